@@ -1,0 +1,272 @@
+// Package api holds the typed requests and answers of Switchyard's flows.
+//
+// It is what a front end (JSON lines over TCP today) translates to and from, and what package flow serves. It knows
+// neither JSON nor ISO 8583, does no I/O, and imports nothing else of the switch.
+//
+// A [Request] is one flat struct for all operations. The front end records in [Request.Present] which fields the caller
+// sent; [Request.Validate] then holds the request against the table in fields.go: a field that the operation does not
+// take, a missing one and a malformed one are all an [Error] that names the field. A request that Validate let pass is
+// well-formed; whether it is allowed (state of the payment, merchant, amounts left) is the flow's to say.
+package api
+
+import (
+	"context"
+	"time"
+)
+
+// Op is an operation of the gateway protocol.
+type Op uint8
+
+// The operations. The zero value is no operation.
+const (
+	OpNone Op = iota
+	OpAuthorize
+	OpSale
+	OpVerify
+	OpIncrement
+	OpCapture
+	OpReverse
+	OpVoid
+	OpRefund
+	OpStatus
+	OpPing
+	OpHello
+	opCount
+)
+
+var opNames = [opCount]string{"", "authorize", "sale", "verify", "increment", "capture", "reverse", "void", "refund", "status", "ping", "hello"}
+
+// String returns the operation's name on the wire.
+func (o Op) String() string {
+	if o >= opCount {
+		return ""
+	}
+	return opNames[o]
+}
+
+// ParseOp finds an operation by its name on the wire.
+func ParseOp(name string) (Op, bool) {
+	for op := OpAuthorize; op < opCount; op++ {
+		if opNames[op] == name {
+			return op, true
+		}
+	}
+	return OpNone, false
+}
+
+// Request is one request of a gateway. Strings are printable ASCII once Validate has passed.
+type Request struct {
+	ID      string // echoed, at most MaxID bytes
+	Op      Op
+	Present FieldSet // the fields that the caller sent, null ones left out
+
+	Key      string // idempotency key, unique a merchant
+	Merchant string // DE42
+	Terminal string // DE41
+	// Amount is in minor units of Currency, 1 to MaxAmountMinor.
+	Amount    int64
+	Currency  string // ISO 4217 letters
+	Card      Card
+	Entry     Entry
+	Reference string // the merchant's own, for example an order number
+	Partial   bool   // the issuer may approve less (DE39 10)
+	Initiator Initiator
+	NetworkID string // trace id of an earlier payment, for stored credentials
+	ThreeDS   ThreeDS
+	Address   Address
+	EMV       string // DE55 as hex text
+
+	Payment  string // payment id
+	Final    bool   // this capture is the last: release the rest
+	OfKey    string // the key of the request to reverse
+	Capture  string // id of the capture to void
+	AuthCode string // DE38 of an authorization obtained elsewhere
+
+	Gateway string // hello: who connects
+	Secret  string // hello: its secret; never stored or logged
+}
+
+// Card is the card of a request. CVC and Track2 pass through memory only (I12).
+type Card struct {
+	Number   string // PAN, 12 to 19 digits with a valid Luhn digit
+	Expiry   string // YYMM
+	CVC      string // 3 or 4 digits
+	Sequence string // DE23, up to 3 digits
+	Track2   string // DE35, up to 37 characters
+}
+
+// ThreeDS carries the outcome of a 3-D Secure authentication.
+type ThreeDS struct {
+	Version         string
+	ECI             string
+	CAVV            string
+	DSTransactionID string
+}
+
+// Address is the cardholder's, for address verification.
+type Address struct {
+	Line       string
+	PostalCode string
+	Country    string
+}
+
+// Entry says how the card's data was obtained; it becomes DE22 and DE25.
+type Entry uint8
+
+// The entry modes.
+const (
+	EntryEcommerce Entry = iota // the default
+	EntryMOTO
+	EntryStored
+	EntryManual
+	EntryChip
+	EntryContactless
+	EntryMagstripe
+	entryCount
+)
+
+var entryNames = [entryCount]string{"ecommerce", "moto", "stored", "manual", "chip", "contactless", "magstripe"}
+
+// String returns the entry mode's name on the wire.
+func (e Entry) String() string {
+	if e >= entryCount {
+		return ""
+	}
+	return entryNames[e]
+}
+
+// ParseEntry finds an entry mode by its name on the wire.
+func ParseEntry(name string) (Entry, bool) {
+	for e := range entryCount {
+		if entryNames[e] == name {
+			return e, true
+		}
+	}
+	return 0, false
+}
+
+// Initiator says who started the payment.
+type Initiator uint8
+
+// The initiators.
+const (
+	InitiatorCardholder Initiator = iota // the default
+	InitiatorMerchant                    // a merchant-initiated payment with stored credentials
+)
+
+// String returns the initiator's name on the wire.
+func (i Initiator) String() string {
+	if i == InitiatorMerchant {
+		return "merchant"
+	}
+	return "cardholder"
+}
+
+// ParseInitiator finds an initiator by its name on the wire.
+func ParseInitiator(name string) (Initiator, bool) {
+	switch name {
+	case "cardholder":
+		return InitiatorCardholder, true
+	case "merchant":
+		return InitiatorMerchant, true
+	}
+	return 0, false
+}
+
+// Status is where a payment stands. Values of the wire; the list may grow.
+type Status string
+
+// The statuses, in the order in which the first that fits is taken.
+const (
+	StatusPending           Status = "pending" // the first request is at the issuer, no outcome yet
+	StatusReversing         Status = "reversing"
+	StatusDeclined          Status = "declined"
+	StatusFailed            Status = "failed"
+	StatusVerified          Status = "verified"
+	StatusReversed          Status = "reversed"
+	StatusExpired           Status = "expired"
+	StatusRefunded          Status = "refunded"
+	StatusPartiallyRefunded Status = "partially_refunded"
+	StatusCaptured          Status = "captured"
+	StatusPartiallyCaptured Status = "partially_captured"
+	StatusAuthorized        Status = "authorized"
+)
+
+// Answer is the answer to one request. When Err is set nothing else but ID and Op is.
+type Answer struct {
+	ID  string
+	Op  Op
+	Err *Error
+
+	Payment      string
+	Status       Status
+	Approved     bool   // the operation's
+	ResponseCode string // DE39 of the operation, "" where none was received
+	Reason       string // ResponseCode or refusal in words
+	AuthCode     string // DE38
+	RRN          string // DE37
+	STAN         string // DE11
+	NetworkID    string
+	AVS          string
+	CVCResult    string
+	Amount       int64  // the operation's, minor units of Currency
+	Currency     string // ISO 4217 letters
+
+	// Sums of the payment, minor units. Capturable = Authorized − Released − Captured; Refundable = Captured − Refunded.
+	Authorized, Released, Captured, Refunded, Capturable, Refundable int64
+
+	BusinessDate string // YYYY-MM-DD, of an operation that clears
+	Created      time.Time
+	Replayed     bool // the answer to a repeat of an earlier key
+
+	Capture string // id of the capture just made
+	Refund  string // id of the refund just made
+
+	History  []HistoryItem // status of one payment
+	Payments []Answer      // status by reference, newest first, at most MaxListed
+	More     bool          // Payments was cut
+}
+
+// HistoryItem is one operation of a payment's history.
+type HistoryItem struct {
+	At           time.Time
+	Op           string // the wire's name of the operation, or "timeout_reversal", "release"
+	State        string // pending, approved, declined, failed, unknown, queued, reversed
+	Key          string
+	Amount       int64
+	Approved     bool
+	ResponseCode string
+	RRN          string
+	STAN         string
+	Capture      string
+	Refund       string
+}
+
+// Bounds of the protocol.
+const (
+	MaxID          = 64
+	MaxKey         = 64
+	MaxMerchant    = 15              // DE42
+	MaxTerminal    = 8               // DE41
+	MaxReference   = 64              // bytes
+	MaxAmountMinor = 999_999_999_999 // DE4, twelve digits
+	MaxListed      = 100             // payments in an answer to status by reference
+)
+
+// Caller is who sent a request: the gateway, as the front end identified it.
+type Caller struct {
+	// Gateway is the configured name, or "" where no list of gateways is configured (loopback only).
+	Gateway string
+	// Merchants are the ids that the gateway may act for; nil means any.
+	Merchants map[string]bool
+}
+
+// MayActFor tells whether the caller may act for a merchant.
+func (c *Caller) MayActFor(merchant string) bool { return c.Merchants == nil || c.Merchants[merchant] }
+
+// Handler serves requests. Handle blocks until the answer is durable and may be called from any number of goroutines;
+// ctx ends when the process stops, not when the caller hangs up: what was sent to an issuer is seen through.
+// req must not be changed by the caller before Handle returns; Handle keeps nothing of it.
+type Handler interface {
+	Handle(ctx context.Context, caller *Caller, req *Request) Answer
+}

@@ -1,0 +1,302 @@
+package api
+
+import (
+	"math/bits"
+	"strconv"
+
+	"switchyard/internal/money"
+	"switchyard/internal/pan"
+)
+
+// Field is a field of a request, nested ones included.
+type Field uint8
+
+// The fields. Their order is the one in which a missing or surplus field is reported.
+const (
+	FieldKey Field = iota
+	FieldMerchant
+	FieldTerminal
+	FieldPayment
+	FieldAmount
+	FieldCurrency
+	FieldCard
+	FieldEntry
+	FieldReference
+	FieldPartial
+	FieldInitiator
+	FieldNetworkID
+	FieldThreeDS
+	FieldAddress
+	FieldEMV
+	FieldFinal
+	FieldOfKey
+	FieldCapture
+	FieldAuthCode
+	FieldGateway
+	FieldSecret
+	fieldCount
+)
+
+var fieldNames = [fieldCount]string{
+	"key", "merchant", "terminal", "payment", "amount", "currency", "card", "entry", "reference", "partial", "initiator",
+	"network_id", "threeds", "address", "emv", "final", "of_key", "capture", "auth_code", "gateway", "secret",
+}
+
+// String returns the field's name on the wire.
+func (f Field) String() string { return fieldNames[f] }
+
+// ParseField finds a top-level field (id and op aside) by its name on the wire.
+func ParseField(name string) (Field, bool) {
+	for f := range fieldCount {
+		if fieldNames[f] == name {
+			return f, true
+		}
+	}
+	return 0, false
+}
+
+// FieldSet is a set of fields.
+type FieldSet uint32
+
+// Fields makes a set.
+func Fields(fields ...Field) FieldSet {
+	var s FieldSet
+	for _, f := range fields {
+		s |= 1 << f
+	}
+	return s
+}
+
+// Has tells whether a field is in the set.
+func (s FieldSet) Has(f Field) bool { return s&(1<<f) != 0 }
+
+// With returns the set with one more field.
+func (s FieldSet) With(f Field) FieldSet { return s | 1<<f }
+
+func (s FieldSet) first() Field { return Field(bits.TrailingZeros32(uint32(s))) }
+
+// shape is one way in which an operation may be called.
+type shape struct{ required, optional FieldSet }
+
+var (
+	paymentOptions = Fields(FieldEntry, FieldReference, FieldPartial, FieldInitiator, FieldNetworkID, FieldThreeDS, FieldAddress, FieldEMV)
+	newPayment     = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldAmount, FieldCurrency, FieldCard), paymentOptions}
+	verification   = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldCurrency, FieldCard), paymentOptions &^ Fields(FieldPartial)}
+)
+
+// shapeOf picks the way in which the request calls its operation, by the field that tells them apart.
+func shapeOf(r *Request) shape {
+	switch r.Op {
+	case OpAuthorize, OpSale:
+		return newPayment
+	case OpVerify:
+		return verification
+	case OpIncrement:
+		return shape{Fields(FieldKey, FieldPayment, FieldAmount), Fields(FieldCurrency)}
+	case OpCapture:
+		if !r.Present.Has(FieldPayment) && r.Present&Fields(FieldCard, FieldAuthCode, FieldMerchant) != 0 {
+			return shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldAmount, FieldCurrency, FieldCard, FieldAuthCode), Fields(FieldReference)}
+		}
+		return shape{Fields(FieldKey, FieldPayment), Fields(FieldAmount, FieldCurrency, FieldFinal)}
+	case OpReverse:
+		if r.Present.Has(FieldOfKey) {
+			return shape{Fields(FieldKey, FieldMerchant, FieldOfKey), Fields(FieldAmount, FieldCurrency)}
+		}
+		return shape{Fields(FieldKey, FieldPayment), Fields(FieldAmount, FieldCurrency)}
+	case OpVoid:
+		return shape{Fields(FieldKey, FieldPayment), Fields(FieldCapture)}
+	case OpRefund:
+		return shape{Fields(FieldKey, FieldPayment), Fields(FieldAmount, FieldCurrency)}
+	case OpStatus:
+		switch {
+		case r.Present.Has(FieldPayment):
+			return shape{Fields(FieldPayment), 0}
+		case r.Present.Has(FieldReference):
+			return shape{Fields(FieldMerchant, FieldReference), 0}
+		}
+		return shape{Fields(FieldMerchant, FieldKey), 0}
+	case OpHello:
+		return shape{Fields(FieldGateway, FieldSecret), 0}
+	default:
+		return shape{}
+	}
+}
+
+// Validate holds the request against the protocol and returns the first fault, or nil.
+func (r *Request) Validate() *Error {
+	if r.Op == OpNone || r.Op >= opCount {
+		return &Error{Code: CodeUnknownOp, Field: "op", Message: "no such operation"}
+	}
+	s := shapeOf(r)
+	if surplus := r.Present &^ (s.required | s.optional); surplus != 0 {
+		return FieldError(surplus.first().String(), r.Op.String()+" does not take this field here")
+	}
+	if missing := s.required &^ r.Present; missing != 0 {
+		return FieldError(missing.first().String(), "missing; "+r.Op.String()+" needs it")
+	}
+	for f := range fieldCount {
+		if r.Present.Has(f) {
+			if err := r.check(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// check holds one present field against its format.
+func (r *Request) check(f Field) *Error {
+	switch f {
+	case FieldKey:
+		if r.Op != OpStatus && len(r.Key) > 0 && r.Key[0] == '~' {
+			return FieldError("key", "keys that begin with ~ are reserved")
+		}
+		return checkText("key", r.Key, MaxKey)
+	case FieldMerchant:
+		return checkText("merchant", r.Merchant, MaxMerchant)
+	case FieldTerminal:
+		return checkText("terminal", r.Terminal, MaxTerminal)
+	case FieldPayment:
+		return checkText("payment", r.Payment, 32)
+	case FieldAmount:
+		if r.Amount < 1 || r.Amount > MaxAmountMinor {
+			return FieldError("amount", "expected 1 to "+strconv.FormatInt(MaxAmountMinor, 10)+" minor units")
+		}
+	case FieldCurrency:
+		if _, ok := money.Lookup(r.Currency); !ok {
+			return FieldError("currency", "expected an ISO 4217 code of three capital letters")
+		}
+	case FieldCard:
+		return r.Card.check()
+	case FieldReference:
+		return checkText("reference", r.Reference, MaxReference)
+	case FieldNetworkID:
+		return checkText("network_id", r.NetworkID, 15)
+	case FieldThreeDS:
+		return r.ThreeDS.check()
+	case FieldAddress:
+		return r.Address.check()
+	case FieldEMV:
+		return checkHex("emv", r.EMV, 510)
+	case FieldOfKey:
+		return checkText("of_key", r.OfKey, MaxKey)
+	case FieldCapture:
+		return checkText("capture", r.Capture, 40)
+	case FieldAuthCode:
+		if len(r.AuthCode) != 6 {
+			return FieldError("auth_code", "expected 6 characters (DE38)")
+		}
+		return checkText("auth_code", r.AuthCode, 6)
+	case FieldGateway:
+		return checkText("gateway", r.Gateway, 64)
+	case FieldSecret:
+		return checkText("secret", r.Secret, 128)
+	}
+	return nil
+}
+
+func (c *Card) check() *Error {
+	if len(c.Number) < 12 || len(c.Number) > 19 || !digits(c.Number) {
+		return FieldError("card.number", "expected 12 to 19 digits")
+	}
+	if !pan.Luhn(c.Number) {
+		return FieldError("card.number", "the check digit (Luhn) is wrong")
+	}
+	if len(c.Expiry) != 4 || !digits(c.Expiry) || c.Expiry[2:] < "01" || c.Expiry[2:] > "12" {
+		return FieldError("card.expiry", "expected YYMM with a month of 01 to 12")
+	}
+	if c.CVC != "" && (len(c.CVC) < 3 || len(c.CVC) > 4 || !digits(c.CVC)) {
+		return FieldError("card.cvc", "expected 3 or 4 digits")
+	}
+	if c.Sequence != "" && (len(c.Sequence) > 3 || !digits(c.Sequence)) {
+		return FieldError("card.sequence", "expected at most 3 digits")
+	}
+	if c.Track2 != "" {
+		return c.checkTrack2()
+	}
+	return nil
+}
+
+// checkTrack2 takes ISO 7813 track 2 without sentinels: PAN, D or =, expiry, service code, discretionary digits.
+func (c *Card) checkTrack2() *Error {
+	if len(c.Track2) > 37 {
+		return FieldError("card.track2", "expected at most 37 characters (DE35)")
+	}
+	for i := range len(c.Track2) {
+		if b := c.Track2[i]; (b < '0' || b > '9') && b != '=' && b != 'D' {
+			return FieldError("card.track2", "expected digits and one separator, D or =")
+		}
+	}
+	if n := len(c.Number); len(c.Track2) < n+5 || c.Track2[:n] != c.Number || (c.Track2[n] != '=' && c.Track2[n] != 'D') {
+		return FieldError("card.track2", "expected it to begin with card.number and a separator")
+	}
+	return nil
+}
+
+func (t *ThreeDS) check() *Error {
+	return firstError(
+		optionalText("threeds.version", t.Version, 8),
+		optionalText("threeds.eci", t.ECI, 2),
+		optionalText("threeds.cavv", t.CAVV, 40),
+		optionalText("threeds.ds_transaction_id", t.DSTransactionID, 36),
+	)
+}
+
+func (a *Address) check() *Error {
+	return firstError(
+		optionalText("address.line", a.Line, 40),
+		optionalText("address.postal_code", a.PostalCode, 10),
+		optionalText("address.country", a.Country, 3),
+	)
+}
+
+func firstError(errs ...*Error) *Error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func optionalText(field, s string, limit int) *Error {
+	if s == "" {
+		return nil
+	}
+	return checkText(field, s, limit)
+}
+
+// checkText takes 1 to limit characters of printable ASCII.
+func checkText(field, s string, limit int) *Error {
+	if s == "" || len(s) > limit {
+		return FieldError(field, "expected 1 to "+strconv.Itoa(limit)+" characters")
+	}
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return FieldError(field, "expected printable ASCII")
+		}
+	}
+	return nil
+}
+
+func checkHex(field, s string, limit int) *Error {
+	if s == "" || len(s) > limit || len(s)%2 != 0 {
+		return FieldError(field, "expected 2 to "+strconv.Itoa(limit)+" hex digits, an even number of them")
+	}
+	for i := range len(s) {
+		b := s[i]
+		if (b < '0' || b > '9') && (b < 'A' || b > 'F') && (b < 'a' || b > 'f') {
+			return FieldError(field, "expected hex digits")
+		}
+	}
+	return nil
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,148 @@
+package payment
+
+import (
+	"fmt"
+	"time"
+)
+
+// Refusal is why an operation is not possible on a payment as it stands.
+type Refusal struct {
+	// Exceeds says that the amount is the reason; otherwise it is the payment's state.
+	Exceeds bool
+	Message string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Message }
+
+func state(format string, args ...any) *Refusal {
+	return &Refusal{Message: fmt.Sprintf(format, args...)}
+}
+
+// within settles an optional amount (0 asks for all that is left) against what is left.
+func within(amount, left int64, what string) (int64, *Refusal) {
+	if left <= 0 {
+		return 0, state("nothing is left to %s", what)
+	}
+	if amount == 0 {
+		return left, nil
+	}
+	if amount > left {
+		return 0, &Refusal{Exceeds: true, Message: fmt.Sprintf("only %d minor units are left to %s", left, what)}
+	}
+	return amount, nil
+}
+
+// live refuses operations on a payment that holds no approved authorization, or whose operations are at their bound.
+func (p *Payment) live() *Refusal {
+	switch root := &p.Ops[0]; {
+	case root.State != StateApproved:
+		return state("the payment is not approved")
+	case root.Kind == KindVerify:
+		return state("a verification reserves nothing")
+	case len(p.Ops)+2 > MaxOps:
+		return state("the payment has reached %d operations", MaxOps)
+	}
+	return nil
+}
+
+// CheckCapture returns the amount that a capture of amount (0: all that is left) takes.
+func (p *Payment) CheckCapture(amount int64, now time.Time) (int64, *Refusal) {
+	if r := p.live(); r != nil {
+		return 0, r
+	}
+	if p.Ops[0].Kind == KindSale {
+		return 0, state("a sale is captured already")
+	}
+	if now.After(p.Expires) {
+		return 0, state("the capture window has ended")
+	}
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind == KindCapture && op.Final && !p.Voided(i) {
+			return 0, state("the final capture is made")
+		}
+	}
+	return within(amount, p.Sums().Capturable(), "capture")
+}
+
+// CheckReverse returns the amount that a reversal of amount (0: all that is not captured) releases and what then stays
+// authorized (DE95); full says that nothing stays and no DE95 is sent.
+func (p *Payment) CheckReverse(amount int64) (release, stays int64, full bool, r *Refusal) {
+	if r := p.live(); r != nil {
+		return 0, 0, false, r
+	}
+	if p.Ops[0].Kind == KindSale {
+		return 0, 0, false, state("a sale is undone by void or refund")
+	}
+	if p.Ops[0].Kind == KindVoice {
+		return 0, 0, false, state("the authorization was obtained elsewhere")
+	}
+	s := p.Sums()
+	release, r = within(amount, s.Capturable(), "release")
+	if r != nil {
+		return 0, 0, false, r
+	}
+	stays = s.Authorized - s.Released - release
+	return release, stays, stays == 0, nil
+}
+
+// CheckIncrement refuses an increment of a payment that no longer stands.
+func (p *Payment) CheckIncrement(amount int64, now time.Time) *Refusal {
+	if r := p.live(); r != nil {
+		return r
+	}
+	if p.Ops[0].Kind != KindAuthorize {
+		return state("only an authorization can be incremented")
+	}
+	switch p.Standing(now) {
+	case Authorized, PartiallyCaptured:
+	default:
+		return state("the authorization no longer stands")
+	}
+	const maxMinor = 999_999_999_999 // DE4
+	if p.Sums().Authorized+amount > maxMinor {
+		return &Refusal{Exceeds: true, Message: "the total would not fit DE4's twelve digits"}
+	}
+	return nil
+}
+
+// CheckRefund returns the amount that a refund of amount (0: all that is captured and not refunded) pays back.
+func (p *Payment) CheckRefund(amount int64) (int64, *Refusal) {
+	if r := p.live(); r != nil {
+		return 0, r
+	}
+	return within(amount, p.Sums().Refundable(), "refund")
+}
+
+// CheckVoid returns the capture or sale that a void undoes: operation target, or with NoTarget the only one that stands.
+func (p *Payment) CheckVoid(target int) (int, *Refusal) {
+	if r := p.live(); r != nil {
+		return 0, r
+	}
+	if target == NoTarget {
+		for i := range p.Ops {
+			if !p.voidable(i) {
+				continue
+			}
+			if target != NoTarget {
+				return 0, state("the payment has several captures: name one")
+			}
+			target = i
+		}
+		if target == NoTarget {
+			return 0, state("no capture stands")
+		}
+	} else if target < 0 || target >= len(p.Ops) || !p.voidable(target) {
+		return 0, state("no such capture stands")
+	}
+	if s := p.Sums(); s.Refunded > s.Captured-p.Ops[target].Amount {
+		return 0, state("it is refunded already")
+	}
+	return target, nil
+}
+
+// voidable tells whether operation i is a capture or sale that stands.
+func (p *Payment) voidable(i int) bool {
+	op := &p.Ops[i]
+	return ((op.Kind == KindCapture && op.accepted()) || (op.Kind == KindSale && op.State == StateApproved)) && !p.Voided(i)
+}

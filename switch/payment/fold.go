@@ -1,0 +1,189 @@
+package payment
+
+import "time"
+
+// Sums folds the operations into the payment's money. An operation under way counts against the gateway in both
+// directions: a pending void neither frees its amount for another capture nor leaves it there for a refund.
+func (p *Payment) Sums() Sums {
+	var s Sums
+	for i := range p.Ops {
+		p.add(&s, i)
+	}
+	return s
+}
+
+func (p *Payment) add(s *Sums, i int) {
+	op := &p.Ops[i]
+	switch op.Kind {
+	case KindAuthorize, KindVoice, KindIncrement:
+		if op.State == StateApproved {
+			s.Authorized += op.Granted
+		}
+	case KindSale:
+		if op.State == StateApproved {
+			s.Authorized += op.Granted
+			s.Captured += op.Granted
+		}
+	case KindCapture:
+		if op.accepted() {
+			s.Captured += op.Amount
+		}
+	case KindReverse, KindRelease:
+		if op.accepted() || op.State == StatePending {
+			s.Released += op.Amount
+		}
+	case KindVoid, KindVoidPresentment:
+		if op.accepted() || op.State == StatePending {
+			s.Captured -= op.Amount
+			if p.voidReleases(op) {
+				s.Released += op.Amount
+			}
+		}
+	case KindRefund:
+		switch {
+		case op.State == StateApproved:
+			s.Refunded += op.Granted
+		case op.State == StatePending, op.State == StateUnknown && !p.Undone(i):
+			s.Refunded += op.Amount
+		}
+	}
+}
+
+// accepted tells whether the operation is the switch's last word, whatever has become of its advice.
+func (op *Op) accepted() bool {
+	switch op.State {
+	case StateApproved, StateQueued, StateParked, StateClosed:
+		return true
+	}
+	return false
+}
+
+// voidReleases tells whether what a void takes back is gone from the authorization too. A capture undone at the issuer
+// gives its hold back; a sale has none, and a reversal presentment reaches the issuer when the hold is long gone.
+func (p *Payment) voidReleases(void *Op) bool {
+	return void.Kind == KindVoidPresentment || void.State != StateApproved || p.Ops[void.Target].Kind != KindCapture
+}
+
+// Undone tells whether operation i was undone for good: the issuer acknowledged its reversal, or a person closed it.
+func (p *Payment) Undone(i int) bool {
+	for j := i + 1; j < len(p.Ops); j++ {
+		if u := &p.Ops[j]; u.Kind == KindUndo && u.Target == i {
+			return u.State == StateApproved || u.State == StateClosed
+		}
+	}
+	return false
+}
+
+// Voided tells whether operation i (a capture or sale) is undone by a void that stands or is under way.
+func (p *Payment) Voided(i int) bool {
+	for j := i + 1; j < len(p.Ops); j++ {
+		v := &p.Ops[j]
+		if (v.Kind == KindVoid || v.Kind == KindVoidPresentment) && v.Target == i && (v.accepted() || v.State == StatePending) {
+			return true
+		}
+	}
+	return false
+}
+
+// Standing is where a payment stands, in the order of DESIGN's status list. Package flow gives it the wire's name.
+type Standing uint8
+
+// The standings; the first that fits is taken.
+const (
+	Pending Standing = iota
+	Reversing
+	Declined
+	Failed
+	Verified
+	Reversed
+	Expired
+	Refunded
+	PartiallyRefunded
+	Captured
+	PartiallyCaptured
+	Authorized
+)
+
+// Standing folds the operations into where the payment stands at a moment.
+func (p *Payment) Standing(now time.Time) Standing {
+	if len(p.Ops) == 0 || p.Ops[0].State == StatePending {
+		return Pending
+	}
+	if p.reversing() {
+		return Reversing
+	}
+	switch root := &p.Ops[0]; {
+	case root.State == StateDeclined:
+		return Declined
+	case root.State == StateFailed:
+		return Failed
+	case root.State == StateUnknown:
+		return Reversed
+	case root.Kind == KindVerify:
+		return Verified
+	}
+	s := p.Sums()
+	switch {
+	case s.Captured == 0 && s.Capturable() == 0:
+		return Reversed
+	case s.Captured == 0 && now.After(p.Expires):
+		return Expired
+	case s.Captured > 0 && s.Refundable() == 0:
+		return Refunded
+	case s.Refunded > 0:
+		return PartiallyRefunded
+	case s.Captured > 0 && s.Capturable() == 0:
+		return Captured
+	case s.Captured > 0:
+		return PartiallyCaptured
+	}
+	return Authorized
+}
+
+// reversing tells whether the outcome of some operation is unknown and its reversal still under way.
+func (p *Payment) reversing() bool {
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		switch {
+		case op.State == StateUnknown && !p.Undone(i):
+			return true
+		case (op.Kind == KindReverse || op.Kind == KindVoid) && (op.State == StateQueued || op.State == StateParked):
+			return true
+		}
+	}
+	return false
+}
+
+// Advising tells whether an advice of the payment is queued: what must reach the issuer before anything new may.
+func (p *Payment) Advising() bool {
+	for i := range p.Ops {
+		if p.Ops[i].State == StateQueued {
+			return true
+		}
+	}
+	return false
+}
+
+// Busy tells whether a request of the payment, beyond its first, is at the issuer.
+func (p *Payment) Busy() bool {
+	for i := range p.Ops {
+		if p.Ops[i].State == StatePending {
+			return true
+		}
+	}
+	return false
+}
+
+// Invariant returns what of I7 the payment breaks, or "".
+func (p *Payment) Invariant() string {
+	s := p.Sums()
+	switch {
+	case s.Authorized < 0 || s.Released < 0 || s.Captured < 0 || s.Refunded < 0:
+		return "I7: a sum is negative"
+	case s.Captured+s.Released > s.Authorized:
+		return "I7: captured + released > authorized"
+	case s.Refunded > s.Captured:
+		return "I7: refunded > captured"
+	}
+	return ""
+}

@@ -1,0 +1,251 @@
+// Package payment is the payment's state machine.
+//
+// A [Payment] is a list of operations in the order in which they were accepted; every sum and the status are folded from
+// that list, so there is nothing that could disagree with it. The package is pure: no I/O, no clock, no randomness, no
+// goroutine. Callers pass times in, hold a lock while they change a payment, and make the change durable themselves.
+//
+// It guarantees I7: an operation that would break captured + released ≤ authorized or refunded ≤ captured is refused by
+// the Check functions, and [Payment.Invariant] holds after every change that they let pass.
+//
+// It is not the issuer's view of the money: what an issuer holds and has posted stands in its own ledger, and package
+// audit holds the two against each other without using this package.
+package payment
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ID is a payment's unique number: the node that made it (4 bytes, big endian) and that node's durable counter (8 bytes,
+// big endian). It is the nonce of the payment's sealed card as well, so it must never be given twice.
+type ID [12]byte
+
+// NewID makes an ID.
+func NewID(node uint32, counter uint64) (id ID) {
+	binary.BigEndian.PutUint32(id[:4], node)
+	binary.BigEndian.PutUint64(id[4:], counter)
+	return id
+}
+
+// Node returns the node that made the payment.
+func (id ID) Node() uint32 { return binary.BigEndian.Uint32(id[:4]) }
+
+// Counter returns the node's counter.
+func (id ID) Counter() uint64 { return binary.BigEndian.Uint64(id[4:]) }
+
+// IsZero tells whether the ID is unset.
+func (id ID) IsZero() bool { return id == ID{} }
+
+const (
+	base36       = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	idLen        = 12 // P, a node digit, ten digits of the counter
+	idCounterLen = 10
+)
+
+// String returns the text form: P, the node as one base-36 digit, the counter as ten.
+func (id ID) String() string {
+	var b [idLen]byte
+	b[0] = 'P'
+	b[1] = base36[id.Node()%36]
+	n := id.Counter()
+	for i := idLen - 1; i > 1; i-- {
+		b[i] = base36[n%36]
+		n /= 36
+	}
+	return string(b[:])
+}
+
+// ErrID is returned for a text that is no payment id.
+var ErrID = errors.New("no payment id: expected P and eleven digits or capital letters")
+
+// ParseID reads the text form.
+func ParseID(s string) (ID, error) {
+	if len(s) != idLen || s[0] != 'P' {
+		return ID{}, ErrID
+	}
+	var n uint64
+	for i := 1; i < idLen; i++ {
+		d := strings.IndexByte(base36, s[i])
+		if d < 0 {
+			return ID{}, ErrID
+		}
+		if i == 1 {
+			continue
+		}
+		n = n*36 + uint64(d)
+	}
+	return NewID(uint32(strings.IndexByte(base36, s[1])), n), nil
+}
+
+// Date is a business date as YYYYMMDD; 0 is none.
+type Date int32
+
+// DateOf returns the calendar date of t in t's location.
+func DateOf(t time.Time) Date { return Date(t.Year()*10000 + int(t.Month())*100 + t.Day()) }
+
+// Time returns midnight UTC of the date.
+func (d Date) Time() time.Time {
+	return time.Date(int(d)/10000, time.Month(int(d)/100%100), int(d)%100, 0, 0, 0, 0, time.UTC)
+}
+
+// Next returns the day after.
+func (d Date) Next() Date { return DateOf(d.Time().AddDate(0, 0, 1)) }
+
+// String returns YYYY-MM-DD, or "" for no date.
+func (d Date) String() string {
+	if d == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%04d-%02d-%02d", int(d)/10000, int(d)/100%100, int(d)%100)
+}
+
+// ParseDate reads YYYY-MM-DD.
+func ParseDate(s string) (Date, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no date: expected YYYY-MM-DD", s)
+	}
+	return DateOf(t), nil
+}
+
+// Kind is the kind of an operation. Values stand in the journal: append only.
+type Kind uint8
+
+// The kinds, with the message that each sends.
+const (
+	KindNone            Kind = 0
+	KindAuthorize       Kind = 1  // 0100
+	KindSale            Kind = 2  // 0200
+	KindVerify          Kind = 3  // 0100, amount 0
+	KindVoice           Kind = 4  // none: an authorization obtained elsewhere, the root of a capture without payment
+	KindIncrement       Kind = 5  // 0100
+	KindCapture         Kind = 6  // 0220 by store-and-forward
+	KindReverse         Kind = 7  // 0400, then 0420 by store-and-forward if unanswered; releases Amount
+	KindRelease         Kind = 8  // 0420 by store-and-forward: the rest after a final capture
+	KindVoid            Kind = 9  // 0400 of a sale or 0420 of a capture, Target; before its date is sealed
+	KindVoidPresentment Kind = 10 // none: a reversal presentment of Target in the next file
+	KindRefund          Kind = 11 // 0200, DE3 200000
+	KindUndo            Kind = 12 // 0420 by store-and-forward: undoes Target, whose outcome is unknown or unwanted
+)
+
+// KindCount is one more than the largest Kind.
+const KindCount = 13
+
+var kindNames = [KindCount]string{"", "authorize", "sale", "verify", "voice", "increment", "capture", "reverse", "release", "void", "void_presentment", "refund", "timeout_reversal"}
+
+// String returns the name that histories and exports show.
+func (k Kind) String() string {
+	if int(k) >= len(kindNames) {
+		return fmt.Sprintf("kind %d", uint8(k))
+	}
+	return kindNames[k]
+}
+
+// State is where an operation stands. Values stand in the journal: append only.
+type State uint8
+
+// The states.
+const (
+	StatePending  State = 1 // the intent is stored; the request may be at the issuer
+	StateQueued   State = 2 // accepted; its advice is in the store-and-forward queue, not yet acknowledged
+	StateApproved State = 3
+	StateDeclined State = 4
+	StateFailed   State = 5 // nothing was sent
+	StateUnknown  State = 6 // no answer; a KindUndo operation targets it
+	StateParked   State = 7 // the issuer refused the advice for good: a person decides
+	StateClosed   State = 8 // a person closed a parked advice
+)
+
+// StateCount is one more than the largest State.
+const StateCount = 9
+
+var stateNames = [StateCount]string{"", "pending", "queued", "approved", "declined", "failed", "unknown", "parked", "closed"}
+
+// String returns the name that histories and exports show.
+func (s State) String() string {
+	if int(s) >= len(stateNames) {
+		return fmt.Sprintf("state %d", uint8(s))
+	}
+	return stateNames[s]
+}
+
+// NoTarget is the Target of an operation that has none.
+const NoTarget = -1
+
+// MaxOps bounds the operations of one payment, so that a record stays well under a page of the store.
+const MaxOps = 250
+
+// Op is one operation of a payment. Amounts are minor units of the payment's currency.
+type Op struct {
+	Kind  Kind
+	State State
+	Key   string // the gateway's idempotency key; "" for the switch's own operations
+
+	Amount  int64 // asked for
+	Granted int64 // approved: Amount, or less with DE39 10; 0 until approved
+	Target  int   // index of the operation that this one undoes, or NoTarget
+	Number  int   // capture number within the payment, from 1; refund number for refunds
+	Final   bool  // a capture after which nothing more comes
+	Stays   int64 // DE95: what stays authorized after a partial reversal or release
+
+	At     time.Time // accepted
+	DoneAt time.Time // outcome; zero until then
+
+	// The message: identity towards the host, kept for repeats, reversals and the audit.
+	Host string // the host, "" where no message is sent
+	STAN uint32 // DE11, 1 to 999999
+	DE7  string // transmission date and time, MMDDhhmmss
+	RRN  string // DE37
+
+	ResponseCode string // DE39
+	AuthCode     string // DE38
+	NetworkID    string
+	AVS          string
+	CVCResult    string
+	Late         string // DE39 of an answer that came after the deadline (I6), "" where none did
+
+	Date Date   // business date of an operation that clears
+	ARN  string // DE31 of its presentment
+}
+
+// Payment is one payment. The zero value is none.
+type Payment struct {
+	ID      ID
+	Version uint64 // 1 after the first commit, one more with each
+
+	Gateway   string // who made it; "" where gateways are not listed
+	Merchant  string
+	Terminal  string
+	Currency  string // ISO 4217 letters
+	Reference string
+	Entry     uint8 // api.Entry
+	Initiator uint8 // api.Initiator
+	MCC       string
+	Route     string // the route's name: the destination of its clearing
+	ECI       string
+	Sequence  string // DE23, card sequence
+	EMV       string // stored tags of DE55, hex (I12)
+
+	MaskedPAN  string   // first six and last four
+	PANHash    [16]byte // keyed hash, for look-up
+	SealKey    uint32   // which key sealed the card
+	SealedCard []byte   // AES-256-GCM of PAN and expiry under the ID as nonce
+
+	Created time.Time
+	Expires time.Time // the end of the capture window
+	Ops     []Op
+}
+
+// Sums are a payment's money, minor units.
+type Sums struct {
+	Authorized, Released, Captured, Refunded int64
+}
+
+// Capturable is what may still be captured.
+func (s Sums) Capturable() int64 { return s.Authorized - s.Released - s.Captured }
+
+// Refundable is what may still be refunded.
+func (s Sums) Refundable() int64 { return s.Captured - s.Refunded }
