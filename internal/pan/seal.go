@@ -1,0 +1,235 @@
+package pan
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// The text form of a key: "switchyard-key-1 0a1b2c3d <32 bytes in base64>".
+const (
+	keyTag   = "switchyard-key-1"
+	keyBytes = 32
+	keyParts = 3
+	// maxKeys bounds a ring: a key a month for twenty years.
+	maxKeys = 240
+)
+
+// The labels under which sub keys are derived (HKDF-SHA-256). Bytes on disk depend on them.
+const (
+	labelSeal  = "switchyard card sealing 1"
+	labelHash  = "switchyard card look-up 1"
+	labelMAC   = "switchyard request body 1"
+	labelCheck = "switchyard key check 1"
+)
+
+// ErrSealed is returned when a sealed card does not open: it was sealed with another key or under another number, or
+// its bytes were changed.
+var ErrSealed = errors.New("pan: the sealed card does not open with its key")
+
+// Keyring seals card numbers at rest and hashes them for look-up (I12). It is safe for concurrent use.
+//
+// The keys stand in a file, one a line, oldest first. The last one seals; all of them open. Look-up hashes, body MACs
+// and [Keyring.Check] come from the first one for good, since they are compared with stored ones: a key is changed by
+// appending a line, and the first line stays as long as the journal.
+//
+// A card is sealed under its payment's unique number as nonce, so whoever makes numbers again that were given before (by
+// going back to an old copy of a journal) must append a new key first.
+type Keyring struct {
+	keys    map[uint32]cipher.AEAD
+	sealing uint32
+	hashes  macPool
+	macs    macPool
+	check   [16]byte
+}
+
+// GenerateKey returns the text form of a new key, one line with its LF. It takes 36 bytes from rand, which must be a
+// cryptographic source.
+func GenerateKey(rand io.Reader) (text string, err error) {
+	var b [4 + keyBytes]byte
+	if _, err := io.ReadFull(rand, b[:]); err != nil {
+		return "", fmt.Errorf("pan: no randomness for a key: %w", err)
+	}
+	id := binary.BigEndian.Uint32(b[:4])
+	if id == 0 {
+		id = 1 // 0 is no key
+	}
+	return fmt.Sprintf("%s %08x %s\n", keyTag, id, base64.StdEncoding.EncodeToString(b[4:])), nil
+}
+
+// ParseKeyring reads keys in their text form, one a line; blank lines and lines that begin with # are skipped. Errors
+// name the line and never show what stands in it.
+func ParseKeyring(text string) (*Keyring, error) {
+	k := &Keyring{keys: map[uint32]cipher.AEAD{}}
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		id, secret, err := parseKey(line)
+		if err != nil {
+			return nil, fmt.Errorf("pan: key file, line %d: %w", n, err)
+		}
+		if k.keys[id] != nil {
+			return nil, fmt.Errorf("pan: key file, line %d: key %08x stands there twice", n, id)
+		}
+		if len(k.keys) == maxKeys {
+			return nil, fmt.Errorf("pan: key file, line %d: more than %d keys", n, maxKeys)
+		}
+		if err := k.add(id, secret); err != nil {
+			return nil, fmt.Errorf("pan: key file, line %d: %w", n, err)
+		}
+	}
+	if len(k.keys) == 0 {
+		return nil, errors.New("pan: key file: no key in it")
+	}
+	return k, nil
+}
+
+func parseKey(line string) (id uint32, secret []byte, err error) {
+	parts := strings.Fields(line)
+	if len(parts) != keyParts {
+		return 0, nil, fmt.Errorf("expected three words: %s, the key's id, the key", keyTag)
+	}
+	if parts[0] != keyTag {
+		return 0, nil, fmt.Errorf("expected it to begin with %s", keyTag)
+	}
+	n, err := strconv.ParseUint(parts[1], 16, 32)
+	if err != nil || len(parts[1]) != 8 || n == 0 {
+		return 0, nil, errors.New("expected the key's id as eight hexadecimal digits, not all zero")
+	}
+	secret, err = base64.StdEncoding.Strict().DecodeString(parts[2])
+	if err != nil || len(secret) != keyBytes {
+		return 0, nil, fmt.Errorf("expected the key as %d bytes in base64", keyBytes)
+	}
+	return uint32(n), secret, nil
+}
+
+// add makes a key the sealing one; the first one added also gives the hashes their sub keys.
+func (k *Keyring) add(id uint32, secret []byte) error {
+	sub := func(label string) ([]byte, error) { return hkdf.Key(sha256.New, secret, nil, label, keyBytes) }
+	sealKey, err := sub(labelSeal)
+	if err != nil {
+		return err
+	}
+	block, err := aes.NewCipher(sealKey)
+	if err != nil {
+		return err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return err
+	}
+	if len(k.keys) == 0 {
+		for label, into := range map[string]*macPool{labelHash: &k.hashes, labelMAC: &k.macs} {
+			key, err := sub(label)
+			if err != nil {
+				return err
+			}
+			into.New = func() any { return &macState{Hash: hmac.New(sha256.New, key)} }
+		}
+		check, err := sub(labelCheck)
+		if err != nil {
+			return err
+		}
+		copy(k.check[:], check)
+	}
+	k.keys[id], k.sealing = aead, id
+	return nil
+}
+
+// SealingKey returns the id of the key that [Keyring.Seal] uses; the record keeps it for [Keyring.Open].
+func (k *Keyring) SealingKey() uint32 { return k.sealing }
+
+// Seal encrypts a card number (at most 255 bytes) and its expiry (YYMM) with AES-256-GCM. The nonce is the payment's
+// unique number: never two cards under one. The key's id is authenticated with them.
+func (k *Keyring) Seal(nonce [12]byte, pan, expiry string) []byte {
+	aead := k.keys[k.sealing]
+	n := 1 + len(pan) + len(expiry)
+	b := make([]byte, n, n+aead.Overhead())
+	b[0] = byte(len(pan))
+	copy(b[1:], pan)
+	copy(b[1+len(pan):], expiry)
+	var id [4]byte
+	binary.BigEndian.PutUint32(id[:], k.sealing)
+	return aead.Seal(b[:0], nonce[:], b, id[:])
+}
+
+// Open decrypts what Seal made with the key keyID under the same nonce. It fails with an error that names the key when
+// the ring does not have it, and with [ErrSealed] when the bytes do not open.
+func (k *Keyring) Open(keyID uint32, nonce [12]byte, sealed []byte) (pan, expiry string, err error) {
+	aead := k.keys[keyID]
+	if aead == nil {
+		return "", "", fmt.Errorf("pan: the card is sealed with key %08x, which is not in the key file", keyID)
+	}
+	var id [4]byte
+	binary.BigEndian.PutUint32(id[:], keyID)
+	b, err := aead.Open(nil, nonce[:], sealed, id[:])
+	if err != nil || len(b) == 0 || 1+int(b[0]) > len(b) {
+		return "", "", fmt.Errorf("%w %08x", ErrSealed, keyID)
+	}
+	n := 1 + int(b[0])
+	return string(b[1:n]), string(b[n:]), nil
+}
+
+// Hash returns the keyed hash (HMAC-SHA-256, its first 16 bytes) under which a card number is looked up.
+func (k *Keyring) Hash(pan string) [16]byte {
+	s := k.hashes.get()
+	s.text = append(s.text[:0], pan...)
+	_, _ = s.Write(s.text) // a hash never fails
+	clear(s.text)
+	return k.hashes.sum(s)
+}
+
+// MAC returns the keyed hash (HMAC-SHA-256, its first 16 bytes) of what parts writes. The caller frames the parts (a
+// length before each), so that no two lists of them read the same. parts must not keep h.
+func (k *Keyring) MAC(parts func(h hash.Hash)) [16]byte {
+	s := k.macs.get()
+	parts(s.Hash)
+	return k.macs.sum(s)
+}
+
+// Check returns a value that belongs to the ring's first key and tells nothing about it. A journal keeps it from its
+// first opening on, so that another ring is refused at start and not at the first card.
+func (k *Keyring) Check() [16]byte { return k.check }
+
+// CheckAgainst compares a stored check value and explains a difference.
+func (k *Keyring) CheckAgainst(stored []byte) error {
+	if !bytes.Equal(stored, k.check[:]) {
+		return errors.New("pan: this key file does not belong to this journal: its first key is another one than the journal was made with")
+	}
+	return nil
+}
+
+// macState is an HMAC with room for its input and its sum, so that a pooled one allocates nothing.
+type macState struct {
+	hash.Hash
+	text []byte
+	out  [sha256.Size]byte
+}
+
+type macPool struct{ sync.Pool }
+
+func (p *macPool) get() *macState { return p.Get().(*macState) }
+
+// sum ends the hash, hands its state back and returns the first 16 bytes.
+func (p *macPool) sum(s *macState) (out [16]byte) {
+	s.Sum(s.out[:0])
+	copy(out[:], s.out[:])
+	s.Reset()
+	p.Put(s)
+	return out
+}
