@@ -205,6 +205,7 @@ type Op struct {
 	NetworkID    string
 	AVS          string
 	CVCResult    string
+	Advised      bool   // it went, or goes, by store-and-forward: the gateway was answered before the issuer
 	Late         string // DE39 of an answer that came after the deadline (I6), "" where none did
 
 	Date Date   // business date of an operation that clears
