@@ -1,0 +1,65 @@
+package clearing
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// A FileID is PDS0105, which names a file for all time: type 002 (made by a member), the business date, the processor
+// and a sequence within those two. Two files never share one.
+type FileID struct {
+	Date        time.Time // its calendar day, in its location
+	ProcessorID string    // 1 to 11 digits; written with leading zeros
+	Sequence    int       // 1 to 99,999
+}
+
+const (
+	fileIDLength     = 25
+	fileIDType       = "002"
+	processorDigits  = 11
+	maxFileSequence  = 99_999
+	fileIDDateLayout = "060102"
+)
+
+// String is the 25 digits of PDS0105: type n3, YYMMDD, processor n11, sequence n5. It is meaningful for a valid id only.
+func (id FileID) String() string {
+	b := make([]byte, 0, fileIDLength)
+	b = append(b, fileIDType...)
+	b = id.Date.AppendFormat(b, fileIDDateLayout)
+	for range processorDigits - len(id.ProcessorID) {
+		b = append(b, '0')
+	}
+	b = append(b, id.ProcessorID...)
+	return string(appendPadded(b, uint64(id.Sequence), 5))
+}
+
+// Validate says which part of the id cannot be written.
+func (id FileID) Validate() error {
+	switch {
+	case id.Date.Year() < 2000 || id.Date.Year() > 2099:
+		return &FieldError{PDS: 105, Reason: fmt.Sprintf("year %d has no two-digit form that is read back alike; 2000 to 2099 expected", id.Date.Year())}
+	case id.ProcessorID == "" || len(id.ProcessorID) > processorDigits || !allDigits(id.ProcessorID):
+		return &FieldError{PDS: 105, Reason: fmt.Sprintf("processor id %q is not 1 to %d digits", id.ProcessorID, processorDigits)}
+	case id.Sequence < 1 || id.Sequence > maxFileSequence:
+		return &FieldError{PDS: 105, Reason: fmt.Sprintf("file sequence %d is not 1 to %d", id.Sequence, maxFileSequence)}
+	}
+	return nil
+}
+
+// ParseFileID reads the 25 digits of PDS0105 of any type. The date comes back at midnight UTC, the processor id with
+// its leading zeros.
+func ParseFileID(s string) (FileID, error) {
+	if len(s) != fileIDLength || !allDigits(s) {
+		return FileID{}, &FieldError{PDS: 105, Reason: "is not 25 digits"}
+	}
+	date, err := time.Parse("20"+fileIDDateLayout, "20"+s[3:9])
+	if err != nil {
+		return FileID{}, &FieldError{PDS: 105, Reason: "holds no date at digits 4 to 9"}
+	}
+	sequence, err := strconv.Atoi(s[20:])
+	if err != nil {
+		return FileID{}, &FieldError{PDS: 105, Reason: "holds no sequence at digits 21 to 25"}
+	}
+	return FileID{Date: date, ProcessorID: s[9:20], Sequence: sequence}, nil
+}
