@@ -1,0 +1,128 @@
+package spec
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A library spec says how a DE is encoded but not what may stand in it: to the library a fixed String of 6 ASCII
+// characters is a fine STAN, whatever they are. So a description may end with the DE's ISO 8583 format in brackets, as in
+// "Systems Trace Audit Number [n6]", and the codec holds the values to it. The library takes it for plain text.
+
+// class is a set of properties of a byte.
+type class uint8
+
+const (
+	classASCII class = 1 << iota
+	classDigit
+	classPrintable // ASCII from space to tilde: a, an, ans, ns
+	classHex       // hex digits of either case: b, as text
+	classTrack     // the code set of tracks 2 and 3, with D for the separator, as some hosts write it: z
+)
+
+// classes says for each byte which classes it is in.
+var classes = func() (t [256]class) {
+	for c := range t {
+		b := byte(c)
+		digit := b >= '0' && b <= '9'
+		letter := b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F'
+		for in, yes := range map[class]bool{
+			classASCII:     b < 128,
+			classDigit:     digit,
+			classPrintable: b >= ' ' && b <= '~',
+			classHex:       digit || letter,
+			classTrack:     b >= '0' && b <= '?' || b == 'D',
+		} {
+			if yes {
+				t[c] |= in
+			}
+		}
+	}
+	return t
+}()
+
+// shape is what a value must be as a whole.
+type shape uint8
+
+const (
+	shapeAny  shape = iota
+	shapeEven       // whole bytes of hex text
+	shapeSign       // x+n: C or D, then digits
+)
+
+var formatAtEnd = regexp.MustCompile(`\[(a|n|an|ans|as|ns|z|b|x\+n)\.*[0-9]+\]$`)
+
+// classOf reads the format at the end of a description; 0 and shapeAny if there is none.
+func classOf(description string) (class, shape) {
+	found := formatAtEnd.FindStringSubmatch(description)
+	if found == nil {
+		return 0, shapeAny
+	}
+	switch found[1] {
+	case "n":
+		return classDigit, shapeAny
+	case "z":
+		return classTrack, shapeAny
+	case "b":
+		return classHex, shapeEven
+	case "x+n":
+		return 0, shapeSign
+	}
+	return classPrintable, shapeAny
+}
+
+// plainName is a description without the format at its end.
+func plainName(description string) string {
+	return strings.TrimSpace(formatAtEnd.ReplaceAllString(description, ""))
+}
+
+// check holds a canonical value to what the layout asks of it. It returns the index of the first byte that is wrong, or
+// -1 if all is well.
+func (l *layout) check(value []byte) int {
+	if l.need != 0 {
+		all := l.need
+		for _, b := range value {
+			all &= classes[b]
+		}
+		if all != l.need {
+			for i, b := range value {
+				if classes[b]&l.need != l.need {
+					return i
+				}
+			}
+		}
+	}
+	switch l.shape {
+	case shapeEven:
+		if len(value)%2 != 0 {
+			return len(value) - 1
+		}
+	case shapeSign:
+		if len(value) == 0 || value[0] != 'C' && value[0] != 'D' {
+			return 0
+		}
+		for i, b := range value[1:] {
+			if classes[b]&classDigit == 0 {
+				return i + 1
+			}
+		}
+	}
+	return -1
+}
+
+// content is what check asks for, in words.
+func (l *layout) content() string {
+	switch {
+	case l.shape == shapeSign:
+		return "C or D and then digits"
+	case l.shape == shapeEven:
+		return "an even number of hex digits"
+	case l.need&classDigit != 0:
+		return "digits"
+	case l.need&classTrack != 0:
+		return "track data: digits and separators"
+	case l.need&classPrintable != 0:
+		return "printable ASCII"
+	}
+	return "ASCII"
+}

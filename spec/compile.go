@@ -1,0 +1,345 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/moov-io/iso8583"
+	"github.com/moov-io/iso8583/encoding"
+	"github.com/moov-io/iso8583/field"
+	"github.com/moov-io/iso8583/padding"
+	"github.com/moov-io/iso8583/prefix"
+)
+
+// MaxMessage is the longest message in bytes that a Codec packs or unpacks: what a 2-byte length can say.
+const MaxMessage = math.MaxUint16
+
+// Codec packs and unpacks the messages of one dialect. It is immutable: any number of goroutines may share it.
+type Codec struct {
+	spec   *iso8583.MessageSpec
+	fields [MaxDE + 1]layout // 0 is the MTI
+	bitmap bitmapLayout
+}
+
+// Name returns the name that the spec gives itself.
+func (c *Codec) Name() string { return c.spec.Name }
+
+// Spec returns the spec that c was compiled from; it must not be changed.
+func (c *Codec) Spec() *iso8583.MessageSpec { return c.spec }
+
+// layout is one row of the table: all that packing and unpacking a DE needs.
+type layout struct {
+	kind   kind
+	enc    enc
+	pref   pref
+	pad    pad
+	padder byte   // the padding character
+	need   class  // what each byte of the canonical value must be; 0 if anything goes
+	shape  shape  // what its bytes as a whole must be
+	digits uint8  // length prefix: digits, bytes for a binary one
+	fixed  uint32 // a fixed DE's length, in what the encoding counts
+	length uint32 // the spec's length: what padding fills up to and the most that a prefix may say
+}
+
+// kind is the library's field type. kindNone is a DE that the spec does not define.
+type kind uint8
+
+const (
+	kindNone    kind = iota
+	kindText         // String and Binary: the canonical value is what is encoded
+	kindNumeric      // Numeric: an int64 without leading zeros
+	kindHex          // Hex: the canonical value is the hex text of the bytes that are encoded
+)
+
+type enc uint8
+
+const (
+	encASCII enc = iota
+	encBinary
+	encEBCDIC
+	encEBCDIC1047
+	encBCD        // digits to the right, a zero in front of an odd number
+	encLBCD       // digits to the left, a zero behind an odd number
+	encHexToASCII // bytes to hex text
+	encASCIIToHex // hex text to bytes
+)
+
+type pref uint8
+
+const (
+	prefFixed pref = iota
+	prefASCII
+	prefBCD
+	prefHex
+	prefBinary
+	prefEBCDIC // for both tables: their digits are the same bytes
+)
+
+type pad uint8
+
+const (
+	padNone pad = iota
+	padLeft
+	padRight
+)
+
+type bitmapLayout struct {
+	hex    bool
+	double bool // always both halves: 16 bytes
+	fixed  bool // no bit stands for the presence of another bitmap
+}
+
+var encodings = map[encoding.Encoder]enc{
+	encoding.ASCII:           encASCII,
+	encoding.Binary:          encBinary,
+	encoding.EBCDIC:          encEBCDIC,
+	encoding.EBCDIC1047:      encEBCDIC1047,
+	encoding.BCD:             encBCD,
+	encoding.LBCD:            encLBCD,
+	encoding.BytesToASCIIHex: encHexToASCII,
+	encoding.ASCIIHexToBytes: encASCIIToHex,
+}
+
+type prefixKind struct {
+	pref   pref
+	digits uint8
+}
+
+var prefixes = func() map[prefix.Prefixer]prefixKind {
+	known := map[prefix.Prefixer]prefixKind{}
+	for p, family := range map[pref]prefix.Prefixers{prefASCII: prefix.ASCII, prefBCD: prefix.BCD, prefHex: prefix.Hex, prefBinary: prefix.Binary, prefEBCDIC: prefix.EBCDIC} {
+		known[family.Fixed] = prefixKind{prefFixed, 0}
+		known[family.L] = prefixKind{p, 1}
+		known[family.LL] = prefixKind{p, 2}
+		known[family.LLL] = prefixKind{p, 3}
+		known[family.LLLL] = prefixKind{p, 4}
+	}
+	known[prefix.EBCDIC1047.Fixed] = prefixKind{prefFixed, 0}
+	known[prefix.EBCDIC1047.L] = prefixKind{prefEBCDIC, 1}
+	known[prefix.EBCDIC1047.LL] = prefixKind{prefEBCDIC, 2}
+	known[prefix.EBCDIC1047.LLL] = prefixKind{prefEBCDIC, 3}
+	known[prefix.EBCDIC1047.LLLL] = prefixKind{prefEBCDIC, 4}
+	return known
+}()
+
+// Compile makes a codec of a spec. It refuses, naming the DE, what it cannot do exactly as the library does: composites
+// and tracks (declare them as String and take them apart yourself), custom packers, padders, prefixes and encodings, DEs
+// above 128, and combinations that the library itself cannot read back.
+//
+// The spec's fields must not be changed afterwards.
+func Compile(s *iso8583.MessageSpec) (*Codec, error) {
+	if s == nil {
+		return nil, fmt.Errorf("spec: nothing to compile: want a MessageSpec")
+	}
+	c := &Codec{spec: s}
+	fail := func(de int, err error) (*Codec, error) {
+		return nil, fmt.Errorf("spec %q: DE %d (%s): %w", s.Name, de, FieldName(de), err)
+	}
+	for _, de := range []int{0, 1} {
+		if s.Fields[de] == nil {
+			return fail(de, fmt.Errorf("missing: every spec needs one"))
+		}
+	}
+	for _, de := range slices.Sorted(maps.Keys(s.Fields)) {
+		var err error
+		switch {
+		case de < 0 || de > MaxDE:
+			err = fmt.Errorf("want DE 0 to %d", MaxDE)
+		case s.Fields[de] == nil || s.Fields[de].Spec() == nil:
+			err = fmt.Errorf("no field: want one with a spec")
+		case de == 1:
+			c.bitmap, err = compileBitmap(s.Fields[de])
+		default:
+			c.fields[de], err = compileField(s.Fields[de])
+		}
+		if err != nil {
+			return fail(de, err)
+		}
+	}
+	if err := checkMTI(&c.fields[0]); err != nil {
+		return fail(0, err)
+	}
+	// Its values are checked apart, as four digits; a Numeric MTI does not lose its zero.
+	c.fields[0].kind, c.fields[0].pad, c.fields[0].need, c.fields[0].shape = kindText, padNone, classDigit, shapeAny
+	return c, nil
+}
+
+// MustCodec compiles an embedded dialect and panics if there is none of that name.
+func MustCodec(name string) *Codec {
+	s, err := Load(name)
+	if err != nil {
+		panic(err)
+	}
+	c, err := Compile(s)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func compileBitmap(f field.Field) (bitmapLayout, error) {
+	bitmap, ok := f.(*field.Bitmap)
+	if !ok {
+		return bitmapLayout{}, fmt.Errorf("type %s: want Bitmap", typeName(f))
+	}
+	s := bitmap.Spec()
+	b := bitmapLayout{fixed: s.DisableAutoExpand}
+	switch s.Enc {
+	case encoding.Binary:
+	case encoding.BytesToASCIIHex:
+		b.hex = true
+	default:
+		return b, fmt.Errorf("encoding %s: want Binary or HexToASCII", encodingName(s.Enc))
+	}
+	switch s.Length {
+	case 0, 8:
+	case 16:
+		b.double = true
+	default:
+		return b, fmt.Errorf("length %d: want 8 or 16 bytes", s.Length)
+	}
+	if p, ok := prefixes[s.Pref]; !ok || p.pref != prefFixed {
+		return b, fmt.Errorf("prefix %s: want a Fixed one", prefixName(s.Pref))
+	}
+	return b, nil
+}
+
+// checkMTI refuses an MTI field that does not put four digits into the message.
+func checkMTI(l *layout) error {
+	if l.pref != prefFixed || l.fixed != 4 {
+		return fmt.Errorf("want a fixed length of 4")
+	}
+	switch l.enc {
+	case encASCII, encBinary, encEBCDIC, encEBCDIC1047, encBCD, encLBCD:
+	default:
+		return fmt.Errorf("want ASCII, Binary, EBCDIC, EBCDIC1047, BCD or LBCD encoding")
+	}
+	switch {
+	case l.kind == kindText && l.pad == padNone:
+	case l.kind == kindNumeric && l.pad == padLeft && l.padder == '0':
+	default:
+		return fmt.Errorf("want a String without padding, or a Numeric padded left with 0")
+	}
+	return nil
+}
+
+func compileField(f field.Field) (layout, error) {
+	var l layout
+	switch f.(type) {
+	case *field.String, *field.Binary:
+		l.kind = kindText
+	case *field.Numeric:
+		l.kind, l.need = kindNumeric, classDigit
+	case *field.Hex:
+		l.kind, l.need, l.shape = kindHex, classHex, shapeEven
+	default:
+		return l, fmt.Errorf("type %s cannot be compiled: want String, Numeric, Binary or Hex", typeName(f))
+	}
+	s := f.Spec()
+	if s.Packer != nil || s.Unpacker != nil {
+		return l, fmt.Errorf("a custom packer cannot be compiled")
+	}
+	if s.Length < 0 || s.Length > MaxMessage {
+		return l, fmt.Errorf("length %d: want 0 to %d", s.Length, MaxMessage)
+	}
+	l.length = uint32(s.Length)
+
+	var ok bool
+	if l.enc, ok = encodings[s.Enc]; !ok {
+		return l, fmt.Errorf("encoding %s cannot be compiled", encodingName(s.Enc))
+	}
+	p, ok := prefixes[s.Pref]
+	if !ok {
+		return l, fmt.Errorf("prefix %s cannot be compiled", prefixName(s.Pref))
+	}
+	l.pref, l.digits = p.pref, p.digits
+	if l.pref == prefFixed {
+		l.fixed = l.length
+	}
+	if err := l.compilePadding(s.Pad); err != nil {
+		return l, err
+	}
+
+	if l.kind == kindHex && l.enc != encBinary && l.enc != encHexToASCII {
+		return l, fmt.Errorf("a Hex field in encoding %s cannot be compiled: want Binary or HexToASCII", encodingName(s.Enc))
+	}
+	if l.kind == kindNumeric && (l.enc == encHexToASCII || l.enc == encASCIIToHex) {
+		return l, fmt.Errorf("a Numeric field in encoding %s cannot be compiled", encodingName(s.Enc))
+	}
+	// These two count hex digits on one side and bytes on the other, so that only together the library reads back what it
+	// writes.
+	if hexFixed := s.Pref == prefix.Hex.Fixed; hexFixed != (l.enc == encASCIIToHex) {
+		return l, fmt.Errorf("prefix %s with encoding %s: the library cannot read back what it packs; Hex.Fixed and ASCIIToHex go together",
+			prefixName(s.Pref), encodingName(s.Enc))
+	}
+	if l.enc == encASCIIToHex {
+		l.need, l.shape = classHex, shapeEven
+		if l.pad != padNone {
+			return l, fmt.Errorf("padding with encoding ASCIIToHex cannot be compiled")
+		}
+	}
+	if l.kind == kindText {
+		need, shape := classOf(s.Description)
+		l.need, l.shape = l.need|need, max(l.shape, shape)
+	}
+	switch l.enc {
+	case encASCII, encEBCDIC1047:
+		l.need |= classASCII
+	case encBCD, encLBCD:
+		l.need |= classDigit
+	}
+	return l, nil
+}
+
+func (l *layout) compilePadding(p padding.Padder) error {
+	if p == nil {
+		return nil
+	}
+	// The library does not export its padders' types.
+	switch reflect.TypeOf(p) {
+	case reflect.TypeOf(padding.None):
+		return nil
+	case reflect.TypeOf(padding.NewLeftPadder('0')):
+		l.pad = padLeft
+	case reflect.TypeOf(padding.NewRightPadder('0')):
+		l.pad = padRight
+	default:
+		return fmt.Errorf("padding %T cannot be compiled", p)
+	}
+	character := p.Inspect()
+	if len(character) != 1 || character[0] > 127 {
+		return fmt.Errorf("padding character of %d bytes: want one of ASCII", len(character))
+	}
+	l.padder = character[0]
+	if (l.enc == encBCD || l.enc == encLBCD) && classes[l.padder]&classDigit == 0 {
+		return fmt.Errorf("padding with %q: BCD can be padded with digits only", l.padder)
+	}
+	return nil
+}
+
+// typeName is the Go type's last name: String for *field.String.
+func typeName(f field.Field) string {
+	name := fmt.Sprintf("%T", f)
+	return name[strings.LastIndexByte(name, '.')+1:]
+}
+
+// encodingName is what the library's JSON calls an encoding, the Go type for others.
+func encodingName(e encoding.Encoder) string {
+	for name, known := range encodingNames {
+		if e == known {
+			return name
+		}
+	}
+	return fmt.Sprintf("%T", e)
+}
+
+func prefixName(p prefix.Prefixer) string {
+	if p == nil {
+		return "(none)"
+	}
+	return p.Inspect()
+}

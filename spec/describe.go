@@ -1,0 +1,169 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Describe writes a message for people: the MTI, then a line for each DE with its number, name and value, and under DE48
+// and DE55 a line for each tag. It may be logged: the PAN is shown by its first six and last four digits; expiry, tracks,
+// PIN block, CVC, security data and all chip data that FilterEMV would drop are hidden; so is DE48 or DE55 that does not
+// parse, and in free text each run of digits that could be a PAN.
+func Describe(c *Codec, m *Message) string {
+	var b strings.Builder
+	mti := m.MTI()
+	fmt.Fprintf(&b, "%s %s\n", mti, MTIName(mti))
+	m.Fields(func(de int, value []byte) bool {
+		fmt.Fprintf(&b, "  %03d %-46s %s\n", de, c.fieldName(de), show(de, value))
+		switch {
+		case de == 48 && CheckTLV(value) == nil:
+			describeTLV(&b, value)
+		case de == 55:
+			describeEMV(&b, string(value))
+		}
+		return true
+	})
+	return b.String()
+}
+
+// fieldName is the spec's own name for a DE, the standard's if it has none.
+func (c *Codec) fieldName(de int) string {
+	if f := c.spec.Fields[de]; f != nil {
+		if name := plainName(f.Spec().Description); name != "" {
+			return name
+		}
+	}
+	return FieldName(de)
+}
+
+// show is a DE's value as it may be seen.
+func show(de int, value []byte) string {
+	switch de {
+	case 2, 34:
+		return maskPAN(string(value))
+	case 14, 35, 36, 45, 52, 53:
+		return hidden(len(value))
+	case 48:
+		if CheckTLV(value) != nil {
+			return hidden(len(value)) + ", not in the form of tags"
+		}
+		return fmt.Sprintf("%d bytes", len(value))
+	case 55:
+		return fmt.Sprintf("%d hex digits", len(value))
+	}
+	return maskRuns(printable(value))
+}
+
+func describeTLV(b *strings.Builder, data []byte) {
+	for tag, value := range TLVs(data) {
+		shown := maskRuns(printable(value))
+		if tag == TagCVC || tag == TagCAVV {
+			shown = hidden(len(value))
+		}
+		name := tagNames[tag]
+		if name == "" {
+			name = "unknown tag"
+		}
+		fmt.Fprintf(b, "      %s %-43s %s\n", tag, name, shown)
+	}
+}
+
+func describeEMV(b *strings.Builder, hexText string) {
+	for e, err := range emvElements(hexText) {
+		if err != nil {
+			fmt.Fprintf(b, "      the rest is hidden: %v\n", err)
+			return
+		}
+		name, shown := "not shown", hidden(len(e.value)/2)
+		if known, ok := storedEMV[e.tag]; ok {
+			name, shown = known, strings.ToUpper(e.value)
+		}
+		fmt.Fprintf(b, "      %-4s %-41s %s\n", e.tag, name, shown)
+	}
+}
+
+var tagNames = map[string]string{
+	TagECI:             "electronic commerce indicator",
+	TagInitiator:       "initiator",
+	TagNetworkID:       "network id",
+	TagReversalReason:  "reversal reason",
+	TagFirstRRN:        "first RRN",
+	TagCaptureNumber:   "capture number",
+	TagARN:             "acquirer reference number",
+	TagThreeDSVersion:  "3-D Secure version",
+	TagCAVV:            "CAVV",
+	TagDSTransactionID: "directory server transaction id",
+	TagCVC:             "CVC",
+	TagAddressLine:     "address line",
+	TagPostalCode:      "postal code",
+	TagCountry:         "country",
+	TagAVSResult:       "AVS result",
+	TagCVCResult:       "CVC result",
+	TagPartial:         "partial approval accepted",
+	TagFinal:           "final capture",
+}
+
+func hidden(n int) string {
+	return fmt.Sprintf("hidden, %d bytes", n)
+}
+
+// Shortest and longest PAN in digits, by ISO/IEC 7812 and what is issued.
+const (
+	minPAN = 12
+	maxPAN = 19
+)
+
+// maskPAN shows the first six and the last four digits of a PAN, and nothing of a value too short for that to hide enough.
+func maskPAN(pan string) string {
+	if len(pan) < minPAN {
+		return strings.Repeat("*", len(pan))
+	}
+	return pan[:6] + strings.Repeat("*", len(pan)-10) + pan[len(pan)-4:]
+}
+
+// maskRuns masks each run of digits in free text that could be a PAN: of its length, with a right check digit.
+func maskRuns(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		end := i
+		for end < len(text) && text[end] >= '0' && text[end] <= '9' {
+			end++
+		}
+		switch n := end - i; {
+		case n == 0:
+			end = i + 1
+			b.WriteByte(text[i])
+		case n > minPAN && n <= maxPAN && luhn(text[i:end]):
+			b.WriteString(maskPAN(text[i:end]))
+		default:
+			b.WriteString(text[i:end])
+		}
+		i = end
+	}
+	return b.String()
+}
+
+// luhn reports whether digits end with their ISO/IEC 7812 check digit.
+func luhn(digits string) bool {
+	sum := 0
+	for i := range len(digits) {
+		d := int(digits[len(digits)-1-i] - '0')
+		if i%2 != 0 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}
+
+// printable shows a value in quotes with escapes if it would do more than print.
+func printable(value []byte) string {
+	for _, c := range value {
+		if classes[c]&classPrintable == 0 {
+			return fmt.Sprintf("%q", value)
+		}
+	}
+	return string(value)
+}
