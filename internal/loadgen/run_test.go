@@ -1,0 +1,211 @@
+package loadgen_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchyard/internal/loadgen"
+)
+
+// server answers each request after a delay, and stalls when told to: in virtual time, so figures are exact.
+type server struct {
+	delay   time.Duration
+	outcome func(seq uint64) loadgen.Outcome
+
+	mu           sync.Mutex
+	stallTill    time.Time // answers nothing before
+	slots        map[int]bool
+	most         int
+	seqs         map[uint64]bool
+	lanes        map[int]int
+	wrongLane    int
+	silentSeq    uint64
+	hasSilentSeq bool
+}
+
+func (s *server) Start(lane, slot int, seq uint64, end func(loadgen.Outcome)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.slots == nil {
+		s.slots, s.seqs, s.lanes = map[int]bool{}, map[uint64]bool{}, map[int]int{}
+	}
+	if s.slots[slot] || s.seqs[seq] {
+		panic("a slot or a number is used twice")
+	}
+	s.slots[slot], s.seqs[seq] = true, true
+	s.lanes[lane]++
+	s.most = max(s.most, len(s.slots))
+	if s.hasSilentSeq && seq == s.silentSeq {
+		return
+	}
+	wait := s.delay
+	if left := time.Until(s.stallTill); left > 0 {
+		wait += left
+	}
+	time.AfterFunc(wait, func() {
+		s.mu.Lock()
+		delete(s.slots, slot)
+		s.mu.Unlock()
+		var o loadgen.Outcome
+		if s.outcome != nil {
+			o = s.outcome(seq)
+		}
+		end(o)
+	})
+}
+
+func TestClosedLoopKeepsSoManyInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{delay: 10 * time.Millisecond}
+		res, err := loadgen.Run(t.Context(), loadgen.Options{Target: s, Lanes: 3, InFlight: 8, Warmup: time.Second, Duration: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// 8 in flight at 10 ms each are 800 a second.
+		if s.most != 8 || res.Approved < 790 || res.Approved > 808 {
+			t.Errorf("%d in flight at most, %d approved; want 8 and 800", s.most, res.Approved)
+		}
+		if got := res.QuantileMS(50); got < 9.9 || got > 10.1 {
+			t.Errorf("p50 is %g ms, want 10", got)
+		}
+		if len(s.lanes) != 3 || res.Failed != 0 || res.Excluded < 790 {
+			t.Errorf("lanes %v, %d failed, %d excluded; want 3, 0 and the warm-up's 800", s.lanes, res.Failed, res.Excluded)
+		}
+	})
+}
+
+func TestOpenLoopCountsFromWhenARequestWasDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// The server stalls for the whole first second. With room for 10 in flight, a driver that measured from the
+		// moment of sending would see 10 slow requests; 1,000 were due.
+		s := &server{delay: time.Millisecond, stallTill: time.Now().Add(time.Second)}
+		res, err := loadgen.Run(t.Context(), loadgen.Options{Target: s, InFlight: 10, Rate: 1000, Fixed: true, Duration: 2 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Approved+res.Failed != 1999 {
+			t.Errorf("%d approved, %d failed; 1,999 were due", res.Approved, res.Failed)
+		}
+		// Requests due evenly over the stalled second waited half of it on average, so the upper quarter of all waited
+		// half a second and more.
+		if got := res.QuantileMS(75); got < 450 {
+			t.Errorf("p75 is %g ms, want about 500: the stall is hidden", got)
+		}
+		if late := res.Late.Max(); late < 900_000 {
+			t.Errorf("the driver was late by %d µs at most, want about a second", late)
+		}
+	})
+}
+
+func TestOpenLoopHoldsItsRate(t *testing.T) {
+	for _, fixed := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &server{delay: 5 * time.Millisecond}
+			res, err := loadgen.Run(t.Context(), loadgen.Options{Target: s, Lanes: 4, Rate: 2000, Fixed: fixed, Seed: 1, Duration: 5 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tps := res.TPS(); tps < 1950 || tps > 2050 {
+				t.Errorf("fixed %v: %g a second, want 2,000", fixed, tps)
+			}
+			if got := res.QuantileMS(99); got > 5.1 {
+				t.Errorf("fixed %v: p99 is %g ms, want 5", fixed, got)
+			}
+		})
+	}
+}
+
+func TestOutcomesAreToldApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{delay: time.Millisecond, outcome: func(seq uint64) loadgen.Outcome {
+			switch {
+			case seq%10 == 1:
+				return loadgen.Outcome{Kind: loadgen.Declined, Code: "51"}
+			case seq%10 == 2:
+				return loadgen.Outcome{Kind: loadgen.Failed, Code: "busy"}
+			}
+			return loadgen.Outcome{}
+		}}
+		res, err := loadgen.Run(t.Context(), loadgen.Options{Target: s, Rate: 1000, Fixed: true, Duration: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Approved != 799 || res.Declines["51"] != 100 || res.Errors["busy"] != 100 || res.Declined != 100 || res.Failed != 100 {
+			t.Errorf("%+v", res)
+		}
+		if res.Latency.TotalCount() != 899 {
+			t.Errorf("%d latencies, want those of the 899 requests with an outcome", res.Latency.TotalCount())
+		}
+		if got := loadgen.Counts(map[string]uint64{"54": 2, "51": 1}); got != "51: 1, 54: 2" {
+			t.Errorf("counts read %q", got)
+		}
+	})
+}
+
+func TestSilenceIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{delay: time.Millisecond, silentSeq: 7, hasSilentSeq: true}
+		res, err := loadgen.Run(t.Context(), loadgen.Options{Target: s, Rate: 100, Fixed: true, Duration: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Unanswered != 1 || res.Failed != 1 || res.Errors["unanswered"] != 1 || res.Approved != 98 {
+			t.Errorf("%d unanswered, %d failed, %d approved; want 1, 1, 98", res.Unanswered, res.Failed, res.Approved)
+		}
+	})
+}
+
+func TestWhatWasDueAndNeverSentIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{stallTill: time.Now().Add(time.Hour)}
+		res, err := loadgen.Run(t.Context(), loadgen.Options{Target: s, InFlight: 10, Rate: 100, Fixed: true, Duration: time.Second, Drain: 5 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Unsent != 89 || res.Unanswered != 10 || res.Failed != 99 {
+			t.Errorf("%d unsent, %d unanswered, %d failed; want 89, 10, 99", res.Unsent, res.Unanswered, res.Failed)
+		}
+		time.Sleep(2 * time.Hour) // the answers come after all, and change nothing
+		if res.Approved != 0 {
+			t.Errorf("%d approved, want 0", res.Approved)
+		}
+	})
+}
+
+func TestCalledOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		s := &server{delay: time.Millisecond}
+		res, err := loadgen.Run(ctx, loadgen.Options{Target: s, InFlight: 1, Duration: time.Hour})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v, want the context's", err)
+		}
+		if tps := res.TPS(); tps < 900 || tps > 1100 {
+			t.Errorf("%g a second over what was measured, want 1,000", tps)
+		}
+		time.Sleep(time.Second)
+	})
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	ok := loadgen.Options{Target: &server{}, InFlight: 1, Duration: time.Second}
+	for name, change := range map[string]func(*loadgen.Options){
+		"no target":      func(o *loadgen.Options) { o.Target = nil },
+		"none in flight": func(o *loadgen.Options) { o.InFlight = 0 },
+		"too many":       func(o *loadgen.Options) { o.InFlight = loadgen.MaxInFlight + 1 },
+		"negative rate":  func(o *loadgen.Options) { o.Rate = -1 },
+		"no duration":    func(o *loadgen.Options) { o.Duration = 0 },
+		"lanes":          func(o *loadgen.Options) { o.Lanes = -1 },
+	} {
+		o := ok
+		change(&o)
+		if _, err := loadgen.Run(t.Context(), o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
