@@ -38,6 +38,7 @@ type layout struct {
 	pref   pref
 	pad    pad
 	padder byte   // the padding character
+	plain  bool   // a fixed length of bytes that stand in the message as they are
 	need   class  // what each byte of the canonical value must be; 0 if anything goes
 	shape  shape  // what its bytes as a whole must be
 	digits uint8  // length prefix: digits, bytes for a binary one
@@ -286,11 +287,19 @@ func compileField(f field.Field) (layout, error) {
 		need, shape := classOf(s.Description)
 		l.need, l.shape = l.need|need, max(l.shape, shape)
 	}
+	l.plain = l.kind == kindText && l.pref == prefFixed && l.pad == padNone && (l.enc == encASCII || l.enc == encBinary)
 	switch l.enc {
 	case encASCII, encEBCDIC1047:
 		l.need |= classASCII
 	case encBCD, encLBCD:
 		l.need |= classDigit
+	}
+	// The narrower class says it all, and check is quickest with one.
+	switch {
+	case l.need&classDigit != 0:
+		l.need = classDigit
+	case l.need&^classASCII != 0:
+		l.need &^= classASCII
 	}
 	return l, nil
 }

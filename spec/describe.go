@@ -8,7 +8,7 @@ import (
 // Describe writes a message for people: the MTI, then a line for each DE with its number, name and value, and under DE48
 // and DE55 a line for each tag. It may be logged: the PAN is shown by its first six and last four digits; expiry, tracks,
 // PIN block, CVC, security data and all chip data that FilterEMV would drop are hidden; so is DE48 or DE55 that does not
-// parse, and in free text each run of digits that could be a PAN.
+// parse, and in free text the middle of each run of digits that is long enough to hold a PAN.
 func Describe(c *Codec, m *Message) string {
 	var b strings.Builder
 	mti := m.MTI()
@@ -39,7 +39,7 @@ func (c *Codec) fieldName(de int) string {
 // show is a DE's value as it may be seen.
 func show(de int, value []byte) string {
 	switch de {
-	case 2, 34:
+	case 2, 34, 102, 103: // account identifications, which may be PANs
 		return maskPAN(string(value))
 	case 14, 35, 36, 45, 52, 53:
 		return hidden(len(value))
@@ -51,14 +51,32 @@ func show(de int, value []byte) string {
 	case 55:
 		return fmt.Sprintf("%d hex digits", len(value))
 	}
-	return maskRuns(printable(value))
+	shown := printable(value)
+	if freeText(de) {
+		return maskRuns(shown)
+	}
+	return shown
+}
+
+// freeText reports whether a DE may hold what its sender likes, so possibly a card number. In the others long runs of
+// digits are amounts, counts and original data elements.
+func freeText(de int) bool {
+	switch de {
+	case 43, 44, 46, 47, 98, 101:
+		return true
+	}
+	return de >= 56 && de <= 63 || de >= 104 && de <= 127
 }
 
 func describeTLV(b *strings.Builder, data []byte) {
 	for tag, value := range TLVs(data) {
-		shown := maskRuns(printable(value))
-		if tag == TagCVC || tag == TagCAVV {
+		shown := printable(value)
+		switch tag {
+		case TagCVC, TagCAVV:
 			shown = hidden(len(value))
+		case TagARN, TagFirstRRN:
+		default:
+			shown = maskRuns(shown)
 		}
 		name := tagNames[tag]
 		if name == "" {
@@ -107,11 +125,8 @@ func hidden(n int) string {
 	return fmt.Sprintf("hidden, %d bytes", n)
 }
 
-// Shortest and longest PAN in digits, by ISO/IEC 7812 and what is issued.
-const (
-	minPAN = 12
-	maxPAN = 19
-)
+// minPAN is the length in digits of the shortest PAN (ISO/IEC 7812).
+const minPAN = 12
 
 // maskPAN shows the first six and the last four digits of a PAN, and nothing of a value too short for that to hide enough.
 func maskPAN(pan string) string {
@@ -121,7 +136,7 @@ func maskPAN(pan string) string {
 	return pan[:6] + strings.Repeat("*", len(pan)-10) + pan[len(pan)-4:]
 }
 
-// maskRuns masks each run of digits in free text that could be a PAN: of its length, with a right check digit.
+// maskRuns masks each run of more than minPAN digits in free text: a PAN may stand among other digits.
 func maskRuns(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
@@ -133,7 +148,7 @@ func maskRuns(text string) string {
 		case n == 0:
 			end = i + 1
 			b.WriteByte(text[i])
-		case n > minPAN && n <= maxPAN && luhn(text[i:end]):
+		case n > minPAN:
 			b.WriteString(maskPAN(text[i:end]))
 		default:
 			b.WriteString(text[i:end])
@@ -141,21 +156,6 @@ func maskRuns(text string) string {
 		i = end
 	}
 	return b.String()
-}
-
-// luhn reports whether digits end with their ISO/IEC 7812 check digit.
-func luhn(digits string) bool {
-	sum := 0
-	for i := range len(digits) {
-		d := int(digits[len(digits)-1-i] - '0')
-		if i%2 != 0 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return sum%10 == 0
 }
 
 // printable shows a value in quotes with escapes if it would do more than print.

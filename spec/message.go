@@ -129,7 +129,8 @@ func (m *Message) Fields(yield func(de int, value []byte) bool) {
 			lead := bits.LeadingZeros64(left)
 			left &^= 1 << (63 - lead)
 			de := w*64 + lead + 1
-			if !yield(de, m.Bytes(de)) {
+			e := m.fields[de]
+			if !yield(de, m.buf[e.off:e.off+e.len:e.off+e.len]) {
 				return
 			}
 		}
@@ -138,6 +139,9 @@ func (m *Message) Fields(yield func(de int, value []byte) bool) {
 
 // room marks a DE present and returns the n bytes of the buffer that its value goes to.
 func (m *Message) room(de, n int) []byte {
+	if de < 2 || de > MaxDE {
+		panic(fmt.Sprintf("spec: DE %d: want 2 to %d", de, MaxDE))
+	}
 	w, b := word(de), bit(de)
 	e := &m.fields[de]
 	if m.present[w]&b != 0 && n <= int(e.len) {
@@ -146,23 +150,19 @@ func (m *Message) room(de, n int) []byte {
 		return m.buf[e.off:][:n]
 	}
 	off := len(m.buf)
-	m.buf = slices.Grow(m.buf, n)[:off+n]
+	if cap(m.buf)-off < n {
+		m.buf = slices.Grow(m.buf, n)
+	}
+	m.buf = m.buf[:off+n]
 	m.present[w] |= b
 	*e = extent{off: uint32(off), len: uint32(n)}
 	return m.buf[off:]
 }
 
-// word and bit say where a DE stands in present.
-func word(de int) int {
-	if de < 2 || de > MaxDE {
-		panic(fmt.Sprintf("spec: DE %d: want 2 to %d", de, MaxDE))
-	}
-	return (de - 1) >> 6
-}
+// word and bit say where a DE stands in present. Indexing by word panics at a DE below 1 or above 128.
+func word(de int) int { return (de - 1) >> 6 }
 
-func bit(de int) uint64 {
-	return 1 << (63 - uint(de-1)&63)
-}
+func bit(de int) uint64 { return 1 << (63 - uint(de-1)&63) }
 
 func decimalLen(v uint64) int {
 	n := 1

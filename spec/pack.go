@@ -90,6 +90,9 @@ func (b *bitmapLayout) append(dst []byte, present [2]uint64) ([]byte, error) {
 
 // append writes one DE with its length prefix, if any: what the library's defaultPacker does.
 func (l *layout) append(dst []byte, value []byte, de int) ([]byte, error) {
+	if l.plain && len(value) == int(l.fixed) && l.check(value) < 0 {
+		return append(dst, value...), nil
+	}
 	switch l.kind {
 	case kindNone:
 		return nil, &FieldError{DE: de, Offset: -1, Want: "a DE that the spec defines"}
