@@ -222,6 +222,8 @@ type Answer struct {
 	Capture string // id of the capture just made
 	Refund  string // id of the refund just made
 
+	Gateway string // hello: the name under which the connection now is known, "" where no gateways are listed
+
 	History  []HistoryItem // status of one payment
 	Payments []Answer      // status by reference, newest first, at most MaxListed
 	More     bool          // Payments was cut
@@ -266,7 +268,9 @@ func (c *Caller) MayActFor(merchant string) bool { return c.Merchants == nil || 
 
 // Handler serves requests. Handle blocks until the answer is durable and may be called from any number of goroutines;
 // ctx ends when the process stops, not when the caller hangs up: what was sent to an issuer is seen through.
-// req must not be changed by the caller before Handle returns; Handle keeps nothing of it.
+// req has passed Validate, and the caller does not change it before Handle returns. Handle keeps nothing of it: its strings
+// share one piece of memory with the card's data, so what outlives the call is cloned (strings.Clone).
+// The answer's ID and Op are the caller's to fill in.
 type Handler interface {
 	Handle(ctx context.Context, caller *Caller, req *Request) Answer
 }

@@ -124,7 +124,10 @@ func shapeOf(r *Request) shape {
 
 // Validate holds the request against the protocol and returns the first fault, or nil.
 func (r *Request) Validate() *Error {
-	if r.Op == OpNone || r.Op >= opCount {
+	if r.Op == OpNone {
+		return FieldError("op", "missing; every request needs it")
+	}
+	if r.Op >= opCount {
 		return &Error{Code: CodeUnknownOp, Field: "op", Message: "no such operation"}
 	}
 	s := shapeOf(r)
