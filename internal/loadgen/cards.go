@@ -1,0 +1,64 @@
+package loadgen
+
+import (
+	"strconv"
+	"time"
+
+	"switchyard/internal/pan"
+	"switchyard/switch/api"
+)
+
+// brand is a range of card numbers for tests: published test prefixes of each scheme, of which no card is ever issued.
+type brand struct {
+	prefix string
+	length int
+	cvc    int
+}
+
+// brands and how the cards are dealt out to them: of ten cards four are Visa, four Mastercard, one each Amex and JCB.
+var (
+	visa       = brand{"411111", 16, 3}
+	mastercard = brand{"555555", 16, 3}
+	mcSeries2  = brand{"222300", 16, 3}
+	amex       = brand{"378282", 15, 4}
+	jcb        = brand{"353011", 16, 3}
+	deal       = [...]brand{visa, mastercard, visa, amex, mcSeries2, visa, mastercard, jcb, visa, mastercard}
+)
+
+// MaxCards is the number of different cards. It bounds what an issuer must remember of them.
+const MaxCards = 10_000_000
+
+// Cards makes card numbers from counters, so that none need be kept.
+type Cards struct {
+	expiry string
+}
+
+// NewCards makes cards that are good for three years from now on.
+func NewCards(now time.Time) Cards {
+	return Cards{expiry: now.AddDate(3, 0, 0).Format("0601")}
+}
+
+// Card returns card number n, modulo MaxCards: the same n gives the same number, with a valid Luhn digit.
+func (c Cards) Card(n uint64) api.Card {
+	n %= MaxCards
+	b := &deal[n%uint64(len(deal))]
+	var buf [19]byte
+	body := b.length - 1
+	copy(buf[:], b.prefix)
+	rest := n
+	for i := body - 1; i >= len(b.prefix); i-- {
+		buf[i] = '0' + byte(rest%10)
+		rest /= 10
+	}
+	buf[body] = pan.LuhnDigit(string(buf[:body]))
+	return api.Card{Number: string(buf[:b.length]), Expiry: c.expiry, CVC: cvc(n, b.cvc)}
+}
+
+// cvc is three or four digits that follow from the card.
+func cvc(n uint64, digits int) string {
+	low, span := uint64(100), uint64(900)
+	if digits == 4 {
+		low, span = 1000, 9000
+	}
+	return strconv.FormatUint(low+n*7919%span, 10)
+}

@@ -1,0 +1,131 @@
+package loadgen
+
+import (
+	"strconv"
+	"strings"
+
+	"switchyard/switch/api"
+)
+
+// Gateway is a pipelined connection to a switch's gateway port.
+type Gateway interface {
+	// Go sends a request and calls done once with its answer, or with the connection's error. It may block while the
+	// connection takes no more. req is not to be changed before done.
+	Go(req *api.Request, done func(*api.Answer, error))
+}
+
+// Payments are the requests of a load run: request n follows from its number.
+type Payments struct {
+	Op    api.Op // authorize or sale
+	Run   string // begins every key: a switch that met it before would answer from memory
+	Cards Cards
+	Pool  uint64 // number of different cards; default and at most MaxCards
+	Seed  uint64
+}
+
+// The merchants of a load run, each with its currency and as many terminals. Amounts lie from minAmount to
+// minAmount + amountSpan minor units.
+const (
+	loadTerminals = 100
+	minAmount     = 100
+	amountSpan    = 10_000
+)
+
+var loadMerchants = [...]struct{ id, currency string }{
+	{"LOAD00000000001", "EUR"}, {"LOAD00000000002", "USD"}, {"LOAD00000000003", "GBP"}, {"LOAD00000000004", "EUR"},
+	{"LOAD00000000005", "JPY"}, {"LOAD00000000006", "USD"}, {"LOAD00000000007", "KWD"}, {"LOAD00000000008", "EUR"},
+}
+
+var loadTerminalIDs = func() (ids [loadTerminals]string) {
+	for i := range ids {
+		ids[i] = "LOAD" + strconv.Itoa(1000+i)
+	}
+	return ids
+}()
+
+var loadFields = api.Fields(api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard)
+
+// Fill makes request n.
+func (p *Payments) Fill(n uint64, req *api.Request) {
+	pool := p.Pool
+	if pool == 0 || pool > MaxCards {
+		pool = MaxCards
+	}
+	h := mix(n ^ p.Seed)
+	m := &loadMerchants[h%uint64(len(loadMerchants))]
+	*req = api.Request{
+		Op:       p.Op,
+		Present:  loadFields,
+		Key:      p.Run + strconv.FormatUint(n, 36),
+		Merchant: m.id,
+		Terminal: loadTerminalIDs[(h>>8)%loadTerminals],
+		Amount:   minAmount + int64((h>>16)%amountSpan),
+		Currency: m.currency,
+		Card:     p.Cards.Card((h >> 24) % pool),
+	}
+}
+
+// mix is the finalizer of SplitMix64: neighbouring numbers give unrelated ones.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// GatewayTarget drives payments at connections to a switch, one a lane.
+type GatewayTarget struct {
+	lanes    []Gateway
+	payments Payments
+	slots    []gatewaySlot
+}
+
+// gatewaySlot is what one request in flight needs, made once.
+type gatewaySlot struct {
+	req  api.Request
+	end  func(Outcome)
+	done func(*api.Answer, error)
+}
+
+// NewGatewayTarget makes a target for as many lanes as there are connections and inFlight slots.
+func NewGatewayTarget(lanes []Gateway, inFlight int, payments Payments) *GatewayTarget {
+	t := &GatewayTarget{lanes: lanes, payments: payments, slots: make([]gatewaySlot, inFlight)}
+	for i := range t.slots {
+		s := &t.slots[i]
+		s.done = func(a *api.Answer, err error) { s.end(outcomeOf(a, err)) }
+	}
+	return t
+}
+
+// Start implements Target.
+func (t *GatewayTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
+	s := &t.slots[slot]
+	t.payments.Fill(seq, &s.req)
+	s.end = end
+	t.lanes[lane].Go(&s.req, s.done)
+}
+
+func outcomeOf(a *api.Answer, err error) Outcome {
+	switch {
+	case err != nil:
+		return Outcome{Kind: Failed, Code: connectionFault(err)}
+	case a.Err != nil:
+		return Outcome{Kind: Failed, Code: string(a.Err.Code)}
+	case a.Approved:
+		return Outcome{Kind: Approved}
+	case a.Status == api.StatusReversing, a.Status == api.StatusReversed, a.Status == api.StatusFailed:
+		return Outcome{Kind: Failed, Code: string(a.Status)} // no outcome from the issuer: not a decline
+	default:
+		return Outcome{Kind: Declined, Code: a.ResponseCode}
+	}
+}
+
+// connectionFault reduces an error of a connection to what can be counted: addresses and ports would make each one
+// different.
+func connectionFault(err error) string {
+	s := err.Error()
+	if i := strings.LastIndex(s, ": "); i >= 0 {
+		s = s[i+2:]
+	}
+	return "connection: " + s
+}
