@@ -1,0 +1,262 @@
+// Package cutover closes business days: it opens the next date, waits until nothing of the old one is without an
+// outcome, seals it, and writes its clearing files.
+//
+// A date goes open, closing, sealed, written; each step is a commit of the journal, so a crash at any point goes on from
+// where it was: Start finishes what it finds. What a file is made from is fixed when the date is sealed, and the files are
+// a function of that and of the journal (I8): they are written under temporary names, synced and renamed, the manifest
+// last.
+//
+// It does not know the layout of the files (package clearing) nor how a capture comes to stand in a date (package flow).
+package cutover
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/zap"
+
+	"switchyard/internal/pan"
+	"switchyard/switch/clearing"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// Sealer waits until a date has no operation without an outcome and lets none begin; flow.Days is one.
+type Sealer interface {
+	Seal(ctx context.Context, date payment.Date) error
+}
+
+// Settings are what the config says of clearing.
+type Settings struct {
+	AcquirerID   string // DE32
+	ProcessorID  string // in PDS0105; DE33 and DE94
+	CodePage     clearing.CodePage
+	Blocked      bool
+	Production   bool
+	Destinations []string // each gets a file every day, an empty one too
+}
+
+// Options are what an engine works with.
+type Options struct {
+	Journal  journal.Journal
+	Days     Sealer
+	Keyring  *pan.Keyring
+	FS       vfs.FS
+	Dir      string         // of the clearing files; made if need be
+	Location *time.Location // of the business day and of DE12
+	// At is the local time of day of the cutover, since midnight.
+	At       time.Duration
+	Settings Settings
+	Logger   *zap.Logger
+}
+
+// Engine closes business days. Safe for concurrent use.
+type Engine struct {
+	o    Options
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	mu sync.Mutex // held through a cutover: one at a time
+}
+
+// New makes an engine.
+func New(o Options) *Engine { return &Engine{o: o} }
+
+// ErrNotBegun is returned for a manual cutover of a date that has not begun: it was cut over by hand already.
+var ErrNotBegun = errors.New("the open business date has not begun yet: its predecessor was cut over by hand")
+
+// Start opens the first business date of a new journal, finishes days that a crash left behind, and cuts over on
+// schedule from then on.
+func (e *Engine) Start(ctx context.Context) error {
+	if e.o.Journal.OpenDay() == 0 {
+		if err := e.o.Journal.Cutover(ctx, 0, e.dateAt(time.Now())); err != nil {
+			return fmt.Errorf("open the first business date: %w", err)
+		}
+	}
+	if err := e.resume(ctx); err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	e.done.Go(func() { e.schedule(running) })
+	return nil
+}
+
+// Close ends the schedule. A cutover under way is left where it is; the next Start goes on with it.
+func (e *Engine) Close() {
+	if e.stop != nil {
+		e.stop()
+	}
+	e.done.Wait()
+}
+
+// dateAt is the business date at a moment: the calendar date, or from the cutover on the next one.
+func (e *Engine) dateAt(t time.Time) payment.Date {
+	t = t.In(e.o.Location)
+	date := payment.DateOf(t)
+	if e.o.At > 0 && !t.Before(e.cutoverOn(date)) {
+		return date.Next()
+	}
+	return date
+}
+
+// cutoverOn is the moment of a calendar date's cutover. At 00:00 it is the date's beginning.
+func (e *Engine) cutoverOn(date payment.Date) time.Time {
+	d := int(date)
+	return time.Date(d/10000, time.Month(d/100%100), d%100, 0, 0, int(e.o.At/time.Second), 0, e.o.Location)
+}
+
+// next is the next scheduled cutover after a moment.
+func (e *Engine) next(t time.Time) time.Time {
+	date := payment.DateOf(t.In(e.o.Location))
+	for at := e.cutoverOn(date); ; at = e.cutoverOn(date) {
+		if at.After(t) {
+			return at
+		}
+		date = date.Next()
+	}
+}
+
+// schedule cuts over whenever the clock has moved on to a date that is not open yet. A date whose cutover was made by
+// hand is open by then, so nothing happens.
+func (e *Engine) schedule(ctx context.Context) {
+	for {
+		if date := e.dateAt(time.Now()); date > e.o.Journal.OpenDay() {
+			if _, err := e.cutover(ctx, date); err != nil && ctx.Err() == nil {
+				e.o.Logger.Error("scheduled cutover failed", zap.Error(err))
+			}
+		}
+		timer := time.NewTimer(time.Until(e.next(time.Now())))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// Cutover closes the open business date by hand, in place of its scheduled cutover, and returns what was written. With
+// ahead it does so even if the open date has not begun.
+func (e *Engine) Cutover(ctx context.Context, ahead bool) (Result, error) {
+	open := e.o.Journal.OpenDay()
+	if open > e.dateAt(time.Now()) && !ahead {
+		return Result{}, fmt.Errorf("business date %s: %w", open, ErrNotBegun)
+	}
+	return e.cutover(ctx, open.Next())
+}
+
+func (e *Engine) cutover(ctx context.Context, next payment.Date) (Result, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	date := e.o.Journal.OpenDay()
+	if date >= next {
+		return Result{}, fmt.Errorf("business date %s is cut over already", next)
+	}
+	if err := e.o.Journal.Cutover(ctx, date, next); err != nil {
+		return Result{}, fmt.Errorf("cut over %s: %w", date, err)
+	}
+	e.o.Logger.Info("cutover", zap.Stringer("closed", date), zap.Stringer("open", next))
+	return e.finish(ctx, journal.Day{Date: date, State: journal.DayClosing})
+}
+
+// resume finishes the days that are neither open nor written.
+func (e *Engine) resume(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var unfinished []journal.Day
+	err := e.o.Journal.Days(func(d journal.Day) bool {
+		if d.State == journal.DayClosing || d.State == journal.DaySealed {
+			unfinished = append(unfinished, d)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range unfinished {
+		e.o.Logger.Info("finishing a business date that was being closed", zap.Stringer("date", d.Date))
+		if _, err := e.finish(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plan is what a date's files are made with, fixed when it is sealed; JSON in the journal's record of the day.
+type plan struct {
+	SealedAt    time.Time  `json:"sealed_at"`
+	AcquirerID  string     `json:"acquirer_id"`
+	ProcessorID string     `json:"processor_id"`
+	CodePage    string     `json:"code_page"`
+	Blocked     bool       `json:"blocked"`
+	Production  bool       `json:"production"`
+	Location    string     `json:"location"`
+	Files       []planFile `json:"files"`
+	Result      *Result    `json:"result,omitempty"` // once written
+}
+
+type planFile struct {
+	Destination string `json:"destination"`
+	Sequence    int    `json:"sequence"` // in PDS0105, over all destinations of the date
+}
+
+// finish takes a date from closing or sealed to written.
+func (e *Engine) finish(ctx context.Context, d journal.Day) (Result, error) {
+	if d.State == journal.DayClosing {
+		if err := e.o.Days.Seal(ctx, d.Date); err != nil {
+			return Result{}, fmt.Errorf("business date %s: waiting for outcomes: %w", d.Date, err)
+		}
+		p, err := e.plan(d.Date)
+		if err != nil {
+			return Result{}, err
+		}
+		d.State = journal.DaySealed
+		if d.Data, err = json.Marshal(p); err != nil {
+			return Result{}, err
+		}
+		if err := e.o.Journal.SetDay(ctx, d); err != nil {
+			return Result{}, fmt.Errorf("seal business date %s: %w", d.Date, err)
+		}
+	}
+	var p plan
+	if err := json.Unmarshal(d.Data, &p); err != nil {
+		return Result{}, fmt.Errorf("record of business date %s: %w", d.Date, err)
+	}
+	result, err := e.write(d.Date, &p)
+	if err != nil {
+		return Result{}, fmt.Errorf("clearing files of %s: %w", d.Date, err)
+	}
+	p.Result = &result
+	d.State = journal.DayWritten
+	if d.Data, err = json.Marshal(p); err != nil {
+		return Result{}, err
+	}
+	if err := e.o.Journal.SetDay(ctx, d); err != nil {
+		return Result{}, fmt.Errorf("close business date %s: %w", d.Date, err)
+	}
+	e.o.Logger.Info("clearing files written", zap.Stringer("date", d.Date), zap.Int("files", len(result.Files)))
+	return result, nil
+}
+
+// plan fixes the files of a date: one a destination that is configured or has presentments, in the order of their names.
+func (e *Engine) plan(date payment.Date) (plan, error) {
+	s := e.o.Settings
+	p := plan{
+		SealedAt: time.Now().UTC().Truncate(time.Millisecond), AcquirerID: s.AcquirerID, ProcessorID: s.ProcessorID,
+		CodePage: s.CodePage.String(), Blocked: s.Blocked, Production: s.Production, Location: e.o.Location.String(),
+	}
+	destinations, err := e.destinations(date)
+	if err != nil {
+		return p, err
+	}
+	for i, name := range destinations {
+		p.Files = append(p.Files, planFile{Destination: name, Sequence: i + 1})
+	}
+	return p, nil
+}

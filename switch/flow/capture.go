@@ -1,0 +1,157 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"switchyard/switch/api"
+	"switchyard/switch/cutover"
+	"switchyard/switch/exchange"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// capture accepts a capture. It is final once committed; the issuer learns of it by store-and-forward.
+func (f *Flow) capture(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
+	if !f.o.SAF.Room(f.InFlight()) {
+		return refused(api.NewError(api.CodeBusy, "the store-and-forward queue is full"))
+	}
+	unlock := f.o.Turns.Lock(id)
+	defer unlock()
+	for {
+		p, err := f.o.Journal.Payment(id)
+		if err != nil {
+			return f.fault("read payment", err)
+		}
+		now := time.Now().UTC()
+		amount, r := p.CheckCapture(req.Amount, now)
+		if r != nil {
+			return refusal(r)
+		}
+		a, err := f.acceptCapture(ctx, p, req, claim, amount, now)
+		if errors.Is(err, journal.ErrDayClosed) {
+			continue // a cutover came between: the next date
+		}
+		if err != nil {
+			return f.fault("accept the capture", err)
+		}
+		return a
+	}
+}
+
+// acceptCapture appends a capture to a payment, with the release of the rest where it is final, and commits it.
+func (f *Flow) acceptCapture(ctx context.Context, p *payment.Payment, req *api.Request, claim journal.KeyClaim, amount int64, now time.Time) (api.Answer, error) {
+	root := &p.Ops[0]
+	issuer := f.o.Issuers[root.Host]
+	if issuer == nil {
+		return api.Answer{}, errors.New("host " + root.Host + " is not configured")
+	}
+	i := len(p.Ops)
+	rest := p.Sums().Capturable() - amount
+	capture := payment.Op{
+		Kind: payment.KindCapture, State: payment.StateQueued, Advised: true, Key: req.Key, Amount: amount,
+		Target: payment.NoTarget, Final: req.Final, At: now, DoneAt: now, RRN: root.RRN,
+		Number: nextNumber(p, payment.KindCapture, i), Date: f.o.Journal.OpenDay(),
+	}
+	var err error
+	if capture.ARN, err = f.arn(ctx, capture.Date); err != nil {
+		return api.Answer{}, err
+	}
+	ops := []payment.Op{capture}
+	if req.Final && rest > 0 {
+		s := p.Sums()
+		ops = append(ops, payment.Op{
+			Kind: payment.KindRelease, State: payment.StateQueued, Advised: true, Amount: rest, Target: payment.NoTarget,
+			Stays: s.Authorized - s.Released - rest, At: now, DoneAt: now, RRN: root.RRN,
+		})
+	}
+	t := &journal.Transition{Payment: p, Day: capture.Date}
+	claim.Op = i
+	t.Keys = []journal.KeyClaim{claim}
+	if err := f.queueOps(ctx, p, issuer, ops, t); err != nil {
+		return api.Answer{}, err
+	}
+	t.Present = []journal.Presentment{f.present(p, i, rest == 0 || req.Final)}
+	p.Version++
+	if err := f.o.Journal.Commit(ctx, t); err != nil {
+		return api.Answer{}, err
+	}
+	for _, row := range t.Queue {
+		f.o.SAF.Add(row, false)
+	}
+	return answer(p, i, now), nil
+}
+
+// queueOps appends advices to a payment, each with an identity and a store-and-forward row.
+func (f *Flow) queueOps(ctx context.Context, p *payment.Payment, issuer *exchange.Issuer, ops []payment.Op, t *journal.Transition) error {
+	for _, op := range ops {
+		if err := issuer.Identify(ctx, &op); err != nil {
+			return err
+		}
+		p.Ops = append(p.Ops, op)
+		t.Queue = append(t.Queue, f.row(p, len(p.Ops)-1))
+	}
+	return nil
+}
+
+// voiceCapture captures an authorization that was obtained elsewhere: a payment that begins with its capture.
+func (f *Flow) voiceCapture(ctx context.Context, caller *api.Caller, req *api.Request, claim journal.KeyClaim) api.Answer {
+	profile, refusedWith := f.profile(req)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	route, ok := f.o.Routes.Route(req.Card.Number)
+	if !ok {
+		return refused(&api.Error{Code: api.CodeNoRoute, Field: "card.number", Message: "no route takes this card"})
+	}
+	if !f.o.SAF.Room(f.InFlight()) {
+		return refused(api.NewError(api.CodeBusy, "the store-and-forward queue is full"))
+	}
+	for {
+		p, err := f.newPayment(ctx, caller, req, profile, route)
+		if err != nil {
+			return f.fault("make the payment", err)
+		}
+		root := payment.Op{
+			Kind: payment.KindVoice, State: payment.StateApproved, Amount: req.Amount, Granted: req.Amount, Target: payment.NoTarget,
+			At: p.Created, DoneAt: p.Created, Host: route.Issuers[0].Name, AuthCode: req.AuthCode,
+		}
+		if root.RRN, err = f.o.IDs.RRN(ctx, p.Created); err != nil {
+			return f.fault("take an RRN", err)
+		}
+		p.Ops = []payment.Op{root}
+		a, err := f.acceptCapture(ctx, p, req, claim, req.Amount, p.Created)
+		if errors.Is(err, journal.ErrDayClosed) {
+			continue
+		}
+		if err != nil {
+			return f.fault("accept the capture", err)
+		}
+		return a
+	}
+}
+
+// present is the presentment of operation i, with the merchant's data as they are now. last says that no more captures
+// come.
+func (f *Flow) present(p *payment.Payment, i int, last bool) journal.Presentment {
+	op := &p.Ops[i]
+	s := cutover.Snapshot{Sequence: op.Number, Count: op.Number, MCC: p.MCC}
+	if !last {
+		s.Count++
+	}
+	if op.Kind == payment.KindCapture {
+		switch {
+		case !last:
+			s.Reason = cutover.ReasonMoreToCome
+		case op.Number > 1:
+			s.Reason = cutover.ReasonLast
+		}
+	}
+	if profile := f.o.Merchants.Lookup(p.Merchant); profile != nil {
+		s.Name, s.Street, s.City = profile.Name, profile.Street, profile.City
+		s.PostalCode, s.State, s.Country = profile.PostalCode, profile.State, profile.Country
+		s.FeePlan = profile.FeePlan
+	}
+	return journal.Presentment{PresentmentRef: presentmentRef(p, i, op.Date), Data: s.Encode()}
+}

@@ -1,0 +1,143 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"switchyard/spec"
+	"switchyard/switch/api"
+	"switchyard/switch/clearing"
+	"switchyard/switch/exchange"
+	"switchyard/switch/journal"
+	"switchyard/switch/link"
+	"switchyard/switch/merchant"
+	"switchyard/switch/message"
+	"switchyard/switch/payment"
+)
+
+// create serves authorize, sale and verify: the operations that make a payment.
+func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request, claim journal.KeyClaim) api.Answer {
+	profile, refusedWith := f.profile(req)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	route, ok := f.o.Routes.Route(req.Card.Number)
+	if !ok {
+		return refused(&api.Error{Code: api.CodeNoRoute, Field: "card.number", Message: "no route takes this card"})
+	}
+	emv, err := storedEMV(req)
+	if err != nil {
+		return refused(api.FieldError("emv", err.Error()))
+	}
+	issuer, call, err := f.acquire(ctx, route.Issuers)
+	if err != nil {
+		return f.fault("take a slot", err)
+	}
+	defer call.Free()
+	p, err := f.newPayment(ctx, caller, req, profile, route)
+	if err != nil {
+		return f.fault("make the payment", err)
+	}
+	op := payment.Op{
+		Kind: kindOf(req.Op), State: payment.StatePending, Key: req.Key, Amount: req.Amount, Target: payment.NoTarget, At: p.Created,
+	}
+	if op.RRN, err = f.o.IDs.RRN(ctx, p.Created); err != nil {
+		return f.fault("take an RRN", err)
+	}
+	if err := issuer.Identify(ctx, &op); err != nil {
+		return f.fault("take a STAN", err)
+	}
+	p.EMV = emv
+	p.Ops = append(make([]payment.Op, 0, 2), op)
+	t := &journal.Transition{Payment: p, Keys: []journal.KeyClaim{claim}, Opens: []int{0}}
+	leave, refusedWith := f.commitIntent(ctx, t, 0, call, message.Card{PAN: req.Card.Number, Expiry: req.Card.Expiry}, req)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	defer leave()
+	sent := f.send(ctx, call)
+	if err := f.conclude(ctx, p, 0, call, sent, req.Partial); err != nil {
+		return f.fault("commit the outcome", err)
+	}
+	return answer(p, 0, time.Now())
+}
+
+func kindOf(op api.Op) payment.Kind {
+	switch op {
+	case api.OpSale:
+		return payment.KindSale
+	case api.OpVerify:
+		return payment.KindVerify
+	}
+	return payment.KindAuthorize
+}
+
+// profile finds the merchant of a request and holds the currency against it.
+func (f *Flow) profile(req *api.Request) (*merchant.Profile, *api.Error) {
+	profile := f.o.Merchants.Lookup(req.Merchant)
+	switch {
+	case profile == nil:
+		return nil, api.FieldError("merchant", "no such merchant in the merchants file")
+	case !profile.Takes(req.Currency):
+		return nil, api.FieldError("currency", "the merchant does not take it")
+	}
+	return profile, nil
+}
+
+// acquire takes a slot towards the first of a route's issuers that has one. Nothing is sent yet, so trying the next one
+// is safe.
+func (f *Flow) acquire(ctx context.Context, issuers []*exchange.Issuer) (*exchange.Issuer, *exchange.Call, error) {
+	begin := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, f.o.AdmissionTimeout)
+	defer cancel()
+	err := link.ErrUnavailable
+	for _, x := range issuers {
+		var call *exchange.Call
+		if call, err = x.Acquire(ctx); err == nil {
+			f.metrics.slot.Observe(time.Since(begin).Seconds())
+			return x, call, nil
+		}
+		if !errors.Is(err, link.ErrUnavailable) {
+			break
+		}
+	}
+	return nil, nil, err
+}
+
+// newPayment makes the record of a payment without operations.
+func (f *Flow) newPayment(ctx context.Context, caller *api.Caller, req *api.Request, profile *merchant.Profile, route Route) (*payment.Payment, error) {
+	id, err := f.o.IDs.Payment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC()
+	p := &payment.Payment{
+		ID: id, Gateway: caller.Gateway, Merchant: req.Merchant, Terminal: req.Terminal, Currency: req.Currency,
+		Reference: req.Reference, Entry: uint8(req.Entry), Initiator: uint8(req.Initiator), MCC: profile.MCC,
+		Route: route.Destination, ECI: req.ThreeDS.ECI, Sequence: req.Card.Sequence,
+		Created: now, Expires: now.Add(profile.CaptureWindow()),
+	}
+	f.sealCard(p, &req.Card)
+	return p, nil
+}
+
+// storedEMV is what of the chip data is stored (I12).
+func storedEMV(req *api.Request) (string, error) {
+	if req.EMV == "" {
+		return "", nil
+	}
+	return spec.FilterEMV(req.EMV)
+}
+
+// arn makes the acquirer reference number of a presentment accepted on a date.
+func (f *Flow) arn(ctx context.Context, date payment.Date) (string, error) {
+	seq, err := f.o.IDs.ARN(ctx)
+	if err != nil {
+		return "", err
+	}
+	return clearing.ARN(f.o.AcquirerBIN, date.Time(), seq)
+}
+
+// clears tells whether an operation that is sent online stands in the clearing of its own business date.
+func clears(k payment.Kind) bool { return k == payment.KindSale || k == payment.KindRefund }

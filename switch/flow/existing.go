@@ -1,0 +1,240 @@
+package flow
+
+import (
+	"context"
+	"time"
+
+	"switchyard/switch/api"
+	"switchyard/switch/exchange"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// preparation checks an operation against the payment as it stands and returns the operation to append.
+type preparation func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal)
+
+func (f *Flow) increment(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
+	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
+		return payment.Op{Kind: payment.KindIncrement, Amount: req.Amount, Target: payment.NoTarget}, p.CheckIncrement(req.Amount, now)
+	})
+}
+
+func (f *Flow) refund(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
+	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, _ time.Time) (payment.Op, *payment.Refusal) {
+		amount, r := p.CheckRefund(req.Amount)
+		return payment.Op{Kind: payment.KindRefund, Amount: amount, Target: payment.NoTarget}, r
+	})
+}
+
+func (f *Flow) reverse(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
+	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, _ time.Time) (payment.Op, *payment.Refusal) {
+		amount, stays, _, r := p.CheckReverse(req.Amount)
+		return payment.Op{Kind: payment.KindReverse, Amount: amount, Stays: stays, Target: payment.NoTarget, RRN: p.Ops[0].RRN}, r
+	})
+}
+
+// void undoes a capture or sale: at the issuer while its business date is not sealed, by a reversal presentment after.
+func (f *Flow) void(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
+	named := payment.NoTarget
+	if req.Present.Has(api.FieldCapture) {
+		i, ok := parseOperationID(id, req.Capture)
+		if !ok {
+			return refused(api.FieldError("capture", "no such capture of this payment"))
+		}
+		named = i
+	}
+	if a, done := f.voidPresentment(ctx, req, id, claim, named); done {
+		return a
+	}
+	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, _ time.Time) (payment.Op, *payment.Refusal) {
+		target, r := p.CheckVoid(named)
+		if r != nil {
+			return payment.Op{}, r
+		}
+		return payment.Op{Kind: payment.KindVoid, Amount: p.Ops[target].Amount, Target: target, RRN: p.Ops[target].RRN}, nil
+	})
+}
+
+// voidPresentment serves a void whose capture stands in a sealed date. done is false where it does not.
+func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim, named int) (a api.Answer, done bool) {
+	unlock := f.o.Turns.Lock(id)
+	defer unlock()
+	for {
+		p, err := f.o.Journal.Payment(id)
+		if err != nil {
+			return f.fault("read payment", err), true
+		}
+		target, r := p.CheckVoid(named)
+		if r != nil {
+			return refusal(r), true
+		}
+		o := &p.Ops[target]
+		if !f.o.Days.Sealed(o.Date) {
+			return api.Answer{}, false
+		}
+		now := time.Now().UTC()
+		p.Ops = append(p.Ops, payment.Op{
+			Kind: payment.KindVoidPresentment, State: payment.StateApproved, Key: req.Key, Amount: o.Amount, Granted: o.Amount,
+			Target: target, At: now, DoneAt: now, Date: f.o.Journal.OpenDay(), ARN: o.ARN, RRN: o.RRN, Number: o.Number,
+		})
+		i := len(p.Ops) - 1
+		p.Version++
+		claim.Op = i
+		err = f.o.Journal.Commit(ctx, &journal.Transition{
+			Payment: p, Keys: []journal.KeyClaim{claim}, Day: p.Ops[i].Date, Present: []journal.Presentment{f.present(p, i, true)},
+		})
+		switch {
+		case err == journal.ErrDayClosed:
+			continue // a cutover came between: the next date
+		case err != nil:
+			return f.fault("commit the void", err), true
+		}
+		return answer(p, i, now), true
+	}
+}
+
+// atIssuer serves an operation on an existing payment that the issuer answers. It waits for the payment's turn and for
+// its queued advices, so that the payment's messages reach the issuer in order; past the deadline nothing is sent.
+func (f *Flow) atIssuer(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim, prepare preparation) api.Answer {
+	held, cancel := context.WithTimeout(ctx, f.o.Deadline)
+	defer cancel()
+	for {
+		if err := f.o.SAF.Wait(held, id); err != nil {
+			return refused(late)
+		}
+		release, err := f.o.Turns.Take(held, id)
+		if err != nil {
+			return refused(late)
+		}
+		a, advising := f.inTurn(ctx, req, id, claim, prepare)
+		release()
+		if !advising {
+			return a
+		}
+	}
+}
+
+var late = api.NewError(api.CodeIssuerUnavailable, "earlier messages of this payment have not reached the issuer yet; nothing was sent")
+
+// inTurn makes one attempt while the payment's turn is held. advising says that an advice was queued in between, which
+// goes first.
+func (f *Flow) inTurn(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim, prepare preparation) (a api.Answer, advising bool) {
+	p, err := f.o.Journal.Payment(id)
+	if err != nil {
+		return f.fault("read payment", err), false
+	}
+	if _, r := prepare(p, time.Now()); r != nil {
+		return refusal(r), p.Advising()
+	}
+	issuer := f.o.Issuers[p.Ops[0].Host]
+	if issuer == nil {
+		f.o.Logger.Error("host " + p.Ops[0].Host + " is not configured")
+		return refused(api.NewError(api.CodeIssuerUnavailable, "the payment's issuer host is not configured")), false
+	}
+	_, call, err := f.acquire(ctx, []*exchange.Issuer{issuer})
+	if err != nil {
+		return f.fault("take a slot", err), false
+	}
+	defer call.Free()
+	i, leave, a, advising := f.intend(ctx, req, id, claim, prepare, issuer, call)
+	if leave == nil {
+		return a, advising
+	}
+	defer leave()
+	sent := f.send(ctx, call)
+	unlock := f.o.Turns.Lock(id)
+	defer unlock()
+	if p, err = f.o.Journal.Payment(id); err != nil {
+		return f.fault("read payment", err), false
+	}
+	if err := f.conclude(ctx, p, i, call, sent, false); err != nil {
+		return f.fault("commit the outcome", err), false
+	}
+	return answer(p, i, time.Now()), false
+}
+
+// intend appends the operation and commits its intent under the payment's lock. leave is nil where it did not.
+func (f *Flow) intend(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim, prepare preparation, issuer *exchange.Issuer, call *exchange.Call) (i int, leave func(), a api.Answer, advising bool) {
+	unlock := f.o.Turns.Lock(id)
+	defer unlock()
+	p, err := f.o.Journal.Payment(id)
+	if err != nil {
+		return 0, nil, f.fault("read payment", err), false
+	}
+	if p.Advising() {
+		return 0, nil, api.Answer{}, true
+	}
+	now := time.Now().UTC()
+	op, r := prepare(p, now)
+	if r != nil {
+		return 0, nil, refusal(r), false
+	}
+	card, err := f.openCard(p)
+	if err != nil {
+		return 0, nil, f.fault("open the card", err), false
+	}
+	op.State, op.Key, op.At = payment.StatePending, req.Key, now
+	if op.RRN == "" {
+		if op.RRN, err = f.o.IDs.RRN(ctx, now); err != nil {
+			return 0, nil, f.fault("take an RRN", err), false
+		}
+	}
+	if err := issuer.Identify(ctx, &op); err != nil {
+		return 0, nil, f.fault("take a STAN", err), false
+	}
+	p.Ops = append(p.Ops, op)
+	i = len(p.Ops) - 1
+	claim.Op = i
+	t := &journal.Transition{Payment: p, Keys: []journal.KeyClaim{claim}, Opens: []int{i}}
+	leave, refusedWith := f.commitIntent(ctx, t, i, call, card, nil)
+	if refusedWith != nil {
+		return 0, nil, refused(refusedWith), false
+	}
+	return i, leave, api.Answer{}, false
+}
+
+// reverseByKey reverses what a request made whose answer the gateway may have lost. A key that was never used is
+// burned, so that the request it was meant for is refused should it still arrive.
+func (f *Flow) reverseByKey(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
+	k := merchantKey{req.Merchant, req.OfKey}
+	held, cancel := context.WithTimeout(ctx, f.o.Deadline)
+	defer cancel()
+	if err := f.keys.hold(held, k); err != nil {
+		return refused(api.NewError(api.CodeBusy, "the request with this of_key is still being served"))
+	}
+	entry, err := f.o.Journal.Key(req.Merchant, req.OfKey)
+	if err == journal.ErrNotFound {
+		err = f.o.Journal.BurnKey(ctx, req.Merchant, req.OfKey)
+		f.keys.end(k)
+		if err != nil {
+			return f.fault("burn the key", err)
+		}
+		return burned(req)
+	}
+	f.keys.end(k)
+	switch {
+	case err != nil:
+		return f.fault("read key", err)
+	case entry.Payment.IsZero():
+		return burned(req)
+	}
+	named := *req
+	named.Payment = entry.Payment.String()
+	p, refusedWith := f.find(caller, named.Payment)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	do := f.reverse
+	if p.Ops[0].Kind == payment.KindSale {
+		do = f.void
+	}
+	return f.onPayment(ctx, caller, &named, do)
+}
+
+// burned answers a reversal of a key that was never used.
+func burned(req *api.Request) api.Answer {
+	return api.Answer{
+		Status: api.StatusReversed, Approved: true, Currency: req.Currency,
+		Reason: "no request used the key; one that does from now on is refused",
+	}
+}

@@ -1,0 +1,218 @@
+// Package flow serves the operations of the gateway protocol: authorize, sale, verify, increment, capture, reverse, void,
+// refund and status.
+//
+// It is straight-line code, one goroutine an operation: take a slot in a link's window and a message identity, commit the
+// intent, send, commit the outcome, answer. All batching hides behind journal.Commit and link.Send.
+//
+// It guarantees I1 (the intent is synced before a byte is sent), I2 (the outcome is synced before the answer is
+// returned), I3 (one operation a key), I5's beginning (an unanswered request queues its reversal in the commit that
+// records the outcome as unknown) and I7 by way of package payment. What is queued is package saf's to deliver.
+//
+// It knows neither JSON nor sockets, and holds no state of a payment between two operations.
+package flow
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"switchyard/internal/pan"
+	"switchyard/switch/api"
+	"switchyard/switch/exchange"
+	"switchyard/switch/identity"
+	"switchyard/switch/journal"
+	"switchyard/switch/link"
+	"switchyard/switch/merchant"
+	"switchyard/switch/payment"
+	"switchyard/switch/saf"
+	"switchyard/switch/turn"
+)
+
+// Route is where a card's payments go.
+type Route struct {
+	Name        string
+	Destination string             // of their clearing
+	Issuers     []*exchange.Issuer // in the order in which they are tried
+}
+
+// Router finds the route of a card by its PAN.
+type Router interface {
+	Route(pan string) (Route, bool)
+}
+
+// Options are what the flows work with.
+type Options struct {
+	Journal   journal.Journal
+	IDs       *identity.Allocator
+	Keyring   *pan.Keyring
+	Merchants *merchant.Directory
+	Routes    Router
+	Issuers   map[string]*exchange.Issuer
+	SAF       *saf.Queue
+	Turns     *turn.Table
+	Days      *Days
+
+	AcquirerBIN string // six digits, in ARNs
+	MaxInFlight int    // requests at issuers at once; default DefaultMaxInFlight
+	// AdmissionTimeout is how long a request waits for a slot in a window before it is refused busy; default
+	// DefaultAdmissionTimeout.
+	AdmissionTimeout time.Duration
+	// Deadline is how long a request waits for its payment's turn and for its queued advices; default DefaultDeadline.
+	Deadline time.Duration
+
+	Logger     *zap.Logger
+	Registerer prometheus.Registerer
+}
+
+// Defaults of Options.
+const (
+	DefaultMaxInFlight      = 16_384
+	DefaultAdmissionTimeout = time.Second
+	DefaultDeadline         = 10 * time.Second
+)
+
+// Flow serves the operations; it is an api.Handler.
+type Flow struct {
+	o        Options
+	keys     keyTable
+	inFlight atomic.Int64
+	metrics  metrics
+}
+
+// New makes the flows.
+func New(o Options) *Flow {
+	if o.MaxInFlight == 0 {
+		o.MaxInFlight = DefaultMaxInFlight
+	}
+	if o.AdmissionTimeout == 0 {
+		o.AdmissionTimeout = DefaultAdmissionTimeout
+	}
+	if o.Deadline == 0 {
+		o.Deadline = DefaultDeadline
+	}
+	f := &Flow{o: o, metrics: newMetrics(o.Registerer)}
+	f.keys.init()
+	return f
+}
+
+// InFlight returns how many operations are being served.
+func (f *Flow) InFlight() int { return int(f.inFlight.Load()) }
+
+// Handle implements api.Handler.
+func (f *Flow) Handle(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
+	begin := time.Now()
+	a := f.serve(ctx, caller, req)
+	a.ID, a.Op = req.ID, req.Op
+	f.metrics.request(req.Op, &a, time.Since(begin))
+	return a
+}
+
+func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
+	if err := req.Validate(); err != nil {
+		return refused(err)
+	}
+	if req.Present.Has(api.FieldMerchant) && !caller.MayActFor(req.Merchant) {
+		return refused(&api.Error{Code: api.CodeUnauthorized, Field: "merchant", Message: "this gateway may not act for the merchant"})
+	}
+	switch req.Op {
+	case api.OpPing:
+		return api.Answer{}
+	case api.OpStatus:
+		return f.status(caller, req)
+	}
+	if f.inFlight.Add(1) > int64(f.o.MaxInFlight) {
+		f.inFlight.Add(-1)
+		return refused(api.NewError(api.CodeBusy, "as many requests as this switch serves at once are in flight"))
+	}
+	defer f.inFlight.Add(-1)
+	switch req.Op {
+	case api.OpAuthorize, api.OpSale, api.OpVerify:
+		return f.keyed(ctx, caller, req, req.Merchant, "", func(claim journal.KeyClaim) api.Answer {
+			return f.create(ctx, caller, req, claim)
+		})
+	case api.OpCapture:
+		if !req.Present.Has(api.FieldPayment) {
+			return f.keyed(ctx, caller, req, req.Merchant, "", func(claim journal.KeyClaim) api.Answer {
+				return f.voiceCapture(ctx, caller, req, claim)
+			})
+		}
+		return f.onPayment(ctx, caller, req, f.capture)
+	case api.OpIncrement:
+		return f.onPayment(ctx, caller, req, f.increment)
+	case api.OpRefund:
+		return f.onPayment(ctx, caller, req, f.refund)
+	case api.OpVoid:
+		return f.onPayment(ctx, caller, req, f.void)
+	case api.OpReverse:
+		if req.Present.Has(api.FieldOfKey) {
+			return f.reverseByKey(ctx, caller, req)
+		}
+		return f.onPayment(ctx, caller, req, f.reverse)
+	}
+	return refused(&api.Error{Code: api.CodeUnknownOp, Field: "op", Message: "no such operation"})
+}
+
+// refused is an answer that stores nothing.
+func refused(err *api.Error) api.Answer { return api.Answer{Err: err} }
+
+// refusal translates why a payment does not allow an operation.
+func refusal(r *payment.Refusal) api.Answer {
+	if r.Exceeds {
+		return refused(&api.Error{Code: api.CodeAmountExceeds, Field: "amount", Message: r.Message})
+	}
+	return refused(api.NewError(api.CodeInvalidState, r.Message))
+}
+
+// fault translates an error of the machinery. What it says stays inside; the log has the error.
+func (f *Flow) fault(what string, err error) api.Answer {
+	switch {
+	case errors.Is(err, link.ErrUnavailable):
+		return refused(api.NewError(api.CodeIssuerUnavailable, "no link to the issuer is up"))
+	case errors.Is(err, link.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return refused(api.NewError(api.CodeBusy, "no room towards the issuer in time"))
+	case errors.Is(err, journal.ErrClosed):
+		return refused(api.NewError(api.CodeInternal, "the switch is stopping"))
+	}
+	f.o.Logger.Error("request failed", zap.String("at", what), zap.Error(err))
+	return refused(api.NewError(api.CodeInternal, "the request could not be served; see the switch's log"))
+}
+
+// find loads a payment that the caller may see.
+func (f *Flow) find(caller *api.Caller, text string) (*payment.Payment, *api.Error) {
+	unknown := &api.Error{Code: api.CodeUnknownPayment, Field: "payment", Message: "no such payment"}
+	id, err := payment.ParseID(text)
+	if err != nil {
+		return nil, unknown
+	}
+	p, err := f.o.Journal.Payment(id)
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+		return nil, unknown
+	case err != nil:
+		return nil, f.fault("read payment", err).Err
+	case p.Gateway != caller.Gateway || !caller.MayActFor(p.Merchant):
+		return nil, unknown
+	}
+	return p, nil
+}
+
+// onPayment serves a keyed operation on an existing payment.
+func (f *Flow) onPayment(ctx context.Context, caller *api.Caller, req *api.Request, do operation) api.Answer {
+	p, refusedWith := f.find(caller, req.Payment)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	return f.keyed(ctx, caller, req, p.Merchant, p.Currency, func(claim journal.KeyClaim) api.Answer {
+		if req.Present.Has(api.FieldCurrency) && req.Currency != p.Currency {
+			return refused(api.FieldError("currency", "expected the payment's own, "+p.Currency))
+		}
+		return do(ctx, req, p.ID, claim)
+	})
+}
+
+// operation is an operation on an existing payment, under a key that this call alone has claimed.
+type operation func(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer

@@ -1,0 +1,61 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"switchyard/switch/api"
+)
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	outcomes *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	stage    *prometheus.HistogramVec
+
+	issuer, intent, outcome, slot prometheus.Observer
+}
+
+func newMetrics(reg prometheus.Registerer) metrics {
+	buckets := prometheus.ExponentialBuckets(0.0001, 2, 18) // 100 µs to 13 s
+	m := metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "switchyard_requests_total", Help: "Requests by operation and outcome: approved, declined, reversing, failed, replayed or an error code.",
+		}, []string{"op", "outcome"}),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "switchyard_intents_total", Help: "Intents by their first outcome; begun counts them all (I11).",
+		}, []string{"outcome"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "switchyard_request_seconds", Help: "Time from a decoded request to its durable answer.", Buckets: buckets,
+		}, []string{"op"}),
+		stage: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "switchyard_stage_seconds", Help: "Time in a stage of a request: slot, intent, issuer, outcome.", Buckets: buckets,
+		}, []string{"stage"}),
+	}
+	reg.MustRegister(m.requests, m.outcomes, m.seconds, m.stage)
+	m.slot, m.intent = m.stage.WithLabelValues("slot"), m.stage.WithLabelValues("intent")
+	m.issuer, m.outcome = m.stage.WithLabelValues("issuer"), m.stage.WithLabelValues("outcome")
+	return m
+}
+
+// request counts an answered request.
+func (m *metrics) request(op api.Op, a *api.Answer, took time.Duration) {
+	m.seconds.WithLabelValues(op.String()).Observe(took.Seconds())
+	outcome := "declined"
+	switch {
+	case a.Err != nil:
+		outcome = string(a.Err.Code)
+	case a.Replayed:
+		outcome = "replayed"
+	case op == api.OpStatus || op == api.OpPing:
+		outcome = "answered"
+	case a.Approved:
+		outcome = "approved"
+	case a.Status == api.StatusReversing:
+		outcome = "reversing"
+	case a.Status == api.StatusFailed:
+		outcome = "failed"
+	}
+	m.requests.WithLabelValues(op.String(), outcome).Inc()
+}

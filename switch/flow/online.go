@@ -1,0 +1,243 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/internal/pan"
+	"switchyard/switch/api"
+	"switchyard/switch/exchange"
+	"switchyard/switch/journal"
+	"switchyard/switch/message"
+	"switchyard/switch/payment"
+)
+
+// sealCard stores the card in a payment: sealed, hashed and masked.
+func (f *Flow) sealCard(p *payment.Payment, card *api.Card) {
+	p.MaskedPAN = pan.Mask(card.Number)
+	p.PANHash = f.o.Keyring.Hash(card.Number)
+	p.SealKey = f.o.Keyring.SealingKey()
+	p.SealedCard = f.o.Keyring.Seal(p.ID, card.Number, card.Expiry)
+}
+
+// openCard is the other way round.
+func (f *Flow) openCard(p *payment.Payment) (message.Card, error) {
+	number, expiry, err := f.o.Keyring.Open(p.SealKey, p.ID, p.SealedCard)
+	return message.Card{PAN: number, Expiry: expiry}, err
+}
+
+// commitIntent dates operation i where it clears, packs its frame and commits its intent (I1). The frame is packed
+// first, so that what cannot be sent is refused with nothing stored. leave ends the operation's hold on its business
+// date and must be called once the outcome is committed.
+func (f *Flow) commitIntent(ctx context.Context, t *journal.Transition, i int, call *exchange.Call, card message.Card, req *api.Request) (leave func(), _ *api.Error) {
+	p := t.Payment
+	op := &p.Ops[i]
+	p.Version++
+	begin := time.Now()
+	for {
+		date, refusedWith := f.dateOperation(ctx, p, i, t)
+		if refusedWith != nil {
+			return nil, refusedWith
+		}
+		if date == 0 && op.Kind == payment.KindVoid {
+			return nil, api.NewError(api.CodeBusy, "the capture's business date is being sealed")
+		}
+		leave = func() {
+			if date != 0 {
+				f.o.Days.Leave(date)
+			}
+		}
+		if err := call.Pack(p, i, card, req, false); err != nil {
+			leave()
+			return nil, f.fault("pack the request", err).Err
+		}
+		err := f.o.Journal.Commit(ctx, t)
+		if err == nil {
+			f.metrics.intent.Observe(time.Since(begin).Seconds())
+			f.metrics.outcomes.WithLabelValues("begun").Inc()
+			return leave, nil
+		}
+		leave()
+		var taken *journal.KeyTakenError
+		switch {
+		case errors.Is(err, journal.ErrDayClosed) && clears(op.Kind):
+			continue // a cutover came between: the next date
+		case errors.As(err, &taken):
+			return nil, &api.Error{Code: api.CodeConflict, Field: "key", Message: "the key is taken"}
+		}
+		return nil, f.fault("commit the intent", err).Err
+	}
+}
+
+// dateOperation gives a sale or refund the open business date and an ARN, and enters the date that the operation's
+// outcome may change.
+func (f *Flow) dateOperation(ctx context.Context, p *payment.Payment, i int, t *journal.Transition) (payment.Date, *api.Error) {
+	op := &p.Ops[i]
+	switch {
+	case op.Kind == payment.KindVoid:
+		if date := p.Ops[op.Target].Date; f.o.Days.Enter(date) {
+			return date, nil
+		}
+		return 0, nil
+	case !clears(op.Kind):
+		return 0, nil
+	}
+	op.Date = f.o.Journal.OpenDay()
+	for !f.o.Days.Enter(op.Date) {
+		op.Date = f.o.Journal.OpenDay()
+	}
+	t.Day = op.Date
+	var err error
+	if op.ARN, err = f.arn(ctx, op.Date); err != nil {
+		f.o.Days.Leave(op.Date)
+		return 0, f.fault("take an ARN", err).Err
+	}
+	op.Number = nextNumber(p, op.Kind, i)
+	return op.Date, nil
+}
+
+// nextNumber counts the captures, or the refunds, before operation i.
+func nextNumber(p *payment.Payment, kind payment.Kind, i int) int {
+	n := 1
+	for j := range i {
+		if k := p.Ops[j].Kind; k == kind || kind == payment.KindCapture && k == payment.KindSale {
+			n++
+		}
+	}
+	return n
+}
+
+// send sends a committed intent. The gateway may hang up and the switch may stop: what is sent is seen through.
+func (f *Flow) send(ctx context.Context, call *exchange.Call) error {
+	begin := time.Now()
+	err := call.Send(context.WithoutCancel(ctx))
+	f.metrics.issuer.Observe(time.Since(begin).Seconds())
+	return err
+}
+
+// conclude writes what came of operation i into the payment and commits it (I2). For an unknown or unwanted outcome the
+// reversal is queued in the same commit (I5).
+func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, call *exchange.Call, sent error, partial bool) error {
+	ctx = context.WithoutCancel(ctx)
+	begin := time.Now()
+	p.Version++
+	t := &journal.Transition{Payment: p, Closes: []int{i}}
+	op := &p.Ops[i]
+	op.DoneAt = begin.UTC()
+	switch {
+	case exchange.NotSent(sent):
+		op.State = payment.StateFailed
+	case sent != nil:
+		if err := f.unanswered(ctx, p, i, t); err != nil {
+			return err
+		}
+	default:
+		if err := f.answered(ctx, p, i, call, partial, t); err != nil {
+			return err
+		}
+	}
+	op = &p.Ops[i]
+	f.clear(p, i, t)
+	if broken := p.Invariant(); broken != "" {
+		f.o.Logger.Error("invariant broken", zap.Stringer("payment", p.ID), zap.String("invariant", broken))
+	}
+	if err := f.o.Journal.Commit(ctx, t); err != nil {
+		return err
+	}
+	f.metrics.outcome.Observe(time.Since(begin).Seconds())
+	f.metrics.outcomes.WithLabelValues(firstOutcome(op)).Inc()
+	for _, row := range t.Queue {
+		f.o.SAF.Add(row, p.Ops[row.Op].Kind == payment.KindVoid)
+	}
+	return nil
+}
+
+// firstOutcome is what an intent counts as (I11).
+func firstOutcome(op *payment.Op) string {
+	if op.State == payment.StateQueued {
+		return payment.StateUnknown.String()
+	}
+	return op.State.String()
+}
+
+// unanswered records that nobody knows what the issuer did. A request is undone by a new 0420; an unanswered reversal
+// goes on as one, with its own identity.
+func (f *Flow) unanswered(ctx context.Context, p *payment.Payment, i int, t *journal.Transition) error {
+	op := &p.Ops[i]
+	if op.Kind == payment.KindReverse || op.Kind == payment.KindVoid {
+		op.State, op.Advised = payment.StateQueued, true
+		t.Queue = append(t.Queue, f.row(p, i))
+		return nil
+	}
+	op.State = payment.StateUnknown
+	return f.undo(ctx, p, i, op.Amount, t)
+}
+
+// answered records the issuer's answer.
+func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *exchange.Call, partial bool, t *journal.Transition) error {
+	op := &p.Ops[i]
+	call.Settle(op, op.DoneAt)
+	reversal := op.Kind == payment.KindReverse || op.Kind == payment.KindVoid
+	switch code := op.ResponseCode; {
+	case reversal:
+		op.State = payment.StateDeclined
+		if code == "00" || code == "21" || code == "25" {
+			op.State, op.Granted = payment.StateApproved, op.Amount
+		}
+	case code == "10" && !partial:
+		op.State = payment.StateDeclined
+		return f.undo(ctx, p, i, call.Amount(op.Amount), t)
+	case exchange.Approving(code, op.Kind):
+		op.State, op.Granted = payment.StateApproved, op.Amount
+		if code == "10" {
+			op.Granted = call.Amount(op.Amount)
+		}
+	default:
+		op.State = payment.StateDeclined
+	}
+	return nil
+}
+
+// undo appends the reversal of operation target and queues it.
+func (f *Flow) undo(ctx context.Context, p *payment.Payment, target int, amount int64, t *journal.Transition) error {
+	o := &p.Ops[target]
+	op := payment.Op{
+		Kind: payment.KindUndo, State: payment.StateQueued, Advised: true, Amount: amount, Target: target, At: o.DoneAt, RRN: o.RRN,
+	}
+	issuer := f.o.Issuers[o.Host]
+	if issuer == nil {
+		return errors.New("host " + o.Host + " is not configured")
+	}
+	if err := issuer.Identify(ctx, &op); err != nil {
+		return err
+	}
+	p.Ops = append(p.Ops, op)
+	t.Queue = append(t.Queue, f.row(p, len(p.Ops)-1))
+	return nil
+}
+
+// row is the store-and-forward row of operation i.
+func (f *Flow) row(p *payment.Payment, i int) journal.SAFRow {
+	op := &p.Ops[i]
+	return journal.SAFRow{SAFRef: journal.SAFRef{Host: op.Host}, Payment: p.ID, Op: i, Node: p.ID.Node(), Queued: time.Now()}
+}
+
+// clear adds what operation i changes in the clearing of its date.
+func (f *Flow) clear(p *payment.Payment, i int, t *journal.Transition) {
+	op := &p.Ops[i]
+	switch {
+	case clears(op.Kind) && op.State == payment.StateApproved:
+		t.Unsealed = op.Date
+		t.Present = append(t.Present, f.present(p, i, true))
+	case op.Kind == payment.KindVoid && (op.State == payment.StateApproved || op.State == payment.StateQueued):
+		t.Unsealed = p.Ops[op.Target].Date
+		t.Withdraw = append(t.Withdraw, presentmentRef(p, op.Target, t.Unsealed))
+	}
+}
+
+func presentmentRef(p *payment.Payment, i int, date payment.Date) journal.PresentmentRef {
+	return journal.PresentmentRef{Date: date, Destination: p.Route, Payment: p.ID, Op: i}
+}

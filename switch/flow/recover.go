@@ -1,0 +1,64 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// recoverAtOnce is how many payments are recovered side by side, so that they share the journal's syncs.
+const recoverAtOnce = 256
+
+// Recover ends every intent that a crash left without an outcome: nobody knows what the issuer did, so its reversal is
+// queued. It runs after the journal is open and before the first request; package saf sends what it queues.
+func (f *Flow) Recover(ctx context.Context) (recovered int, err error) {
+	open, err := f.o.Journal.OpenIntents()
+	if err != nil {
+		return 0, err
+	}
+	var (
+		group sync.WaitGroup
+		slots = make(chan struct{}, recoverAtOnce)
+		mu    sync.Mutex
+	)
+	for _, ref := range open {
+		slots <- struct{}{}
+		group.Go(func() {
+			if e := f.recoverOne(ctx, ref); e != nil {
+				mu.Lock()
+				err = e
+				mu.Unlock()
+			}
+			<-slots
+		})
+	}
+	group.Wait()
+	return len(open), err
+}
+
+func (f *Flow) recoverOne(ctx context.Context, ref journal.IntentRef) error {
+	unlock := f.o.Turns.Lock(ref.Payment)
+	defer unlock()
+	p, err := f.o.Journal.Payment(ref.Payment)
+	if err != nil {
+		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
+	}
+	if ref.Op >= len(p.Ops) || p.Ops[ref.Op].State != payment.StatePending {
+		return fmt.Errorf("recover payment %s: operation %d is no intent without an outcome", ref.Payment, ref.Op)
+	}
+	p.Version++
+	p.Ops[ref.Op].DoneAt = time.Now().UTC()
+	t := &journal.Transition{Payment: p, Closes: []int{ref.Op}}
+	if err := f.unanswered(ctx, p, ref.Op, t); err != nil {
+		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
+	}
+	f.clear(p, ref.Op, t)
+	if err := f.o.Journal.Commit(ctx, t); err != nil {
+		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
+	}
+	return nil
+}

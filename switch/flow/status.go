@@ -1,0 +1,80 @@
+package flow
+
+import (
+	"errors"
+	"time"
+
+	"switchyard/switch/api"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// status tells where a payment stands: by its id or by the key of one of its requests with its history, by reference a
+// list.
+func (f *Flow) status(caller *api.Caller, req *api.Request) api.Answer {
+	switch {
+	case req.Present.Has(api.FieldPayment):
+		p, refusedWith := f.find(caller, req.Payment)
+		if refusedWith != nil {
+			return refused(refusedWith)
+		}
+		return story(p, 0)
+	case req.Present.Has(api.FieldReference):
+		return f.byReference(caller, req)
+	}
+	entry, err := f.o.Journal.Key(req.Merchant, req.Key)
+	switch {
+	case errors.Is(err, journal.ErrNotFound), err == nil && entry.Payment.IsZero():
+		return refused(&api.Error{Code: api.CodeUnknownPayment, Field: "key", Message: "no request of this merchant has used the key"})
+	case err != nil:
+		return f.fault("read key", err)
+	}
+	p, refusedWith := f.find(caller, entry.Payment.String())
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	return story(p, entry.Op)
+}
+
+// story is an answer with the payment's history; its operation is the i-th.
+func story(p *payment.Payment, i int) api.Answer {
+	a := answer(p, i, time.Now())
+	a.History = make([]api.HistoryItem, len(p.Ops))
+	for j := range p.Ops {
+		op := &p.Ops[j]
+		h := api.HistoryItem{
+			At: op.At, Op: op.Kind.String(), State: op.State.String(), Key: op.Key, Amount: op.Amount,
+			Approved: approved(op), ResponseCode: op.ResponseCode, RRN: op.RRN, STAN: stanText(op.STAN),
+		}
+		switch op.Kind {
+		case payment.KindCapture, payment.KindSale:
+			if h.Approved {
+				h.Capture = operationID(p.ID, j)
+			}
+		case payment.KindRefund:
+			h.Refund = operationID(p.ID, j)
+		}
+		a.History[j] = h
+	}
+	return a
+}
+
+// byReference lists the caller's payments with a reference.
+func (f *Flow) byReference(caller *api.Caller, req *api.Request) api.Answer {
+	ids, more, err := f.o.Journal.ByReference(req.Merchant, req.Reference, api.MaxListed)
+	if err != nil {
+		return f.fault("read references", err)
+	}
+	a := api.Answer{More: more, Payments: []api.Answer{}}
+	now := time.Now()
+	for _, id := range ids {
+		p, err := f.o.Journal.Payment(id)
+		if err != nil {
+			return f.fault("read payment", err)
+		}
+		if p.Gateway == caller.Gateway {
+			a.Payments = append(a.Payments, answer(p, 0, now))
+		}
+	}
+	return a
+}

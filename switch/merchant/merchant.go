@@ -1,0 +1,189 @@
+// Package merchant holds the merchants that payments are made for: what the messages (DE18, DE42, DE43) and the clearing
+// records say of each, and in which currencies and for how long each may capture.
+//
+// A [Directory] is read once at start and never changes. Unknown merchants get the default profile under their own id,
+// or are refused, as the directory says.
+package merchant
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+
+	"switchyard/internal/money"
+)
+
+// Profile is one merchant.
+type Profile struct {
+	ID         string `yaml:"id"`
+	Name       string `yaml:"name"`
+	Street     string `yaml:"street"`
+	City       string `yaml:"city"`
+	PostalCode string `yaml:"postal_code"`
+	State      string `yaml:"state"`
+	Country    string `yaml:"country"` // ISO 3166 alpha-3
+	MCC        string `yaml:"mcc"`     // DE18, merchant category code
+
+	Currencies        []string `yaml:"currencies"` // ISO 4217 letters; none means any
+	FeePlan           string   `yaml:"fee_plan"`
+	CaptureWindowDays int      `yaml:"capture_window_days"`
+
+	nameLocation string
+}
+
+// DefaultCaptureWindowDays is how long after an authorization its capture is taken, where a profile says nothing.
+const DefaultCaptureWindowDays = 30
+
+// MaxCaptureWindowDays is the longest capture window: keys are kept 35 days, never less than the window.
+const MaxCaptureWindowDays = 35
+
+// DefaultProfile is what an unknown merchant gets, under its own id and with it as its name.
+func DefaultProfile() Profile {
+	return Profile{City: "ONLINE", PostalCode: "00000", Country: "USA", MCC: "5999"}
+}
+
+// Takes tells whether the merchant takes a currency.
+func (p *Profile) Takes(currency string) bool {
+	if len(p.Currencies) == 0 {
+		return true
+	}
+	for _, c := range p.Currencies {
+		if c == currency {
+			return true
+		}
+	}
+	return false
+}
+
+// CaptureWindow is how long after an authorization its capture is taken.
+func (p *Profile) CaptureWindow() time.Duration {
+	return time.Duration(p.CaptureWindowDays) * 24 * time.Hour
+}
+
+// NameLocation is DE43 of a message: name 25, city 13, country alpha-2.
+func (p *Profile) NameLocation() string { return p.nameLocation }
+
+// complete fills in what a profile leaves out and checks it.
+func (p *Profile) complete() error {
+	if p.CaptureWindowDays == 0 {
+		p.CaptureWindowDays = DefaultCaptureWindowDays
+	}
+	if p.Name == "" {
+		p.Name = p.ID
+	}
+	region, err := language.ParseRegion(p.Country)
+	switch {
+	case p.ID == "" || len(p.ID) > 15:
+		return fmt.Errorf("id %q: expected 1 to 15 characters (DE42)", p.ID)
+	case len(p.MCC) != 4 || strings.Trim(p.MCC, "0123456789") != "":
+		return fmt.Errorf("merchant %s: mcc %q: expected four digits (DE18)", p.ID, p.MCC)
+	case err != nil || len(p.Country) != 3 || region.ISO3() != p.Country:
+		return fmt.Errorf("merchant %s: country %q: expected an ISO 3166 alpha-3 code", p.ID, p.Country)
+	case p.City == "":
+		return fmt.Errorf("merchant %s: city: missing", p.ID)
+	case p.CaptureWindowDays < 1 || p.CaptureWindowDays > MaxCaptureWindowDays:
+		return fmt.Errorf("merchant %s: capture_window_days %d: expected 1 to %d", p.ID, p.CaptureWindowDays, MaxCaptureWindowDays)
+	}
+	for _, f := range []struct {
+		name, value string
+		limit       int
+	}{{"name", p.Name, 25}, {"street", p.Street, 25}, {"city", p.City, 13}, {"postal_code", p.PostalCode, 10}, {"state", p.State, 3}} {
+		if err := checkText(f.value, f.limit); err != nil {
+			return fmt.Errorf("merchant %s: %s %q: %w", p.ID, f.name, f.value, err)
+		}
+	}
+	for _, c := range p.Currencies {
+		if _, ok := money.Lookup(c); !ok {
+			return fmt.Errorf("merchant %s: currency %q: expected an ISO 4217 code", p.ID, c)
+		}
+	}
+	p.locate(region.String())
+	return nil
+}
+
+// locate sets DE43.
+func (p *Profile) locate(countryAlpha2 string) {
+	const nameLen, cityLen, countryLen = 25, 13, 2
+	b := []byte(strings.Repeat(" ", nameLen+cityLen+countryLen))
+	copy(b[:nameLen], p.Name)
+	copy(b[nameLen:nameLen+cityLen], p.City)
+	copy(b[nameLen+cityLen:], countryAlpha2)
+	p.nameLocation = string(b)
+}
+
+// checkText keeps DE43 to characters that the code pages of clearing files agree on.
+func checkText(s string, limit int) error {
+	if len(s) > limit {
+		return fmt.Errorf("expected at most %d characters", limit)
+	}
+	for _, r := range s {
+		if r < 0x20 || r > 0x7e || strings.ContainsRune(`![]^|\`, r) {
+			return fmt.Errorf(`expected printable ASCII without ! [ ] ^ | \ (EBCDIC code pages differ in them)`)
+		}
+	}
+	return nil
+}
+
+// Directory finds merchants by id. Safe for concurrent use.
+type Directory struct {
+	profiles      map[string]*Profile
+	refuseUnknown bool
+	fallback      Profile // complete
+}
+
+// NewDirectory makes a directory of profiles. Unknown merchants are refused, or get fallback under their own id.
+func NewDirectory(profiles []Profile, refuseUnknown bool, fallback Profile) (*Directory, error) {
+	fallback.ID = "DEFAULT"
+	if err := fallback.complete(); err != nil {
+		return nil, fmt.Errorf("default merchant: %w", err)
+	}
+	d := &Directory{profiles: make(map[string]*Profile, len(profiles)), refuseUnknown: refuseUnknown, fallback: fallback}
+	for i := range profiles {
+		p := profiles[i]
+		if err := p.complete(); err != nil {
+			return nil, fmt.Errorf("merchant %d: %w", i+1, err)
+		}
+		if d.profiles[p.ID] != nil {
+			return nil, fmt.Errorf("merchant %d: id %q stands twice", i+1, p.ID)
+		}
+		d.profiles[p.ID] = &p
+	}
+	return d, nil
+}
+
+// Lookup finds a merchant; nil where it is unknown and unknown ones are refused.
+func (d *Directory) Lookup(id string) *Profile {
+	if p := d.profiles[id]; p != nil || d.refuseUnknown {
+		return p
+	}
+	p := d.fallback
+	p.ID = id
+	if p.Name == "DEFAULT" && checkText(id, 25) == nil {
+		p.Name = id
+	}
+	p.locate(d.fallback.nameLocation[len(d.fallback.nameLocation)-2:])
+	return &p
+}
+
+// Parse reads a merchants file: YAML with one key, merchants, a list of profiles. An unknown key is an error.
+func Parse(r io.Reader) ([]Profile, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	var file struct {
+		Merchants []Profile `yaml:"merchants"`
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return file.Merchants, nil
+}

@@ -1,0 +1,317 @@
+// Package message builds the ISO 8583 requests that the switch sends from a payment's record: docs/iso8583.md as code.
+//
+// It guarantees that a repeat differs from the first sending in its MTI only: everything comes from the record and from
+// the merchant's profile, times from the operation's own. What only the gateway's request holds (CVC, track 2, 3-D
+// Secure data, address, chip data) goes into the first sending of a request and never into an advice.
+//
+// It sends nothing and stores nothing.
+package message
+
+import (
+	"fmt"
+	"strconv"
+
+	"switchyard/internal/money"
+	"switchyard/spec"
+	"switchyard/switch/api"
+	"switchyard/switch/merchant"
+	"switchyard/switch/payment"
+)
+
+// Reversal reasons, DE48 tag 04.
+const (
+	reasonCustomer = "4000"
+	reasonTimeout  = "4021"
+)
+
+// Builder builds messages. Safe for concurrent use.
+type Builder struct {
+	AcquirerID string // DE32, up to 11 digits
+	Merchants  *merchant.Directory
+}
+
+// Card is what a message needs of the card.
+type Card struct {
+	PAN    string
+	Expiry string // YYMM
+}
+
+// MTI returns the message type of operation i: its first sending, or with repeat the advice's repeat.
+func MTI(p *payment.Payment, i int, repeat bool) string {
+	op := &p.Ops[i]
+	switch op.Kind {
+	case payment.KindAuthorize, payment.KindVerify, payment.KindIncrement:
+		return "0100"
+	case payment.KindSale, payment.KindRefund:
+		return "0200"
+	case payment.KindCapture:
+		return advice("0220", "0221", repeat)
+	case payment.KindReverse:
+		if !op.Advised {
+			return "0400"
+		}
+	case payment.KindVoid:
+		if !op.Advised && p.Ops[op.Target].Kind == payment.KindSale {
+			return "0400"
+		}
+	case payment.KindRelease, payment.KindUndo:
+	default:
+		return ""
+	}
+	return advice("0420", "0421", repeat)
+}
+
+func advice(first, again string, repeat bool) string {
+	if repeat {
+		return again
+	}
+	return first
+}
+
+// ProcessingCode returns DE3 of operation i; that of what it undoes where it undoes something.
+func ProcessingCode(p *payment.Payment, i int) string {
+	op := &p.Ops[i]
+	if op.Target != payment.NoTarget && p.Ops[op.Target].Kind == payment.KindRefund {
+		return "200000"
+	}
+	if op.Kind == payment.KindRefund {
+		return "200000"
+	}
+	return "000000"
+}
+
+// Build writes operation i of a payment into m. req is the gateway's request where this is its first sending, else nil.
+func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, req *api.Request, repeat bool) error {
+	op := &p.Ops[i]
+	mti := MTI(p, i, repeat)
+	profile := b.Merchants.Lookup(p.Merchant)
+	currency, ok := money.Lookup(p.Currency)
+	switch {
+	case mti == "":
+		return fmt.Errorf("operation %s of payment %s sends no message", op.Kind, p.ID)
+	case profile == nil:
+		return fmt.Errorf("merchant %s of payment %s is not in the merchants file", p.Merchant, p.ID)
+	case !ok:
+		return fmt.Errorf("currency %s of payment %s is not known", p.Currency, p.ID)
+	}
+	reversal := mti[1] == '4'
+
+	m.Reset()
+	m.SetMTI(mti)
+	m.Set(2, card.PAN)
+	m.Set(3, ProcessingCode(p, i))
+	m.SetUint(4, uint64(amount(p, i)), 12)
+	m.Set(7, op.DE7)
+	m.SetUint(11, uint64(op.STAN), 6)
+	var clock [10]byte
+	at := op.At.UTC().AppendFormat(clock[:0], "0102150405")
+	m.SetBytes(12, at[4:])
+	m.SetBytes(13, at[:4])
+	if !reversal {
+		m.Set(14, card.Expiry)
+		m.Set(18, p.MCC)
+		m.Set(22, posEntry(api.Entry(p.Entry)))
+		m.Set(43, profile.NameLocation())
+	}
+	if date := businessDate(p, i); date != 0 {
+		m.SetUint(15, uint64(date)%10000, 4)
+	}
+	m.Set(25, posCondition(api.Entry(p.Entry)))
+	m.Set(32, b.AcquirerID)
+	m.Set(37, op.RRN)
+	if code := p.Ops[0].AuthCode; code != "" && (reversal || op.Kind == payment.KindCapture) {
+		m.Set(38, code)
+	}
+	m.Set(41, p.Terminal)
+	m.Set(42, p.Merchant)
+	m.Set(49, currency.Numeric)
+	if i == 0 && req != nil {
+		buildFirst(m, p, req)
+	}
+	if tlv := b.private(m, p, i, req); len(tlv) > 0 {
+		m.SetBytes(48, tlv)
+	}
+	b.original(m, p, i)
+	return nil
+}
+
+// buildFirst adds what only the request that makes a payment carries.
+func buildFirst(m *spec.Message, p *payment.Payment, req *api.Request) {
+	if p.Sequence != "" {
+		n, _ := strconv.ParseUint(p.Sequence, 10, 16)
+		m.SetUint(23, n, 3)
+	}
+	if req.Card.Track2 != "" {
+		m.Set(35, req.Card.Track2)
+	}
+	if req.EMV != "" {
+		m.Set(55, req.EMV)
+	}
+}
+
+// amount is DE4 of operation i. A reversal carries what it undoes; one that leaves a rest authorized carries what was
+// authorized before it, and the rest stands in DE95.
+func amount(p *payment.Payment, i int) int64 {
+	op := &p.Ops[i]
+	if op.Kind == payment.KindReverse || op.Kind == payment.KindRelease {
+		return op.Amount + op.Stays
+	}
+	return op.Amount
+}
+
+// businessDate is DE15: the date on which the operation, or what it undoes, clears.
+func businessDate(p *payment.Payment, i int) payment.Date {
+	op := &p.Ops[i]
+	if op.Date == 0 && op.Target != payment.NoTarget {
+		return p.Ops[op.Target].Date
+	}
+	return op.Date
+}
+
+// original adds DE90, the message that this one completes or undoes, and DE95, what stays authorized.
+func (b *Builder) original(m *spec.Message, p *payment.Payment, i int) {
+	op := &p.Ops[i]
+	target := op.Target
+	switch op.Kind {
+	case payment.KindCapture, payment.KindReverse, payment.KindRelease:
+		target = 0
+	case payment.KindVoid, payment.KindUndo:
+	default:
+		return
+	}
+	if p.Ops[target].Kind == payment.KindVoice {
+		return
+	}
+	o := &p.Ops[target]
+	var de90 [42]byte
+	d := append(de90[:0], MTI(p, target, false)...)
+	d = appendDigits(d, uint64(o.STAN), 6)
+	d = append(d, o.DE7...)
+	for range 11 - len(b.AcquirerID) {
+		d = append(d, '0')
+	}
+	d = append(d, b.AcquirerID...)
+	d = append(d, "00000000000"...)
+	m.SetBytes(90, d)
+	if op.Stays > 0 {
+		var de95 [42]byte
+		d := appendDigits(de95[:0], uint64(op.Stays), 12)
+		for len(d) < len(de95) {
+			d = append(d, '0')
+		}
+		m.SetBytes(95, d)
+	}
+}
+
+// appendDigits appends a decimal number of a fixed width.
+func appendDigits(dst []byte, v uint64, width int) []byte {
+	n := len(dst)
+	for range width {
+		dst = append(dst, '0')
+	}
+	for at := n + width - 1; at >= n && v > 0; at-- {
+		dst[at] = byte('0' + v%10)
+		v /= 10
+	}
+	return dst
+}
+
+// private builds DE48.
+func (b *Builder) private(m *spec.Message, p *payment.Payment, i int, req *api.Request) []byte {
+	op := &p.Ops[i]
+	var room [256]byte
+	t := room[:0]
+	switch op.Kind {
+	case payment.KindAuthorize, payment.KindVerify, payment.KindSale:
+		if p.ECI != "" {
+			t = spec.AppendTLV(t, spec.TagECI, p.ECI)
+		}
+		if api.Initiator(p.Initiator) == api.InitiatorMerchant {
+			t = spec.AppendTLV(t, spec.TagInitiator, "M")
+		} else {
+			t = spec.AppendTLV(t, spec.TagInitiator, "C")
+		}
+		if req != nil {
+			t = appendRequestTLV(t, req)
+		}
+		if op.Kind == payment.KindSale {
+			t = appendClearingTLV(t, op)
+		}
+	case payment.KindIncrement:
+		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
+	case payment.KindCapture:
+		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
+		t = appendClearingTLV(t, op)
+		if op.Final {
+			t = spec.AppendTLV(t, spec.TagFinal, "1")
+		}
+	case payment.KindRefund:
+		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
+		t = appendClearingTLV(t, op)
+	case payment.KindUndo:
+		reason := reasonCustomer
+		if p.Ops[op.Target].State == payment.StateUnknown {
+			reason = reasonTimeout
+		}
+		t = spec.AppendTLV(t, spec.TagReversalReason, reason)
+		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
+	case payment.KindReverse, payment.KindRelease, payment.KindVoid:
+		t = spec.AppendTLV(t, spec.TagReversalReason, reasonCustomer)
+		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
+	}
+	return t
+}
+
+func appendClearingTLV(t []byte, op *payment.Op) []byte {
+	t = spec.AppendTLV(t, spec.TagCaptureNumber, strconv.Itoa(op.Number))
+	return spec.AppendTLV(t, spec.TagARN, op.ARN)
+}
+
+func appendRequestTLV(t []byte, req *api.Request) []byte {
+	for _, f := range [...]struct{ tag, value string }{
+		{spec.TagNetworkID, req.NetworkID},
+		{spec.TagThreeDSVersion, req.ThreeDS.Version},
+		{spec.TagCAVV, req.ThreeDS.CAVV},
+		{spec.TagDSTransactionID, req.ThreeDS.DSTransactionID},
+		{spec.TagCVC, req.Card.CVC},
+		{spec.TagAddressLine, req.Address.Line},
+		{spec.TagPostalCode, req.Address.PostalCode},
+		{spec.TagCountry, req.Address.Country},
+	} {
+		if f.value != "" {
+			t = spec.AppendTLV(t, f.tag, f.value)
+		}
+	}
+	if req.Partial {
+		t = spec.AppendTLV(t, spec.TagPartial, "1")
+	}
+	return t
+}
+
+// posEntry is DE22: how the PAN was obtained, and that no PIN can be entered (0 or 1).
+func posEntry(e api.Entry) string {
+	switch e {
+	case api.EntryMOTO, api.EntryManual:
+		return "010"
+	case api.EntryStored:
+		return "100"
+	case api.EntryChip:
+		return "051"
+	case api.EntryContactless:
+		return "071"
+	case api.EntryMagstripe:
+		return "021"
+	}
+	return "810"
+}
+
+// posCondition is DE25.
+func posCondition(e api.Entry) string {
+	switch e {
+	case api.EntryMOTO:
+		return "08"
+	case api.EntryEcommerce, api.EntryStored:
+		return "59"
+	}
+	return "00"
+}

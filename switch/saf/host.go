@@ -1,0 +1,187 @@
+package saf
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"switchyard/switch/exchange"
+	"switchyard/switch/payment"
+)
+
+// item is one queued advice.
+type item struct {
+	seq      uint64
+	op       int
+	sent     bool // it may have reached the issuer: the next sending is a repeat
+	attempts int
+}
+
+// chain is a payment's advices towards one host, in order. Only the first is ever being sent.
+type chain struct {
+	id    payment.ID
+	items []item
+}
+
+// host is the queue of one host: chains that are ready to send, and those that rest until they are tried again.
+type host struct {
+	issuer *exchange.Issuer
+	jitter *rand.Rand // under mu
+
+	mu     sync.Mutex
+	chains map[payment.ID]*chain
+	ready  []*chain
+	wake   chan struct{} // holds one token when ready got longer
+}
+
+func newHost(x *exchange.Issuer, jitter *rand.Rand) *host {
+	return &host{issuer: x, jitter: jitter, chains: map[payment.ID]*chain{}, wake: make(chan struct{}, 1)}
+}
+
+// push appends an advice to its payment's chain; a new chain is ready at once.
+func (h *host) push(id payment.ID, it item) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c := h.chains[id]; c != nil {
+		c.items = append(c.items, it)
+		return
+	}
+	c := &chain{id: id, items: []item{it}}
+	h.chains[id] = c
+	h.makeReady(c)
+}
+
+func (h *host) makeReady(c *chain) {
+	h.ready = append(h.ready, c)
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// pop takes the chain that has been ready longest, or nil.
+func (h *host) pop() *chain {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.ready) == 0 {
+		return nil
+	}
+	c := h.ready[0]
+	h.ready[0] = nil
+	h.ready = h.ready[1:]
+	return c
+}
+
+// finish drops the head of a chain, which is done, and makes the rest ready.
+func (h *host) finish(c *chain) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c.items = c.items[1:]
+	if len(c.items) == 0 {
+		delete(h.chains, c.id)
+		return
+	}
+	h.makeReady(c)
+}
+
+// again makes a chain ready after a delay.
+func (h *host) again(c *chain, after time.Duration) {
+	time.AfterFunc(after, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.makeReady(c)
+	})
+}
+
+// backoff is the delay before attempt n+1: doubled each time, the upper half of it random.
+func (h *host) backoff(n int) time.Duration {
+	d := retryMost
+	if n < 6 {
+		d = min(retryFirst<<n, retryMost)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return d/2 + time.Duration(h.jitter.Int64N(int64(d/2)))
+}
+
+// verdict is what one attempt came to.
+type verdict uint8
+
+const (
+	verdictDone   verdict = iota
+	verdictRepeat         // sent, or could not be: again after a backoff
+	verdictLater          // no room or closing: again soon
+	verdictNoLink         // nothing was sent and nothing can be: the whole queue rests
+)
+
+// run sends what is ready, at most InFlight advices at once, until the queue closes.
+func (q *Queue) run(h *host) {
+	slots := make(chan struct{}, q.o.InFlight)
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-q.ctx.Done():
+			return
+		}
+		c := q.next(h)
+		if c == nil {
+			return
+		}
+		sending.Go(func() {
+			q.attempt(h, c)
+			<-slots
+		})
+	}
+}
+
+// next waits for a ready chain and a host with a link; nil when the queue closes.
+func (q *Queue) next(h *host) *chain {
+	for {
+		if !h.issuer.Host.Ready() {
+			rest := time.NewTimer(hostRetry)
+			select {
+			case <-rest.C:
+				continue
+			case <-q.ctx.Done():
+				rest.Stop()
+				return nil
+			}
+		}
+		if c := h.pop(); c != nil {
+			return c
+		}
+		select {
+		case <-h.wake:
+		case <-q.ctx.Done():
+			return nil
+		}
+	}
+}
+
+// attempt sends a chain's head once and puts the chain where it belongs next.
+func (q *Queue) attempt(h *host, c *chain) {
+	h.mu.Lock()
+	it := &c.items[0]
+	head := *it
+	h.mu.Unlock()
+	v := q.send(h, c.id, &head)
+	h.mu.Lock()
+	c.items[0].sent = head.sent
+	if v == verdictRepeat {
+		c.items[0].attempts++
+	}
+	attempts := c.items[0].attempts
+	h.mu.Unlock()
+	switch v {
+	case verdictDone:
+		h.finish(c)
+		q.metrics.queued.WithLabelValues(h.issuer.Name).Dec()
+		q.waiting.done(c.id)
+	case verdictRepeat:
+		h.again(c, h.backoff(attempts-1))
+	case verdictLater, verdictNoLink:
+		h.again(c, hostRetry)
+	}
+}

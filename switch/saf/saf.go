@@ -1,0 +1,251 @@
+// Package saf is the store-and-forward queue: captures (0220) and reversals (0420) that the switch has accepted and the
+// issuer has not acknowledged yet.
+//
+// A row of the queue is durable before it is handed to [Queue.Add]; this package sends it, sends it again with the repeat
+// MTI until the issuer answers, and commits the end. It guarantees that a payment's advices go out in the order in which
+// they were queued, one at a time; that no advice is dropped: what the issuer refuses for good is parked with its reason
+// and an alarm; and I5: a reversal ends on 00, 21 or 25 only.
+//
+// It knows nothing of why an advice was queued. Rows in memory are bounded by MaxQueued: past it [Queue.Room] is false
+// and captures are refused (I13).
+package saf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"switchyard/internal/pan"
+	"switchyard/switch/exchange"
+	"switchyard/switch/journal"
+	"switchyard/switch/link"
+	"switchyard/switch/message"
+	"switchyard/switch/payment"
+	"switchyard/switch/turn"
+)
+
+// Bounds and delays.
+const (
+	// DefaultMaxQueued bounds the rows of all queues: an outage of five hours at 50 captures a second.
+	DefaultMaxQueued = 1_000_000
+	// DefaultInFlight is how many advices of one host are sent at once; the rest of its window is left to requests.
+	DefaultInFlight = 512
+	retryFirst      = time.Second
+	retryMost       = time.Minute
+	// hostRetry is how long a queue rests when its host has no link.
+	hostRetry = 200 * time.Millisecond
+)
+
+// Options are what a queue works with.
+type Options struct {
+	Journal    journal.Journal
+	Issuers    map[string]*exchange.Issuer
+	Turns      *turn.Table
+	Keyring    *pan.Keyring
+	MaxQueued  int    // default DefaultMaxQueued
+	InFlight   int    // a host; default DefaultInFlight
+	Seed       uint64 // of the jitter
+	Logger     *zap.Logger
+	Registerer prometheus.Registerer
+}
+
+// Queue is the queues of all hosts. Safe for concurrent use.
+type Queue struct {
+	o       Options
+	hosts   map[string]*host
+	waiting waiters
+	ctx     context.Context
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	metrics metrics
+}
+
+// New makes the queue; Start reads what is durable and begins to send.
+func New(o Options) *Queue {
+	if o.MaxQueued == 0 {
+		o.MaxQueued = DefaultMaxQueued
+	}
+	if o.InFlight == 0 {
+		o.InFlight = DefaultInFlight
+	}
+	q := &Queue{o: o, hosts: map[string]*host{}, metrics: newMetrics(o.Registerer)}
+	q.waiting.count = map[payment.ID]int{}
+	q.waiting.wake = map[payment.ID]chan struct{}{}
+	q.ctx, q.stop = context.WithCancel(context.Background())
+	for name, x := range o.Issuers {
+		q.hosts[name] = newHost(x, rand.New(rand.NewPCG(o.Seed, uint64(len(q.hosts)))))
+	}
+	return q
+}
+
+// Start loads the durable rows and begins to send. A row of a host that is not configured is an error that names it.
+func (q *Queue) Start() error {
+	hosts, err := q.o.Journal.SAFHosts()
+	if err != nil {
+		return err
+	}
+	for _, name := range hosts {
+		if q.hosts[name] == nil {
+			return fmt.Errorf("the store-and-forward queue holds advices for host %q, which the config does not name", name)
+		}
+		err := q.o.Journal.SAF(name, 0, func(r journal.SAFRow) bool {
+			q.add(r, true)
+			return true
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, h := range q.hosts {
+		q.done.Go(func() { q.run(h) })
+	}
+	return nil
+}
+
+// Close stops sending and waits until what is being sent is settled or given up. Rows stay durable.
+func (q *Queue) Close() {
+	q.stop()
+	q.done.Wait()
+}
+
+// Add takes a row that was just committed. sent says that its message may have gone out under the same MTI already, so
+// that the first sending from the queue is a repeat.
+func (q *Queue) Add(r journal.SAFRow, sent bool) { q.add(r, sent) }
+
+func (q *Queue) add(r journal.SAFRow, sent bool) {
+	if r.Parked {
+		q.metrics.parked.Inc()
+		q.waiting.park(1)
+		return
+	}
+	q.metrics.queued.WithLabelValues(r.Host).Inc()
+	q.waiting.add(r.Payment)
+	q.hosts[r.Host].push(r.Payment, item{seq: r.Seq, op: r.Op, sent: sent})
+}
+
+// Room tells whether the queue takes another capture. inFlight is how many requests may yet need a reversal.
+func (q *Queue) Room(inFlight int) bool {
+	queued, _ := q.waiting.counts()
+	return queued+inFlight < q.o.MaxQueued
+}
+
+// Counts returns how many advices are queued and how many are parked.
+func (q *Queue) Counts() (queued, parked int) { return q.waiting.counts() }
+
+// Wait waits until the payment has no queued advice, or returns ctx's error.
+func (q *Queue) Wait(ctx context.Context, id payment.ID) error { return q.waiting.wait(ctx, id) }
+
+// send makes one attempt at the head of a payment's advices and says what becomes of it.
+func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
+	release, err := q.o.Turns.Take(q.ctx, id)
+	if err != nil {
+		return verdictLater
+	}
+	defer release()
+	p, err := q.o.Journal.Payment(id)
+	if err != nil {
+		return q.fault(id, it, fmt.Errorf("read the payment: %w", err))
+	}
+	number, expiry, err := q.o.Keyring.Open(p.SealKey, p.ID, p.SealedCard)
+	if err != nil {
+		return q.fault(id, it, err)
+	}
+	call, err := h.issuer.Acquire(q.ctx)
+	switch {
+	case errors.Is(err, link.ErrUnavailable):
+		return verdictNoLink
+	case err != nil:
+		return verdictLater
+	}
+	defer call.Free()
+	if err := call.Pack(p, it.op, message.Card{PAN: number, Expiry: expiry}, nil, it.sent); err != nil {
+		return q.fault(id, it, err)
+	}
+	if err := call.Send(q.ctx); err != nil {
+		if exchange.NotSent(err) {
+			return verdictNoLink
+		}
+		it.sent = true
+		q.metrics.attempts.WithLabelValues("unanswered").Inc()
+		return verdictRepeat
+	}
+	it.sent = true
+	state := judge(p.Ops[it.op].Kind, call.Code())
+	if state == payment.StateQueued {
+		q.metrics.attempts.WithLabelValues("repeat").Inc()
+		return verdictRepeat
+	}
+	if err := q.settle(h, id, it, call, state); err != nil {
+		if !errors.Is(err, journal.ErrClosed) {
+			q.o.Logger.Error("store-and-forward: outcome not committed", zap.Stringer("payment", id), zap.Error(err))
+		}
+		return verdictRepeat
+	}
+	q.metrics.attempts.WithLabelValues(state.String()).Inc()
+	return verdictDone
+}
+
+// judge says what a response code means for an advice: approved, parked, or still queued.
+func judge(kind payment.Kind, code string) payment.State {
+	switch {
+	case code == "91" || code == "96":
+		return payment.StateQueued
+	case kind == payment.KindCapture && exchange.Approving(code, kind):
+		return payment.StateApproved
+	case kind != payment.KindCapture && (code == "00" || code == "21" || code == "25"):
+		return payment.StateApproved
+	}
+	return payment.StateParked
+}
+
+// settle commits the end of an advice.
+func (q *Queue) settle(h *host, id payment.ID, it *item, call *exchange.Call, state payment.State) error {
+	unlock := q.o.Turns.Lock(id)
+	defer unlock()
+	p, err := q.o.Journal.Payment(id)
+	if err != nil {
+		return err
+	}
+	op := &p.Ops[it.op]
+	code := op.AuthCode
+	call.Settle(op, time.Now())
+	op.AuthCode = code // an advice's acknowledgement does not change the authorization code
+	op.State = state
+	if state == payment.StateApproved {
+		op.Granted = op.Amount
+	}
+	p.Version++
+	ref := journal.SAFRef{Host: h.issuer.Name, Seq: it.seq}
+	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}}
+	if state == payment.StateParked {
+		t.Queue = []journal.SAFRow{{
+			SAFRef: journal.SAFRef{Host: ref.Host}, Payment: id, Op: it.op, Node: id.Node(),
+			Queued: time.Now(), Parked: true, Reason: "response code " + op.ResponseCode,
+		}}
+	}
+	if err := q.o.Journal.Commit(context.WithoutCancel(q.ctx), &t); err != nil {
+		return err
+	}
+	if state == payment.StateParked {
+		q.metrics.parked.Inc()
+		q.waiting.park(1)
+		q.o.Logger.Error("store-and-forward: the issuer refused an advice for good; it is parked",
+			zap.Stringer("payment", id), zap.Stringer("operation", op.Kind), zap.String("rrn", op.RRN),
+			zap.String("response_code", op.ResponseCode))
+	}
+	return nil
+}
+
+// fault logs what keeps an advice from being sent at all; it is tried again, since no advice is ever dropped.
+func (q *Queue) fault(id payment.ID, it *item, err error) verdict {
+	if !errors.Is(err, journal.ErrClosed) {
+		q.o.Logger.Error("store-and-forward: advice cannot be sent", zap.Stringer("payment", id), zap.Int("operation", it.op), zap.Error(err))
+	}
+	return verdictRepeat
+}

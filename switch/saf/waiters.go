@@ -1,0 +1,94 @@
+package saf
+
+import (
+	"context"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"switchyard/switch/payment"
+)
+
+// waiters counts the queued advices of each payment and wakes those who wait for a payment to have none.
+type waiters struct {
+	mu     sync.Mutex
+	count  map[payment.ID]int
+	wake   map[payment.ID]chan struct{}
+	queued int
+	parked int
+}
+
+func (w *waiters) add(id payment.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.count[id]++
+	w.queued++
+}
+
+func (w *waiters) park(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.parked += n
+}
+
+func (w *waiters) done(id payment.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queued--
+	if w.count[id]--; w.count[id] > 0 {
+		return
+	}
+	delete(w.count, id)
+	if c := w.wake[id]; c != nil {
+		close(c)
+		delete(w.wake, id)
+	}
+}
+
+func (w *waiters) counts() (queued, parked int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.queued, w.parked
+}
+
+func (w *waiters) wait(ctx context.Context, id payment.ID) error {
+	w.mu.Lock()
+	if w.count[id] == 0 {
+		w.mu.Unlock()
+		return nil
+	}
+	c := w.wake[id]
+	if c == nil {
+		c = make(chan struct{})
+		w.wake[id] = c
+	}
+	w.mu.Unlock()
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+type metrics struct {
+	queued   *prometheus.GaugeVec
+	parked   prometheus.Gauge
+	attempts *prometheus.CounterVec
+}
+
+func newMetrics(reg prometheus.Registerer) metrics {
+	m := metrics{
+		queued: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "switchyard_saf_queued", Help: "Advices that wait for the issuer's acknowledgement, by host.",
+		}, []string{"host"}),
+		parked: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "switchyard_saf_parked", Help: "Advices that the issuer refused for good; a person decides.",
+		}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "switchyard_saf_attempts_total", Help: "Advices sent, by what came of it.",
+		}, []string{"outcome"}),
+	}
+	reg.MustRegister(m.queued, m.parked, m.attempts)
+	return m
+}
