@@ -1,0 +1,73 @@
+package spec_test
+
+import (
+	"strings"
+	"testing"
+
+	"switchyard/spec"
+)
+
+func TestDescribe(t *testing.T) {
+	m := golden[0].values.message()
+	m.Set(55, "9F02060000000123455A084111111111111111")
+	m.Set(102, "DE1234567890123456")
+	want := `0100 authorization request
+  002 Primary Account Number                         411111******1111
+  003 Processing Code                                000000
+  004 Amount, Transaction                            000000012345
+  007 Transmission Date and Time                     1121202501
+  011 Systems Trace Audit Number                     000123
+  012 Time, Local Transaction                        202501
+  013 Date, Local Transaction                        1121
+  014 Date, Expiration                               hidden, 4 bytes
+  018 Merchant Type                                  5411
+  022 Point of Service Entry Mode                    810
+  025 Point of Service Condition Code                59
+  032 Acquiring Institution Identification Code      400001
+  037 Retrieval Reference Number                     632510000001
+  041 Card Acceptor Terminal Identification          TERM0001
+  042 Card Acceptor Identification Code              MERCHANT-1
+  043 Card Acceptor Name and Location                CORNER SHOP             BERLIN        DE
+  048 Additional Data, Private                       18 bytes
+      01 electronic commerce indicator               05
+      02 initiator                                   C
+      11 CVC                                         hidden, 3 bytes
+  049 Currency Code, Transaction                     978
+  055 Integrated Circuit Card Data                   38 hex digits
+      9F02 Amount, Authorized                        000000012345
+      5A   not shown                                 hidden, 8 bytes
+  102 Account Identification 1                       DE1234********3456
+`
+	if got := spec.Describe(asciiCodec, m); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestDescribeHides puts card data into every place that it can get into.
+func TestDescribeHides(t *testing.T) {
+	const pan = "4111111111111111"
+	const cvc = "937"
+	v := values{0: "0100", 2: pan, 14: "3107", 34: pan, 35: pan + "=3107101" + cvc, 36: "01" + pan, 44: pan, 45: "B" + pan + "^NAME^3107",
+		46: "16" + pan + "99", 47: "x" + pan, 48: "1103" + cvc + "99", 52: "93793793793793AB", 53: pan, 54: "00", 60: pan + pan, 63: "PAN=" + pan,
+		102: pan, 104: pan, 120: pan, 127: "1" + pan}
+	for _, chip := range []string{
+		"57104111111111111111D31071019370000F", "5A08" + pan, "5608" + pan, "9F6B08" + pan, "9F1F08" + pan, "9F2008" + pan,
+		"70" + "0A" + "5A08" + pan, "5A09" + pan, "DF0108" + pan,
+	} {
+		v[55] = chip
+		got := spec.Describe(asciiCodec, v.message())
+		for _, secret := range []string{"41111111111", cvc, "3107"} {
+			if strings.Contains(got, secret) {
+				t.Errorf("shows %q in\n%s", secret, got)
+			}
+		}
+	}
+	v[48] = "11" + "03" + cvc
+	if got := spec.Describe(asciiCodec, v.message()); strings.Contains(got, cvc) {
+		t.Errorf("shows the CVC in\n%s", got)
+	}
+	v[2] = "41111111"
+	if got := spec.Describe(asciiCodec, v.message()); !strings.Contains(got, " ********\n") {
+		t.Errorf("does not hide all of a short PAN in\n%s", got)
+	}
+}
