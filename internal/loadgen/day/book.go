@@ -17,7 +17,7 @@ import (
 // Outcome is a line of the day's table: an operation and what came of it.
 type Outcome struct {
 	Op      string // the wire's name
-	Outcome string // "approved", "declined 51", "replayed", "error busy"
+	Outcome string // "approved", "declined 51 funds", "replayed", "error busy"
 }
 
 // Line counts one outcome.
@@ -59,8 +59,8 @@ func newBook() *Book {
 	}
 }
 
-// answered enters an answer.
-func (b *Book) answered(req *api.Request, amountMinor int64, currency string, a *api.Answer, took time.Duration) {
+// answered enters an answer of one of the plan's payments.
+func (b *Book) answered(plan *Payment, req *api.Request, amountMinor int64, a *api.Answer, took time.Duration) {
 	o := Outcome{Op: req.Op.String()}
 	switch {
 	case a.Err != nil:
@@ -71,6 +71,8 @@ func (b *Book) answered(req *api.Request, amountMinor int64, currency string, a 
 		o.Outcome = "found"
 	case a.Approved:
 		o.Outcome = "approved"
+	case plan.Decline != nil && plan.Decline.Code == a.ResponseCode:
+		o.Outcome = "declined " + a.ResponseCode + " " + plan.Decline.Why
 	case a.ResponseCode != "":
 		o.Outcome = "declined " + a.ResponseCode
 	default:
@@ -86,7 +88,7 @@ func (b *Book) answered(req *api.Request, amountMinor int64, currency string, a 
 	}
 	l.Count++
 	if amountMinor != 0 {
-		l.AmountMinor[currency] += amountMinor
+		l.AmountMinor[plan.Currency] += amountMinor
 	}
 	h := b.latency[o.Op]
 	if h == nil {
@@ -114,11 +116,10 @@ func (b *Book) retried() {
 	b.retries++
 }
 
-func (b *Book) finished() int {
+func (b *Book) finished() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.payments++
-	return b.payments
 }
 
 func (b *Book) mismatch(format string, args ...any) {

@@ -27,7 +27,7 @@ func testPlan(seed uint64) day.Plan {
 		},
 	}
 	for i, code := range []string{"51", "54", "N7", "14", "41", "61"} {
-		p.Declines = append(p.Declines, day.Decline{Code: code, Card: api.Card{Number: number("411111", uint64(i)), Expiry: "3012", CVC: "123"}})
+		p.Declines = append(p.Declines, day.Decline{Code: code, Why: "why", Card: api.Card{Number: number("411111", uint64(i)), Expiry: "3012", CVC: "123"}})
 	}
 	return p
 }
@@ -147,7 +147,7 @@ func TestHonestSwitchMatches(t *testing.T) {
 	for outcome, want := range map[day.Outcome]uint64{
 		{Op: "authorize", Outcome: "approved"}: 930, {Op: "sale", Outcome: "approved"}: 50,
 		{Op: "refund", Outcome: "approved"}: 80, {Op: "reverse", Outcome: "approved"}: 50,
-		{Op: "authorize", Outcome: "declined 51"}: 4, {Op: "authorize", Outcome: "error busy"}: 5,
+		{Op: "authorize", Outcome: "declined 51 why"}: 4, {Op: "authorize", Outcome: "error busy"}: 5,
 	} {
 		if counts[outcome] != want {
 			t.Errorf("%v: %d, want %d", outcome, counts[outcome], want)

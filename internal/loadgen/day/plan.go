@@ -85,7 +85,7 @@ const (
 // Decline is one way in which the day's payments are declined.
 type Decline struct {
 	Code     string // the DE39 that the issuer must answer
-	Why      string
+	Why      string // in a word or two, for the table
 	Card     api.Card
 	Amount   int64  // minor units; 0 for one drawn as for any other payment
 	Currency string // "" for the merchant's

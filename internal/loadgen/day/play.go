@@ -24,7 +24,7 @@ type Options struct {
 	Clients  []Client // connections; payments are spread over them
 	Payments int      // number of payments
 	InFlight int      // payments under way at the same time
-	Progress func(finished int)
+	Progress func()   // called after each payment, from many goroutines; may be nil
 }
 
 // A request refused with retry is sent again: the nth time after n·retryPause, at most maxTries times in all.
@@ -61,8 +61,9 @@ func Run(ctx context.Context, o Options) (*Book, error) {
 					cancel(fmt.Errorf("payment %d (%s): %w", n, p.name(), err))
 					return
 				}
-				if done := book.finished(); o.Progress != nil {
-					o.Progress(done)
+				book.finished()
+				if o.Progress != nil {
+					o.Progress()
 				}
 			}
 		})
@@ -285,7 +286,7 @@ func (p *play) send(req *api.Request) (*api.Answer, error) {
 		} else if !a.Approved {
 			amount = req.Amount
 		}
-		p.book.answered(req, amount, p.plan.Currency, a, time.Since(start))
+		p.book.answered(p.plan, req, amount, a, time.Since(start))
 		if a.Err == nil || !a.Err.Retry() || try == maxTries {
 			return a, nil
 		}
