@@ -369,6 +369,114 @@ func TestFixedBitmap(t *testing.T) {
 	}
 }
 
+func TestDoubleBitmap(t *testing.T) {
+	s := simple(field.NewString(&field.Spec{Length: 2, Enc: encoding.ASCII, Pref: prefix.ASCII.Fixed}))
+	s.Fields[1].Spec().Length = 16
+	s.Fields[1] = field.NewBitmap(s.Fields[1].Spec())
+	s.Fields[65] = s.Fields[2] // of which no bit stands for a bitmap here
+	c, err := spec.Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []values{{0: "0100", 2: "41"}, {0: "0100", 65: "41"}} {
+		frame := checkPack(t, c, v)
+		if len(frame) != 4+16+2 {
+			t.Fatalf("packed %q, want a bitmap of 16 bytes", frame)
+		}
+		checkUnpack(t, c, frame)
+		third := append(append([]byte("0100\x80"), frame[5:20]...), make([]byte, 16)...)
+		var got *spec.FieldError
+		if err := c.Unpack(append(third, "41"...), &spec.Message{}); !errors.As(err, &got) || *got != fault(1, 20, "no third bitmap") {
+			t.Errorf("a bitmap that says that a third follows: %v", err)
+		}
+	}
+}
+
+// TestEveryByte puts every byte at every place of a number and of a text of all lengths around the steps in which they are
+// checked.
+func TestEveryByte(t *testing.T) {
+	for _, test := range []struct {
+		de     int
+		prefix string
+		fill   byte
+		takes  func(byte) bool
+	}{
+		{2, "%02d", '5', func(b byte) bool { return b >= '0' && b <= '9' }},
+		{44, "%02d", 'x', func(b byte) bool { return b >= ' ' && b <= '~' }},
+		{35, "%02d", '=', func(b byte) bool { return b >= '0' && b <= '?' || b == 'D' }},
+	} {
+		var bitmap [8]byte
+		bitmap[(test.de-1)/8] = 0x80 >> ((test.de - 1) % 8)
+		for n := 1; n <= 19; n++ {
+			for at := range n {
+				for b := range 256 {
+					value := bytes.Repeat([]byte{test.fill}, n)
+					value[at] = byte(b)
+					frame := append(fmt.Appendf(nil, "0100%X"+test.prefix, bitmap, n), value...)
+					var m spec.Message
+					err := asciiCodec.Unpack(frame, &m)
+					if taken := err == nil; taken != test.takes(byte(b)) {
+						t.Fatalf("DE %d, byte %d of %d is %#02x: %v", test.de, at, n, b, err)
+					}
+					m.SetMTI("0100")
+					m.SetBytes(test.de, value)
+					if _, err := asciiCodec.Pack(nil, &m); (err == nil) != test.takes(byte(b)) {
+						t.Fatalf("DE %d, byte %d of %d is %#02x: Pack: %v", test.de, at, n, b, err)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestLeftAlignedBCD(t *testing.T) {
+	c, err := spec.Compile(simple(field.NewString(&field.Spec{Length: 3, Enc: encoding.LBCD, Pref: prefix.ASCII.Fixed})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const header = "0100\x40\x00\x00\x00\x00\x00\x00\x00"
+	if frame := checkPack(t, c, values{0: "0100", 2: "123"}); string(frame) != header+"\x12\x30" {
+		t.Errorf("packed %q", frame)
+	}
+	for wire, takes := range map[string]bool{"\x12\x30": true, "\x12\x3f": true, "\x12\x31": false, "\x12\x3a": false, "\x1f\x30": false} {
+		checkUnpack(t, c, []byte(header+wire))
+		var m spec.Message
+		err := c.Unpack([]byte(header+wire), &m)
+		if (err == nil) != takes || takes && m.String(2) != "123" {
+			t.Errorf("%x: %q, %v; want it taken: %t", wire, m.String(2), err, takes)
+		}
+	}
+}
+
+func TestNumericBounds(t *testing.T) {
+	c, err := spec.Compile(simple(field.NewNumeric(&field.Spec{Length: 25, Enc: encoding.ASCII, Pref: prefix.ASCII.Fixed, Pad: padding.Left('0')})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, canonical := range map[string]string{
+		"":                       "0",
+		"000":                    "0",
+		"0042":                   "42",
+		"9223372036854775807":    "9223372036854775807",
+		"0009223372036854775807": "9223372036854775807",
+		"9223372036854775808":    "",
+		"18446744073709551616":   "",
+		"-1":                     "",
+		"+1":                     "",
+	} {
+		frame := checkPack(t, c, values{0: "0100", 2: value})
+		if (frame != nil) != (canonical != "") {
+			t.Errorf("%q: packed %q", value, frame)
+		}
+		wire := fmt.Sprintf("0100\x40\x00\x00\x00\x00\x00\x00\x00%025s", value)
+		checkUnpack(t, c, []byte(wire))
+		var m spec.Message
+		if err := c.Unpack([]byte(wire), &m); (err == nil) != (canonical != "") || m.String(2) != canonical {
+			t.Errorf("%q: unpacked %q, %v; want %q", value, m.String(2), err, canonical)
+		}
+	}
+}
+
 func TestUndefinedDE(t *testing.T) {
 	c, err := spec.Compile(simple(field.NewString(&field.Spec{Length: 2, Enc: encoding.ASCII, Pref: prefix.ASCII.Fixed})))
 	if err != nil {

@@ -266,7 +266,7 @@ func randomValue(r *rand.Rand, f field.Field) string {
 	if at := strings.LastIndex(s.Description, "["); at >= 0 {
 		format = s.Description[at+1:]
 	}
-	const digits, printableText = "0123456789", "0123456789 ABCxyz'~"
+	const digits, printableText = "0123456789", "0123456789 ABCxyz'~[]!^|"
 	var alphabet string
 	switch {
 	case isNumeric || s.Enc == encoding.BCD || s.Enc == encoding.LBCD:
