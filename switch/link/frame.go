@@ -1,0 +1,117 @@
+package link
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/spec"
+)
+
+// refusedInARow is how many frames may be refused one after the other before framing counts as lost: what a host that is
+// one byte out of step sends may go on for ever.
+const refusedInARow = 16
+
+// refusedPerSecond is how many lines about refused frames a host gets in the log; all are counted.
+const refusedPerSecond = 10
+
+// Why a frame is refused: label values of a metric.
+const (
+	refusedEmpty  = "empty"
+	refusedLong   = "too_long"
+	refusedFormat = "format"
+)
+
+// readFrame reads one frame and handles it. An error ends the session; a frame that is refused is none.
+func (s *session) readFrame() error {
+	head, err := s.r.Peek(spec.LengthHeader)
+	if err != nil {
+		return readError(err, len(head), spec.LengthHeader)
+	}
+	n := int(binary.BigEndian.Uint16(head))
+	switch {
+	case n == 0:
+		_, _ = s.r.Discard(spec.LengthHeader) // it was peeked
+		return s.refuse(refusedEmpty, n, nil)
+	case n > MaxFrame:
+		if got, err := s.r.Discard(spec.LengthHeader + n); err != nil {
+			return readError(err, got, spec.LengthHeader+n)
+		}
+		return s.refuse(refusedLong, n, fmt.Errorf("want at most %d bytes", MaxFrame))
+	}
+	frame, err := s.r.Peek(spec.LengthHeader + n)
+	if err != nil {
+		return readError(err, len(frame), spec.LengthHeader+n)
+	}
+	if err := s.h.cfg.Codec.Unpack(frame[spec.LengthHeader:], &s.in); err != nil {
+		err = s.refuse(refusedFormat, n, err)
+		_, _ = s.r.Discard(spec.LengthHeader + n)
+		return err
+	}
+	_, _ = s.r.Discard(spec.LengthHeader + n) // s.in is a copy
+	s.bad = 0
+	s.l.m.received.Inc()
+	s.receive(&s.in)
+	return nil
+}
+
+func readError(err error, got, want int) error {
+	if !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading: %w", err)
+	}
+	if got == 0 {
+		return errors.New("the host closed the connection")
+	}
+	return fmt.Errorf("the host closed the connection in the middle of a frame, after %d of %d bytes", got, want)
+}
+
+// refuse counts and logs a frame that is no message. why carries no value of any field (I12).
+func (s *session) refuse(reason string, length int, why error) error {
+	s.l.m.malformed[reason].Inc()
+	s.h.mu.Lock()
+	log, unlogged := s.h.refuse.take(time.Now())
+	s.h.mu.Unlock()
+	if log {
+		s.l.log.Warn("frame refused", zap.String("reason", reason), zap.Int("length", length), zap.Error(why), zap.Int("unlogged", unlogged))
+	}
+	if s.bad++; s.bad >= refusedInARow {
+		return fmt.Errorf("framing is lost: %d frames refused in a row", s.bad)
+	}
+	return nil
+}
+
+// receive handles one message.
+func (s *session) receive(msg *spec.Message) {
+	if isRequest(msg) {
+		s.serve(msg)
+		return
+	}
+	h := s.h
+	stan, _ := msg.Uint(deSTAN) // 0, which no request has, if there is none
+	now := time.Now()
+	h.mu.Lock()
+	s.heard = now
+	p := h.pending[uint32(min(stan, 1<<32-1))]
+	if p == nil || p.s != s || p.want.differs(msg) != deNone {
+		l := h.classify(s, msg, p, now)
+		h.mu.Unlock()
+		h.stray(s.l, &l, msg)
+		return
+	}
+	trip := now.Sub(p.sent)
+	h.answered.put(&p.want)
+	if p.slot {
+		h.trip.add(trip, now)
+		h.adapt(s, p.sent, now)
+	}
+	h.settle(p)
+	h.mu.Unlock()
+
+	p.resp.CopyFrom(msg)
+	p.done <- struct{}{}
+	s.l.m.roundTrip.Observe(trip.Seconds())
+}

@@ -1,0 +1,212 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// stableAfter is how long a link must have been up for its next loss to be a new one. A host that takes the sign-on and
+// closes at once is met with ever longer waits.
+const stableAfter = time.Second
+
+// link keeps one connection to a host.
+type link struct {
+	h     *Host
+	index int
+	name  string
+	log   *zap.Logger
+	m     *linkMetrics
+}
+
+// run connects, signs on, keeps the connection, and does so again once it is lost, until the host is closed.
+func (l *link) run() {
+	h := l.h
+	defer h.running.Done()
+	for attempt := 0; ; attempt++ {
+		s, err := l.connect()
+		var unsent, lost int
+		if err == nil {
+			up := time.Now()
+			l.log.Info("link up", zap.String("addr", h.cfg.Addr))
+			err = s.tend()
+			s.fail(err)
+			unsent, lost = s.end()
+			if time.Since(up) >= stableAfter {
+				attempt = 0
+			}
+		}
+		if h.stop.Err() != nil {
+			l.log.Info("link closed", zap.Int("unsent", unsent), zap.Int("unknown", lost), zap.NamedError("reason", err))
+			return
+		}
+		wait := l.backoff(attempt)
+		l.m.reconnects.Inc()
+		l.log.Warn("link down", zap.Error(err), zap.Int("unsent", unsent), zap.Int("unknown", lost), zap.Duration("retry_in", wait))
+		select {
+		case <-time.After(wait):
+		case <-h.stop.Done():
+			return
+		}
+	}
+}
+
+// connect dials, signs on and lets requests in.
+func (l *link) connect() (*session, error) {
+	h := l.h
+	conn, err := l.dial()
+	if err != nil {
+		return nil, err
+	}
+	s, err := l.open(conn)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	if err := s.exchange(h.stop, codeSignOn); err != nil {
+		// The cause, if the connection was lost meanwhile, is more telling than that there was no answer.
+		if cause := s.lostBy(); cause != nil {
+			err = cause
+		}
+		s.fail(err)
+		s.end()
+		return nil, fmt.Errorf("sign-on: %w", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s.state == stateSigningOn {
+		s.state = stateUp
+		h.grant()
+	}
+	return s, nil
+}
+
+// dial opens the connection, with TLS if the config says so.
+func (l *link) dial() (net.Conn, error) {
+	h := l.h
+	ctx, cancel := context.WithTimeout(h.stop, h.cfg.SignOnTimeout)
+	defer cancel()
+	conn, err := h.cfg.Dial(ctx, h.cfg.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("dialling: %w", err)
+	}
+	if tcp, ok := conn.(interface{ SetNoDelay(bool) error }); ok {
+		if err := tcp.SetNoDelay(true); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("setting TCP_NODELAY: %w", err)
+		}
+	}
+	if h.cfg.TLS == nil {
+		return conn, nil
+	}
+	ctx, cancel = context.WithTimeout(h.stop, h.cfg.SignOnTimeout)
+	defer cancel()
+	secure := tls.Client(conn, h.cfg.TLS)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	return secure, nil
+}
+
+// tend keeps a signed-on session until it is lost, and signs it off when the host is closed or the other side signs off.
+// It returns why the session is over.
+func (s *session) tend() error {
+	h := s.h
+	idle := time.NewTimer(h.cfg.EchoIdle)
+	defer idle.Stop()
+	for {
+		select {
+		case <-s.dead:
+			return s.lostBy()
+		case <-h.stop.Done():
+			return s.signOff()
+		case <-s.leaving:
+			return s.letGo()
+		case <-idle.C:
+			if quiet := s.quietFor(); quiet < h.cfg.EchoIdle {
+				idle.Reset(h.cfg.EchoIdle - quiet)
+				continue
+			}
+			if err := s.exchange(h.kill, codeEcho); err != nil {
+				if cause := s.lostBy(); cause != nil {
+					return cause
+				}
+				return fmt.Errorf("echo: %w", err)
+			}
+			idle.Reset(h.cfg.EchoIdle)
+		}
+	}
+}
+
+// signOff lets the requests in flight end and then signs off.
+func (s *session) signOff() error {
+	h := s.h
+	select {
+	case <-s.drain():
+	case <-s.dead:
+		return s.lostBy()
+	case <-h.kill.Done():
+		return errors.New("closed while requests were in flight")
+	}
+	if err := s.exchange(h.kill, codeSignOff); err != nil {
+		return fmt.Errorf("sign-off: %w", err)
+	}
+	return errors.New("signed off")
+}
+
+// letGo ends a session that the host has signed off: what is in flight may still be answered, SignOnTimeout long.
+func (s *session) letGo() error {
+	h := s.h
+	grace := time.NewTimer(h.cfg.SignOnTimeout)
+	defer grace.Stop()
+	select {
+	case <-s.drain():
+	case <-grace.C:
+	case <-s.dead:
+		return s.lostBy()
+	case <-h.kill.Done():
+	}
+	return errors.New("the host signed off")
+}
+
+// quietFor is how long nothing has come in.
+func (s *session) quietFor() time.Duration {
+	s.h.mu.Lock()
+	defer s.h.mu.Unlock()
+	return time.Since(s.heard)
+}
+
+// lostBy is why the session is down, nil if it is not.
+func (s *session) lostBy() error {
+	s.h.mu.Lock()
+	defer s.h.mu.Unlock()
+	return s.cause
+}
+
+// backoff is the wait before an attempt to reconnect: at most ReconnectMin first, then doubling up to ReconnectMax, the
+// upper half of it by chance, so that the links of many switches do not come back all at once. The chance is a hash of
+// the seed, the link and the attempt.
+func (l *link) backoff(attempt int) time.Duration {
+	longest := l.h.cfg.ReconnectMax
+	if attempt < 32 {
+		longest = min(longest, l.h.cfg.ReconnectMin<<attempt)
+	}
+	hash := fnv.New64a()
+	fmt.Fprintf(hash, "%d %s %s %d", l.h.cfg.Seed, l.h.cfg.Host, l.name, attempt)
+	half := longest / 2
+	return half + time.Duration(mix(hash.Sum64())%uint64(half+1))
+}
+
+// mix spreads the bits of a hash over all of it (the finalizer of SplitMix64).
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

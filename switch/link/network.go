@@ -1,0 +1,123 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"switchyard/spec"
+)
+
+// Network management codes (DE70).
+const (
+	codeSignOn  = "001"
+	codeSignOff = "002"
+	codeCutover = "201"
+	codeEcho    = "301"
+)
+
+// Response codes (DE39) of network messages.
+const (
+	responseApproved = "00"
+	responseInvalid  = "12"
+)
+
+const (
+	mtiNetworkRequest  = "0800"
+	mtiNetworkResponse = "0810"
+)
+
+// exchange sends a network message and waits for its response, SignOnTimeout at the most. An answer with another DE39
+// than 00 is an error.
+func (s *session) exchange(ctx context.Context, code string) error {
+	h := s.h
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.SignOnTimeout)
+	defer cancel()
+	stan, de7, err := h.cfg.Identity.Next(ctx)
+	if err != nil {
+		return fmt.Errorf("a STAN for it: %w", err)
+	}
+	var m spec.Message
+	m.SetMTI(mtiNetworkRequest)
+	m.Set(deDateTime, de7)
+	m.SetUint(deSTAN, uint64(stan), 6)
+	if h.cfg.AcquirerID != "" {
+		m.Set(deAcquirer, h.cfg.AcquirerID)
+	}
+	m.Set(deNetworkCode, code)
+	frame, err := h.cfg.Codec.PackFrame(nil, &m)
+	if err != nil {
+		return err
+	}
+	var resp spec.Message
+	if err := s.roundTrip(ctx, frame, &Match{MTI: mtiNetworkRequest, STAN: stan, DE7: de7}, &resp, nil); err != nil {
+		return err
+	}
+	if got := resp.String(deResponseCode); got != responseApproved {
+		return fmt.Errorf("the host refused it: DE39 %q", got)
+	}
+	return nil
+}
+
+// maxReplies is how many answers to the host's own requests may wait for one write; more are not answered: a host that
+// asks and does not read must not fill our memory.
+const maxReplies = 1024
+
+// serve answers what the host asks: network messages (0800). All else is unsolicited.
+func (s *session) serve(msg *spec.Message) {
+	h := s.h
+	if msg.MTI() != mtiNetworkRequest {
+		s.unsolicited(msg)
+		return
+	}
+	var reply spec.Message
+	reply.SetMTI(mtiNetworkResponse)
+	for _, de := range []int{deDateTime, deSTAN, deAcquirer, deForwarder, deNetworkCode} {
+		if msg.Has(de) {
+			reply.SetBytes(de, msg.Bytes(de))
+		}
+	}
+	reply.Set(deResponseCode, responseApproved)
+	switch msg.String(deNetworkCode) {
+	case codeEcho, codeSignOn:
+	case codeCutover:
+		h.notify(event{cutover: s.l})
+	case codeSignOff:
+		select {
+		case s.leaving <- struct{}{}:
+		default:
+		}
+	default:
+		reply.Set(deResponseCode, responseInvalid)
+	}
+	frame, err := h.cfg.Codec.PackFrame(nil, &reply)
+	if err != nil {
+		s.unsolicited(msg)
+		return
+	}
+	h.mu.Lock()
+	s.heard = time.Now()
+	full := s.replies >= maxReplies
+	wake := false
+	if !full {
+		s.replies++
+		wake = s.push(frame)
+	}
+	h.mu.Unlock()
+	if wake {
+		s.wake <- struct{}{}
+	}
+	if full {
+		s.unsolicited(msg)
+	}
+}
+
+// unsolicited counts and reports a request of the host that is not answered.
+func (s *session) unsolicited(msg *spec.Message) {
+	h := s.h
+	h.mu.Lock()
+	l := Late{Kind: KindUnsolicited, Differs: deMTI}
+	l.log, l.unlogged = h.explain.take(time.Now())
+	h.mu.Unlock()
+	h.stray(s.l, &l, msg)
+}

@@ -1,0 +1,204 @@
+package link
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"switchyard/spec"
+)
+
+// sweepStep is the shortest time between two sweeps for requests whose Match.Deadline is over: at 4,096 in flight a sweep
+// takes some 0.1 ms.
+const sweepStep = 10 * time.Millisecond
+
+// pending is a request in flight. It is guarded by Host.mu as long as it stands in Host.pending; who takes it out there
+// owns it, sets err, and signals done.
+type pending struct {
+	want Match
+	resp *spec.Message
+	s    *session
+	slot bool      // it holds a slot; network messages do not
+	seq  uint64    // how many frames the session had been given when this one was
+	sent time.Time // when its frame was queued for the socket
+	err  error
+	done chan struct{} // holds one signal
+}
+
+// Send sends a request and waits for its response, which it unpacks into resp. frame is what Codec.PackFrame made; it is
+// copied before Send waits. want says what it asked. Send always frees the slot, and returns:
+//
+//   - nil: resp is the response, whatever its DE39 says. In every other case resp is not to be read;
+//   - ErrNotSent: not a byte left: the link was lost before, ctx or want.Deadline was over already, the frame is none, the
+//     slot was used, or its STAN is in flight (I9);
+//   - ErrNoAnswer: ctx or want.Deadline ended first. A response that comes now is late and goes to Config.OnStray;
+//   - ErrLinkLost: the link was lost and the request may have been sent.
+func (sl *Slot) Send(ctx context.Context, frame []byte, want Match, resp *spec.Message) error {
+	return sl.s.roundTrip(ctx, frame, &want, resp, sl)
+}
+
+// roundTrip does what Send says; network messages have no slot.
+func (s *session) roundTrip(ctx context.Context, frame []byte, want *Match, resp *spec.Message, sl *Slot) error {
+	h := s.h
+	now := time.Now()
+	refused := refusal(ctx, frame, want, now)
+
+	h.mu.Lock()
+	if sl != nil {
+		if sl.used {
+			h.mu.Unlock()
+			return fmt.Errorf("%w: the slot was used before", ErrNotSent)
+		}
+		sl.used = true
+	}
+	if refused == nil {
+		refused = h.admit(s, want)
+	}
+	if refused != nil {
+		if sl != nil {
+			h.free(s)
+		}
+		h.mu.Unlock()
+		return refused
+	}
+	p, _ := h.spent.Get().(*pending)
+	if p == nil {
+		p = &pending{done: make(chan struct{}, 1)}
+	}
+	p.want, p.resp, p.s, p.slot, p.sent, p.err = *want, resp, s, sl != nil, now, nil
+	h.pending[want.STAN] = p
+	if !want.Deadline.IsZero() {
+		h.sweepBy(want.Deadline)
+	}
+	wake := s.push(frame)
+	p.seq = s.queued
+	h.mu.Unlock()
+	if wake {
+		s.wake <- struct{}{}
+	}
+
+	err := p.wait(ctx)
+	p.resp, p.s = nil, nil
+	h.spent.Put(p)
+	return err
+}
+
+// refusal says what is wrong with a request regardless of the link's state.
+func refusal(ctx context.Context, frame []byte, want *Match, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotSent, err)
+	}
+	if !want.Deadline.IsZero() && !now.Before(want.Deadline) {
+		return fmt.Errorf("%w: its deadline is over", ErrNotSent)
+	}
+	if n := len(frame) - spec.LengthHeader; n < 1 || int(binary.BigEndian.Uint16(frame)) != n {
+		return fmt.Errorf("%w: frame of %d bytes: want a message behind a %d-byte length that says so", ErrNotSent, len(frame), spec.LengthHeader)
+	}
+	if want.STAN < 1 || want.STAN > 999999 {
+		return fmt.Errorf("%w: STAN %d: want 1 to 999999", ErrNotSent, want.STAN)
+	}
+	return nil
+}
+
+// admit says why a request cannot go over the session now. h.mu is held.
+func (h *Host) admit(s *session, want *Match) error {
+	if s.state == stateDown {
+		return fmt.Errorf("%w: host %q: link %s was lost before", ErrNotSent, h.cfg.Host, s.l.name)
+	}
+	if p := h.pending[want.STAN]; p != nil {
+		return fmt.Errorf("%w: host %q: STAN %06d is in flight on link %s since DE7 %s", ErrNotSent, h.cfg.Host, want.STAN, p.s.l.name, p.want.DE7)
+	}
+	return nil
+}
+
+// wait waits until p is done or ctx ends.
+func (p *pending) wait(ctx context.Context) error {
+	// A network message is waited for by the goroutine that would sweep a lost link, so it looks out for that itself.
+	var lost <-chan struct{}
+	if !p.slot {
+		lost = p.s.dead
+	}
+	ended := ctx.Done()
+	if ended == nil && lost == nil {
+		<-p.done
+		return p.err
+	}
+	var err error
+	select {
+	case <-p.done:
+		return p.err
+	case <-ended:
+		err = fmt.Errorf("%w: %w", ErrNoAnswer, ctx.Err())
+	case <-lost:
+		err = ErrLinkLost
+	}
+	h := p.s.h
+	h.mu.Lock()
+	if h.pending[p.want.STAN] != p {
+		h.mu.Unlock()
+		<-p.done // completed at the same moment
+		return p.err
+	}
+	h.giveUp(p, time.Now())
+	h.mu.Unlock()
+	return err
+}
+
+// settle takes p out of the pending requests and gives its slot back. h.mu is held.
+func (h *Host) settle(p *pending) {
+	delete(h.pending, p.want.STAN)
+	if p.slot {
+		h.free(p.s)
+	}
+}
+
+// giveUp settles a request that was not answered and remembers it, for its response may come yet. h.mu is held.
+func (h *Host) giveUp(p *pending, now time.Time) {
+	h.expired.put(&p.want, p.s.l.name, p.sent)
+	if p.slot {
+		h.adapt(p.s, p.sent, now)
+	}
+	h.settle(p)
+}
+
+// sweepBy makes sure that a sweep is due at the deadline, or soon after. With one deadline for all requests the next
+// sweep is nearly always due earlier already. h.mu is held.
+func (h *Host) sweepBy(deadline time.Time) {
+	if earliest := h.lastSweep.Add(sweepStep); deadline.Before(earliest) {
+		deadline = earliest
+	}
+	if !h.nextSweep.IsZero() && !deadline.Before(h.nextSweep) {
+		return
+	}
+	h.nextSweep = deadline
+	if h.sweeper == nil {
+		h.sweeper = time.AfterFunc(time.Until(deadline), h.sweep)
+		return
+	}
+	h.sweeper.Reset(time.Until(deadline))
+}
+
+// sweep gives up the requests whose deadline is over.
+func (h *Host) sweep() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	var next time.Time
+	for _, p := range h.pending {
+		due := p.want.Deadline
+		switch {
+		case due.IsZero():
+		case !due.After(now):
+			h.giveUp(p, now)
+			p.err = fmt.Errorf("%w: %v after it was sent", ErrNoAnswer, now.Sub(p.sent))
+			p.done <- struct{}{}
+		case next.IsZero() || due.Before(next):
+			next = due
+		}
+	}
+	h.lastSweep, h.nextSweep = now, time.Time{}
+	if !next.IsZero() {
+		h.sweepBy(next)
+	}
+}

@@ -1,0 +1,271 @@
+package link
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/spec"
+)
+
+// Bounds of what is kept about responses that complete nothing.
+const (
+	// strayQueue is how many of them, and cutovers, may wait for the callbacks.
+	strayQueue = 1024
+	// rememberedAnswered is for how many requests that were answered a second answer is known as a duplicate: the newest
+	// ones. A duplicate that comes later counts as stray.
+	rememberedAnswered = 1 << 14
+	// rememberedExpired is how many requests that were given up are remembered, so that a late response can be reported
+	// with the identity of its request (I6): the newest ones, several windows full.
+	rememberedExpired = 1 << 14
+	// explainedPerSecond is how many responses a second are looked into for the nearest request, and logged; all are
+	// counted. Looking means going through the requests in flight.
+	explainedPerSecond = 10
+)
+
+// Kind is what a response that completed no request is.
+type Kind uint8
+
+// The kinds. Their names are label values of a metric.
+const (
+	// KindStray answers nothing that is known.
+	KindStray Kind = iota
+	// KindLate answers a request that was given up before: its time was over, or its link was lost.
+	KindLate
+	// KindDuplicate answers a request that was answered before.
+	KindDuplicate
+	// KindMismatch has the STAN of a request in flight and differs from it in another field. Two answers that a host swapped
+	// are two of these.
+	KindMismatch
+	// KindUnsolicited is no response but a request, and none that a host may make.
+	KindUnsolicited
+	kindCount
+)
+
+var kindNames = [kindCount]string{"stray", "late", "duplicate", "mismatch", "unsolicited"}
+
+// String returns the kind's name in logs and metrics.
+func (k Kind) String() string { return kindNames[k] }
+
+// Late is a response that completed no request.
+type Late struct {
+	Kind       Kind
+	Host, Link string // what it came over
+	At         time.Time
+	// Request is the request that a late response answers and, if Nearest is set, else the request in flight that the
+	// response comes nearest to, which it did not complete. Sent is when that request was sent.
+	Request Match
+	Sent    time.Time
+	// Nearest tells that Request is only like the response, in all but the DE Differs (0: MTI) at the least; -1 if no DE
+	// differs but the link that it was sent over.
+	Nearest bool
+	Differs int
+	// Response is a copy. It may carry card data, if the host sends any.
+	Response *spec.Message
+
+	sentOver string // the link of Request
+	log      bool
+	unlogged int // how many were not logged since the last that was
+}
+
+// classify says what a response is that does not complete p, which has its STAN or is nil. h.mu is held.
+func (h *Host) classify(s *session, msg *spec.Message, p *pending, now time.Time) (l Late) {
+	l.log, l.unlogged = h.explain.take(now)
+	l.Differs = deNone
+	stan, _ := msg.Uint(deSTAN)
+	if h.answered.has(stan, msg) {
+		l.Kind = KindDuplicate
+		return l
+	}
+	if e := h.expired.get(stan); e != nil && e.want.differs(msg) == deNone {
+		l.Kind, l.Request, l.Sent, l.sentOver = KindLate, e.want, e.sent, e.link
+		return l
+	}
+	switch {
+	case p != nil:
+		l.Kind = KindMismatch
+	default:
+		l.Kind = KindStray
+		if l.log {
+			p = h.nearest(msg)
+		}
+	}
+	if p != nil {
+		l.Nearest, l.Request, l.Sent, l.sentOver = true, p.want, p.sent, p.s.l.name
+		l.Differs = p.want.differs(msg)
+	}
+	return l
+}
+
+// nearest returns the request in flight that has the most fields in common with a response, nil if none has any. h.mu is
+// held.
+func (h *Host) nearest(msg *spec.Message) (best *pending) {
+	most := 0
+	for _, p := range h.pending {
+		// The lower STAN of two alike, so that the answer does not hang on the order of a map.
+		if n := p.want.likeness(msg); n > most || n == most && best != nil && p.want.STAN < best.want.STAN {
+			best, most = p, n
+		}
+	}
+	return best
+}
+
+// stray counts, logs and reports a response that completed nothing, or a request that is not answered.
+func (h *Host) stray(l *link, late *Late, msg *spec.Message) {
+	late.Host, late.Link, late.At = h.cfg.Host, l.name, time.Now()
+	l.m.strays[late.Kind].Inc()
+	if late.log {
+		l.log.Warn("message completes no request", late.fields(msg)...)
+	}
+	if h.cfg.OnStray == nil {
+		return
+	}
+	late.Response = new(spec.Message)
+	late.Response.CopyFrom(msg)
+	h.notify(event{late: late})
+}
+
+// fields explains a message in the log. The values are of fields that hold no card data (I12).
+func (l *Late) fields(msg *spec.Message) []zap.Field {
+	fields := []zap.Field{
+		zap.Stringer("kind", l.Kind),
+		zap.String("mti", msg.MTI()),
+		zap.String("stan", msg.String(deSTAN)),
+		zap.String("de7", msg.String(deDateTime)),
+		zap.String("rrn", msg.String(deRRN)),
+		zap.String("de39", msg.String(deResponseCode)),
+		zap.Int("unlogged", l.unlogged),
+	}
+	if l.Kind == KindLate {
+		fields = append(fields, zap.Duration("after", l.At.Sub(l.Sent)))
+	}
+	if l.sentOver != "" {
+		fields = append(fields, zap.String("sent_over", l.sentOver))
+	}
+	if !l.Nearest {
+		return fields
+	}
+	differs := "link"
+	if l.Differs != deNone {
+		differs = spec.FieldName(l.Differs)
+	}
+	return append(fields,
+		zap.String("nearest_mti", l.Request.MTI),
+		zap.Uint32("nearest_stan", l.Request.STAN),
+		zap.String("nearest_de7", l.Request.DE7),
+		zap.String("nearest_rrn", l.Request.RRN),
+		zap.String("differs", differs),
+	)
+}
+
+// event is for one of the callbacks.
+type event struct {
+	late    *Late
+	cutover *link
+}
+
+// notify hands an event to the callbacks' goroutine, unless that is too far behind.
+func (h *Host) notify(e event) {
+	select {
+	case h.events <- e:
+	default:
+		h.m.dropped.Inc()
+	}
+}
+
+// dispatch calls the callbacks until the host is closed.
+func (h *Host) dispatch() {
+	defer close(h.dispatched)
+	for e := range h.events {
+		switch {
+		case e.late != nil:
+			h.cfg.OnStray(*e.late)
+		case e.cutover != nil:
+			e.cutover.log.Info("the host announced its cutover")
+			if h.cfg.OnCutover != nil {
+				h.cfg.OnCutover(h.cfg.Host, e.cutover.name)
+			}
+		}
+	}
+}
+
+// expiredTable remembers requests that were given up, one for each residue of the STAN: STANs are given in turn, so that
+// these are the newest.
+type expiredTable struct {
+	rows []expiredRow // allocated when first needed
+}
+
+type expiredRow struct {
+	want Match
+	link string
+	sent time.Time
+}
+
+func (t *expiredTable) put(want *Match, link string, sent time.Time) {
+	if t.rows == nil {
+		t.rows = make([]expiredRow, rememberedExpired)
+	}
+	t.rows[want.STAN%rememberedExpired] = expiredRow{*want, link, sent}
+}
+
+func (t *expiredTable) get(stan uint64) *expiredRow {
+	if t.rows == nil || stan == 0 {
+		return nil
+	}
+	return &t.rows[stan%rememberedExpired]
+}
+
+// answeredTable remembers requests that were answered, as expiredTable does, in 20 bytes each.
+type answeredTable struct {
+	rows []answeredRow // allocated when first needed
+}
+
+type answeredRow struct {
+	stan uint32
+	de7  [10]byte
+	mti  [4]byte
+}
+
+func (t *answeredTable) put(want *Match) {
+	if t.rows == nil {
+		t.rows = make([]answeredRow, rememberedAnswered)
+	}
+	row := &t.rows[want.STAN%rememberedAnswered]
+	row.stan = want.STAN
+	copy(row.de7[:], want.DE7)
+	copy(row.mti[:], want.MTI)
+}
+
+func (t *answeredTable) has(stan uint64, r *spec.Message) bool {
+	if t.rows == nil || stan == 0 {
+		return false
+	}
+	row := &t.rows[stan%rememberedAnswered]
+	if uint64(row.stan) != stan {
+		return false
+	}
+	m := Match{MTI: string(row.mti[:]), STAN: row.stan, DE7: string(row.de7[:])}
+	return m.differs(r) == deNone
+}
+
+// budget lets so many lines a second into the log.
+type budget struct {
+	perSecond int
+	since     time.Time
+	used      int
+	withheld  int
+}
+
+// take tells whether one more may be logged and, if so, how many were not since the last one. Host.mu is held.
+func (b *budget) take(now time.Time) (ok bool, withheld int) {
+	if now.Sub(b.since) >= time.Second {
+		b.since, b.used = now, 0
+	}
+	if b.used >= b.perSecond {
+		b.withheld++
+		return false, 0
+	}
+	b.used++
+	withheld, b.withheld = b.withheld, 0
+	return true, withheld
+}

@@ -1,0 +1,259 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// minWindow is as far as a link's window narrows: enough to see when the host is fast again.
+const minWindow = 16
+
+// widenEvery is how many fast answers widen a narrowed window by one slot: an eighth of the window each round trip, so
+// that a host that recovers is back at its full window after some 40 of them, and not drowned on the way.
+const widenEvery = 8
+
+// Slot is room for one request in the window of one link. It ends with Send or Release; a Release after that does nothing,
+// so that it may be deferred.
+type Slot struct {
+	s    *session
+	used bool // guarded by Host.mu
+}
+
+// Link returns the name of the slot's link, "1" for the first of its host.
+func (sl *Slot) Link() string { return sl.s.l.name }
+
+// Release gives the slot back unused.
+func (sl *Slot) Release() {
+	h := sl.s.h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !sl.used {
+		sl.used = true
+		h.free(sl.s)
+	}
+}
+
+// TryAcquire takes a slot on the link with the most room, or returns ErrUnavailable or ErrBusy at once.
+func (h *Host) TryAcquire() (*Slot, error) {
+	h.mu.Lock()
+	s, up := h.pick()
+	if s != nil {
+		s.inUse++
+	}
+	h.mu.Unlock()
+	switch {
+	case s != nil:
+		return &Slot{s: s}, nil
+	case !up:
+		return nil, h.unavailable()
+	}
+	return nil, fmt.Errorf("%w: host %q: every window is full", ErrBusy, h.cfg.Host)
+}
+
+// Acquire takes a slot on the link with the most room. While every window is full it waits, first come first served,
+// until ctx ends. It returns ErrUnavailable at once when no link is signed on or the host is being closed, also while it
+// waits; and ErrBusy when ctx ended (its error is wrapped too), or at once when Config.Queue callers wait already or when
+// ctx has a deadline that the request, going by the round trips of late, would miss.
+func (h *Host) Acquire(ctx context.Context) (*Slot, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%w: host %q: %w", ErrBusy, h.cfg.Host, err)
+	}
+	h.mu.Lock()
+	s, up := h.pick()
+	if s != nil {
+		s.inUse++
+		h.mu.Unlock()
+		return &Slot{s: s}, nil
+	}
+	if !up {
+		h.mu.Unlock()
+		return nil, h.unavailable()
+	}
+	if h.waiters.n >= h.cfg.Queue {
+		h.mu.Unlock()
+		return nil, fmt.Errorf("%w: host %q: %d callers wait already", ErrBusy, h.cfg.Host, h.cfg.Queue)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		if left, needs := time.Until(deadline), h.expectedWait(); left < needs {
+			h.mu.Unlock()
+			return nil, fmt.Errorf("%w: host %q: %v are left, an answer would take %v", ErrBusy, h.cfg.Host, left, needs)
+		}
+	}
+	w := &waiter{granted: make(chan *session, 1)}
+	h.waiters.push(w)
+	h.mu.Unlock()
+
+	select {
+	case s = <-w.granted:
+	case <-ctx.Done():
+		h.mu.Lock()
+		if w.queued {
+			h.waiters.remove(w)
+			h.mu.Unlock()
+			return nil, fmt.Errorf("%w: host %q: %w", ErrBusy, h.cfg.Host, ctx.Err())
+		}
+		h.mu.Unlock()
+		s = <-w.granted // granted, or refused, at the same moment: the caller's next step sees that ctx ended
+	}
+	if s == nil {
+		return nil, h.unavailable()
+	}
+	return &Slot{s: s}, nil
+}
+
+func (h *Host) unavailable() error {
+	return fmt.Errorf("%w: host %q", ErrUnavailable, h.cfg.Host)
+}
+
+// pick returns the signed-on link with the most room, nil if none has any; up tells whether there is one at all. h.mu is
+// held.
+func (h *Host) pick() (best *session, up bool) {
+	if h.closing {
+		return nil, false
+	}
+	room := 0
+	h.turn++
+	for i := range h.sessions {
+		s := h.sessions[(h.turn+i)%len(h.sessions)]
+		if s == nil || s.state != stateUp {
+			continue
+		}
+		up = true
+		if r := s.window - s.inUse; r > room {
+			best, room = s, r
+		}
+	}
+	return best, up
+}
+
+// free gives a slot back and hands it to who waits longest. h.mu is held.
+func (h *Host) free(s *session) {
+	s.inUse--
+	if s.inUse == 0 && s.state == stateDraining {
+		s.nowIdle()
+	}
+	h.grant()
+}
+
+// grant gives the room that there is to those who wait. h.mu is held.
+func (h *Host) grant() {
+	for h.waiters.n > 0 {
+		s, up := h.pick()
+		if !up {
+			h.refuseWaiters()
+		}
+		if s == nil {
+			return
+		}
+		s.inUse++
+		h.waiters.pop().granted <- s
+	}
+}
+
+// refuseWaiters tells all who wait that no link is there. h.mu is held.
+func (h *Host) refuseWaiters() {
+	for h.waiters.n > 0 {
+		h.waiters.pop().granted <- nil
+	}
+}
+
+// adapt narrows the window of s to half when a request took so long that the host is slow, and widens it again with fast
+// answers. A request that was sent before the last narrowing says nothing about the window since. h.mu is held.
+func (h *Host) adapt(s *session, sent, now time.Time) {
+	if sent.Before(s.narrowed) {
+		return
+	}
+	if now.Sub(sent) >= h.cfg.SlowAfter {
+		s.window = max(s.window/2, min(minWindow, h.cfg.WindowPerLink))
+		s.narrowed, s.fast = now, 0
+		return
+	}
+	if s.window == h.cfg.WindowPerLink {
+		return
+	}
+	if s.fast++; s.fast == widenEvery {
+		s.fast = 0
+		s.window++
+		h.grant()
+	}
+}
+
+// tripTime is the smoothed round trip, with the moment of the newest sample.
+type tripTime struct {
+	smoothed time.Duration
+	at       time.Time
+}
+
+// tripTimeCounts is for how long a round trip tells about the next one; without it a host once slow would be refused for
+// good.
+const tripTimeCounts = time.Second
+
+func (t *tripTime) add(d time.Duration, now time.Time) {
+	if now.Sub(t.at) > tripTimeCounts {
+		t.smoothed = d
+	} else {
+		t.smoothed += (d - t.smoothed) / 8
+	}
+	t.at = now
+}
+
+// expectedWait is how long a request that joins the queue now will take until it is answered: windows/trip slots get free
+// a second (Little's law), the queue takes that long, and then comes its own trip. h.mu is held.
+func (h *Host) expectedWait() time.Duration {
+	if time.Since(h.trip.at) > tripTimeCounts {
+		return 0
+	}
+	slots := 0
+	for _, s := range h.sessions {
+		if s != nil && s.state == stateUp {
+			slots += s.window
+		}
+	}
+	return h.trip.smoothed + h.trip.smoothed*time.Duration(h.waiters.n+1)/time.Duration(max(slots, 1))
+}
+
+// waiter is a caller of Acquire for whom there is no room yet.
+type waiter struct {
+	granted    chan *session // holds one: a session with the slot taken, nil if there is none
+	prev, next *waiter       // guarded by Host.mu, as is queued
+	queued     bool
+}
+
+// waiters is a queue that gives up any of its members at once.
+type waiters struct {
+	first, last *waiter
+	n           int
+}
+
+func (q *waiters) push(w *waiter) {
+	w.queued, w.prev = true, q.last
+	if q.last != nil {
+		q.last.next = w
+	} else {
+		q.first = w
+	}
+	q.last = w
+	q.n++
+}
+
+func (q *waiters) pop() *waiter {
+	w := q.first
+	q.remove(w)
+	return w
+}
+
+func (q *waiters) remove(w *waiter) {
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		q.first = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else {
+		q.last = w.prev
+	}
+	w.queued, w.prev, w.next = false, nil, nil
+	q.n--
+}
