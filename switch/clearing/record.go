@@ -211,6 +211,9 @@ func (r *Record) element(de, pos int) (int, *FormatError) {
 		if length, ok = parseDigits(r.text[pos : pos+el.lengthDigits]); !ok {
 			return 0, r.fault(pos, fieldName(de, 0), "its length is not "+strconv.Itoa(el.lengthDigits)+" digits")
 		}
+		if length > el.max {
+			return 0, r.fault(pos, fieldName(de, 0), "its length is "+strconv.Itoa(length)+", "+el.lengths()+" expected")
+		}
 		pos += el.lengthDigits
 	}
 	if length > len(r.text)-pos {

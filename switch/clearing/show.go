@@ -196,7 +196,7 @@ func chipValue(chip []byte) string {
 	for rest := chip; len(rest) > 0; {
 		tag, value, next, ok := nextTLV(rest)
 		if !ok {
-			fmt.Fprintf(&b, "(%s that are no tag)", plural(len(rest), "byte"))
+			fmt.Fprintf(&b, "(%s without a tag)", plural(len(rest), "byte"))
 			break
 		}
 		name := strings.ToUpper(hex.EncodeToString(tag))

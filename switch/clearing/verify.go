@@ -91,17 +91,17 @@ func (r *Report) WriteText(w io.Writer) error {
 
 // A verifier holds what the rules that span records need.
 type verifier struct {
-	report   Report
-	tally    tally
-	keys     map[arnKey]int // the record that had it
-	records  int
-	unread   bool   // an amount could not be read or added, so the sum cannot be judged
-	cutShort bool   // and neither can the end
-	last     string // DE71 of the last record that had one
-	shift    int    // of DE71 against the records' numbers, after records went missing
-	trailer  bool
-	sum      trailerValue
-	count    trailerValue
+	report     Report
+	tally      tally
+	keys       map[arnKey]int // the record that had it
+	unread     bool           // an amount could not be read or added, so the sum cannot be judged
+	cutShort   bool           // and neither can the end
+	last       string         // DE71 of the last record that had one
+	lastOffset int64
+	shift      int // of DE71 against the records' numbers, after records went missing
+	trailer    bool
+	sum        trailerValue
+	count      trailerValue
 }
 
 // A trailerValue is a subelement of the trailer with its place.
@@ -111,7 +111,7 @@ type trailerValue struct {
 }
 
 func (v *verifier) record(r *Record, whole bool) {
-	v.records++
+	v.lastOffset = r.Offset
 	v.report.Totals.Messages++
 	kind := messageKind{r.MTI, r.FunctionCode()}
 	if v.trailer {
@@ -319,11 +319,11 @@ func (v *verifier) finish() {
 	switch {
 	case v.cutShort:
 		return
-	case v.records == 0:
+	case totals.Messages == 0:
 		v.err(Finding{Message: "the file holds no messages"})
 		return
 	case !v.trailer:
-		v.err(Finding{Record: v.records, Message: "the last message is not the file trailer, 1644/695"})
+		v.err(Finding{Record: totals.Messages, Offset: v.lastOffset, Message: "the last message is not the file trailer, 1644/695"})
 	}
 	if want := fmt.Sprintf("%08d", totals.Messages); v.count.value != "" && v.count.value != want {
 		v.failTrailer(v.count, "the file has "+want+" messages")
