@@ -97,6 +97,14 @@ func (l *layout) check(value []byte) int {
 	return l.checkShape(value)
 }
 
+// quick reports whether a value of digits or printable text is right. If not, check says what is wrong, if anything is.
+func (l *layout) quick(value []byte) bool {
+	if l.need == classDigit {
+		return allDigits(value)
+	}
+	return l.need == classPrintable && allPrintable(value)
+}
+
 func (l *layout) checkShape(value []byte) int {
 	switch l.shape {
 	case shapeEven:
@@ -118,8 +126,7 @@ func (l *layout) checkShape(value []byte) int {
 
 // allDigits and allPrintable look at eight bytes at a time, or at four. A byte is right if its top bit is clear both by
 // itself and after an addition that carries anything above the range into it; that a wrong byte's sum may carry on into the
-// next one does no harm. The last step looks at some bytes a second time instead of at fewer. Values below four bytes are
-// left to the table.
+// next one does no harm. The last step looks at some bytes a second time instead of at fewer.
 
 func allDigits(value []byte) bool {
 	const top, zeros, above9 = 0x8080808080808080, 0x3030303030303030, 0x7676767676767676
@@ -136,7 +143,12 @@ func allDigits(value []byte) bool {
 		x := (uint64(binary.LittleEndian.Uint32(value))<<32 | uint64(binary.LittleEndian.Uint32(value[n-4:]))) ^ zeros
 		return (x|(x+above9))&top == 0
 	}
-	return false
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 func allPrintable(value []byte) bool {
@@ -154,7 +166,12 @@ func allPrintable(value []byte) bool {
 		x := uint64(binary.LittleEndian.Uint32(value))<<32 | uint64(binary.LittleEndian.Uint32(value[n-4:]))
 		return (x|(x+aboveTilde)|^(x+toSpace))&top == 0
 	}
-	return false
+	for _, c := range value {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // content is what check asks for, in words.

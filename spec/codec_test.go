@@ -407,7 +407,7 @@ func TestEveryByte(t *testing.T) {
 	} {
 		var bitmap [8]byte
 		bitmap[(test.de-1)/8] = 0x80 >> ((test.de - 1) % 8)
-		for n := 1; n <= 19; n++ {
+		for _, n := range []int{1, 3, 4, 5, 7, 8, 9, 15, 16, 17} {
 			for at := range n {
 				for b := range 256 {
 					value := bytes.Repeat([]byte{test.fill}, n)

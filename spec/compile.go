@@ -287,7 +287,7 @@ func compileField(f field.Field) (layout, error) {
 		need, shape := classOf(s.Description)
 		l.need, l.shape = l.need|need, max(l.shape, shape)
 	}
-	l.plain = l.kind == kindText && l.pref == prefFixed && l.pad == padNone && (l.enc == encASCII || l.enc == encBinary)
+	l.plain = l.kind == kindText && l.pref == prefFixed && l.pad == padNone && l.shape == shapeAny && (l.enc == encASCII || l.enc == encBinary)
 	switch l.enc {
 	case encASCII, encEBCDIC1047:
 		l.need |= classASCII

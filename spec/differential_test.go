@@ -364,7 +364,7 @@ func differential(t *testing.T, dialect uint8, seed uint64, edits []byte) {
 
 func TestDifferential(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for seed := range uint64(3000) {
+	for seed := range uint64(2000) {
 		edits := make([]byte, 3*(1+r.IntN(3)))
 		for i := range edits {
 			edits[i] = byte(r.Uint32())

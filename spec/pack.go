@@ -90,7 +90,7 @@ func (b *bitmapLayout) append(dst []byte, present [2]uint64) ([]byte, error) {
 
 // append writes one DE with its length prefix, if any: what the library's defaultPacker does.
 func (l *layout) append(dst []byte, value []byte, de int) ([]byte, error) {
-	if l.plain && len(value) == int(l.fixed) && l.check(value) < 0 {
+	if l.plain && len(value) == int(l.fixed) && l.quick(value) {
 		return append(dst, value...), nil
 	}
 	switch l.kind {

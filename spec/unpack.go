@@ -106,7 +106,7 @@ func (b *bitmapLayout) readHalves(data []byte, at int, halves []uint64) (int, er
 // read takes the DE that begins at data[at:] into m and returns the offset behind it: what the library's defaultUnpacker
 // does.
 func (l *layout) read(data []byte, at, de int, m *Message) (int, error) {
-	if l.plain && len(data)-at >= int(l.fixed) && l.check(data[at:at+int(l.fixed)]) < 0 {
+	if l.plain && len(data)-at >= int(l.fixed) && l.quick(data[at:at+int(l.fixed)]) {
 		m.fields[de] = extent{uint32(at), l.fixed}
 		return at + int(l.fixed), nil
 	}
