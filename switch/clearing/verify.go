@@ -66,6 +66,17 @@ func Verify(r io.Reader) (*Report, error) {
 	return &v.report, nil
 }
 
+// Err is nil if the file is right, else an error that names the first thing wrong and says how many more there are.
+func (r *Report) Err() error {
+	switch r.ErrorCount {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("clearing: %s", r.Errors[0])
+	}
+	return fmt.Errorf("clearing: %s (and %d more)", r.Errors[0], r.ErrorCount-1)
+}
+
 // WriteText prints the report for a person: a line a finding, then what the file adds up to.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder

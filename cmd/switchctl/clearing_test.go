@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/switch/clearing"
+)
+
+// clearingFile writes a file of one presentment, with change applied to its bytes, and returns its name.
+func clearingFile(t *testing.T, change func([]byte) []byte) string {
+	t.Helper()
+	var buf bytes.Buffer
+	w, err := clearing.NewWriter(&buf, clearing.Header{
+		FileID:   clearing.FileID{Date: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC), ProcessorID: "12345", Sequence: 1},
+		CodePage: clearing.ASCII,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.Write(&clearing.Presentment{
+		PAN: "4111111111111111", AmountMinor: 1234, Currency: "EUR", LocalTime: time.Date(2026, 11, 21, 14, 22, 33, 0, time.UTC),
+		POSDataCode: "1009S0S00000", FunctionCode: "200", MCC: "5411", ARN: "12345676325000000000012", ForwarderID: "123456",
+		Acceptor: clearing.Acceptor{Name: "Shop", CountryAlpha3: "IRL"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "file.ipm")
+	if err := os.WriteFile(name, change(buf.Bytes()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func asWritten(b []byte) []byte { return b }
+
+func wrongAmount(b []byte) []byte {
+	return bytes.Replace(b, []byte("000000001234"), []byte("000000001235"), 1)
+}
+
+// clearingRun runs `switchctl clearing` with the arguments.
+func clearingRun(t *testing.T, stdin []byte, args ...string) (stdout string, err error) {
+	t.Helper()
+	cmd := newClearingCmd()
+	var out, errOut bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetErr(&errOut)
+	cmd.SetIn(bytes.NewReader(stdin))
+	cmd.SetArgs(args)
+	err = cmd.Execute()
+	if text := out.String() + errOut.String(); strings.Contains(text, "41111111111") {
+		t.Errorf("a card number is shown:\n%s", text)
+	}
+	return out.String(), err
+}
+
+func TestClearingVerify(t *testing.T) {
+	out, err := clearingRun(t, nil, "verify", clearingFile(t, asWritten))
+	const want = `file 0022611210000001234500001, test, ascii, no blocks
+3 messages, 1 presentment, sum of amounts 1234
+  EUR: 1 debit 12.34 EUR, 0 credits 0.00 EUR
+ok
+`
+	if err != nil || out != want {
+		t.Errorf("verify = %v\n%s\nwant\n%s", err, out, want)
+	}
+
+	name := clearingFile(t, wrongAmount)
+	out, err = clearingRun(t, nil, "verify", name)
+	if err == nil || !strings.Contains(err.Error(), name+": clearing: record 3 (DE71 00000003) at byte ") ||
+		!strings.Contains(err.Error(), "PDS0301 sum of amounts: is 0000000000001234, the amounts add up to 0000000000001235") {
+		t.Errorf("verify of a wrong file = %v\n%s", err, out)
+	}
+	if !strings.Contains(out, "error: record 3") || !strings.HasSuffix(out, "NOT ok: 1 error\n") {
+		t.Errorf("verify prints\n%s", out)
+	}
+
+	wrong, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err = clearingRun(t, wrong, "verify", "--json", "-")
+	var report clearing.Report
+	if jsonErr := json.Unmarshal([]byte(out), &report); jsonErr != nil || err == nil || report.OK || len(report.Errors) != 1 || report.Errors[0].Record != 3 {
+		t.Errorf("verify --json = %v, %v\n%s", err, jsonErr, out)
+	}
+}
+
+func TestClearingShow(t *testing.T) {
+	name := clearingFile(t, asWritten)
+	out, err := clearingRun(t, nil, "show", name)
+	if err != nil || !strings.Contains(out, "411111******1111") || !strings.Contains(out, "12.34 EUR") {
+		t.Errorf("show = %v\n%s", err, out)
+	}
+	out, err = clearingRun(t, nil, "show", "--brief", "--record", "2", name)
+	if err != nil || strings.Count(out, "\n") != 2 || !strings.Contains(out, "1240/200 first presentment") {
+		t.Errorf("show --brief --record 2 = %v\n%s", err, out)
+	}
+	for _, args := range [][]string{
+		{"show"}, {"verify"}, {"show", name, name}, {"show", "--record", "0", name}, {"show", "--record", "9", name},
+		{"verify", name + ".missing"}, {"show", name + ".missing"},
+	} {
+		if _, err := clearingRun(t, nil, args...); err == nil {
+			t.Errorf("%q succeeded", args)
+		}
+	}
+	if _, err := clearingRun(t, nil, "verify", "-"); err == nil {
+		t.Error("an empty file is said to be right")
+	}
+}
