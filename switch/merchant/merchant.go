@@ -6,16 +6,13 @@
 package merchant
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/language"
 
+	"switchyard/internal/config"
 	"switchyard/internal/money"
 )
 
@@ -171,18 +168,12 @@ func (d *Directory) Lookup(id string) *Profile {
 	return &p
 }
 
-// Parse reads a merchants file: YAML with one key, merchants, a list of profiles. An unknown key is an error.
-func Parse(r io.Reader) ([]Profile, error) {
-	text, err := io.ReadAll(r)
-	if err != nil {
-		return nil, err
-	}
+// Parse reads a merchants file: YAML with one key, merchants, a list of profiles. name is the file's, for errors.
+func Parse(name string, text []byte) ([]Profile, error) {
 	var file struct {
 		Merchants []Profile `yaml:"merchants"`
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+	if err := config.Decode(name, text, &file); err != nil {
 		return nil, err
 	}
 	return file.Merchants, nil

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	txswitch "switchyard/switch"
+)
+
+// loadConfig reads a configuration file and the files that it names, relative to its own folder; the defaults for "".
+func loadConfig(path string) (*txswitch.Config, error) {
+	if path == "" {
+		return txswitch.DefaultConfig(), nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	c, err := txswitch.ParseConfig(path, text, func(name string) ([]byte, error) {
+		return os.ReadFile(beside(path, name))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.Key.File != "" {
+		c.Key.File = beside(path, c.Key.File)
+	}
+	return c, nil
+}
+
+// beside resolves a path that a configuration file names: relative to the folder of the file.
+func beside(config, name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(config), name)
+}
+
+func newCheckConfigCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check-config FILE",
+		Short: "Read a configuration and the files that it names, and say what is wrong",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := loadConfig(args[0])
+			if err != nil {
+				return err
+			}
+			if _, err := serverTLS(args[0], c.Gateway.TLS); err != nil {
+				return fmt.Errorf("gateway.tls: %w", err)
+			}
+			if _, err := issuerTLS(args[0], c); err != nil {
+				return err
+			}
+			if c.Key.File != "" || c.Key.Env != "" {
+				if _, err := configuredKey(c); err != nil {
+					return err
+				}
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok; %d issuers, %d merchants, gateway port %s\n",
+				args[0], len(c.Issuers), len(c.Merchants.Profiles), c.Gateway.Listen)
+			return nil
+		},
+	}
+}

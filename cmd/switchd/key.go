@@ -1,0 +1,125 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/internal/pan"
+	txswitch "switchyard/switch"
+)
+
+// keyFile is the key in the data folder of a daemon that was given none.
+const keyFile = "switchd.key"
+
+func newKeygenCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "keygen FILE",
+		Short: "Make a key that seals card numbers; FILE must not exist, or - for standard output",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := pan.GenerateKey(rand.Reader)
+			if err != nil {
+				return err
+			}
+			if args[0] == "-" {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), text)
+				return err
+			}
+			return writeKey(args[0], text)
+		},
+	}
+}
+
+// writeKey never overwrites: a lost key is lost card numbers.
+func writeKey(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	if _, err := fmt.Fprintln(f, text); err != nil {
+		return fmt.Errorf("key: %w", errors.Join(err, f.Close()))
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("key: %w", errors.Join(err, f.Close()))
+	}
+	return f.Close()
+}
+
+// configuredKey reads the key that the configuration names.
+func configuredKey(c *txswitch.Config) (*pan.Keyring, error) {
+	if c.Key.Env != "" {
+		if c.Key.File != "" {
+			return nil, errors.New("key: file and env are both set; expected one")
+		}
+		text := os.Getenv(c.Key.Env)
+		if text == "" {
+			return nil, fmt.Errorf("key.env: environment variable %s is not set", c.Key.Env)
+		}
+		ring, err := pan.ParseKeyring(text)
+		if err != nil {
+			return nil, fmt.Errorf("key.env: %s: %w", c.Key.Env, err)
+		}
+		return ring, nil
+	}
+	return readKey(c.Key.File)
+}
+
+func readKey(path string) (*pan.Keyring, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	ring, err := pan.ParseKeyring(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("key: %s: %w", path, err)
+	}
+	return ring, nil
+}
+
+// loadKey finds the key: the configured one, or the data folder's own, which is made where the folder is empty and only
+// loopback is served. made is the path of a key that was made just now.
+func loadKey(c *txswitch.Config) (ring *pan.Keyring, made string, err error) {
+	if c.Key.File != "" || c.Key.Env != "" {
+		ring, err = configuredKey(c)
+		return ring, "", err
+	}
+	path := filepath.Join(c.Data, keyFile)
+	ring, err = readKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return ring, "", err
+	}
+	entries, err := os.ReadDir(c.Data)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, "", err
+	case len(entries) > 0:
+		return nil, "", fmt.Errorf("key: %s does not exist but %s is not empty: set key.file to the key that sealed its cards", path, c.Data)
+	case !servesLoopback(c):
+		return nil, "", errors.New("key: none is configured: make one with `switchd keygen FILE` and set key.file")
+	}
+	text, err := pan.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, "", err
+	}
+	if err := writeKey(path, text); err != nil {
+		return nil, "", err
+	}
+	ring, err = pan.ParseKeyring(text)
+	return ring, path, err
+}
+
+func servesLoopback(c *txswitch.Config) bool {
+	host, _, err := net.SplitHostPort(c.Gateway.Listen)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}

@@ -1,0 +1,28 @@
+// Command switchd is the switch: it takes requests of payment gateways over TCP, turns them into ISO 8583 messages to
+// issuers, keeps every payment in its journal, and writes the clearing files of each business day.
+//
+//	switchd serve          run; no configuration needed
+//	switchd check-config   read a configuration and say what is wrong with it
+//	switchd keygen         make the key that seals card numbers
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	root := &cobra.Command{
+		Use:           "switchd",
+		Short:         "ISO 8583 acquirer switch",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(newServeCmd(), newCheckConfigCmd(), newKeygenCmd())
+	if err := root.Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "switchd:", err)
+		os.Exit(1)
+	}
+}

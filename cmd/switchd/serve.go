@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	txswitch "switchyard/switch"
+)
+
+// drainTimeout is how long a stopping switch finishes what is in flight.
+const drainTimeout = 10 * time.Second
+
+// exitFatal is the exit code after a failed write of the journal.
+const exitFatal = 3
+
+type serveFlags struct {
+	config, data, listen, operator, issuer, dialect, logLevel, readyFile string
+}
+
+func newServeCmd() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the switch",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), &f) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.config, "config", "", "YAML configuration; without one the defaults serve loopback")
+	fl.StringVar(&f.data, "data", "", "folder of journal, key and clearing files (default ./switchd-data)")
+	fl.StringVar(&f.listen, "listen", "", "gateway port (default 127.0.0.1:7583)")
+	fl.StringVar(&f.operator, "operator", "", "operator API (default 127.0.0.1:9583)")
+	fl.StringVar(&f.issuer, "issuer", "", "address of the first issuer (default 127.0.0.1:8583)")
+	fl.StringVar(&f.dialect, "dialect", "", "its dialect: iso87ascii or iso87bcd (default iso87ascii)")
+	fl.StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error (default info)")
+	fl.StringVar(&f.readyFile, "ready-file", "", "write the ports and the process id here, as JSON, once they are served")
+	return cmd
+}
+
+// configured applies the flags to the configuration.
+func (f *serveFlags) configured() (*txswitch.Config, error) {
+	c, err := loadConfig(f.config)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range []struct {
+		from string
+		to   *string
+	}{
+		{f.data, &c.Data}, {f.listen, &c.Gateway.Listen}, {f.operator, &c.Operator.Listen}, {f.issuer, &c.Issuers[0].Address},
+		{f.dialect, &c.Issuers[0].Dialect}, {f.logLevel, &c.Log.Level},
+	} {
+		if o.from != "" {
+			*o.to = o.from
+		}
+	}
+	return c, c.Check()
+}
+
+func serve(ctx context.Context, f *serveFlags) error {
+	// Everything that the switch writes is card data or next to it: nobody else reads it.
+	syscall.Umask(0o077)
+	c, err := f.configured()
+	if err != nil {
+		return err
+	}
+	logger, err := newLogger(c.Log.Level)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = logger.Sync() }() // stderr may not support it
+	keyring, made, err := loadKey(c)
+	if err != nil {
+		return err
+	}
+	if made != "" {
+		logger.Info("made a key that seals card numbers; keep a copy of it", zap.String("file", made))
+	}
+	o, err := listen(f, c)
+	if err != nil {
+		return err
+	}
+	o.Keyring, o.Logger, o.Registry = keyring, logger, newRegistry()
+	o.Fatal = func(msg string, err error) {
+		logger.Error("the journal failed; stopping at once so that nothing is acknowledged after it", zap.String("at", msg), zap.Error(err))
+		_ = logger.Sync()
+		os.Exit(exitFatal)
+	}
+	s, err := txswitch.New(o)
+	if err != nil {
+		return err
+	}
+	stop, cancel := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer cancel()
+	if err := s.Start(stop); err != nil {
+		return errors.Join(err, drain(s, logger))
+	}
+	logger.Info("serving", zap.Stringer("gateway", o.Gateway.Addr()), zap.Stringer("operator", o.Operator.Addr()), zap.String("data", c.Data))
+	if f.readyFile != "" {
+		if err := writeReady(f.readyFile, o); err != nil {
+			return errors.Join(err, drain(s, logger))
+		}
+	}
+	select {
+	case <-stop.Done():
+		cancel() // a second signal ends the process at once
+		logger.Info("stopping: finishing what is in flight")
+		return drain(s, logger)
+	case err := <-s.Failed():
+		return errors.Join(err, drain(s, logger))
+	}
+}
+
+// listen opens the ports and everything else that reaches outside.
+func listen(f *serveFlags, c *txswitch.Config) (txswitch.Options, error) {
+	o := txswitch.Options{Config: c, FS: vfs.Default, Seed: rand.Uint64()}
+	var err error
+	if o.GatewayTLS, err = serverTLS(f.config, c.Gateway.TLS); err != nil {
+		return o, fmt.Errorf("gateway.tls: %w", err)
+	}
+	if o.IssuerTLS, err = issuerTLS(f.config, c); err != nil {
+		return o, err
+	}
+	if o.Gateway, err = net.Listen("tcp", c.Gateway.Listen); err != nil {
+		return o, fmt.Errorf("gateway port: %w", err)
+	}
+	if o.Operator, err = net.Listen("tcp", c.Operator.Listen); err != nil {
+		return o, errors.Join(fmt.Errorf("operator API: %w", err), o.Gateway.Close())
+	}
+	var d net.Dialer
+	o.Dial = func(ctx context.Context, address string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
+	return o, nil
+}
+
+func drain(s *txswitch.Switch, logger *zap.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := s.Close(ctx); err != nil {
+		return fmt.Errorf("stopping: %w", err)
+	}
+	logger.Info("stopped")
+	return nil
+}
+
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+func newLogger(level string) (*zap.Logger, error) {
+	l, err := zapcore.ParseLevel(level)
+	if err != nil {
+		return nil, fmt.Errorf("log.level: %q: expected debug, info, warn or error", level)
+	}
+	zc := zap.NewProductionConfig()
+	zc.Level = zap.NewAtomicLevelAt(l)
+	zc.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	zc.DisableCaller, zc.DisableStacktrace = true, true
+	return zc.Build()
+}
+
+// writeReady tells whoever started the switch on free ports where it listens.
+func writeReady(path string, o txswitch.Options) error {
+	text, err := json.Marshal(map[string]any{
+		"gateway": o.Gateway.Addr().String(), "operator": o.Operator.Addr().String(), "pid": os.Getpid(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".tmp", text, 0o600); err != nil {
+		return fmt.Errorf("ready-file: %w", err)
+	}
+	return os.Rename(path+".tmp", path)
+}

@@ -1,0 +1,96 @@
+// Package config reads YAML configuration strictly: an unknown key, a doubled one and a value of the wrong type are
+// errors that name the file and the line. It is not the configuration itself; each daemon declares its own.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxBytes bounds a configuration file.
+const maxBytes = 16 << 20
+
+// Decode reads one YAML document into a struct. Keys that the struct does not name are errors. An empty document leaves
+// the struct as it is, so defaults are set before.
+func Decode(name string, text []byte, into any) error {
+	if len(text) > maxBytes {
+		return fmt.Errorf("%s: longer than %d bytes", name, maxBytes)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	err := dec.Decode(into)
+	var wrong *yaml.TypeError
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
+		return nil
+	case errors.As(err, &wrong):
+		lines := make([]string, len(wrong.Errors))
+		for i, e := range wrong.Errors {
+			lines[i] = name + ": " + clarify(e)
+		}
+		return errors.New(strings.Join(lines, "\n"))
+	default:
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: one YAML document expected, another follows it", name)
+	}
+	return nil
+}
+
+// clarify says "unknown key x" where the library speaks of Go types.
+func clarify(e string) string {
+	line, rest, ok := strings.Cut(e, ": field ")
+	if !ok {
+		return e
+	}
+	key, _, ok := strings.Cut(rest, " not found in type ")
+	if !ok {
+		return e
+	}
+	return fmt.Sprintf("%s: unknown key %q", line, key)
+}
+
+// Duration is a time.Duration written as in "250ms" or "10s".
+type Duration time.Duration
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
+	v, err := time.ParseDuration(node.Value)
+	if err != nil || v < 0 {
+		return fmt.Errorf("line %d: %q is no duration: expected one like 250ms or 10s", node.Line, node.Value)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// TimeOfDay is a local time of day written HH:MM, kept as the time since midnight.
+type TimeOfDay time.Duration
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (t *TimeOfDay) UnmarshalYAML(node *yaml.Node) error {
+	v, err := time.Parse("15:04", node.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: %q is no time of day: expected HH:MM", node.Line, node.Value)
+	}
+	*t = TimeOfDay(time.Duration(v.Hour())*time.Hour + time.Duration(v.Minute())*time.Minute)
+	return nil
+}
+
+// TLS names the files of one side of TLS.
+type TLS struct {
+	Certificate string `yaml:"certificate"` // PEM file
+	Key         string `yaml:"key"`         // PEM file
+	// CA is a PEM file of the authorities that the other side's certificate must come from. On the gateway port it makes
+	// client certificates required.
+	CA string `yaml:"ca"`
+	// ServerName is the name expected in the issuer's certificate, where it differs from the address.
+	ServerName string `yaml:"server_name"`
+}

@@ -1,0 +1,52 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/internal/config"
+)
+
+type sample struct {
+	Name  string           `yaml:"name"`
+	Wait  config.Duration  `yaml:"wait"`
+	Close config.TimeOfDay `yaml:"close"`
+	List  []struct {
+		N int `yaml:"n"`
+	} `yaml:"list"`
+}
+
+func TestDecode(t *testing.T) {
+	var s sample
+	if err := config.Decode("f.yaml", []byte("name: a\nwait: 250ms\nclose: \"23:30\"\nlist: [{n: 1}]\n"), &s); err != nil {
+		t.Fatal(err)
+	}
+	if time.Duration(s.Wait) != 250*time.Millisecond || time.Duration(s.Close) != 23*time.Hour+30*time.Minute || s.List[0].N != 1 {
+		t.Fatalf("decoded %+v", s)
+	}
+	if err := config.Decode("empty.yaml", nil, &s); err != nil || s.Name != "a" {
+		t.Fatalf("an empty file: %v, %+v", err, s)
+	}
+}
+
+// Each fault is named with the file and the line.
+func TestDecodeRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"name: a\nnaem: b\n":         `f.yaml: line 2: unknown key "naem"`,
+		"list:\n- {n: 1, m: 2}\n":    `f.yaml: line 2: unknown key "m"`,
+		"list:\n- {n: x}\n":          "f.yaml: line 2: cannot unmarshal",
+		"name: a\nname: b\n":         "line 2",
+		"wait: soon\n":               `line 1: "soon" is no duration`,
+		"wait: -1s\n":                `line 1: "-1s" is no duration`,
+		"close: \"25:00\"\n":         `line 1: "25:00" is no time of day`,
+		"name: a\n---\nname: b\n":    "one YAML document expected",
+		"name: [\n":                  "f.yaml: yaml: line",
+		"just text that is no map\n": "f.yaml: line 1: cannot unmarshal",
+	} {
+		err := config.Decode("f.yaml", []byte(text), new(sample))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q in it", text, err, want)
+		}
+	}
+}

@@ -1,0 +1,320 @@
+package txswitch
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"switchyard/internal/config"
+	"switchyard/spec"
+	"switchyard/switch/clearing"
+	"switchyard/switch/flow"
+	"switchyard/switch/merchant"
+	"switchyard/switch/saf"
+)
+
+// Config is switchd's configuration, as configs/switchd.yaml shows it. DefaultConfig is what holds without a file.
+type Config struct {
+	Data string `yaml:"data"` // folder of the journal, the key and the clearing files
+	Node uint32 `yaml:"node"` // 0 to 35; in payment ids, RRNs and ARNs
+	// AcquirerID is DE32; its first six digits are the BIN in ARNs.
+	AcquirerID string `yaml:"acquirer_id"`
+
+	Gateway  GatewayConfig  `yaml:"gateway"`
+	Operator OperatorConfig `yaml:"operator"`
+	Key      KeyConfig      `yaml:"key"`
+	Issuers  []IssuerConfig `yaml:"issuers"`
+	Routes   RoutesConfig   `yaml:"routes"`
+
+	Merchants   MerchantsConfig   `yaml:"merchants"`
+	BusinessDay BusinessDayConfig `yaml:"business_day"`
+	Clearing    ClearingConfig    `yaml:"clearing"`
+	Limits      LimitsConfig      `yaml:"limits"`
+	Log         LogConfig         `yaml:"log"`
+}
+
+// GatewayConfig is the gateway port.
+type GatewayConfig struct {
+	Listen                   string      `yaml:"listen"`
+	MaxConnections           int         `yaml:"max_connections"`
+	MaxInFlightPerConnection int         `yaml:"max_in_flight_per_connection"`
+	TLS                      *config.TLS `yaml:"tls"`
+	// Gateways lists who may connect. Without a list only loopback is served.
+	Gateways []GatewayEntry `yaml:"gateways"`
+}
+
+// GatewayEntry is one gateway that may connect.
+type GatewayEntry struct {
+	Name        string   `yaml:"name"`
+	SecretHash  string   `yaml:"secret_hash"` // as `switchd hash-secret` prints it
+	Certificate string   `yaml:"certificate"` // subject of its client certificate, instead of a secret
+	Merchants   []string `yaml:"merchants"`   // whom it may act for; none means any
+}
+
+// OperatorConfig is the operator API.
+type OperatorConfig struct {
+	Listen string `yaml:"listen"`
+}
+
+// KeyConfig says where the key that seals cards comes from: a file or an environment variable. With neither it is
+// <data>/switchd.key, made at the first start on an empty data folder.
+type KeyConfig struct {
+	File string `yaml:"file"`
+	Env  string `yaml:"env"`
+}
+
+// IssuerConfig is one issuer host.
+type IssuerConfig struct {
+	Name     string          `yaml:"name"`
+	Address  string          `yaml:"address"`
+	Dialect  string          `yaml:"dialect"`   // iso87ascii or iso87bcd
+	SpecFile string          `yaml:"spec_file"` // a dialect of one's own, instead
+	Links    int             `yaml:"links"`     // connections
+	Window   int             `yaml:"window"`    // requests in flight on a connection
+	Deadline config.Duration `yaml:"deadline"`  // for an answer
+	Echo     config.Duration `yaml:"echo"`      // idle time before an echo
+	TLS      *config.TLS     `yaml:"tls"`
+
+	// Spec is the text of SpecFile; whoever reads the config reads it too.
+	Spec []byte `yaml:"-"`
+}
+
+// RoutesConfig is the BIN table: a CSV file, or rules in place. Without either every card goes to the first issuer.
+type RoutesConfig struct {
+	File  string      `yaml:"file"`
+	Rules []RouteRule `yaml:"rules"`
+
+	// Table is the text of File; whoever reads the config reads it too.
+	Table []byte `yaml:"-"`
+}
+
+// RouteRule sends the PANs that begin with a prefix to a route's hosts. The longest prefix wins; an empty one takes all.
+type RouteRule struct {
+	Prefix      string `yaml:"prefix"`
+	Route       string `yaml:"route"`
+	Destination string `yaml:"destination"` // of its clearing; default the route's name
+	Host        string `yaml:"host"`
+	Weight      int    `yaml:"weight"`
+}
+
+// MerchantsConfig says which merchants there are.
+type MerchantsConfig struct {
+	File    string           `yaml:"file"`
+	Unknown string           `yaml:"unknown"` // accept (under the default profile) or refuse
+	Default merchant.Profile `yaml:"default"`
+
+	// Profiles is what File holds; whoever reads the config reads it too.
+	Profiles []merchant.Profile `yaml:"-"`
+}
+
+// BusinessDayConfig says when the business day ends.
+type BusinessDayConfig struct {
+	Cutover  config.TimeOfDay `yaml:"cutover"`  // local time; 00:00 is the end of the calendar day
+	Timezone string           `yaml:"timezone"` // IANA name
+}
+
+// ClearingConfig says how clearing files are written.
+type ClearingConfig struct {
+	ProcessorID string `yaml:"processor_id"` // up to 11 digits
+	CodePage    string `yaml:"code_page"`    // cp500 or ascii
+	Blocked     bool   `yaml:"blocked"`      // 1014 blocking
+	Production  bool   `yaml:"production"`   // else the header says test
+}
+
+// LimitsConfig bounds what is taken on.
+type LimitsConfig struct {
+	MaxInFlight      int             `yaml:"max_in_flight"`     // requests
+	MaxQueued        int             `yaml:"max_queued"`        // store-and-forward advices
+	AdmissionTimeout config.Duration `yaml:"admission_timeout"` // for a slot towards the issuer
+}
+
+// LogConfig says what is logged.
+type LogConfig struct {
+	Level string `yaml:"level"` // debug, info, warn or error
+}
+
+// DefaultConfig is what a daemon without a file runs with: one route for every card, to an issuer on loopback.
+func DefaultConfig() *Config {
+	return &Config{
+		Data:       "./switchd-data",
+		Node:       1,
+		AcquirerID: "400001",
+		Gateway:    GatewayConfig{Listen: "127.0.0.1:7583", MaxConnections: 20_000, MaxInFlightPerConnection: 4096},
+		Operator:   OperatorConfig{Listen: "127.0.0.1:9583"},
+		Issuers:    []IssuerConfig{{Name: "issuer", Address: "127.0.0.1:8583"}},
+		Merchants:  MerchantsConfig{Unknown: "accept", Default: merchant.DefaultProfile()},
+		BusinessDay: BusinessDayConfig{
+			Timezone: "UTC",
+		},
+		Clearing: ClearingConfig{ProcessorID: "400001", CodePage: "cp500", Blocked: true},
+		Limits: LimitsConfig{
+			MaxInFlight: flow.DefaultMaxInFlight, MaxQueued: saf.DefaultMaxQueued,
+			AdmissionTimeout: config.Duration(flow.DefaultAdmissionTimeout),
+		},
+		Log: LogConfig{Level: "info"},
+	}
+}
+
+// ParseConfig reads a configuration file over the defaults, and with read the files that it names.
+func ParseConfig(name string, text []byte, read func(string) ([]byte, error)) (*Config, error) {
+	c := DefaultConfig()
+	defaultIssuers := c.Issuers
+	c.Issuers = nil
+	if err := config.Decode(name, text, c); err != nil {
+		return nil, err
+	}
+	if c.Issuers == nil {
+		c.Issuers = defaultIssuers
+	}
+	if err := c.readFiles(read); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := c.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return c, nil
+}
+
+func (c *Config) readFiles(read func(string) ([]byte, error)) (err error) {
+	if c.Routes.File != "" {
+		if c.Routes.Table, err = read(c.Routes.File); err != nil {
+			return fmt.Errorf("routes.file: %w", err)
+		}
+	}
+	if c.Merchants.File != "" {
+		text, err := read(c.Merchants.File)
+		if err != nil {
+			return fmt.Errorf("merchants.file: %w", err)
+		}
+		if c.Merchants.Profiles, err = merchant.Parse(c.Merchants.File, text); err != nil {
+			return err
+		}
+	}
+	for i := range c.Issuers {
+		if x := &c.Issuers[i]; x.SpecFile != "" {
+			if x.Spec, err = read(x.SpecFile); err != nil {
+				return fmt.Errorf("issuers[%d].spec_file: %w", i, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Check finds what is wrong with a configuration before anything is opened; its error names the key.
+func (c *Config) Check() error {
+	switch {
+	case c.Data == "":
+		return errors.New("data: missing; expected a folder")
+	case c.Node > 35:
+		return fmt.Errorf("node: %d: expected 0 to 35", c.Node)
+	case len(c.AcquirerID) < 6 || len(c.AcquirerID) > 11 || strings.Trim(c.AcquirerID, "0123456789") != "":
+		return fmt.Errorf("acquirer_id: %q: expected 6 to 11 digits (DE32)", c.AcquirerID)
+	case len(c.Clearing.ProcessorID) < 6 || len(c.Clearing.ProcessorID) > 11 || strings.Trim(c.Clearing.ProcessorID, "0123456789") != "":
+		return fmt.Errorf("clearing.processor_id: %q: expected 6 to 11 digits", c.Clearing.ProcessorID)
+	case c.Gateway.MaxConnections < 1:
+		return fmt.Errorf("gateway.max_connections: %d: expected at least 1", c.Gateway.MaxConnections)
+	case c.Gateway.MaxInFlightPerConnection < 1:
+		return fmt.Errorf("gateway.max_in_flight_per_connection: %d: expected at least 1", c.Gateway.MaxInFlightPerConnection)
+	case c.Limits.MaxInFlight < 1 || c.Limits.MaxQueued < 1 || c.Limits.AdmissionTimeout <= 0:
+		return errors.New("limits: max_in_flight, max_queued and admission_timeout: expected more than 0")
+	case c.Merchants.Unknown != "accept" && c.Merchants.Unknown != "refuse":
+		return fmt.Errorf("merchants.unknown: %q: expected accept or refuse", c.Merchants.Unknown)
+	case len(c.Issuers) == 0:
+		return errors.New("issuers: at least one expected")
+	}
+	if _, err := clearing.ParseCodePage(c.Clearing.CodePage); err != nil {
+		return fmt.Errorf("clearing.code_page: %w", err)
+	}
+	if _, err := time.LoadLocation(c.BusinessDay.Timezone); err != nil {
+		return fmt.Errorf("business_day.timezone: %w", err)
+	}
+	if _, err := c.directory(); err != nil {
+		return err
+	}
+	for i := range c.Issuers {
+		if err := c.checkIssuer(i); err != nil {
+			return fmt.Errorf("issuers[%d]: %w", i, err)
+		}
+	}
+	if _, err := c.table(); err != nil {
+		return fmt.Errorf("routes: %w", err)
+	}
+	return c.checkGateway()
+}
+
+func (c *Config) checkIssuer(i int) error {
+	x := &c.Issuers[i]
+	if x.Name == "" {
+		return errors.New("name: missing")
+	}
+	for j := range i {
+		if c.Issuers[j].Name == x.Name {
+			return fmt.Errorf("name: %q stands twice", x.Name)
+		}
+	}
+	if _, _, err := net.SplitHostPort(x.Address); err != nil {
+		return fmt.Errorf("address: %w", err)
+	}
+	_, err := x.codec()
+	return err
+}
+
+// checkGateway keeps the gateway port from being open to anybody: without TLS and a list of gateways it is loopback only.
+func (c *Config) checkGateway() error {
+	g := &c.Gateway
+	host, _, err := net.SplitHostPort(g.Listen)
+	if err != nil {
+		return fmt.Errorf("gateway.listen: %w", err)
+	}
+	if _, _, err := net.SplitHostPort(c.Operator.Listen); err != nil {
+		return fmt.Errorf("operator.listen: %w", err)
+	}
+	for i, e := range g.Gateways {
+		if e.Name == "" || (e.SecretHash == "") == (e.Certificate == "") {
+			return fmt.Errorf("gateway.gateways[%d]: expected a name and either secret_hash or certificate", i)
+		}
+	}
+	if loopback(host) || (len(g.Gateways) > 0 && g.TLS != nil) {
+		return nil
+	}
+	return fmt.Errorf("gateway.listen: %s is not loopback: set gateway.tls and gateway.gateways first, so that only known gateways connect and card data is not sent in clear", g.Listen)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// codec compiles an issuer's dialect.
+func (x *IssuerConfig) codec() (*spec.Codec, error) {
+	if x.SpecFile != "" {
+		if x.Dialect != "" {
+			return nil, errors.New("dialect: given together with spec_file; expected one of them")
+		}
+		s, err := spec.LoadFile(x.SpecFile, strings.NewReader(string(x.Spec)))
+		if err != nil {
+			return nil, fmt.Errorf("spec_file: %w", err)
+		}
+		return spec.Compile(s)
+	}
+	dialect := x.Dialect
+	if dialect == "" {
+		dialect = "iso87ascii"
+	}
+	s, err := spec.Load(dialect)
+	if err != nil {
+		return nil, fmt.Errorf("dialect: %w", err)
+	}
+	return spec.Compile(s)
+}
+
+// directory makes the merchants.
+func (c *Config) directory() (*merchant.Directory, error) {
+	d, err := merchant.NewDirectory(c.Merchants.Profiles, c.Merchants.Unknown == "refuse", c.Merchants.Default)
+	if err != nil {
+		return nil, fmt.Errorf("merchants: %w", err)
+	}
+	return d, nil
+}

@@ -1,0 +1,201 @@
+package txswitch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"switchyard/switch/cutover"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+const (
+	operatorHeaderTimeout = 5 * time.Second
+	// maxCutoverWait bounds ?wait= of a cutover.
+	maxCutoverWait = 10 * time.Minute
+)
+
+// operatorAPI serves operators and their tools: metrics, health, cutover and the exports that the audit reads. It shows
+// no card in clear. It is bound to loopback unless the config says otherwise and asks nobody who they are.
+func (s *Switch) operatorAPI() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.o.Registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.serveReady)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /v1/stats", s.serveStats)
+	mux.HandleFunc("GET /v1/payments", s.servePayments)
+	mux.HandleFunc("GET /v1/days", s.serveDays)
+	mux.HandleFunc("POST /v1/cutover", s.serveCutover)
+	return mux
+}
+
+// Unready returns why the switch does not serve everything yet, or "".
+func (s *Switch) Unready() string {
+	for _, h := range s.hosts {
+		if !h.Ready() {
+			return "no link to issuer " + h.Name() + " is signed on"
+		}
+	}
+	return ""
+}
+
+func (s *Switch) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if why := s.Unready(); why != "" {
+		http.Error(w, why, http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// Stats is what GET /v1/stats answers.
+type Stats struct {
+	InFlight    int                    `json:"in_flight"` // requests being served
+	SAF         SAFStats               `json:"saf"`
+	Links       map[string][]LinkStats `json:"links"` // by host
+	OpenDay     string                 `json:"open_day"`
+	ClearingDir string                 `json:"clearing_dir"`
+	Unready     string                 `json:"unready,omitempty"`
+}
+
+// LinkStats is where one link to an issuer stands.
+type LinkStats struct {
+	Link   string `json:"link"`
+	State  string `json:"state"`  // down, signing_on, up, draining
+	InUse  int    `json:"in_use"` // slots of its window
+	Window int    `json:"window"`
+}
+
+// SAFStats counts advices.
+type SAFStats struct {
+	Queued int `json:"queued"`
+	Parked int `json:"parked"`
+}
+
+// Stats returns where the switch stands.
+func (s *Switch) Stats() Stats {
+	st := Stats{
+		InFlight: s.flow.InFlight(), Links: map[string][]LinkStats{}, OpenDay: s.journal.OpenDay().String(),
+		ClearingDir: s.o.FS.PathJoin(s.o.Config.Data, clearingDir), Unready: s.Unready(),
+	}
+	st.SAF.Queued, st.SAF.Parked = s.saf.Counts()
+	for _, h := range s.hosts {
+		for _, l := range h.Links() {
+			st.Links[h.Name()] = append(st.Links[h.Name()], LinkStats(l))
+		}
+	}
+	return st
+}
+
+func (s *Switch) serveStats(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.Stats())
+}
+
+func (s *Switch) serveDays(w http.ResponseWriter, _ *http.Request) {
+	type day struct {
+		Date  string          `json:"date"`
+		State string          `json:"state"`
+		Data  json.RawMessage `json:"data,omitempty"`
+	}
+	days := []day{}
+	err := s.journal.Days(func(d journal.Day) bool {
+		days = append(days, day{Date: d.Date.String(), State: dayState(d.State), Data: d.Data})
+		return true
+	})
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, days)
+}
+
+func dayState(s journal.DayState) string {
+	switch s {
+	case journal.DayOpen:
+		return "open"
+	case journal.DayClosing:
+		return "closing"
+	case journal.DaySealed:
+		return "sealed"
+	case journal.DayWritten:
+		return "written"
+	}
+	return fmt.Sprintf("state %d", s)
+}
+
+// serveCutover closes the open business date; it returns once its files stand under their final names. ?ahead=true
+// closes a date that has not begun, too.
+func (s *Switch) serveCutover(w http.ResponseWriter, r *http.Request) {
+	wait := time.Minute
+	if text := r.FormValue("wait"); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil || d <= 0 || d > maxCutoverWait {
+			writeError(w, http.StatusBadRequest, fmt.Errorf("wait: %q: expected a duration of at most %s", text, maxCutoverWait))
+			return
+		}
+		wait = d
+	}
+	// A caller that hangs up does not leave the day half closed.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), wait)
+	defer cancel()
+	result, err := s.engine.Cutover(ctx, r.FormValue("ahead") == "true")
+	switch {
+	case errors.Is(err, cutover.ErrNotBegun):
+		writeError(w, http.StatusConflict, err)
+	case err != nil:
+		s.o.Logger.Error("cutover failed", zap.Error(err))
+		writeError(w, http.StatusInternalServerError, err)
+	default:
+		writeJSON(w, http.StatusOK, result)
+	}
+}
+
+// servePayments streams the journal's payments as JSON lines, or the one that ?payment= names.
+func (s *Switch) servePayments(w http.ResponseWriter, r *http.Request) {
+	if text := r.FormValue("payment"); text != "" {
+		id, err := payment.ParseID(text)
+		if err != nil {
+			writeError(w, http.StatusBadRequest, fmt.Errorf("payment: %w", err))
+			return
+		}
+		p, err := s.journal.Payment(id)
+		switch {
+		case errors.Is(err, journal.ErrNotFound):
+			writeError(w, http.StatusNotFound, errors.New("no such payment"))
+		case err != nil:
+			writeError(w, http.StatusInternalServerError, err)
+		default:
+			writeJSON(w, http.StatusOK, ExportPayment(p))
+		}
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if err := ExportPayments(s.journal, w); err != nil {
+		// The status is sent already: a broken chunked body is how the reader learns that the export is not whole.
+		s.o.Logger.Error("export of payments failed", zap.Error(err))
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(v) // the reader has gone; there is nobody to tell
+}
+
+func writeError(w http.ResponseWriter, status int, err error) {
+	writeJSON(w, status, map[string]string{"error": err.Error()})
+}

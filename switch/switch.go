@@ -1,0 +1,283 @@
+package txswitch
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"switchyard/internal/pan"
+	"switchyard/switch/clearing"
+	"switchyard/switch/cutover"
+	"switchyard/switch/exchange"
+	"switchyard/switch/flow"
+	"switchyard/switch/gateway"
+	"switchyard/switch/identity"
+	"switchyard/switch/journal"
+	"switchyard/switch/link"
+	"switchyard/switch/message"
+	"switchyard/switch/payment"
+	"switchyard/switch/saf"
+	"switchyard/switch/turn"
+)
+
+// Options are the outside of a switch.
+type Options struct {
+	Config   *Config
+	Keyring  *pan.Keyring
+	Gateway  net.Listener // closed by Close
+	Operator net.Listener // may be nil: no operator API; closed by Close
+	// GatewayTLS is spoken on the gateway port where it is not nil; IssuerTLS with the issuers that it names.
+	GatewayTLS *tls.Config
+	IssuerTLS  map[string]*tls.Config
+	Dial       func(ctx context.Context, address string) (net.Conn, error)
+	FS         vfs.FS
+	// Fatal is called when the journal cannot be trusted any more (I14). It must not return.
+	Fatal    func(msg string, err error)
+	Seed     uint64 // of jitter
+	Logger   *zap.Logger
+	Registry *prometheus.Registry
+}
+
+// Switch is one running switch.
+type Switch struct {
+	o       Options
+	journal *journal.Pebble
+	flow    *flow.Flow
+	saf     *saf.Queue
+	hosts   []*link.Host
+	engine  *cutover.Engine
+	gateway *gateway.Server
+
+	operator *http.Server
+	serving  sync.WaitGroup
+	failed   chan error
+}
+
+// clearingDir is the folder of the clearing files within the data folder.
+const clearingDir = "clearing"
+
+// New opens the journal and makes the parts. Nothing is connected or served before Start. The config must have passed
+// Check.
+func New(o Options) (*Switch, error) {
+	c := o.Config
+	s := &Switch{o: o, failed: make(chan error, 2)}
+	var err error
+	s.journal, err = journal.Open(journal.Options{
+		FS: o.FS, Dir: o.FS.PathJoin(c.Data, "journal"), Node: c.Node, Logger: o.Logger.Named("journal"),
+		Registerer: o.Registry, Fatal: o.Fatal,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.compose(); err != nil {
+		return nil, errors.Join(err, s.journal.Close())
+	}
+	return s, nil
+}
+
+// compose makes everything that stands on the journal.
+func (s *Switch) compose() error {
+	o, c := &s.o, s.o.Config
+	if err := s.checkKey(); err != nil {
+		return err
+	}
+	merchants, err := c.directory()
+	if err != nil {
+		return err
+	}
+	ids := identity.NewAllocator(s.journal, c.Node)
+	builder := &message.Builder{AcquirerID: c.AcquirerID, Merchants: merchants}
+	issuers := map[string]*exchange.Issuer{}
+	for i := range c.Issuers {
+		x, err := s.issuer(&c.Issuers[i], ids, builder)
+		if err != nil {
+			return err
+		}
+		issuers[x.Name] = x
+		s.hosts = append(s.hosts, x.Host)
+	}
+	table, err := c.table()
+	if err != nil {
+		return err
+	}
+	sealed, err := s.sealedDates()
+	if err != nil {
+		return err
+	}
+	turns, days := &turn.Table{}, flow.NewDays(sealed)
+	s.saf = saf.New(saf.Options{
+		Journal: s.journal, Issuers: issuers, Turns: turns, Keyring: o.Keyring, MaxQueued: c.Limits.MaxQueued, Seed: o.Seed,
+		Logger: o.Logger.Named("saf"), Registerer: o.Registry,
+	})
+	router := newRouter(table, issuers)
+	s.flow = flow.New(flow.Options{
+		Journal: s.journal, IDs: ids, Keyring: o.Keyring, Merchants: merchants, Routes: router,
+		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, AcquirerBIN: c.AcquirerID[:6],
+		MaxInFlight: c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
+		Logger: o.Logger.Named("flow"), Registerer: o.Registry,
+	})
+	if err := s.composeEngine(days, router.destinations()); err != nil {
+		return err
+	}
+	return s.composeGateway()
+}
+
+func (s *Switch) composeEngine(days *flow.Days, destinations []string) error {
+	c := s.o.Config
+	codePage, err := clearing.ParseCodePage(c.Clearing.CodePage)
+	if err != nil {
+		return err
+	}
+	location, err := time.LoadLocation(c.BusinessDay.Timezone)
+	if err != nil {
+		return err
+	}
+	s.engine = cutover.New(cutover.Options{
+		Journal: s.journal, Days: days, Keyring: s.o.Keyring, FS: s.o.FS, Dir: s.o.FS.PathJoin(c.Data, clearingDir),
+		Location: location, At: time.Duration(c.BusinessDay.Cutover), Logger: s.o.Logger.Named("cutover"),
+		Settings: cutover.Settings{
+			AcquirerID: c.AcquirerID, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
+			Production: c.Clearing.Production, Destinations: destinations,
+		},
+	})
+	return nil
+}
+
+func (s *Switch) composeGateway() (err error) {
+	g := s.o.Config.Gateway
+	var gateways []gateway.Gateway
+	for _, e := range g.Gateways {
+		gateways = append(gateways, gateway.Gateway{
+			Name: e.Name, SecretHash: e.SecretHash, CertSubject: e.Certificate, Merchants: e.Merchants,
+		})
+	}
+	s.gateway, err = gateway.New(gateway.Options{
+		Listener: s.o.Gateway, Handler: s.flow, Gateways: gateways, MaxConnections: g.MaxConnections,
+		MaxInFlightPerConn: g.MaxInFlightPerConnection, TLS: s.o.GatewayTLS,
+		Logger: s.o.Logger.Named("gateway"), Registerer: s.o.Registry,
+	})
+	if err != nil {
+		return err
+	}
+	if s.o.Operator != nil {
+		s.operator = &http.Server{Handler: s.operatorAPI(), ReadHeaderTimeout: operatorHeaderTimeout}
+	}
+	return nil
+}
+
+// issuer makes one issuer host: its codec, its numbers and its links.
+func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *message.Builder) (*exchange.Issuer, error) {
+	codec, err := x.codec()
+	if err != nil {
+		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
+	}
+	stream, err := ids.Stream(s.o.Config.AcquirerID, x.Name)
+	if err != nil {
+		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
+	}
+	host, err := link.NewHost(link.Config{
+		Host: x.Name, Addr: x.Address, Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
+		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Identity: stream, Dial: s.o.Dial, TLS: s.o.IssuerTLS[x.Name],
+		Logger: s.o.Logger.Named("link"), Registerer: s.o.Registry, Seed: s.o.Seed,
+	})
+	if err != nil {
+		return nil, err
+	}
+	deadline := time.Duration(x.Deadline)
+	if deadline == 0 {
+		deadline = flow.DefaultDeadline
+	}
+	return &exchange.Issuer{Name: x.Name, Codec: codec, Stream: stream, Host: host, Builder: builder, Deadline: deadline}, nil
+}
+
+// checkKey refuses a key that is not the one that sealed the journal's cards.
+func (s *Switch) checkKey() error {
+	const name = "key-check"
+	stored, err := s.journal.Meta(name)
+	if errors.Is(err, journal.ErrNotFound) {
+		check := s.o.Keyring.Check()
+		return s.journal.PutMeta(context.Background(), name, check[:])
+	}
+	if err != nil {
+		return err
+	}
+	return s.o.Keyring.CheckAgainst(stored)
+}
+
+// sealedDates lists the business dates that take no more changes.
+func (s *Switch) sealedDates() (dates []payment.Date, err error) {
+	err = s.journal.Days(func(d journal.Day) bool {
+		if d.State == journal.DaySealed || d.State == journal.DayWritten {
+			dates = append(dates, d.Date)
+		}
+		return true
+	})
+	return dates, err
+}
+
+// Start recovers what a crash left, connects the issuers and serves.
+func (s *Switch) Start(ctx context.Context) error {
+	recovered, err := s.flow.Recover(ctx)
+	if err != nil {
+		return err
+	}
+	if recovered > 0 {
+		s.o.Logger.Info("recovered intents without an outcome; each is being reversed", zap.Int("count", recovered))
+	}
+	if err := s.engine.Start(ctx); err != nil {
+		return err
+	}
+	if err := s.saf.Start(); err != nil {
+		return err
+	}
+	for _, h := range s.hosts {
+		h.Start()
+	}
+	s.serving.Go(func() {
+		if err := s.gateway.Serve(); err != nil {
+			s.failed <- fmt.Errorf("gateway port: %w", err)
+		}
+	})
+	if s.operator != nil {
+		s.serving.Go(func() {
+			if err := s.operator.Serve(s.o.Operator); !errors.Is(err, http.ErrServerClosed) {
+				s.failed <- fmt.Errorf("operator API: %w", err)
+			}
+		})
+	}
+	return nil
+}
+
+// Failed delivers what ended a server that should not have ended.
+func (s *Switch) Failed() <-chan error { return s.failed }
+
+// Close drains: it stops accepting, finishes what is in flight, signs the links off and closes the journal. Past ctx it
+// cuts off what is left, which the next start recovers, and says so.
+func (s *Switch) Close(ctx context.Context) error {
+	var errs []error
+	errs = append(errs, s.gateway.Shutdown(ctx))
+	s.engine.Close()
+	s.saf.Close()
+	var closing sync.WaitGroup
+	hostErrs := make([]error, len(s.hosts))
+	for i, h := range s.hosts {
+		closing.Go(func() { hostErrs[i] = h.Close(ctx) })
+	}
+	closing.Wait()
+	errs = append(errs, hostErrs...)
+	if s.operator != nil {
+		errs = append(errs, s.operator.Close())
+	}
+	errs = append(errs, s.journal.Close())
+	s.serving.Wait()
+	return errors.Join(errs...)
+}
