@@ -1,0 +1,223 @@
+package journal
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"switchyard/switch/payment"
+)
+
+// What follows goes through the committer like a transition, so that its order among them and its sync hold, but as a
+// batch of its own: it is rare, and finds everything before it in the store.
+
+// control runs f in the committer and returns once what it wrote is synced. synced, if not nil, is called before that.
+func (j *Pebble) control(ctx context.Context, f func(c *committer, b *pebble.Batch) error, synced func()) error {
+	r := &request{control: f, after: synced, started: time.Now(), done: make(chan struct{}, 1)}
+	err := j.submit(ctx, r)
+	if err == errAbandoned {
+		return ctx.Err()
+	}
+	return err
+}
+
+func appendNumber(b []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(b, n) }
+
+// Reserve implements Journal. n must be at least 1, and a counter never passes 2^64-1.
+func (j *Pebble) Reserve(ctx context.Context, counter string, n uint64) (first uint64, err error) {
+	if err := checkName("counter", counter); err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, errors.New("journal: Reserve of no numbers")
+	}
+	err = j.control(ctx, func(c *committer, b *pebble.Batch) error {
+		key := nameKey(prefixCounter, counter)
+		next, known := c.counters[counter]
+		if !known {
+			next = 1
+			switch value, err := j.get(key); {
+			case err == nil:
+				if next, err = decodeNumber("counter "+counter, value); err != nil {
+					return err
+				}
+			case !errors.Is(err, ErrNotFound):
+				return err
+			}
+		}
+		if n > math.MaxUint64-next {
+			return fmt.Errorf("journal: counter %s is used up", counter)
+		}
+		first = next
+		c.counters[counter] = next + n
+		return b.Set(key, appendNumber(nil, next+n), nil)
+	}, nil)
+	if err != nil {
+		return 0, err
+	}
+	return first, nil
+}
+
+// PutMeta implements Journal.
+func (j *Pebble) PutMeta(ctx context.Context, name string, value []byte) error {
+	if err := checkName("name of a value", name); err != nil {
+		return err
+	}
+	if len(value) > maxData {
+		return fmt.Errorf("journal: value %s of %d bytes, expected at most %d", name, len(value), maxData)
+	}
+	return j.control(ctx, func(_ *committer, b *pebble.Batch) error {
+		return b.Set(nameKey(prefixMeta, name), value, nil)
+	}, nil)
+}
+
+// UpdateSAF implements Journal. All rows are rewritten or none: ErrNotFound if one of them has been dequeued.
+func (j *Pebble) UpdateSAF(ctx context.Context, rows ...SAFRow) error {
+	for i := range rows {
+		if err := checkSAF(&rows[i]); err != nil {
+			return err
+		}
+	}
+	return j.control(ctx, func(_ *committer, b *pebble.Batch) error {
+		for i := range rows {
+			key := appendSAFKey(nil, rows[i].SAFRef)
+			if _, err := j.get(key); err != nil {
+				return err
+			}
+			if err := b.Set(key, appendSAF(nil, &rows[i]), nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
+}
+
+// Cutover implements Journal. next must be later than from.
+func (j *Pebble) Cutover(ctx context.Context, from, next payment.Date) error {
+	if next <= from || next <= 0 {
+		return fmt.Errorf("journal: cutover from %q to %q: expected a later business date", from, next)
+	}
+	return j.control(ctx, func(c *committer, b *pebble.Batch) error {
+		if c.openDay != from {
+			return ErrDayClosed
+		}
+		if from != 0 {
+			value, err := j.get(dayKey(from))
+			if err != nil {
+				return err
+			}
+			d, err := decodeDay(from, value)
+			if err != nil {
+				return err
+			}
+			d.State = DayClosing
+			if err := b.Set(dayKey(from), appendDay(nil, &d), nil); err != nil {
+				return err
+			}
+			c.days[from] = DayClosing
+		}
+		c.days[next], c.openDay = DayOpen, next
+		return b.Set(dayKey(next), appendDay(nil, &Day{State: DayOpen}), nil)
+	}, func() { j.openDay.Store(int32(next)) })
+}
+
+// SetDay implements Journal. Any other move is ErrDayClosed. Once a day is sealed no presentment enters or leaves it: read
+// [Pebble.Presentments] after SetDay has returned, not before.
+func (j *Pebble) SetDay(ctx context.Context, d Day) error {
+	if len(d.Data) > maxData {
+		return fmt.Errorf("journal: business date %s: data of %d bytes, expected at most %d", d.Date, len(d.Data), maxData)
+	}
+	return j.control(ctx, func(c *committer, b *pebble.Batch) error {
+		switch at := c.days[d.Date]; {
+		case at == DayClosing && d.State == DaySealed, at == DaySealed && d.State == DayWritten:
+		default:
+			return ErrDayClosed
+		}
+		c.days[d.Date] = d.State
+		return b.Set(dayKey(d.Date), appendDay(nil, &d), nil)
+	}, nil)
+}
+
+// SweepKeys implements Journal. It follows the log, in which keys stand in the order in which they were claimed, and stops
+// at the first commit that is not before the moment. A key that was claimed again since is kept.
+func (j *Pebble) SweepKeys(ctx context.Context, before time.Time, limit int) (swept int, err error) {
+	if limit < 1 || limit > maxSweep {
+		return 0, fmt.Errorf("journal: SweepKeys of %d keys, expected 1 to %d", limit, maxSweep)
+	}
+	err = j.control(ctx, func(_ *committer, b *pebble.Batch) error {
+		from := uint64(1)
+		switch value, err := j.get(keySwept); {
+		case err == nil:
+			if from, err = decodeNumber("position of the key sweep", value); err != nil {
+				return err
+			}
+		case !errors.Is(err, ErrNotFound):
+			return err
+		}
+		var failed error
+		at, read := from, 0
+		_, err := j.scanLog(from, nil, func(row *logRow, e *logCommit) bool {
+			if !row.at.Before(before) || swept >= limit || read >= maxSweep {
+				return false
+			}
+			for _, k := range e.Keys {
+				var gone bool
+				if gone, failed = j.sweepKey(b, k, before); failed != nil {
+					return false
+				}
+				if gone {
+					swept++
+				}
+			}
+			at = e.Position + 1
+			read++
+			return true
+		})
+		if err = errors.Join(err, failed); err != nil || at == from {
+			return err
+		}
+		return b.Set(keySwept, appendNumber(nil, at), nil)
+	}, nil)
+	if err != nil {
+		return 0, err
+	}
+	return swept, nil
+}
+
+// maxSweep bounds the commits that one SweepKeys reads while others wait for the committer.
+const maxSweep = 10_000
+
+// sweepKey deletes a key that was claimed before a moment.
+func (j *Pebble) sweepKey(b *pebble.Batch, k keyName, before time.Time) (gone bool, err error) {
+	key := appendClaimKey(nil, k.Merchant, k.Key)
+	value, err := j.get(key)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	e, err := decodeClaim(key, value)
+	if err != nil || !e.Claimed.Before(before) {
+		return false, err
+	}
+	return true, b.Delete(key, nil)
+}
+
+// Checkpoint implements Journal: what is synced when it is called is in it, and it opens as a journal does. dir must not
+// exist; it is made on the journal's file system, where it shares table files by hard links.
+func (j *Pebble) Checkpoint(dir string) error {
+	if err := j.readers.enter(); err != nil {
+		return err
+	}
+	defer j.readers.leave()
+	if err := j.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
+		return fmt.Errorf("journal: checkpoint to %s: %w", dir, err)
+	}
+	return nil
+}

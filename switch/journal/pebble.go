@@ -1,0 +1,321 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"switchyard/switch/payment"
+)
+
+// journalFormat is the newest layout of keys and records that this program knows; docs/journal.md describes it. A
+// journal of a newer one is refused at Open.
+const journalFormat = 1
+
+// Defaults and bounds.
+const (
+	// DefaultMaxWaiting bounds the commits that wait for the committer; one more waits in Commit until ctx ends (I13).
+	DefaultMaxWaiting = 16384
+	// DefaultCacheBytes is the block cache. What the hot path reads is mostly in memory tables; the cache serves
+	// look-ups of older payments.
+	DefaultCacheBytes = 256 << 20
+
+	// memTableBytes: with 4 MiB tables (Pebble's default) full load flushes ten times a second, and every payment's
+	// second version is written out beside its first instead of replacing it in memory.
+	memTableBytes = 64 << 20
+	// memTables may wait for their flush before writers are held up.
+	memTables = 4
+	// bloomBits a key: one look-up in a hundred of a key that is not there reads a block for nothing.
+	bloomBits = 10
+
+	// maxGroupCommits and maxGroupBytes bound one batch. Far below half a memory table, beyond which Pebble would
+	// turn it into a table of its own.
+	maxGroupCommits = 4096
+	maxGroupBytes   = 4 << 20
+	// maxUnsynced groups may be applied and not yet synced.
+	maxUnsynced = 2
+	// maxClaims and maxQueued bound the keys and the store-and-forward rows of one transition.
+	maxClaims = 16
+	maxQueued = 256
+
+	// slowDisk is how long a write or sync may take before it is reported.
+	slowDisk = 5 * time.Second
+)
+
+// Options are what Open needs.
+type Options struct {
+	FS     vfs.FS
+	Dir    string
+	Node   uint32 // payments of this node are new when their counter is
+	Logger *zap.Logger
+	// Registerer takes the metrics; nil for none. They are unregistered by Close.
+	Registerer prometheus.Registerer
+	// Fatal is called on the first failed write or sync (I14). It must not return: os.Exit, or in simulation mark the
+	// node dead and runtime.Goexit. It may be called from several goroutines. Should it return all the same, nothing is
+	// acknowledged either: every commit and every read from then on is ErrClosed.
+	Fatal      func(msg string, err error)
+	MaxWaiting int   // commits that wait for the committer; 0: DefaultMaxWaiting
+	CacheBytes int64 // block cache; 0: DefaultCacheBytes
+	// ReadOnly opens an existing journal for reading: what would write fails with ErrReadOnly.
+	ReadOnly bool
+}
+
+// ErrReadOnly is returned by what would write to a journal opened for reading.
+var ErrReadOnly = errors.New("journal: opened for reading only")
+
+// Pebble is the journal on one machine's disk. It implements [Journal].
+type Pebble struct {
+	opts   Options
+	db     *pebble.DB
+	cache  *pebble.Cache
+	fs     vfs.FS    // opts.FS, with slow operations reported
+	watch  io.Closer // ends the reporting
+	logger *zap.Logger
+
+	queue    queue
+	requests sync.Pool // *request; of this journal only, since their channels may live in a bubble of testing/synctest
+	groups   sync.Pool // *group
+	syncs    chan *group
+	unsynced chan struct{} // a token for each group that is applied and not yet synced
+	done     chan struct{} // closed once committer and syncer have ended
+
+	// submitted is the newest group that a read may see, set before the group becomes visible; appliedPosition is the
+	// log position after the newest visible commit, set once it is visible.
+	submitted       atomic.Uint64
+	appliedPosition atomic.Uint64
+	synced          syncedMark
+	failed          atomic.Bool
+
+	openDay atomic.Int32
+	intents []IntentRef // as found at Open
+	safLow  sync.Map    // host → *atomic.Uint64: no row of the host has a lower sequence
+
+	readers readers
+	metrics *metrics
+}
+
+var _ Journal = (*Pebble)(nil)
+
+// Open opens the journal in o.Dir, or makes one. It fails if another process holds the directory and if a newer program
+// wrote it, naming both formats.
+func Open(o Options) (*Pebble, error) {
+	switch {
+	case o.FS == nil || o.Dir == "":
+		return nil, errors.New("journal: Options.FS and Dir are needed")
+	case o.Fatal == nil:
+		return nil, errors.New("journal: Options.Fatal is needed")
+	case o.MaxWaiting < 0 || o.CacheBytes < 0:
+		return nil, errors.New("journal: Options.MaxWaiting and CacheBytes must not be negative")
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.MaxWaiting == 0 {
+		o.MaxWaiting = DefaultMaxWaiting
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = DefaultCacheBytes
+	}
+	j := &Pebble{
+		opts:     o,
+		logger:   o.Logger,
+		syncs:    make(chan *group, maxUnsynced),
+		unsynced: make(chan struct{}, maxUnsynced),
+		done:     make(chan struct{}),
+	}
+	j.queue.init(o.MaxWaiting)
+	j.synced.init()
+	j.readers.init()
+	j.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
+	j.groups.New = func() any { return &group{} }
+
+	j.cache = pebble.NewCache(o.CacheBytes)
+	j.fs, j.watch = vfs.WithDiskHealthChecks(o.FS, slowDisk, nil, j.diskSlow)
+	db, err := pebble.Open(o.Dir, j.pebbleOptions())
+	if err != nil {
+		err = errors.Join(err, j.release())
+		return nil, fmt.Errorf("journal: open %s: %w", o.Dir, err)
+	}
+	j.db = db
+	c, err := j.load()
+	if err == nil {
+		j.metrics, err = newMetrics(j, o.Registerer)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close(), j.release())
+	}
+	if o.ReadOnly {
+		j.queue.close(ErrReadOnly)
+		close(j.done)
+		return j, nil
+	}
+	go j.syncLoop()
+	go c.loop()
+	return j, nil
+}
+
+func (j *Pebble) pebbleOptions() *pebble.Options {
+	po := &pebble.Options{
+		FS:     j.fs,
+		Cache:  j.cache,
+		Logger: pebbleLogger{j},
+		// Explicit, so that a newer Pebble does not move a journal to a format that an older program cannot read: this one
+		// has checksums in table footers and tells a torn tail of the log from a damaged one.
+		FormatMajorVersion:          pebble.FormatTableFormatV6,
+		MemTableSize:                memTableBytes,
+		MemTableStopWritesThreshold: memTables,
+		ReadOnly:                    j.opts.ReadOnly,
+		ErrorIfNotExists:            j.opts.ReadOnly,
+		EventListener:               j.events(),
+	}
+	for i := range po.Levels {
+		po.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
+	}
+	return po
+}
+
+// load checks the journal's format, makes a new journal's first record, and reads what the committer must know: the next
+// log position, the days, the open intents and the newest payment of this node.
+func (j *Pebble) load() (*committer, error) {
+	c := newCommitter(j)
+	format, err := j.get(keyFormat)
+	switch {
+	case errors.Is(err, ErrNotFound) && j.opts.ReadOnly:
+		return nil, fmt.Errorf("journal: %s holds no journal", j.opts.Dir)
+	case errors.Is(err, ErrNotFound):
+		if err := j.create(); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	case len(format) != 1:
+		return nil, &FormatError{Record: "format", Field: "version", Offset: 0, Want: "one byte"}
+	case format[0] > journalFormat:
+		return nil, fmt.Errorf("journal: %s has format %d, this program reads up to %d: a newer version wrote it", j.opts.Dir, format[0], journalFormat)
+	}
+	if err := c.load(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// create writes the first record of a new journal. A directory with records but no format is none of ours.
+func (j *Pebble) create() error {
+	it, err := j.db.NewIter(nil)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	empty := !it.First()
+	if err := it.Close(); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if !empty {
+		return fmt.Errorf("journal: %s holds a Pebble store that is no journal", j.opts.Dir)
+	}
+	if err := j.db.Set(keyFormat, []byte{journalFormat}, pebble.Sync); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// Close waits for what was taken before it, refuses everything after it with ErrClosed, and closes the store once the
+// last read has returned. Closing twice is ErrClosed.
+func (j *Pebble) Close() error {
+	if !j.readers.close() {
+		return ErrClosed
+	}
+	j.queue.close(ErrClosed)
+	<-j.done
+	j.readers.wait()
+	j.metrics.unregister()
+	err := errors.Join(j.closeStore(), j.release())
+	if err != nil && !j.failed.Load() {
+		return fmt.Errorf("journal: close: %w", err)
+	}
+	return nil
+}
+
+// release gives back what Open took before the store.
+func (j *Pebble) release() error {
+	j.cache.Unref()
+	return j.watch.Close()
+}
+
+// closeStore closes Pebble. After a failure Pebble may panic over what the failure left open; there is nothing left to
+// save then.
+func (j *Pebble) closeStore() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if !j.failed.Load() {
+				panic(p)
+			}
+			j.logger.Error("the store did not close", zap.Any("panic", p))
+		}
+	}()
+	return j.db.Close()
+}
+
+// OpenDay implements Journal.
+func (j *Pebble) OpenDay() payment.Date { return payment.Date(j.openDay.Load()) }
+
+// OpenIntents implements Journal.
+func (j *Pebble) OpenIntents() ([]IntentRef, error) {
+	return append([]IntentRef(nil), j.intents...), nil
+}
+
+// readers counts the reads under way, so that Close does not pull the store from under one. Unlike a read-write lock it
+// lets a read be made from within another one's callback while Close waits.
+type readers struct {
+	n       atomic.Int64
+	drained chan struct{}
+}
+
+const readersClosed = 1 << 62
+
+func (r *readers) init() { r.drained = make(chan struct{}, 1) }
+
+func (r *readers) enter() error {
+	if r.n.Add(1) > readersClosed {
+		r.leave()
+		return ErrClosed
+	}
+	return nil
+}
+
+func (r *readers) leave() {
+	if r.n.Add(-1) == readersClosed {
+		select { // room for one token: wait looks again after each
+		case r.drained <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// close refuses new reads and tells whether it was the first to do so.
+func (r *readers) close() bool {
+	for {
+		n := r.n.Load()
+		if n >= readersClosed {
+			return false
+		}
+		if r.n.CompareAndSwap(n, n+readersClosed) {
+			return true
+		}
+	}
+}
+
+// wait returns when the last read has left.
+func (r *readers) wait() {
+	for r.n.Load() != readersClosed {
+		<-r.drained
+	}
+}

@@ -1,0 +1,324 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"switchyard/switch/payment"
+)
+
+// A write is readable in Pebble before it is synced. So every read notes, after it has read, the newest group that it can
+// have seen, and waits for that group's sync before it returns anything: a payment that a crash could take back is never
+// shown.
+
+// settle waits until everything that a finished read can have seen is synced.
+func (j *Pebble) settle() error { return j.synced.wait(j.submitted.Load()) }
+
+// get returns a copy of a value without waiting for its sync.
+func (j *Pebble) get(key []byte) ([]byte, error) {
+	value, closer, err := j.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: read of key %x: %w", key, err)
+	}
+	value = bytes.Clone(value)
+	if err := closer.Close(); err != nil {
+		return nil, fmt.Errorf("journal: read of key %x: %w", key, err)
+	}
+	return value, nil
+}
+
+// read returns a copy of a value once it is synced.
+func (j *Pebble) read(key []byte) ([]byte, error) {
+	if err := j.readers.enter(); err != nil {
+		return nil, err
+	}
+	defer j.readers.leave()
+	value, err := j.get(key)
+	if settled := j.settle(); settled != nil {
+		return nil, settled
+	}
+	return value, err
+}
+
+// within runs f over the keys from lower up to upper, as they are at one moment.
+func (j *Pebble) within(lower, upper []byte, f func(it *pebble.Iterator) error) error {
+	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return fmt.Errorf("journal: scan: %w", err)
+	}
+	err = f(it)
+	if closed := it.Close(); err == nil && closed != nil {
+		err = fmt.Errorf("journal: scan: %w", closed)
+	}
+	return err
+}
+
+// scan is within for callers of the journal: it waits until all that the iterator shows is synced.
+func (j *Pebble) scan(lower, upper []byte, f func(it *pebble.Iterator) error) error {
+	if err := j.readers.enter(); err != nil {
+		return err
+	}
+	defer j.readers.leave()
+	return j.within(lower, upper, func(it *pebble.Iterator) error {
+		if err := j.settle(); err != nil {
+			return err
+		}
+		return f(it)
+	})
+}
+
+// Payment implements Journal.
+func (j *Pebble) Payment(id payment.ID) (*payment.Payment, error) {
+	var key [paymentKeyLen]byte
+	value, err := j.read(appendPaymentKey(key[:0], id))
+	if err != nil {
+		return nil, err
+	}
+	return decodePayment(id, value)
+}
+
+// Key implements Journal.
+func (j *Pebble) Key(merchant, key string) (KeyEntry, error) {
+	k := appendClaimKey(nil, merchant, key)
+	value, err := j.read(k)
+	if err != nil {
+		return KeyEntry{}, err
+	}
+	return decodeClaim(k, value)
+}
+
+// ByReference implements Journal. Newest is by time of creation.
+func (j *Pebble) ByReference(merchant, reference string, limit int) (ids []payment.ID, more bool, err error) {
+	prefix := appendReferencePrefix(nil, merchant, reference)
+	err = j.scan(prefix, after(prefix), func(it *pebble.Iterator) error {
+		for ok := it.Last(); ok; ok = it.Prev() {
+			if len(ids) >= limit {
+				more = true
+				return nil
+			}
+			tail := it.Key()[len(prefix):]
+			if len(tail) != referenceTailLen {
+				return badKey(it.Key(), "R, a merchant, 00, a reference, 00, 8 and 12 bytes")
+			}
+			ids = append(ids, payment.ID(tail[8:]))
+		}
+		return nil
+	})
+	return ids, more, err
+}
+
+// Payments implements Journal.
+func (j *Pebble) Payments(afterID payment.ID, yield func(*payment.Payment) bool) error {
+	lower := append(appendPaymentKey(nil, afterID), 0)
+	if afterID.IsZero() {
+		lower = []byte{prefixPayment}
+	}
+	return j.scan(lower, []byte{prefixPayment + 1}, func(it *pebble.Iterator) error {
+		for ok := it.First(); ok; ok = it.Next() {
+			id, err := parsePaymentKey(it.Key())
+			if err != nil {
+				return err
+			}
+			p, err := decodePayment(id, it.Value())
+			if err != nil {
+				return err
+			}
+			if !yield(p) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+// SAF implements Journal. Rows come in the order of their sequence. Dequeued rows leave tombstones at the head of a
+// queue, so each scan remembers where the first row stood and the next one begins there.
+func (j *Pebble) SAF(host string, from uint64, yield func(SAFRow) bool) error {
+	if err := checkName("host of a store-and-forward queue", host); err != nil {
+		return err
+	}
+	mark := j.lowMark(host)
+	low := mark.Load()
+	first := max(from, low)
+	prefix := appendSAFPrefix(nil, host)
+	// Every row of a commit below this position is in the iterator, if it still stands.
+	applied := safSeq(j.appliedPosition.Load(), 0)
+	lower := binary.BigEndian.AppendUint64(bytes.Clone(prefix), first)
+	return j.scan(lower, after(prefix), func(it *pebble.Iterator) error {
+		ok := it.First()
+		if first == low {
+			to := applied
+			if ok {
+				ref, err := parseSAFKey(it.Key())
+				if err != nil {
+					return err
+				}
+				to = ref.Seq
+			}
+			raise(mark, to)
+		}
+		for ; ok; ok = it.Next() {
+			ref, err := parseSAFKey(it.Key())
+			if err != nil {
+				return err
+			}
+			row, err := decodeSAF(ref, it.Value())
+			if err != nil {
+				return err
+			}
+			if !yield(row) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+// lowMark returns the mark below which a host's queue holds nothing. There is one a host.
+func (j *Pebble) lowMark(host string) *atomic.Uint64 {
+	if m, ok := j.safLow.Load(host); ok {
+		return m.(*atomic.Uint64)
+	}
+	m, _ := j.safLow.LoadOrStore(host, new(atomic.Uint64))
+	return m.(*atomic.Uint64)
+}
+
+func raise(mark *atomic.Uint64, to uint64) {
+	for {
+		at := mark.Load()
+		if at >= to || mark.CompareAndSwap(at, to) {
+			return
+		}
+	}
+}
+
+// SAFHosts implements Journal.
+func (j *Pebble) SAFHosts() (hosts []string, err error) {
+	err = j.scan([]byte{prefixSAF}, []byte{prefixSAF + 1}, func(it *pebble.Iterator) error {
+		for ok := it.First(); ok; {
+			ref, err := parseSAFKey(it.Key())
+			if err != nil {
+				return err
+			}
+			hosts = append(hosts, ref.Host)
+			ok = it.SeekGE(after(appendSAFPrefix(nil, ref.Host)))
+		}
+		return nil
+	})
+	return hosts, err
+}
+
+// Meta implements Journal.
+func (j *Pebble) Meta(name string) ([]byte, error) { return j.read(nameKey(prefixMeta, name)) }
+
+// Day implements Journal.
+func (j *Pebble) Day(date payment.Date) (Day, error) {
+	value, err := j.read(dayKey(date))
+	if err != nil {
+		return Day{}, err
+	}
+	return decodeDay(date, value)
+}
+
+// Days implements Journal. They come in the order of their dates.
+func (j *Pebble) Days(yield func(Day) bool) error {
+	return j.scan([]byte{prefixDay}, []byte{prefixDay + 1}, func(it *pebble.Iterator) error {
+		for ok := it.First(); ok; ok = it.Next() {
+			d, err := readDay(it)
+			if err != nil {
+				return err
+			}
+			if !yield(d) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+func readDay(it *pebble.Iterator) (Day, error) {
+	date, err := parseDayKey(it.Key())
+	if err != nil {
+		return Day{}, err
+	}
+	return decodeDay(date, it.Value())
+}
+
+// Presentments implements Journal.
+func (j *Pebble) Presentments(date payment.Date, yield func(Presentment) bool) error {
+	prefix := appendPresentedDate(nil, date)
+	return j.scan(prefix, after(prefix), func(it *pebble.Iterator) error {
+		for ok := it.First(); ok; ok = it.Next() {
+			ref, err := parsePresentedKey(it.Key())
+			if err != nil {
+				return err
+			}
+			if !yield(Presentment{PresentmentRef: ref, Data: bytes.Clone(it.Value())}) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+// Log implements Journal. Positions begin at 1; one that burned a key is skipped.
+func (j *Pebble) Log(from uint64, yield func(LogEntry) bool) (next uint64, err error) {
+	if err := j.readers.enter(); err != nil {
+		return from, err
+	}
+	defer j.readers.leave()
+	return j.scanLog(from, j.settle, func(_ *logRow, c *logCommit) bool {
+		if c.Payment.IsZero() {
+			return true
+		}
+		e := c.LogEntry
+		e.Opens = append([]int(nil), e.Opens...)
+		e.Closes = append([]int(nil), e.Closes...)
+		return yield(e)
+	})
+}
+
+// scanLog calls yield for each commit from a position on and returns the position after the last one that it yielded. The
+// entry is yield's for the call only. ready, if not nil, is called once what will be yielded is fixed.
+func (j *Pebble) scanLog(from uint64, ready func() error, yield func(*logRow, *logCommit) bool) (next uint64, err error) {
+	from = max(from, 1)
+	next = from
+	err = j.within([]byte{prefixLog}, []byte{prefixLog + 1}, func(it *pebble.Iterator) error {
+		if ready != nil {
+			if err := ready(); err != nil {
+				return err
+			}
+		}
+		var c logCommit
+		// The row that holds from is the last one whose first position is not above it.
+		ok := it.SeekLT(appendLogKey(nil, from+1))
+		if !ok {
+			ok = it.First()
+		}
+		for ; ok; ok = it.Next() {
+			row, err := openLogRow(it.Key(), it.Value())
+			if err != nil {
+				return err
+			}
+			for row.next(&c) {
+				next = max(next, c.Position+1)
+				if c.Position >= from && !yield(row, &c) {
+					return nil
+				}
+			}
+			if err := row.end(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return next, err
+}

@@ -1,0 +1,336 @@
+package journal
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"switchyard/switch/payment"
+)
+
+// request is a transition on its way through the committer: encoded by its caller, so that the one committer only
+// checks and copies.
+type request struct {
+	// control, if set, is run by the committer between groups instead of everything below; see control.go.
+	control func(c *committer, b *pebble.Batch) error
+
+	id       payment.ID // zero: burns keys and touches no payment
+	version  uint64
+	day      payment.Date
+	unsealed payment.Date
+	dates    []payment.Date // of presentments added and withdrawn
+	opens    []int
+	closes   []int
+
+	// Rows are slices of buf: a key, and a value unless the row is a deletion.
+	buf     []byte
+	payment row
+	claims  []row
+	rows    []row
+	entry   row // the log entry, all of it value
+
+	// Set by the committer.
+	position uint64
+	taken    int // the claim that was refused, with err = errTaken
+	holds    KeyEntry
+	err      error
+	after    func() // run once synced, before the caller wakes
+
+	started time.Time
+	state   atomic.Int32
+	done    chan struct{} // one token when the request is finished; it is made once and used again
+}
+
+type row struct {
+	kind            rowKind
+	key, value, end int // where the key begins, the value begins, the value ends
+}
+
+type rowKind uint8
+
+const (
+	rowSet rowKind = iota
+	rowDelete
+	rowQueue // a set whose key ends with a sequence that the committer fills in
+)
+
+// The states of a request. Whoever moves it from queued decides its fate: the committer by taking it, the caller by
+// giving up.
+const (
+	requestQueued = iota
+	requestTaken
+	requestAbandoned
+	requestFinished
+)
+
+// errTaken says that a claim was refused; Commit makes a KeyTakenError of it.
+var errTaken = errors.New("journal: key taken")
+
+// maxRetained bounds the buffer that a pooled request keeps.
+const maxRetained = 64 << 10
+
+func (r *request) key(kind rowKind) row { return row{kind: kind, key: len(r.buf)} }
+
+func (r *request) reset() {
+	*r = request{
+		dates: r.dates[:0], opens: r.opens[:0], closes: r.closes[:0],
+		buf: r.buf[:0], claims: r.claims[:0], rows: r.rows[:0],
+		done: r.done,
+	}
+	if cap(r.buf) > maxRetained {
+		r.buf = nil
+	}
+}
+
+// encode fills r with t.
+func (r *request) encode(t *Transition, now time.Time) (err error) {
+	p := t.Payment
+	if err := check(t); err != nil {
+		return err
+	}
+	r.id, r.version, r.day, r.unsealed = p.ID, p.Version, t.Day, t.Unsealed
+	r.opens = append(r.opens, t.Opens...)
+	r.closes = append(r.closes, t.Closes...)
+
+	r.payment = r.key(rowSet)
+	r.buf = appendPaymentKey(r.buf, p.ID)
+	r.payment.value = len(r.buf)
+	if r.buf, err = appendPayment(r.buf, p); err != nil {
+		return err
+	}
+	r.payment.end = len(r.buf)
+
+	r.encodeClaims(p.ID, t.Keys, now)
+	if p.Version == 1 && p.Reference != "" {
+		w := r.key(rowSet)
+		r.buf = appendReferenceKey(r.buf, p)
+		w.value, w.end = len(r.buf), len(r.buf)
+		r.rows = append(r.rows, w)
+	}
+	for i := range t.Queue {
+		w := r.key(rowQueue)
+		r.buf = appendSAFKey(r.buf, SAFRef{Host: t.Queue[i].Host})
+		w.value = len(r.buf)
+		r.buf = appendSAF(r.buf, &t.Queue[i])
+		w.end = len(r.buf)
+		r.rows = append(r.rows, w)
+	}
+	for i := range t.Dequeue {
+		w := r.key(rowDelete)
+		r.buf = appendSAFKey(r.buf, t.Dequeue[i])
+		w.value, w.end = len(r.buf), len(r.buf)
+		r.rows = append(r.rows, w)
+	}
+	for i := range t.Present {
+		w := r.key(rowSet)
+		r.buf = appendPresentedKey(r.buf, &t.Present[i].PresentmentRef)
+		w.value = len(r.buf)
+		r.buf = append(r.buf, t.Present[i].Data...)
+		w.end = len(r.buf)
+		r.rows = append(r.rows, w)
+		r.dates = append(r.dates, t.Present[i].Date)
+	}
+	for i := range t.Withdraw {
+		w := r.key(rowDelete)
+		r.buf = appendPresentedKey(r.buf, &t.Withdraw[i])
+		w.value, w.end = len(r.buf), len(r.buf)
+		r.rows = append(r.rows, w)
+		r.dates = append(r.dates, t.Withdraw[i].Date)
+	}
+	r.encodeEntry(p.ID, p.Version, t.Opens, t.Closes, t.Keys)
+	return nil
+}
+
+// encodeClaims adds the rows of claimed keys; a zero id burns them.
+func (r *request) encodeClaims(id payment.ID, keys []KeyClaim, now time.Time) {
+	for i := range keys {
+		k := &keys[i]
+		w := r.key(rowSet)
+		r.buf = appendClaimKey(r.buf, k.Merchant, k.Key)
+		w.value = len(r.buf)
+		r.buf = appendClaim(r.buf, &KeyEntry{Payment: id, Op: k.Op, MAC: k.MAC, Claimed: now})
+		w.end = len(r.buf)
+		r.claims = append(r.claims, w)
+	}
+}
+
+func (r *request) encodeEntry(id payment.ID, version uint64, opens, closes []int, keys []KeyClaim) {
+	r.entry = row{key: len(r.buf), value: len(r.buf)}
+	r.buf = appendLogEntry(r.buf, id, version, opens, closes, keys)
+	r.entry.end = len(r.buf)
+}
+
+// check refuses a transition that no state of the journal could take.
+func check(t *Transition) error {
+	p := t.Payment
+	if p == nil || p.ID.IsZero() || p.Version == 0 {
+		return errors.New("journal: a transition needs a payment with an id and a version")
+	}
+	if len(t.Keys) > maxClaims || len(t.Queue) > maxQueued || len(t.Opens) > payment.MaxOps || len(t.Closes) > payment.MaxOps {
+		return fmt.Errorf("journal: payment %s: more than %d keys, %d store-and-forward rows or %d operations in a transition", p.ID, maxClaims, maxQueued, payment.MaxOps)
+	}
+	for _, list := range [2][]int{t.Opens, t.Closes} {
+		for _, op := range list {
+			if op < 0 || op >= len(p.Ops) {
+				return fmt.Errorf("journal: payment %s: opens or closes operation %d of %d", p.ID, op, len(p.Ops))
+			}
+		}
+	}
+	if err := checkClaims(t.Keys); err != nil {
+		return err
+	}
+	if p.Reference != "" {
+		if err := errors.Join(checkName("reference", p.Reference), checkName("merchant", p.Merchant)); err != nil {
+			return err
+		}
+	}
+	for i := range t.Queue {
+		if err := checkSAF(&t.Queue[i]); err != nil {
+			return err
+		}
+	}
+	for i := range t.Dequeue {
+		if err := checkName("host of a store-and-forward row", t.Dequeue[i].Host); err != nil {
+			return err
+		}
+	}
+	for i := range t.Present {
+		if err := checkPresented(&t.Present[i].PresentmentRef); err != nil {
+			return err
+		}
+		if len(t.Present[i].Data) > maxData {
+			return fmt.Errorf("journal: a presentment of %d bytes, expected at most %d", len(t.Present[i].Data), maxData)
+		}
+	}
+	for i := range t.Withdraw {
+		if err := checkPresented(&t.Withdraw[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkClaims(keys []KeyClaim) error {
+	for i := range keys {
+		k := &keys[i]
+		if err := checkName("merchant", k.Merchant); err != nil {
+			return err
+		}
+		if err := checkName("idempotency key", k.Key); err != nil {
+			return err
+		}
+		if k.Op < 0 || k.Op > payment.MaxOps {
+			return fmt.Errorf("journal: an idempotency key names operation %d", k.Op)
+		}
+	}
+	return nil
+}
+
+func checkPresented(ref *PresentmentRef) error {
+	if ref.Date <= 0 || ref.Op < 0 || ref.Op > payment.MaxOps {
+		return fmt.Errorf("journal: presentment of payment %s: date or operation is out of range", ref.Payment)
+	}
+	return checkName("destination of a presentment", ref.Destination)
+}
+
+// finish ends a request and wakes its caller. It may be called twice: after a failure everything is finished.
+func (r *request) finish(err error) {
+	if !r.state.CompareAndSwap(requestTaken, requestFinished) {
+		return
+	}
+	r.err = err
+	r.done <- struct{}{}
+}
+
+// Commit implements Journal.
+func (j *Pebble) Commit(ctx context.Context, t *Transition) error {
+	r := j.requests.Get().(*request)
+	r.reset()
+	r.started = time.Now()
+	if err := r.encode(t, r.started); err != nil {
+		j.requests.Put(r)
+		return err
+	}
+	err := j.submit(ctx, r)
+	switch err {
+	case nil:
+		for i := range t.Queue {
+			t.Queue[i].Seq = safSeq(r.position, i)
+		}
+	case errTaken:
+		err = &KeyTakenError{Claim: t.Keys[r.taken], Holds: r.holds}
+	case errAbandoned:
+		return ctx.Err() // the committer still has r
+	}
+	j.requests.Put(r)
+	return err
+}
+
+// BurnKey implements Journal.
+func (j *Pebble) BurnKey(ctx context.Context, merchant, key string) error {
+	keys := []KeyClaim{{Merchant: merchant, Key: key}}
+	if err := checkClaims(keys); err != nil {
+		return err
+	}
+	r := j.requests.Get().(*request)
+	r.reset()
+	r.started = time.Now()
+	r.encodeClaims(payment.ID{}, keys, r.started)
+	r.encodeEntry(payment.ID{}, 0, nil, nil, keys)
+	err := j.submit(ctx, r)
+	switch err {
+	case errTaken:
+		err = &KeyTakenError{Claim: keys[0], Holds: r.holds}
+	case errAbandoned:
+		return ctx.Err()
+	}
+	j.requests.Put(r)
+	return err
+}
+
+// errAbandoned says that the caller gave up first: the committer will find the request and put it back.
+var errAbandoned = errors.New("journal: abandoned")
+
+// submit queues r and waits for it.
+func (j *Pebble) submit(ctx context.Context, r *request) error {
+	r.state.Store(requestQueued)
+	if err := j.queue.push(ctx, r); err != nil {
+		return err
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done(): // nil for a context that cannot end
+		if r.state.CompareAndSwap(requestQueued, requestAbandoned) {
+			return errAbandoned
+		}
+		<-r.done
+	}
+	return r.err
+}
+
+// safSeq is the sequence of row i of the commit at a log position: unique and rising without a counter of its own.
+func safSeq(position uint64, i int) uint64 { return position*maxQueued + uint64(i) }
+
+// fillSeqs writes the sequences of queued rows into their keys.
+func (r *request) fillSeqs() {
+	n := 0
+	for i := range r.rows {
+		if w := &r.rows[i]; w.kind == rowQueue {
+			binary.BigEndian.PutUint64(r.buf[w.value-safSeqLen:w.value], safSeq(r.position, n))
+			n++
+		}
+	}
+}
+
+// put copies a row into a batch.
+func (r *request) put(b *pebble.Batch, w row) error {
+	if w.kind == rowDelete {
+		return b.Delete(r.buf[w.key:w.value], nil)
+	}
+	return b.Set(r.buf[w.key:w.value], r.buf[w.value:w.end], nil)
+}
