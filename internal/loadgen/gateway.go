@@ -7,11 +7,11 @@ import (
 	"switchyard/switch/api"
 )
 
-// Gateway is a pipelined connection to a switch's gateway port.
+// Gateway is a pipelined connection to a switch's gateway port; the client of package gateway/client is one.
 type Gateway interface {
-	// Go sends a request and calls done once with its answer, or with the connection's error. It may block while the
-	// connection takes no more. req is not to be changed before done.
-	Go(req *api.Request, done func(*api.Answer, error))
+	// Send sends a request and calls done once with its answer, or with the connection's error. When Send returns an error
+	// done is not called. req may be changed once Send has returned.
+	Send(req *api.Request, done func(*api.Answer, error)) error
 }
 
 // Payments are the requests of a load run: request n follows from its number.
@@ -102,7 +102,9 @@ func (t *GatewayTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	s := &t.slots[slot]
 	t.payments.Fill(seq, &s.req)
 	s.end = end
-	t.lanes[lane].Go(&s.req, s.done)
+	if err := t.lanes[lane].Send(&s.req, s.done); err != nil {
+		s.done(nil, err)
+	}
 }
 
 func outcomeOf(a *api.Answer, err error) Outcome {

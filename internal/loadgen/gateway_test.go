@@ -16,7 +16,7 @@ type scripted struct {
 	keys map[string]bool
 }
 
-func (s *scripted) Go(req *api.Request, done func(*api.Answer, error)) {
+func (s *scripted) Send(req *api.Request, done func(*api.Answer, error)) error {
 	if fault := req.Validate(); fault != nil {
 		panic(fault.Error())
 	}
@@ -37,6 +37,7 @@ func (s *scripted) Go(req *api.Request, done func(*api.Answer, error)) {
 		i, err = 0, errors.New("read tcp 127.0.0.1:50210->127.0.0.1:7583: connection reset by peer")
 	}
 	time.AfterFunc(time.Millisecond, func() { done(&answers[i], err) })
+	return nil
 }
 
 func TestGatewayOutcomes(t *testing.T) {

@@ -78,8 +78,11 @@ func (r *recorder) record(o Outcome, latency, late time.Duration, measured bool)
 	r.last = time.Now()
 	r.kinds[o.Kind]++
 	if o.Kind != Approved {
-		if _, known := r.codes[o]; !known && len(r.codes) >= maxCodes {
-			o.Code = "other"
+		if _, known := r.codes[o]; !known {
+			o.Code = strings.Clone(o.Code) // it may be a part of a buffer
+			if len(r.codes) >= maxCodes {
+				o.Code = "other"
+			}
 		}
 		r.codes[o]++
 	}

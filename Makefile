@@ -1,0 +1,54 @@
+# Switchyard. `make` alone lists the targets.
+
+GO       ?= go
+PAYMENTS ?= 20000
+SEED     ?= 1
+FUZZTIME ?= 1m
+
+# The binaries are plain Go: no C compiler is needed for anything but the race detector.
+export CGO_ENABLED ?= 0
+
+COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## bin/switchd, bin/issuer-sim and bin/switchctl
+	$(GO) build -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: build ## a business day on this machine, checked to the last unit (PAYMENTS=20000 SEED=1)
+	@bin/switchctl demo --payments $(PAYMENTS) --seed $(SEED)
+
+.PHONY: test
+test: ## all tests
+	$(GO) test ./...
+
+.PHONY: check
+check: ## formatting, vet, and that go.mod is complete
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" $$unformatted; exit 1; fi
+	$(GO) vet ./...
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+
+.PHONY: race
+race: ## all tests under the race detector (needs a C compiler)
+	@command -v $${CC:-cc} >/dev/null || { echo "make race: the race detector needs a C compiler (cc), and none is installed"; exit 1; }
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+# go test runs one fuzz target of one package at a time, so they are found and run in turn.
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (1m)
+	@set -e; for file in $$(git ls-files '*_test.go' | xargs grep -l '^func Fuzz'); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+			echo "fuzz: $$target in ./$$(dirname $$file) for $(FUZZTIME)"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+		done; \
+	done
+
+.PHONY: bench
+bench: build ## the three figures of docs/benchmarks.md, recorded in bench/results
+	$(GO) run ./bench -commit $(COMMIT)

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"switchyard/internal/loadgen/day"
+	"switchyard/switch/audit"
+	"switchyard/switch/clearing"
+)
+
+// How long the captures may take to reach the issuer after the day, and the switch to write the clearing files.
+const (
+	drainLimit   = 60 * time.Second
+	cutoverLimit = 60 * time.Second
+	drainPause   = 50 * time.Millisecond
+)
+
+// maxReply bounds an answer that is read as a whole.
+const maxReply = 16 << 20
+
+// switchStats is what the demo reads of the operator API's /v1/stats.
+type switchStats struct {
+	InFlight int `json:"in_flight"`
+	SAF      struct {
+		Queued int `json:"queued"`
+		Parked int `json:"parked"`
+	} `json:"saf"`
+}
+
+// close ends the business day and holds the books against each other.
+func (d *demoRun) close(ctx context.Context) {
+	d.progress.step("waiting for the captures to reach the issuer")
+	if err := d.drain(ctx); err != nil {
+		d.wrong("store-and-forward: %v", err)
+	}
+	d.progress.step("closing the business day")
+	ctxCut, cancel := context.WithTimeout(ctx, 2*cutoverLimit)
+	defer cancel()
+	url := fmt.Sprintf("http://%s/v1/cutover?wait=%s", d.local.switchd.at.Operator, cutoverLimit)
+	if _, err := request(ctxCut, http.MethodPost, url, nil); err != nil {
+		d.wrong("cutover: %v", err)
+		return
+	}
+	d.progress.step("checking the clearing files")
+	d.clearing(ctx)
+	d.progress.step("auditing the three books")
+	d.audit(ctx)
+}
+
+// drain waits until nothing is queued or in flight any more.
+func (d *demoRun) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, drainLimit)
+	defer cancel()
+	start := time.Now()
+	for {
+		body, err := request(ctx, http.MethodGet, "http://"+d.local.switchd.at.Operator+"/v1/stats", nil)
+		if err != nil {
+			return err
+		}
+		var s switchStats
+		if err := json.Unmarshal(body, &s); err != nil {
+			return fmt.Errorf("/v1/stats: %w", err)
+		}
+		if s.SAF.Parked > 0 {
+			return fmt.Errorf("%d advices were refused by the issuer and are parked", s.SAF.Parked)
+		}
+		if s.SAF.Queued == 0 && s.InFlight == 0 {
+			d.DrainS = time.Since(start).Seconds()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d advices are still queued after %s", s.SAF.Queued, drainLimit)
+		case <-time.After(drainPause):
+		}
+	}
+}
+
+// clearing verifies each file, holds what they add up to against the driver's own book, and hands them to the issuer.
+func (d *demoRun) clearing(ctx context.Context) {
+	names, err := filepath.Glob(filepath.Join(d.local.clearingDir(), "*", "*.ipm"))
+	if err != nil || len(names) == 0 {
+		d.wrong("clearing: no files in %s", d.local.clearingDir())
+		return
+	}
+	have := make(map[string]day.Total)
+	for _, name := range names {
+		file, err := d.clearingFile(ctx, name)
+		if err != nil {
+			d.wrong("clearing file %s: %v", name, err)
+			continue
+		}
+		d.Clearing = append(d.Clearing, *file)
+		t := have[file.Destination]
+		t.Messages += uint64(file.Presentments)
+		t.SumMinor += file.SumMinor
+		have[file.Destination] = t
+	}
+	want := d.book.Clearing()
+	for destination := range have {
+		if _, known := want[destination]; !known {
+			want[destination] = day.Total{}
+		}
+	}
+	for destination, w := range want {
+		if h := have[destination]; h != w {
+			d.wrong("clearing for %s: %d presentments of %d minor units, the day had %d of %d", destination, h.Messages, h.SumMinor, w.Messages, w.SumMinor)
+		}
+	}
+}
+
+// clearingFile checks one file and its manifest, and hands it to the issuer.
+func (d *demoRun) clearingFile(ctx context.Context, name string) (*clearingFile, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	report, err := clearing.Verify(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	if !report.OK {
+		return nil, fmt.Errorf("%d faults, the first: %s", report.ErrorCount, report.Errors[0])
+	}
+	manifestText, err := os.ReadFile(name[:len(name)-len(".ipm")] + ".manifest.json")
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := clearing.ReadManifest(bytes.NewReader(manifestText))
+	if err != nil {
+		return nil, err
+	}
+	if manifest.FileID != report.FileID || manifest.Totals.SumMinor != report.Totals.SumMinor || manifest.Totals.Messages != report.Totals.Messages {
+		return nil, fmt.Errorf("the manifest says file %s, %d messages, %d minor units; the file itself %s, %d, %d", manifest.FileID,
+			manifest.Totals.Messages, manifest.Totals.SumMinor, report.FileID, report.Totals.Messages, report.Totals.SumMinor)
+	}
+	if _, err := request(ctx, http.MethodPost, "http://"+d.local.issuer.at.Control+"/v1/clearing", text); err != nil {
+		return nil, fmt.Errorf("the issuer does not take it: %w", err)
+	}
+	return &clearingFile{
+		Path: name, Destination: manifest.Destination, BusinessDate: manifest.BusinessDate, FileID: report.FileID,
+		Messages: report.Totals.Messages, Presentments: report.Totals.Presentments, SumMinor: report.Totals.SumMinor,
+		Currencies: report.Totals.Currencies,
+	}, nil
+}
+
+// audit holds the switch's, the issuer's and the clearing files' account of each payment against each other.
+func (d *demoRun) audit(ctx context.Context) {
+	operator, control := "http://"+d.local.switchd.at.Operator, "http://"+d.local.issuer.at.Control
+	report, err := audit.Run(ctx, audit.Sources{
+		Switch:         book(operator + "/v1/payments"),
+		Authorizations: book(control + "/v1/authorizations"),
+		Ledger:         book(control + "/v1/ledger"),
+		Files: func(context.Context) ([]audit.File, error) {
+			return audit.Files(os.DirFS(d.local.clearingDir()))
+		},
+	}, audit.Options{})
+	if err != nil {
+		d.wrong("audit: %v", err)
+		return
+	}
+	d.Audit = &auditFigures{
+		Payments: report.Payments, Holdings: report.Holdings, Presentments: report.Presentments,
+		Differences: report.DifferenceCount, InFlight: report.InFlight.Count, NotCleared: report.NotCleared.Count,
+		Balanced: report.Ledger != nil && report.Ledger.Balanced,
+	}
+	var text bytes.Buffer
+	if err := report.WriteText(&text); err != nil {
+		d.wrong("audit: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.out, "audit.txt"), text.Bytes(), 0o600); err != nil {
+		d.wrong("audit: %v", err)
+	}
+	d.judge(report)
+}
+
+// judge says what of an audit is wrong after a day at whose end nothing is under way.
+func (d *demoRun) judge(report *audit.Report) {
+	const shown = 5
+	if !report.Clean() {
+		d.wrong("audit: %d differences (all of them in %s):", report.DifferenceCount, filepath.Join(d.out, "audit.txt"))
+		for _, diff := range report.Differences[:min(len(report.Differences), shown)] {
+			d.wrong("%s %s %s: %s", diff.Kind, diff.Payment, diff.RRN, diff.Detail)
+		}
+	}
+	if !d.Audit.Balanced {
+		d.wrong("audit: the issuer's ledger does not balance")
+	}
+	if n := report.InFlight.Count + report.NotCleared.Count; n > 0 {
+		d.wrong("audit: %d operations are still in flight, %d not yet cleared", report.InFlight.Count, report.NotCleared.Count)
+	}
+	if report.Payments != d.book.Payments() {
+		d.wrong("audit: the switch knows %d payments, %d were made", report.Payments, d.book.Payments())
+	}
+}
+
+// clearingDir is where the switch writes its clearing files.
+func (l *localSwitch) clearingDir() string { return filepath.Join(l.dir, "switchd", "clearing") }
+
+// book opens an export over HTTP.
+func book(url string) audit.Open {
+	return func(ctx context.Context) (io.ReadCloser, error) {
+		return fetch(ctx, http.MethodGet, url, nil)
+	}
+}
+
+// request asks for something that is read as a whole.
+func request(ctx context.Context, method, url string, body []byte) ([]byte, error) {
+	in, err := fetch(ctx, method, url, body)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return io.ReadAll(io.LimitReader(in, maxReply))
+}
+
+// fetch asks for something. A status other than 2xx is an error that says what the answer says.
+func fetch(ctx context.Context, method, url string, body []byte) (io.ReadCloser, error) {
+	const longestFault = 1024
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, longestFault))
+	if err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s %s: %s: %s", method, req.URL.Path, resp.Status, bytes.TrimSpace(text))
+}

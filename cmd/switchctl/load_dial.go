@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/day"
+	"switchyard/switch/gateway/client"
+)
+
+// dialLimit is how long connecting may take.
+const dialLimit = 5 * time.Second
+
+// dialGateway opens so many connections to a gateway port, each a client of its own with room for inFlight requests.
+func dialGateway(ctx context.Context, addr string, connections, inFlight int) ([]*client.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	var clients []*client.Client
+	for range connections {
+		c, err := client.Dial(ctx, addr, client.Options{Dial: new(net.Dialer).DialContext, MaxInFlight: inFlight})
+		if err != nil {
+			closeAll(clients)
+			return nil, err
+		}
+		clients = append(clients, c)
+	}
+	return clients, nil
+}
+
+func closeAll(clients []*client.Client) {
+	for _, c := range clients {
+		_ = c.Close() // all answers are in, or the run has failed already
+	}
+}
+
+// asLanes and asPlayers show the clients to the two drivers.
+func asLanes(clients []*client.Client) []loadgen.Gateway {
+	lanes := make([]loadgen.Gateway, len(clients))
+	for i, c := range clients {
+		lanes[i] = c
+	}
+	return lanes
+}
+
+func asPlayers(clients []*client.Client) []day.Client {
+	players := make([]day.Client, len(clients))
+	for i, c := range clients {
+		players[i] = c
+	}
+	return players
+}
+
+// dialISO opens so many connections to an issuer's ISO 8583 port.
+func dialISO(ctx context.Context, addr string, connections int) ([]net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	var conns []net.Conn
+	for range connections {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+		if err != nil {
+			for _, c := range conns {
+				_ = c.Close() // nothing was sent on it
+			}
+			return nil, err
+		}
+		conns = append(conns, c)
+	}
+	return conns, nil
+}

@@ -1,0 +1,73 @@
+// Switchctl is the tool of the people around a Switchyard switch: it sends payments, shows them, describes ISO 8583
+// frames and runs the operator's work.
+//
+// It exits with 0 when what was asked for was done (a payment: approved), with 1 when the answer is no (declined, refused
+// by the switch, a check that found something), and with 2 when there is no answer (wrong usage, no connection, no file).
+// Results go to stdout, everything else to stderr.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitNo     = 1
+	exitFailed = 2
+)
+
+// errNo ends a command whose printed result is a no: exit 1, nothing more to say.
+var errNo = errors.New("no")
+
+// Where the daemons listen unless they are told otherwise.
+const (
+	defaultGateway  = "127.0.0.1:7583"
+	defaultOperator = "127.0.0.1:9583"
+)
+
+func main() { os.Exit(run()) }
+
+// run is main, with the exit code as a result.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch err := newRootCmd().ExecuteContext(ctx); {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errNo):
+		return exitNo
+	default:
+		fmt.Fprintln(os.Stderr, "switchctl:", err)
+		return exitFailed
+	}
+}
+
+func newRootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "switchctl",
+		Short: "Work with a Switchyard switch",
+		Long: `Switchctl sends payments to a Switchyard switch, shows them, and runs the operator's work.
+
+Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused, a check that found something);
+2 no answer (wrong usage, no connection, no file).`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(
+		newSendCmd(),
+		newPaymentCmd(),
+		newIsoCmd(),
+		newSecretCmd(),
+		newDemoCmd(),
+		newLoadCmd(),
+	)
+	return root
+}
