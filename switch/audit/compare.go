@@ -1,0 +1,27 @@
+package audit
+
+import "fmt"
+
+// differ reports a difference of the payment, or of one of its operations.
+func (c *check) differ(kind Kind, op *operation, minor int64, format string, args ...any) {
+	d := Difference{Kind: kind, Payment: c.p.ID, Detail: fmt.Sprintf(format, args...), AmountMinor: minor, Currency: c.p.Currency}
+	if op != nil {
+		d.RRN = op.RRN
+	}
+	c.report.differ(d)
+}
+
+// apart lists an operation apart.
+func (c *check) apart(list *Apart, op *operation, state string) {
+	c.report.apart(list, Item{
+		Payment: c.p.ID, Op: op.Op, State: state, RRN: op.RRN, BusinessDate: op.BusinessDate,
+		AmountMinor: op.Amount, Currency: c.p.Currency, Since: op.At,
+	})
+}
+
+// count adds to the totals, unless the payment is apart.
+func (c *check) count(l line, b book, minor int64) {
+	if c.counted && minor != 0 {
+		c.totals.add(c.p.Currency, l, b, minor)
+	}
+}

@@ -1,0 +1,203 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// entry is one payment as the journal's export tells it.
+type entry struct {
+	ID       string      `json:"payment"`
+	Version  uint64      `json:"version"`
+	Merchant string      `json:"merchant"`
+	Currency string      `json:"currency"`
+	PAN      string      `json:"pan"`
+	Ops      []operation `json:"ops"`
+
+	id paymentID
+}
+
+// operation is one step of a payment's history. Amounts are minor units of the payment's currency.
+type operation struct {
+	N            int       `json:"n"`
+	Op           string    `json:"op"`
+	State        string    `json:"state"`
+	Key          string    `json:"key"`
+	Amount       int64     `json:"amount"`
+	Granted      int64     `json:"granted"`
+	Target       int       `json:"target"`
+	Number       int       `json:"number"`
+	Host         string    `json:"host"`
+	STAN         string    `json:"stan"`
+	DE7          string    `json:"de7"`
+	RRN          string    `json:"rrn"`
+	ResponseCode string    `json:"response_code"`
+	AuthCode     string    `json:"auth_code"`
+	BusinessDate string    `json:"business_date"` // YYYY-MM-DD
+	ARN          string    `json:"arn"`
+	At           time.Time `json:"at"`
+}
+
+// The words of the export: operations …
+const (
+	opAuthorize       = "authorize"
+	opSale            = "sale"
+	opVerify          = "verify"
+	opVoice           = "voice"
+	opIncrement       = "increment"
+	opCapture         = "capture"
+	opReverse         = "reverse"
+	opRelease         = "release"
+	opVoid            = "void"
+	opVoidPresentment = "void_presentment"
+	opRefund          = "refund"
+	opTimeoutReversal = "timeout_reversal"
+)
+
+// … and where they stand.
+const (
+	statePending  = "pending"
+	stateQueued   = "queued"
+	stateApproved = "approved"
+	stateDeclined = "declined"
+	stateFailed   = "failed"
+	stateUnknown  = "unknown"
+	stateParked   = "parked"
+	stateClosed   = "closed"
+)
+
+var knownOps = []string{
+	opAuthorize, opSale, opVerify, opVoice, opIncrement, opCapture, opReverse, opRelease, opVoid, opVoidPresentment,
+	opRefund, opTimeoutReversal,
+}
+
+var knownStates = []string{
+	statePending, stateQueued, stateApproved, stateDeclined, stateFailed, stateUnknown, stateParked, stateClosed,
+}
+
+// readVersions reads the journal for the first time: each payment's version.
+func readVersions(ctx context.Context, open Open) (map[paymentID]uint64, error) {
+	versions := map[paymentID]uint64{}
+	err := lines(ctx, "journal", open, func(line []byte) error {
+		var head struct {
+			ID      string `json:"payment"`
+			Version uint64 `json:"version"`
+		}
+		if err := decode(line, &head); err != nil {
+			return err
+		}
+		id, err := parsePaymentID(head.ID)
+		versions[id] = head.Version
+		return err
+	})
+	return versions, err
+}
+
+// readPayments reads the journal for the second time, a payment at a time.
+func readPayments(ctx context.Context, open Open, each func(*entry)) error {
+	return lines(ctx, "journal", open, func(line []byte) (err error) {
+		var p entry
+		if err := decode(line, &p); err != nil {
+			return err
+		}
+		if p.id, err = parsePaymentID(p.ID); err != nil {
+			return err
+		}
+		each(&p)
+		return nil
+	})
+}
+
+// contradiction returns what makes the history unusable, or "". What passes has a first operation that can begin a
+// payment, known words, and targets that exist and come before.
+func (p *entry) contradiction() string {
+	if len(p.Ops) == 0 {
+		return "no operation"
+	}
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		begins := op.Op == opAuthorize || op.Op == opSale || op.Op == opVerify || op.Op == opVoice
+		switch {
+		case !slices.Contains(knownOps, op.Op):
+			return fmt.Sprintf("operation %d: %q is no operation", i, op.Op)
+		case !slices.Contains(knownStates, op.State):
+			return fmt.Sprintf("operation %d: %q is no state", i, op.State)
+		case op.N != i:
+			return fmt.Sprintf("operation %d is numbered %d", i, op.N)
+		case begins != (i == 0):
+			return fmt.Sprintf("operation %d is %s", i, op.Op)
+		case !op.follows(p.Ops[0].Op):
+			return fmt.Sprintf("operation %d, %s, cannot follow %s", i, op.Op, p.Ops[0].Op)
+		case op.Amount < 0 || op.Granted < 0 || op.Granted > op.Amount:
+			return fmt.Sprintf("operation %d: %d asked, %d granted", i, op.Amount, op.Granted)
+		case op.undoes() && (op.Target < 0 || op.Target >= i):
+			return fmt.Sprintf("operation %d undoes operation %d", i, op.Target)
+		case op.takesBack() && p.Ops[op.Target].Op != opCapture && p.Ops[op.Target].Op != opSale:
+			return fmt.Sprintf("operation %d takes back operation %d, which is %s", i, op.Target, p.Ops[op.Target].Op)
+		case op.takesBack() && op.Amount != p.Ops[op.Target].money():
+			return fmt.Sprintf("operation %d takes back %d of %d", i, op.Amount, p.Ops[op.Target].money())
+		}
+	}
+	return ""
+}
+
+// follows tells whether the operation is possible in a payment that began with root.
+func (op *operation) follows(root string) bool {
+	switch op.Op {
+	case opIncrement, opReverse, opRelease:
+		return root == opAuthorize
+	case opCapture:
+		return root == opAuthorize || root == opVoice
+	}
+	return true
+}
+
+func (op *operation) undoes() bool { return op.Op == opTimeoutReversal || op.takesBack() }
+
+// takesBack tells whether the operation is a void, before or after its target's date was sealed.
+func (op *operation) takesBack() bool { return op.Op == opVoid || op.Op == opVoidPresentment }
+
+// presentable tells whether the operation moves money and so stands in a clearing file.
+func (op *operation) presentable() bool {
+	return op.Op == opCapture || op.Op == opSale || op.Op == opRefund
+}
+
+// ownsRRN tells whether the operation's RRN was made for it; the others carry that of what they complete or undo. A voice
+// payment sends nothing before its capture, which then carries the payment's.
+func (op *operation) ownsRRN() bool {
+	switch op.Op {
+	case opAuthorize, opSale, opVerify, opVoice, opIncrement, opRefund:
+		return true
+	}
+	return false
+}
+
+// sendsMessage tells whether the operation has a message, with a STAN and DE7 of its own.
+func (op *operation) sendsMessage() bool { return op.Op != opVoice && op.Op != opVoidPresentment }
+
+// money is what the operation moved, once it stands: a capture is the switch's word, the others the issuer's.
+func (op *operation) money() int64 {
+	if op.Op == opCapture {
+		return op.Amount
+	}
+	return op.Granted
+}
+
+// promised tells whether the switch gave its word on the operation, whatever the issuer answers to the advice.
+func (op *operation) promised() bool {
+	switch op.State {
+	case stateApproved, stateQueued, stateParked, stateClosed:
+		return true
+	}
+	return false
+}
+
+// stands tells whether a capture, sale or refund took place: an advice once promised, a request once approved.
+func (op *operation) stands() bool {
+	if op.Op == opCapture {
+		return op.promised()
+	}
+	return op.State == stateApproved
+}

@@ -1,0 +1,468 @@
+package audit_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/internal/pan"
+	"switchyard/switch/audit"
+	"switchyard/switch/clearing"
+)
+
+// A world is three books that agree, made by a small model of what switch, issuer and clearing do. Tests spoil one of
+// them and expect the audit to say what is wrong.
+type world struct {
+	payments     []*payment
+	holdings     []*holding
+	presentments []*presentment
+	written      []string // business dates with files; each has one
+	ledger       ledger
+
+	// between is called between the first and the second reading of the journal.
+	between func()
+	// mangle changes a file's bytes, which are ASCII without blocks.
+	mangle func(date string, file []byte) []byte
+	// again are dates whose file stands there twice.
+	again []string
+
+	serial int
+}
+
+// The business dates: two with files, and the open one.
+const (
+	monday    = "2026-11-16"
+	tuesday   = "2026-11-17"
+	wednesday = "2026-11-18"
+)
+
+type payment struct {
+	ID       string `json:"payment"`
+	Version  int    `json:"version"`
+	Merchant string `json:"merchant"`
+	Currency string `json:"currency"`
+	PAN      string `json:"pan"`
+	Ops      []*op  `json:"ops"`
+
+	w      *world
+	number string   // the card's
+	held   *holding // its authorization, sale or voice capture at the issuer
+}
+
+type op struct {
+	N            int       `json:"n"`
+	Op           string    `json:"op"`
+	State        string    `json:"state"`
+	Key          string    `json:"key"`
+	Amount       int64     `json:"amount"`
+	Granted      int64     `json:"granted"`
+	Target       int       `json:"target"`
+	Number       int       `json:"number"`
+	Host         string    `json:"host"`
+	STAN         string    `json:"stan"`
+	DE7          string    `json:"de7"`
+	RRN          string    `json:"rrn"`
+	ResponseCode string    `json:"response_code"`
+	AuthCode     string    `json:"auth_code"`
+	BusinessDate string    `json:"business_date"`
+	ARN          string    `json:"arn"`
+	At           time.Time `json:"at"`
+
+	posted *posting
+	in     *presentment
+}
+
+type holding struct {
+	Kind         string      `json:"kind"`
+	Acquirer     string      `json:"acquirer"`
+	RRN          string      `json:"rrn"`
+	FirstRRN     string      `json:"first_rrn,omitempty"`
+	STAN         string      `json:"stan"`
+	DE7          string      `json:"de7"`
+	PAN          string      `json:"pan"`
+	Merchant     string      `json:"merchant"`
+	Currency     string      `json:"currency"`
+	ResponseCode string      `json:"response_code"`
+	AuthCode     string      `json:"auth_code"`
+	Authorized   int64       `json:"authorized"`
+	Captured     int64       `json:"captured"`
+	Hold         int64       `json:"hold"`
+	Reversed     bool        `json:"reversed"`
+	Increments   []*increase `json:"increments"`
+	Postings     []*posting  `json:"postings"`
+}
+
+func (h *holding) rehold() {
+	if h.Kind == "authorization" {
+		h.Hold = h.Authorized - h.Captured
+	}
+}
+
+type increase struct {
+	RRN      string `json:"rrn"`
+	Amount   int64  `json:"amount"`
+	Reversed bool   `json:"reversed"`
+}
+
+type posting struct {
+	Number       string `json:"number"`
+	ARN          string `json:"arn"`
+	Amount       int64  `json:"amount"`
+	Credit       bool   `json:"credit"`
+	BusinessDate string `json:"business_date"`
+	State        string `json:"state"`
+	SettledFile  string `json:"settled_file,omitempty"`
+}
+
+type ledger struct {
+	Currencies map[string]account `json:"currencies"`
+	Balanced   bool               `json:"balanced"`
+}
+
+type account struct {
+	Balanced bool `json:"balanced"`
+}
+
+// A presentment stands in the file of a business date.
+type presentment struct {
+	clearing.Presentment
+	date string
+	of   *op
+}
+
+func newWorld() *world {
+	return &world{
+		written: []string{monday, tuesday},
+		ledger:  ledger{Currencies: map[string]account{"EUR": {true}, "JPY": {true}}, Balanced: true},
+	}
+}
+
+const (
+	merchantID = "SHOP-7"
+	acquirer   = "400001"
+)
+
+// rrn makes the next RRN, and stan the STAN that goes with it.
+func (w *world) rrn() string {
+	w.serial++
+	return fmt.Sprintf("63200%07d", w.serial)
+}
+
+func (w *world) arn() string {
+	w.serial++
+	digits := fmt.Sprintf("14000016320%011d", w.serial)
+	return digits + string(pan.LuhnDigit(digits))
+}
+
+// begin makes a payment with its first operation. The card's number varies with the payment.
+func (w *world) begin(kind, state string, amount int64, currency string) *payment {
+	w.serial++
+	card := fmt.Sprintf("40000012345%04d", w.serial)
+	card += string(pan.LuhnDigit(card))
+	p := &payment{
+		ID: fmt.Sprintf("P1%010d", w.serial), Merchant: merchantID, Currency: currency, PAN: pan.Mask(card), w: w, number: card,
+	}
+	w.payments = append(w.payments, p)
+	o := p.add(kind, state, amount)
+	if kind == "voice" {
+		o.Host, o.STAN, o.DE7 = "issuer", "000000", ""
+	}
+	return p
+}
+
+// add appends an operation with an identity of its own.
+func (p *payment) add(kind, state string, amount int64) *op {
+	w := p.w
+	w.serial++
+	o := &op{
+		N: len(p.Ops), Op: kind, State: state, Key: "key-" + strconv.Itoa(w.serial), Amount: amount, Target: -1, Host: "issuer",
+		STAN: fmt.Sprintf("%06d", w.serial), DE7: "1116120000", At: time.Date(2026, 11, 16, 12, 0, 0, 0, time.UTC),
+	}
+	switch kind {
+	case "authorize", "sale", "verify", "increment", "refund", "voice":
+		o.RRN = w.rrn()
+		if state == "approved" {
+			o.Granted, o.ResponseCode, o.AuthCode = amount, "00", fmt.Sprintf("A%05d", w.serial)
+		}
+	case "timeout_reversal", "release":
+		o.Key = ""
+		o.RRN = p.Ops[0].RRN
+	default:
+		o.RRN = p.Ops[0].RRN
+	}
+	p.Ops = append(p.Ops, o)
+	p.Version++
+	return o
+}
+
+// hold enters an approved request in the issuer's book.
+func (p *payment) hold(o *op, kind string) *holding {
+	h := &holding{
+		Kind: kind, Acquirer: acquirer, RRN: o.RRN, STAN: o.STAN, DE7: o.DE7, PAN: p.PAN, Merchant: p.Merchant, Currency: p.Currency,
+		ResponseCode: o.ResponseCode, AuthCode: o.AuthCode,
+	}
+	if kind == "voice" {
+		h.AuthCode = p.Ops[0].AuthCode
+	}
+	if kind == "authorization" {
+		h.Authorized = o.Granted
+		h.rehold()
+	}
+	p.w.holdings = append(p.w.holdings, h)
+	return h
+}
+
+// clear posts an operation at the issuer and presents it, if its date has a file.
+func (p *payment) clear(o *op, h *holding, number int, date string) {
+	o.Number, o.BusinessDate, o.ARN = number, date, p.w.arn()
+	credit := o.Op == "refund"
+	amount := o.Granted
+	if o.Op == "capture" {
+		amount = o.Amount
+	}
+	o.posted = &posting{
+		Number: strconv.Itoa(number), ARN: o.ARN, Amount: amount, Credit: credit, BusinessDate: date[5:7] + date[8:], State: "unsettled",
+	}
+	h.Postings = append(h.Postings, o.posted)
+	if !credit {
+		h.Captured += amount
+	}
+	h.rehold()
+	auth := o.AuthCode
+	if o.Op == "capture" {
+		auth = p.Ops[0].AuthCode
+	}
+	o.in = &presentment{date: date, of: o, Presentment: clearing.Presentment{
+		PAN: p.number, Credit: credit, AmountMinor: amount, Currency: p.Currency, LocalTime: o.At, POSDataCode: "000050S00000",
+		FunctionCode: "200", MCC: "5999", ARN: o.ARN, ForwarderID: "00000012345", RRN: o.RRN, AuthCode: auth, Merchant: p.Merchant,
+		Acceptor: clearing.Acceptor{Name: "Shop", CountryAlpha3: "IRL"},
+	}}
+	p.w.presentments = append(p.w.presentments, o.in)
+}
+
+func (w *world) authorize(amount int64, currency string) *payment {
+	p := w.begin("authorize", "approved", amount, currency)
+	p.held = p.hold(p.Ops[0], "authorization")
+	return p
+}
+
+func (w *world) sale(amount int64, currency, date string) *payment {
+	p := w.begin("sale", "approved", amount, currency)
+	p.held = p.hold(p.Ops[0], "sale")
+	p.held.Authorized = amount
+	p.clear(p.Ops[0], p.held, 1, date)
+	return p
+}
+
+// voice makes a payment that was authorized elsewhere, with its capture.
+func (w *world) voice(amount int64, currency, date string) *payment {
+	p := w.begin("voice", "approved", amount, currency)
+	o := p.add("capture", "approved", amount)
+	p.held = p.hold(o, "voice")
+	p.held.ResponseCode = "00"
+	p.clear(o, p.held, 1, date)
+	return p
+}
+
+// undone makes a payment whose first request got no answer and was reversed. The issuer had approved it, if seen.
+func (w *world) undone(amount int64, currency string, seen bool) *payment {
+	p := w.begin("authorize", "unknown", amount, currency)
+	u := p.add("timeout_reversal", "approved", amount)
+	u.Target, u.ResponseCode = 0, "25"
+	if seen {
+		u.ResponseCode = "00"
+		p.held = p.hold(p.Ops[0], "authorization")
+		p.held.ResponseCode, p.held.Reversed = "00", true
+	}
+	return p
+}
+
+func (p *payment) capture(amount int64, date string) *op {
+	number := 1
+	for _, o := range p.Ops {
+		if o.Op == "capture" {
+			number++
+		}
+	}
+	o := p.add("capture", "approved", amount)
+	p.clear(o, p.held, number, date)
+	return o
+}
+
+func (p *payment) increment(amount int64) *op {
+	o := p.add("increment", "approved", amount)
+	p.held.Increments = append(p.held.Increments, &increase{RRN: o.RRN, Amount: amount})
+	p.held.Authorized += amount
+	p.held.rehold()
+	return o
+}
+
+// reverse releases an amount of what is not captured.
+func (p *payment) reverse(kind string, amount int64) *op {
+	o := p.add(kind, "approved", amount)
+	p.held.Authorized -= amount
+	p.held.Reversed = p.held.Authorized == 0
+	p.held.rehold()
+	return o
+}
+
+func (p *payment) refund(amount int64, date string) *op {
+	o := p.add("refund", "approved", amount)
+	h := p.hold(o, "refund")
+	h.FirstRRN = p.Ops[0].RRN
+	number := 1
+	for _, other := range p.Ops[:o.N] {
+		if other.Op == "refund" {
+			number++
+		}
+	}
+	p.clear(o, h, number, date)
+	return o
+}
+
+// void undoes a capture or sale before its date is sealed.
+func (p *payment) void(target *op) *op {
+	o := p.add("void", "approved", target.posted.Amount)
+	o.Target, o.RRN = target.N, target.RRN
+	target.posted.State = "reversed"
+	p.held.Captured -= target.posted.Amount
+	p.held.rehold()
+	p.w.withdraw(target.in)
+	return o
+}
+
+// voidSealed takes a capture or sale back after its date was sealed, on another date.
+func (p *payment) voidSealed(target *op, date string) *op {
+	o := p.add("void_presentment", "approved", target.posted.Amount)
+	o.Target, o.RRN, o.ARN, o.BusinessDate = target.N, target.RRN, target.ARN, date
+	o.Host, o.STAN, o.DE7 = "", "000000", ""
+	back := *target.in
+	back.of, back.date, back.ReversalOf = o, date, day(target.BusinessDate)
+	o.in = &back
+	p.w.presentments = append(p.w.presentments, o.in)
+	return o
+}
+
+func (w *world) withdraw(gone *presentment) {
+	for i, p := range w.presentments {
+		if p == gone {
+			w.presentments = append(w.presentments[:i:i], w.presentments[i+1:]...)
+			return
+		}
+	}
+}
+
+// settle presents the file of a date to the issuer.
+func (w *world) settle(date string) {
+	for _, in := range w.presentments {
+		switch {
+		case in.date != date:
+		case in.of.Op == "void_presentment":
+			for _, p := range w.payments {
+				if in.of.N >= len(p.Ops) || p.Ops[in.of.N] != in.of {
+					continue
+				}
+				target := p.Ops[in.of.Target]
+				target.posted.State = "reversed"
+				p.held.Captured -= target.posted.Amount
+				if p.held.Kind == "authorization" {
+					p.held.Authorized -= target.posted.Amount
+				}
+			}
+		default:
+			in.of.posted.State, in.of.posted.SettledFile = "settled", fileID(date).String()
+		}
+	}
+}
+
+func day(date string) time.Time {
+	d, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+func fileID(date string) clearing.FileID {
+	return clearing.FileID{Date: day(date), ProcessorID: "12345", Sequence: 1}
+}
+
+// file writes the clearing file of a date.
+func (w *world) file(date string) ([]byte, error) {
+	var buf bytes.Buffer
+	out, err := clearing.NewWriter(&buf, clearing.Header{FileID: fileID(date), CodePage: clearing.ASCII})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range w.presentments {
+		if p.date == date {
+			if err := out.Write(&p.Presentment); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if _, err := out.Close(); err != nil {
+		return nil, err
+	}
+	if w.mangle != nil {
+		return w.mangle(date, buf.Bytes()), nil
+	}
+	return buf.Bytes(), nil
+}
+
+// sources shows the books to the audit.
+func (w *world) sources() audit.Sources {
+	readings := 0
+	return audit.Sources{
+		Switch: func(context.Context) (io.ReadCloser, error) {
+			if readings++; readings == 2 && w.between != nil {
+				w.between()
+			}
+			return ndjson(w.payments)
+		},
+		Authorizations: func(context.Context) (io.ReadCloser, error) { return ndjson(w.holdings) },
+		Ledger: func(context.Context) (io.ReadCloser, error) {
+			text, err := json.Marshal(w.ledger)
+			return io.NopCloser(bytes.NewReader(text)), err
+		},
+		Written: func(context.Context) ([]string, error) { return w.written, nil },
+		Files: func(context.Context) ([]audit.File, error) {
+			var files []audit.File
+			for _, date := range append(w.written, w.again...) {
+				files = append(files, audit.File{Name: date + ".ipm", Open: func(context.Context) (io.ReadCloser, error) {
+					text, err := w.file(date)
+					return io.NopCloser(bytes.NewReader(text)), err
+				}})
+			}
+			return files, nil
+		},
+	}
+}
+
+func ndjson[T any](lines []T) (io.ReadCloser, error) {
+	var b strings.Builder
+	for _, line := range lines {
+		text, err := json.Marshal(line)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(append(text, '\n'))
+	}
+	return io.NopCloser(strings.NewReader(b.String())), nil
+}
+
+// run audits the world.
+func (w *world) run(t testing.TB) *audit.Report {
+	t.Helper()
+	report, err := audit.Run(t.Context(), w.sources(), audit.Options{Acquirer: acquirer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
