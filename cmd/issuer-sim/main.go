@@ -1,0 +1,35 @@
+// Command issuer-sim is an ISO 8583 card issuer to test a switch against. See package issuersim.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run runs the command and returns its exit code: 0 after a stop that was asked for, 1 after an error.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{
+		Use:           "issuer-sim",
+		Short:         "An ISO 8583 card issuer with accounts, holds and a ledger, to test a switch against",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(newServeCmd(), newCardsCmd())
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "issuer-sim:", err)
+		return 1
+	}
+	return 0
+}

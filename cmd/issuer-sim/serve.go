@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	issuersim "switchyard/issuer-sim"
+	"switchyard/spec"
+)
+
+// closeTimeout is how long connections get to finish at the end.
+const closeTimeout = 5 * time.Second
+
+func newServeCmd() *cobra.Command {
+	var configFile, readyFile string
+	flags := issuersim.DefaultConfig()
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve ISO 8583 and the control HTTP until SIGTERM",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := readConfig(configFile)
+			if err != nil {
+				return err
+			}
+			for name, set := range map[string]func(){
+				"listen":    func() { config.Listen = flags.Listen },
+				"control":   func() { config.Control = flags.Control },
+				"data":      func() { config.Data = flags.Data },
+				"sync":      func() { config.Sync = flags.Sync },
+				"rules":     func() { config.Rules = flags.Rules },
+				"seed":      func() { config.Seed = flags.Seed },
+				"dialect":   func() { config.Dialect = flags.Dialect },
+				"log-level": func() { config.LogLevel = flags.LogLevel },
+			} {
+				if cmd.Flags().Changed(name) {
+					set()
+				}
+			}
+			return serve(cmd.Context(), config, readyFile)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&configFile, "config", "", "YAML config `file`; flags override it")
+	f.StringVar(&flags.Listen, "listen", flags.Listen, "ISO 8583 `address`; port 0 takes a free one")
+	f.StringVar(&flags.Control, "control", flags.Control, "control HTTP `address`; empty for none")
+	f.StringVar(&flags.Data, "data", flags.Data, "`folder` of the log that survives the process; empty keeps everything in memory")
+	f.BoolVar(&flags.Sync, "sync", flags.Sync, "sync the log before answering, to survive a loss of power too")
+	f.StringVar(&flags.Rules, "rules", flags.Rules, "rules `file`: response codes, latency, faults")
+	f.Uint64Var(&flags.Seed, "seed", flags.Seed, "what authorization codes and the rules' draws come from")
+	f.StringVar(&flags.Dialect, "dialect", flags.Dialect, "embedded dialect, or the `file` of one in JSON")
+	f.StringVar(&flags.LogLevel, "log-level", flags.LogLevel, "debug, info, warn or error")
+	f.StringVar(&readyFile, "ready-file", "", "write the addresses and the pid to this `file` once listening")
+	return cmd
+}
+
+func readConfig(name string) (issuersim.Config, error) {
+	if name == "" {
+		return issuersim.DefaultConfig(), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return issuersim.Config{}, err
+	}
+	defer f.Close()
+	return issuersim.ParseConfig(name, f)
+}
+
+func serve(ctx context.Context, config issuersim.Config, readyFile string) error {
+	logger, err := newLogger(config.LogLevel)
+	if err != nil {
+		return err
+	}
+	options := issuersim.Options{DataDir: config.Data, Sync: config.Sync, Seed: config.Seed, Limits: config.Limits.Limits(), Logger: logger}
+	if options.Codec, err = loadDialect(config.Dialect); err != nil {
+		return err
+	}
+	if config.Rules != "" {
+		if options.Rules, err = loadRules(config.Rules); err != nil {
+			return err
+		}
+	}
+	if options.Listener, err = net.Listen("tcp", config.Listen); err != nil {
+		return err
+	}
+	defer options.Listener.Close()
+	if config.Control != "" {
+		if options.ControlListener, err = net.Listen("tcp", config.Control); err != nil {
+			return err
+		}
+		defer options.ControlListener.Close()
+	}
+	failed := make(chan error, 1)
+	options.Fatal = func(err error) { failed <- err }
+	server, err := issuersim.New(options)
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve() }()
+
+	iso, control := options.Listener.Addr().String(), ""
+	if options.ControlListener != nil {
+		control = options.ControlListener.Addr().String()
+	}
+	logger.Info("serving", zap.String("iso", iso), zap.String("control", control), zap.String("data", config.Data))
+	if readyFile != "" {
+		err = writeReady(readyFile, map[string]any{"iso": iso, "control": control, "pid": os.Getpid()})
+	}
+	if err == nil {
+		select {
+		case <-ctx.Done():
+			logger.Info("stopping")
+		case err = <-failed:
+		case err = <-served:
+		}
+	}
+	closing, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return errors.Join(err, server.Close(closing))
+}
+
+// writeReady writes a file that is either not there or whole.
+func writeReady(name string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".tmp")
+	if err := os.WriteFile(temporary, append(b, '\n'), 0o644); err != nil {
+		return fmt.Errorf("ready file: %w", err)
+	}
+	return os.Rename(temporary, name)
+}
+
+// loadDialect takes an embedded dialect, or the file of one if there is none of that name.
+func loadDialect(name string) (*spec.Codec, error) {
+	s, err := spec.Load(name)
+	if err != nil {
+		f, openErr := os.Open(name)
+		if openErr != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if s, err = spec.LoadFile(name, f); err != nil {
+			return nil, err
+		}
+	}
+	return spec.Compile(s)
+}
+
+func loadRules(name string) (*issuersim.Rules, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return issuersim.ParseRules(name, f)
+}
+
+// newLogger logs to stderr, a JSON object a line.
+func newLogger(level string) (*zap.Logger, error) {
+	l, err := zapcore.ParseLevel(level)
+	if err != nil {
+		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", level)
+	}
+	c := zap.NewProductionConfig()
+	c.Level = zap.NewAtomicLevelAt(l)
+	c.Sampling = nil // the server bounds its lines itself
+	c.DisableStacktrace = true
+	c.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	return c.Build()
+}

@@ -1,0 +1,113 @@
+package issuersim
+
+import (
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/spec"
+)
+
+// worker turns frames into answers. Each connection has one, so that its memory is used again.
+type worker struct {
+	server  *Server
+	peer    string // the connection's other end, for the log
+	req     spec.Message
+	resp    spec.Message
+	request request
+	out     outcome
+	scratch [256]byte
+}
+
+// handle works on one frame. If answered, the answer is in w.resp and how it is treated in v; position is how far the data
+// log must be written before the answer is.
+func (w *worker) handle(frame []byte, now time.Time) (v verdict, position int64, answered bool) {
+	s := w.server
+	if err := s.codec.Unpack(frame, &w.req); err != nil {
+		w.bad(badMessage, err)
+		return verdict{}, 0, w.formatError(frame, err)
+	}
+	mti := w.req.MTIBytes()
+	if !answerable(mti) {
+		w.bad(badResponse, &spec.FieldError{DE: 0, Offset: 0, Want: "a request or advice, not " + w.req.MTI()})
+		return verdict{}, 0, false
+	}
+	switch {
+	case classOf(mti) != classNone:
+		return w.financial(now)
+	case mti[1] == '8':
+		return w.network(now)
+	case mti[1] == '5':
+		return w.reconciliation(now)
+	}
+	w.bad(badType, &spec.FieldError{DE: 0, Offset: 0, Want: "01xx, 02xx, 04xx, 05xx or 08xx, not " + w.req.MTI()})
+	w.simple(codeInvalid)
+	return verdict{}, 0, true
+}
+
+// simple answers with a code and nothing else.
+func (w *worker) simple(c string) {
+	answer(&w.resp, &w.req, c)
+	w.server.metrics.count(w.req.MTIBytes(), codeOf(c))
+}
+
+func (w *worker) financial(now time.Time) (v verdict, position int64, answered bool) {
+	s := w.server
+	if err := w.request.parse(&w.req); err != nil {
+		w.bad(badField, err)
+		w.simple(codeFormat)
+		return verdict{}, 0, true
+	}
+	w.out, position = s.issuer.process(&w.request, now)
+	if w.out.repeat {
+		s.metrics.repeats.Inc()
+	}
+	if w.out.conduct == conductSilent || w.out.conduct == conductDeaf {
+		s.metrics.unanswered.Inc()
+		return verdict{}, position, false
+	}
+	w.answerFinancial(&w.request, &w.out)
+	s.metrics.count(w.req.MTIBytes(), w.out.code)
+	return w.out.verdict, position, true
+}
+
+// network answers sign-on, sign-off, echo and cutover (DE70): all are well unless a rule says otherwise.
+func (w *worker) network(now time.Time) (v verdict, position int64, answered bool) {
+	c := codeApproved
+	if rules := w.server.issuer.rules.Load(); rules.any() {
+		w.request = request{}
+		if err := w.request.parseIdentity(&w.req); err == nil {
+			v = rules.judgeNetwork(&w.request, &w.req, w.server.issuer.seed, now)
+		}
+		if v.code != (code{}) {
+			c = v.code.text()
+		}
+	}
+	w.simple(c)
+	if network := w.req.Bytes(70); network != nil {
+		w.resp.SetBytes(70, network)
+	}
+	return v, 0, true
+}
+
+// formatError answers a message that does not parse with 30 if its MTI and STAN stand before what is wrong.
+func (w *worker) formatError(frame []byte, err error) bool {
+	var field *spec.FieldError
+	if !errors.As(err, &field) || !w.server.salvage(frame, field, &w.req) {
+		return false
+	}
+	if mti := w.req.MTIBytes(); !answerable(mti) || !w.req.Has(11) {
+		return false
+	}
+	w.simple(codeFormat)
+	return true
+}
+
+// bad counts a frame that is not worked on and logs what was wrong with it, which names fields and no values.
+func (w *worker) bad(reason string, err error) {
+	w.server.metrics.badFrames.WithLabelValues(reason).Inc()
+	if w.server.logs.allow() {
+		w.server.logger.Warn("bad frame", zap.String("peer", w.peer), zap.String("reason", reason), zap.Error(err))
+	}
+}
