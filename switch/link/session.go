@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"time"
 
 	"github.com/moov-io/iso8583"
@@ -144,6 +145,9 @@ func (s *session) flush() {
 		case <-s.dead:
 			return
 		}
+		// Whoever is about to send goes first. Without this the scheduler runs the flusher after each sender, which makes a
+		// write of each frame: at 128 in flight 10 µs of CPU a request, both ends in one process, with it 2.4 µs.
+		runtime.Gosched()
 		s.h.mu.Lock()
 		if s.state == stateDown {
 			s.h.mu.Unlock()
