@@ -31,13 +31,18 @@ const (
 // ids, mandatory elements, formats, message numbers, check digits of acquirer references, record keys that stand twice,
 // and the trailer's sum and count. Oddities that a reader takes are warnings.
 //
-// The error is not nil only if reading failed, or there was nothing to read. Memory is bounded whatever the file holds.
+// The error is not nil only if reading failed; a file of no bytes is a wrong file. Memory is bounded whatever the file
+// holds.
 func Verify(r io.Reader) (*Report, error) {
+	v := verifier{tally: tally{}, keys: map[arnKey]int{}}
 	reader, err := NewReader(r)
+	if errors.Is(err, errEmpty) {
+		v.err(Finding{Message: "the file is empty"})
+		return &v.report, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	v := verifier{tally: tally{}, keys: map[arnKey]int{}}
 	v.report.CodePage, v.report.Framing = reader.CodePage().String(), reader.Framing()
 	for {
 		record, err := reader.Next()
@@ -89,7 +94,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	for _, f := range r.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", f)
 	}
-	fmt.Fprintf(&b, "file %s, %s, %s, %s\n", orUnknown(r.FileID), modeName(r.Mode), r.CodePage, r.Framing)
+	fmt.Fprintf(&b, "file %s, %s, %s, %s\n", orUnknown(r.FileID), modeName(r.Mode), orUnknown(r.CodePage), r.Framing)
 	writeTotals(&b, r.Totals)
 	if r.OK {
 		b.WriteString("ok\n")
