@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"switchyard/internal/loadgen/day"
@@ -93,10 +94,13 @@ func (d *demoRun) clearing(ctx context.Context) {
 	}
 	have := make(map[string]day.Total)
 	for _, name := range names {
-		file, err := d.clearingFile(ctx, name)
+		file, text, err := checkClearingFile(name)
 		if err != nil {
 			d.wrong("clearing file %s: %v", name, err)
 			continue
+		}
+		if _, err := request(ctx, http.MethodPost, "http://"+d.local.issuer.at.Control+"/v1/clearing", text); err != nil {
+			d.wrong("clearing file %s: the issuer does not take it: %v", name, err)
 		}
 		d.Clearing = append(d.Clearing, *file)
 		t := have[file.Destination]
@@ -117,39 +121,36 @@ func (d *demoRun) clearing(ctx context.Context) {
 	}
 }
 
-// clearingFile checks one file and its manifest, and hands it to the issuer.
-func (d *demoRun) clearingFile(ctx context.Context, name string) (*clearingFile, error) {
+// checkClearingFile verifies one file and holds its manifest against it. The text returned is the file's.
+func checkClearingFile(name string) (*clearingFile, []byte, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	report, err := clearing.Verify(bytes.NewReader(text))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !report.OK {
-		return nil, fmt.Errorf("%d faults, the first: %s", report.ErrorCount, report.Errors[0])
+		return nil, nil, fmt.Errorf("%d faults, the first: %s", report.ErrorCount, report.Errors[0])
 	}
-	manifestText, err := os.ReadFile(name[:len(name)-len(".ipm")] + ".manifest.json")
+	manifestText, err := os.ReadFile(strings.TrimSuffix(name, ".ipm") + ".manifest.json")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	manifest, err := clearing.ReadManifest(bytes.NewReader(manifestText))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if manifest.FileID != report.FileID || manifest.Totals.SumMinor != report.Totals.SumMinor || manifest.Totals.Messages != report.Totals.Messages {
-		return nil, fmt.Errorf("the manifest says file %s, %d messages, %d minor units; the file itself %s, %d, %d", manifest.FileID,
+		return nil, nil, fmt.Errorf("the manifest says file %s, %d messages, %d minor units; the file itself %s, %d, %d", manifest.FileID,
 			manifest.Totals.Messages, manifest.Totals.SumMinor, report.FileID, report.Totals.Messages, report.Totals.SumMinor)
-	}
-	if _, err := request(ctx, http.MethodPost, "http://"+d.local.issuer.at.Control+"/v1/clearing", text); err != nil {
-		return nil, fmt.Errorf("the issuer does not take it: %w", err)
 	}
 	return &clearingFile{
 		Path: name, Destination: manifest.Destination, BusinessDate: manifest.BusinessDate, FileID: report.FileID,
 		Messages: report.Totals.Messages, Presentments: report.Totals.Presentments, SumMinor: report.Totals.SumMinor,
 		Currencies: report.Totals.Currencies,
-	}, nil
+	}, text, nil
 }
 
 // audit holds the switch's, the issuer's and the clearing files' account of each payment against each other.
