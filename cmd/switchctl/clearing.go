@@ -51,7 +51,7 @@ func newClearingVerifyCmd() *cobra.Command {
 		Short: "Check a clearing file; fails if anything is wrong with it",
 		Long: `Check a clearing file: framing, header and trailer, mandatory elements, formats, message numbers, acquirer references,
 sum and count. Each error names the record, the byte and the element. Warnings do not fail. FILE may be - for standard
-input.`,
+input. Exits with 1 if anything is wrong, with 2 if the file cannot be opened or read.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withFile(cmd, args[0], func(r io.Reader) error {
@@ -69,7 +69,10 @@ input.`,
 				if err != nil {
 					return err
 				}
-				return report.Err()
+				if err := report.Err(); err != nil {
+					return fmt.Errorf("%w: %w", errNo, err)
+				}
+				return nil
 			})
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -64,7 +65,8 @@ func (m *Manifest) Encode() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// ReadManifest reads what Encode wrote. Unknown fields and more than 1 MiB are errors.
+// ReadManifest reads what Encode wrote. Unknown fields, more than 1 MiB and names that point out of the manifest's own
+// folder are errors.
 func ReadManifest(r io.Reader) (*Manifest, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
 	if err != nil {
@@ -87,6 +89,11 @@ func ReadManifest(r io.Reader) (*Manifest, error) {
 	}
 	if _, err := time.Parse(time.DateOnly, m.BusinessDate); err != nil {
 		return nil, errors.New("clearing: manifest: business_date is no date, YYYY-MM-DD expected")
+	}
+	for _, file := range m.Files {
+		if file.Name == "" || file.Name == "." || file.Name == ".." || strings.ContainsAny(file.Name, `/\`) {
+			return nil, fmt.Errorf("clearing: manifest: files: %q is no name without a folder", file.Name)
+		}
 	}
 	return m, nil
 }

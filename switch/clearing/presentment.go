@@ -42,7 +42,7 @@ type Presentment struct {
 	TerminalType   string    // PDS0023, three characters, or ""
 	ReversalOf     time.Time // PDS0025: the day of the reversed presentment; zero if this reverses nothing
 	ECommerceLevel string    // PDS0052, three characters, or ""
-	PDS            []PDS     // any others, in any order; none twice, none of those above
+	PDS            []PDS     // any others, in any order, none twice; not those above nor those of other messages
 
 	// For the CSV files only.
 	PaymentID    string

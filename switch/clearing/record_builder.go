@@ -349,6 +349,11 @@ func (r *recordBuilder) collectPDS(p *Presentment, currency money.Currency) {
 			r.fail(0, sub.Tag, "is given twice")
 		}
 	}
+	for _, sub := range p.PDS {
+		if pdsRules[sub.Tag] != nil {
+			r.fail(0, sub.Tag, "is made from other fields or belongs to other messages")
+		}
+	}
 }
 
 func (r *recordBuilder) addPDS(tag int, value string, length int) {

@@ -99,7 +99,7 @@ func walk(data []byte, whole bool, framing Framing, page CodePage) (records int,
 		switch {
 		case ok && length == 0:
 			tail := rest[lengthSize:]
-			return records, !whole || len(tail) == 0 || framing.Blocked && isFiller(tail)
+			return records, len(tail) == 0 || framing.Blocked && isFiller(tail)
 		case !ok || length < minRecord || length > maxRecord:
 			return records, framing.Blocked && isFiller(rest)
 		case len(rest) < lengthSize+length:

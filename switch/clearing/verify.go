@@ -35,6 +35,7 @@ const (
 // holds.
 func Verify(r io.Reader) (*Report, error) {
 	v := verifier{tally: tally{}, keys: map[arnKey]int{}}
+	v.report.Errors, v.report.Warnings, v.report.Totals.Currencies = []Finding{}, []Finding{}, []CurrencyTotals{} // not null in JSON
 	reader, err := NewReader(r)
 	if errors.Is(err, errEmpty) {
 		v.err(Finding{Message: "the file is empty"})
@@ -66,7 +67,7 @@ func Verify(r io.Reader) (*Report, error) {
 		}
 	}
 	v.finish()
-	v.report.Warnings = append(reader.Warnings(), v.report.Warnings...)
+	v.report.Warnings = append(v.report.Warnings, reader.Warnings()...)
 	v.report.OK = v.report.ErrorCount == 0
 	return &v.report, nil
 }

@@ -320,7 +320,7 @@ func TestVerifyTakesWhatOthersWrite(t *testing.T) {
 	}
 	var warnings strings.Builder
 	for _, f := range report.Warnings {
-		fmt.Fprintln(&warnings, f.Record, f.Field, f.Message)
+		fmt.Fprintf(&warnings, "%d %s %s\n", f.Record, f.Field, f.Message)
 	}
 	const want = `8  message 1644 with function code "693" is not of this layout; only the general rules were checked
 9 DE41 terminal character 5 differs between code pages

@@ -181,12 +181,16 @@ func TestRefusedPresentments(t *testing.T) {
 		"network id":          {func(p *clearing.Presentment) { p.NetworkID = "sixteen-letters." }, "DE63 "},
 		"terminal type":       {func(p *clearing.Presentment) { p.TerminalType = "CT" }, "PDS0023 "},
 		"e-commerce level":    {func(p *clearing.Presentment) { p.ECommerceLevel = "2100" }, "PDS0052 "},
-		"PDS twice":           {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 148, Value: "9782"}} }, "PDS0148 "},
-		"empty PDS":           {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 165}} }, "PDS0165 "},
-		"PDS tag":             {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 10000, Value: "x"}} }, "PDS10000"},
-		"PDS too long":        {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 999, Value: strings.Repeat("x", 993)}} }, "PDS0999"},
-		"PDS not ASCII":       {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 999, Value: "é"}} }, "DE48 "},
-		"PDS overflow":        {func(p *clearing.Presentment) { p.PDS = manyPDS(6, 900) }, "PDS1005"},
+		"PDS of ours":         {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 148, Value: "9782"}} }, "PDS0148 "},
+		"PDS of the trailer":  {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 301, Value: "1"}} }, "PDS0301 "},
+		"PDS twice": {func(p *clearing.Presentment) {
+			p.PDS = []clearing.PDS{{Tag: 165, Value: "M"}, {Tag: 158, Value: "x"}, {Tag: 165, Value: "M"}}
+		}, "PDS0165 "},
+		"empty PDS":     {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 165}} }, "PDS0165 "},
+		"PDS tag":       {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 10000, Value: "x"}} }, "PDS10000"},
+		"PDS too long":  {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 999, Value: strings.Repeat("x", 993)}} }, "PDS0999"},
+		"PDS not ASCII": {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 999, Value: "é"}} }, "DE48 "},
+		"PDS overflow":  {func(p *clearing.Presentment) { p.PDS = manyPDS(6, 900) }, "PDS1005"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := goldenPresentments()[0]
@@ -243,6 +247,34 @@ func TestHeaderRefused(t *testing.T) {
 		if _, err := clearing.NewWriter(&buf, h); err == nil || buf.Len() != 0 {
 			t.Errorf("%s: error %v, %d bytes written", name, err, buf.Len())
 		}
+	}
+}
+
+// PDS0301 holds 16 digits. The amount that would pass them is refused, and the file is whole without it.
+func TestSumBound(t *testing.T) {
+	var buf bytes.Buffer
+	w, err := clearing.NewWriter(&buf, clearing.Header{FileID: testFileID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 999_999_999_999
+	taken := 0
+	for _, p := range manyPresentments(10_002) {
+		p.AmountMinor = most
+		if err = w.Write(p); err != nil {
+			break
+		}
+		taken++
+	}
+	if taken != 10_000 || err == nil || !strings.Contains(err.Error(), "PDS0301") {
+		t.Fatalf("after %d amounts: %v", taken, err)
+	}
+	totals, err := w.Close()
+	if err != nil || totals.SumMinor != 10_000*most {
+		t.Fatalf("totals %+v, %v", totals, err)
+	}
+	if report, err := clearing.Verify(&buf); err != nil || !report.OK {
+		t.Errorf("Verify() = %+v, %v", report, err)
 	}
 }
 
