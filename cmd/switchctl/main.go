@@ -62,8 +62,11 @@ Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused,
 		SilenceErrors: true,
 	}
 	root.AddCommand(
+		newDemoCmd(),
 		newSendCmd(),
 		newPaymentCmd(),
+		newLoadCmd(),
+		newClearingCmd(),
 		newIsoCmd(),
 		newSecretCmd(),
 		newDemoCmd(),

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/internal/money"
+	"switchyard/switch/api"
+	"switchyard/switch/gateway/client"
+	"switchyard/switch/gateway/wire"
+)
+
+// secretVariable holds the gateway's secret, so that it need not stand in a command line.
+const secretVariable = "SWITCHCTL_SECRET"
+
+// gatewayFlags are how a command reaches the gateway port.
+type gatewayFlags struct {
+	address, name, secretFile         string
+	caFile, certFile, keyFile, server string
+	timeout                           time.Duration
+	asJSON                            bool
+}
+
+func (g *gatewayFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&g.address, "gateway", defaultGateway, "the switch's gateway port")
+	f.StringVar(&g.name, "name", "", "say hello as this gateway; its secret comes from --secret-file or $"+secretVariable)
+	f.StringVar(&g.secretFile, "secret-file", "", "file that holds the gateway's secret")
+	f.StringVar(&g.caFile, "tls-ca", "", "speak TLS and trust the authorities in this PEM file")
+	f.StringVar(&g.certFile, "tls-cert", "", "client certificate, PEM")
+	f.StringVar(&g.keyFile, "tls-key", "", "the certificate's key, PEM")
+	f.StringVar(&g.server, "tls-server", "", "name in the switch's certificate (default: the host of --gateway)")
+	f.DurationVar(&g.timeout, "timeout", 30*time.Second, "how long to wait for the answer")
+	f.BoolVar(&g.asJSON, "json", false, "print the answer as it came")
+}
+
+// do sends requests one after the other and hands each answer to show.
+func (g *gatewayFlags) do(ctx context.Context, requests []api.Request, show func(*api.Request, *api.Answer) error) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	options := client.Options{Dial: new(net.Dialer).DialContext, Gateway: g.name}
+	var err error
+	if g.name != "" {
+		if options.Secret, err = g.secret(); err != nil {
+			return err
+		}
+	}
+	if options.TLS, err = g.tls(); err != nil {
+		return err
+	}
+	gw, err := client.Dial(ctx, g.address, options)
+	if err != nil {
+		return err
+	}
+	defer gw.Close()
+	for i := range requests {
+		answer, err := gw.Do(ctx, &requests[i])
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("no answer within %v; what became of the request is told by: %s", g.timeout, statusCommand(&requests[i]))
+		case errors.Is(err, client.ErrLost):
+			return fmt.Errorf("%w; what became of the request is told by: %s", err, statusCommand(&requests[i]))
+		case err != nil:
+			return err
+		}
+		if err := show(&requests[i], answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// statusCommand is the command line that asks what became of a request.
+func statusCommand(req *api.Request) string {
+	if req.Payment != "" {
+		return "switchctl payment " + req.Payment
+	}
+	return "switchctl send status --merchant " + req.Merchant + " --key " + req.Key
+}
+
+func (g *gatewayFlags) secret() (string, error) {
+	if g.secretFile == "" {
+		if secret := os.Getenv(secretVariable); secret != "" {
+			return secret, nil
+		}
+		return "", errors.New("--name needs the gateway's secret in --secret-file or $" + secretVariable)
+	}
+	text, err := os.ReadFile(g.secretFile)
+	return strings.TrimSpace(string(text)), err
+}
+
+func (g *gatewayFlags) tls() (*tls.Config, error) {
+	if g.caFile == "" {
+		if g.certFile != "" || g.keyFile != "" {
+			return nil, errors.New("--tls-cert and --tls-key need --tls-ca")
+		}
+		return nil, nil
+	}
+	pem, err := os.ReadFile(g.caFile)
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{ServerName: g.server, RootCAs: x509.NewCertPool()}
+	if !config.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s: no certificate in PEM form", g.caFile)
+	}
+	if g.server == "" {
+		if config.ServerName, _, err = net.SplitHostPort(g.address); err != nil {
+			return nil, err
+		}
+	}
+	if g.certFile != "" || g.keyFile != "" {
+		pair, err := tls.LoadX509KeyPair(g.certFile, g.keyFile)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// printJSON prints an answer as the switch wrote it.
+func printJSON(w io.Writer, a *api.Answer) error {
+	_, err := fmt.Fprintf(w, "%s\n", wire.AppendAnswer(nil, a))
+	return err
+}
+
+// facts prints names and values in two columns; empty values are left out.
+type facts struct {
+	w   io.Writer
+	err error
+}
+
+func (f *facts) line(format string, args ...any) {
+	if f.err == nil {
+		_, f.err = fmt.Fprintf(f.w, format+"\n", args...)
+	}
+}
+
+func (f *facts) fact(name, value string) {
+	if value != "" {
+		f.line("  %-14s %s", name, value)
+	}
+}
+
+// amount prints an amount of the payment's currency, where it is not zero.
+func (f *facts) amount(name string, minor int64, currency string) {
+	if minor != 0 {
+		f.fact(name, money.Format(minor, currency))
+	}
+}
+
+// printError prints a refusal.
+func printError(w io.Writer, e *api.Error) error {
+	f := facts{w: w}
+	f.line("refused: %s", e.Code)
+	f.fact("field", e.Field)
+	f.fact("why", e.Message)
+	if e.Retry() {
+		f.fact("retry", "the same request may succeed later")
+	}
+	return f.err
+}
+
+// headline says in a word what came of an operation.
+func headline(a *api.Answer) string {
+	switch {
+	case a.Approved:
+		return "approved"
+	case a.Status == api.StatusReversing:
+		return "no outcome, being reversed"
+	case a.Status == api.StatusFailed:
+		return "failed, nothing was sent"
+	case a.Status == api.StatusPending:
+		return "no outcome yet"
+	}
+	return "declined"
+}
+
+// printPayment prints what an answer tells of a payment.
+func printPayment(w io.Writer, a *api.Answer) error {
+	f := facts{w: w}
+	f.fact("payment", a.Payment)
+	f.fact("status", string(a.Status))
+	f.fact("response code", strings.TrimSpace(a.ResponseCode+" "+a.Reason))
+	f.fact("auth code", a.AuthCode)
+	f.fact("rrn", a.RRN)
+	f.fact("stan", a.STAN)
+	f.fact("network id", a.NetworkID)
+	f.fact("avs", a.AVS)
+	f.fact("cvc result", a.CVCResult)
+	f.fact("capture", a.Capture)
+	f.fact("refund", a.Refund)
+	f.amount("authorized", a.Authorized, a.Currency)
+	f.amount("released", a.Released, a.Currency)
+	f.amount("captured", a.Captured, a.Currency)
+	f.amount("refunded", a.Refunded, a.Currency)
+	f.amount("capturable", a.Capturable, a.Currency)
+	f.amount("refundable", a.Refundable, a.Currency)
+	f.fact("business date", a.BusinessDate)
+	if !a.Created.IsZero() {
+		f.fact("created", a.Created.Format(time.RFC3339))
+	}
+	if a.Replayed {
+		f.fact("replayed", "yes: the key was used before, nothing was done again")
+	}
+	for i := range a.History {
+		if i == 0 {
+			f.line("  history")
+		}
+		f.history(&a.History[i], a.Currency)
+	}
+	return f.err
+}
+
+// history prints an operation of a payment in a line.
+func (f *facts) history(h *api.HistoryItem, currency string) {
+	f.line("%s", strings.TrimRight(fmt.Sprintf("    %s  %-16s %-9s %14s  %-2s  %-12s  %-6s  %s", h.At.Format("2006-01-02 15:04:05"), h.Op,
+		h.State, money.Format(h.Amount, currency), h.ResponseCode, h.RRN, h.STAN, cmp.Or(h.Capture, h.Refund)), " "))
+}
