@@ -1,0 +1,357 @@
+// Package switchtest runs the whole system in a test: the real switch and the real issuer simulator on free ports of
+// loopback, the journal and the issuer's log on a file system in memory.
+//
+// Everything that a process would write can be looked at: files ([System.FS], [System.IssuerFS]), logs, metrics. A
+// switch can be stopped cleanly or crashed and started again on what was synced.
+package switchtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"switchyard/internal/config"
+	"switchyard/internal/pan"
+	issuersim "switchyard/issuer-sim"
+	txswitch "switchyard/switch"
+	"switchyard/switch/api"
+	"switchyard/switch/gateway"
+	"switchyard/switch/gateway/client"
+)
+
+// Options change what a system is started with. The zero value is the defaults of both daemons.
+type Options struct {
+	// Configure changes the switch's configuration before it starts.
+	Configure func(*txswitch.Config)
+	// Deadline of the issuer; default 10 s. Tests of silence set a short one.
+	Deadline time.Duration
+	// Gateways that may connect; with a list Client is nil and tests use Connect.
+	Gateways []Gateway
+	// Rules of the issuer, YAML.
+	Rules string
+	// IssuerData keeps the issuer's log on IssuerFS.
+	IssuerData bool
+	// NoIssuer starts no issuer: the test brings its own at IssuerAddr.
+	IssuerAddr string
+	// LogLevel of both; default debug, so that tests see all that could be logged.
+	LogLevel zapcore.Level
+}
+
+// Gateway is one who may connect.
+type Gateway struct {
+	Name, Secret string
+	Merchants    []string
+}
+
+// System is a running switch with its issuer.
+type System struct {
+	t testing.TB
+	o Options
+
+	FS       *vfs.MemFS // the switch's; crashable
+	IssuerFS *vfs.MemFS
+	Logs     *Buffer // of both daemons
+	Keyring  *pan.Keyring
+	Config   *txswitch.Config
+	Switch   *txswitch.Switch
+	Issuer   *issuersim.Server
+	Client   *client.Client
+
+	GatewayAddr, OperatorAddr, ControlAddr string
+	Registry, IssuerRegistry               *prometheus.Registry
+	issuerListener                         net.Listener
+}
+
+// Buffer collects what is written; safe for concurrent use.
+type Buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+// String returns what was written so far.
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// Start runs a system until the test ends and connects a client to it.
+func Start(t testing.TB, o Options) *System {
+	t.Helper()
+	s := &System{t: t, o: o, FS: vfs.NewCrashableMem(), IssuerFS: vfs.NewMem(), Logs: &Buffer{}}
+	text, err := pan.GenerateKey(rand.Reader)
+	s.must(err)
+	s.Keyring, err = pan.ParseKeyring(text)
+	s.must(err)
+	if o.IssuerAddr == "" {
+		s.startIssuer()
+	}
+	s.StartSwitch()
+	t.Cleanup(func() {
+		s.StopSwitch()
+		if s.Issuer != nil {
+			s.StopIssuer()
+		}
+	})
+	return s
+}
+
+func (s *System) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *System) logger(name string) *zap.Logger {
+	enc := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
+	level := s.o.LogLevel
+	if level == 0 {
+		level = zapcore.DebugLevel
+	}
+	return zap.New(zapcore.NewCore(enc, zapcore.AddSync(s.Logs), level)).Named(name)
+}
+
+func (s *System) listen(addr string) net.Listener {
+	s.t.Helper()
+	l, err := net.Listen("tcp", addr)
+	s.must(err)
+	return l
+}
+
+func (s *System) startIssuer() {
+	s.t.Helper()
+	addr := "127.0.0.1:0"
+	if s.o.IssuerAddr != "" {
+		addr = s.o.IssuerAddr
+	}
+	s.issuerListener = s.listen(addr)
+	s.o.IssuerAddr = s.issuerListener.Addr().String()
+	control := s.listen("127.0.0.1:0")
+	s.ControlAddr = control.Addr().String()
+	s.IssuerRegistry = prometheus.NewRegistry()
+	o := issuersim.Options{
+		Listener: s.issuerListener, ControlListener: control, Seed: 1, FS: s.IssuerFS, Logger: s.logger("issuer"), Registry: s.IssuerRegistry,
+	}
+	if s.o.IssuerData {
+		o.DataDir = "issuer"
+	}
+	if s.o.Rules != "" {
+		rules, err := issuersim.ParseRules("rules", strings.NewReader(s.o.Rules))
+		s.must(err)
+		o.Rules = rules
+	}
+	issuer, err := issuersim.New(o)
+	s.must(err)
+	s.Issuer = issuer
+	go func() {
+		if err := issuer.Serve(); err != nil {
+			s.t.Errorf("issuer: %v", err)
+		}
+	}()
+}
+
+// StopIssuer stops the issuer; what it holds in memory is gone unless Options.IssuerData.
+func (s *System) StopIssuer() {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s.must(s.Issuer.Close(ctx))
+	s.Issuer = nil
+}
+
+// StartIssuer starts it again on the same port.
+func (s *System) StartIssuer() { s.startIssuer() }
+
+// StartSwitch starts the switch on FS and connects Client once it is ready.
+func (s *System) StartSwitch() {
+	s.t.Helper()
+	c := txswitch.DefaultConfig()
+	c.Data = "switch"
+	c.Issuers[0].Address = s.o.IssuerAddr
+	c.Issuers[0].Deadline = config.Duration(s.o.Deadline)
+	for _, g := range s.o.Gateways {
+		hash, err := gateway.HashSecret(g.Secret)
+		s.must(err)
+		c.Gateway.Gateways = append(c.Gateway.Gateways, txswitch.GatewayEntry{Name: g.Name, SecretHash: hash, Merchants: g.Merchants})
+	}
+	if s.o.Configure != nil {
+		s.o.Configure(c)
+	}
+	s.must(c.Check())
+	s.Config = c
+	port, operator := s.listen("127.0.0.1:0"), s.listen("127.0.0.1:0")
+	s.GatewayAddr, s.OperatorAddr = port.Addr().String(), operator.Addr().String()
+	s.Registry = prometheus.NewRegistry()
+	var d net.Dialer
+	var err error
+	s.Switch, err = txswitch.New(txswitch.Options{
+		Config: c, Keyring: s.Keyring, Gateway: port, Operator: operator, FS: s.FS, Registry: s.Registry, Seed: 1,
+		Dial:   func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) },
+		Fatal:  func(msg string, err error) { panic(fmt.Sprintf("%s: %v", msg, err)) },
+		Logger: s.logger("switch"),
+	})
+	s.must(err)
+	s.must(s.Switch.Start(context.Background()))
+	if s.Issuer != nil {
+		s.AwaitReady()
+	}
+	s.Client = nil
+	if len(s.o.Gateways) == 0 {
+		s.Client, err = client.Dial(context.Background(), s.GatewayAddr, client.Options{Dial: new(net.Dialer).DialContext})
+		s.must(err)
+	}
+}
+
+// Connect makes a client of a gateway, until the test ends.
+func (s *System) Connect(name, secret string) *client.Client {
+	s.t.Helper()
+	c, err := client.Dial(context.Background(), s.GatewayAddr, client.Options{Dial: new(net.Dialer).DialContext, Gateway: name, Secret: secret})
+	s.must(err)
+	s.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// DoOn sends one request on a client and returns its answer.
+func (s *System) DoOn(c *client.Client, req api.Request) api.Answer {
+	s.t.Helper()
+	a, err := c.Do(context.Background(), &req)
+	s.must(err)
+	return *a
+}
+
+// AwaitReady waits until the switch has its links.
+func (s *System) AwaitReady() {
+	s.t.Helper()
+	s.Await("the switch is ready", func() bool { return s.Switch.Unready() == "" })
+}
+
+// Await polls until something holds; a minute is far more than it ever takes.
+func (s *System) Await(what string, holds func() bool) {
+	s.t.Helper()
+	give := time.Now().Add(time.Minute)
+	for !holds() {
+		if time.Now().After(give) {
+			s.t.Fatalf("never: %s\n%s", what, s.Logs)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// AwaitDrained waits until no request is in flight and no advice is queued.
+func (s *System) AwaitDrained() {
+	s.t.Helper()
+	s.Await("store-and-forward is drained", func() bool {
+		st := s.Switch.Stats()
+		return st.InFlight == 0 && st.SAF.Queued == 0
+	})
+}
+
+// StopSwitch drains and stops the switch.
+func (s *System) StopSwitch() {
+	s.t.Helper()
+	if s.Switch == nil {
+		return
+	}
+	if s.Client != nil {
+		_ = s.Client.Close() // it may have failed, with the connection that a test broke
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s.must(s.Switch.Close(ctx))
+	s.Switch = nil
+}
+
+// CrashSwitch stops the switch and puts its file system to what a crash before the stop would have left: what was synced.
+func (s *System) CrashSwitch() {
+	s.t.Helper()
+	left := s.FS.CrashClone(vfs.CrashCloneCfg{})
+	s.StopSwitch()
+	s.FS = left
+}
+
+// Do sends one request and returns its answer.
+func (s *System) Do(req api.Request) api.Answer {
+	s.t.Helper()
+	return s.DoOn(s.Client, req)
+}
+
+// Operator calls the operator API and decodes its JSON into into (if not nil).
+func (s *System) Operator(method, path string, into any) {
+	s.t.Helper()
+	s.http(method, "http://"+s.OperatorAddr+path, into)
+}
+
+// Control calls the issuer's control API.
+func (s *System) Control(method, path string, into any) {
+	s.t.Helper()
+	s.http(method, "http://"+s.ControlAddr+path, into)
+}
+
+func (s *System) http(method, url string, into any) {
+	s.t.Helper()
+	req, err := http.NewRequest(method, url, nil)
+	s.must(err)
+	resp, err := http.DefaultClient.Do(req)
+	s.must(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	s.must(err)
+	if resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s %s: %s: %s", method, url, resp.Status, body)
+	}
+	switch into := into.(type) {
+	case nil:
+	case *string:
+		*into = string(body)
+	default:
+		s.must(json.Unmarshal(body, into))
+	}
+}
+
+// Authorize is an authorization request of a good card; change what a test is about.
+func Authorize(key string, amountMinor int64) api.Request {
+	r := api.Request{
+		ID: key, Op: api.OpAuthorize, Key: key, Merchant: "M1", Terminal: "T1", Amount: amountMinor, Currency: "EUR",
+		Card: api.Card{Number: GoodCard, Expiry: "3012", CVC: "123"},
+	}
+	r.Present = api.Fields(api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard)
+	return r
+}
+
+// GoodCard is a card that the issuer approves.
+const GoodCard = "4111111111111111"
+
+// On is a request on an existing payment; amountMinor 0 leaves the amount out.
+func On(op api.Op, key, payment string, amountMinor int64) api.Request {
+	r := api.Request{ID: key, Op: op, Key: key, Payment: payment, Amount: amountMinor}
+	r.Present = api.Fields(api.FieldPayment)
+	if op != api.OpStatus {
+		r.Present = r.Present.With(api.FieldKey)
+	}
+	if amountMinor != 0 {
+		r.Present = r.Present.With(api.FieldAmount)
+	}
+	return r
+}
