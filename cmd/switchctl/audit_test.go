@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/spf13/cobra"
+
+	"switchyard/switch/clearing"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// The books of one payment: authorized with 1000, 400 of it captured on a date with files.
+const (
+	testJournal = `{"payment":"P10000000001","version":4,"merchant":"SHOP-7","currency":"EUR","pan":"411111******1111","ops":[
+{"n":0,"op":"authorize","state":"approved","key":"k1","amount":1000,"granted":1000,"target":-1,"host":"issuer","stan":"000001","de7":"1120120000","rrn":"632410000001","response_code":"00","auth_code":"A00001","at":"2026-11-20T12:00:00Z"},
+{"n":1,"op":"capture","state":"approved","key":"k2","amount":400,"granted":400,"target":-1,"number":1,"host":"issuer","stan":"000002","de7":"1120120001","rrn":"632410000001","response_code":"00","business_date":"2026-11-20","arn":"12345676324000000000013","at":"2026-11-20T12:00:01Z"}]}`
+	testIssuer = `{"kind":"authorization","acquirer":"400001","rrn":"632410000001","stan":"000001","de7":"1120120000","pan":"411111******1111","merchant":"SHOP-7","currency":"EUR","response_code":"00","auth_code":"A00001","authorized":1000,"captured":400,"hold":600,
+"postings":[{"number":"1","arn":"12345676324000000000013","amount":400,"business_date":"1120","state":"unsettled"}]}`
+	testLedger = `{"currencies":{"EUR":{"balanced":true}},"balanced":true}`
+)
+
+// auditBooks serve the payment's books; a test changes them before it audits.
+type auditBooks struct {
+	journal, issuer string
+	queued          atomic.Int64 // answers of /v1/stats that still say that an advice is queued
+	dir             string
+}
+
+func newAuditBooks(t *testing.T) *auditBooks {
+	t.Helper()
+	b := &auditBooks{journal: testJournal, issuer: testIssuer, dir: t.TempDir()}
+	var file bytes.Buffer
+	w, err := clearing.NewWriter(&file, clearing.Header{
+		FileID: clearing.FileID{Date: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), ProcessorID: "12345", Sequence: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.Write(&clearing.Presentment{
+		PAN: "4111111111111111", AmountMinor: 400, Currency: "EUR", LocalTime: time.Date(2026, 11, 20, 12, 0, 1, 0, time.UTC),
+		POSDataCode: "000050S00000", FunctionCode: "200", MCC: "5999", ARN: "12345676324000000000013", ForwarderID: "123456",
+		RRN: "632410000001", AuthCode: "A00001", Merchant: "SHOP-7", Acceptor: clearing.Acceptor{Name: "Shop", CountryAlpha3: "IRL"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(b.dir, "2026-11-20", "1.ipm")
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, file.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// serve returns the address of a server that is both the operator API and the issuer's control.
+func (b *auditBooks) serve(t *testing.T) string {
+	mux := http.NewServeMux()
+	text := func(pattern string, body func() string) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, body()) })
+	}
+	text("GET /v1/stats", func() string {
+		queued := min(1, max(0, b.queued.Add(-1)+1))
+		return fmt.Sprintf(`{"in_flight":0,"saf":{"queued":%d,"parked":0},"clearing_dir":%q}`, queued, b.dir)
+	})
+	text("GET /v1/days", func() string { return `[{"date":"2026-11-20","state":"written"},{"date":"2026-11-21","state":"open"}]` })
+	text("GET /v1/payments", func() string { return strings.ReplaceAll(b.journal, "\n", "") })
+	mux.HandleFunc("GET /v1/authorizations", func(w http.ResponseWriter, _ *http.Request) {
+		if b.issuer != "" {
+			fmt.Fprintln(w, strings.ReplaceAll(b.issuer, "\n", ""))
+		}
+	})
+	text("GET /v1/ledger", func() string { return testLedger })
+	return listen(t, mux)
+}
+
+func listen(t *testing.T, h http.Handler) string {
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// execute runs a command and returns what it prints.
+func execute(t *testing.T, cmd *cobra.Command, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	cmd.SetOut(&out)
+	cmd.SetErr(&errOut)
+	cmd.SetArgs(args)
+	err = cmd.ExecuteContext(t.Context())
+	return out.String(), errOut.String(), err
+}
+
+func TestAuditOfBooksThatAgree(t *testing.T) {
+	b := newAuditBooks(t)
+	b.queued.Store(1)
+	at := b.serve(t)
+	out, notices, err := execute(t, newAuditCmd(), "--operator", at, "--issuer", at)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !strings.Contains(out, "no differences") || !strings.Contains(out, "EUR captured") {
+		t.Errorf("output:\n%s", out)
+	}
+	if notices != "" {
+		t.Errorf("notices although the switch came to rest: %s", notices)
+	}
+}
+
+func TestAuditAsJSON(t *testing.T) {
+	b := newAuditBooks(t)
+	at := b.serve(t)
+	out, _, err := execute(t, newAuditCmd(), "--operator", at, "--issuer", at, "--json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		Payments        int `json:"payments"`
+		Presentments    int `json:"presentments"`
+		DifferenceCount int `json:"difference_count"`
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		t.Fatal(err)
+	}
+	if report.Payments != 1 || report.Presentments != 1 || report.DifferenceCount != 0 {
+		t.Errorf("report: %+v", report)
+	}
+}
+
+func TestAuditOfBooksThatDiffer(t *testing.T) {
+	b := newAuditBooks(t)
+	b.issuer = strings.Replace(b.issuer, `"hold":600`, `"hold":700`, 1)
+	at := b.serve(t)
+	out, _, err := execute(t, newAuditCmd(), "--operator", at, "--issuer", at)
+	if err != errNo {
+		t.Fatalf("error %v, want the one that exits with 1", err)
+	}
+	if !strings.Contains(out, "hold_unowned") || !strings.Contains(out, "1.00 EUR") {
+		t.Errorf("output:\n%s", out)
+	}
+}
+
+func TestAuditListsWhatDidNotDrain(t *testing.T) {
+	b := newAuditBooks(t)
+	b.journal = strings.Replace(b.journal, `"op":"capture","state":"approved"`, `"op":"capture","state":"queued"`, 1)
+	b.queued.Store(1 << 40)
+	at := b.serve(t)
+	out, notices, err := execute(t, newAuditCmd(), "--operator", at, "--issuer", at, "--wait", "1ms")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !strings.Contains(notices, "1 advices queued") || !strings.Contains(out, "in flight: 1 (4.00 EUR)") {
+		t.Errorf("notices %q, output:\n%s", notices, out)
+	}
+}
+
+func TestAuditOfAStoppedSwitch(t *testing.T) {
+	data := t.TempDir()
+	dir := filepath.Join(data, "journal")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(journal.Options{FS: vfs.Default, Dir: dir, Node: 1, Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	err = j.Commit(t.Context(), &journal.Transition{Payment: &payment.Payment{
+		ID: payment.NewID(1, 1), Version: 1, Merchant: "SHOP-7", Currency: "EUR", MaskedPAN: "411111******1111", Created: at,
+		Ops: []payment.Op{{
+			Kind: payment.KindAuthorize, State: payment.StateApproved, Amount: 1000, Granted: 1000, Target: payment.NoTarget, At: at,
+			Host: "issuer", STAN: 1, DE7: "1120120000", RRN: "632410000001", ResponseCode: "00", AuthCode: "A00001",
+		}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := newAuditBooks(t)
+	b.issuer = ""
+	out, _, err := execute(t, newAuditCmd(), "--data", data, "--issuer", b.serve(t))
+	if err != errNo || !strings.Contains(out, "missing_at_issuer") {
+		t.Errorf("error %v, output:\n%s", err, out)
+	}
+}
+
+// What cannot be read is no difference: it must not exit with 1.
+func TestAuditWithoutABook(t *testing.T) {
+	gone := listen(t, http.NotFoundHandler())
+	b := newAuditBooks(t)
+	at := b.serve(t)
+	for name, args := range map[string][]string{
+		"no switch":       {"--operator", gone, "--issuer", at},
+		"no issuer":       {"--operator", at, "--issuer", gone},
+		"no data folder":  {"--data", filepath.Join(t.TempDir(), "none"), "--issuer", at},
+		"a limit of zero": {"--operator", at, "--issuer", at, "--limit", "0"},
+		"an argument":     {"everything"},
+		"two switches":    {"--operator", at, "--data", t.TempDir()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := execute(t, newAuditCmd(), args...)
+			if err == nil || errors.Is(err, errNo) {
+				t.Errorf("error %v, want one that exits with 2", err)
+			}
+		})
+	}
+}
+
+func TestCutoverPrintsItsFiles(t *testing.T) {
+	at := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Method + " " + r.URL.String(); got != "POST /v1/cutover?wait=5s" {
+			t.Errorf("request %s", got)
+		}
+		io.WriteString(w, `{"business_date":"2026-11-20","files":[{"destination":"visa","file_id":"0022611200000001234500001","ipm":"a.ipm","detail_csv":"a.detail.csv","summary_csv":"a.summary.csv","manifest":"a.manifest.json","messages":5,"presentments":3,"sum_minor":1500,"totals":[{"currency":"EUR","debit_count":2,"debit_minor":1300,"credit_count":1,"credit_minor":200}]}]}`)
+	}))
+	out, _, err := execute(t, newCutoverCmd(), "--operator", at, "--wait", "5s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"business date 2026-11-20 is closed, 1 files", "3 presentments, file 0022611200000001234500001",
+		"2 debits 13.00 EUR, 1 credits 2.00 EUR", "a.ipm", "a.manifest.json",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("output does not say %q:\n%s", want, out)
+		}
+	}
+	out, _, err = execute(t, newCutoverCmd(), "--operator", at, "--wait", "5s", "--json")
+	var result cutoverResult
+	if err != nil || json.Unmarshal([]byte(out), &result) != nil || len(result.Files) != 1 || result.Files[0].SumMinor != 1500 {
+		t.Errorf("error %v, JSON:\n%s", err, out)
+	}
+}
+
+func TestCutoverRefused(t *testing.T) {
+	var query string
+	at := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query = r.URL.RawQuery
+		http.Error(w, `{"error":"not begun"}`, http.StatusConflict)
+	}))
+	_, notices, err := execute(t, newCutoverCmd(), "--operator", at, "--ahead")
+	if err != errNo || !strings.Contains(notices, "not begun") {
+		t.Errorf("error %v, notices %q; want the one that exits with 1 and the reason", err, notices)
+	}
+	if query != "ahead=true&wait=1m0s" {
+		t.Errorf("query %s", query)
+	}
+	at = listen(t, http.NotFoundHandler())
+	if _, _, err := execute(t, newCutoverCmd(), "--operator", at); err == nil || errors.Is(err, errNo) {
+		t.Errorf("error %v, want one that exits with 2", err)
+	}
+}

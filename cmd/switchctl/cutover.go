@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/internal/money"
+	"switchyard/switch/clearing"
+)
+
+// newCutoverCmd is `switchctl cutover`: closes the open business date of a running switch.
+func newCutoverCmd() *cobra.Command {
+	var c cutoverRun
+	cmd := &cobra.Command{
+		Use:   "cutover",
+		Short: "Close the business date and write its clearing files",
+		Long: `Close the open business date of a running switch: open the next one, wait for the sales and refunds of the old one
+that have no outcome yet, seal it, and write its clearing files. Prints the files with their totals. It takes the place of
+that date's scheduled cutover.
+
+Should it not be done within --wait, the date stays closed and its files are written later: at the switch's next start at
+the latest.
+
+Exit codes: 0 the files are written; 1 refused: the open date has not begun, since the one before it was cut over by hand
+(--ahead closes it all the same); 2 no answer, or not done in time.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.operator, "operator", defaultOperator, "operator API of the switch")
+	f.DurationVar(&c.wait, "wait", time.Minute, "how long to wait for the files, at most 10m")
+	f.BoolVar(&c.ahead, "ahead", false, "close a date that has not begun, too")
+	f.BoolVar(&c.json, "json", false, "print the switch's answer as JSON")
+	return cmd
+}
+
+type cutoverRun struct {
+	operator    string
+	wait        time.Duration
+	ahead, json bool
+}
+
+// cutoverResult is the operator API's answer.
+type cutoverResult struct {
+	BusinessDate string `json:"business_date"`
+	Files        []struct {
+		Destination  string                    `json:"destination"`
+		FileID       string                    `json:"file_id"`
+		IPM          string                    `json:"ipm"`
+		DetailCSV    string                    `json:"detail_csv"`
+		SummaryCSV   string                    `json:"summary_csv"`
+		Manifest     string                    `json:"manifest"`
+		Messages     int                       `json:"messages"`
+		Presentments int                       `json:"presentments"`
+		SumMinor     int64                     `json:"sum_minor"`
+		Totals       []clearing.CurrencyTotals `json:"totals"`
+	} `json:"files"`
+}
+
+func (c *cutoverRun) run(cmd *cobra.Command) error {
+	const grace = 10 * time.Second // for the answer, after the switch has given up waiting
+	ctx, cancel := context.WithTimeout(cmd.Context(), c.wait+grace)
+	defer cancel()
+	query := url.Values{"wait": {c.wait.String()}}
+	if c.ahead {
+		query.Set("ahead", "true")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.operator+"/v1/cutover?"+query.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode == http.StatusConflict:
+		fmt.Fprintf(cmd.ErrOrStderr(), "the switch refuses: %s\n", bytes.TrimSpace(body))
+		return errNo
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("the switch answers %s: %s", resp.Status, bytes.TrimSpace(body))
+	}
+	var result cutoverResult
+	if err := json.Unmarshal(body, &result); err != nil {
+		return fmt.Errorf("the answer to the cutover is not as expected: %w", err)
+	}
+	if c.json {
+		enc := json.NewEncoder(cmd.OutOrStdout())
+		enc.SetIndent("", "  ")
+		return enc.Encode(result)
+	}
+	return result.writeText(cmd.OutOrStdout())
+}
+
+func (r *cutoverResult) writeText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "business date %s is closed, %d files\n", r.BusinessDate, len(r.Files))
+	for _, f := range r.Files {
+		fmt.Fprintf(t, "\n%s\t%d presentments, file %s\n", f.Destination, f.Presentments, f.FileID)
+		for _, total := range f.Totals {
+			fmt.Fprintf(t, "\t%d debits %s, %d credits %s\n", total.DebitCount, money.Format(total.DebitMinor, total.Currency),
+				total.CreditCount, money.Format(total.CreditMinor, total.Currency))
+		}
+		fmt.Fprintf(t, "\t%s\n", strings.Join([]string{f.IPM, f.DetailCSV, f.SummaryCSV, f.Manifest}, "\n\t"))
+	}
+	return t.Flush()
+}
