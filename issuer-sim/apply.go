@@ -37,7 +37,7 @@ func (s *shard) applyApproved(r *request, out *outcome, at uint32) (number uint6
 		n, i := s.increases.add()
 		*i = increase{moment: r.moment, rrn: r.rrn, amount: out.amount, next: a.firstIncrease}
 		a.firstIncrease = n
-		s.total(r, at).authorizations++
+		s.total(r, r.date, at).authorizations++
 		s.rehold(a, before, 0)
 		return number, n
 	case kindCapture, kindVoice:
@@ -60,11 +60,11 @@ func (s *shard) applyApproved(r *request, out *outcome, at uint32) (number uint6
 		}
 	}
 	if r.kind == kindAuthorize {
-		s.total(r, at).authorizations++
+		s.total(r, r.date, at).authorizations++
 		s.rehold(a, 0, 0)
 		return number, 0
 	}
-	s.total(r, at).count(out.amount, r.credit, false)
+	s.total(r, r.date, at).count(out.amount, r.credit, false)
 	before := a.hold()
 	debit := out.amount
 	if r.credit {
@@ -127,10 +127,11 @@ func (s *shard) applyReversal(r *request, out *outcome, at uint32) {
 		if p.state == postingReversed {
 			return
 		}
-		if r.date == 0 {
-			r.date = p.date
+		date := r.date
+		if date == 0 {
+			date = p.date
 		}
-		s.total(r, at).count(p.amount, p.credit, true)
+		s.total(r, date, at).count(p.amount, p.credit, true)
 		s.reversePosting(a, p)
 	}
 }

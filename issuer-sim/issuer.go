@@ -13,7 +13,6 @@ type issuer struct {
 	rules  atomic.Pointer[Rules]
 	log    *dataLog // nil: nothing is kept
 	files  fileNames
-	cardID atomic.Uint32 // the last card id given in the log
 }
 
 func newIssuer(seed uint64, limits Limits) *issuer {
@@ -72,7 +71,7 @@ func (i *issuer) process(r *request, now time.Time) (out outcome, position int64
 			out.conduct = conductSilent
 		}
 		i.sign(r, &out)
-		return out, 0
+		return out, i.end()
 	}
 	if out.conduct == conductDeaf {
 		return out, 0
@@ -89,6 +88,14 @@ func (i *issuer) process(r *request, now time.Time) (out outcome, position int64
 		position = i.log.appendMessage(s, r, &out, at)
 	}
 	return out, position
+}
+
+// end is behind all that was logged: a repeat is answered when what it repeats is written.
+func (i *issuer) end() int64 {
+	if i.log == nil {
+		return 0
+	}
+	return i.log.position()
 }
 
 // sign gives an approved request its authorization code and network id. Both follow from the seed and what the message is,

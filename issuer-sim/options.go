@@ -1,6 +1,7 @@
 package issuersim
 
 import (
+	"io"
 	"net"
 	"time"
 
@@ -29,6 +30,9 @@ type Options struct {
 
 	// FS holds DataDir. Default: the disk.
 	FS vfs.FS
+
+	// Entropy makes the key that seals card numbers in DataDir, where there is none yet. Default: crypto/rand.
+	Entropy io.Reader
 
 	// Sync makes the log survive a loss of power too: a sync for each batch of messages. Without it, it survives the end of
 	// the process.

@@ -61,9 +61,8 @@ type totalKey struct {
 // maxTotals is for each shard: two months of sixty currencies.
 const maxTotals = 4096
 
-// total is the one that a message counts in: of its business date, or without one of its day.
-func (s *shard) total(r *request, at uint32) *total {
-	date := r.date
+// total is the one that a message counts in: of a business date, or without one of its day.
+func (s *shard) total(r *request, date uint16, at uint32) *total {
 	if date == 0 {
 		_, m, d := time.Unix(int64(at), 0).UTC().Date()
 		date = uint16(int(m)*100 + d)

@@ -2,6 +2,7 @@ package issuersim
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -57,6 +58,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.FS == nil {
 		o.FS = vfs.Default
+	}
+	if o.Entropy == nil {
+		o.Entropy = rand.Reader
 	}
 	limits := o.Limits.withDefaults()
 	s := &Server{

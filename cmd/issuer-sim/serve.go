@@ -90,6 +90,11 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 			return err
 		}
 	}
+	if config.Data != "" {
+		if err := ensureKey(config.Data); err != nil {
+			return err
+		}
+	}
 	if options.Listener, err = net.Listen("tcp", config.Listen); err != nil {
 		return err
 	}
