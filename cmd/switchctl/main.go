@@ -69,8 +69,6 @@ Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused,
 		newClearingCmd(),
 		newIsoCmd(),
 		newSecretCmd(),
-		newDemoCmd(),
-		newLoadCmd(),
 	)
 	return root
 }
