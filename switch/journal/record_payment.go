@@ -20,7 +20,8 @@ const (
 	opGranted
 	opTarget
 	opNumber
-	opFinal // no bytes follow
+	opFinal   // no bytes follow
+	opAdvised // no bytes follow
 	opStays
 	opAt
 	opDoneAt
@@ -157,6 +158,7 @@ func opSet(op *payment.Op) (set uint32) {
 	bit(op.Target != payment.NoTarget, opTarget)
 	bit(op.Number != 0, opNumber)
 	bit(op.Final, opFinal)
+	bit(op.Advised, opAdvised)
 	bit(op.Stays != 0, opStays)
 	bit(!op.At.IsZero(), opAt)
 	bit(!op.DoneAt.IsZero(), opDoneAt)
@@ -244,6 +246,8 @@ func decodeOp(d *decoder, op *payment.Op) {
 			op.Number = int(d.uvarint("number", math.MaxInt32))
 		case opFinal:
 			op.Final = true
+		case opAdvised:
+			op.Advised = true
 		case opStays:
 			op.Stays = int64(d.uvarint("stays", math.MaxInt64))
 		case opAt:
