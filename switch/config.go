@@ -96,7 +96,7 @@ type RouteRule struct {
 	Route       string `yaml:"route"`
 	Destination string `yaml:"destination"` // of its clearing; default the route's name
 	Host        string `yaml:"host"`
-	Weight      int    `yaml:"weight"`
+	Weight      *int   `yaml:"weight"` // 0: a standby, for when no other has a link; default 1
 }
 
 // MerchantsConfig says which merchants there are.
