@@ -282,8 +282,25 @@ func manyPresentments(n int) []*clearing.Presentment {
 // 99,999 and 100,000 presentments: the counts pass five digits, and nothing is lost on the way.
 func TestManyRecords(t *testing.T) {
 	for _, n := range []int{99_999, 100_000} {
-		data, written := writeFile(t, clearing.Header{FileID: testFileID, Blocked: true}, manyPresentments(n)...)
-		report, err := clearing.Verify(bytes.NewReader(data))
+		var file bytes.Buffer
+		w, err := clearing.NewWriter(&file, clearing.Header{FileID: testFileID, Blocked: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := goldenPresentments()[1]
+		for i := range n {
+			if p.ARN, err = clearing.ARN("234567", day(2026, 11, 21), uint64(i)); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Write(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		written, err := w.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := clearing.Verify(&file)
 		if err != nil || !report.OK || len(report.Warnings) > 0 {
 			t.Fatalf("%d: Verify() = %+v, %v", n, report, err)
 		}
