@@ -116,6 +116,7 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 		return src, nil, errors.New("the switch names no folder of clearing files: say it with --clearing")
 	}
 	src.Switch = book("http://" + a.operator + "/v1/payments")
+	var written []string
 	src.Written = func(ctx context.Context) ([]string, error) {
 		var days []struct {
 			Date  string `json:"date"`
@@ -124,7 +125,6 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 		if err := getJSON(ctx, "http://"+a.operator+"/v1/days", &days); err != nil {
 			return nil, err
 		}
-		var written []string
 		for _, d := range days {
 			if d.State == "written" {
 				written = append(written, d.Date)
@@ -132,7 +132,7 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 		}
 		return written, nil
 	}
-	src.Files = clearingFiles(dir)
+	src.Files = func(context.Context) ([]audit.File, error) { return clearingFiles(dir, written) }
 	return src, func() {}, nil
 }
 
@@ -194,8 +194,9 @@ func (a *auditRun) stopped(context.Context, io.Writer) (src audit.Sources, done 
 		go func() { in.CloseWithError(txswitch.ExportPayments(j, in)) }()
 		return out, nil
 	}
-	src.Written = func(context.Context) (written []string, err error) {
-		err = j.Days(func(d journal.Day) bool {
+	var written []string
+	src.Written = func(context.Context) ([]string, error) {
+		err := j.Days(func(d journal.Day) bool {
 			if d.State == journal.DayWritten {
 				written = append(written, d.Date.String())
 			}
@@ -207,19 +208,17 @@ func (a *auditRun) stopped(context.Context, io.Writer) (src audit.Sources, done 
 	if clearing == "" {
 		clearing = filepath.Join(a.data, "clearing")
 	}
-	src.Files = clearingFiles(clearing)
+	src.Files = func(context.Context) ([]audit.File, error) { return clearingFiles(clearing, written) }
 	return src, func() { _ = j.Close() }, nil // it was only read
 }
 
-// clearingFiles lists the clearing files of a folder. A switch that never closed a day has none.
-func clearingFiles(dir string) func(context.Context) ([]audit.File, error) {
-	return func(context.Context) ([]audit.File, error) {
-		switch _, err := os.Stat(dir); {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil, nil
-		case err != nil:
-			return nil, err
-		}
-		return audit.Files(os.DirFS(dir))
+// clearingFiles lists the clearing files of a folder. Only a switch that has closed no day yet may have none.
+func clearingFiles(dir string, written []string) ([]audit.File, error) {
+	switch _, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist) && len(written) == 0:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("clearing files, said to be written: %w (--clearing names another folder)", err)
 	}
+	return audit.Files(os.DirFS(dir))
 }

@@ -214,6 +214,7 @@ func TestAuditWithoutABook(t *testing.T) {
 		"no switch":       {"--operator", gone, "--issuer", at},
 		"no issuer":       {"--operator", at, "--issuer", gone},
 		"no data folder":  {"--data", filepath.Join(t.TempDir(), "none"), "--issuer", at},
+		"no files":        {"--operator", at, "--issuer", at, "--clearing", filepath.Join(t.TempDir(), "none")},
 		"a limit of zero": {"--operator", at, "--issuer", at, "--limit", "0"},
 		"an argument":     {"everything"},
 		"two switches":    {"--operator", at, "--data", t.TempDir()},
@@ -260,7 +261,7 @@ func TestCutoverRefused(t *testing.T) {
 		http.Error(w, `{"error":"not begun"}`, http.StatusConflict)
 	}))
 	_, notices, err := execute(t, newCutoverCmd(), "--operator", at, "--ahead")
-	if err != errNo || !strings.Contains(notices, "not begun") {
+	if err != errNo || notices != "refused: not begun\n" {
 		t.Errorf("error %v, notices %q; want the one that exits with 1 and the reason", err, notices)
 	}
 	if query != "ahead=true&wait=1m0s" {

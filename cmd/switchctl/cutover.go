@@ -89,10 +89,10 @@ func (c *cutoverRun) run(cmd *cobra.Command) error {
 	case err != nil:
 		return err
 	case resp.StatusCode == http.StatusConflict:
-		fmt.Fprintf(cmd.ErrOrStderr(), "the switch refuses: %s\n", bytes.TrimSpace(body))
+		fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", operatorError(body))
 		return errNo
 	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("the switch answers %s: %s", resp.Status, bytes.TrimSpace(body))
+		return fmt.Errorf("the switch answers %s: %s", resp.Status, operatorError(body))
 	}
 	var result cutoverResult
 	if err := json.Unmarshal(body, &result); err != nil {
@@ -104,6 +104,17 @@ func (c *cutoverRun) run(cmd *cobra.Command) error {
 		return enc.Encode(result)
 	}
 	return result.writeText(cmd.OutOrStdout())
+}
+
+// operatorError is what an answer of the operator API that is no success says.
+func operatorError(body []byte) string {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Error == "" {
+		return string(bytes.TrimSpace(body))
+	}
+	return answer.Error
 }
 
 func (r *cutoverResult) writeText(w io.Writer) error {
