@@ -42,7 +42,8 @@ type Config struct {
 	// request is given by default.
 	SlowAfter time.Duration
 
-	// EchoIdle is how long a link may receive nothing before it is asked for an echo. Default 30 s.
+	// EchoIdle is how long a link may receive nothing before it is asked for an echo; each link takes up to a tenth off, so
+	// that they do not ask all at once. Default 30 s.
 	EchoIdle time.Duration
 	// SignOnTimeout bounds each of dialling, the TLS handshake, sign-on, an echo and sign-off. Default 5 s.
 	SignOnTimeout time.Duration

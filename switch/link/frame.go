@@ -106,7 +106,7 @@ func (s *session) receive(msg *spec.Message) {
 	h.answered.put(&p.want)
 	if p.slot {
 		h.trip.add(trip, now)
-		h.adapt(s, p.sent, now)
+		h.adapt(s, p.sent, trip >= h.cfg.SlowAfter, now)
 	}
 	h.settle(p)
 	h.mu.Unlock()

@@ -66,7 +66,9 @@ func NewHost(cfg Config) (*Host, error) {
 	h.kill, h.killLinks = context.WithCancel(context.Background())
 	for i := range cfg.Links {
 		name := strconv.Itoa(i + 1)
-		h.links = append(h.links, &link{h: h, index: i, name: name, log: h.log.With(zap.String("link", name))})
+		l := &link{h: h, index: i, name: name, log: h.log.With(zap.String("link", name))}
+		l.echoIdle = cfg.EchoIdle - l.chance(cfg.EchoIdle/10, echoChance)
+		h.links = append(h.links, l)
 	}
 	if h.m, err = newMetrics(h); err != nil {
 		return nil, fmt.Errorf("link: host %q: %w", cfg.Host, err)

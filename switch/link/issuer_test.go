@@ -201,6 +201,8 @@ func (f *fixture) close() {
 	if err := f.Close(ctx); err != nil {
 		f.t.Errorf("Close: %v", err)
 	}
+	f.issuer.mu.Lock()
+	defer f.issuer.mu.Unlock()
 	for _, c := range f.issuer.conns {
 		c.Close()
 	}

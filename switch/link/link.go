@@ -23,6 +23,8 @@ type link struct {
 	name  string
 	log   *zap.Logger
 	m     *linkMetrics
+	// echoIdle is Config.EchoIdle less this link's share of a tenth.
+	echoIdle time.Duration
 }
 
 // run connects, signs on, keeps the connection, and does so again once it is lost, until the host is closed.
@@ -119,7 +121,7 @@ func (l *link) dial() (net.Conn, error) {
 // It returns why the session is over.
 func (s *session) tend() error {
 	h := s.h
-	idle := time.NewTimer(h.cfg.EchoIdle)
+	idle := time.NewTimer(s.l.echoIdle)
 	defer idle.Stop()
 	for {
 		select {
@@ -130,8 +132,8 @@ func (s *session) tend() error {
 		case <-s.leaving:
 			return s.letGo()
 		case <-idle.C:
-			if quiet := s.quietFor(); quiet < h.cfg.EchoIdle {
-				idle.Reset(h.cfg.EchoIdle - quiet)
+			if quiet := s.quietFor(); quiet < s.l.echoIdle {
+				idle.Reset(s.l.echoIdle - quiet)
 				continue
 			}
 			if err := s.exchange(h.kill, codeEcho); err != nil {
@@ -140,7 +142,7 @@ func (s *session) tend() error {
 				}
 				return fmt.Errorf("echo: %w", err)
 			}
-			idle.Reset(h.cfg.EchoIdle)
+			idle.Reset(s.l.echoIdle)
 		}
 	}
 }
@@ -191,22 +193,26 @@ func (s *session) lostBy() error {
 }
 
 // backoff is the wait before an attempt to reconnect: at most ReconnectMin first, then doubling up to ReconnectMax, the
-// upper half of it by chance, so that the links of many switches do not come back all at once. The chance is a hash of
-// the seed, the link and the attempt.
+// upper half of it by chance, so that the links of many switches do not come back all at once.
 func (l *link) backoff(attempt int) time.Duration {
 	longest := l.h.cfg.ReconnectMax
 	if attempt < 32 {
 		longest = min(longest, l.h.cfg.ReconnectMin<<attempt)
 	}
-	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%d %s %s %d", l.h.cfg.Seed, l.h.cfg.Host, l.name, attempt)
-	half := longest / 2
-	return half + time.Duration(mix(hash.Sum64())%uint64(half+1))
+	return longest/2 + l.chance(longest-longest/2, attempt)
 }
 
-// mix spreads the bits of a hash over all of it (the finalizer of SplitMix64).
-func mix(x uint64) uint64 {
+// echoChance is what for the chance of the echo is; attempts to reconnect are not negative.
+const echoChance = -1
+
+// chance is a duration from 0 up to a limit: a hash of the seed, the link and what for, so that it can be repeated.
+func (l *link) chance(limit time.Duration, what int) time.Duration {
+	hash := fnv.New64a()
+	fmt.Fprintf(hash, "%d %s %s %d", l.h.cfg.Seed, l.h.cfg.Host, l.name, what)
+	// The finalizer of SplitMix64: FNV alone leaves names that differ in the last letter close together.
+	x := hash.Sum64()
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	x ^= x >> 31
+	return time.Duration(x % uint64(limit+1))
 }

@@ -168,11 +168,11 @@ func TestEcho(t *testing.T) {
 		if _, err := f.send(1); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(29 * time.Second)
+		time.Sleep(26 * time.Second)
 		if got, want := i.messages(), []string{"0800 001", "0100 000001"}; !slices.Equal(got, want) {
-			t.Errorf("the host got %v, want %v: no echo is due 29 s after an answer", got, want)
+			t.Errorf("the host got %v, want %v: no echo is due 26 s after an answer", got, want)
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(4 * time.Second)
 		if got, want := i.messages(), []string{"0800 301"}; !slices.Equal(got, want) {
 			t.Errorf("the host got %v, want %v", got, want)
 		}
@@ -376,6 +376,79 @@ func TestWindowNarrowsAndWidens(t *testing.T) {
 			round(1000+n*16, 16)
 		}
 		window(64)
+	})
+}
+
+// TestSilenceNarrows is a host that goes silent towards requests with less time than SlowAfter: they count as slow too,
+// and those that their callers gave up do not.
+func TestSilenceNarrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, _ := holdPayments()
+		f := newFixture(t, i, func(c *link.Config) { c.WindowPerLink = 64 })
+		defer f.close()
+		synctest.Wait()
+		try := func(stan int, ctx context.Context, after time.Duration) {
+			slot, err := f.TryAcquire()
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame, want := request(stan)
+			if after != 0 {
+				want.Deadline = time.Now().Add(after)
+			}
+			mustBe(t, slot.Send(ctx, frame, want, new(spec.Message)), link.ErrNoAnswer)
+		}
+		window := func(want int) {
+			t.Helper()
+			if got := f.Links()[0].Window; got != want {
+				t.Errorf("the window is %d, want %d", got, want)
+			}
+		}
+		gone, leave := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, leave)
+		try(1, gone, 0)
+		window(64)
+		try(2, context.Background(), time.Second)
+		window(32)
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		try(3, short, 0)
+		window(16)
+	})
+}
+
+// TestSlowCallback is an OnStray that blocks: responses are dropped and counted, and requests go on.
+func TestSlowCallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{on: func(c *hostConn, m *spec.Message) bool {
+			if m.MTI() == "0100" {
+				for range 3000 {
+					c.answer(m, "00")
+				}
+				return true
+			}
+			return false
+		}}
+		block := make(chan struct{})
+		called := 0
+		f := newFixture(t, i, func(c *link.Config) {
+			c.OnStray = func(link.Late) {
+				<-block
+				called++
+			}
+		})
+		synctest.Wait()
+		for stan := 1; stan <= 3; stan++ {
+			if _, err := f.send(stan); err != nil {
+				t.Error(err)
+			}
+		}
+		synctest.Wait()
+		close(block)
+		f.close()
+		if called != 1025 {
+			t.Errorf("%d responses were handed over, want the 1024 that may wait and the one that blocked", called)
+		}
 	})
 }
 

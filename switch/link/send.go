@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -140,7 +141,10 @@ func (p *pending) wait(ctx context.Context) error {
 		<-p.done // completed at the same moment
 		return p.err
 	}
-	h.giveUp(p, time.Now())
+	if p.slot && errors.Is(ctx.Err(), context.DeadlineExceeded) { // a caller that went away says nothing about the host
+		h.adapt(p.s, p.sent, true, time.Now())
+	}
+	h.giveUp(p)
 	h.mu.Unlock()
 	return err
 }
@@ -154,11 +158,8 @@ func (h *Host) settle(p *pending) {
 }
 
 // giveUp settles a request that was not answered and remembers it, for its response may come yet. h.mu is held.
-func (h *Host) giveUp(p *pending, now time.Time) {
+func (h *Host) giveUp(p *pending) {
 	h.expired.put(&p.want, p.s.l.name, p.sent)
-	if p.slot {
-		h.adapt(p.s, p.sent, now)
-	}
 	h.settle(p)
 }
 
@@ -190,7 +191,8 @@ func (h *Host) sweep() {
 		switch {
 		case due.IsZero():
 		case !due.After(now):
-			h.giveUp(p, now)
+			h.adapt(p.s, p.sent, true, now)
+			h.giveUp(p)
 			p.err = fmt.Errorf("%w: %v after it was sent", ErrNoAnswer, now.Sub(p.sent))
 			p.done <- struct{}{}
 		case next.IsZero() || due.Before(next):

@@ -2,6 +2,7 @@ package link
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -114,6 +115,16 @@ func (c socket) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
+// closeTimeout is how long closing may take with TLS, whose last words a host that does not read would hold up.
+const closeTimeout = 500 * time.Millisecond
+
+func (c socket) Close() error {
+	if secure, ok := c.Conn.(*tls.Conn); ok {
+		defer time.AfterFunc(closeTimeout, func() { secure.NetConn().Close() }).Stop()
+	}
+	return c.Conn.Close()
+}
+
 // frameReader is called by the library's read loop, takes the frames itself and leaves the library none.
 type frameReader struct{ s *session }
 
@@ -157,6 +168,7 @@ func (s *session) flush() {
 		s.out, s.taken, s.waking, s.replies = spare[:0], s.queued, false, 0
 		s.h.mu.Unlock()
 
+		s.l.m.sent.Add(float64(frames))
 		_, err := s.lib.Write(out)
 		if errors.Is(err, connection.ErrConnectionClosed) {
 			// The library is closed and did not try: not a byte of these left.
@@ -168,7 +180,6 @@ func (s *session) flush() {
 			s.fail(fmt.Errorf("writing: %w", err))
 			return
 		}
-		s.l.m.sent.Add(float64(frames))
 		spare = out
 	}
 }

@@ -158,13 +158,13 @@ func (h *Host) refuseWaiters() {
 	}
 }
 
-// adapt narrows the window of s to half when a request took so long that the host is slow, and widens it again with fast
-// answers. A request that was sent before the last narrowing says nothing about the window since. h.mu is held.
-func (h *Host) adapt(s *session, sent, now time.Time) {
+// adapt narrows the window of s to half when a request shows that the host is slow, and widens it again with fast answers.
+// A request that was sent before the last narrowing says nothing about the window since. h.mu is held.
+func (h *Host) adapt(s *session, sent time.Time, slow bool, now time.Time) {
 	if sent.Before(s.narrowed) {
 		return
 	}
-	if now.Sub(sent) >= h.cfg.SlowAfter {
+	if slow {
 		s.window = max(s.window/2, min(minWindow, h.cfg.WindowPerLink))
 		s.narrowed, s.fast = now, 0
 		return
