@@ -3,6 +3,7 @@ package api
 import (
 	"math/bits"
 	"strconv"
+	"strings"
 
 	"switchyard/internal/money"
 	"switchyard/internal/pan"
@@ -156,9 +157,9 @@ func (r *Request) check(f Field) *Error {
 		}
 		return checkText("key", r.Key, MaxKey)
 	case FieldMerchant:
-		return checkText("merchant", r.Merchant, MaxMerchant)
+		return checkIdentifier("merchant", r.Merchant, MaxMerchant)
 	case FieldTerminal:
-		return checkText("terminal", r.Terminal, MaxTerminal)
+		return checkIdentifier("terminal", r.Terminal, MaxTerminal)
 	case FieldPayment:
 		return checkText("payment", r.Payment, 32)
 	case FieldAmount:
@@ -278,6 +279,21 @@ func checkText(field, s string, limit int) *Error {
 		if s[i] < 0x20 || s[i] > 0x7e {
 			return FieldError(field, "expected printable ASCII")
 		}
+	}
+	return nil
+}
+
+// checkIdentifier takes text that stands in DE41 or DE42 of a clearing record too, whose code pages disagree on a few
+// characters; an identifier must not come out as another one. A space at an end would be lost as padding.
+func checkIdentifier(field, s string, limit int) *Error {
+	if err := checkText(field, s, limit); err != nil {
+		return err
+	}
+	if strings.ContainsAny(s, "![]^|") {
+		return FieldError(field, "expected none of ! [ ] ^ |, which EBCDIC code pages disagree on")
+	}
+	if s[0] == ' ' || s[len(s)-1] == ' ' {
+		return FieldError(field, "expected no space at its beginning or end")
 	}
 	return nil
 }
