@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -99,7 +100,7 @@ func (d *demoRun) clearing(ctx context.Context) {
 			d.wrong("clearing file %s: %v", name, err)
 			continue
 		}
-		if _, err := request(ctx, http.MethodPost, "http://"+d.local.issuer.at.Control+"/v1/clearing", text); err != nil {
+		if file.Settled, err = d.settle(ctx, text); err != nil {
 			d.wrong("clearing file %s: the issuer does not take it: %v", name, err)
 		}
 		d.Clearing = append(d.Clearing, *file)
@@ -119,6 +120,15 @@ func (d *demoRun) clearing(ctx context.Context) {
 			d.wrong("clearing for %s: %d presentments of %d minor units, the day had %d of %d", destination, h.Messages, h.SumMinor, w.Messages, w.SumMinor)
 		}
 	}
+}
+
+// settle hands a clearing file to the issuer. An issuer without the endpoint is no fault of the switch.
+func (d *demoRun) settle(ctx context.Context, text []byte) (settled bool, err error) {
+	_, err = request(ctx, http.MethodPost, "http://"+d.local.issuer.at.Control+"/v1/clearing", text)
+	if status := (*statusError)(nil); errors.As(err, &status) && status.code == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // checkClearingFile verifies one file and holds its manifest against it. The text returned is the file's.
@@ -242,5 +252,13 @@ func fetch(ctx context.Context, method, url string, body []byte) (io.ReadCloser,
 	if err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("%s %s: %s: %s", method, req.URL.Path, resp.Status, bytes.TrimSpace(text))
+	return nil, &statusError{resp.StatusCode, fmt.Sprintf("%s %s: %s: %s", method, req.URL.Path, resp.Status, bytes.TrimSpace(text))}
 }
+
+// statusError is an HTTP answer that is no success.
+type statusError struct {
+	code int
+	text string
+}
+
+func (e *statusError) Error() string { return e.text }

@@ -66,6 +66,7 @@ type clearingFile struct {
 	Messages     int                       `json:"messages"` // header and trailer counted in
 	Presentments int                       `json:"presentments"`
 	SumMinor     int64                     `json:"sum_minor"` // plain sum, whatever the currency, as the trailer has it
+	Settled      bool                      `json:"settled"`   // the issuer took it
 	Currencies   []clearing.CurrencyTotals `json:"currencies"`
 }
 
@@ -184,7 +185,11 @@ func (s *demoSummary) printSpeed(b *strings.Builder) {
 func (s *demoSummary) printClearing(b *strings.Builder) {
 	for _, f := range s.Clearing {
 		fmt.Fprintf(b, "\nclearing %s, %s: %s\n", f.Destination, f.BusinessDate, f.Path)
-		fmt.Fprintf(b, "  %d messages, %d of them presentments; PDS0301 %d\n", f.Messages, f.Presentments, f.SumMinor)
+		settled := "taken by the issuer"
+		if !f.Settled {
+			settled = "not taken by the issuer"
+		}
+		fmt.Fprintf(b, "  %d messages, %d of them presentments; PDS0301 %d; %s\n", f.Messages, f.Presentments, f.SumMinor, settled)
 		t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintf(t, "\t\tDEBITS\t\tCREDITS\t\n")
 		for _, c := range f.Currencies {

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/day"
+	"switchyard/internal/pan"
+	txswitch "switchyard/switch"
+)
+
+// runSwitchctl runs a command line in this process.
+func runSwitchctl(args ...string) (stdout, stderr string, err error) {
+	var out, errs bytes.Buffer
+	root := newRootCmd()
+	root.SetArgs(args)
+	root.SetOut(&out)
+	root.SetErr(&errs)
+	err = root.ExecuteContext(context.Background())
+	return out.String(), errs.String(), err
+}
+
+// binaries builds the three binaries side by side, and returns the path of switchctl.
+func binaries(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it builds the binaries")
+	}
+	dir := t.TempDir()
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "switchyard/cmd/switchd", "switchyard/cmd/issuer-sim", "switchyard/cmd/switchctl")
+	if text, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, text)
+	}
+	return filepath.Join(dir, "switchctl")
+}
+
+// TestDemoAndLoadOverTheBinaries plays a small day and a short load over the real processes.
+func TestDemoAndLoadOverTheBinaries(t *testing.T) {
+	switchctl, work := binaries(t), t.TempDir()
+	run := func(args ...string) []byte {
+		t.Helper()
+		cmd := exec.Command(switchctl, args...)
+		cmd.Dir = work
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("switchctl %s: %v\n%s%s", strings.Join(args, " "), err, out, errs.Bytes())
+		}
+		return out
+	}
+
+	out := run("demo", "--payments", "600", "--seed", "5")
+	if !bytes.HasSuffix(out, []byte("\ndemo: OK\n")) {
+		t.Errorf("the demo's last line is not its verdict:\n%s", out)
+	}
+	text, err := os.ReadFile(filepath.Join(work, "demo-out", "summary.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var summary demoSummary
+	if err := json.Unmarshal(text, &summary); err != nil {
+		t.Fatal(err)
+	}
+	if !summary.OK || summary.Payments != 600 || len(summary.Clearing) != 4 || summary.Audit == nil || summary.Audit.Differences != 0 {
+		t.Errorf("summary.json: %s", text)
+	}
+	for _, code := range []string{"51 funds", "54 expired card", "N7 wrong CVC", "14 unknown card", "41 lost card", "61 limit"} {
+		if !bytes.Contains(out, []byte("declined "+code)) {
+			t.Errorf("no decline %s in the table:\n%s", code, out)
+		}
+	}
+
+	for _, more := range [][]string{{"--closed", "8"}, {"--rate", "200"}, {"--closed", "8", "--iso"}} {
+		out = run(append([]string{"load", "--local", "--duration", "300ms", "--warmup", "100ms", "--json"}, more...)...)
+		var load map[string]any
+		if err := json.Unmarshal(out, &load); err != nil {
+			t.Fatalf("load %v --json: %v: %s", more, err, out)
+		}
+		for _, key := range []string{"tps", "p50_ms", "p99_ms", "errors"} {
+			if _, ok := load[key].(float64); !ok {
+				t.Errorf("load %v --json: no number %s in %s", more, key, out)
+			}
+		}
+	}
+}
+
+func TestDemoSaysWhatIsWrong(t *testing.T) {
+	out, _, err := runSwitchctl("demo", "--payments", "1", "--out", filepath.Join(t.TempDir(), "out"))
+	if !errors.Is(err, errNo) { // exit 1
+		t.Errorf("error %v, want that of a no", err)
+	}
+	if !strings.Contains(out, "wrong: issuer-sim is not beside ") || !strings.HasSuffix(out, "\ndemo: FAILED\n") {
+		t.Errorf("it says:\n%s", out)
+	}
+}
+
+func TestLoadRefusesWrongUsage(t *testing.T) {
+	for _, args := range [][]string{
+		{"load"},
+		{"load", "--closed", "1", "--rate", "1"},
+		{"load", "--closed", "1", "--local", "--connect", "127.0.0.1:1"},
+		{"load", "--closed", "1", "--iso", "--sale"},
+		{"load", "--closed", "1", "--connections", "0"},
+		{"load", "--closed", "-1"},
+	} {
+		if out, _, err := runSwitchctl(args...); err == nil || errors.Is(err, errNo) || out != "" {
+			t.Errorf("%v: error %v, printed %q", args, err, out)
+		}
+	}
+}
+
+func TestFreshFolderDeletesOnlyItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	theirs := filepath.Join(dir, "letter.txt")
+	if err := os.WriteFile(theirs, []byte("dear"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := freshFolder(dir); !errors.Is(err, errNotOurs) {
+		t.Errorf("error %v, want a refusal", err)
+	}
+	if _, err := os.Stat(theirs); err != nil {
+		t.Fatal(err)
+	}
+	ours := filepath.Join(dir, "new", "run")
+	for range 2 {
+		if err := freshFolder(ours); err != nil {
+			t.Fatal(err)
+		}
+		left := filepath.Join(ours, "left-over")
+		if _, err := os.Stat(left); err == nil {
+			t.Error("what the run before left is still there")
+		}
+		if err := os.WriteFile(left, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The demo's configuration is one that switchd takes, and it clears each card by the scheme that the day's book counts
+// it under.
+func TestDemoConfig(t *testing.T) {
+	path, err := writeDemoConfig(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := txswitch.ParseConfig(path, text, os.ReadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(config.Merchants.Profiles) != len(day.Merchants) {
+		t.Errorf("%d merchants, want %d", len(config.Merchants.Profiles), len(day.Merchants))
+	}
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	numbers := []string{}
+	for n := range uint64(100) {
+		numbers = append(numbers, loadgen.NewCards(now).Card(n).Number)
+	}
+	for _, d := range demoDeclines(now) {
+		if d.Card.Number == "" {
+			t.Errorf("issuer-sim has no test card for %s", d.Code)
+		}
+		numbers = append(numbers, d.Card.Number)
+	}
+	for _, number := range numbers {
+		destination := ""
+		for _, r := range config.Routes.Rules {
+			if strings.HasPrefix(number, r.Prefix) {
+				destination = r.Destination
+			}
+		}
+		if destination != pan.Brand(number) {
+			t.Errorf("a card of %s clears by %q", pan.Brand(number), destination)
+		}
+	}
+}
