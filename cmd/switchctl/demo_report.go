@@ -191,7 +191,7 @@ func (s *demoSummary) printClearing(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "  %d messages, %d of them presentments; PDS0301 %d; %s\n", f.Messages, f.Presentments, f.SumMinor, settled)
 		t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintf(t, "\t\tDEBITS\t\tCREDITS\t\n")
+		fmt.Fprintf(t, "\tDEBITS\tAMOUNT\tCREDITS\tAMOUNT\t\n")
 		for _, c := range f.Currencies {
 			fmt.Fprintf(t, "  %s\t%d\t%s\t%d\t%s\t\n", c.Currency, c.DebitCount, amountCell(c.DebitMinor, c.Currency),
 				c.CreditCount, amountCell(c.CreditMinor, c.Currency))
