@@ -41,6 +41,11 @@ func (s *shard) applyApproved(r *request, out *outcome, at uint32) (number uint6
 		s.rehold(a, before, 0)
 		return number, n
 	case kindCapture, kindVoice:
+		if posted := s.posted(r.arn); posted != nil {
+			// Its clearing record came first.
+			posted.early, posted.number = false, r.number
+			return posted.authorization, s.byARN[r.arn]
+		}
 		number = s.byRRN[authorizationKey{r.acquirer, r.rrn}]
 	}
 	a := s.authorizations.at(number)
@@ -132,12 +137,12 @@ func (s *shard) applyReversal(r *request, out *outcome, at uint32) {
 			date = p.date
 		}
 		s.total(r, date, at).count(p.amount, p.credit, true)
-		s.reversePosting(a, p)
+		s.reversePosting(a, p, true)
 	}
 }
 
-// reversePosting takes a posting back, from wherever it is on its way, and gives the hold back that a capture took.
-func (s *shard) reversePosting(a *authorization, p *posting) {
+// reversePosting takes a posting back, from wherever it is on its way. With rehold, the hold that a capture took is back.
+func (s *shard) reversePosting(a *authorization, p *posting, rehold bool) {
 	if p.state == postingReversed {
 		return
 	}
@@ -152,6 +157,9 @@ func (s *shard) reversePosting(a *authorization, p *posting) {
 		debit = -debit
 	} else {
 		a.captured -= p.amount
+		if a.kind == kindAuthorize && !rehold {
+			a.authorized = before + a.captured
+		}
 	}
 	a.reversed = a.reversed || a.kind != kindAuthorize
 	s.move(s.open(s.keep(a.card), a.currency), a.currency, a.hold()-before, -debit, side)

@@ -121,6 +121,7 @@ type posting struct {
 	arn           arn
 	state         postingState
 	credit        bool
+	early         bool // a clearing file made it: its advice is still to come, and will post nothing
 }
 
 // authorizationKey finds an authorization of a card.

@@ -40,6 +40,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /v1/rules", s.getRules)
 	mux.HandleFunc("PUT /v1/rules", s.putRules)
 	mux.HandleFunc("POST /v1/rules", s.putRules)
+	mux.HandleFunc("POST /v1/clearing", s.postClearing)
 	mux.HandleFunc("POST /v1/pause", s.postPause)
 	return mux
 }

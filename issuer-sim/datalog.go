@@ -159,6 +159,13 @@ func (l *dataLog) position() int64 {
 	return l.appended
 }
 
+// behind tells whether more than n bytes before a position are not written.
+func (l *dataLog) behind(position, n int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return position-l.written > n
+}
+
 // closeLog writes and syncs what is left.
 func (i *issuer) closeLog() error {
 	l := i.log

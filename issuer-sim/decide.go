@@ -59,7 +59,7 @@ func (s *shard) decideRequest(r *request, out *outcome, test testCard, now time.
 	case r.cvc == cvcWrong:
 		refuse(codeCVC)
 		return
-	case s.byRRN[authorizationKey{r.acquirer, r.rrn}] != 0 && r.kind != kindVerify && r.kind != kindIncrement:
+	case s.posted(r.arn) != nil, s.byRRN[authorizationKey{r.acquirer, r.rrn}] != 0 && r.kind != kindVerify && r.kind != kindIncrement:
 		refuse(codeDuplicate)
 		return
 	}
@@ -118,8 +118,10 @@ func (s *shard) decideAdvice(r *request, out *outcome) {
 		}
 	case kindCapture, kindVoice:
 		// The same capture under another STAN is an error of the sender's, and a second debit if it went through.
-		if s.byARN[r.arn] != 0 && r.arn != (arn{}) {
-			out.code = codeOf(codeDuplicate)
+		if posted := s.posted(r.arn); posted != nil {
+			if !posted.early || posted.amount != r.amount {
+				out.code = codeOf(codeDuplicate)
+			}
 			return
 		}
 		if a == nil {

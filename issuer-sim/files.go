@@ -2,12 +2,16 @@ package issuersim
 
 import "sync"
 
-// fileNames numbers the clearing files that were taken, by their ids.
+// fileNames are the clearing files by their ids: numbered as they come, taken when they are done.
 type fileNames struct {
 	mu    sync.Mutex
 	names []string
 	index map[string]uint32
+	taken map[uint32]bool
 }
+
+// maxClearingFiles bounds them: two a day for over a hundred years.
+const maxClearingFiles = 100_000
 
 // name returns the id of a file number; empty for 0.
 func (f *fileNames) name(number uint32) string {
@@ -19,17 +23,29 @@ func (f *fileNames) name(number uint32) string {
 	return f.names[number-1]
 }
 
-// number returns the number of a file id, given if it is new.
-func (f *fileNames) number(name string) uint32 {
+// number returns the number of a file id, given if it is new, and whether the file was taken before; 0 if there is no room.
+func (f *fileNames) number(name string) (number uint32, taken bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n, ok := f.index[name]; ok {
-		return n
+		return n, f.taken[n]
+	}
+	if len(f.names) == maxClearingFiles {
+		return 0, false
 	}
 	if f.index == nil {
-		f.index = map[string]uint32{}
+		f.index, f.taken = map[string]uint32{}, map[uint32]bool{}
 	}
 	f.names = append(f.names, name)
-	f.index[name] = uint32(len(f.names))
-	return uint32(len(f.names))
+	n := uint32(len(f.names))
+	f.index[name] = n
+	return n, false
+}
+
+func (f *fileNames) take(number uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.taken != nil {
+		f.taken[number] = true
+	}
 }

@@ -1,6 +1,7 @@
 package issuersim
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -13,6 +14,8 @@ type issuer struct {
 	rules  atomic.Pointer[Rules]
 	log    *dataLog // nil: nothing is kept
 	files  fileNames
+
+	clearing sync.Mutex // held while a clearing file is taken
 }
 
 func newIssuer(seed uint64, limits Limits) *issuer {

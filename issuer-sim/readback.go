@@ -160,6 +160,7 @@ type reader struct {
 	logger   *zap.Logger
 	frames   int
 	messages uint64
+	clearing uint32 // the file that the presentments are of
 }
 
 // file reads one file.
@@ -296,6 +297,19 @@ func (r *reader) payload(b []byte, first bool) error {
 			s := r.issuer.shardOf(number)
 			s.change(number, change)
 			s.name(number, card)
+		case recordFileBegin:
+			r.clearing, _ = r.issuer.files.number(in.id())
+		case recordPresentment:
+			p, card := in.presentment(&r.cards)
+			if in.err != nil {
+				return in.err
+			}
+			s := r.issuer.shardOf(p.card)
+			s.settle(&p, r.clearing)
+			s.name(p.card, card)
+		case recordFileEnd:
+			file, _ := r.issuer.files.number(in.id())
+			r.issuer.files.take(file)
 		default:
 			in.fail()
 		}

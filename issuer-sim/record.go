@@ -14,11 +14,17 @@ import (
 //	message Unix seconds, class, kind, presence, card, DE32, STAN, DE7, RRN 12, code 2, amount of the answer, currency, DE15,
 //	        length and DE42; [auth code 6] [first RRN 12] [number] [ARN 12] [original: class, STAN, DE7, DE32] [DE95]
 //	change  card, status, limit + 1, currency, balance zigzag
+//	file begin, file end  length and id of the clearing file; those presentments that it changed something with are between
+//	presentment  1 credit + 2 reversal, card, DE32, RRN 12, ARN 12, amount, currency, date, length and DE42
 const (
 	recordHeader  = 1
 	recordEpoch   = 2
 	recordMessage = 3
 	recordChange  = 4
+
+	recordFileBegin   = 5
+	recordPresentment = 6
+	recordFileEnd     = 7
 )
 
 const logVersion = 1
@@ -116,6 +122,81 @@ func (l *dataLog) appendChange(s *shard, number digits, c cardChange) int64 {
 	})
 }
 
+// appendFile appends that a clearing file begins or has ended.
+func (l *dataLog) appendFile(kind byte, id string) int64 {
+	return l.add(func(b []byte) []byte {
+		b = append(b, kind, byte(len(id)))
+		return append(b, id...)
+	})
+}
+
+// Bits of a presentment's first byte.
+const (
+	presentedCredit = 1 << iota
+	presentedReversal
+)
+
+// appendPresentment appends a presentment that changed something.
+func (l *dataLog) appendPresentment(s *shard, p *presentment) int64 {
+	return l.add(func(b []byte) []byte {
+		var bits byte
+		if p.credit {
+			bits |= presentedCredit
+		}
+		if p.reversal {
+			bits |= presentedReversal
+		}
+		b = l.appendCard(append(b, recordPresentment, bits), s, p.card)
+		b = binary.AppendUvarint(b, uint64(p.acquirer))
+		b = append(b, p.rrn[:]...)
+		b = append(b, p.arn[:]...)
+		b = binary.AppendUvarint(b, uint64(p.amount))
+		b = binary.AppendUvarint(b, uint64(p.currency))
+		b = binary.AppendUvarint(b, uint64(p.date))
+		merchant := trimBlanks(p.merchant[:])
+		b = append(b, byte(len(merchant)))
+		return append(b, merchant...)
+	})
+}
+
+// presentment reads a presentment record behind its type.
+func (r *records) presentment(c *cardsRead) (p presentment, card uint32) {
+	bits := r.byte()
+	p.credit, p.reversal = bits&presentedCredit != 0, bits&presentedReversal != 0
+	p.card, card = c.read(r)
+	p.acquirer = digits(r.uvarint())
+	r.bytes(p.rrn[:])
+	r.bytes(p.arn[:])
+	p.amount = int64(r.uvarint())
+	p.currency = uint16(r.uvarint())
+	p.date = uint16(r.uvarint())
+	r.text(p.merchant[:])
+	return p, card
+}
+
+// id reads the id of a clearing file.
+func (r *records) id() string {
+	n := int(r.byte())
+	if n > len(r.b) {
+		r.fail()
+		return ""
+	}
+	id := string(r.b[:n])
+	r.b = r.b[n:]
+	return id
+}
+
+// text reads a length and as many bytes into fixed text.
+func (r *records) text(to []byte) {
+	n := int(r.byte())
+	if n > len(to) || n > len(r.b) {
+		r.fail()
+		return
+	}
+	fill(to, r.b[:n])
+	r.b = r.b[n:]
+}
+
 // appendCard appends a card: sealed under a new id the first time, then its id. A card that is not kept in memory has no
 // place for one and is sealed each time.
 func (l *dataLog) appendCard(b []byte, s *shard, number digits) []byte {
@@ -207,9 +288,7 @@ func (r *records) message(c *cardsRead, q *request, out *outcome) (at uint32, ca
 	out.amount = int64(r.uvarint())
 	q.currency = uint16(r.uvarint())
 	q.date = uint16(r.uvarint())
-	merchant := make([]byte, min(int(r.byte()), len(q.merchant)))
-	r.bytes(merchant)
-	fill(q.merchant[:], merchant)
+	r.text(q.merchant[:])
 	fill(q.authCode[:], nil)
 	if has&hasAuthCode != 0 {
 		r.bytes(q.authCode[:])

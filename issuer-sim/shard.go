@@ -178,6 +178,17 @@ func (s *shard) addPosting(a *authorization, p posting) uint32 {
 	return n
 }
 
+// posted returns the posting of an ARN, nil if there is none.
+func (s *shard) posted(a arn) *posting {
+	if a == (arn{}) {
+		return nil
+	}
+	if n := s.byARN[a]; n != 0 {
+		return s.postings.at(n)
+	}
+	return nil
+}
+
 // postingsOf yields an authorization's postings in their order.
 func (s *shard) postingsOf(a *authorization) func(func(*posting) bool) {
 	return func(yield func(*posting) bool) {

@@ -1,0 +1,150 @@
+package issuersim_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	issuersim "switchyard/issuer-sim"
+	"switchyard/switch/clearing"
+)
+
+var day = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+func testARN(t *testing.T, sequence uint64) string {
+	t.Helper()
+	arn, err := clearing.ARN("400001", day, sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return arn
+}
+
+// present makes a clearing file of presentments; what they do not say is filled in.
+func present(t *testing.T, sequence int, ps ...*clearing.Presentment) string {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := clearing.NewWriter(&b, clearing.Header{FileID: clearing.FileID{Date: day, ProcessorID: "400001", Sequence: sequence}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range ps {
+		if p.PAN == "" {
+			p.PAN = goodCard
+		}
+		p.Currency, p.LocalTime, p.POSDataCode, p.FunctionCode, p.MCC = "EUR", day, "000000000000", "200", "5999"
+		p.AcquirerID, p.ForwarderID, p.Terminal, p.Merchant = "400001", "400001", "TERM0001", "MERCHANT1"
+		p.Acceptor = clearing.Acceptor{Name: "Shop", Street: "Street 1", City: "City", PostalCode: "12345", CountryAlpha3: "DEU"}
+		if err := w.Write(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// clear posts a file and returns the status and the counts.
+func (s *sim) clear(file string) (int, string) {
+	s.t.Helper()
+	status, body := s.http("POST", "/v1/clearing", file)
+	var counts map[string]any
+	if err := json.Unmarshal([]byte(body), &counts); err != nil {
+		s.t.Fatal(err)
+	}
+	var out []string
+	for _, key := range []string{"messages", "settled", "posted", "reversed", "already", "excepted"} {
+		if n, _ := counts[key].(float64); n != 0 {
+			out = append(out, fmt.Sprintf("%s=%v", key, n))
+		}
+	}
+	if status != http.StatusOK {
+		return status, fmt.Sprint(counts["error"])
+	}
+	return status, strings.Join(out, " ")
+}
+
+func TestClearing(t *testing.T) {
+	options := issuersim.Options{FS: vfs.NewMem(), DataDir: "data"}
+	s := start(t, options)
+	send := func(code, line string) {
+		t.Helper()
+		m, err := message(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.exchange(m).String(39); got != code {
+			t.Fatalf("%s: %s, want %s", line, got, code)
+		}
+		s.audit()
+	}
+	want := func(what, got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: %s\nwant %s", what, got, want)
+		}
+		s.audit()
+	}
+	arns := make([]string, 9)
+	for n := range arns {
+		arns[n] = testARN(t, uint64(n))
+	}
+	send("00", "0100 stan=1 amount=10000")
+	send("00", "0220 stan=2 rrn=R1 amount=4000 num=1 orig=0100:1 date=1121 arn="+arns[1])
+	send("00", "0220 stan=3 rrn=R1 amount=2000 num=2 orig=0100:1 date=1121")
+	send("00", "0200 stan=4 amount=700 date=1121 arn="+arns[4])
+	send("00", "0200 stan=5 amount=500 de3=200000 date=1121 arn="+arns[5])
+	want("before", showLedger(s.server.Ledger()),
+		"EUR cardholders=99993800 available=99989800 holds=4000 unsettled=6200 settled=0 capital=-100000000 balanced=true\n")
+
+	first := present(t, 1,
+		&clearing.Presentment{ARN: arns[1], RRN: pad("R1", 12), AmountMinor: 4000},
+		&clearing.Presentment{ARN: arns[2], RRN: pad("R1", 12), AmountMinor: 2000}, // found by RRN and amount
+		&clearing.Presentment{ARN: arns[4], RRN: pad("R4", 12), AmountMinor: 700},
+		&clearing.Presentment{ARN: arns[5], RRN: pad("R5", 12), AmountMinor: 500, Credit: true},
+		&clearing.Presentment{ARN: arns[6], RRN: pad("R6", 12), AmountMinor: 60},                          // posted by nobody
+		&clearing.Presentment{ARN: arns[7], RRN: pad("R7", 12), AmountMinor: 70, PAN: "4000000000000143"}, // no card
+	)
+	status, got := s.clear(first)
+	want("first file", fmt.Sprint(status, " ", got), "200 messages=6 settled=4 posted=1 excepted=1")
+	settled := "EUR cardholders=99993740 available=99989740 holds=4000 unsettled=0 settled=6260 capital=-100000000 balanced=true\n"
+	want("after it", showLedger(s.server.Ledger()), settled)
+
+	status, got = s.clear(first)
+	want("the same again", fmt.Sprint(status, " ", got), "409 file 0022611210000040000100001: this file was taken before")
+
+	// An advice that comes after its clearing record debits nothing more, and is found by its repeat and its reversal.
+	send("00", "0220 stan=6 rrn=R6 amount=60 num=1 arn="+arns[6])
+	send("00", "0221 stan=6 rrn=R6 amount=60 num=1 arn="+arns[6])
+	send("94", "0220 stan=7 rrn=R6 amount=60 num=1 arn="+arns[6])
+	want("after the late advice", showLedger(s.server.Ledger()), settled)
+
+	s.stop()
+	s = start(t, options)
+	want("after a restart", showLedger(s.server.Ledger()), settled)
+	status, got = s.clear(first)
+	want("the same again after a restart", fmt.Sprint(status, " ", got), "409 file 0022611210000040000100001: this file was taken before")
+
+	// The next day takes one capture, the refund and the unposted one back; the hold is not given back with them.
+	second := present(t, 2,
+		&clearing.Presentment{ARN: arns[1], RRN: pad("R1", 12), AmountMinor: 4000, ReversalOf: day},
+		&clearing.Presentment{ARN: arns[5], RRN: pad("R5", 12), AmountMinor: 500, Credit: true, ReversalOf: day},
+		&clearing.Presentment{ARN: arns[6], RRN: pad("R6", 12), AmountMinor: 60, ReversalOf: day},
+		&clearing.Presentment{ARN: arns[8], RRN: pad("R8", 12), AmountMinor: 80, ReversalOf: day}, // never posted
+		&clearing.Presentment{ARN: arns[4], RRN: pad("R4", 12), AmountMinor: 701},                 // another amount
+	)
+	status, got = s.clear(second)
+	want("second file", fmt.Sprint(status, " ", got), "200 messages=5 reversed=3 excepted=2")
+	want("after it", showLedger(s.server.Ledger()),
+		"EUR cardholders=99997300 available=99993300 holds=4000 unsettled=0 settled=2700 capital=-100000000 balanced=true\n")
+
+	status, got = s.clear("not a clearing file at all")
+	want("no clearing file", fmt.Sprint(status, " ", got), "422 the file does not verify")
+}
