@@ -20,6 +20,7 @@
 // It is not a repair tool: it changes nothing. It reads card numbers from the files, keeps and prints their masks only
 // (I12).
 //
-// Memory: the issuer's book and the files are held, the journal streams past them; a payment with one capture takes
-// about 0.7 KB, so a million payments fit in 1 GB.
+// Memory: the issuer's book and the files are held, the journal streams past them. A payment with one capture takes
+// about 800 bytes and 40 µs (BenchmarkRun), so a million payments take 0.8 GB, beside what the garbage collector leaves
+// lying, and less than a minute.
 package audit
