@@ -117,9 +117,7 @@ func (f *Flow) voiceCapture(ctx context.Context, caller *api.Caller, req *api.Re
 			Kind: payment.KindVoice, State: payment.StateApproved, Amount: req.Amount, Granted: req.Amount, Target: payment.NoTarget,
 			At: p.Created, DoneAt: p.Created, Host: route.Issuers[0].Name, AuthCode: req.AuthCode,
 		}
-		if root.RRN, err = f.o.IDs.RRN(ctx, p.Created); err != nil {
-			return f.fault("take an RRN", err)
-		}
+		root.RRN = f.o.IDs.RRN(p.ID, p.Created)
 		p.Ops = []payment.Op{root}
 		a, err := f.acceptCapture(ctx, p, req, claim, req.Amount, p.Created)
 		if errors.Is(err, journal.ErrDayClosed) {

@@ -42,9 +42,7 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 	op := payment.Op{
 		Kind: kindOf(req.Op), State: payment.StatePending, Key: req.Key, Amount: req.Amount, Target: payment.NoTarget, At: p.Created,
 	}
-	if op.RRN, err = f.o.IDs.RRN(ctx, p.Created); err != nil {
-		return f.fault("take an RRN", err)
-	}
+	op.RRN = f.o.IDs.RRN(p.ID, p.Created)
 	if err := issuer.Identify(ctx, &op); err != nil {
 		return f.fault("take a STAN", err)
 	}

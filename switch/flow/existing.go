@@ -175,7 +175,7 @@ func (f *Flow) intend(ctx context.Context, req *api.Request, id payment.ID, clai
 	}
 	op.State, op.Key, op.At = payment.StatePending, req.Key, now
 	if op.RRN == "" {
-		if op.RRN, err = f.o.IDs.RRN(ctx, now); err != nil {
+		if op.RRN, err = f.o.IDs.LaterRRN(ctx, now); err != nil {
 			return 0, nil, f.fault("take an RRN", err), false
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,26 +59,24 @@ func (b *block) take(ctx context.Context) (uint64, error) {
 
 // Allocator hands out one node's numbers. Safe for concurrent use.
 type Allocator struct {
-	store    Store
-	node     uint32
-	payments block
-	rrns     block
-	arns     block
+	store   Store
+	node    uint32
+	numbers block // of payments and RRNs
+	arns    block
 }
 
 // NewAllocator makes the allocator of a node, 0 to 35.
 func NewAllocator(store Store, node uint32) *Allocator {
 	return &Allocator{
 		store: store, node: node,
-		payments: block{store: store, counter: "payment"},
-		rrns:     block{store: store, counter: "rrn"},
-		arns:     block{store: store, counter: "arn"},
+		numbers: block{store: store, counter: "payment"},
+		arns:    block{store: store, counter: "arn"},
 	}
 }
 
 // Payment returns a new payment's id.
 func (a *Allocator) Payment(ctx context.Context) (payment.ID, error) {
-	n, err := a.payments.take(ctx)
+	n, err := a.numbers.take(ctx)
 	return payment.NewID(a.node, n), err
 }
 
@@ -87,25 +87,46 @@ func (a *Allocator) ARN(ctx context.Context) (uint64, error) {
 	return uint64(a.node)*perNode + n%perNode, err
 }
 
-// RRN returns a new DE37: YDDD of now, the node as one base-36 digit, seven base-36 digits of a counter that does not
-// come round within ten years.
-func (a *Allocator) RRN(ctx context.Context, now time.Time) (string, error) {
-	n, err := a.rrns.take(ctx)
-	if err != nil {
-		return "", err
-	}
-	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	var b [12]byte
+// RRN returns the DE37 of a payment's first request: YDDD of now, the node as one base-36 digit, seven base-36 digits of
+// the payment's own number, so that the payment can be found by it. The number does not come round within ten years.
+func (a *Allocator) RRN(id payment.ID, now time.Time) string { return a.rrn(id.Counter(), now) }
+
+// LaterRRN returns the DE37 of a later request, an increment or refund. It takes a number that no payment has.
+func (a *Allocator) LaterRRN(ctx context.Context, now time.Time) (string, error) {
+	n, err := a.numbers.take(ctx)
+	return a.rrn(n, now), err
+}
+
+const base36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+const rrnLen = 12
+
+func (a *Allocator) rrn(n uint64, now time.Time) string {
+	var b [rrnLen]byte
 	now = now.UTC()
 	b[0] = byte('0' + now.Year()%10)
 	day := now.YearDay()
 	b[1], b[2], b[3] = byte('0'+day/100), byte('0'+day/10%10), byte('0'+day%10)
-	b[4] = digits[a.node%36]
-	for i := 11; i > 4; i-- {
-		b[i] = digits[n%36]
+	b[4] = base36[a.node%36]
+	for i := rrnLen - 1; i > 4; i-- {
+		b[i] = base36[n%36]
 		n /= 36
 	}
-	return string(b[:]), nil
+	return string(b[:])
+}
+
+// PaymentOf returns the payment whose first request has an RRN. Whether there is such a payment is the journal's to say:
+// the RRN may be a later request's.
+func PaymentOf(rrn string) (payment.ID, bool) {
+	if len(rrn) != rrnLen {
+		return payment.ID{}, false
+	}
+	node := strings.IndexByte(base36, rrn[4])
+	n, err := strconv.ParseUint(rrn[5:], 36, 64)
+	if node < 0 || err != nil {
+		return payment.ID{}, false
+	}
+	return payment.NewID(uint32(node), n), true
 }
 
 const (

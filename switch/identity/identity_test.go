@@ -72,7 +72,7 @@ func TestNoNumberTwiceAcrossRestarts(t *testing.T) {
 				messages[key] = true
 			}
 			for range 1000 {
-				rrn, err := a.RRN(ctx, time.Now())
+				later, err := a.LaterRRN(ctx, time.Now())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -80,10 +80,14 @@ func TestNoNumberTwiceAcrossRestarts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if rrns[rrn] || ids[id.String()] || len(rrn) != 12 {
-					t.Fatalf("RRN %s or payment %s was given twice", rrn, id)
+				rrn := a.RRN(id, time.Now())
+				if rrns[rrn] || rrns[later] || rrn == later || ids[id.String()] || len(rrn) != 12 {
+					t.Fatalf("RRN %s or %s or payment %s was given twice", rrn, later, id)
 				}
-				rrns[rrn], ids[id.String()] = true, true
+				if found, ok := identity.PaymentOf(rrn); !ok || found != id {
+					t.Fatalf("RRN %s leads to %s, want %s", rrn, found, id)
+				}
+				rrns[rrn], rrns[later], ids[id.String()] = true, true, true
 			}
 		}
 	})
