@@ -41,7 +41,7 @@ func Run(ctx context.Context, src Sources, opts Options) (*Report, error) {
 		arns:   newRegister(referenceWindow),
 		stans:  newRegister(stanWindow),
 		keys:   newRegister(keyWindow),
-		report: &Report{From: time.Now(), ByKind: map[Kind]int{}, limit: opts.Limit},
+		report: newReport(opts.Limit),
 	}
 	var err error
 	if a.versions, err = readVersions(ctx, src.Switch); err != nil {

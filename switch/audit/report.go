@@ -70,6 +70,15 @@ type Sum struct {
 	Minor int64 `json:"minor"`
 }
 
+// newReport begins a report. Its lists are empty and not nil: JSON shows them as [].
+func newReport(limit int) *Report {
+	none := func() Apart { return Apart{Items: []Item{}} }
+	return &Report{
+		From: time.Now(), ByKind: map[Kind]int{}, Differences: []Difference{}, InFlight: none(), Decided: none(), NotCleared: none(),
+		limit: limit,
+	}
+}
+
 // Clean tells whether nothing differs.
 func (r *Report) Clean() bool { return r.DifferenceCount == 0 }
 

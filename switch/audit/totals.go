@@ -45,7 +45,7 @@ func (t totals) add(currency string, l line, b book, minor int64) {
 
 // report returns the lines by currency.
 func (t totals) report() []Total {
-	var out []Total
+	out := []Total{}
 	for currency, of := range t {
 		for l := range lineCount {
 			sums := &of[l]
