@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/pan"
+	"switchyard/internal/slowlock"
 	"switchyard/switch/clearing"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -61,7 +62,7 @@ type Engine struct {
 	stop context.CancelFunc
 	done sync.WaitGroup
 
-	mu sync.Mutex // held through a cutover: one at a time
+	mu slowlock.Mutex // held through a cutover: one at a time
 }
 
 // New makes an engine.

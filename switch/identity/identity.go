@@ -14,9 +14,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"switchyard/internal/slowlock"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -37,7 +37,7 @@ type block struct {
 	store   Store
 	counter string
 
-	mu        sync.Mutex
+	mu        slowlock.Mutex
 	next, end uint64
 }
 
@@ -144,7 +144,7 @@ type Stream struct {
 	store Store
 	clock string // the meta name of the reserved time
 
-	mu      sync.Mutex
+	mu      slowlock.Mutex
 	stans   block
 	floor   time.Time // no DE7 before this
 	ceiling time.Time // no DE7 after this without a new reservation

@@ -24,9 +24,10 @@ type Table struct {
 }
 
 type entry struct {
-	users int
-	lock  sync.Mutex
-	turn  chan struct{} // holds one token while the turn is taken
+	users  int
+	locked bool
+	freed  sync.Cond     // of the shard's mu: locked was taken back
+	turn   chan struct{} // holds one token while the turn is taken
 }
 
 func (t *Table) enter(id payment.ID) *entry {
@@ -38,7 +39,7 @@ func (t *Table) enter(id payment.ID) *entry {
 		if s.entries == nil {
 			s.entries = map[payment.ID]*entry{}
 		}
-		e = &entry{turn: make(chan struct{}, 1)}
+		e = &entry{freed: sync.Cond{L: &s.mu}, turn: make(chan struct{}, 1)}
 		s.entries[id] = e
 	}
 	e.users++
@@ -54,12 +55,22 @@ func (t *Table) leave(id payment.ID, e *entry) {
 	}
 }
 
-// Lock takes the short lock of a payment and returns what gives it back.
+// Lock takes the short lock of a payment and returns what gives it back. It is held while a commit waits for the disk, so
+// others wait on a condition and not on a mutex: in a bubble of testing/synctest, time then goes on.
 func (t *Table) Lock(id payment.ID) (unlock func()) {
+	s := &t.shards[id[11]]
 	e := t.enter(id)
-	e.lock.Lock()
+	s.mu.Lock()
+	for e.locked {
+		e.freed.Wait()
+	}
+	e.locked = true
+	s.mu.Unlock()
 	return func() {
-		e.lock.Unlock()
+		s.mu.Lock()
+		e.locked = false
+		e.freed.Signal()
+		s.mu.Unlock()
 		t.leave(id, e)
 	}
 }
