@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -27,10 +25,9 @@ import (
 
 // group is a batch on its way to the disk, with the requests in it.
 type group struct {
-	seq      uint64
 	batch    *pebble.Batch // nil if nothing is to be written: all were refused
 	requests []*request
-	applied  time.Time
+	view     *view // of the store after it
 }
 
 // committer is the state of the committing goroutine and nobody else's.
@@ -44,7 +41,6 @@ type committer struct {
 	openDay  payment.Date
 	counters map[string]uint64 // next number, of counters used since the start
 	position uint64            // log position of the next commit
-	seq      uint64            // of the last group submitted
 
 	lowWritten   uint64 // low-water mark last written
 	lowWrittenAt time.Time
@@ -89,6 +85,7 @@ func (c *committer) loop() {
 		// Pebble panics when a batch meets a log file that has failed.
 		if p := recover(); p != nil {
 			j.logger.Error("the committer panicked", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			j.views.stuck.Store(true)
 			j.fail("the journal cannot be written", fmt.Errorf("panic: %v", p))
 		}
 	}()
@@ -256,12 +253,10 @@ func must(err error) {
 // submit applies a batch and hands its group to the syncer.
 func (c *committer) submit(g *group, b *pebble.Batch) {
 	j := c.j
-	c.seq++
-	g.seq, g.batch = c.seq, b
+	g.batch = b
 	if b != nil {
-		j.submitted.Store(c.seq)
 		must(j.db.ApplyNoSyncWait(b, pebble.Sync))
-		j.appliedPosition.Store(c.position)
+		g.view = j.views.take(j.db, c.position)
 	}
 	c.group = nil
 	j.syncs <- g
@@ -416,8 +411,8 @@ func (j *Pebble) syncLoop() {
 				return
 			}
 			j.metrics.group(g, time.Since(started))
+			j.views.publish(g.view)
 		}
-		j.synced.advance(g.seq)
 		<-j.unsynced
 		j.wake(g)
 		g = nil
@@ -448,49 +443,7 @@ func (g *group) finish(err error) {
 	for _, r := range g.requests {
 		r.finish(err)
 	}
-}
-
-// syncedMark is the newest synced group, and lets readers wait for one.
-type syncedMark struct {
-	seq     atomic.Uint64
-	waiting atomic.Int64
-	mu      sync.Mutex
-	cond    sync.Cond
-	failed  bool
-}
-
-func (m *syncedMark) init() { m.cond.L = &m.mu }
-
-func (m *syncedMark) advance(seq uint64) {
-	m.seq.Store(seq)
-	if m.waiting.Load() > 0 {
-		m.mu.Lock()
-		m.cond.Broadcast()
-		m.mu.Unlock()
+	if g.view != nil {
+		g.view.release()
 	}
-}
-
-func (m *syncedMark) fail() {
-	m.mu.Lock()
-	m.failed = true
-	m.cond.Broadcast()
-	m.mu.Unlock()
-}
-
-// wait returns once group seq is synced.
-func (m *syncedMark) wait(seq uint64) error {
-	if m.seq.Load() >= seq {
-		return nil
-	}
-	m.waiting.Add(1)
-	defer m.waiting.Add(-1)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for m.seq.Load() < seq && !m.failed {
-		m.cond.Wait()
-	}
-	if m.seq.Load() < seq {
-		return ErrClosed
-	}
-	return nil
 }

@@ -41,7 +41,7 @@ func (j *Pebble) Reserve(ctx context.Context, counter string, n uint64) (first u
 		next, known := c.counters[counter]
 		if !known {
 			next = 1
-			switch value, err := j.get(key); {
+			switch value, err := get(j.db, key); {
 			case err == nil:
 				if next, err = decodeNumber("counter "+counter, value); err != nil {
 					return err
@@ -86,7 +86,7 @@ func (j *Pebble) UpdateSAF(ctx context.Context, rows ...SAFRow) error {
 	return j.control(ctx, func(_ *committer, b *pebble.Batch) error {
 		for i := range rows {
 			key := appendSAFKey(nil, rows[i].SAFRef)
-			if _, err := j.get(key); err != nil {
+			if _, err := get(j.db, key); err != nil {
 				return err
 			}
 			if err := b.Set(key, appendSAF(nil, &rows[i]), nil); err != nil {
@@ -107,7 +107,7 @@ func (j *Pebble) Cutover(ctx context.Context, from, next payment.Date) error {
 			return ErrDayClosed
 		}
 		if from != 0 {
-			value, err := j.get(dayKey(from))
+			value, err := get(j.db, dayKey(from))
 			if err != nil {
 				return err
 			}
@@ -151,7 +151,7 @@ func (j *Pebble) SweepKeys(ctx context.Context, before time.Time, limit int) (sw
 	}
 	err = j.control(ctx, func(_ *committer, b *pebble.Batch) error {
 		from := uint64(1)
-		switch value, err := j.get(keySwept); {
+		switch value, err := get(j.db, keySwept); {
 		case err == nil:
 			if from, err = decodeNumber("position of the key sweep", value); err != nil {
 				return err
@@ -161,7 +161,7 @@ func (j *Pebble) SweepKeys(ctx context.Context, before time.Time, limit int) (sw
 		}
 		var failed error
 		at, read := from, 0
-		_, err := j.scanLog(from, nil, func(row *logRow, e *logCommit) bool {
+		_, err := scanLog(j.db, from, func(row *logRow, e *logCommit) bool {
 			if !row.at.Before(before) || swept >= limit || read >= maxSweep {
 				return false
 			}
@@ -195,7 +195,7 @@ const maxSweep = 10_000
 // sweepKey deletes a key that was claimed before a moment.
 func (j *Pebble) sweepKey(b *pebble.Batch, k keyName, before time.Time) (gone bool, err error) {
 	key := appendClaimKey(nil, k.Merchant, k.Key)
-	value, err := j.get(key)
+	value, err := get(j.db, key)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
@@ -212,10 +212,11 @@ func (j *Pebble) sweepKey(b *pebble.Batch, k keyName, before time.Time) (gone bo
 // Checkpoint implements Journal: what is synced when it is called is in it, and it opens as a journal does. dir must not
 // exist; it is made on the journal's file system, where it shares table files by hard links.
 func (j *Pebble) Checkpoint(dir string) error {
-	if err := j.readers.enter(); err != nil {
+	v, err := j.views.acquire() // so that Close waits
+	if err != nil {
 		return err
 	}
-	defer j.readers.leave()
+	defer v.release()
 	if err := j.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
 		return fmt.Errorf("journal: checkpoint to %s: %w", dir, err)
 	}

@@ -16,7 +16,7 @@ import (
 func (j *Pebble) fail(msg string, err error) {
 	j.failed.Store(true)
 	j.queue.close(ErrClosed)
-	j.synced.fail()
+	defer j.views.retire() // for a hook that ends its goroutine
 	j.logger.Error(msg, zap.Error(err))
 	j.opts.Fatal(msg, err)
 }
@@ -39,6 +39,7 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 // Fatalf implements pebble.Logger. Pebble counts on it not to return: a commit whose write failed would return nil.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
+	l.j.views.stuck.Store(true)
 	l.j.fail("the journal cannot be written", err)
 	panic(err) // the hook returned against its contract
 }
@@ -59,7 +60,11 @@ func (j *Pebble) events() *pebble.EventListener {
 			failure("damaged file "+i.Path, i.Details)
 		},
 		ManifestCreated: func(i pebble.ManifestCreateInfo) { failure("new manifest", i.Err) },
-		WALCreated:      func(i pebble.WALCreateInfo) { failure("new log file", i.Err) },
+		WALCreated: func(i pebble.WALCreateInfo) {
+			if i.Err != nil { // at once: Pebble panics next, in a way that nobody can recover from
+				j.fail("the journal cannot be written: new log file", i.Err)
+			}
+		},
 		WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
 			j.logger.Warn("commits wait for flushes or compactions", zap.String("reason", i.Reason))
 		},

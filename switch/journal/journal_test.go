@@ -911,9 +911,18 @@ func TestClosed(t *testing.T) {
 	closed := make(chan error)
 	err := j.Payments(payment.ID{}, func(p *payment.Payment) bool {
 		go func() { closed <- j.Close() }()
-		<-j.done // the committer has ended: Close waits for this read
-		if _, err := j.Payment(p.ID); err != ErrClosed {
-			t.Errorf("a read after Close was called: %v", err)
+		for { // until reads are refused: Close waits for this one
+			if _, err := j.Payment(p.ID); err == ErrClosed {
+				break
+			} else if err != nil {
+				t.Errorf("a read while Close is called: %v", err)
+			}
+			runtime.Gosched()
+		}
+		select {
+		case err := <-closed:
+			t.Errorf("Close did not wait for a read: %v", err)
+		default:
 		}
 		return true
 	})
@@ -941,13 +950,12 @@ func TestMetrics(t *testing.T) {
 	fs, reg := vfs.NewMem(), prometheus.NewPedanticRegistry()
 	o := options(t, fs)
 	o.Registerer = reg
-	for range 2 { // a registry survives its journal
+	for n := range 2 { // a registry survives its journal
 		j, err := Open(o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := uint64(j.appliedPosition.Load())
-		commit(t, j, &Transition{Payment: fresh(n)})
+		commit(t, j, &Transition{Payment: fresh(uint64(n + 1))})
 		families, err := reg.Gather()
 		if err != nil {
 			t.Fatal(err)

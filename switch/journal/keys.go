@@ -11,16 +11,18 @@ import (
 // The first byte of a key names its kind of record. Numbers in keys are big-endian, so that keys sort as the numbers
 // do; texts end with a zero byte, which none of them contains. docs/journal.md describes each.
 const (
-	prefixInternal   = 'I' // the journal's own values
-	prefixCounter    = 'C'
-	prefixDay        = 'D'
-	prefixKey        = 'K' // idempotency keys
-	prefixLog        = 'L'
-	prefixMeta       = 'M' // the callers' values
-	prefixPayment    = 'P'
-	prefixReference  = 'R'
-	prefixSAF        = 'S'
-	prefixPresented  = 'T'
+	prefixInternal  = 'I' // the journal's own values
+	prefixCounter   = 'C'
+	prefixDay       = 'D'
+	prefixKey       = 'K' // idempotency keys
+	prefixLog       = 'L'
+	prefixMeta      = 'M' // the callers' values
+	prefixPayment   = 'P'
+	prefixReference = 'R'
+	prefixSAF       = 'S'
+	prefixPresented = 'T'
+	// prefixes are all of them.
+	prefixes         = "ICDKLMPRST"
 	textEnd          = 0
 	afterTextEnd     = 1 // sorts after every key with the same text before it
 	paymentKeyLen    = 1 + len(payment.ID{})

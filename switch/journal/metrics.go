@@ -110,10 +110,11 @@ func (s *storeCollector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (s *storeCollector) Collect(out chan<- prometheus.Metric) {
-	if s.j.readers.enter() != nil {
+	v, err := s.j.views.acquire() // so that Close waits
+	if err != nil {
 		return
 	}
-	defer s.j.readers.leave()
+	defer v.release()
 	m := s.j.db.Metrics()
 	for i, v := range []float64{
 		float64(m.DiskSpaceUsage()),

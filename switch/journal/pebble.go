@@ -88,18 +88,14 @@ type Pebble struct {
 	unsynced chan struct{} // a token for each group that is applied and not yet synced
 	done     chan struct{} // closed once committer and syncer have ended
 
-	// submitted is the newest group that a read may see, set before the group becomes visible; appliedPosition is the
-	// log position after the newest visible commit, set once it is visible.
-	submitted       atomic.Uint64
-	appliedPosition atomic.Uint64
-	synced          syncedMark
-	failed          atomic.Bool
+	views   views // what reads look at
+	failed  atomic.Bool
+	closing atomic.Bool
 
 	openDay atomic.Int32
 	intents []IntentRef // as found at Open
 	safLow  sync.Map    // host → *atomic.Uint64: no row of the host has a lower sequence
 
-	readers readers
 	metrics *metrics
 }
 
@@ -133,8 +129,6 @@ func Open(o Options) (*Pebble, error) {
 		done:     make(chan struct{}),
 	}
 	j.queue.init(o.MaxWaiting)
-	j.synced.init()
-	j.readers.init()
 	j.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
 	j.groups.New = func() any { return &group{} }
 
@@ -153,6 +147,7 @@ func Open(o Options) (*Pebble, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close(), j.release())
 	}
+	j.views.publish(j.views.take(db, c.position))
 	if o.ReadOnly {
 		j.queue.close(ErrReadOnly)
 		close(j.done)
@@ -187,7 +182,7 @@ func (j *Pebble) pebbleOptions() *pebble.Options {
 // log position, the days, the open intents and the newest payment of this node.
 func (j *Pebble) load() (*committer, error) {
 	c := newCommitter(j)
-	format, err := j.get(keyFormat)
+	format, err := get(j.db, keyFormat)
 	switch {
 	case errors.Is(err, ErrNotFound) && j.opts.ReadOnly:
 		return nil, fmt.Errorf("journal: %s holds no journal", j.opts.Dir)
@@ -230,12 +225,12 @@ func (j *Pebble) create() error {
 // Close waits for what was taken before it, refuses everything after it with ErrClosed, and closes the store once the
 // last read has returned. Closing twice is ErrClosed.
 func (j *Pebble) Close() error {
-	if !j.readers.close() {
+	if !j.closing.CompareAndSwap(false, true) {
 		return ErrClosed
 	}
 	j.queue.close(ErrClosed)
 	<-j.done
-	j.readers.wait()
+	j.views.close()
 	j.metrics.unregister()
 	err := errors.Join(j.closeStore(), j.release())
 	if err != nil && !j.failed.Load() {
@@ -246,21 +241,19 @@ func (j *Pebble) Close() error {
 
 // release gives back what Open took before the store.
 func (j *Pebble) release() error {
+	if j.views.stuck.Load() {
+		return nil
+	}
 	j.cache.Unref()
 	return j.watch.Close()
 }
 
-// closeStore closes Pebble. After a failure Pebble may panic over what the failure left open; there is nothing left to
-// save then.
-func (j *Pebble) closeStore() (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			if !j.failed.Load() {
-				panic(p)
-			}
-			j.logger.Error("the store did not close", zap.Any("panic", p))
-		}
-	}()
+// closeStore closes Pebble, unless it failed in a way after which it cannot be closed. There is nothing left to save then,
+// and the process is about to end.
+func (j *Pebble) closeStore() error {
+	if j.views.stuck.Load() {
+		return nil
+	}
 	return j.db.Close()
 }
 
@@ -270,52 +263,4 @@ func (j *Pebble) OpenDay() payment.Date { return payment.Date(j.openDay.Load()) 
 // OpenIntents implements Journal.
 func (j *Pebble) OpenIntents() ([]IntentRef, error) {
 	return append([]IntentRef(nil), j.intents...), nil
-}
-
-// readers counts the reads under way, so that Close does not pull the store from under one. Unlike a read-write lock it
-// lets a read be made from within another one's callback while Close waits.
-type readers struct {
-	n       atomic.Int64
-	drained chan struct{}
-}
-
-const readersClosed = 1 << 62
-
-func (r *readers) init() { r.drained = make(chan struct{}, 1) }
-
-func (r *readers) enter() error {
-	if r.n.Add(1) > readersClosed {
-		r.leave()
-		return ErrClosed
-	}
-	return nil
-}
-
-func (r *readers) leave() {
-	if r.n.Add(-1) == readersClosed {
-		select { // room for one token: wait looks again after each
-		case r.drained <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// close refuses new reads and tells whether it was the first to do so.
-func (r *readers) close() bool {
-	for {
-		n := r.n.Load()
-		if n >= readersClosed {
-			return false
-		}
-		if r.n.CompareAndSwap(n, n+readersClosed) {
-			return true
-		}
-	}
-}
-
-// wait returns when the last read has left.
-func (r *readers) wait() {
-	for r.n.Load() != readersClosed {
-		<-r.drained
-	}
 }

@@ -12,16 +12,9 @@ import (
 	"switchyard/switch/payment"
 )
 
-// A write is readable in Pebble before it is synced. So every read notes, after it has read, the newest group that it can
-// have seen, and waits for that group's sync before it returns anything: a payment that a crash could take back is never
-// shown.
-
-// settle waits until everything that a finished read can have seen is synced.
-func (j *Pebble) settle() error { return j.synced.wait(j.submitted.Load()) }
-
-// get returns a copy of a value without waiting for its sync.
-func (j *Pebble) get(key []byte) ([]byte, error) {
-	value, closer, err := j.db.Get(key)
+// get returns a copy of a value.
+func get(from pebble.Reader, key []byte) ([]byte, error) {
+	value, closer, err := from.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, ErrNotFound
 	}
@@ -35,22 +28,9 @@ func (j *Pebble) get(key []byte) ([]byte, error) {
 	return value, nil
 }
 
-// read returns a copy of a value once it is synced.
-func (j *Pebble) read(key []byte) ([]byte, error) {
-	if err := j.readers.enter(); err != nil {
-		return nil, err
-	}
-	defer j.readers.leave()
-	value, err := j.get(key)
-	if settled := j.settle(); settled != nil {
-		return nil, settled
-	}
-	return value, err
-}
-
-// within runs f over the keys from lower up to upper, as they are at one moment.
-func (j *Pebble) within(lower, upper []byte, f func(it *pebble.Iterator) error) error {
-	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+// within runs f over the keys from lower up to upper.
+func within(from pebble.Reader, lower, upper []byte, f func(it *pebble.Iterator) error) error {
+	it, err := from.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return fmt.Errorf("journal: scan: %w", err)
 	}
@@ -61,18 +41,24 @@ func (j *Pebble) within(lower, upper []byte, f func(it *pebble.Iterator) error) 
 	return err
 }
 
-// scan is within for callers of the journal: it waits until all that the iterator shows is synced.
+// read is get of what is synced.
+func (j *Pebble) read(key []byte) ([]byte, error) {
+	v, err := j.views.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer v.release()
+	return get(v.snapshot, key)
+}
+
+// scan is within what is synced.
 func (j *Pebble) scan(lower, upper []byte, f func(it *pebble.Iterator) error) error {
-	if err := j.readers.enter(); err != nil {
+	v, err := j.views.acquire()
+	if err != nil {
 		return err
 	}
-	defer j.readers.leave()
-	return j.within(lower, upper, func(it *pebble.Iterator) error {
-		if err := j.settle(); err != nil {
-			return err
-		}
-		return f(it)
-	})
+	defer v.release()
+	return within(v.snapshot, lower, upper, f)
 }
 
 // Payment implements Journal.
@@ -145,17 +131,20 @@ func (j *Pebble) SAF(host string, from uint64, yield func(SAFRow) bool) error {
 	if err := checkName("host of a store-and-forward queue", host); err != nil {
 		return err
 	}
+	v, err := j.views.acquire()
+	if err != nil {
+		return err
+	}
+	defer v.release()
 	mark := j.lowMark(host)
 	low := mark.Load()
 	first := max(from, low)
 	prefix := appendSAFPrefix(nil, host)
-	// Every row of a commit below this position is in the iterator, if it still stands.
-	applied := safSeq(j.appliedPosition.Load(), 0)
 	lower := binary.BigEndian.AppendUint64(bytes.Clone(prefix), first)
-	return j.scan(lower, after(prefix), func(it *pebble.Iterator) error {
+	return within(v.snapshot, lower, after(prefix), func(it *pebble.Iterator) error {
 		ok := it.First()
 		if first == low {
-			to := applied
+			to := safSeq(v.position, 0) // no row left: the next one is of a commit that the view does not show
 			if ok {
 				ref, err := parseSAFKey(it.Key())
 				if err != nil {
@@ -271,11 +260,12 @@ func (j *Pebble) Presentments(date payment.Date, yield func(Presentment) bool) e
 
 // Log implements Journal. Positions begin at 1; one that burned a key is skipped.
 func (j *Pebble) Log(from uint64, yield func(LogEntry) bool) (next uint64, err error) {
-	if err := j.readers.enter(); err != nil {
+	v, err := j.views.acquire()
+	if err != nil {
 		return from, err
 	}
-	defer j.readers.leave()
-	return j.scanLog(from, j.settle, func(_ *logRow, c *logCommit) bool {
+	defer v.release()
+	return scanLog(v.snapshot, from, func(_ *logRow, c *logCommit) bool {
 		if c.Payment.IsZero() {
 			return true
 		}
@@ -287,16 +277,11 @@ func (j *Pebble) Log(from uint64, yield func(LogEntry) bool) (next uint64, err e
 }
 
 // scanLog calls yield for each commit from a position on and returns the position after the last one that it yielded. The
-// entry is yield's for the call only. ready, if not nil, is called once what will be yielded is fixed.
-func (j *Pebble) scanLog(from uint64, ready func() error, yield func(*logRow, *logCommit) bool) (next uint64, err error) {
+// entry is yield's for the call only.
+func scanLog(store pebble.Reader, from uint64, yield func(*logRow, *logCommit) bool) (next uint64, err error) {
 	from = max(from, 1)
 	next = from
-	err = j.within([]byte{prefixLog}, []byte{prefixLog + 1}, func(it *pebble.Iterator) error {
-		if ready != nil {
-			if err := ready(); err != nil {
-				return err
-			}
-		}
+	err = within(store, []byte{prefixLog}, []byte{prefixLog + 1}, func(it *pebble.Iterator) error {
 		var c logCommit
 		// The row that holds from is the last one whose first position is not above it.
 		ok := it.SeekLT(appendLogKey(nil, from+1))

@@ -133,7 +133,7 @@ func (c *committer) load() error {
 func (c *committer) newestPayment() (counter uint64, err error) {
 	var last []byte
 	prefix := binary.BigEndian.AppendUint32([]byte{prefixPayment}, c.j.opts.Node)
-	err = c.j.within(prefix, after(prefix), func(it *pebble.Iterator) error {
+	err = within(c.j.db, prefix, after(prefix), func(it *pebble.Iterator) error {
 		if it.Last() {
 			last = append(last, it.Key()...)
 		}
@@ -147,7 +147,7 @@ func (c *committer) newestPayment() (counter uint64, err error) {
 }
 
 func (c *committer) loadDays() error {
-	return c.j.within([]byte{prefixDay}, []byte{prefixDay + 1}, func(it *pebble.Iterator) error {
+	return within(c.j.db, []byte{prefixDay}, []byte{prefixDay + 1}, func(it *pebble.Iterator) error {
 		for ok := it.First(); ok; ok = it.Next() {
 			d, err := readDay(it)
 			if err != nil {
@@ -169,7 +169,7 @@ func (c *committer) loadDays() error {
 // loadLog finds the open intents from the low-water mark on, and the end of the log.
 func (c *committer) loadLog() error {
 	low := uint64(1)
-	switch value, err := c.j.get(keyLow); {
+	switch value, err := get(c.j.db, keyLow); {
 	case err == nil:
 		if low, err = decodeNumber("low-water mark of open intents", value); err != nil {
 			return err
@@ -177,7 +177,7 @@ func (c *committer) loadLog() error {
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
-	next, err := c.j.scanLog(low, nil, func(_ *logRow, e *logCommit) bool {
+	next, err := scanLog(c.j.db, low, func(_ *logRow, e *logCommit) bool {
 		for _, op := range e.Opens {
 			c.intents.open(IntentRef{e.Payment, op}, e.Position)
 		}
@@ -191,7 +191,6 @@ func (c *committer) loadLog() error {
 	}
 	c.position = next
 	c.lowWritten = low
-	c.j.appliedPosition.Store(next)
 	c.j.intents = c.intents.refs()
 	return nil
 }
