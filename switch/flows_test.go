@@ -140,6 +140,26 @@ func TestPartialApproval(t *testing.T) {
 	}
 }
 
+// A sale that was approved in part is voided for what was approved, before its date is sealed and after.
+func TestVoidOfPartialSale(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	sale := func(key string) api.Answer {
+		r := switchtest.Authorize(key, 1001)
+		r.Op, r.Partial, r.Present = api.OpSale, true, r.Present.With(api.FieldPartial)
+		r.Card.Number = issuersim.TestCardFor("10")
+		a := s.Do(r)
+		wantSums(t, a, "captured authorized 501 released 0 captured 501 refunded 0")
+		return a
+	}
+	before, after := sale("k1"), sale("k2")
+	wantSums(t, s.Do(switchtest.On(api.OpVoid, "v1", before.Payment, 0)), "reversed authorized 501 released 501 captured 0 refunded 0")
+	cutover(t, s, false)
+	wantSums(t, s.Do(switchtest.On(api.OpVoid, "v2", after.Payment, 0)), "reversed authorized 501 released 501 captured 0 refunded 0")
+	if files := cutover(t, s, true); files[0].SumMinor != 501 {
+		t.Fatalf("the reversal presentment's file: %+v", files)
+	}
+}
+
 // I5: what gets no answer is reversed, whether the issuer applied it or never saw it; the hold is gone at the end.
 func TestTimeoutIsReversed(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{Deadline: 50 * time.Millisecond})

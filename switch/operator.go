@@ -36,6 +36,11 @@ func (s *Switch) operatorAPI() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /v1/stats", s.serveStats)
 	mux.HandleFunc("GET /v1/payments", s.servePayments)
+	mux.HandleFunc("GET /v1/explain", s.serveExplain)
+	mux.HandleFunc("GET /v1/strays", s.serveStrays)
+	mux.HandleFunc("GET /v1/saf", s.serveSAF)
+	mux.HandleFunc("POST /v1/saf/retry", s.serveSAFDecision)
+	mux.HandleFunc("POST /v1/saf/close", s.serveSAFDecision)
 	mux.HandleFunc("GET /v1/days", s.serveDays)
 	mux.HandleFunc("POST /v1/cutover", s.serveCutover)
 	return mux

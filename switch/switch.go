@@ -54,6 +54,8 @@ type Switch struct {
 	flow    *flow.Flow
 	saf     *saf.Queue
 	hosts   []*link.Host
+	issuers map[string]*exchange.Issuer
+	strays  *strayLog
 	engine  *cutover.Engine
 	gateway *gateway.Server
 
@@ -96,7 +98,11 @@ func (s *Switch) compose() error {
 	}
 	ids := identity.NewAllocator(s.journal, c.Node)
 	builder := &message.Builder{AcquirerID: c.AcquirerID, Merchants: merchants}
+	if s.strays, err = newStrayLog(s.journal, o.Logger); err != nil {
+		return err
+	}
 	issuers := map[string]*exchange.Issuer{}
+	s.issuers = issuers
 	for i := range c.Issuers {
 		x, err := s.issuer(&c.Issuers[i], ids, builder)
 		if err != nil {
@@ -187,7 +193,7 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 	host, err := link.NewHost(link.Config{
 		Host: x.Name, Addr: x.Address, Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
 		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Identity: stream, Dial: s.o.Dial, TLS: s.o.IssuerTLS[x.Name],
-		Logger: s.o.Logger.Named("link"), Registerer: s.o.Registry, Seed: s.o.Seed,
+		Logger: s.o.Logger.Named("link"), Registerer: s.o.Registry, Seed: s.o.Seed, OnStray: s.stray,
 	})
 	if err != nil {
 		return nil, err

@@ -69,6 +69,8 @@ Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused,
 		newCutoverCmd(),
 		newClearingCmd(),
 		newAuditCmd(),
+		newExplainCmd(),
+		newSafCmd(),
 		newIsoCmd(),
 		newSecretCmd(),
 	)

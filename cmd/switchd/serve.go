@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -68,6 +69,9 @@ func (f *serveFlags) configured() (*txswitch.Config, error) {
 		if o.from != "" {
 			*o.to = o.from
 		}
+	}
+	if c.Data, err = filepath.Abs(c.Data); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
 	}
 	return c, c.Check()
 }

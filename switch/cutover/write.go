@@ -277,10 +277,7 @@ func (e *Engine) record(p *plan, location *time.Location, ref journal.Presentmen
 		r.ReversalOf = cleared.Date.Time()
 		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, op.Target)
 	}
-	r.AmountMinor = cleared.Amount
-	if cleared.Kind != payment.KindCapture {
-		r.AmountMinor = cleared.Granted
-	}
+	r.AmountMinor = cleared.Clears()
 	r.Credit = cleared.Kind == payment.KindRefund
 	r.LocalTime = cleared.At.In(location)
 	if r.AuthCode == "" && cleared.Kind != payment.KindRefund {

@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -53,35 +52,8 @@ func approved(op *payment.Op) bool {
 	return op.State == payment.StateApproved || op.Advised && op.Kind != payment.KindUndo
 }
 
-func status(s payment.Standing) api.Status {
-	switch s {
-	case payment.Pending:
-		return api.StatusPending
-	case payment.Reversing:
-		return api.StatusReversing
-	case payment.Declined:
-		return api.StatusDeclined
-	case payment.Failed:
-		return api.StatusFailed
-	case payment.Verified:
-		return api.StatusVerified
-	case payment.Reversed:
-		return api.StatusReversed
-	case payment.Expired:
-		return api.StatusExpired
-	case payment.Refunded:
-		return api.StatusRefunded
-	case payment.PartiallyRefunded:
-		return api.StatusPartiallyRefunded
-	case payment.Captured:
-		return api.StatusCaptured
-	case payment.PartiallyCaptured:
-		return api.StatusPartiallyCaptured
-	case payment.Authorized:
-		return api.StatusAuthorized
-	}
-	panic(fmt.Sprintf("flow: standing %d has no status", s))
-}
+// status is the wire's name of a standing: package payment names them as DESIGN's list does.
+func status(s payment.Standing) api.Status { return api.Status(s.String()) }
 
 // reason says an outcome in words.
 func reason(op *payment.Op) string {

@@ -51,7 +51,7 @@ func (f *Flow) void(ctx context.Context, req *api.Request, id payment.ID, claim 
 		if r != nil {
 			return payment.Op{}, r
 		}
-		return payment.Op{Kind: payment.KindVoid, Amount: p.Ops[target].Amount, Target: target, RRN: p.Ops[target].RRN}, nil
+		return payment.Op{Kind: payment.KindVoid, Amount: p.Ops[target].Clears(), Target: target, RRN: p.Ops[target].RRN}, nil
 	})
 }
 
@@ -74,7 +74,7 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 		}
 		now := time.Now().UTC()
 		p.Ops = append(p.Ops, payment.Op{
-			Kind: payment.KindVoidPresentment, State: payment.StateApproved, Key: req.Key, Amount: o.Amount, Granted: o.Amount,
+			Kind: payment.KindVoidPresentment, State: payment.StateApproved, Key: req.Key, Amount: o.Clears(), Granted: o.Clears(),
 			Target: target, At: now, DoneAt: now, Date: f.o.Journal.OpenDay(), ARN: o.ARN, RRN: o.RRN, Number: o.Number,
 		})
 		i := len(p.Ops) - 1

@@ -77,10 +77,11 @@ const (
 
 // Flow serves the operations; it is an api.Handler.
 type Flow struct {
-	o        Options
-	keys     keyTable
-	inFlight atomic.Int64
-	metrics  metrics
+	o          Options
+	keys       keyTable
+	unanswered unansweredTable
+	inFlight   atomic.Int64
+	metrics    metrics
 }
 
 // New makes the flows.

@@ -131,7 +131,7 @@ func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, call *ex
 	case exchange.NotSent(sent):
 		op.State = payment.StateFailed
 	case sent != nil:
-		if err := f.unanswered(ctx, p, i, t); err != nil {
+		if err := f.unknown(ctx, p, i, t); err != nil {
 			return err
 		}
 	default:
@@ -155,6 +155,12 @@ func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, call *ex
 	return nil
 }
 
+// save commits a payment that was changed in nothing but its record.
+func (f *Flow) save(ctx context.Context, p *payment.Payment) error {
+	p.Version++
+	return f.o.Journal.Commit(ctx, &journal.Transition{Payment: p})
+}
+
 // firstOutcome is what an intent counts as (I11).
 func firstOutcome(op *payment.Op) string {
 	if op.State == payment.StateQueued {
@@ -163,10 +169,11 @@ func firstOutcome(op *payment.Op) string {
 	return op.State.String()
 }
 
-// unanswered records that nobody knows what the issuer did. A request is undone by a new 0420; an unanswered reversal
+// unknown records that nobody knows what the issuer did. A request is undone by a new 0420; an unanswered reversal
 // goes on as one, with its own identity.
-func (f *Flow) unanswered(ctx context.Context, p *payment.Payment, i int, t *journal.Transition) error {
+func (f *Flow) unknown(ctx context.Context, p *payment.Payment, i int, t *journal.Transition) error {
 	op := &p.Ops[i]
+	f.unanswered.put(messageKey{op.Host, op.STAN, op.DE7}, operationRef{p.ID, i})
 	if op.Kind == payment.KindReverse || op.Kind == payment.KindVoid {
 		op.State, op.Advised = payment.StateQueued, true
 		t.Queue = append(t.Queue, f.row(p, i))

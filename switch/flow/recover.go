@@ -53,7 +53,7 @@ func (f *Flow) recoverOne(ctx context.Context, ref journal.IntentRef) error {
 	p.Version++
 	p.Ops[ref.Op].DoneAt = time.Now().UTC()
 	t := &journal.Transition{Payment: p, Closes: []int{ref.Op}}
-	if err := f.unanswered(ctx, p, ref.Op, t); err != nil {
+	if err := f.unknown(ctx, p, ref.Op, t); err != nil {
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
 	}
 	f.clear(p, ref.Op, t)

@@ -135,7 +135,7 @@ func (p *Payment) CheckVoid(target int) (int, *Refusal) {
 	} else if target < 0 || target >= len(p.Ops) || !p.voidable(target) {
 		return 0, state("no such capture stands")
 	}
-	if s := p.Sums(); s.Refunded > s.Captured-p.Ops[target].Amount {
+	if s := p.Sums(); s.Refunded > s.Captured-p.Ops[target].Clears() {
 		return 0, state("it is refunded already")
 	}
 	return target, nil

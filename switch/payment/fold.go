@@ -104,6 +104,14 @@ const (
 	Authorized
 )
 
+var standingNames = [...]string{
+	"pending", "reversing", "declined", "failed", "verified", "reversed", "expired", "refunded", "partially_refunded", "captured",
+	"partially_captured", "authorized",
+}
+
+// String returns the standing's name.
+func (s Standing) String() string { return standingNames[s] }
+
 // Standing folds the operations into where the payment stands at a moment.
 func (p *Payment) Standing(now time.Time) Standing {
 	if len(p.Ops) == 0 || p.Ops[0].State == StatePending {

@@ -212,6 +212,15 @@ type Op struct {
 	ARN  string // DE31 of its presentment
 }
 
+// Clears is what a capture, sale or refund moves in clearing: a capture all that was asked for, a fact once accepted; the
+// others what the issuer granted.
+func (op *Op) Clears() int64 {
+	if op.Kind == KindCapture {
+		return op.Amount
+	}
+	return op.Granted
+}
+
 // Payment is one payment. The zero value is none.
 type Payment struct {
 	ID      ID

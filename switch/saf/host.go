@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"switchyard/switch/exchange"
 	"switchyard/switch/payment"
 )
@@ -32,6 +34,47 @@ type host struct {
 	chains map[payment.ID]*chain
 	ready  []*chain
 	wake   chan struct{} // holds one token when ready got longer
+
+	// Of a queue longer than windowRows only the beginning is in memory. While backlog, rows from sequence from on are
+	// not, and refill reads them; those from region on, up to from, were read by it.
+	rows    int
+	backlog bool
+	region  uint64
+	from    uint64
+}
+
+// windowRows is how many rows of a host's queue are in memory, about 200 bytes each; refill reads on when half are sent.
+const windowRows = 1 << 16
+
+// admit tells whether a row of the queue is to be taken into memory now: not while earlier ones are left to refill, and
+// not if refill has read it already.
+func (h *host) admit(seq uint64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case seq >= h.region && seq < h.from:
+		return false
+	case h.backlog:
+		return seq < h.region
+	case h.rows >= windowRows:
+		h.backlog, h.region, h.from = true, seq, seq
+		return false
+	}
+	return true
+}
+
+// wants tells where refill reads on, if it is time to.
+func (h *host) wants() (from uint64, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.from, h.backlog && h.rows < windowRows/2
+}
+
+// refilled says up to where refill has read, and whether that was the end of the queue.
+func (h *host) refilled(next uint64, end bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.from, h.backlog = next, !end
 }
 
 func newHost(x *exchange.Issuer, jitter *rand.Rand) *host {
@@ -42,6 +85,7 @@ func newHost(x *exchange.Issuer, jitter *rand.Rand) *host {
 func (h *host) push(id payment.ID, it item) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.rows++
 	if c := h.chains[id]; c != nil {
 		c.items = append(c.items, it)
 		return
@@ -76,6 +120,7 @@ func (h *host) pop() *chain {
 func (h *host) finish(c *chain) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.rows--
 	c.items = c.items[1:]
 	if len(c.items) == 0 {
 		delete(h.chains, c.id)
@@ -148,6 +193,9 @@ func (q *Queue) next(h *host) *chain {
 				rest.Stop()
 				return nil
 			}
+		}
+		if err := q.refill(h); err != nil {
+			q.o.Logger.Error("store-and-forward: the queue could not be read on", zap.String("host", h.issuer.Name), zap.Error(err))
 		}
 		if c := h.pop(); c != nil {
 			return c

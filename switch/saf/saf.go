@@ -6,8 +6,8 @@
 // they were queued, one at a time; that no advice is dropped: what the issuer refuses for good is parked with its reason
 // and an alarm; and I5: a reversal ends on 00, 21 or 25 only.
 //
-// It knows nothing of why an advice was queued. Rows in memory are bounded by MaxQueued: past it [Queue.Room] is false
-// and captures are refused (I13).
+// It knows nothing of why an advice was queued. Durable rows are bounded by MaxQueued: past it [Queue.Room] is false and
+// captures are refused (I13). Of a long queue only a window is in memory; the rest is read when there is room.
 package saf
 
 import (
@@ -94,11 +94,7 @@ func (q *Queue) Start() error {
 		if q.hosts[name] == nil {
 			return fmt.Errorf("the store-and-forward queue holds advices for host %q, which the config does not name", name)
 		}
-		err := q.o.Journal.SAF(name, 0, func(r journal.SAFRow) bool {
-			q.add(r, true)
-			return true
-		})
-		if err != nil {
+		if err := q.load(q.hosts[name]); err != nil {
 			return err
 		}
 	}
@@ -114,19 +110,66 @@ func (q *Queue) Close() {
 	q.done.Wait()
 }
 
+// load counts the durable rows of a host and takes the first of them into memory.
+func (q *Queue) load(h *host) error {
+	queued := 0
+	err := q.o.Journal.SAF(h.issuer.Name, 0, func(r journal.SAFRow) bool {
+		if r.Parked {
+			q.parked(1)
+			return true
+		}
+		queued++
+		if h.admit(r.Seq) {
+			q.push(h, r, true)
+		}
+		return true
+	})
+	q.waiting.grow(queued)
+	q.metrics.queued.WithLabelValues(h.issuer.Name).Add(float64(queued))
+	return err
+}
+
 // Add takes a row that was just committed. sent says that its message may have gone out under the same MTI already, so
 // that the first sending from the queue is a repeat.
-func (q *Queue) Add(r journal.SAFRow, sent bool) { q.add(r, sent) }
-
-func (q *Queue) add(r journal.SAFRow, sent bool) {
-	if r.Parked {
-		q.metrics.parked.Inc()
-		q.waiting.park(1)
-		return
-	}
+func (q *Queue) Add(r journal.SAFRow, sent bool) {
+	h := q.hosts[r.Host]
+	q.waiting.grow(1)
 	q.metrics.queued.WithLabelValues(r.Host).Inc()
+	if h.admit(r.Seq) {
+		q.push(h, r, sent)
+	}
+}
+
+func (q *Queue) push(h *host, r journal.SAFRow, sent bool) {
 	q.waiting.add(r.Payment)
-	q.hosts[r.Host].push(r.Payment, item{seq: r.Seq, op: r.Op, sent: sent})
+	h.push(r.Payment, item{seq: r.Seq, op: r.Op, sent: sent})
+}
+
+// refill reads on in a queue of which only the beginning is in memory.
+func (q *Queue) refill(h *host) error {
+	from, ok := h.wants()
+	if !ok {
+		return nil
+	}
+	room, next := windowRows/2, from
+	err := q.o.Journal.SAF(h.issuer.Name, from, func(r journal.SAFRow) bool {
+		if room == 0 {
+			return false
+		}
+		next = r.Seq + 1
+		if !r.Parked {
+			q.push(h, r, true)
+			room--
+		}
+		return true
+	})
+	h.refilled(next, room > 0)
+	return err
+}
+
+func (q *Queue) parked(n int) {
+	q.metrics.parked.Add(float64(n))
+	q.waiting.park(n)
 }
 
 // Room tells whether the queue takes another capture. inFlight is how many requests may yet need a reversal.
@@ -151,6 +194,9 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 	p, err := q.o.Journal.Payment(id)
 	if err != nil {
 		return q.fault(id, it, fmt.Errorf("read the payment: %w", err))
+	}
+	if p.Ops[it.op].State != payment.StateQueued {
+		return verdictDone
 	}
 	number, expiry, err := q.o.Keyring.Open(p.SealKey, p.ID, p.SealedCard)
 	if err != nil {
@@ -233,8 +279,7 @@ func (q *Queue) settle(h *host, id payment.ID, it *item, call *exchange.Call, st
 		return err
 	}
 	if state == payment.StateParked {
-		q.metrics.parked.Inc()
-		q.waiting.park(1)
+		q.parked(1)
 		q.o.Logger.Error("store-and-forward: the issuer refused an advice for good; it is parked",
 			zap.Stringer("payment", id), zap.Stringer("operation", op.Kind), zap.String("rrn", op.RRN),
 			zap.String("response_code", op.ResponseCode))

@@ -18,11 +18,18 @@ type waiters struct {
 	parked int
 }
 
+// grow counts durable rows.
+func (w *waiters) grow(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queued += n
+}
+
+// add counts a row that is in memory.
 func (w *waiters) add(id payment.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.count[id]++
-	w.queued++
 }
 
 func (w *waiters) park(n int) {

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	txswitch "switchyard/switch"
+)
+
+// newExplainCmd is `switchctl explain`: one payment's whole story.
+func newExplainCmd() *cobra.Command {
+	var operator string
+	var frames, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain PAYMENT|RRN",
+		Short: "Tell one payment's whole story: why did this time out?",
+		Long: `Explain prints one payment's story as a timeline: requests, commits, frames out and in (rebuilt from the record,
+masked), silences, reversals, late and stray answers, clearing. Name the payment by its id or by the RRN of any of its
+requests.
+
+Exit codes: 0 told; 1 no such payment; 2 no answer.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body, err := request(cmd.Context(), http.MethodGet, "http://"+operator+"/v1/explain?of="+url.QueryEscape(args[0]), nil)
+			var status *statusError
+			if errors.As(err, &status) && status.code == http.StatusNotFound {
+				fmt.Fprintf(cmd.ErrOrStderr(), "no payment has the id or RRN %q\n", args[0])
+				return errNo
+			}
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				_, err := cmd.OutOrStdout().Write(body)
+				return err
+			}
+			var story txswitch.Story
+			if err := json.Unmarshal(body, &story); err != nil {
+				return fmt.Errorf("the switch's answer: %w", err)
+			}
+			return writeStory(cmd.OutOrStdout(), &story, frames)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&operator, "operator", defaultOperator, "operator API of the switch")
+	f.BoolVar(&frames, "frames", false, "show each frame's fields too")
+	f.BoolVar(&asJSON, "json", false, "print the story as JSON")
+	return cmd
+}
+
+// writeStory prints a timeline: the date once, then a line an event with the time since the one before.
+func writeStory(w io.Writer, s *txswitch.Story, frames bool) error {
+	fmt.Fprintf(w, "payment %s of %s, card %s: %s\n%s\n", s.Payment, s.Merchant, s.PAN, s.Standing, s.Money)
+	var last time.Time
+	for _, e := range s.Events {
+		if last.IsZero() || e.At.YearDay() != last.YearDay() {
+			fmt.Fprintf(w, "\n%s (UTC)\n", e.At.Format(time.DateOnly))
+		}
+		since := ""
+		if !last.IsZero() {
+			since = "+" + e.At.Sub(last).Round(time.Microsecond).String()
+		}
+		last = e.At
+		fmt.Fprintf(w, "  %s %12s  %-12s %s\n", e.At.Format("15:04:05.000"), since, e.What, e.Text)
+		if frames && e.Wire != "" {
+			for line := range strings.Lines(e.Wire) {
+				fmt.Fprintf(w, "  %40s%s", "", line)
+			}
+			fmt.Fprintln(w)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package flow
+
+import (
+	"context"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"switchyard/switch/link"
+	"switchyard/switch/payment"
+)
+
+// rememberedUnanswered is how many requests that got no answer in time are remembered, the newest ones, so that a late
+// answer finds its payment: three seconds of a host that answers nothing at 20,000 requests a second.
+const rememberedUnanswered = 1 << 16
+
+// messageKey names a message towards a host (I9).
+type messageKey struct {
+	host string
+	stan uint32
+	de7  string
+}
+
+type operationRef struct {
+	id payment.ID
+	op int
+}
+
+// unansweredTable is a bounded memory of requests that got no answer.
+type unansweredTable struct {
+	mu    sync.Mutex
+	known map[messageKey]operationRef
+	ring  []messageKey
+	next  int
+}
+
+func (t *unansweredTable) put(k messageKey, ref operationRef) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known == nil {
+		t.known = map[messageKey]operationRef{}
+	}
+	if len(t.ring) < rememberedUnanswered {
+		t.ring = append(t.ring, k)
+	} else {
+		delete(t.known, t.ring[t.next])
+		t.ring[t.next] = k
+		t.next = (t.next + 1) % rememberedUnanswered
+	}
+	t.known[k] = ref
+}
+
+func (t *unansweredTable) take(k messageKey) (operationRef, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ref, ok := t.known[k]
+	delete(t.known, k)
+	return ref, ok
+}
+
+// Late records the answer to a request that was given up (I6): its code stands in the record, and nothing else changes.
+// The reversal goes on, and what was answered to the gateway stays. It is called one at a time.
+func (f *Flow) Late(l link.Late) (payment.ID, bool) {
+	if l.Kind != link.KindLate {
+		return payment.ID{}, false
+	}
+	ref, ok := f.unanswered.take(messageKey{l.Host, l.Request.STAN, l.Request.DE7})
+	if !ok {
+		return payment.ID{}, false
+	}
+	unlock := f.o.Turns.Lock(ref.id)
+	defer unlock()
+	p, err := f.o.Journal.Payment(ref.id)
+	if err == nil {
+		p.Ops[ref.op].Late = l.Response.String(39)
+		err = f.save(context.Background(), p)
+	}
+	if err != nil {
+		f.o.Logger.Error("a late answer was not recorded", zap.Stringer("payment", ref.id), zap.Error(err))
+	}
+	return ref.id, true
+}

@@ -1,0 +1,94 @@
+package saf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// ErrNotParked is returned for a row that a person cannot decide on: it is not there, or it is still being sent.
+var ErrNotParked = errors.New("no parked advice of this host has this sequence")
+
+// List calls yield for the durable rows of all hosts, in their order, until it returns false.
+func (q *Queue) List(yield func(journal.SAFRow) bool) error {
+	hosts, err := q.o.Journal.SAFHosts()
+	if err != nil {
+		return err
+	}
+	more := true
+	for _, name := range hosts {
+		err := q.o.Journal.SAF(name, 0, func(r journal.SAFRow) bool {
+			more = yield(r)
+			return more
+		})
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// Retry puts a parked advice back into its queue.
+func (q *Queue) Retry(ctx context.Context, ref journal.SAFRef) error {
+	return q.decide(ctx, ref, payment.StateQueued)
+}
+
+// CloseParked ends a parked advice without the issuer's acknowledgement: a person has settled it otherwise (I5).
+func (q *Queue) CloseParked(ctx context.Context, ref journal.SAFRef) error {
+	return q.decide(ctx, ref, payment.StateClosed)
+}
+
+func (q *Queue) decide(ctx context.Context, ref journal.SAFRef, state payment.State) error {
+	row, err := q.parkedRow(ref)
+	if err != nil {
+		return err
+	}
+	unlock := q.o.Turns.Lock(row.Payment)
+	defer unlock()
+	p, err := q.o.Journal.Payment(row.Payment)
+	if err != nil {
+		return err
+	}
+	op := &p.Ops[row.Op]
+	if op.State != payment.StateParked {
+		return ErrNotParked
+	}
+	op.State = state
+	p.Version++
+	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}}
+	if state == payment.StateQueued {
+		row.SAFRef, row.Parked, row.Reason, row.Queued = journal.SAFRef{Host: ref.Host}, false, "", time.Now()
+		t.Queue = []journal.SAFRow{row}
+	}
+	if err := q.o.Journal.Commit(ctx, &t); err != nil {
+		return fmt.Errorf("commit the decision: %w", err)
+	}
+	q.parked(-1)
+	for _, r := range t.Queue {
+		q.Add(r, true)
+	}
+	q.o.Logger.Info("store-and-forward: a person decided on a parked advice", zap.Stringer("payment", p.ID),
+		zap.Stringer("operation", op.Kind), zap.Stringer("now", state))
+	return nil
+}
+
+func (q *Queue) parkedRow(ref journal.SAFRef) (row journal.SAFRow, err error) {
+	if q.hosts[ref.Host] == nil {
+		return row, ErrNotParked
+	}
+	found := false
+	err = q.o.Journal.SAF(ref.Host, ref.Seq, func(r journal.SAFRow) bool {
+		row, found = r, r.Seq == ref.Seq && r.Parked
+		return false
+	})
+	if err == nil && !found {
+		err = ErrNotParked
+	}
+	return row, err
+}

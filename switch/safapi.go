@@ -1,0 +1,77 @@
+package txswitch
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"switchyard/switch/journal"
+	"switchyard/switch/saf"
+)
+
+// Advice is a row of the store-and-forward queue as GET /v1/saf shows it, one a line.
+type Advice struct {
+	Host    string    `json:"host"`
+	Seq     uint64    `json:"seq"`
+	Payment string    `json:"payment"`
+	Op      int       `json:"op"`
+	Kind    string    `json:"kind"`
+	RRN     string    `json:"rrn"`
+	Queued  time.Time `json:"queued"`
+	Parked  bool      `json:"parked"`
+	Reason  string    `json:"reason,omitempty"` // why it is parked
+}
+
+// serveSAF streams the queue; ?parked=true only what waits for a person.
+func (s *Switch) serveSAF(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	const bufferBytes = 64 << 10
+	out := bufio.NewWriterSize(w, bufferBytes)
+	enc := json.NewEncoder(out)
+	onlyParked := r.FormValue("parked") == "true"
+	err := s.saf.List(func(row journal.SAFRow) bool {
+		if onlyParked && !row.Parked {
+			return true
+		}
+		a := Advice{
+			Host: row.Host, Seq: row.Seq, Payment: row.Payment.String(), Op: row.Op, Queued: row.Queued.UTC(), Parked: row.Parked,
+			Reason: row.Reason,
+		}
+		if p, err := s.journal.Payment(row.Payment); err == nil && row.Op < len(p.Ops) {
+			a.Kind, a.RRN = p.Ops[row.Op].Kind.String(), p.Ops[row.Op].RRN
+		}
+		return enc.Encode(a) == nil
+	})
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		panic(http.ErrAbortHandler) // the status is sent: a broken body tells that the list is not whole
+	}
+}
+
+// serveSAFDecision retries or closes a parked advice: ?host=…&seq=….
+func (s *Switch) serveSAFDecision(w http.ResponseWriter, r *http.Request) {
+	seq, err := strconv.ParseUint(r.FormValue("seq"), 10, 64)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, fmt.Errorf("seq: %q: expected the sequence that the list shows", r.FormValue("seq")))
+		return
+	}
+	ref := journal.SAFRef{Host: r.FormValue("host"), Seq: seq}
+	decide := s.saf.Retry
+	if r.URL.Path == "/v1/saf/close" {
+		decide = s.saf.CloseParked
+	}
+	switch err := decide(r.Context(), ref); {
+	case errors.Is(err, saf.ErrNotParked):
+		writeError(w, http.StatusNotFound, err)
+	case err != nil:
+		writeError(w, http.StatusInternalServerError, err)
+	default:
+		writeJSON(w, http.StatusOK, map[string]any{"host": ref.Host, "seq": ref.Seq})
+	}
+}

@@ -1,0 +1,124 @@
+package txswitch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/spec"
+	"switchyard/switch/journal"
+	"switchyard/switch/link"
+)
+
+// maxStrays bounds the log of responses that completed no request: the newest ones are kept.
+const maxStrays = 4096
+
+// Stray is a response that completed no request, as the log keeps it: its identity and what it was taken for, no card
+// data.
+type Stray struct {
+	N            uint64    `json:"n"` // counts up
+	At           time.Time `json:"at"`
+	Kind         string    `json:"kind"` // late, duplicate, mismatch, stray, unsolicited
+	Host         string    `json:"host"`
+	Link         string    `json:"link"`
+	MTI          string    `json:"mti"`
+	STAN         string    `json:"stan,omitempty"`
+	DE7          string    `json:"de7,omitempty"`
+	RRN          string    `json:"rrn,omitempty"`
+	ResponseCode string    `json:"response_code,omitempty"`
+	Payment      string    `json:"payment,omitempty"`  // whose late answer it is
+	Nearest      string    `json:"nearest,omitempty"`  // the request in flight that it comes nearest to, and what differs
+	OfRRN        string    `json:"of_rrn,omitempty"`   // RRN of the request that it belongs to or comes nearest to
+	Answered     string    `json:"answered,omitempty"` // how long after the request
+}
+
+// strayLog is a ring of Strays in the journal's small named values. Safe for concurrent use.
+type strayLog struct {
+	journal journal.Journal
+	logger  *zap.Logger
+
+	mu   sync.Mutex
+	next uint64
+}
+
+func strayName(n uint64) string { return fmt.Sprintf("stray/%04d", n%maxStrays) }
+
+func newStrayLog(j journal.Journal, logger *zap.Logger) (*strayLog, error) {
+	l := &strayLog{journal: j, logger: logger}
+	all, err := l.list()
+	if len(all) > 0 {
+		l.next = all[len(all)-1].N + 1
+	}
+	return l, err
+}
+
+// list returns what the log holds, oldest first.
+func (l *strayLog) list() ([]Stray, error) {
+	var all []Stray
+	for n := range uint64(maxStrays) {
+		text, err := l.journal.Meta(strayName(n))
+		if errors.Is(err, journal.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var s Stray
+		if err := json.Unmarshal(text, &s); err != nil {
+			return nil, fmt.Errorf("%s: %w", strayName(n), err)
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Stray) int { return a.At.Compare(b.At) })
+	return all, nil
+}
+
+// put stores one; a failure is logged, since nothing depends on it.
+func (l *strayLog) put(s Stray) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.N = l.next
+	l.next++
+	text, err := json.Marshal(s)
+	if err == nil {
+		err = l.journal.PutMeta(context.Background(), strayName(s.N), text)
+	}
+	if err != nil && !errors.Is(err, journal.ErrClosed) {
+		l.logger.Error("a stray response was not recorded", zap.Error(err))
+	}
+}
+
+// stray takes a response that completed no request: a late answer goes to its payment, all go to the log.
+func (s *Switch) stray(l link.Late) {
+	r := Stray{
+		At: l.At.UTC(), Kind: l.Kind.String(), Host: l.Host, Link: l.Link, MTI: l.Response.MTI(), STAN: l.Response.String(11),
+		DE7: l.Response.String(7), RRN: l.Response.String(37), ResponseCode: l.Response.String(39), OfRRN: l.Request.RRN,
+	}
+	if id, ok := s.flow.Late(l); ok {
+		r.Payment = id.String()
+	}
+	if !l.Sent.IsZero() && !l.Nearest {
+		r.Answered = l.At.Sub(l.Sent).Round(time.Millisecond).String()
+	}
+	if l.Nearest {
+		r.Nearest = fmt.Sprintf("%s STAN %06d RRN %s: %s differs", l.Request.MTI, l.Request.STAN, l.Request.RRN, differing(l.Differs))
+	}
+	s.strays.put(r)
+}
+
+// differing names what keeps a response from being the nearest request's.
+func differing(de int) string {
+	switch de {
+	case -1:
+		return "only the link"
+	case 0:
+		return "the MTI"
+	}
+	return fmt.Sprintf("DE%d (%s)", de, spec.FieldName(de))
+}
