@@ -217,10 +217,10 @@ func (c *conn) hold() reason {
 	return stillOpen
 }
 
-// hasRoom tells whether one more line may be taken. A part of the unsent bytes is left to the answers in flight, so that
-// a peer that reads, though slowly, is slowed down and not closed.
+// hasRoom tells whether one more line may be taken. Each line in flight reserves room for its answer, so that a peer that
+// reads, though slowly, is slowed down and not closed when many answers come at once.
 func (c *conn) hasRoom() bool {
-	return c.inFlight < c.srv.opt.MaxInFlightPerConn && c.unsent <= c.srv.opt.UnsentLimit/4
+	return c.inFlight < c.srv.opt.MaxInFlightPerConn && c.unsent+(c.inFlight+1)*answerRoom <= c.srv.opt.UnsentLimit
 }
 
 // take serves one line, which is held.

@@ -16,14 +16,14 @@ import (
 const (
 	// DefaultMaxConnections is how many gateways may be connected; an idle one costs about 10 KiB.
 	DefaultMaxConnections = 16384
-	// DefaultMaxInFlightPerConn is how many lines of a connection may await their answers. It is more than one connection
-	// needs to keep an issuer's window full, and few enough that one gateway cannot take all of DefaultMaxInFlight.
-	DefaultMaxInFlightPerConn = 4096
+	// DefaultMaxInFlightPerConn is how many lines of a connection may await their answers: as many as DefaultUnsentLimit has
+	// room for the answers of. At 10 ms a request one connection carries 200,000 requests a second with it.
+	DefaultMaxInFlightPerConn = DefaultUnsentLimit / answerRoom
 	// DefaultMaxInFlight is how many requests may be with the handler; each costs a goroutine and about 12 KiB.
 	DefaultMaxInFlight = 16384
 	// DefaultMaxLine is the longest line in bytes, without its LF.
 	DefaultMaxLine = 64 << 10
-	// DefaultUnsentLimit is how many bytes of answers may wait for a peer that does not read.
+	// DefaultUnsentLimit is how many bytes of answers may wait for a peer that does not read; 512 are the least.
 	DefaultUnsentLimit = 1 << 20
 	// DefaultUnsentTimeout is how long they may wait.
 	DefaultUnsentTimeout = 10 * time.Second
@@ -45,6 +45,9 @@ const (
 	firstBuffer = 2 << 10
 	// shrinkAfter is how long a connection may be quiet before a grown read buffer is given back.
 	shrinkAfter = 30 * time.Second
+	// answerRoom is what a line in flight reserves of the unsent bytes, a payment's answer with some to spare. Answers that are
+	// longer, lists of payments, may break the bound: a peer that asks for many at once should read them.
+	answerRoom = 512
 	// keepBuffer is the largest answer buffer that is kept for the next answers.
 	keepBuffer = 256 << 10
 	// maxAcceptDelay bounds the pause after a failed accept, for example when no file descriptor is left.
@@ -92,6 +95,7 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.MaxInFlight, DefaultMaxInFlight)
 	orDefault(&o.MaxLine, DefaultMaxLine)
 	orDefault(&o.UnsentLimit, DefaultUnsentLimit)
+	o.UnsentLimit = max(o.UnsentLimit, answerRoom)
 	orDefault(&o.UnsentTimeout, DefaultUnsentTimeout)
 	orDefault(&o.HelloTimeout, DefaultHelloTimeout)
 	if o.Logger == nil {
