@@ -274,8 +274,8 @@ func message(line string) (*spec.Message, error) {
 	return m, nil
 }
 
-// pad makes an RRN of twelve characters.
-func pad(s string, n int) string { return s + strings.Repeat("0", max(0, n-len(s))) }
+// pad makes an RRN of n characters: the zeros go behind its first letter.
+func pad(s string, n int) string { return s[:1] + strings.Repeat("0", max(0, n-len(s))) + s[1:] }
 
 // show is an answer in a line: MTI and DE39, then what is worth seeing.
 func show(m *spec.Message) string {

@@ -17,7 +17,7 @@ import (
 // openLog reads the data folder back, applying each record again, and begins a file of its own.
 func (i *issuer) openLog(o *Options, m *metrics) (err error) {
 	fs, dir := o.FS, o.DataDir
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(fs, dir); err != nil {
 		return fmt.Errorf("issuersim: data folder: %w", err)
 	}
 	lock, err := fs.Lock(fs.PathJoin(dir, lockFile))
@@ -84,6 +84,25 @@ func writeFile(fs vfs.FS, dir, name, text string) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close(), syncDir(fs, dir))
+}
+
+// makeDir makes a folder, for its owner only, with those above it, and syncs what they stand in.
+func makeDir(fs vfs.FS, dir string) error {
+	parent := fs.PathDir(dir)
+	if _, err := fs.Stat(dir); err == nil {
+		// Who made it may not have synced it. A folder of others above may not be ours to open, and was there before.
+		_ = syncDir(fs, parent)
+		return nil
+	}
+	if parent != dir {
+		if err := makeDir(fs, parent); err != nil {
+			return err
+		}
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(fs, parent)
 }
 
 func syncDir(fs vfs.FS, dir string) error {
