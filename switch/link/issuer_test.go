@@ -23,7 +23,7 @@ var codec = spec.MustCodec("iso87ascii")
 
 // issuer is a scripted host at the other end of Dial.
 type issuer struct {
-	// on is asked about each message; true: it has dealt with it. What it leaves is approved.
+	// on is asked about each message; true: it has dealt with it. What it leaves is approved, if it asks.
 	on func(c *hostConn, m *spec.Message) bool
 	// onDial, if set, may fail the nth dial, counted from 1.
 	onDial func(n int) error
@@ -100,7 +100,7 @@ func (i *issuer) serve(c *hostConn) {
 		i.mu.Lock()
 		i.got = append(i.got, m.MTI()+" "+what)
 		i.mu.Unlock()
-		if i.on == nil || !i.on(c, m) {
+		if handled := i.on != nil && i.on(c, m); !handled && m.MTI() != "0810" {
 			c.answer(m, "00")
 		}
 	}
@@ -117,6 +117,16 @@ func response(m *spec.Message, code string) *spec.Message {
 	}
 	r.Set(39, code)
 	return r
+}
+
+// echoRequest is an 0800 of the host's own.
+func echoRequest(stan int) *spec.Message {
+	m := new(spec.Message)
+	m.SetMTI("0800")
+	m.Set(7, de7)
+	m.SetUint(11, uint64(stan), 6)
+	m.Set(70, "301")
+	return m
 }
 
 func (c *hostConn) answer(m *spec.Message, code string) { c.send(response(m, code)) }
