@@ -38,7 +38,7 @@ func BenchmarkServer(b *testing.B) {
 			b.ResetTimer()
 			failed := make(chan error, links)
 			for i, conn := range conns {
-				go func() { failed <- drive(conn, i, b.N/links+1, c.inFlight/links) }()
+				go func() { failed <- drive(conn, i, b.N/links+1, c.inFlight/links, benchAuthorize, benchCapture) }()
 			}
 			for range conns {
 				if err := <-failed; err != nil {
@@ -52,15 +52,20 @@ func BenchmarkServer(b *testing.B) {
 	}
 }
 
-// drive sends n messages on a connection, window of them in flight at the most.
-func drive(conn net.Conn, lane, n, window int) error {
-	authorize, err := newTemplate("0100 pan=5555550000009994 stan=999999 rrn=999999999999 de7=1231235959 exp=9912")
-	if err != nil {
-		return err
-	}
-	capture, err := newTemplate("0220 pan=5555550000009994 stan=999999 rrn=999999999999 de7=1231235959 orig=0100:999999 num=1")
-	if err != nil {
-		return err
+const (
+	benchAuthorize = "0100 pan=5555550000009994 stan=999999 rrn=999999999999 de7=1231235959 exp=9912"
+	benchCapture   = "0220 pan=5555550000009994 stan=999999 rrn=999999999999 de7=1231235959 orig=0100:999999 num=1"
+)
+
+// drive sends n messages on a connection, window of them in flight at the most. Each card gets one of each line, in turn.
+func drive(conn net.Conn, lane, n, window int, lines ...string) error {
+	var templates []template
+	for _, line := range lines {
+		t, err := newTemplate(line)
+		if err != nil {
+			return err
+		}
+		templates = append(templates, t)
 	}
 	credit := make(chan int, n)
 	credit <- window
@@ -106,12 +111,7 @@ func drive(conn net.Conn, lane, n, window int) error {
 		}
 		out = out[:0]
 		for ; free > 0 && sent < n; free, sent = free-1, sent+1 {
-			pair := sent / 2
-			t := authorize
-			if sent%2 == 1 {
-				t = capture
-			}
-			out = t.appendNumbered(out, lane, pair, sent)
+			out = templates[sent%len(lines)].appendNumbered(out, lane, sent/len(lines), sent)
 		}
 		if _, err := conn.Write(out); err != nil {
 			return err
@@ -142,15 +142,15 @@ func newTemplate(line string) (template, error) {
 	return t, err
 }
 
-func (t *template) appendNumbered(b []byte, lane, pair, message int) []byte {
+func (t *template) appendNumbered(b []byte, lane, card, message int) []byte {
 	at := len(b)
 	b = append(b, t.frame...)
 	f := b[at:]
-	card := f[t.pan : t.pan+16]
-	digitsInto(card[6:15], pair%500_000*2+lane)
-	card[15] = luhnDigit(card[:15])
+	number := f[t.pan : t.pan+16]
+	digitsInto(number[6:15], card%500_000*2+lane)
+	number[15] = luhnDigit(number[:15])
 	digitsInto(f[t.stan:t.stan+6], message%1_000_000)
-	digitsInto(f[t.rrn:t.rrn+12], pair*2+lane)
+	digitsInto(f[t.rrn:t.rrn+12], card*2+lane)
 	if t.orig >= 0 {
 		digitsInto(f[t.orig:t.orig+6], (message-1)%1_000_000)
 	}

@@ -129,7 +129,7 @@ func (d *delays) write(out []byte, drips []delayed, position int64) bool {
 	if len(out)+len(drips) == 0 {
 		return true
 	}
-	if !l.server.gate.wait(l.lib.Done()) || l.server.issuer.commit(position) != nil {
+	if !l.server.gate.wait(l.server.quit, l.lib.Done()) || l.server.issuer.commit(position) != nil {
 		return false
 	}
 	if len(out) > 0 && l.write(out) != nil {
@@ -156,6 +156,8 @@ func (l *link) drip(a delayed) bool {
 		select {
 		case <-step.C:
 		case <-l.lib.Done():
+			return false
+		case <-l.server.quit:
 			return false
 		}
 	}

@@ -123,7 +123,7 @@ func (l *link) ReadMessage(r io.Reader) (*iso8583.Message, error) {
 
 // take works on what was read.
 func (l *link) take(n int) error {
-	if !l.server.gate.wait(l.lib.Done()) {
+	if !l.server.gate.wait(l.server.quit, l.lib.Done()) {
 		return connection.ErrConnectionClosed
 	}
 	l.mu.Lock()

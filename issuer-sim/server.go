@@ -36,6 +36,7 @@ type Server struct {
 	waiting atomic.Int64 // delayed answers
 
 	closing atomic.Bool
+	quit    chan struct{} // closed by Close
 	mu      sync.Mutex
 	links   map[*link]struct{}
 	ending  sync.WaitGroup // one for each link
@@ -72,6 +73,7 @@ func New(o Options) (*Server, error) {
 		logger:   o.Logger,
 		registry: o.Registry,
 		started:  time.Now(),
+		quit:     make(chan struct{}),
 		links:    map[*link]struct{}{},
 	}
 	var err error
@@ -95,17 +97,23 @@ func (s *Server) SetRules(rules *Rules) {
 	s.issuer.rules.Store(rules.started(time.Now()))
 }
 
-// Serve accepts connections until Close is called, then returns nil; or an error if the control HTTP fails.
+// Serve accepts connections until Close is called, then returns nil. It returns an error at once if the listener is closed
+// by somebody else or the control HTTP fails; Close is to be called then too.
 func (s *Server) Serve() error {
-	failed := make(chan error, 1)
-	if s.http != nil {
-		go func() { failed <- s.http.Serve(s.control) }()
+	ended := make(chan error, 2)
+	go func() { ended <- s.accept() }()
+	go func() { ended <- s.serveControl() }()
+	if err := <-ended; err != nil {
+		return err
 	}
-	s.accept()
+	return <-ended
+}
+
+func (s *Server) serveControl() error {
 	if s.http == nil {
 		return nil
 	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(s.control); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("issuersim: control HTTP: %w", err)
 	}
 	return nil
@@ -117,9 +125,9 @@ const (
 	maxAcceptRest = time.Second
 )
 
-// accept accepts until the server closes. No error stops it, since all that can be meant is worth waiting for: too many
-// open files, a connection that ended before it was accepted.
-func (s *Server) accept() {
+// accept accepts until the server closes. No error but a closed listener stops it, since all others are worth waiting for:
+// too many open files, a connection that ended before it was accepted.
+func (s *Server) accept() error {
 	rest := minAcceptRest
 	for number := uint64(1); ; number++ {
 		conn, err := s.listener.Accept()
@@ -127,14 +135,20 @@ func (s *Server) accept() {
 			if err == nil {
 				_ = conn.Close()
 			}
-			return
+			return nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("issuersim: %w", err)
 		}
 		if err != nil {
 			s.metrics.acceptFails.Inc()
 			if s.logs.allow() {
 				s.logger.Warn("accept failed, going on", zap.Error(err))
 			}
-			time.Sleep(rest)
+			select {
+			case <-time.After(rest):
+			case <-s.quit:
+			}
 			rest = min(2*rest, maxAcceptRest)
 			continue
 		}
@@ -180,8 +194,8 @@ func (s *Server) Close(ctx context.Context) error {
 	if s.closing.Swap(true) {
 		return nil
 	}
+	close(s.quit)
 	_ = s.listener.Close()
-	s.gate.open()
 	ended := make(chan struct{})
 	s.each(func(l *link) { _ = l.conn.SetReadDeadline(time.Unix(1, 0)) })
 	go func() {
@@ -257,13 +271,6 @@ func (g *gate) pause(d time.Duration) {
 	})
 }
 
-// open ends a pause before its time.
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.release()
-}
-
 func (g *gate) release() {
 	if g.paused != nil {
 		close(g.paused)
@@ -272,8 +279,8 @@ func (g *gate) release() {
 	}
 }
 
-// wait waits for the pause to end; false if done ends first.
-func (g *gate) wait(done <-chan struct{}) bool {
+// wait waits for the pause to end; false if the server or the link ends first.
+func (g *gate) wait(quit, done <-chan struct{}) bool {
 	if !g.active.Load() {
 		return true
 	}
@@ -286,6 +293,8 @@ func (g *gate) wait(done <-chan struct{}) bool {
 	select {
 	case <-paused:
 		return true
+	case <-quit:
+		return false
 	case <-done:
 		return false
 	}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	issuersim "switchyard/issuer-sim"
+	"switchyard/spec"
+)
+
+// The test binary is the daemon when this is set.
+const asDaemon = "ISSUER_SIM_TEST_DAEMON"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asDaemon) != "" {
+		os.Exit(run(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), asDaemon+"=1")
+	return cmd
+}
+
+// patience is how long a test waits for what must come, before it fails.
+const patience = 20 * time.Second
+
+type daemon struct {
+	ISO     string `json:"iso"`
+	Control string `json:"control"`
+	PID     int    `json:"pid"`
+	cmd     *exec.Cmd
+}
+
+// startDaemon runs serve on free ports and waits for its ready file.
+func startDaemon(t *testing.T, args ...string) *daemon {
+	t.Helper()
+	ready := filepath.Join(t.TempDir(), "ready.json")
+	d := &daemon{cmd: command(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--ready-file", ready}, args...)...)}
+	d.cmd.Stderr = os.Stderr
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = d.cmd.Process.Kill()
+		_ = d.cmd.Wait()
+	})
+	for deadline := time.Now().Add(patience); ; {
+		b, err := os.ReadFile(ready)
+		if err == nil {
+			if err := json.Unmarshal(b, d); err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("not ready")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (d *daemon) authorizations(t *testing.T) string {
+	t.Helper()
+	resp, err := http.Get("http://" + d.Control + "/v1/authorizations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// authorize sends n authorizations and returns when all are answered.
+func (d *daemon) authorize(t *testing.T, first, n int) {
+	t.Helper()
+	conn, err := net.Dial("tcp", d.ISO)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	codec := spec.MustCodec(spec.DefaultDialect)
+	var out []byte
+	for i := range n {
+		var m spec.Message
+		m.SetMTI("0100")
+		for de, value := range map[int]string{2: "4111111111111111", 3: "000000", 4: "000000001000", 7: "1121120000", 32: "400001", 37: fmt.Sprintf("R%011d", first+i), 49: "978"} {
+			m.Set(de, value)
+		}
+		m.SetUint(11, uint64(first+i), 6)
+		if out, err = codec.PackFrame(out, &m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := conn.Write(out); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		var header [2]byte
+		if _, err := io.ReadFull(conn, header[:]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, make([]byte, binary.BigEndian.Uint16(header[:]))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What was answered is there after kill -9, and SIGTERM ends the daemon with exit code 0.
+func TestKill(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	want := ""
+	for round := range 3 {
+		d := startDaemon(t, "--data", data)
+		if d.PID != d.cmd.Process.Pid {
+			t.Errorf("pid %d in the ready file, %d started", d.PID, d.cmd.Process.Pid)
+		}
+		if got := d.authorizations(t); got != want {
+			t.Fatalf("round %d: %s\nwant %s", round, got, want)
+		}
+		d.authorize(t, round*100, 100)
+		if want = d.authorizations(t); strings.Count(want, "\n") != (round+1)*100 {
+			t.Fatalf("round %d: %d authorizations", round, strings.Count(want, "\n"))
+		}
+		if round == 2 {
+			if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.cmd.Wait(); err != nil {
+				t.Errorf("after SIGTERM: %v", err)
+			}
+			break
+		}
+		if err := d.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = d.cmd.Wait()
+	}
+	if info, err := os.Stat(filepath.Join(data, "key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("key file: %v, %v; want mode 0600", info, err)
+	}
+	if d := startDaemon(t, "--data", data, "--sync"); d.authorizations(t) != want {
+		t.Error("after SIGTERM something is missing")
+	}
+}
+
+func TestErrors(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("listen: 127.0.0.1:0\nlisten_to: all\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"serve", "--config", bad}, "line 2: field listen_to not found"},
+		{[]string{"serve", "--config", "nowhere.yaml"}, "nowhere.yaml"},
+		{[]string{"serve", "--rules", bad, "--listen", "127.0.0.1:0"}, "field listen not found"},
+		{[]string{"serve", "--dialect", "iso99"}, "iso87ascii"},
+		{[]string{"serve", "--log-level", "loud"}, "want debug, info, warn or error"},
+		{[]string{"serve", "--listen", "nowhere"}, "nowhere"},
+		{[]string{"sreve"}, "unknown command"},
+	} {
+		var stderr bytes.Buffer
+		cmd := command(t, c.args...)
+		cmd.Stderr = &stderr
+		err := cmd.Run()
+		if err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), c.want) {
+			t.Errorf("%v: %v, %s; want exit code 1 and %q", c.args, err, stderr.String(), c.want)
+		}
+	}
+}
+
+func TestCards(t *testing.T) {
+	out, err := command(t, "cards").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range issuersim.TestCards() {
+		if !strings.Contains(string(out), c.Number) || !strings.Contains(string(out), c.Purpose) {
+			t.Errorf("no card %s in %s", c.Number, out)
+		}
+	}
+}
