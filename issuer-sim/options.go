@@ -89,6 +89,9 @@ type Limits struct {
 	WriteTimeout time.Duration
 }
 
+// DefaultLimits are the limits where none are given.
+func DefaultLimits() Limits { return Limits{}.withDefaults() }
+
 func (l Limits) withDefaults() Limits {
 	or := func(v *int, d int) {
 		if *v <= 0 {

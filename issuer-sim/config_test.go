@@ -1,0 +1,100 @@
+package issuersim_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	issuersim "switchyard/issuer-sim"
+)
+
+// Every config and rules file of the project is read as it would be by the daemon.
+func TestConfigFiles(t *testing.T) {
+	open := func(name string) *os.File {
+		t.Helper()
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	files := func(pattern string) []string {
+		t.Helper()
+		names, err := filepath.Glob(filepath.Join("..", "configs", pattern))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, names, err)
+		}
+		return names
+	}
+	for _, name := range files("issuer-sim*.yaml") {
+		if _, err := issuersim.ParseConfig(name, open(name)); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range files("rules*.yaml") {
+		if _, err := issuersim.ParseRules(name, open(name)); err != nil {
+			t.Error(err)
+		}
+	}
+
+	// The one that says of itself that it holds the defaults does.
+	name := filepath.Join("..", "configs", "issuer-sim.yaml")
+	c, err := issuersim.ParseConfig(name, open(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := issuersim.DefaultConfig()
+	want.Limits = c.Limits
+	if c != want {
+		t.Errorf("%+v, want %+v", c, want)
+	}
+	if got, want := c.Limits.Limits(), issuersim.DefaultLimits(); got != want {
+		t.Errorf("limits %+v, want %+v", got, want)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"lissten: x":                           "line 1: field lissten not found",
+		"limits: {cards: many}":                "line 1",
+		"limits: {write_timeout: 10}":          "want a duration such as 150ms",
+		"seed: -1":                             "line 1",
+		strings.Repeat("# comment\n", 200_000): "longer than",
+	} {
+		if _, err := issuersim.ParseConfig("f.yaml", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "f.yaml: ") {
+			t.Errorf("%.40s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestRulesErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"rules: [{name: n}]": "want a response_code, a latency or a fault",
+		"rules: [{response_code: \"05\", probability: 1.5}]":                     "want 0 to 1",
+		"rules: [{response_code: \"05\", when: {mti: [\"0110\"]}}]":              "want that of a request or advice",
+		"rules: [{response_code: \"05\", when: {bin: [\"4x\"]}}]":                "want 1 to 19 digits",
+		"rules: [{response_code: \"05\", when: {pan: [\"4\"]}}]":                 "want 12 to 19 digits",
+		"rules: [{response_code: \"05\", when: {merchant: [1234567890123456]}}]": "want 1 to 15 characters",
+		"rules: [{response_code: \"05\", when: {currency: [EURO]}}]":             "such as EUR",
+		"rules: [{response_code: \"05\", when: {amount: {from: 5, to: 4}}}]":     "ascending",
+		"rules: [{response_code: \"05\", when: {amount: {ends_with: \"x\"}}}]":   "want 1 to 12 digits",
+		"rules: [{response_code: \"05\", when: {after: 5s, until: 5s}}]":         "later than after",
+		"rules: [{response_code: \"05\", when: {every: 5s}}]":                    "want both",
+		"rules: [{latency: {distribution: uniform, min: 2ms, max: 1ms}}]":        "want min below max",
+		"rules: [{latency: {distribution: constant}}]":                           "want a value",
+		"rules: [{latency: {distribution: normal, mean: 1ms}}]":                  "want mean and stddev",
+		"rules: [{latency: {distribution: exponential}}]":                        "want a mean",
+		"rules: [{latency: {distribution: lognormal, median: 1ms}}]":             "want median and sigma",
+		"rules: [{latency: {distribution: constant, value: 1ms, max: 1h}}]":      "at most 10m",
+		"rules: [{fault: {kind: late}}]":                                         "want a delay",
+		"rules: [{fault: {kind: late, delay: 1h}}]":                              "at most 10m",
+		"rules: [{fault: {kind: late, delay: soon}}]":                            "want a duration",
+		"rules:\n" + strings.Repeat("  - {response_code: \"05\"}\n", 257):        "want at most 256",
+	} {
+		if _, err := issuersim.ParseRules("f.yaml", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.80s: %v, want %q", text, err, want)
+		}
+	}
+}
