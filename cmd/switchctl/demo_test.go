@@ -112,6 +112,9 @@ func TestLoadRefusesWrongUsage(t *testing.T) {
 		{"load", "--closed", "1", "--iso", "--sale"},
 		{"load", "--closed", "1", "--connections", "0"},
 		{"load", "--closed", "-1"},
+		{"load", "--closed", "0"},
+		{"load", "--rate", "-5"},
+		{"load", "--rate", "1", "--duration", "0s"},
 	} {
 		if out, _, err := runSwitchctl(args...); err == nil || errors.Is(err, errNo) || out != "" {
 			t.Errorf("%v: error %v, printed %q", args, err, out)

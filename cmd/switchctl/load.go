@@ -109,6 +109,9 @@ type loadSummary struct {
 }
 
 func runLoad(ctx context.Context, f loadFlags, stdout, stderr io.Writer) error {
+	if err := f.check(); err != nil {
+		return err
+	}
 	var local *localSwitch
 	if f.local {
 		var err error
@@ -160,16 +163,13 @@ func (f *loadFlags) startLocal(ctx context.Context) (*localSwitch, error) {
 
 // measure drives the load and takes the figures.
 func (f *loadFlags) measure(ctx context.Context, stderr io.Writer) (*loadSummary, error) {
-	if f.connections < 1 || f.cards < 1 {
-		return nil, errors.New("connections, cards: expected 1 or more")
-	}
 	o := loadgen.Options{
 		InFlight: f.closed, Rate: f.rate, Fixed: f.fixed, Warmup: f.warmup, Duration: f.duration, Seed: f.seed,
 	}
 	if f.rate > 0 {
 		o.InFlight = loadgen.DefaultOpenInFlight
 	}
-	o.Lanes = min(f.connections, max(o.InFlight, 1))
+	o.Lanes = min(f.connections, o.InFlight)
 	target, closeTarget, err := f.target(ctx, o.Lanes, o.InFlight)
 	if err != nil {
 		return nil, err
@@ -191,6 +191,21 @@ func (f *loadFlags) measure(ctx context.Context, stderr io.Writer) (*loadSummary
 		s.LateP99MS = float64(res.Late.ValueAtQuantile(99)) / 1000
 	}
 	return s, nil
+}
+
+// check refuses what cannot be driven, before anything is started or connected to.
+func (f *loadFlags) check() error {
+	switch {
+	case f.connections < 1 || f.cards < 1:
+		return errors.New("connections, cards: expected 1 or more")
+	case f.rate == 0 && (f.closed < 1 || f.closed > loadgen.MaxInFlight):
+		return fmt.Errorf("closed: %d, expected 1 to %d", f.closed, loadgen.MaxInFlight)
+	case f.rate < 0 || f.rate > loadgen.MaxRate:
+		return fmt.Errorf("rate: %g, expected more than 0 and at most %d", f.rate, loadgen.MaxRate)
+	case f.duration <= 0 || f.warmup < 0:
+		return errors.New("duration: expected more than 0; warmup: 0 or more")
+	}
+	return nil
 }
 
 // target connects to what is to be measured.
