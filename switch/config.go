@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"switchyard/internal/config"
+	"switchyard/internal/money"
 	"switchyard/spec"
 	"switchyard/switch/clearing"
 	"switchyard/switch/flow"
@@ -32,6 +33,7 @@ type Config struct {
 	BusinessDay BusinessDayConfig `yaml:"business_day"`
 	Clearing    ClearingConfig    `yaml:"clearing"`
 	Limits      LimitsConfig      `yaml:"limits"`
+	StandIn     StandInConfig     `yaml:"stand_in"`
 	Log         LogConfig         `yaml:"log"`
 }
 
@@ -128,6 +130,36 @@ type LimitsConfig struct {
 	MaxInFlight      int             `yaml:"max_in_flight"`     // requests
 	MaxQueued        int             `yaml:"max_queued"`        // store-and-forward advices
 	AdmissionTimeout config.Duration `yaml:"admission_timeout"` // for a slot towards the issuer
+	// MemoryMiB is where the runtime begins to collect garbage harder instead of growing; GOMEMLIMIT, if set, wins.
+	MemoryMiB int `yaml:"memory_mib"`
+}
+
+// StandInConfig says what the switch approves by itself while no link to an issuer is up. Off by default.
+type StandInConfig struct {
+	Enabled          bool             `yaml:"enabled"`
+	MaxAmountMinor   map[string]int64 `yaml:"max_amount_minor"` // a payment, by currency; others are not stood in for
+	MaxPerCardAndDay int              `yaml:"max_per_card_and_day"`
+	MCCs             []string         `yaml:"mccs"` // merchant categories; none means all
+}
+
+// flow returns the limits as package flow takes them: none while stand-in is off.
+func (s *StandInConfig) flow() flow.StandIn {
+	if !s.Enabled {
+		return flow.StandIn{}
+	}
+	return flow.StandIn{MaxAmountMinor: s.MaxAmountMinor, MaxPerCardAndDay: s.MaxPerCardAndDay, MCCs: s.MCCs}
+}
+
+func (s *StandInConfig) check() error {
+	if s.Enabled && (len(s.MaxAmountMinor) == 0 || s.MaxPerCardAndDay < 1) {
+		return errors.New("max_amount_minor and max_per_card_and_day: expected both when stand-in is enabled")
+	}
+	for currency, minor := range s.MaxAmountMinor {
+		if _, ok := money.Lookup(currency); !ok || minor < 1 {
+			return fmt.Errorf("max_amount_minor: %s: %d: expected an ISO 4217 code and at least 1", currency, minor)
+		}
+	}
+	return nil
 }
 
 // LogConfig says what is logged.
@@ -151,7 +183,7 @@ func DefaultConfig() *Config {
 		Clearing: ClearingConfig{ProcessorID: "400001", CodePage: "cp500", Blocked: true},
 		Limits: LimitsConfig{
 			MaxInFlight: flow.DefaultMaxInFlight, MaxQueued: saf.DefaultMaxQueued,
-			AdmissionTimeout: config.Duration(flow.DefaultAdmissionTimeout),
+			AdmissionTimeout: config.Duration(flow.DefaultAdmissionTimeout), MemoryMiB: 256,
 		},
 		Log: LogConfig{Level: "info"},
 	}
@@ -219,6 +251,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("gateway.max_in_flight_per_connection: %d: expected at least 1", c.Gateway.MaxInFlightPerConnection)
 	case c.Limits.MaxInFlight < 1 || c.Limits.MaxQueued < 1 || c.Limits.AdmissionTimeout <= 0:
 		return errors.New("limits: max_in_flight, max_queued and admission_timeout: expected more than 0")
+	case c.Limits.MemoryMiB < 64:
+		return fmt.Errorf("limits.memory_mib: %d: expected at least 64", c.Limits.MemoryMiB)
 	case c.Merchants.Unknown != "accept" && c.Merchants.Unknown != "refuse":
 		return fmt.Errorf("merchants.unknown: %q: expected accept or refuse", c.Merchants.Unknown)
 	case len(c.Issuers) == 0:
@@ -232,6 +266,9 @@ func (c *Config) Check() error {
 	}
 	if _, err := c.directory(); err != nil {
 		return err
+	}
+	if err := c.StandIn.check(); err != nil {
+		return fmt.Errorf("stand_in: %w", err)
 	}
 	for i := range c.Issuers {
 		if err := c.checkIssuer(i); err != nil {

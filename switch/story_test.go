@@ -7,6 +7,7 @@ import (
 	"time"
 
 	issuersim "switchyard/issuer-sim"
+	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/switchtest"
 )
@@ -91,4 +92,43 @@ func TestParkedAdvice(t *testing.T) {
 	if st := s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0)); st.Captured != 700 || st.History[1].State != "closed" {
 		t.Fatalf("%+v", st)
 	}
+}
+
+// Stand-in: while the issuer is down the switch approves within its limits, tells the issuer when it is back, before the
+// capture, and all three books agree.
+func TestStandIn(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{IssuerData: true, Configure: func(c *txswitch.Config) {
+		c.StandIn = txswitch.StandInConfig{Enabled: true, MaxAmountMinor: map[string]int64{"EUR": 5000}, MaxPerCardAndDay: 2}
+	}})
+	online := s.Do(switchtest.Authorize("k0", 9000))
+	wantApproved(t, online, "00")
+	s.StopIssuer()
+	s.Await("the links are down", func() bool { return s.Switch.Unready() != "" })
+	a := s.Do(switchtest.Authorize("k1", 5000))
+	wantApproved(t, a, "")
+	wantSums(t, a, "authorized authorized 5000 released 0 captured 0 refunded 0")
+	if a.AuthCode == "" || !strings.Contains(a.Reason, "by the switch") {
+		t.Fatalf("a stand-in that does not show: %+v", a)
+	}
+	wantSums(t, s.Do(switchtest.On(api.OpCapture, "c1", a.Payment, 2000)), "partially_captured authorized 5000 released 0 captured 2000 refunded 0")
+	wantError(t, s.Do(switchtest.Authorize("k2", 5001)), api.CodeIssuerUnavailable, "")
+	usd := switchtest.Authorize("k3", 100)
+	usd.Currency = "USD"
+	wantError(t, s.Do(usd), api.CodeIssuerUnavailable, "")
+	wantApproved(t, s.Do(switchtest.Authorize("k4", 100)), "")
+	s.CrashSwitch() // the count a card survives
+	s.StartSwitch()
+	wantError(t, s.Do(switchtest.Authorize("k5", 100)), api.CodeIssuerUnavailable, "")
+	if again := s.Do(switchtest.Authorize("k1", 5000)); !again.Replayed || again.Payment != a.Payment {
+		t.Fatalf("the repeat: %+v, error %v", again, again.Err)
+	}
+	s.StartIssuer()
+	s.AwaitReady()
+	s.AwaitDrained()
+	h := issuerBooks(t, s)[a.RRN]
+	if h.Authorized != 5000 || h.Captured != 2000 || h.Hold != 3000 {
+		t.Fatalf("the issuer holds %+v", h)
+	}
+	wantSums(t, s.Do(switchtest.On(api.OpReverse, "r1", a.Payment, 0)), "captured authorized 5000 released 3000 captured 2000 refunded 0")
+	s.Audit()
 }

@@ -129,7 +129,7 @@ func (s *Switch) compose() error {
 		Journal: s.journal, IDs: ids, Keyring: o.Keyring, Merchants: merchants, Routes: router,
 		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, AcquirerBIN: c.AcquirerID[:6],
 		MaxInFlight: c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
-		Logger: o.Logger.Named("flow"), Registerer: o.Registry,
+		StandIn: c.StandIn.flow(), Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
 	if err := s.composeEngine(days, router.destinations()); err != nil {
 		return err

@@ -17,7 +17,7 @@ func (s *sums) capturable() int64 { return s.authorized - s.released - s.capture
 // cannot be captured, money being refunded is gone.
 func (p *entry) add(s *sums, i int) {
 	op := &p.Ops[i]
-	certain := op.State == stateApproved
+	certain := op.State == stateApproved || i == 0 && p.standIn && op.promised()
 	begun := op.promised() || op.State == statePending
 	switch op.Op {
 	case opAuthorize, opVoice, opIncrement:

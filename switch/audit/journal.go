@@ -16,7 +16,8 @@ type entry struct {
 	PAN      string      `json:"pan"`
 	Ops      []operation `json:"ops"`
 
-	id paymentID
+	id      paymentID
+	standIn bool // approved by the switch in the issuer's place
 }
 
 // operation is one step of a payment's history. Amounts are minor units of the payment's currency.
@@ -46,6 +47,7 @@ const (
 	opSale            = "sale"
 	opVerify          = "verify"
 	opVoice           = "voice"
+	opStandIn         = "stand_in"
 	opIncrement       = "increment"
 	opCapture         = "capture"
 	opReverse         = "reverse"
@@ -104,6 +106,10 @@ func readPayments(ctx context.Context, open Open, each func(*entry)) error {
 		}
 		if p.id, err = parsePaymentID(p.ID); err != nil {
 			return err
+		}
+		if len(p.Ops) > 0 && p.Ops[0].Op == opStandIn {
+			// For the money it is an authorization; that the switch gave it shows in that it stands before it is acknowledged.
+			p.Ops[0].Op, p.standIn = opAuthorize, true
 		}
 		each(&p)
 		return nil

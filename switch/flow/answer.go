@@ -65,9 +65,15 @@ func reason(op *payment.Op) string {
 	case payment.StateUnknown:
 		return "no answer from the issuer in time; the request is being reversed"
 	case payment.StateQueued:
+		if op.Kind == payment.KindStandIn {
+			return "approved by the switch while the issuer is unreachable; the issuer is being told"
+		}
 		return "accepted; the issuer is being told"
 	}
-	if op.Advised {
+	switch {
+	case op.Kind == payment.KindStandIn:
+		return "approved by the switch while the issuer was unreachable"
+	case op.Advised:
 		return "accepted"
 	}
 	return responseText(op.ResponseCode)

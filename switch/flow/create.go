@@ -31,6 +31,9 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 		return refused(api.FieldError("emv", err.Error()))
 	}
 	issuer, call, err := f.acquire(ctx, route.Issuers)
+	if errors.Is(err, link.ErrUnavailable) && f.mayStandIn(req, profile) {
+		return f.standIn(ctx, caller, req, claim, profile, route)
+	}
 	if err != nil {
 		return f.fault("take a slot", err)
 	}

@@ -14,6 +14,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +65,8 @@ type Options struct {
 	// Deadline is how long a request waits for its payment's turn and for its queued advices; default DefaultDeadline.
 	Deadline time.Duration
 
+	StandIn StandIn
+
 	Logger     *zap.Logger
 	Registerer prometheus.Registerer
 }
@@ -81,6 +84,7 @@ type Flow struct {
 	keys       keyTable
 	unanswered unansweredTable
 	inFlight   atomic.Int64
+	standIns   sync.Mutex // one at a time, so that the count a card and day is kept
 	metrics    metrics
 }
 

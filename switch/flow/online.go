@@ -130,7 +130,7 @@ func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, call *ex
 	switch {
 	case exchange.NotSent(sent):
 		op.State = payment.StateFailed
-	case sent != nil:
+	case sent != nil, call.Code() == "": // an answer without DE39 tells no outcome
 		if err := f.unknown(ctx, p, i, t); err != nil {
 			return err
 		}

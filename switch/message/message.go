@@ -44,6 +44,8 @@ func MTI(p *payment.Payment, i int, repeat bool) string {
 		return "0100"
 	case payment.KindSale, payment.KindRefund:
 		return "0200"
+	case payment.KindStandIn:
+		return advice("0120", "0121", repeat)
 	case payment.KindCapture:
 		return advice("0220", "0221", repeat)
 	case payment.KindReverse:
@@ -119,7 +121,7 @@ func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, r
 	m.Set(25, posCondition(api.Entry(p.Entry)))
 	m.Set(32, b.AcquirerID)
 	m.Set(37, op.RRN)
-	if code := p.Ops[0].AuthCode; code != "" && (reversal || op.Kind == payment.KindCapture) {
+	if code := p.Ops[0].AuthCode; code != "" && (reversal || op.Kind == payment.KindCapture || op.Kind == payment.KindStandIn) {
 		m.Set(38, code)
 	}
 	m.Set(41, p.Terminal)
@@ -222,7 +224,7 @@ func (b *Builder) private(m *spec.Message, p *payment.Payment, i int, req *api.R
 	var room [256]byte
 	t := room[:0]
 	switch op.Kind {
-	case payment.KindAuthorize, payment.KindVerify, payment.KindSale:
+	case payment.KindAuthorize, payment.KindVerify, payment.KindSale, payment.KindStandIn:
 		if p.ECI != "" {
 			t = spec.AppendTLV(t, spec.TagECI, p.ECI)
 		}

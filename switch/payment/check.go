@@ -36,7 +36,7 @@ func within(amount, left int64, what string) (int64, *Refusal) {
 // live refuses operations on a payment that holds no approved authorization, or whose operations are at their bound.
 func (p *Payment) live() *Refusal {
 	switch root := &p.Ops[0]; {
-	case root.State != StateApproved:
+	case !root.accepted():
 		return state("the payment is not approved")
 	case root.Kind == KindVerify:
 		return state("a verification reserves nothing")
@@ -91,7 +91,7 @@ func (p *Payment) CheckIncrement(amount int64, now time.Time) *Refusal {
 	if r := p.live(); r != nil {
 		return r
 	}
-	if p.Ops[0].Kind != KindAuthorize {
+	if k := p.Ops[0].Kind; k != KindAuthorize && k != KindStandIn {
 		return state("only an authorization can be incremented")
 	}
 	switch p.Standing(now) {

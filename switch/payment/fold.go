@@ -19,6 +19,10 @@ func (p *Payment) add(s *Sums, i int) {
 		if op.State == StateApproved {
 			s.Authorized += op.Granted
 		}
+	case KindStandIn:
+		if op.accepted() {
+			s.Authorized += op.Granted
+		}
 	case KindSale:
 		if op.State == StateApproved {
 			s.Authorized += op.Granted

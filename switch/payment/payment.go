@@ -128,13 +128,14 @@ const (
 	KindVoid            Kind = 9  // 0400 of a sale or 0420 of a capture, Target; before its date is sealed
 	KindVoidPresentment Kind = 10 // none: a reversal presentment of Target in the next file
 	KindRefund          Kind = 11 // 0200, DE3 200000
+	KindStandIn         Kind = 13 // 0120 by store-and-forward: an authorization that the switch itself approved
 	KindUndo            Kind = 12 // 0420 by store-and-forward: undoes Target, whose outcome is unknown or unwanted
 )
 
 // KindCount is one more than the largest Kind.
-const KindCount = 13
+const KindCount = 14
 
-var kindNames = [KindCount]string{"", "authorize", "sale", "verify", "voice", "increment", "capture", "reverse", "release", "void", "void_presentment", "refund", "timeout_reversal"}
+var kindNames = [KindCount]string{"", "authorize", "sale", "verify", "voice", "increment", "capture", "reverse", "release", "void", "void_presentment", "refund", "timeout_reversal", "stand_in"}
 
 // String returns the name that histories and exports show.
 func (k Kind) String() string {

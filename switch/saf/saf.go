@@ -240,11 +240,11 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 // judge says what a response code means for an advice: approved, parked, or still queued.
 func judge(kind payment.Kind, code string) payment.State {
 	switch {
-	case code == "91" || code == "96":
+	case code == "91" || code == "96" || code == "":
 		return payment.StateQueued
-	case kind == payment.KindCapture && exchange.Approving(code, kind):
+	case (kind == payment.KindCapture || kind == payment.KindStandIn) && exchange.Approving(code, kind):
 		return payment.StateApproved
-	case kind != payment.KindCapture && (code == "00" || code == "21" || code == "25"):
+	case kind != payment.KindCapture && kind != payment.KindStandIn && (code == "00" || code == "21" || code == "25"):
 		return payment.StateApproved
 	}
 	return payment.StateParked
