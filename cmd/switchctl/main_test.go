@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -39,10 +40,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		if !ok {
 			ts.Fatalf("%v", err)
 		}
-		code = string(rune('0' + exit.ExitCode()))
+		code = strconv.Itoa(exit.ExitCode())
 	}
 	if code != args[0] {
 		ts.Fatalf("exits with %s, want %s", code, args[0])
 	}
 }
-

@@ -82,7 +82,7 @@ type shape struct{ required, optional FieldSet }
 var (
 	paymentOptions = Fields(FieldEntry, FieldReference, FieldPartial, FieldInitiator, FieldNetworkID, FieldThreeDS, FieldAddress, FieldEMV)
 	newPayment     = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldAmount, FieldCurrency, FieldCard), paymentOptions}
-	verification   = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldCurrency, FieldCard), paymentOptions &^ Fields(FieldPartial)}
+	verification   = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldCurrency, FieldCard), paymentOptions}
 )
 
 // shapeOf picks the way in which the request calls its operation, by the field that tells them apart.
@@ -226,13 +226,11 @@ func (c *Card) checkTrack2() *Error {
 	if len(c.Track2) > 37 {
 		return FieldError("card.track2", "expected at most 37 characters (DE35)")
 	}
-	for i := range len(c.Track2) {
-		if b := c.Track2[i]; (b < '0' || b > '9') && b != '=' && b != 'D' {
-			return FieldError("card.track2", "expected digits and one separator, D or =")
-		}
-	}
 	if n := len(c.Number); len(c.Track2) < n+5 || c.Track2[:n] != c.Number || (c.Track2[n] != '=' && c.Track2[n] != 'D') {
-		return FieldError("card.track2", "expected it to begin with card.number and a separator")
+		return FieldError("card.track2", "expected it to begin with card.number and a separator, D or =")
+	}
+	if !digits(c.Track2[len(c.Number)+1:]) {
+		return FieldError("card.track2", "expected digits behind the separator, the expiry first")
 	}
 	return nil
 }
