@@ -53,7 +53,7 @@ func (l *dataLog) appendMessage(s *shard, r *request, out *outcome, at uint32) i
 			bit byte
 			set bool
 		}{
-			{hasAuthCode, r.class == classAdvice && r.authCode[0] > ' '}, {hasFirstRRN, r.firstRRN != reference{}}, {hasNumber, r.number != 0},
+			{hasAuthCode, r.advice && r.authCode[0] > ' '}, {hasFirstRRN, r.firstRRN != reference{}}, {hasNumber, r.number != 0},
 			{hasARN, r.arn != arn{}}, {hasOriginal, r.original.class != classNone}, {hasStays, r.kind == kindRelease},
 			{isCredit, r.credit}, {isSilent, out.conduct == conductSilent},
 		} {
@@ -292,6 +292,7 @@ func (r *records) message(c *cardsRead, q *request, out *outcome) (at uint32, ca
 	fill(q.authCode[:], nil)
 	if has&hasAuthCode != 0 {
 		r.bytes(q.authCode[:])
+		q.advice = true
 	}
 	if has&hasFirstRRN != 0 {
 		r.bytes(q.firstRRN[:])

@@ -19,10 +19,13 @@ func ensureKey(dir string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "key"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
+	name := filepath.Join(dir, "key")
+	if _, err := os.Stat(name); err == nil {
 		return nil
 	}
+	// Whole or not at all: a key file that a crash left empty would keep the folder shut.
+	temporary := name + ".new"
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -30,5 +33,8 @@ func ensureKey(dir string) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary, name)
 }
