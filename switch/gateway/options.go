@@ -14,7 +14,7 @@ import (
 
 // The bounds where Options leaves them zero.
 const (
-	// DefaultMaxConnections is how many gateways may be connected; an idle one costs about 10 KiB.
+	// DefaultMaxConnections is how many gateways may be connected; an idle one costs about 11 KiB.
 	DefaultMaxConnections = 16384
 	// DefaultMaxInFlightPerConn is how many lines of a connection may await their answers: as many as DefaultUnsentLimit has
 	// room for the answers of. At 10 ms a request one connection carries 200,000 requests a second with it.

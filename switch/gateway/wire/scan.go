@@ -108,28 +108,29 @@ func (x *scanner) element(first bool) bool {
 	return !x.broken()
 }
 
+// plain are the bytes that stand for themselves in a string: printable ASCII and DEL, but the quote and the backslash.
+var plain = func() (is [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
+
 // str reads the string that begins at i. Without escapes it is a piece of the text.
 func (x *scanner) str() string {
-	start := x.i + 1
-	for j := start; j < len(x.text); j++ {
-		switch c := x.text[j]; {
-		case c == '"':
-			x.i = j + 1
-			return x.text[start:j]
-		case c == '\\' || c >= utf8.RuneSelf:
-			return x.longStr(start, j)
-		case c < ' ':
-			x.i = j
-			x.fail("no control character in a string")
-			return ""
-		}
+	text, start := x.text, x.i+1
+	j := start
+	for j < len(text) && plain[text[j]] {
+		j++
 	}
-	x.i = len(x.text)
-	x.fail("the end of a string")
-	return ""
+	if j < len(text) && text[j] == '"' {
+		x.i = j + 1
+		return text[start:j]
+	}
+	return x.longStr(start, j)
 }
 
-// longStr goes on with str at the first escape or byte beyond ASCII. The value is copied only where an escape changes it.
+// longStr goes on with str at the first byte that is not plain. The value is copied only where an escape changes it.
 func (x *scanner) longStr(start, j int) string {
 	var out []byte
 	copied := start // the text before it stands in out
