@@ -43,6 +43,7 @@ func (s *Switch) operatorAPI() http.Handler {
 	mux.HandleFunc("POST /v1/saf/close", s.serveSAFDecision)
 	mux.HandleFunc("GET /v1/days", s.serveDays)
 	mux.HandleFunc("POST /v1/cutover", s.serveCutover)
+	mux.HandleFunc("POST /v1/backup", s.serveBackup)
 	return mux
 }
 
@@ -164,6 +165,26 @@ func (s *Switch) serveCutover(w http.ResponseWriter, r *http.Request) {
 	default:
 		writeJSON(w, http.StatusOK, result)
 	}
+}
+
+// serveBackup writes a consistent copy of the journal to the new folder ?dir=, while the switch runs.
+func (s *Switch) serveBackup(w http.ResponseWriter, r *http.Request) {
+	dir := r.FormValue("dir")
+	if dir == "" {
+		writeError(w, http.StatusBadRequest, errors.New("dir: missing; expected a new folder"))
+		return
+	}
+	if _, err := s.o.FS.Stat(dir); err == nil {
+		writeError(w, http.StatusConflict, fmt.Errorf("dir: %s exists; expected a new folder", dir))
+		return
+	}
+	begin := time.Now()
+	if err := s.journal.Checkpoint(dir); err != nil {
+		writeError(w, http.StatusInternalServerError, err)
+		return
+	}
+	s.o.Logger.Info("backup written", zap.String("dir", dir), zap.Duration("took", time.Since(begin)))
+	writeJSON(w, http.StatusOK, map[string]string{"dir": dir})
 }
 
 // servePayments streams the journal's payments as JSON lines, or the one that ?payment= names.

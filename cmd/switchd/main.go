@@ -4,6 +4,9 @@
 //	switchd serve          run; no configuration needed
 //	switchd check-config   read a configuration and say what is wrong with it
 //	switchd keygen         make the key that seals card numbers
+//	switchd backup         copy a running switch's journal
+//	switchd verify         read every record of a stopped switch's journal, or of a backup
+//	switchd restore        make a data folder from a backup
 package main
 
 import (
@@ -20,7 +23,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServeCmd(), newCheckConfigCmd(), newKeygenCmd())
+	root.AddCommand(newServeCmd(), newCheckConfigCmd(), newKeygenCmd(), newBackupCmd(), newVerifyCmd(), newRestoreCmd())
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "switchd:", err)
 		os.Exit(1)

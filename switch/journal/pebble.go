@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -137,6 +138,9 @@ func Open(o Options) (*Pebble, error) {
 	db, err := pebble.Open(o.Dir, j.pebbleOptions())
 	if err != nil {
 		err = errors.Join(err, j.release())
+		if errors.Is(err, syscall.EAGAIN) {
+			return nil, fmt.Errorf("journal: %s is in use by another process", o.Dir)
+		}
 		return nil, fmt.Errorf("journal: open %s: %w", o.Dir, err)
 	}
 	j.db = db
