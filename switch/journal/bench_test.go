@@ -118,3 +118,57 @@ func BenchmarkDecodePayment(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkOpen opens a journal of a million payments, every tenth of which was in flight when the process ended: the
+// worst case, in which the low-water mark of open intents stands at the beginning of the log. It takes a minute to fill.
+func BenchmarkOpen(b *testing.B) {
+	const payments, openEvery, fillers = 1_000_000, 10, 256
+	o := Options{FS: vfs.Default, Dir: b.TempDir(), Node: 1, Fatal: func(msg string, err error) { panic(err) }}
+	j, err := Open(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var next atomic.Uint64
+	done := make(chan error, fillers)
+	for range fillers {
+		go func() {
+			for n := next.Add(1); n <= payments; n = next.Add(1) {
+				p := benchPayment(payment.NewID(1, n))
+				err := j.Commit(context.Background(), &Transition{Payment: p, Opens: []int{0}, Keys: []KeyClaim{{Merchant: p.Merchant, Key: p.Ops[0].Key}}})
+				if err == nil && n%openEvery != 0 {
+					p.Version, p.Ops[0].State = 2, payment.StateApproved
+					err = j.Commit(context.Background(), &Transition{Payment: p, Closes: []int{0}})
+				}
+				if err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range fillers {
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		j, err := Open(o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		open, err := j.OpenIntents()
+		if err != nil || len(open) != payments/openEvery {
+			b.Fatalf("%d open intents, %v", len(open), err)
+		}
+		b.StopTimer()
+		if err := j.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/open")
+}

@@ -141,8 +141,10 @@ type IntentRef struct {
 // Journal is durable storage of payments. All methods are safe for concurrent use. Reads return only what is synced.
 type Journal interface {
 	// Commit applies one transition and returns when it is synced: nil, ErrVersion, *KeyTakenError, ErrDayClosed,
-	// ErrUnknown or ErrClosed. When ctx ends before the transition was taken into a group its error is returned and
-	// nothing is applied; once taken, Commit waits for the sync whatever ctx says.
+	// ErrUnknown or ErrClosed; any other error says what of the transition cannot be stored. A taken key goes before a
+	// wrong version, that before a closed day. A presentment is refused with ErrDayClosed on a date that is sealed or
+	// was never opened, whatever Day and Unsealed say. When ctx ends before the transition was taken into a group its
+	// error is returned and nothing is applied; once taken, Commit waits for the sync whatever ctx says.
 	Commit(ctx context.Context, t *Transition) error
 	// BurnKey claims a key for nothing (see KeyEntry.Payment); *KeyTakenError if it is taken.
 	BurnKey(ctx context.Context, merchant, key string) error
@@ -159,7 +161,7 @@ type Journal interface {
 	// SAF calls yield for the rows of a queue from a sequence on; Hosts lists the queues that have rows.
 	SAF(host string, from uint64, yield func(SAFRow) bool) error
 	SAFHosts() ([]string, error)
-	// UpdateSAF rewrites rows in place (parking, leases).
+	// UpdateSAF rewrites rows in place (parking, leases), all or none: ErrNotFound if one has been dequeued.
 	UpdateSAF(ctx context.Context, rows ...SAFRow) error
 
 	// Reserve takes n numbers from a durable counter, synced, and returns the first; a new counter begins at 1.
@@ -172,7 +174,8 @@ type Journal interface {
 	// it fails with ErrDayClosed if from is not the open one. In a new journal from is 0.
 	OpenDay() payment.Date
 	Cutover(ctx context.Context, from, next payment.Date) error
-	// SetDay moves a closing day to sealed, or a sealed one to written, with its data.
+	// SetDay moves a closing day to sealed, or a sealed one to written, with its data; any other move is ErrDayClosed.
+	// Once it is sealed no presentment enters or leaves a day: read Presentments after SetDay has returned.
 	SetDay(ctx context.Context, d Day) error
 	Day(date payment.Date) (Day, error)
 	Days(yield func(Day) bool) error
@@ -181,9 +184,10 @@ type Journal interface {
 
 	// Log calls yield for the commits from a position on, in commit order, and returns the next position.
 	Log(from uint64, yield func(LogEntry) bool) (next uint64, err error)
-	// SweepKeys deletes idempotency keys claimed before a moment, at most limit, and returns how many.
+	// SweepKeys deletes idempotency keys claimed before a moment, at most limit (1 to 10,000), and returns how many. It
+	// looks at a bounded stretch of the log a call: fewer than limit does not mean that none is left.
 	SweepKeys(ctx context.Context, before time.Time, limit int) (int, error)
-	// Checkpoint writes a consistent copy of the journal to a new directory while it runs.
+	// Checkpoint writes a consistent copy of the journal to a new directory while it runs; all that is synced is in it.
 	Checkpoint(dir string) error
 	Close() error
 }

@@ -12,20 +12,24 @@ import (
 	"switchyard/switch/payment"
 )
 
-// get returns a copy of a value.
-func get(from pebble.Reader, key []byte) ([]byte, error) {
+// with calls f with a value, which is f's for the call only.
+func with(from pebble.Reader, key []byte, f func(value []byte) error) error {
 	value, closer, err := from.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, ErrNotFound
+		return ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("journal: read of key %x: %w", key, err)
+		return fmt.Errorf("journal: read of key %x: %w", key, err)
 	}
-	value = bytes.Clone(value)
-	if err := closer.Close(); err != nil {
-		return nil, fmt.Errorf("journal: read of key %x: %w", key, err)
-	}
-	return value, nil
+	err = f(value)
+	_ = closer.Close() // frees a cached block
+	return err
+}
+
+// get returns a copy of a value.
+func get(from pebble.Reader, key []byte) (value []byte, err error) {
+	err = with(from, key, func(v []byte) error { value = bytes.Clone(v); return nil })
+	return value, err
 }
 
 // within runs f over the keys from lower up to upper.
@@ -41,14 +45,14 @@ func within(from pebble.Reader, lower, upper []byte, f func(it *pebble.Iterator)
 	return err
 }
 
-// read is get of what is synced.
-func (j *Pebble) read(key []byte) ([]byte, error) {
+// read is with of what is synced.
+func (j *Pebble) read(key []byte, f func(value []byte) error) error {
 	v, err := j.views.acquire()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer v.release()
-	return get(v.snapshot, key)
+	return with(v.snapshot, key, f)
 }
 
 // scan is within what is synced.
@@ -62,23 +66,23 @@ func (j *Pebble) scan(lower, upper []byte, f func(it *pebble.Iterator) error) er
 }
 
 // Payment implements Journal.
-func (j *Pebble) Payment(id payment.ID) (*payment.Payment, error) {
+func (j *Pebble) Payment(id payment.ID) (p *payment.Payment, err error) {
 	var key [paymentKeyLen]byte
-	value, err := j.read(appendPaymentKey(key[:0], id))
-	if err != nil {
-		return nil, err
-	}
-	return decodePayment(id, value)
+	err = j.read(appendPaymentKey(key[:0], id), func(value []byte) (err error) {
+		p, err = decodePayment(id, value)
+		return err
+	})
+	return p, err
 }
 
 // Key implements Journal.
-func (j *Pebble) Key(merchant, key string) (KeyEntry, error) {
+func (j *Pebble) Key(merchant, key string) (e KeyEntry, err error) {
 	k := appendClaimKey(nil, merchant, key)
-	value, err := j.read(k)
-	if err != nil {
-		return KeyEntry{}, err
-	}
-	return decodeClaim(k, value)
+	err = j.read(k, func(value []byte) (err error) {
+		e, err = decodeClaim(k, value)
+		return err
+	})
+	return e, err
 }
 
 // ByReference implements Journal. Newest is by time of creation.
@@ -206,15 +210,18 @@ func (j *Pebble) SAFHosts() (hosts []string, err error) {
 }
 
 // Meta implements Journal.
-func (j *Pebble) Meta(name string) ([]byte, error) { return j.read(nameKey(prefixMeta, name)) }
+func (j *Pebble) Meta(name string) (value []byte, err error) {
+	err = j.read(nameKey(prefixMeta, name), func(v []byte) error { value = bytes.Clone(v); return nil })
+	return value, err
+}
 
 // Day implements Journal.
-func (j *Pebble) Day(date payment.Date) (Day, error) {
-	value, err := j.read(dayKey(date))
-	if err != nil {
-		return Day{}, err
-	}
-	return decodeDay(date, value)
+func (j *Pebble) Day(date payment.Date) (d Day, err error) {
+	err = j.read(dayKey(date), func(value []byte) (err error) {
+		d, err = decodeDay(date, value)
+		return err
+	})
+	return d, err
 }
 
 // Days implements Journal. They come in the order of their dates.

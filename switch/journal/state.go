@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -107,12 +106,12 @@ func (l *intentList) low(next uint64) uint64 {
 
 // refs lists the open intents in the order in which they were opened.
 func (l *intentList) refs() []IntentRef {
-	open := slices.SortedFunc(maps.Keys(l.positions), func(a, b IntentRef) int {
-		if l.positions[a] != l.positions[b] {
-			return int(int64(l.positions[a]) - int64(l.positions[b]))
+	open := make([]IntentRef, 0, len(l.positions))
+	for _, o := range l.queue {
+		if !l.closed(o) {
+			open = append(open, o.ref)
 		}
-		return a.Op - b.Op
-	})
+	}
 	return open
 }
 

@@ -200,22 +200,33 @@ func (v *verifier) payments() error {
 	})
 }
 
-// clears tells whether an operation must stand in the clearing of its date.
+// clears tells whether an operation must stand in the clearing of its date: a capture from its acceptance on, a sale or
+// refund once approved, unless a void has withdrawn it.
 func clears(p *payment.Payment, i int) bool {
-	op := &p.Ops[i]
-	if op.Date == 0 {
+	switch op := &p.Ops[i]; op.Kind {
+	case payment.KindCapture, payment.KindVoidPresentment:
+		if !standing(op) {
+			return false
+		}
+	case payment.KindSale, payment.KindRefund:
+		if op.State != payment.StateApproved {
+			return false
+		}
+	default:
 		return false
 	}
-	switch op.Kind {
-	case payment.KindCapture:
-		// One that is voided before its date is sealed is withdrawn; a void presentment comes after and leaves it there.
-		for j := i + 1; j < len(p.Ops); j++ {
-			if void := &p.Ops[j]; void.Kind == payment.KindVoid && void.Target == i {
-				return false
-			}
+	for j := i + 1; j < len(p.Ops); j++ {
+		if void := &p.Ops[j]; void.Kind == payment.KindVoid && void.Target == i && standing(void) {
+			return false
 		}
-		return op.State == payment.StateQueued || op.State == payment.StateApproved || op.State == payment.StateParked || op.State == payment.StateClosed
-	case payment.KindVoidPresentment:
+	}
+	return true
+}
+
+// standing tells whether an operation was accepted, whatever has become of its advice.
+func standing(op *payment.Op) bool {
+	switch op.State {
+	case payment.StateApproved, payment.StateQueued, payment.StateParked, payment.StateClosed:
 		return true
 	}
 	return false
