@@ -50,7 +50,7 @@ type GatewayConfig struct {
 // GatewayEntry is one gateway that may connect.
 type GatewayEntry struct {
 	Name        string   `yaml:"name"`
-	SecretHash  string   `yaml:"secret_hash"` // as `switchd hash-secret` prints it
+	SecretHash  string   `yaml:"secret_hash"` // as `switchctl secret` prints it
 	Certificate string   `yaml:"certificate"` // subject of its client certificate, instead of a secret
 	Merchants   []string `yaml:"merchants"`   // whom it may act for; none means any
 }
@@ -129,7 +129,10 @@ type ClearingConfig struct {
 type LimitsConfig struct {
 	MaxInFlight      int             `yaml:"max_in_flight"`     // requests
 	MaxQueued        int             `yaml:"max_queued"`        // store-and-forward advices
+	KeepKeysDays     int             `yaml:"keep_keys_days"`    // idempotency keys; at least the longest capture window
 	AdmissionTimeout config.Duration `yaml:"admission_timeout"` // for a slot towards the issuer
+	// DiskReserveMiB is how much of the data folder's disk must be free for new work to be taken.
+	DiskReserveMiB int `yaml:"disk_reserve_mib"`
 	// MemoryMiB is where the runtime begins to collect garbage harder instead of growing; GOMEMLIMIT, if set, wins.
 	MemoryMiB int `yaml:"memory_mib"`
 }
@@ -182,8 +185,8 @@ func DefaultConfig() *Config {
 		},
 		Clearing: ClearingConfig{ProcessorID: "400001", CodePage: "cp500", Blocked: true},
 		Limits: LimitsConfig{
-			MaxInFlight: flow.DefaultMaxInFlight, MaxQueued: saf.DefaultMaxQueued,
-			AdmissionTimeout: config.Duration(flow.DefaultAdmissionTimeout), MemoryMiB: 256,
+			MaxInFlight: flow.DefaultMaxInFlight, MaxQueued: saf.DefaultMaxQueued, KeepKeysDays: merchant.MaxCaptureWindowDays,
+			AdmissionTimeout: config.Duration(flow.DefaultAdmissionTimeout), DiskReserveMiB: 256, MemoryMiB: 256,
 		},
 		Log: LogConfig{Level: "info"},
 	}
@@ -251,6 +254,10 @@ func (c *Config) Check() error {
 		return fmt.Errorf("gateway.max_in_flight_per_connection: %d: expected at least 1", c.Gateway.MaxInFlightPerConnection)
 	case c.Limits.MaxInFlight < 1 || c.Limits.MaxQueued < 1 || c.Limits.AdmissionTimeout <= 0:
 		return errors.New("limits: max_in_flight, max_queued and admission_timeout: expected more than 0")
+	case c.Limits.KeepKeysDays < merchant.MaxCaptureWindowDays:
+		return fmt.Errorf("limits.keep_keys_days: %d: expected at least %d, the longest capture window", c.Limits.KeepKeysDays, merchant.MaxCaptureWindowDays)
+	case c.Limits.DiskReserveMiB < 0:
+		return fmt.Errorf("limits.disk_reserve_mib: %d: expected 0 or more", c.Limits.DiskReserveMiB)
 	case c.Limits.MemoryMiB < 64:
 		return fmt.Errorf("limits.memory_mib: %d: expected at least 64", c.Limits.MemoryMiB)
 	case c.Merchants.Unknown != "accept" && c.Merchants.Unknown != "refuse":

@@ -132,3 +132,35 @@ func TestStandIn(t *testing.T) {
 	wantSums(t, s.Do(switchtest.On(api.OpReverse, "r1", a.Payment, 0)), "captured authorized 5000 released 3000 captured 2000 refunded 0")
 	s.Audit()
 }
+
+// An increment and a refund that get no answer are each reversed: the increment alone, the refund alone; a reversal that
+// gets none goes on by store-and-forward. The books agree afterwards.
+func TestTimeoutsOfLaterOperations(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Deadline: 50 * time.Millisecond, Rules: `
+rules:
+- when: {mti: ["0100", "0200", "0400"], amount: {ends_with: "7"}}
+  fault: {kind: no_answer}
+`})
+	a := s.Do(switchtest.Authorize("k1", 1000))
+	wantApproved(t, a, "00")
+	inc := s.Do(switchtest.On(api.OpIncrement, "k2", a.Payment, 107))
+	if inc.Approved || inc.Status != api.StatusReversing {
+		t.Fatalf("increment: %+v, error %v", inc, inc.Err)
+	}
+	wantSums(t, s.Do(switchtest.On(api.OpCapture, "k3", a.Payment, 600)), "reversing authorized 1000 released 0 captured 600 refunded 0")
+	refund := s.Do(switchtest.On(api.OpRefund, "k4", a.Payment, 17))
+	if refund.Approved || refund.Status != api.StatusReversing || refund.Refundable != 583 {
+		t.Fatalf("refund: %+v, error %v", refund, refund.Err)
+	}
+	s.AwaitDrained()
+	wantSums(t, s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0)), "partially_captured authorized 1000 released 0 captured 600 refunded 0")
+	b := s.Do(switchtest.Authorize("k5", 1000))
+	s.Do(switchtest.On(api.OpReverse, "k6", b.Payment, 3)) // leaves 997: DE4 1000
+	c := s.Do(switchtest.On(api.OpReverse, "k7", b.Payment, 0))
+	if !c.Approved || c.ResponseCode != "" || c.Status != api.StatusReversing {
+		t.Fatalf("unanswered reversal: %+v, error %v", c, c.Err)
+	}
+	s.AwaitDrained()
+	wantSums(t, s.Do(switchtest.On(api.OpStatus, "", b.Payment, 0)), "reversed authorized 1000 released 1000 captured 0 refunded 0")
+	s.Audit()
+}

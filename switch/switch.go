@@ -60,6 +60,7 @@ type Switch struct {
 	gateway *gateway.Server
 
 	operator *http.Server
+	stop     context.CancelFunc // ends the housekeeping
 	serving  sync.WaitGroup
 	failed   chan error
 }
@@ -248,6 +249,10 @@ func (s *Switch) Start(ctx context.Context) error {
 	for _, h := range s.hosts {
 		h.Start()
 	}
+	running, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.serving.Go(func() { s.watchDisk(running) })
+	s.serving.Go(func() { s.sweepKeys(running) })
 	s.serving.Go(func() {
 		if err := s.gateway.Serve(); err != nil {
 			s.failed <- fmt.Errorf("gateway port: %w", err)
@@ -271,6 +276,9 @@ func (s *Switch) Failed() <-chan error { return s.failed }
 func (s *Switch) Close(ctx context.Context) error {
 	var errs []error
 	errs = append(errs, s.gateway.Shutdown(ctx))
+	if s.stop != nil {
+		s.stop()
+	}
 	s.engine.Close()
 	s.saf.Close()
 	var closing sync.WaitGroup

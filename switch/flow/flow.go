@@ -84,7 +84,8 @@ type Flow struct {
 	keys       keyTable
 	unanswered unansweredTable
 	inFlight   atomic.Int64
-	standIns   sync.Mutex // one at a time, so that the count a card and day is kept
+	closedFor  atomic.Pointer[string] // why no new work is taken; nil while it is
+	standIns   sync.Mutex             // one at a time, so that the count a card and day is kept
 	metrics    metrics
 }
 
@@ -102,6 +103,15 @@ func New(o Options) *Flow {
 	f := &Flow{o: o, metrics: newMetrics(o.Registerer)}
 	f.keys.init()
 	return f
+}
+
+// CloseFor refuses new work, with the reason given, until it is called with ""; what is in flight is finished (I14).
+func (f *Flow) CloseFor(why string) {
+	if why == "" {
+		f.closedFor.Store(nil)
+		return
+	}
+	f.closedFor.Store(&why)
 }
 
 // InFlight returns how many operations are being served.
@@ -128,6 +138,9 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 		return api.Answer{}
 	case api.OpStatus:
 		return f.status(caller, req)
+	}
+	if why := f.closedFor.Load(); why != nil {
+		return refused(api.NewError(api.CodeBusy, *why))
 	}
 	if f.inFlight.Add(1) > int64(f.o.MaxInFlight) {
 		f.inFlight.Add(-1)

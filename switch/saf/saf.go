@@ -98,6 +98,10 @@ func (q *Queue) Start() error {
 			return err
 		}
 	}
+	if queued, _ := q.Counts(); queued >= q.o.MaxQueued {
+		q.o.Logger.Warn("store-and-forward: more advices are queued than max_queued allows; captures are refused until they are sent",
+			zap.Int("queued", queued), zap.Int("max_queued", q.o.MaxQueued))
+	}
 	for _, h := range q.hosts {
 		q.done.Go(func() { q.run(h) })
 	}

@@ -1,0 +1,83 @@
+package txswitch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/zap"
+
+	"switchyard/switch/journal"
+)
+
+const (
+	diskInterval  = time.Second
+	sweepInterval = time.Hour
+	sweepBatch    = 10_000 // keys a commit
+)
+
+// every calls do at once and then at each interval, until ctx ends or do returns false.
+func every(ctx context.Context, interval time.Duration, do func() bool) {
+	timer := time.NewTicker(interval)
+	defer timer.Stop()
+	for do() {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watchDisk refuses new work while less than the reserve is free, so that what is in flight can still be finished (I14).
+func (s *Switch) watchDisk(ctx context.Context) {
+	reserve := uint64(s.o.Config.Limits.DiskReserveMiB) << 20
+	low := false
+	every(ctx, diskInterval, func() bool {
+		usage, err := s.o.FS.GetDiskUsage(s.o.Config.Data)
+		if errors.Is(err, vfs.ErrUnsupported) {
+			return false
+		}
+		if err != nil {
+			s.o.Logger.Error("the data folder's disk could not be looked at", zap.Error(err))
+			return true
+		}
+		if was := low; low != (usage.AvailBytes < reserve) {
+			low = !was
+			s.diskChanged(low, usage.AvailBytes, reserve)
+		}
+		return true
+	})
+}
+
+func (s *Switch) diskChanged(low bool, free, reserve uint64) {
+	fields := []zap.Field{zap.Uint64("free_bytes", free), zap.Uint64("reserve_bytes", reserve)}
+	if !low {
+		s.flow.CloseFor("")
+		s.o.Logger.Info("the disk has room again; new work is taken", fields...)
+		return
+	}
+	s.flow.CloseFor(fmt.Sprintf("the switch's disk is nearly full: less than %d MiB are free", reserve>>20))
+	s.o.Logger.Error("the disk is nearly full; new work is refused, what is in flight is finished", fields...)
+}
+
+// sweepKeys forgets idempotency keys that are older than they are kept.
+func (s *Switch) sweepKeys(ctx context.Context) {
+	keep := time.Duration(s.o.Config.Limits.KeepKeysDays) * 24 * time.Hour
+	every(ctx, sweepInterval, func() bool {
+		swept, n, err := 0, sweepBatch, error(nil)
+		for n == sweepBatch && err == nil && ctx.Err() == nil {
+			n, err = s.journal.SweepKeys(ctx, time.Now().Add(-keep), sweepBatch)
+			swept += n
+		}
+		switch {
+		case err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed):
+			s.o.Logger.Error("old idempotency keys could not be swept", zap.Error(err))
+		case swept > 0:
+			s.o.Logger.Info("swept old idempotency keys", zap.Int("keys", swept))
+		}
+		return true
+	})
+}
