@@ -37,7 +37,7 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 	if err != nil {
 		return f.fault("take a slot", err)
 	}
-	defer call.Free()
+	defer func() { call.Free() }()
 	p, err := f.newPayment(ctx, caller, req, profile, route)
 	if err != nil {
 		return f.fault("make the payment", err)
@@ -52,16 +52,52 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 	p.EMV = emv
 	p.Ops = append(make([]payment.Op, 0, 2), op)
 	t := &journal.Transition{Payment: p, Keys: []journal.KeyClaim{claim}, Opens: []int{0}}
-	leave, refusedWith := f.commitIntent(ctx, t, 0, call, message.Card{PAN: req.Card.Number, Expiry: req.Card.Expiry}, req)
+	card := message.Card{PAN: req.Card.Number, Expiry: req.Card.Expiry}
+	leave, refusedWith := f.commitIntent(ctx, t, 0, call, card, req)
 	if refusedWith != nil {
 		return refused(refusedWith)
 	}
 	defer leave()
 	sent := f.send(ctx, call)
+	for tries := 1; tries < maxTries && exchange.NotSent(sent); tries++ {
+		another, err := f.intendAgain(ctx, p, route, card, req)
+		if err != nil {
+			break
+		}
+		call.Free()
+		call = another
+		sent = f.send(ctx, call)
+	}
 	if err := f.conclude(ctx, p, 0, call, sent, req.Partial); err != nil {
 		return f.fault("commit the outcome", err)
 	}
 	return answer(p, 0, time.Now())
+}
+
+// maxTries bounds how often a request is tried of which no byte was sent.
+const maxTries = 3
+
+// intendAgain takes another slot for a request that provably was not sent, on any link of its route, and commits its
+// intent anew under a new identity. An error leaves the payment as it was.
+func (f *Flow) intendAgain(ctx context.Context, p *payment.Payment, route Route, card message.Card, req *api.Request) (*exchange.Call, error) {
+	issuer, call, err := f.acquire(ctx, route.Issuers)
+	if err != nil {
+		return nil, err
+	}
+	before := p.Ops[0]
+	err = issuer.Identify(ctx, &p.Ops[0])
+	if err == nil {
+		err = call.Pack(p, 0, card, req, false)
+	}
+	if err == nil {
+		err = f.save(ctx, p)
+	}
+	if err != nil {
+		p.Ops[0] = before
+		call.Free()
+		return nil, err
+	}
+	return call, nil
 }
 
 func kindOf(op api.Op) payment.Kind {

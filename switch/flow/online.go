@@ -158,7 +158,11 @@ func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, call *ex
 // save commits a payment that was changed in nothing but its record.
 func (f *Flow) save(ctx context.Context, p *payment.Payment) error {
 	p.Version++
-	return f.o.Journal.Commit(ctx, &journal.Transition{Payment: p})
+	err := f.o.Journal.Commit(ctx, &journal.Transition{Payment: p})
+	if err != nil {
+		p.Version--
+	}
+	return err
 }
 
 // firstOutcome is what an intent counts as (I11).
