@@ -87,9 +87,6 @@ func (a *authorization) hold() int64 {
 	return max(0, a.authorized-a.captured)
 }
 
-// closed tells that nothing is expected of the authorization any more.
-func (a *authorization) closed() bool { return a.hold() == 0 }
-
 // increase is an increment of an authorization.
 type increase struct {
 	moment

@@ -27,15 +27,18 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /v1/ledger", s.getLedger)
 	mux.HandleFunc("GET /v1/authorizations", func(w http.ResponseWriter, r *http.Request) {
 		rrn := r.URL.Query().Get("rrn")
-		s.stream(w, func(v *authorizationView) bool { return rrn == "" || v.RRN == rrn })
+		stream(w, s.issuer.each, func(v *authorizationView) bool { return rrn == "" || v.RRN == rrn })
 	})
 	mux.HandleFunc("GET /v1/holds", func(w http.ResponseWriter, _ *http.Request) {
-		s.stream(w, func(v *authorizationView) bool { return v.Hold != 0 })
+		stream(w, s.issuer.each, func(v *authorizationView) bool { return v.Hold != 0 })
 	})
 	mux.HandleFunc("GET /v1/test-cards", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, TestCards()) })
-	for _, path := range []string{"/v1/cards/{pan}", "/v1/accounts/{pan}"} {
-		mux.HandleFunc("GET "+path, s.getCard)
-		mux.HandleFunc("PUT "+path, s.putCard)
+	for _, path := range []string{"/v1/cards", "/v1/accounts"} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			stream(w, s.issuer.eachCard, func(*cardView) bool { return true })
+		})
+		mux.HandleFunc("GET "+path+"/{pan}", s.getCard)
+		mux.HandleFunc("PUT "+path+"/{pan}", s.putCard)
 	}
 	mux.HandleFunc("GET /v1/rules", s.getRules)
 	mux.HandleFunc("PUT /v1/rules", s.putRules)
@@ -107,12 +110,12 @@ func (s *Server) getLedger(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, v)
 }
 
-// stream writes the authorizations that fit, a line each.
-func (s *Server) stream(w http.ResponseWriter, fits func(*authorizationView) bool) {
+// stream writes what each yields and fits, a JSON object a line.
+func stream[V any](w http.ResponseWriter, each func(func([]V) bool), fits func(*V) bool) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	var buffer bytes.Buffer
 	lines := json.NewEncoder(&buffer)
-	s.issuer.each(func(chunk []authorizationView) bool {
+	each(func(chunk []V) bool {
 		buffer.Reset()
 		for n := range chunk {
 			if fits(&chunk[n]) && lines.Encode(&chunk[n]) != nil {

@@ -231,6 +231,31 @@ func (i *issuer) card(number digits) cardView {
 	s := i.shardOf(number)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.viewCard(number)
+}
+
+// eachCard calls do with each card that is kept until it returns false.
+func (i *issuer) eachCard(do func([]cardView) bool) {
+	for _, s := range i.shards {
+		for next := uint32(1); ; {
+			var chunk []cardView
+			s.mu.Lock()
+			for len(chunk) < viewChunk && next <= s.cards.used {
+				chunk = append(chunk, s.viewCard(s.cards.at(next).number))
+				next++
+			}
+			s.mu.Unlock()
+			if len(chunk) == 0 {
+				break
+			}
+			if !do(chunk) {
+				return
+			}
+		}
+	}
+}
+
+func (s *shard) viewCard(number digits) cardView {
 	v := cardView{PAN: pan.Mask(number.text()), Status: CardGood.String(), Accounts: []accountView{}}
 	for _, t := range testCards {
 		if d, _ := parseDigits([]byte(t.Number)); d == number {
