@@ -29,6 +29,9 @@ func (f *Flow) capture(ctx context.Context, req *api.Request, id payment.ID, cla
 		if r != nil {
 			return refusal(r)
 		}
+		if req.Final && p.Unsettled() {
+			return refused(api.NewError(api.CodeBusy, "an earlier request has no outcome yet, so what a final capture leaves is not known"))
+		}
 		a, err := f.acceptCapture(ctx, p, req, claim, amount, now)
 		if errors.Is(err, journal.ErrDayClosed) {
 			continue // a cutover came between: the next date
@@ -60,10 +63,9 @@ func (f *Flow) acceptCapture(ctx context.Context, p *payment.Payment, req *api.R
 	}
 	ops := []payment.Op{capture}
 	if req.Final && rest > 0 {
-		s := p.Sums()
 		ops = append(ops, payment.Op{
 			Kind: payment.KindRelease, State: payment.StateQueued, Advised: true, Amount: rest, Target: payment.NoTarget,
-			Stays: s.Authorized - s.Released - rest, At: now, DoneAt: now, RRN: root.RRN,
+			Stays: p.StaysAfter(rest), At: now, DoneAt: now, RRN: root.RRN,
 		})
 	}
 	t := &journal.Transition{Payment: p, Day: capture.Date}

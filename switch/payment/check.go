@@ -40,8 +40,33 @@ func (p *Payment) live() *Refusal {
 		return state("the payment is not approved")
 	case root.Kind == KindVerify:
 		return state("a verification reserves nothing")
-	case len(p.Ops)+2 > MaxOps:
+	case len(p.Ops)+p.reserved()+mostAppended > MaxOps:
 		return state("the payment has reached %d operations", MaxOps)
+	}
+	return nil
+}
+
+// mostAppended is how many operations one request appends at most: a final capture with its release, or a request with
+// its reversal.
+const mostAppended = 2
+
+// reserved is the room that reversals of what is at the issuer may need.
+func (p *Payment) reserved() int {
+	if p.Busy() {
+		return 1
+	}
+	return 0
+}
+
+// mayCapture refuses what can be captured no more, whatever is left of it.
+func (p *Payment) mayCapture(now time.Time) *Refusal {
+	if now.After(p.Expires) {
+		return state("the capture window has ended")
+	}
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind == KindCapture && op.Final && op.accepted() && !p.Voided(i) {
+			return state("the final capture is made")
+		}
 	}
 	return nil
 }
@@ -54,13 +79,8 @@ func (p *Payment) CheckCapture(amount int64, now time.Time) (int64, *Refusal) {
 	if p.Ops[0].Kind == KindSale {
 		return 0, state("a sale is captured already")
 	}
-	if now.After(p.Expires) {
-		return 0, state("the capture window has ended")
-	}
-	for i := range p.Ops {
-		if op := &p.Ops[i]; op.Kind == KindCapture && op.Final && !p.Voided(i) {
-			return 0, state("the final capture is made")
-		}
+	if r := p.mayCapture(now); r != nil {
+		return 0, r
 	}
 	return within(amount, p.Sums().Capturable(), "capture")
 }
@@ -82,8 +102,33 @@ func (p *Payment) CheckReverse(amount int64) (release, stays int64, full bool, r
 	if r != nil {
 		return 0, 0, false, r
 	}
-	stays = s.Authorized - s.Released - release
+	if release < s.Capturable() && p.disputed() {
+		return 0, 0, false, state("a capture was taken back that the issuer may still count: only all that is left can be released")
+	}
+	stays = p.StaysAfter(release)
 	return release, stays, stays == 0, nil
+}
+
+// StaysAfter returns what stays authorized, captures included, once the given rest is released (DE95); 0 where nothing does,
+// or where the switch cannot say what the issuer counts: a reversal without DE95 then releases all that is not captured there.
+func (p *Payment) StaysAfter(release int64) int64 {
+	if p.disputed() {
+		return 0
+	}
+	s := p.Sums()
+	return s.Authorized - s.Released - release
+}
+
+// disputed tells whether the issuer may count a capture that the switch counts no more: its void was refused or is
+// unanswered, or is a reversal presentment in a file that the issuer may not have read.
+func (p *Payment) disputed() bool {
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		if op.Kind == KindVoidPresentment || op.Kind == KindVoid && op.accepted() && op.State != StateApproved {
+			return true
+		}
+	}
+	return false
 }
 
 // CheckIncrement refuses an increment of a payment that no longer stands.
@@ -98,6 +143,9 @@ func (p *Payment) CheckIncrement(amount int64, now time.Time) *Refusal {
 	case Authorized, PartiallyCaptured:
 	default:
 		return state("the authorization no longer stands")
+	}
+	if r := p.mayCapture(now); r != nil {
+		return r
 	}
 	const maxMinor = 999_999_999_999 // DE4
 	if p.Sums().Authorized+amount > maxMinor {

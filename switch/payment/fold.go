@@ -186,6 +186,24 @@ func (p *Payment) Busy() bool {
 	return false
 }
 
+// Unsettled tells whether something is under way that changes what is authorized or released, so that nobody can say what a
+// final capture would leave to release.
+func (p *Payment) Unsettled() bool {
+	for i := range p.Ops {
+		switch op := &p.Ops[i]; op.Kind {
+		case KindIncrement:
+			if op.State == StatePending {
+				return true
+			}
+		case KindReverse, KindVoid:
+			if op.State == StatePending || op.State == StateQueued {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Invariant returns what of I7 the payment breaks, or "".
 func (p *Payment) Invariant() string {
 	s := p.Sums()
