@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"runtime/debug"
 	"time"
 
@@ -50,7 +49,6 @@ type committer struct {
 	accepted int
 	bytes    int
 	claimed  map[uint64]claimRef // hash of a key → who claims it in this group
-	seed     maphash.Seed
 	logBuf   []byte
 
 	taken []*request // the slice under way; what is handled is nil
@@ -72,7 +70,6 @@ func newCommitter(j *Pebble) *committer {
 		days:     map[payment.Date]DayState{},
 		counters: map[string]uint64{},
 		claimed:  map[uint64]claimRef{},
-		seed:     maphash.MakeSeed(),
 		position: 1,
 	}
 }
@@ -265,7 +262,12 @@ func (c *committer) submit(g *group, b *pebble.Batch) {
 // admit checks one transition and, if nothing stands against it, makes it part of what the next ones are checked
 // against. The order of the checks is the order in which they tell more: a repeated key explains a wrong version.
 func (c *committer) admit(r *request) error {
-	if err := c.checkKeys(r); err != nil {
+	err := c.checkKeys(r)
+	if err == errSameHash {
+		c.regroup(r)
+		err = c.checkKeys(r)
+	}
+	if err != nil {
 		return err
 	}
 	if !r.id.IsZero() {
@@ -284,7 +286,7 @@ func (c *committer) admit(r *request) error {
 	c.position++
 	r.fillSeqs()
 	for i, w := range r.claims {
-		c.claimed[maphash.Bytes(c.seed, r.buf[w.key:w.value])] = claimRef{r, i}
+		c.claimed[c.j.hashKey(r.buf[w.key:w.value])] = claimRef{r, i}
 	}
 	if !r.id.IsZero() && !c.versions.put(r.id, r.version) {
 		c.older[r.id] = r.version
@@ -301,11 +303,10 @@ func (c *committer) admit(r *request) error {
 func (c *committer) checkKeys(r *request) error {
 	for i, w := range r.claims {
 		key := r.buf[w.key:w.value]
-		if ref, ok := c.claimed[maphash.Bytes(c.seed, key)]; ok {
+		if ref, ok := c.claimed[c.j.hashKey(key)]; ok {
 			held := ref.request.claims[ref.row]
 			if !bytes.Equal(ref.request.buf[held.key:held.value], key) {
-				// Two keys of one hash in one group. Their group is written first, then the store knows.
-				return c.again(r)
+				return errSameHash
 			}
 			return c.refuseKey(r, i, key, ref.request.buf[held.value:held.end])
 		}
@@ -323,14 +324,17 @@ func (c *committer) checkKeys(r *request) error {
 	return nil
 }
 
-// again writes the open group without r and checks r once more in the next one.
-func (c *committer) again(r *request) error {
+// errSameHash says that a key cannot be told from another one of the group.
+var errSameHash = errors.New("journal: two keys of one hash")
+
+// regroup writes the open group without r, its newest, and makes r the first of the next: what was claimed before it is
+// in the store then.
+func (c *committer) regroup(r *request) {
 	g := c.group
 	g.requests = g.requests[:len(g.requests)-1]
 	c.flush()
 	g = c.begin()
 	g.requests = append(g.requests, r)
-	return c.admit(r)
 }
 
 func (c *committer) refuseKey(r *request, claim int, key, value []byte) error {

@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -144,6 +146,18 @@ func TestCrash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		listed := map[payment.ID]bool{}
+		for _, ref := range open {
+			listed[ref.Payment] = true
+		}
+		if err := j.Payments(payment.ID{}, func(p *payment.Payment) bool {
+			if listed[p.ID] != (p.Version == 1) {
+				t.Errorf("payment %s version %d: listed as open: %v", p.ID, p.Version, listed[p.ID])
+			}
+			return true
+		}); err != nil {
+			t.Error(err)
+		}
 		for _, ref := range open { // what the crash left open is finished, as a daemon would
 			p, err := j.Payment(ref.Payment)
 			if err != nil || p.Version != 1 {
@@ -175,6 +189,57 @@ func TestCrash(t *testing.T) {
 		}
 		fs, a = crashed, survivors
 	}
+}
+
+// The low-water mark moves on as intents are closed, stops at the oldest open one, and a restart after a crash begins there.
+func TestLowWaterMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := vfs.NewCrashableMem()
+		j := open(t, fs)
+		position := uint64(1)
+		do := func(tr *Transition) {
+			time.Sleep(lowWriteEvery) // virtual: each group writes the mark
+			commit(t, j, tr)
+			position++
+		}
+		mark := func(want uint64) {
+			t.Helper()
+			got := uint64(1) // as long as none is written
+			value, err := get(j.db, keyLow)
+			if err == nil {
+				got, err = decodeNumber("mark", value)
+			} else if errors.Is(err, ErrNotFound) {
+				err = nil
+			}
+			if err != nil || got != want {
+				t.Errorf("the mark is at %d, want %d: %v", got, want, err)
+			}
+		}
+		done := func(n uint64) *payment.Payment { p := fresh(n); p.Version = 2; return p }
+		do(&Transition{Payment: fresh(1), Opens: []int{0}})
+		mark(1)
+		do(&Transition{Payment: done(1), Closes: []int{0}})
+		mark(3)
+		do(&Transition{Payment: fresh(2), Opens: []int{0}})
+		do(&Transition{Payment: fresh(3), Opens: []int{0}})
+		do(&Transition{Payment: done(3), Closes: []int{0}})
+		mark(3)
+		do(&Transition{Payment: fresh(4), Opens: []int{0}})
+
+		crashed := fs.CrashClone(vfs.CrashCloneCfg{})
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		j = open(t, crashed)
+		intents, err := j.OpenIntents()
+		if want := []IntentRef{{fresh(2).ID, 0}, {fresh(4).ID, 0}}; err != nil || !slices.Equal(intents, want) {
+			t.Errorf("open intents after the crash: %v, %v", intents, err)
+		}
+		do(&Transition{Payment: done(2), Closes: []int{0}})
+		mark(6) // that of payment 4
+		do(&Transition{Payment: done(4), Closes: []int{0}})
+		mark(position)
+	})
 }
 
 func (a *acknowledged) clone() *acknowledged {
@@ -286,10 +351,7 @@ func TestFailedSync(t *testing.T) {
 func TestNothingBeforeTheSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &diskFS{}
-		j, err := Open(options(t, errorfs.Wrap(vfs.NewMem(), disk)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		j := open(t, errorfs.Wrap(vfs.NewMem(), disk))
 		if err := j.Cutover(ctx, 0, day1); err != nil {
 			t.Fatal(err)
 		}
@@ -369,9 +431,38 @@ func TestNothingBeforeTheSync(t *testing.T) {
 		if n := seen(); n != [7]int{1, 1, 1, 1, 1, 1, 1} || j.OpenDay() != day2 {
 			t.Errorf("seen after the sync: %v, open day %s", n, j.OpenDay())
 		}
-		if err := j.Close(); err != nil {
-			t.Error(err)
+	})
+}
+
+// Keys whose hashes are alike are told apart within a group.
+func TestKeysOfOneHash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &diskFS{}
+		j := open(t, errorfs.Wrap(vfs.NewMem(), disk))
+		j.hashKey = func([]byte) uint64 { return 7 }
+		gate := &diskGate{make(chan struct{}, 1), make(chan struct{})}
+		disk.block.Store(gate)
+		const committers, keys = 30, 10
+		errs := make([]error, committers)
+		for n := range committers {
+			go func() {
+				errs[n] = j.Commit(ctx, &Transition{Payment: fresh(uint64(1 + n)), Keys: claim(fmt.Sprint("key ", n%keys))})
+			}()
+			synctest.Wait() // one after another; all but the first two wait and make up a group
 		}
+		disk.block.Store(nil)
+		close(gate.open)
+		synctest.Wait()
+		for n, err := range errs {
+			var taken *KeyTakenError
+			switch {
+			case n < keys && err != nil:
+				t.Errorf("commit %d: %v", n, err)
+			case n >= keys && (!errors.As(err, &taken) || taken.Holds.Payment != fresh(uint64(1+n%keys)).ID):
+				t.Errorf("commit %d: %v", n, err)
+			}
+		}
+		verified(t, j)
 	})
 }
 

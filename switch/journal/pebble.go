@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -86,8 +87,9 @@ type Pebble struct {
 	requests sync.Pool // *request; of this journal only, since their channels may live in a bubble of testing/synctest
 	groups   sync.Pool // *group
 	syncs    chan *group
-	unsynced chan struct{} // a token for each group that is applied and not yet synced
-	done     chan struct{} // closed once committer and syncer have ended
+	unsynced chan struct{}           // a token for each group that is applied and not yet synced
+	hashKey  func(key []byte) uint64 // of idempotency keys within a group
+	done     chan struct{}           // closed once committer and syncer have ended
 
 	views   views // what reads look at
 	failed  atomic.Bool
@@ -129,6 +131,8 @@ func Open(o Options) (*Pebble, error) {
 		unsynced: make(chan struct{}, maxUnsynced),
 		done:     make(chan struct{}),
 	}
+	seed := maphash.MakeSeed()
+	j.hashKey = func(key []byte) uint64 { return maphash.Bytes(seed, key) }
 	j.queue.init(o.MaxWaiting)
 	j.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
 	j.groups.New = func() any { return &group{} }
