@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -15,6 +16,7 @@ import (
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/route"
 )
 
 const (
@@ -49,9 +51,10 @@ func (s *Switch) operatorAPI() http.Handler {
 
 // Unready returns why the switch does not serve everything yet, or "".
 func (s *Switch) Unready() string {
-	for _, h := range s.hosts {
-		if !h.Ready() {
-			return "no link to issuer " + h.Name() + " is signed on"
+	for _, r := range s.router.table.Routes() {
+		ready := slices.ContainsFunc(r.Hosts, func(h route.WeightedHost) bool { return s.issuers[h.Host].Host.Ready() })
+		if !ready {
+			return "route " + r.Name + ": no link to any of its issuers is signed on"
 		}
 	}
 	return ""

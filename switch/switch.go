@@ -55,6 +55,7 @@ type Switch struct {
 	saf     *saf.Queue
 	hosts   []*link.Host
 	issuers map[string]*exchange.Issuer
+	router  *router
 	strays  *strayLog
 	engine  *cutover.Engine
 	gateway *gateway.Server
@@ -125,14 +126,14 @@ func (s *Switch) compose() error {
 		Journal: s.journal, Issuers: issuers, Turns: turns, Keyring: o.Keyring, MaxQueued: c.Limits.MaxQueued, Seed: o.Seed,
 		Logger: o.Logger.Named("saf"), Registerer: o.Registry,
 	})
-	router := newRouter(table, issuers)
+	s.router = newRouter(table, issuers)
 	s.flow = flow.New(flow.Options{
-		Journal: s.journal, IDs: ids, Keyring: o.Keyring, Merchants: merchants, Routes: router,
+		Journal: s.journal, IDs: ids, Keyring: o.Keyring, Merchants: merchants, Routes: s.router,
 		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, AcquirerBIN: c.AcquirerID[:6],
 		MaxInFlight: c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
 		StandIn: c.StandIn.flow(), Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
-	if err := s.composeEngine(days, router.destinations()); err != nil {
+	if err := s.composeEngine(days, s.router.destinations()); err != nil {
 		return err
 	}
 	return s.composeGateway()

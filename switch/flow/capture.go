@@ -79,6 +79,7 @@ func (f *Flow) acceptCapture(ctx context.Context, p *payment.Payment, req *api.R
 	if err := f.o.Journal.Commit(ctx, t); err != nil {
 		return api.Answer{}, err
 	}
+	f.metrics.accepted()
 	for _, row := range t.Queue {
 		f.o.SAF.Add(row, false)
 	}

@@ -89,6 +89,7 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 		case err != nil:
 			return f.fault("commit the void", err), true
 		}
+		f.metrics.accepted()
 		return answer(p, i, now), true
 	}
 }

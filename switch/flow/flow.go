@@ -122,8 +122,25 @@ func (f *Flow) Handle(ctx context.Context, caller *api.Caller, req *api.Request)
 	begin := time.Now()
 	a := f.serve(ctx, caller, req)
 	a.ID, a.Op = req.ID, req.Op
-	f.metrics.request(req.Op, &a, time.Since(begin))
+	took := time.Since(begin)
+	f.metrics.request(req.Op, &a, took)
+	if line := f.o.Logger.Check(zap.DebugLevel, "request"); line != nil {
+		line.Write(requestFields(caller, req, &a, took)...)
+	}
 	return a
+}
+
+// requestFields says what a request was and came to, without card data.
+func requestFields(caller *api.Caller, req *api.Request, a *api.Answer, took time.Duration) []zap.Field {
+	fields := []zap.Field{
+		zap.Stringer("op", req.Op), zap.String("gateway", caller.Gateway), zap.String("merchant", req.Merchant),
+		zap.Duration("took", took),
+	}
+	if a.Err != nil {
+		return append(fields, zap.String("refused", a.Err.Error()))
+	}
+	return append(fields, zap.String("payment", a.Payment), zap.String("status", string(a.Status)), zap.Bool("approved", a.Approved),
+		zap.String("response_code", a.ResponseCode), zap.String("rrn", a.RRN), zap.Bool("replayed", a.Replayed))
 }
 
 func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {

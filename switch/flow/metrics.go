@@ -39,6 +39,12 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	return m
 }
 
+// accepted counts an operation that is final with its intent: a capture, a stand-in, a reversal presentment.
+func (m *metrics) accepted() {
+	m.outcomes.WithLabelValues("begun").Inc()
+	m.outcomes.WithLabelValues("approved").Inc()
+}
+
 // request counts an answered request.
 func (m *metrics) request(op api.Op, a *api.Answer, took time.Duration) {
 	m.seconds.WithLabelValues(op.String()).Observe(took.Seconds())
