@@ -121,6 +121,14 @@ func TestFaultReset(t *testing.T) {
 func TestFaultSilence(t *testing.T) {
 	s := startWith(t, "rules:\n  - fault: {kind: silence_after_accept}\n")
 	s.send(s.line("0800 stan=1 net=001"))
+	for deadline := time.Now().Add(patience); ; {
+		if _, metrics := s.http("GET", "/metrics", ""); strings.Contains(metrics, `issuersim_faults_total{kind="silence_after_accept"} 1`) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the connection was not met with silence")
+		}
+	}
 	s.server.SetRules(nil)
 	other, in := s.dial()
 	frame, err := codec.PackFrame(nil, s.line("0800 stan=2 net=001"))

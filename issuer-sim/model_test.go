@@ -100,6 +100,7 @@ type model struct {
 	payments []*modelPayment
 	sent     []sentMessage
 	awaited  []awaitedMessage
+	checks   int
 }
 
 type sentMessage struct{ line, answer string }
@@ -328,6 +329,9 @@ func (m *model) check(t *rapid.T) {
 		if b.Holds != holds || b.Unsettled != spent || b.Cardholders != -b.Capital-spent {
 			t.Fatalf("currency %s: %+v, want holds %d, unsettled %d", currency, b, holds, spent)
 		}
+	}
+	if m.checks++; m.checks%4 != 0 {
+		return // reading them all is what takes the time
 	}
 	for _, a := range m.sim.authorizations() {
 		i := slices.IndexFunc(m.payments, func(p *modelPayment) bool { return pad(p.rrn(), 12) == a["rrn"] })
