@@ -87,7 +87,13 @@ func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
 		}
 		result.Files = append(result.Files, file)
 	}
-	return result, e.syncDir(dir)
+	// The folders above are new on the first day; without their entries the files would not be found after a crash.
+	for _, d := range []string{dir, e.o.Dir, e.o.FS.PathDir(e.o.Dir)} {
+		if err := e.syncDir(d); err != nil {
+			return Result{}, err
+		}
+	}
+	return result, nil
 }
 
 func (e *Engine) syncDir(dir string) error {
