@@ -194,7 +194,8 @@ func (l *link) frames(now time.Time) (messages int, position int64, err error) {
 	return messages, position, err
 }
 
-// pack appends an answer to b as a frame. An answer of what was read can only be too long for DE48; then it has none.
+// pack appends an answer to b as a frame. One that the dialect cannot say, which takes a dialect of the user's own with
+// shorter fields than ours, is counted and left out.
 func (l *link) pack(b []byte, m *spec.Message) []byte {
 	b, err := l.server.codec.PackFrame(b, m)
 	if err == nil {
