@@ -14,7 +14,7 @@ import (
 
 const (
 	diskInterval  = time.Second
-	sweepInterval = time.Hour
+	sweepInterval = time.Minute
 	sweepBatch    = 10_000 // keys a commit
 )
 
@@ -67,8 +67,8 @@ func (s *Switch) diskChanged(low bool, free, reserve uint64) {
 func (s *Switch) sweepKeys(ctx context.Context) {
 	keep := time.Duration(s.o.Config.Limits.KeepKeysDays) * 24 * time.Hour
 	every(ctx, sweepInterval, func() bool {
-		swept, n, err := 0, sweepBatch, error(nil)
-		for n == sweepBatch && err == nil && ctx.Err() == nil {
+		swept, n, err := 0, 1, error(nil)
+		for n > 0 && err == nil && ctx.Err() == nil {
 			n, err = s.journal.SweepKeys(ctx, time.Now().Add(-keep), sweepBatch)
 			swept += n
 		}

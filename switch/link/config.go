@@ -38,8 +38,9 @@ type Config struct {
 	WindowPerLink int
 	// Queue is how many callers of Acquire may wait for room at a time; one more is told ErrBusy at once. Default 4096.
 	Queue int
-	// SlowAfter is the round trip from which a host counts as slow, and windows narrow. Default 5 s: half the time that a
-	// request is given by default.
+	// SlowAfter is the round trip from which a host counts as slow in any case, and windows narrow. Default 5 s: half the
+	// time that a request is given by default. A host counts as slow before that when it takes slowFactor times as long as
+	// it did at its fastest of late, and slowFloor at least.
 	SlowAfter time.Duration
 
 	// EchoIdle is how long a link may receive nothing before it is asked for an echo; each link takes up to a tenth off, so

@@ -106,7 +106,8 @@ func (s *session) receive(msg *spec.Message) {
 	h.answered.put(&p.want)
 	if p.slot {
 		h.trip.add(trip, now)
-		h.adapt(s, p.sent, trip >= h.cfg.SlowAfter, now)
+		h.usual.add(trip, now)
+		h.adapt(s, p.sent, trip >= h.usual.slow(h.cfg.SlowAfter), now)
 	}
 	h.settle(p)
 	h.mu.Unlock()

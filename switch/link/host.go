@@ -37,6 +37,7 @@ type Host struct {
 	answered answeredTable
 	expired  expiredTable
 	trip     tripTime
+	usual    usualTrip
 	explain  budget // of explained log lines
 	refuse   budget // of lines about frames that were refused
 

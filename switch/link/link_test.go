@@ -379,6 +379,41 @@ func TestWindowNarrowsAndWidens(t *testing.T) {
 	})
 }
 
+// TestSlowerThanUsual is a host that takes its time: no window narrows for that, but for taking much longer than it did.
+func TestSlowerThanUsual(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		delay := 300 * time.Millisecond
+		i := &issuer{}
+		i.on = func(c *hostConn, m *spec.Message) bool {
+			if m.MTI() != "0100" {
+				return false
+			}
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			time.AfterFunc(delay, func() { c.answer(m, "00") })
+			return true
+		}
+		f := newFixture(t, i, func(c *link.Config) { c.WindowPerLink = 64 })
+		defer f.close()
+		synctest.Wait()
+		window := func(stan int, takes time.Duration, want int) {
+			t.Helper()
+			i.mu.Lock()
+			delay = takes
+			i.mu.Unlock()
+			if err := <-f.sending(stan); err != nil {
+				t.Error(err)
+			}
+			if got := f.Links()[0].Window; got != want {
+				t.Errorf("after a round trip of %v the window is %d, want %d", takes, got, want)
+			}
+		}
+		window(1, 300*time.Millisecond, 64)
+		window(2, 1100*time.Millisecond, 64)
+		window(3, 1300*time.Millisecond, 32)
+	})
+}
+
 // TestSilenceNarrows is a host that goes silent towards requests with less time than SlowAfter: they count as slow too,
 // and those that their callers gave up do not.
 func TestSilenceNarrows(t *testing.T) {

@@ -179,6 +179,38 @@ func (h *Host) adapt(s *session, sent time.Time, slow bool, now time.Time) {
 	}
 }
 
+// A host is slow, compared with itself, when a round trip takes slowFactor times its fastest one of the last one or two
+// usualPeriods; below slowFloor it is not, since a busy machine alone makes such differences.
+const (
+	slowFactor  = 4
+	slowFloor   = 100 * time.Millisecond
+	usualPeriod = time.Minute
+)
+
+// usualTrip is a host's fastest round trip of this period and of the one before.
+type usualTrip struct {
+	fastest, before time.Duration // 0: none yet
+	since           time.Time
+}
+
+func (u *usualTrip) add(d time.Duration, now time.Time) {
+	switch {
+	case now.Sub(u.since) >= usualPeriod:
+		u.before, u.fastest, u.since = u.fastest, d, now
+	case d < u.fastest:
+		u.fastest = d
+	}
+}
+
+// slow is the round trip from which the host counts as slow.
+func (u *usualTrip) slow(atMost time.Duration) time.Duration {
+	usual := u.fastest
+	if u.before > 0 {
+		usual = min(usual, u.before)
+	}
+	return min(max(slowFactor*usual, slowFloor), atMost)
+}
+
 // tripTime is the smoothed round trip, with the moment of the newest sample.
 type tripTime struct {
 	smoothed time.Duration
