@@ -3,6 +3,7 @@
 GO       ?= go
 PAYMENTS ?= 20000
 SEED     ?= 1
+FAULTS   ?= off
 FUZZTIME ?= 1m
 
 # The binaries are plain Go: no C compiler is needed for anything but the race detector.
@@ -19,8 +20,8 @@ build: ## bin/switchd, bin/issuer-sim and bin/switchctl
 	$(GO) build -o bin/ ./cmd/...
 
 .PHONY: demo
-demo: build ## a business day on this machine, checked to the last unit (PAYMENTS=20000 SEED=1)
-	@bin/switchctl demo --payments $(PAYMENTS) --seed $(SEED)
+demo: build ## a business day on this machine, checked to the last unit (PAYMENTS=20000 SEED=1 FAULTS=off)
+	@bin/switchctl demo --payments $(PAYMENTS) --seed $(SEED) --faults $(FAULTS)
 
 .PHONY: test
 test: ## all tests

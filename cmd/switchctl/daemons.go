@@ -211,6 +211,7 @@ type localOptions struct {
 	dir          string
 	seed         uint64
 	config       string // switchd's; "" for none
+	rules        string // issuer-sim's; "" for none
 	defaultPorts bool   // take them where they are free
 }
 
@@ -220,8 +221,11 @@ func startIssuer(ctx context.Context, o localOptions) (*localSwitch, error) {
 	if o.defaultPorts {
 		iso, control = ifFree(defaultISO), ifFree(defaultControl)
 	}
-	issuer, err := startDaemon(ctx, o.dir, "issuer-sim", "serve", "--listen", iso, "--control", control,
-		"--data", filepath.Join(o.dir, "issuer"), "--seed", strconv.FormatUint(o.seed, 10))
+	args := []string{"serve", "--listen", iso, "--control", control, "--data", filepath.Join(o.dir, "issuer"), "--seed", strconv.FormatUint(o.seed, 10)}
+	if o.rules != "" {
+		args = append(args, "--rules", o.rules)
+	}
+	issuer, err := startDaemon(ctx, o.dir, "issuer-sim", args...)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -19,8 +20,8 @@ var demoRoutes = []struct{ prefix, destination string }{
 }
 
 // writeDemoConfig writes switchd's configuration and the day's merchants into the folder and returns the path of the
-// former.
-func writeDemoConfig(dir string) (string, error) {
+// former. deadline is how long the issuer has for an answer; 0 for the default.
+func writeDemoConfig(dir string, deadline time.Duration) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -47,6 +48,27 @@ func writeDemoConfig(dir string) (string, error) {
 	for _, r := range demoRoutes {
 		fmt.Fprintf(&config, "    - {prefix: %q, route: %s, destination: %s, host: issuer}\n", r.prefix, r.destination, r.destination)
 	}
+	if deadline > 0 {
+		fmt.Fprintf(&config, "issuers:\n  - {name: issuer, address: %q, deadline: %s}\n", defaultISO, deadline)
+	}
 	configPath := filepath.Join(dir, "switchd.yaml")
 	return configPath, os.WriteFile(configPath, []byte(config.String()), 0o600)
+}
+
+// faultyDeadline is how long the issuer has for an answer when it answers badly: what is lost is then known to be within
+// the demo's time.
+const faultyDeadline = 300 * time.Millisecond
+
+// demoFaults are issuer-sim's rules for a day with faults: two of a hundred answers are lost, late, doubled or garbled.
+const demoFaults = `rules:
+  - {name: the answer is lost, probability: 0.005, fault: {kind: no_answer}}
+  - {name: the answer comes when the switch has given up, probability: 0.005, fault: {kind: late, delay: 500ms}}
+  - {name: the answer comes twice, probability: 0.005, fault: {kind: duplicate, delay: 20ms}}
+  - {name: the answer cannot be read, probability: 0.005, fault: {kind: malformed}}
+`
+
+// writeDemoFaults writes the rules into the folder and returns their path.
+func writeDemoFaults(dir string) (string, error) {
+	path := filepath.Join(dir, "issuer-rules.yaml")
+	return path, os.WriteFile(path, []byte(demoFaults), 0o600)
 }

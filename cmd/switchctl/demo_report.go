@@ -24,6 +24,7 @@ type demoSummary struct {
 	Seed     uint64 `json:"seed"`
 	Payments int    `json:"payments"`
 	InFlight int    `json:"in_flight"` // payments under way at the same time
+	Faults   bool   `json:"faults"`    // the issuer answered badly now and then
 
 	Operations []operationFigures `json:"operations"`
 	Latency    []latencyFigures   `json:"latency"`
@@ -32,8 +33,9 @@ type demoSummary struct {
 	PaymentsPerSecond float64 `json:"payments_per_second"`
 	RequestsPerSecond float64 `json:"requests_per_second"`
 	Requests          uint64  `json:"requests"`
-	Retries           uint64  `json:"retries"` // refused for the moment, then taken
-	DrainS            float64 `json:"drain_s"` // until the last capture had reached the issuer
+	Retries           uint64  `json:"retries"`    // refused for the moment, then taken
+	Unanswered        uint64  `json:"unanswered"` // by the issuer; each was followed until its outcome was known
+	DrainS            float64 `json:"drain_s"`    // until the last capture had reached the issuer
 
 	Clearing []clearingFile `json:"clearing"`
 	Audit    *auditFigures  `json:"audit,omitempty"`
@@ -98,7 +100,7 @@ func (s *demoSummary) answers(book *day.Book) {
 		s.Latency = append(s.Latency, f)
 	}
 	s.ElapsedS = book.Elapsed.Seconds()
-	s.Requests, s.Retries = book.Requests(), book.Retries()
+	s.Requests, s.Retries, s.Unanswered = book.Requests(), book.Retries(), book.Unanswered()
 	s.PaymentsPerSecond = round(float64(book.Payments()) / s.ElapsedS)
 	s.RequestsPerSecond = round(float64(s.Requests) / s.ElapsedS)
 }
@@ -172,6 +174,9 @@ func (s *demoSummary) printSpeed(b *strings.Builder) {
 	fmt.Fprintf(b, "\n%d payments in %.1f s: %.0f payments, %.0f requests a second", s.Payments, s.ElapsedS, s.PaymentsPerSecond, s.RequestsPerSecond)
 	if s.Retries > 0 {
 		fmt.Fprintf(b, "; %d requests were refused for the moment and sent again", s.Retries)
+	}
+	if s.Faults {
+		fmt.Fprintf(b, "\n%d operations were not answered by the issuer; the outcome of each is known", s.Unanswered)
 	}
 	fmt.Fprintf(b, "\n\n")
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -15,6 +15,7 @@ import (
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/day"
 	"switchyard/internal/pan"
+	issuersim "switchyard/issuer-sim"
 	txswitch "switchyard/switch"
 )
 
@@ -78,6 +79,11 @@ func TestDemoAndLoadOverTheBinaries(t *testing.T) {
 		if !bytes.Contains(out, []byte("declined "+code)) {
 			t.Errorf("no decline %s in the table:\n%s", code, out)
 		}
+	}
+
+	if out := run("demo", "--payments", "600", "--seed", "6", "--faults", "on"); !bytes.HasSuffix(out, []byte("\ndemo: OK\n")) ||
+		!bytes.Contains(out, []byte("were not answered by the issuer; the outcome of each is known")) {
+		t.Errorf("with faults:\n%s", out)
 	}
 
 	for _, more := range [][]string{{"--closed", "8"}, {"--rate", "200"}, {"--closed", "8", "--iso"}} {
@@ -149,10 +155,19 @@ func TestFreshFolderDeletesOnlyItsOwn(t *testing.T) {
 	}
 }
 
+func TestDemoFaultsAreRules(t *testing.T) {
+	if _, err := issuersim.ParseRules("demo", strings.NewReader(demoFaults)); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := runSwitchctl("demo", "--faults", "many", "--out", filepath.Join(t.TempDir(), "out")); err == nil || errors.Is(err, errNo) {
+		t.Errorf("faults that there are not: error %v, want one of usage", err)
+	}
+}
+
 // The demo's configuration is one that switchd takes, and it clears each card by the scheme that the day's book counts
 // it under.
 func TestDemoConfig(t *testing.T) {
-	path, err := writeDemoConfig(t.TempDir())
+	path, err := writeDemoConfig(t.TempDir(), faultyDeadline)
 	if err != nil {
 		t.Fatal(err)
 	}

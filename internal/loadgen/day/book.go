@@ -45,6 +45,9 @@ type Book struct {
 	mismatches uint64
 	examples   []string
 	payments   int
+	silent     uint64
+	broken     uint64
+	answers    []remembered
 
 	Elapsed time.Duration // set by Run
 }
@@ -114,6 +117,20 @@ func (b *Book) retried() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.retries++
+}
+
+// unanswered notes an operation that the issuer did not answer.
+func (b *Book) unanswered() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.silent++
+}
+
+// disconnected notes a request whose connection broke before its answer came.
+func (b *Book) disconnected() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.broken++
 }
 
 func (b *Book) finished() {
@@ -207,6 +224,20 @@ func (b *Book) Retries() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.retries
+}
+
+// Unanswered is the number of operations that the issuer did not answer. Each was followed until the switch knew it.
+func (b *Book) Unanswered() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.silent
+}
+
+// Disconnected is how often a request was sent again because its connection broke before the answer came.
+func (b *Book) Disconnected() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.broken
 }
 
 // Mismatches returns how many answers were not as planned, and the first of them in words.

@@ -9,6 +9,10 @@
 // The [Book] that comes out is the driver's own account of the day. What it says was captured, sold and refunded must
 // be found again, to the unit, in the clearing files.
 //
+// The day can be played through failures as well: an issuer that leaves requests unanswered (Options.Faults), a switch and
+// an issuer that are killed and come back (Options.Outage). What is then sent again and followed is what a careful gateway
+// would; afterwards [Book.Recheck] asks for everything that was ever answered, by its key.
+//
 // It guarantees that a mismatch is counted and named by its payment; it does not look into the journal or the issuer's
 // ledger: the audit does that.
 package day

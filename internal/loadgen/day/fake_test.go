@@ -19,6 +19,8 @@ type fakeSwitch struct {
 	busy     int                  // refuse this many requests first
 	fault    func(req *api.Request, a *api.Answer)
 	forgets  bool // keys are not kept: a repeat is a new operation
+	silent   int  // of so many requests at the issuer one gets no answer; 0 for none
+	atIssuer int
 	requests int
 }
 
@@ -82,6 +84,7 @@ func (f *fakeSwitch) answer(req *api.Request) api.Answer {
 		f.byID[p.ID.String()] = p
 	}
 	if req.Op == api.OpStatus {
+		defer p.settle()
 		for range p.Ops {
 			a.History = append(a.History, api.HistoryItem{})
 		}
@@ -124,13 +127,42 @@ func (f *fakeSwitch) operate(p *fakePayment, req *api.Request, a api.Answer) api
 	if refused != nil {
 		return api.Answer{ID: a.ID, Op: a.Op, Err: api.NewError(api.CodeInvalidState, refused.Message)}
 	}
+	a.Amount = op.Amount
+	if req.Op != api.OpCapture {
+		if f.atIssuer++; f.silent > 0 && f.atIssuer%f.silent == 0 {
+			return p.unanswered(op, a)
+		}
+	}
 	p.Ops = append(p.Ops, op)
 	if op.Final {
 		p.Ops = append(p.Ops, payment.Op{Kind: payment.KindRelease, State: payment.StateQueued, Amount: p.Sums().Capturable()})
 	}
-	a.Amount = op.Amount
 	a.RRN = fmt.Sprintf("%06d%06d", p.ID.Counter(), len(p.Ops))
 	return a
+}
+
+// unanswered enters an operation that the issuer did not answer: a reversal goes on, anything else gets one.
+func (p *fakePayment) unanswered(op payment.Op, a api.Answer) api.Answer {
+	a.ResponseCode = ""
+	if op.Kind == payment.KindReverse {
+		op.State = payment.StateQueued
+		p.Ops = append(p.Ops, op)
+	} else {
+		a.Approved, op.State = false, payment.StateUnknown
+		undo := payment.Op{Kind: payment.KindUndo, State: payment.StateQueued, Amount: op.Amount, Target: len(p.Ops)}
+		p.Ops = append(p.Ops, op, undo)
+	}
+	a.RRN = fmt.Sprintf("%06d%06d", p.ID.Counter(), len(p.Ops))
+	return a
+}
+
+// settle ends what waits for the issuer: the next answer tells it.
+func (p *fakePayment) settle() {
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.State == payment.StateQueued {
+			op.State = payment.StateApproved
+		}
+	}
 }
 
 // show fills in what an answer says of the payment as it stands.
@@ -143,7 +175,7 @@ func (p *fakePayment) show(a api.Answer) api.Answer {
 	a.Authorized, a.Released, a.Captured, a.Refunded = s.Authorized, s.Released, s.Captured, s.Refunded
 	a.Capturable, a.Refundable = s.Capturable(), s.Refundable()
 	a.Status = map[payment.Standing]api.Status{
-		payment.Declined: api.StatusDeclined, payment.Reversed: api.StatusReversed, payment.Refunded: api.StatusRefunded,
+		payment.Reversing: api.StatusReversing, payment.Declined: api.StatusDeclined, payment.Reversed: api.StatusReversed, payment.Refunded: api.StatusRefunded,
 		payment.PartiallyRefunded: api.StatusPartiallyRefunded, payment.Captured: api.StatusCaptured,
 		payment.PartiallyCaptured: api.StatusPartiallyCaptured, payment.Authorized: api.StatusAuthorized,
 	}[p.Standing(time.Now())]

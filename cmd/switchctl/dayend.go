@@ -28,7 +28,7 @@ const (
 // maxReply bounds an answer that is read as a whole.
 const maxReply = 16 << 20
 
-// switchStats is what the demo reads of the operator API's /v1/stats.
+// switchStats is what is read of the operator API's /v1/stats.
 type switchStats struct {
 	InFlight int `json:"in_flight"`
 	SAF      struct {
@@ -37,28 +37,54 @@ type switchStats struct {
 	} `json:"saf"`
 }
 
-// close ends the business day and holds the books against each other.
-func (d *demoRun) close(ctx context.Context) {
-	d.progress.step("waiting for the captures to reach the issuer")
+// dayEnd closes the business day that a driver has played on a switch of its own, and checks the books.
+type dayEnd struct {
+	local *localSwitch
+	book  *day.Book
+	dir   string                           // of what is written down
+	step  func(format string, args ...any) // says what is being done
+
+	problems []string
+	drained  time.Duration
+	files    []clearingFile
+	audited  *auditFigures
+}
+
+// wrong notes what is wrong. The work goes on where the next step still tells something.
+func (d *dayEnd) wrong(format string, args ...any) {
+	d.problems = append(d.problems, fmt.Sprintf(format, args...))
+}
+
+// mismatches takes over what the driver found wrong in answers.
+func (d *dayEnd) mismatches() {
+	if n, examples := d.book.Mismatches(); n > 0 {
+		d.wrong("%d answers were not as expected:", n)
+		d.problems = append(d.problems, examples...)
+	}
+}
+
+// close ends the business day and holds the books against each other. more is added to the cutover's query.
+func (d *dayEnd) close(ctx context.Context, more string) {
+	d.step("waiting for the captures to reach the issuer")
 	if err := d.drain(ctx); err != nil {
 		d.wrong("store-and-forward: %v", err)
 	}
-	d.progress.step("closing the business day")
+	d.step("closing the business day")
 	ctxCut, cancel := context.WithTimeout(ctx, 2*cutoverLimit)
 	defer cancel()
-	url := fmt.Sprintf("http://%s/v1/cutover?wait=%s", d.local.switchd.at.Operator, cutoverLimit)
+	url := fmt.Sprintf("http://%s/v1/cutover?wait=%s%s", d.local.switchd.at.Operator, cutoverLimit, more)
 	if _, err := request(ctxCut, http.MethodPost, url, nil); err != nil {
 		d.wrong("cutover: %v", err)
 		return
 	}
-	d.progress.step("checking the clearing files")
+	d.step("checking the clearing files")
 	d.clearing(ctx)
-	d.progress.step("auditing the three books")
+	d.step("auditing the three books")
 	d.audit(ctx)
 }
 
 // drain waits until nothing is queued or in flight any more.
-func (d *demoRun) drain(ctx context.Context) error {
+func (d *dayEnd) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, drainLimit)
 	defer cancel()
 	start := time.Now()
@@ -75,7 +101,7 @@ func (d *demoRun) drain(ctx context.Context) error {
 			return fmt.Errorf("%d advices were refused by the issuer and are parked", s.SAF.Parked)
 		}
 		if s.SAF.Queued == 0 && s.InFlight == 0 {
-			d.DrainS = time.Since(start).Seconds()
+			d.drained = time.Since(start)
 			return nil
 		}
 		select {
@@ -87,7 +113,7 @@ func (d *demoRun) drain(ctx context.Context) error {
 }
 
 // clearing verifies each file, holds what they add up to against the driver's own book, and hands them to the issuer.
-func (d *demoRun) clearing(ctx context.Context) {
+func (d *dayEnd) clearing(ctx context.Context) {
 	names, err := filepath.Glob(filepath.Join(d.local.clearingDir(), "*", "*.ipm"))
 	if err != nil || len(names) == 0 {
 		d.wrong("clearing: no files in %s", d.local.clearingDir())
@@ -103,7 +129,7 @@ func (d *demoRun) clearing(ctx context.Context) {
 		if file.Settled, err = d.settle(ctx, text); err != nil {
 			d.wrong("clearing file %s: the issuer does not take it: %v", name, err)
 		}
-		d.Clearing = append(d.Clearing, *file)
+		d.files = append(d.files, *file)
 		t := have[file.Destination]
 		t.Messages += uint64(file.Presentments)
 		t.SumMinor += file.SumMinor
@@ -123,7 +149,7 @@ func (d *demoRun) clearing(ctx context.Context) {
 }
 
 // settle hands a clearing file to the issuer. An issuer without the endpoint is no fault of the switch.
-func (d *demoRun) settle(ctx context.Context, text []byte) (settled bool, err error) {
+func (d *dayEnd) settle(ctx context.Context, text []byte) (settled bool, err error) {
 	_, err = request(ctx, http.MethodPost, "http://"+d.local.issuer.at.Control+"/v1/clearing", text)
 	if status := (*statusError)(nil); errors.As(err, &status) && status.code == http.StatusNotFound {
 		return false, nil
@@ -164,7 +190,7 @@ func checkClearingFile(name string) (*clearingFile, []byte, error) {
 }
 
 // audit holds the switch's, the issuer's and the clearing files' account of each payment against each other.
-func (d *demoRun) audit(ctx context.Context) {
+func (d *dayEnd) audit(ctx context.Context) {
 	operator, control := "http://"+d.local.switchd.at.Operator, "http://"+d.local.issuer.at.Control
 	report, err := audit.Run(ctx, audit.Sources{
 		Switch:         book(operator + "/v1/payments"),
@@ -178,7 +204,7 @@ func (d *demoRun) audit(ctx context.Context) {
 		d.wrong("audit: %v", err)
 		return
 	}
-	d.Audit = &auditFigures{
+	d.audited = &auditFigures{
 		Payments: report.Payments, Holdings: report.Holdings, Presentments: report.Presentments,
 		Differences: report.DifferenceCount, InFlight: report.InFlight.Count, NotCleared: report.NotCleared.Count,
 		Balanced: report.Ledger != nil && report.Ledger.Balanced,
@@ -187,22 +213,22 @@ func (d *demoRun) audit(ctx context.Context) {
 	if err := report.WriteText(&text); err != nil {
 		d.wrong("audit: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(d.out, "audit.txt"), text.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d.dir, "audit.txt"), text.Bytes(), 0o600); err != nil {
 		d.wrong("audit: %v", err)
 	}
 	d.judge(report)
 }
 
 // judge says what of an audit is wrong after a day at whose end nothing is under way.
-func (d *demoRun) judge(report *audit.Report) {
+func (d *dayEnd) judge(report *audit.Report) {
 	const shown = 5
 	if !report.Clean() {
-		d.wrong("audit: %d differences (all of them in %s):", report.DifferenceCount, filepath.Join(d.out, "audit.txt"))
+		d.wrong("audit: %d differences (all of them in %s):", report.DifferenceCount, filepath.Join(d.dir, "audit.txt"))
 		for _, diff := range report.Differences[:min(len(report.Differences), shown)] {
 			d.wrong("%s %s %s: %s", diff.Kind, diff.Payment, diff.RRN, diff.Detail)
 		}
 	}
-	if !d.Audit.Balanced {
+	if !d.audited.Balanced {
 		d.wrong("audit: the issuer's ledger does not balance")
 	}
 	if n := report.InFlight.Count + report.NotCleared.Count; n > 0 {
