@@ -62,7 +62,7 @@ func (f *Flow) acceptCapture(ctx context.Context, p *payment.Payment, req *api.R
 		return api.Answer{}, err
 	}
 	ops := []payment.Op{capture}
-	if req.Final && rest > 0 {
+	if req.Final && rest > 0 && root.Kind != payment.KindVoice { // of what was authorized elsewhere the issuer holds nothing
 		ops = append(ops, payment.Op{
 			Kind: payment.KindRelease, State: payment.StateQueued, Advised: true, Amount: rest, Target: payment.NoTarget,
 			Stays: p.StaysAfter(rest), At: now, DoneAt: now, RRN: root.RRN,
