@@ -1,0 +1,458 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"switchyard/switch/api"
+	"switchyard/switch/audit"
+	"switchyard/switch/clearing"
+)
+
+// settle asks, once everything is quiet, what became of every key, sends each request that took effect once more, and
+// closes the business day.
+func (w *world) settle() {
+	a := newActor(w, len(w.plan.Actors))
+	for _, key := range w.history.order {
+		ask := api.Request{ID: "ask", Op: api.OpStatus, Key: key, Merchant: merchant, Present: api.Fields(api.FieldKey, api.FieldMerchant)}
+		ans, _ := a.once(&ask, false)
+		if ans == nil {
+			w.failf("no answer in quiet times", "status of key %s", key)
+			continue
+		}
+		if ans.Err == nil {
+			again := w.history.keys[key].accepted()
+			if ans, _ = a.once(again, false); ans == nil || ans.Err != nil || !ans.Replayed {
+				w.failf("I3 a repeat is not answered as one", "%s: %v", requestText(again), ans)
+			}
+		}
+	}
+	a.hangUp()
+	w.cutover(true)
+}
+
+// accepted is the request that used the key: the one that was not refused for its body.
+func (k *keyed) accepted() *api.Request {
+	for _, c := range k.calls {
+		if c.answer != nil && c.answer.Err == nil {
+			return &c.req
+		}
+	}
+	for _, c := range k.calls { // nobody was answered: it is the body that was not refused
+		if c.answer == nil {
+			return &c.req
+		}
+	}
+	return &k.req
+}
+
+// books are the exports of both nodes and the clearing files, as they stand in the end.
+type books struct {
+	payments       []byte
+	authorizations []byte
+	ledger         []byte
+	written        []string
+	files          []audit.File
+	list           []exported
+	byID           map[string]*exported
+}
+
+// exported is a payment of the switch's export; a reading of its own, not the switch's type.
+type exported struct {
+	Payment string `json:"payment"`
+	Ops     []struct {
+		N            int    `json:"n"`
+		Op           string `json:"op"`
+		State        string `json:"state"`
+		Key          string `json:"key"`
+		Amount       int64  `json:"amount"`
+		Granted      int64  `json:"granted"`
+		Target       int    `json:"target"`
+		STAN         string `json:"stan"`
+		DE7          string `json:"de7"`
+		RRN          string `json:"rrn"`
+		ResponseCode string `json:"response_code"`
+		At           time.Time
+	} `json:"ops"`
+}
+
+// check holds everything against everything.
+func (w *world) check() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	b, err := w.read(ctx)
+	if err != nil {
+		w.failf("the books cannot be read", "%v", err)
+		return
+	}
+	w.audit(ctx, b)
+	w.settled(b)
+	w.kept(b)
+	w.linearizable()
+	w.onTheWire(b)
+	w.counted(b)
+	w.filesWhole(b)
+	w.noCardInClear()
+}
+
+func (w *world) read(ctx context.Context) (*books, error) {
+	b := &books{byID: map[string]*exported{}}
+	keep := func(into *[]byte) func([]byte) error {
+		return func(body []byte) error {
+			*into = body
+			return nil
+		}
+	}
+	var days []struct{ Date, State string }
+	for _, r := range []struct {
+		addr, path string
+		take       func([]byte) error
+	}{
+		{operatorAddr, "/v1/payments", keep(&b.payments)},
+		{controlAddr, "/v1/authorizations", keep(&b.authorizations)},
+		{controlAddr, "/v1/ledger?audit=1", keep(&b.ledger)},
+		{operatorAddr, "/v1/days", func(body []byte) error { return json.Unmarshal(body, &days) }},
+	} {
+		if err := w.ask(ctx, "GET", r.addr, r.path, r.take); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range days {
+		if d.State == "written" {
+			b.written = append(b.written, d.Date)
+		}
+	}
+	for dec := json.NewDecoder(bytes.NewReader(b.payments)); ; {
+		var p exported
+		if err := dec.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		b.list = append(b.list, p)
+	}
+	for i := range b.list {
+		b.byID[b.list[i].Payment] = &b.list[i]
+	}
+	return b, w.walk(func(path string, text []byte) error {
+		if strings.HasSuffix(path, ".ipm") {
+			b.files = append(b.files, audit.File{Name: path, Open: opens(text)})
+		}
+		return nil
+	})
+}
+
+func opens(b []byte) audit.Open {
+	return func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+}
+
+// walk calls do with each file of the switch's disk.
+func (w *world) walk(do func(path string, text []byte) error) error {
+	w.sw.mu.Lock()
+	l := w.sw.life
+	w.sw.mu.Unlock()
+	if l == nil {
+		return fmt.Errorf("the switch is down")
+	}
+	return walk(l.mem, "switch", do)
+}
+
+func walk(fs vfs.FS, dir string, do func(path string, text []byte) error) error {
+	names, err := fs.List(dir)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		path := fs.PathJoin(dir, name)
+		info, err := fs.Stat(path)
+		if err != nil {
+			return err
+		}
+		if info.IsDir() {
+			if err := walk(fs, path, do); err != nil {
+				return err
+			}
+			continue
+		}
+		f, err := fs.Open(path)
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(f)
+		_ = f.Close() // it was only read
+		if err != nil {
+			return err
+		}
+		if err := do(path, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// audit holds the three books against each other with the auditor, which knows nothing of the switch's code.
+func (w *world) audit(ctx context.Context, b *books) {
+	report, err := audit.Run(ctx, audit.Sources{
+		Switch: opens(b.payments), Authorizations: opens(b.authorizations), Ledger: opens(b.ledger),
+		Files:   func(context.Context) ([]audit.File, error) { return b.files, nil },
+		Written: func(context.Context) ([]string, error) { return b.written, nil },
+	}, audit.Options{})
+	if err != nil {
+		w.failf("the audit does not run", "%v", err)
+		return
+	}
+	for _, d := range report.Differences {
+		w.failf("audit "+string(d.Kind), "payment %s RRN %s amount %d: %s", d.Payment, d.RRN, d.AmountMinor, d.Detail)
+	}
+	for _, apart := range []struct {
+		what string
+		list audit.Apart
+	}{{"in flight", report.InFlight}, {"not cleared", report.NotCleared}, {"decided by a person", report.Decided}} {
+		if apart.list.Count > 0 {
+			w.failf("audit: apart in the end", "%s: %+v", apart.what, apart.list.Items)
+		}
+	}
+	var ledger struct{ Wrong []string }
+	if err := json.Unmarshal(b.ledger, &ledger); err != nil || ledger.Wrong != nil {
+		w.failf("the issuer's ledger does not add up", "%v %v", ledger.Wrong, err)
+	}
+}
+
+// settled wants that nothing has stayed without an outcome: what is unknown was undone.
+func (w *world) settled(b *books) {
+	for i := range b.list {
+		p := &b.list[i]
+		for j := range p.Ops {
+			op := &p.Ops[j]
+			switch op.State {
+			case "approved", "declined", "failed":
+				continue
+			case "unknown":
+				reversals, done := 0, false
+				for k := range p.Ops {
+					if u := &p.Ops[k]; u.Op == "timeout_reversal" && u.Target == j {
+						reversals++
+						done = u.State == "approved"
+					}
+				}
+				if reversals == 1 && done {
+					continue
+				}
+				w.failf("I5 an unknown outcome is not undone once", "payment %s operation %d %s: %d reversals", p.Payment, j, op.Op, reversals)
+			default:
+				w.failf("an operation has not ended", "payment %s operation %d %s is %s", p.Payment, j, op.Op, op.State)
+			}
+		}
+	}
+}
+
+// kept wants that every answer that anybody was given is still true (I2, I3, I4).
+func (w *world) kept(b *books) {
+	for _, key := range w.history.order {
+		k := w.history.keys[key]
+		var first *call
+		for _, c := range k.calls {
+			if c.answer == nil || c.answer.Err != nil || c.answer.Payment == "" {
+				continue
+			}
+			if first == nil {
+				first = c
+				w.keptOne(b, c)
+				continue
+			}
+			if was, is := outcomeOf(first.answer), outcomeOf(c.answer); was != is {
+				w.failf("I3 repeats are answered differently", "key %s: %s, then %s", key, was, is)
+			}
+		}
+	}
+	for i := range b.list {
+		for j := range b.list[i].Ops {
+			if key := b.list[i].Ops[j].Key; key != "" && w.history.keys[key] == nil {
+				w.failf("an operation nobody asked for", "payment %s operation %d has key %s", b.list[i].Payment, j, key)
+			}
+		}
+	}
+}
+
+// outcomeOf is what of an answer never changes.
+func outcomeOf(a *api.Answer) string {
+	return fmt.Sprintf("%s approved %t code %q amount %d RRN %s STAN %s capture %s refund %s auth %s date %s", a.Payment, a.Approved, a.ResponseCode,
+		a.Amount, a.RRN, a.STAN, a.Capture, a.Refund, a.AuthCode, a.BusinessDate)
+}
+
+func (w *world) keptOne(b *books, c *call) {
+	p := b.byID[c.answer.Payment]
+	if p == nil {
+		w.failf("I2 an answered payment is gone", "%s: %s", requestText(&c.req), answerText(c.answer))
+		return
+	}
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		if op.Key != c.req.Key {
+			continue
+		}
+		reversing := op.State == "unknown"
+		if op.RRN != c.answer.RRN || op.STAN != c.answer.STAN || c.answer.Approved != (op.State == "approved") ||
+			reversing != (!c.answer.Approved && c.answer.ResponseCode == "" && c.answer.Status != api.StatusFailed && op.State != "failed") {
+			w.failf("I2 an answer is no longer true", "%s: %s, but operation %d is %s", requestText(&c.req), answerText(c.answer), i, op.State)
+		}
+		return
+	}
+	w.failf("I2 an answered operation is gone", "%s: %s", requestText(&c.req), answerText(c.answer))
+}
+
+// onTheWire checks the messages that the switch has sent.
+func (w *world) onTheWire(b *books) {
+	if w.wire.broken != "" {
+		w.failf("the switch sends no messages", "%s", w.wire.broken)
+		return
+	}
+	known := map[string]string{} // identity → RRN, of the operations in the journal
+	for i := range b.list {
+		for j := range b.list[i].Ops {
+			if op := &b.list[i].Ops[j]; op.STAN != "" {
+				known[op.DE7+" "+op.STAN] = op.RRN
+			}
+		}
+	}
+	first := map[string]*frame{}
+	for i := range w.wire.frames {
+		f := &w.wire.frames[i]
+		before := first[f.identity()]
+		if before == nil {
+			first[f.identity()] = f
+		}
+		if !f.financial() {
+			if before != nil {
+				w.failf("I9 an identity is used twice", "%s, before it %s", f.text(), before.text())
+			}
+			continue
+		}
+		if rrn, ok := known[f.identity()]; !ok || rrn != f.rrn {
+			w.failf("I1 a message without an intent", "%s; the journal has RRN %q", f.text(), rrn)
+		}
+		switch {
+		case before != nil && (before.class() != f.class() || !bytes.Equal(before.raw, f.raw)):
+			w.failf("I9 an identity is used twice", "%s, before it %s, and they differ", f.text(), before.text())
+		case before != nil && !f.repeat() && before.mti == f.mti && f.mti[2] == '0' && f.mti[:2] != "04":
+			w.failf("a request is sent twice", "%s, before it %s", f.text(), before.text())
+		case before == nil && f.repeat() && f.life == w.wire.frames[0].life: // a later life cannot know what an earlier one has sent
+			w.failf("I5 a repeat without an original", "%s", f.text())
+		}
+	}
+}
+
+// counted checks the metrics of the last life (I11).
+func (w *world) counted(b *books) {
+	w.sw.mu.Lock()
+	l := w.sw.life
+	w.sw.mu.Unlock()
+	if l == nil {
+		return
+	}
+	n := counts(l.registry, "switchyard_intents_total", "outcome")
+	begun := n["begun"]
+	ended := n["approved"] + n["declined"] + n["failed"] + n["unknown"]
+	if begun != ended {
+		w.failf("I11 the intents do not add up", "%v", n)
+	}
+	var stored float64
+	for i := range b.list {
+		for j := range b.list[i].Ops {
+			switch op := &b.list[i].Ops[j]; op.Op {
+			case "authorize", "sale", "verify", "increment", "reverse", "void", "refund", "capture", "void_presentment":
+				if !op.At.Before(l.began) {
+					stored++
+				}
+			}
+		}
+	}
+	if begun != stored {
+		w.failf("I11 the intents do not add up", "%v, of this life the journal has %v", n, stored)
+	}
+}
+
+// filesWhole checks that each clearing file is as its manifest says and reads without an error (I8).
+func (w *world) filesWhole(*books) {
+	sums, manifests := map[string]string{}, map[string]*clearing.Manifest{}
+	err := w.walk(func(path string, text []byte) error {
+		switch {
+		case !strings.HasPrefix(path, "switch/clearing/"):
+			return nil
+		case strings.HasSuffix(path, ".manifest.json"):
+			m, err := clearing.ReadManifest(bytes.NewReader(text))
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			manifests[path] = m
+			return nil
+		case strings.HasSuffix(path, ".ipm"):
+			report, err := clearing.Verify(bytes.NewReader(text))
+			if err != nil || len(report.Errors) > 0 {
+				w.failf("I8 a clearing file is wrong", "%s: %v %v", path, report, err)
+			}
+		}
+		sum := sha256.Sum256(text)
+		sums[path] = hex.EncodeToString(sum[:])
+		return nil
+	})
+	if err != nil {
+		w.failf("I8 clearing files cannot be read", "%v", err)
+	}
+	for path, m := range manifests {
+		dir := path[:strings.LastIndexByte(path, '/')+1]
+		for _, f := range m.Files {
+			if sums[dir+f.Name] != f.SHA256 {
+				w.failf("I8 a file is not what its manifest says", "%s: %s", path, f.Name)
+			}
+			delete(sums, dir+f.Name)
+		}
+	}
+	for path := range sums {
+		w.failf("I8 a file without a manifest", "%s", path)
+	}
+}
+
+// noCardInClear looks for card numbers where none may be (I12).
+func (w *world) noCardInClear() {
+	look := func(where string, text []byte) {
+		for _, card := range cards {
+			if bytes.Contains(text, []byte(card)) {
+				w.failf("I12 a card number in the clear", "in %s", where)
+			}
+		}
+	}
+	look("the logs", []byte(w.trace.String()))
+	err := w.walk(func(path string, text []byte) error {
+		if !strings.HasSuffix(path, ".ipm") {
+			look(path, text)
+		}
+		return nil
+	})
+	if err != nil {
+		w.failf("the disk cannot be read", "%v", err)
+	}
+	w.issuer.mu.Lock()
+	l := w.issuer.life
+	w.issuer.mu.Unlock()
+	if l == nil {
+		return
+	}
+	if err := walk(l.mem, "issuer", func(path string, text []byte) error {
+		look(path, text)
+		return nil
+	}); err != nil {
+		w.failf("the disk cannot be read", "%v", err)
+	}
+}

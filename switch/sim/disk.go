@@ -1,0 +1,97 @@
+package sim
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// disk is what one life of the switch sees of its disk: the syncs of the journal's log take time, so that a crash can
+// fall into one, and may fail.
+type disk struct {
+	vfs.FS
+	chance chance
+	most   time.Duration // a sync takes up to this
+	syncs  atomic.Uint64
+	// onSync is called as a sync begins, n from 1; an error fails it, and what it would have made durable is not.
+	onSync func(n uint64) error
+}
+
+// leastSync is the least time that a sync takes.
+const leastSync = 20 * time.Microsecond
+
+var errDisk = errors.New("input/output error, as the plan says")
+
+// Create implements vfs.FS.
+func (d *disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.FS.Create(name, category)
+	return d.wrap(name, f), err
+}
+
+// ReuseForWrite implements vfs.FS.
+func (d *disk) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.FS.ReuseForWrite(oldname, newname, category)
+	return d.wrap(newname, f), err
+}
+
+// Unwrap implements vfs.FS.
+func (d *disk) Unwrap() vfs.FS { return d.FS }
+
+func (d *disk) wrap(name string, f vfs.File) vfs.File {
+	if f == nil || !strings.HasSuffix(name, ".log") {
+		return f
+	}
+	return &logFile{f, d}
+}
+
+// logFile is a file of the journal's log.
+type logFile struct {
+	vfs.File
+	d *disk
+}
+
+func (f *logFile) wait() error {
+	n := f.d.syncs.Add(1)
+	if f.d.onSync != nil {
+		if err := f.d.onSync(n); err != nil {
+			return err
+		}
+	}
+	time.Sleep(f.d.chance.delay(leastSync, f.d.most, "sync", n))
+	return nil
+}
+
+// Sync implements vfs.File.
+func (f *logFile) Sync() error {
+	if err := f.wait(); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+// SyncData implements vfs.File.
+func (f *logFile) SyncData() error {
+	if err := f.wait(); err != nil {
+		return err
+	}
+	return f.File.SyncData()
+}
+
+// SyncTo implements vfs.File.
+func (f *logFile) SyncTo(length int64) (bool, error) {
+	if err := f.wait(); err != nil {
+		return false, err
+	}
+	return f.File.SyncTo(length)
+}
+
+// crashed is what a crash leaves of a disk: all that was synced, and of the rest each block by chance.
+func crashed(fs *vfs.MemFS, unsyncedPercent int, c chance, about uint64) *vfs.MemFS {
+	return fs.CrashClone(vfs.CrashCloneCfg{
+		UnsyncedDataPercent: unsyncedPercent, RNG: rand.New(rand.NewPCG(uint64(c), about)),
+	})
+}

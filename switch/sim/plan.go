@@ -1,0 +1,352 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Plan is one run: the workload and the faults. It is drawn from a seed and says everything that is not the order of
+// goroutines.
+type Plan struct {
+	Seed     uint64        // of every choice that is made underway
+	Begin    time.Duration // time of day, so that a midnight may fall into the run
+	Deadline time.Duration // of the issuer
+	SyncMost time.Duration // the longest sync of the journal's log
+	Links    int
+	Window   int // requests in flight a link
+	InFlight int // operations that the switch serves at once
+	Queued   int // advices that it keeps
+	Actors   [][]Step
+	Faults   []Fault
+	Rules    []Rule
+}
+
+// Step is one thing that an actor asks for. Steps of an actor are about its latest payment.
+type Step struct {
+	Wait   time.Duration // before it
+	Do     Do
+	Card   int   // index in cards
+	Amount int64 // minor units; 0: all that is left, where the operation allows it
+	Copies int   // sent at once under the same key, on connections of their own
+	Again  bool  // sent again once it is answered
+	Other  bool  // and once more with another body
+	Lost   Lost  // what is done where the answer does not come
+	Apart  bool  // the next step does not wait for it
+}
+
+// Do is what a step asks for.
+type Do uint8
+
+// What a step may ask for. The first is what a shrunk plan is made of.
+const (
+	DoAuthorize Do = iota
+	DoSale
+	DoVerify
+	DoVoice
+	DoIncrement
+	DoCapture
+	DoFinal
+	DoReverse
+	DoVoid
+	DoRefund
+	DoStatus
+	DoReverseByKey
+	doCount
+)
+
+var doNames = [doCount]string{"authorize", "sale", "verify", "voice", "increment", "capture", "final", "reverse", "void", "refund", "status", "reverse_by_key"}
+
+// String returns the step's name.
+func (d Do) String() string { return doNames[d] }
+
+func (d Do) creates() bool { return d <= DoVoice }
+
+// Lost is what an actor does about a request whose answer did not come.
+type Lost uint8
+
+// What an actor may do.
+const (
+	LostRetry   Lost = iota // send it again with the same key, until it is answered
+	LostAsk                 // ask for the status of the key, and go on with what it says
+	LostReverse             // reverse by the key
+	LostLeave               // nothing
+	lostCount
+)
+
+// Fault is one fault, or something an operator does.
+type Fault struct {
+	Kind FaultKind
+	At   time.Duration // since the actors began
+	// Nth, if not 0: not at that time, but at the nth event of the kind's from then on.
+	Nth int
+	For time.Duration // how long it lasts: the node is down, the network stands still
+	// Silent: a crash that no peer is told of, as when a machine loses its power.
+	Silent bool
+	// Keeps is how much of what was not synced a crash leaves, percent.
+	Keeps int
+}
+
+// FaultKind is a kind of fault.
+type FaultKind uint8
+
+// The kinds.
+const (
+	CrashAtTime     FaultKind = iota
+	CrashInSync               // as the nth sync of the journal begins: it does not come to pass
+	CrashAfterSend            // right after the nth write to the issuer
+	CrashAfterReply           // right after the nth write to a gateway
+	DiskError                 // the nth sync fails
+	IssuerCrash
+	Restart        // a clean stop and start of the switch
+	ResetLinks     // connections to the issuer are cut, with what is under way
+	ResetGateways  // those of the gateways
+	StallLinks     // nothing arrives for a time
+	StallGateways  //
+	Cutover        // by hand
+	faultKindCount //
+)
+
+var faultNames = [faultKindCount]string{
+	"crash", "crash in a sync", "crash after a send", "crash after a reply", "disk error", "issuer crash", "restart", "links reset",
+	"gateways reset", "links stalled", "gateways stalled", "cutover by hand",
+}
+
+// String returns the kind's name.
+func (k FaultKind) String() string { return faultNames[k] }
+
+// Rule is a rule of the issuer.
+type Rule struct {
+	Fault       string // a fault of the issuer's, or a response code
+	MTI         string // messages that it is for; all if empty
+	Percent     int
+	After, For  time.Duration
+	Delay       time.Duration
+	LatencyMost time.Duration // Fault empty: answers take up to this
+}
+
+// cards are what actors pay with: mostly good ones.
+var cards = []string{
+	"4111111111111111", "5555555555554444", "4012888888881881", "4222222222222",
+	"4000000000000515", // declines
+	"4000000000000101", // approves half
+	"4000000000000986", // applies and never answers
+	"4000000000000994", // neither
+}
+
+const (
+	goodCards = 4
+	halfCard  = 5
+)
+
+// bits draws a number from 0 up to n, without n, each equally often; rapid's own ranges prefer small numbers, which is
+// not what a workload is like. It shrinks towards 0.
+func bits(t *rapid.T, n int) int {
+	v := 0
+	for span := 1; span < 8*n; span *= 2 {
+		v *= 2
+		if coin.Draw(t, "") {
+			v++
+		}
+	}
+	return v % n
+}
+
+var coin = rapid.Bool()
+
+// percent is true in so many of a hundred cases; a shrunk plan has it false.
+func percent(t *rapid.T, p int) bool { return bits(t, 100) >= 100-p }
+
+func between(t *rapid.T, least, most time.Duration) time.Duration {
+	const steps = 1000
+	return least + (most-least)*time.Duration(bits(t, steps))/steps
+}
+
+// Bounds of a plan.
+const (
+	maxActors = 6
+	maxSteps  = 9
+	maxFaults = 5
+	maxRules  = 4
+	span      = 40 * time.Second // within which the faults begin
+)
+
+// DrawPlan draws a plan.
+func DrawPlan(t *rapid.T) *Plan {
+	p := &Plan{
+		Seed:     uint64(bits(t, 1<<30)),
+		Deadline: between(t, 2*time.Second, 10*time.Second),
+		SyncMost: []time.Duration{time.Millisecond, 200 * time.Microsecond, 8 * time.Millisecond, 60 * time.Millisecond}[bits(t, 4)],
+		Links:    1 + bits(t, 3),
+		Window:   64, InFlight: 1024, Queued: 1000,
+		Begin: 10 * time.Hour,
+	}
+	if percent(t, 20) {
+		p.Begin = 24*time.Hour - between(t, time.Second, time.Minute)
+	}
+	if percent(t, 15) {
+		p.Window, p.InFlight, p.Queued = 1+bits(t, 4), 2+bits(t, 6), 2+bits(t, 6)
+	}
+	p.Actors = rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(drawStep), 1, maxSteps), 1, maxActors).Draw(t, "actors")
+	p.Faults = rapid.SliceOfN(rapid.Custom(drawFault), 0, maxFaults).Draw(t, "faults")
+	p.Rules = rapid.SliceOfN(rapid.Custom(drawRule), 0, maxRules).Draw(t, "rules")
+	for i := range p.Rules {
+		if p.Rules[i].Fault == "wrong_amount" {
+			p.withoutHalves() // nobody can tell a wrong lower amount from a partial approval
+		}
+	}
+	return p
+}
+
+// withoutHalves takes the card that is approved for half away.
+func (p *Plan) withoutHalves() {
+	for _, steps := range p.Actors {
+		for i := range steps {
+			if steps[i].Card == halfCard {
+				steps[i].Card = 0
+			}
+		}
+	}
+}
+
+func drawStep(t *rapid.T) Step {
+	s := Step{Do: Do(bits(t, int(doCount))), Copies: 1}
+	if percent(t, 25) {
+		s.Do = DoAuthorize // what others build on
+	}
+	switch bits(t, 3) {
+	case 1:
+		s.Wait = between(t, 0, 200*time.Millisecond)
+	case 2:
+		s.Wait = between(t, 0, 8*time.Second)
+	}
+	s.Card = bits(t, goodCards)
+	if percent(t, 12) {
+		s.Card = goodCards + bits(t, len(cards)-goodCards)
+	}
+	s.Amount = int64(1 + bits(t, 5000))
+	if s.Do.creates() {
+		s.Amount += 5000
+	} else if percent(t, 30) {
+		s.Amount = 0
+	}
+	if percent(t, 20) {
+		s.Copies = 2 + bits(t, 2)
+	}
+	s.Again = percent(t, 25)
+	s.Other = percent(t, 8)
+	s.Apart = percent(t, 15)
+	if percent(t, 40) {
+		s.Lost = Lost(bits(t, int(lostCount)))
+	}
+	return s
+}
+
+func drawFault(t *rapid.T) Fault {
+	f := Fault{Kind: FaultKind(bits(t, int(faultKindCount))), At: between(t, 0, span), For: between(t, 0, 6*time.Second)}
+	switch f.Kind {
+	case CrashInSync, CrashAfterSend, CrashAfterReply, DiskError:
+		f.Nth = 1 + bits(t, 12)
+		f.At /= 2
+	}
+	if percent(t, 20) {
+		f.For = between(t, 0, 40*time.Second)
+	}
+	f.Silent = percent(t, 30)
+	if percent(t, 50) {
+		f.Keeps = []int{50, 100}[bits(t, 2)]
+	}
+	return f
+}
+
+// ruleFaults are what a rule may do; a response code is one of two characters.
+var ruleFaults = []string{
+	"no_answer", "late", "duplicate", "swapped", "unsolicited", "wrong_stan", "wrong_amount", "malformed", "cut", "reset", "pause",
+	"refuse_sign_on", "silence_after_accept", "91", "96", "51", "",
+}
+
+func drawRule(t *rapid.T) Rule {
+	r := Rule{
+		Fault: ruleFaults[bits(t, len(ruleFaults))], MTI: []string{"", "0100", "0200", "0220", "0400", "0420"}[bits(t, 6)],
+		Percent: []int{10, 30, 60, 100}[bits(t, 4)], For: between(t, time.Second, 60*time.Second),
+		Delay: between(t, time.Millisecond, 20*time.Second), LatencyMost: between(t, 2*time.Millisecond, 15*time.Second),
+	}
+	if percent(t, 40) {
+		r.After = between(t, 0, span)
+	}
+	if r.Fault == "51" && (r.MTI == "" || r.MTI[1] != '1') {
+		r.MTI = "0100" // a refusal of an advice is for good and waits for a person
+	}
+	return r
+}
+
+// yaml is the rule as the issuer reads it.
+func (r *Rule) yaml() string {
+	var b strings.Builder
+	when := fmt.Sprintf("after: %s, until: %s", r.After, r.After+r.For)
+	if r.MTI != "" && r.Fault != "refuse_sign_on" && r.Fault != "silence_after_accept" {
+		mtis := fmt.Sprintf("%q", r.MTI)
+		if r.MTI[1] != '1' && r.MTI[2] == '2' { // an advice has repeats
+			mtis += fmt.Sprintf(", %q", r.MTI[:3]+"1")
+		}
+		when += ", mti: [" + mtis + "]"
+	}
+	fmt.Fprintf(&b, "  - when: {%s}\n    probability: %g\n", when, float64(r.Percent)/100)
+	switch {
+	case r.Fault == "":
+		fmt.Fprintf(&b, "    latency: {distribution: uniform, min: 100us, max: %s}\n", r.LatencyMost)
+	case len(r.Fault) == 2:
+		fmt.Fprintf(&b, "    response_code: %q\n", r.Fault)
+	default:
+		fmt.Fprintf(&b, "    fault: {kind: %s, delay: %s}\n", r.Fault, r.Delay)
+	}
+	return b.String()
+}
+
+// String is the plan as a person reads it.
+func (p *Plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "begins at %s, issuer's deadline %s, syncs up to %s, %d links with windows of %d, %d in flight, %d queued, choices %d\n",
+		p.Begin, p.Deadline, p.SyncMost, p.Links, p.Window, p.InFlight, p.Queued, p.Seed)
+	for i, steps := range p.Actors {
+		for j := range steps {
+			fmt.Fprintf(&b, "actor %d step %d: %s\n", i, j, steps[j].text())
+		}
+	}
+	for _, f := range p.Faults {
+		fmt.Fprintf(&b, "fault: %s at %s", f.Kind, f.At)
+		if f.Nth > 0 {
+			fmt.Fprintf(&b, ", number %d from then on", f.Nth)
+		}
+		fmt.Fprintf(&b, ", for %s, keeps %d %%", f.For, f.Keeps)
+		if f.Silent {
+			b.WriteString(", silently")
+		}
+		b.WriteByte('\n')
+	}
+	for i := range p.Rules {
+		b.WriteString("rule:\n" + p.Rules[i].yaml())
+	}
+	return b.String()
+}
+
+func (s *Step) text() string {
+	t := fmt.Sprintf("after %s %s %d with card %d", s.Wait, s.Do, s.Amount, s.Card)
+	if s.Copies > 1 {
+		t += fmt.Sprintf(", %d at once", s.Copies)
+	}
+	for _, x := range []struct {
+		is   bool
+		text string
+	}{
+		{s.Again, "again"}, {s.Other, "then another body"}, {s.Apart, "not waited for"},
+		{s.Lost == LostAsk, "if lost ask"}, {s.Lost == LostReverse, "if lost reverse by key"}, {s.Lost == LostLeave, "if lost leave"},
+	} {
+		if x.is {
+			t += ", " + x.text
+		}
+	}
+	return t
+}

@@ -1,0 +1,71 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	"switchyard/spec"
+)
+
+// wire is every message that the switch has written towards the issuer, in order.
+type wire struct {
+	codec  *spec.Codec
+	mu     sync.Mutex
+	frames []frame
+	broken string // why what was written could not be read
+	msg    spec.Message
+}
+
+// frame is one message of the switch, network messages included.
+type frame struct {
+	at            time.Duration
+	life          *party // of the switch
+	mti, de7, rrn string
+	stan          string
+	amount        string
+	original      string // DE90
+	raw           []byte // without the MTI, which is all in which a repeat differs
+}
+
+func (w *wire) init() { w.codec = spec.MustCodec(spec.DefaultDialect) }
+
+// sent takes what was written to a link in one call: whole frames.
+func (w *wire) sent(c *conn, b []byte, at time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(b) > 0 {
+		if len(b) < spec.LengthHeader || len(b) < spec.LengthHeader+int(binary.BigEndian.Uint16(b)) {
+			w.broken = "a write ends in the middle of a frame"
+			return
+		}
+		n := spec.LengthHeader + int(binary.BigEndian.Uint16(b))
+		body := b[spec.LengthHeader:n]
+		b = b[n:]
+		if err := w.codec.Unpack(body, &w.msg); err != nil {
+			w.broken = err.Error()
+			return
+		}
+		m := &w.msg
+		w.frames = append(w.frames, frame{
+			at: at, life: c.owner, mti: m.MTI(), de7: m.String(7), stan: m.String(11), rrn: m.String(37), amount: m.String(4), original: m.String(90),
+			raw: bytes.Clone(body[4:]),
+		})
+	}
+}
+
+// class is what a message and its repeats have in common: 0420 and 0421, and the 0420 that goes on from a 0400.
+func (f *frame) class() string { return f.mti[:2] }
+
+func (f *frame) repeat() bool { return f.mti[3] == '1' }
+
+func (f *frame) financial() bool { return f.mti[1] != '8' }
+
+// identity names a message towards the host (I9).
+func (f *frame) identity() string { return f.de7 + " " + f.stan }
+
+func (f *frame) text() string {
+	return fmt.Sprintf("%s STAN %s of %s RRN %q at %.6f s", f.mti, f.stan, f.de7, f.rrn, f.at.Seconds())
+}

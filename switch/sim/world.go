@@ -1,0 +1,307 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"switchyard/internal/pan"
+)
+
+// The parties' addresses.
+const (
+	gatewayAddr  = "switch:7583"
+	operatorAddr = "switch:9583"
+	issuerAddr   = "issuer:8583"
+	controlAddr  = "issuer:9584"
+	switchName   = "switch"
+	issuerName   = "issuer"
+	gatewayName  = "gateway"
+	operatorName = "operator"
+)
+
+// world is a run under way.
+type world struct {
+	plan    *Plan
+	chance  chance
+	trace   *trace
+	net     *network
+	keyring *pan.Keyring
+	sw      *switchNode
+	issuer  *issuerNode
+	wire    wire
+	history history
+	faults  faultCounts
+
+	begin   time.Time // of the actors
+	order   atomic.Int64
+	visitor *party // the operator and the actors never die
+	http    *http.Client
+
+	mu       sync.Mutex
+	armed    []*armed // faults that wait for an event
+	failures []string
+}
+
+// armed is a fault that waits for the nth event of its kind.
+type armed struct {
+	fault *Fault
+	left  int
+}
+
+// faultCounts counts what was injected, by name. Safe for concurrent use.
+type faultCounts struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (c *faultCounts) add(name string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]int{}
+	}
+	c.n[name] += n
+}
+
+// Result is what a run came to.
+type Result struct {
+	Failures []string // what was wrong: first a few words that name the kind, a colon, and the details
+	Trace    string
+	Faults   map[string]int // injected, by name
+	Requests int            // answered or lost
+	Messages int            // to the issuer
+	Lives    int            // of the switch
+}
+
+// run plays a plan. It must be called in a bubble of testing/synctest, and every goroutine of it has ended when it
+// returns.
+func run(p *Plan) *Result {
+	w := &world{plan: p, chance: chance(p.Seed), trace: &trace{}, visitor: &party{name: operatorName}}
+	w.net = newNetwork(w.chance)
+	w.net.onWrite = w.onWrite
+	w.wire.init()
+	text, err := pan.GenerateKey(rand.NewChaCha8([32]byte{1, 2, 3}))
+	if err == nil {
+		w.keyring, err = pan.ParseKeyring(text)
+	}
+	if err != nil {
+		return &Result{Failures: []string{"no key: " + err.Error()}}
+	}
+	time.Sleep(p.Begin)
+	w.begin = time.Now()
+	w.trace.begin = w.begin
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+		return w.net.dial(ctx, w.visitor, addr)
+	}}
+	w.http = &http.Client{Transport: transport}
+
+	w.issuer = newIssuerNode(w)
+	w.sw = newSwitchNode(w)
+	w.issuer.up()
+	w.sw.up()
+	w.play()
+	if w.quiet() {
+		w.settle()
+		w.check()
+	}
+	transport.CloseIdleConnections()
+	w.sw.down()
+	w.issuer.down()
+	w.net.each(gatewayName, func(near *conn) { near.reset() })
+	return &Result{
+		Failures: w.failures, Trace: w.trace.String(), Faults: w.faults.n, Requests: len(w.history.calls), Messages: len(w.wire.frames),
+		Lives: w.sw.lives,
+	}
+}
+
+// failf notes what is wrong. kind is a few words without anything of this run, by which failures are told apart.
+func (w *world) failf(kind, format string, args ...any) {
+	text := kind + ": " + fmt.Sprintf(format, args...)
+	w.trace.addf("FAILURE", "%s", text)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failures = append(w.failures, text)
+}
+
+// play runs the actors and the faults to their end.
+func (w *world) play() {
+	var all sync.WaitGroup
+	for i, steps := range w.plan.Actors {
+		a := newActor(w, i)
+		all.Go(func() { a.play(steps) })
+	}
+	for i := range w.plan.Faults {
+		f := &w.plan.Faults[i]
+		all.Go(func() {
+			time.Sleep(f.At + time.Duration(i))
+			if f.Nth == 0 {
+				w.inject(f)
+				return
+			}
+			w.mu.Lock()
+			w.armed = append(w.armed, &armed{f, f.Nth})
+			w.mu.Unlock()
+		})
+	}
+	all.Wait()
+	w.mu.Lock()
+	w.armed = nil
+	w.mu.Unlock()
+}
+
+// event counts an event for the faults that wait for it; it returns the one whose turn has come.
+func (w *world) event(kind FaultKind) *Fault {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, a := range w.armed {
+		if a.fault.Kind != kind {
+			continue
+		}
+		if a.left--; a.left == 0 {
+			w.armed = append(w.armed[:i], w.armed[i+1:]...)
+			return a.fault
+		}
+	}
+	return nil
+}
+
+// onWrite sees everything that is written to a connection.
+func (w *world) onWrite(c *conn, b []byte) {
+	if c.owner.name != switchName {
+		return
+	}
+	kind := CrashAfterReply
+	if !c.accepted {
+		kind = CrashAfterSend
+		w.wire.sent(c, b, time.Since(w.begin))
+	} else if c.local != gatewayAddr {
+		return
+	}
+	if f := w.event(kind); f != nil {
+		w.inject(f)
+	}
+}
+
+// onSync sees the syncs of the journal's log.
+func (w *world) onSync(uint64) error {
+	if f := w.event(CrashInSync); f != nil {
+		w.inject(f)
+	}
+	if f := w.event(DiskError); f != nil {
+		w.faults.add(f.Kind.String(), 1)
+		w.trace.addf("plan", "%s", f.Kind)
+		w.sw.nextDown(f)
+		return errDisk
+	}
+	return nil
+}
+
+// inject does what a fault says.
+func (w *world) inject(f *Fault) {
+	w.trace.addf("plan", "%s", f.Kind)
+	w.faults.add(f.Kind.String(), 1)
+	switch f.Kind {
+	case CrashAtTime, CrashInSync, CrashAfterSend, CrashAfterReply:
+		w.sw.crash(f)
+	case IssuerCrash:
+		w.issuer.crash(f)
+	case Restart:
+		w.sw.restart(f)
+	case ResetLinks:
+		w.net.each(switchName, func(near *conn) {
+			if near.owner.name == switchName && w.chance.oneIn(2, "reset", near.serial) {
+				near.reset()
+			}
+		})
+	case ResetGateways:
+		w.net.each(gatewayName, func(near *conn) {
+			if w.chance.oneIn(2, "reset", near.serial) {
+				near.reset()
+			}
+		})
+	case StallLinks:
+		w.net.stall(switchName, f.For)
+	case StallGateways:
+		w.net.stall(gatewayName, f.For)
+	case Cutover:
+		w.cutover(false)
+	}
+}
+
+// cutover closes the open business date by hand. While faults go on it may fail.
+func (w *world) cutover(must bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	err := w.ask(ctx, "POST", operatorAddr, "/v1/cutover?wait=90s&ahead=true", nil)
+	if err != nil && must {
+		w.failf("cutover fails", "%v", err)
+	}
+}
+
+// ask makes a request of one of the control ports and gives its body to take.
+func (w *world) ask(ctx context.Context, method, addr, path string, take func([]byte) error) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := w.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, bytes.TrimSpace(body))
+	}
+	if take == nil {
+		return nil
+	}
+	return take(body)
+}
+
+// drainWithin is how long the system may take, once nothing fails any more, to settle everything: reversals are repeated
+// at least every minute.
+const drainWithin = 15 * time.Minute
+
+// quiet ends the faults and waits until nothing is under way.
+func (w *world) quiet() bool {
+	w.trace.addf("plan", "the faults end")
+	w.issuer.calm()
+	give := time.Now().Add(drainWithin)
+	var last string
+	for calm := 0; calm < 3; {
+		if time.Now().After(give) {
+			w.failf("does not drain", "%s after the faults: %s", drainWithin, last)
+			return false
+		}
+		time.Sleep(time.Second)
+		if last = w.sw.unrest(); last != "" {
+			calm = 0
+			continue
+		}
+		calm++
+	}
+	return true
+}
+
+// fatal is the switch's hook (I14): the life ends as in a crash.
+func (w *world) fatal(l *switchLife, msg string, err error) {
+	if !errors.Is(err, errDisk) && !l.isOver() {
+		w.failf("the journal gave up", "%s: %v", msg, err)
+	}
+	w.sw.die(l)
+	runtime.Goexit()
+}
