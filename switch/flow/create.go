@@ -68,7 +68,11 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 		call = another
 		sent = f.send(ctx, call)
 	}
-	if err := f.conclude(ctx, p, 0, call, sent, req.Partial); err != nil {
+	// Nobody else changes the payment before its outcome stands, but a late answer may come while it is being committed.
+	unlock := f.o.Turns.Lock(p.ID)
+	err = f.conclude(ctx, p, 0, call, sent, req.Partial)
+	unlock()
+	if err != nil {
 		return f.fault("commit the outcome", err)
 	}
 	return answer(p, 0, time.Now())
