@@ -70,7 +70,7 @@ func (s *Switch) serveReady(w http.ResponseWriter, _ *http.Request) {
 
 // Stats is what GET /v1/stats answers.
 type Stats struct {
-	InFlight    int                    `json:"in_flight"` // requests being served
+	InFlight    int                    `json:"in_flight"` // requests being served, and those of an earlier run that have no outcome yet
 	SAF         SAFStats               `json:"saf"`
 	Links       map[string][]LinkStats `json:"links"` // by host
 	OpenDay     string                 `json:"open_day"`
@@ -95,7 +95,7 @@ type SAFStats struct {
 // Stats returns where the switch stands.
 func (s *Switch) Stats() Stats {
 	st := Stats{
-		InFlight: s.flow.InFlight(), Links: map[string][]LinkStats{}, OpenDay: s.journal.OpenDay().String(),
+		InFlight: s.flow.InFlight() + s.flow.Unrecovered(), Links: map[string][]LinkStats{}, OpenDay: s.journal.OpenDay().String(),
 		ClearingDir: s.o.FS.PathJoin(s.o.Config.Data, clearingDir), Unready: s.Unready(),
 	}
 	st.SAF.Queued, st.SAF.Parked = s.saf.Counts()

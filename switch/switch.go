@@ -64,6 +64,8 @@ type Switch struct {
 	stop     context.CancelFunc // ends the housekeeping
 	serving  sync.WaitGroup
 	failed   chan error
+
+	recovering sync.WaitGroup
 }
 
 // clearingDir is the folder of the clearing files within the data folder.
@@ -73,7 +75,7 @@ const clearingDir = "clearing"
 // Check.
 func New(o Options) (*Switch, error) {
 	c := o.Config
-	s := &Switch{o: o, failed: make(chan error, 2)}
+	s := &Switch{o: o, failed: make(chan error, 3)}
 	var err error
 	s.journal, err = journal.Open(journal.Options{
 		FS: o.FS, Dir: o.FS.PathJoin(c.Data, "journal"), Node: c.Node, Logger: o.Logger.Named("journal"),
@@ -234,14 +236,7 @@ func (s *Switch) sealedDates() (dates []payment.Date, err error) {
 
 // Start recovers what a crash left, connects the issuers and serves.
 func (s *Switch) Start(ctx context.Context) error {
-	recovered, err := s.flow.Recover(ctx)
-	if err != nil {
-		return err
-	}
-	if recovered > 0 {
-		s.o.Logger.Info("recovered intents without an outcome; each is being reversed", zap.Int("count", recovered))
-	}
-	if err := s.engine.Start(ctx); err != nil {
+	if err := s.engine.Open(ctx); err != nil {
 		return err
 	}
 	if err := s.saf.Start(); err != nil {
@@ -252,6 +247,7 @@ func (s *Switch) Start(ctx context.Context) error {
 	}
 	running, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	s.recovering.Go(func() { s.recover(running) })
 	s.serving.Go(func() { s.watchDisk(running) })
 	s.serving.Go(func() { s.sweepKeys(running) })
 	s.serving.Go(func() {
@@ -269,6 +265,21 @@ func (s *Switch) Start(ctx context.Context) error {
 	return nil
 }
 
+// recover ends what an earlier run left without an outcome, then finishes the days that it was closing. Requests are
+// served meanwhile.
+func (s *Switch) recover(ctx context.Context) {
+	recovered, err := s.flow.Recover(ctx)
+	if err == nil {
+		if recovered > 0 {
+			s.o.Logger.Info("recovered intents without an outcome; each is being reversed", zap.Int("count", recovered))
+		}
+		err = s.engine.Start(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.failed <- err
+	}
+}
+
 // Failed delivers what ended a server that should not have ended.
 func (s *Switch) Failed() <-chan error { return s.failed }
 
@@ -280,6 +291,7 @@ func (s *Switch) Close(ctx context.Context) error {
 	if s.stop != nil {
 		s.stop()
 	}
+	s.recovering.Wait()
 	s.engine.Close()
 	s.saf.Close()
 	var closing sync.WaitGroup

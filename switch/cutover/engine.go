@@ -58,30 +58,38 @@ type Options struct {
 
 // Engine closes business days. Safe for concurrent use.
 type Engine struct {
-	o    Options
-	stop context.CancelFunc
-	done sync.WaitGroup
+	o       Options
+	started chan struct{} // closed once Start has finished the days that it found
+	stop    context.CancelFunc
+	done    sync.WaitGroup
 
 	mu slowlock.Mutex // held through a cutover: one at a time
 }
 
 // New makes an engine.
-func New(o Options) *Engine { return &Engine{o: o} }
+func New(o Options) *Engine { return &Engine{o: o, started: make(chan struct{})} }
 
 // ErrNotBegun is returned for a manual cutover of a date that has not begun: it was cut over by hand already.
 var ErrNotBegun = errors.New("the open business date has not begun yet: its predecessor was cut over by hand")
 
-// Start opens the first business date of a new journal, finishes days that a crash left behind, and cuts over on
-// schedule from then on.
-func (e *Engine) Start(ctx context.Context) error {
-	if e.o.Journal.OpenDay() == 0 {
-		if err := e.o.Journal.Cutover(ctx, 0, e.dateAt(time.Now())); err != nil {
-			return fmt.Errorf("open the first business date: %w", err)
-		}
+// Open opens the first business date of a new journal; it comes before the first request.
+func (e *Engine) Open(ctx context.Context) error {
+	if e.o.Journal.OpenDay() != 0 {
+		return nil
 	}
+	if err := e.o.Journal.Cutover(ctx, 0, e.dateAt(time.Now())); err != nil {
+		return fmt.Errorf("open the first business date: %w", err)
+	}
+	return nil
+}
+
+// Start finishes days that a crash left behind and cuts over on schedule from then on. It comes once no intent of an
+// earlier run is without an outcome: a sale of a day that is sealed must not be approved or reversed afterwards.
+func (e *Engine) Start(ctx context.Context) error {
 	if err := e.resume(ctx); err != nil {
 		return err
 	}
+	close(e.started)
 	running, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	e.done.Go(func() { e.schedule(running) })
@@ -145,6 +153,11 @@ func (e *Engine) schedule(ctx context.Context) {
 // Cutover closes the open business date by hand, in place of its scheduled cutover, and returns what was written. With
 // ahead it does so even if the open date has not begun.
 func (e *Engine) Cutover(ctx context.Context, ahead bool) (Result, error) {
+	select {
+	case <-e.started:
+	case <-ctx.Done():
+		return Result{}, fmt.Errorf("the days that the last run left are not finished yet: %w", ctx.Err())
+	}
 	open := e.o.Journal.OpenDay()
 	if open > e.dateAt(time.Now()) && !ahead {
 		return Result{}, fmt.Errorf("business date %s: %w", open, ErrNotBegun)

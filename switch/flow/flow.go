@@ -80,13 +80,16 @@ const (
 
 // Flow serves the operations; it is an api.Handler.
 type Flow struct {
-	o          Options
-	keys       keyTable
-	unanswered unansweredTable
-	inFlight   atomic.Int64
-	closedFor  atomic.Pointer[string] // why no new work is taken; nil while it is
-	standIns   sync.Mutex             // one at a time, so that the count a card and day is kept
-	metrics    metrics
+	o           Options
+	keys        keyTable
+	unanswered  unansweredTable
+	inFlight    atomic.Int64
+	recovered   chan struct{} // closed once Recover has returned
+	unrecovered atomic.Int64
+
+	closedFor atomic.Pointer[string] // why no new work is taken; nil while it is
+	standIns  sync.Mutex             // one at a time, so that the count a card and day is kept
+	metrics   metrics
 }
 
 // New makes the flows.
@@ -100,7 +103,7 @@ func New(o Options) *Flow {
 	if o.Deadline == 0 {
 		o.Deadline = DefaultDeadline
 	}
-	f := &Flow{o: o, metrics: newMetrics(o.Registerer)}
+	f := &Flow{o: o, metrics: newMetrics(o.Registerer), recovered: make(chan struct{})}
 	f.keys.init()
 	return f
 }

@@ -10,6 +10,7 @@ import (
 
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
+	"switchyard/switch/payment"
 )
 
 // keyTable knows the keys whose first request is being served, so that a repeat waits for it (I3). What is finished
@@ -78,7 +79,7 @@ func (f *Flow) keyed(ctx context.Context, caller *api.Caller, req *api.Request, 
 	entry, err := f.o.Journal.Key(merchant, req.Key)
 	switch {
 	case err == nil:
-		return f.replay(caller, entry, mac)
+		return f.replay(ctx, caller, entry, mac)
 	case !errors.Is(err, journal.ErrNotFound):
 		return f.fault("read key", err)
 	}
@@ -86,7 +87,7 @@ func (f *Flow) keyed(ctx context.Context, caller *api.Caller, req *api.Request, 
 }
 
 // replay answers a repeat of a key.
-func (f *Flow) replay(caller *api.Caller, entry journal.KeyEntry, mac [16]byte) api.Answer {
+func (f *Flow) replay(ctx context.Context, caller *api.Caller, entry journal.KeyEntry, mac [16]byte) api.Answer {
 	switch {
 	case entry.Payment.IsZero():
 		return refused(&api.Error{Code: api.CodeConflict, Field: "key", Message: "the key was burned by a reversal that named it"})
@@ -100,9 +101,27 @@ func (f *Flow) replay(caller *api.Caller, entry journal.KeyEntry, mac [16]byte) 
 	if p.Gateway != caller.Gateway {
 		return refused(&api.Error{Code: api.CodeConflict, Field: "key", Message: "the key was used by another gateway"})
 	}
+	if p.Ops[entry.Op].State == payment.StatePending {
+		// Nobody serves it, since this call holds the key: an earlier run left it, and Recover is about to end it.
+		if p, err = f.awaitRecovered(ctx, p); err != nil {
+			return refused(api.NewError(api.CodeBusy, "the first request with this key is still being recovered"))
+		}
+	}
 	a := answer(p, entry.Op, time.Now())
 	a.Replayed = true
 	return a
+}
+
+// awaitRecovered waits until no intent of an earlier run is without an outcome and reads a payment again.
+func (f *Flow) awaitRecovered(ctx context.Context, p *payment.Payment) (*payment.Payment, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.o.Deadline)
+	defer cancel()
+	select {
+	case <-f.recovered:
+		return f.o.Journal.Payment(p.ID)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // bodyMAC compares bodies: a keyed hash over all fields with their defaults, without id, cvc, track2 and emv.

@@ -14,18 +14,24 @@ import (
 const recoverAtOnce = 256
 
 // Recover ends every intent that a crash left without an outcome: nobody knows what the issuer did, so its reversal is
-// queued. It runs after the journal is open and before the first request; package saf sends what it queues.
+// queued. It may run while requests are served: until an intent is ended its operation counts as under way, and a repeat
+// of its key waits. It comes after saf's Start, is called once, and returns early when ctx ends.
 func (f *Flow) Recover(ctx context.Context) (recovered int, err error) {
 	open, err := f.o.Journal.OpenIntents()
 	if err != nil {
 		return 0, err
 	}
+	f.unrecovered.Store(int64(len(open)))
+	defer close(f.recovered)
 	var (
 		group sync.WaitGroup
 		slots = make(chan struct{}, recoverAtOnce)
 		mu    sync.Mutex
 	)
 	for _, ref := range open {
+		if ctx.Err() != nil {
+			break
+		}
 		slots <- struct{}{}
 		group.Go(func() {
 			if e := f.recoverOne(ctx, ref); e != nil {
@@ -33,12 +39,19 @@ func (f *Flow) Recover(ctx context.Context) (recovered int, err error) {
 				err = e
 				mu.Unlock()
 			}
+			f.unrecovered.Add(-1)
 			<-slots
 		})
 	}
 	group.Wait()
+	if err == nil {
+		err = ctx.Err()
+	}
 	return len(open), err
 }
+
+// Unrecovered returns how many intents of an earlier run have no outcome yet.
+func (f *Flow) Unrecovered() int { return int(f.unrecovered.Load()) }
 
 func (f *Flow) recoverOne(ctx context.Context, ref journal.IntentRef) error {
 	unlock := f.o.Turns.Lock(ref.Payment)
@@ -59,6 +72,9 @@ func (f *Flow) recoverOne(ctx context.Context, ref journal.IntentRef) error {
 	f.clear(p, ref.Op, t)
 	if err := f.o.Journal.Commit(ctx, t); err != nil {
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
+	}
+	for _, row := range t.Queue {
+		f.o.SAF.Add(row, true)
 	}
 	return nil
 }
