@@ -4,6 +4,7 @@ GO       ?= go
 PAYMENTS ?= 20000
 SEED     ?= 1
 FAULTS   ?= off
+ROUNDS   ?= 50
 FUZZTIME ?= 1m
 
 # The binaries are plain Go: no C compiler is needed for anything but the race detector.
@@ -22,6 +23,10 @@ build: ## bin/switchd, bin/issuer-sim and bin/switchctl
 .PHONY: demo
 demo: build ## a business day on this machine, checked to the last unit (PAYMENTS=20000 SEED=1 FAULTS=off)
 	@bin/switchctl demo --payments $(PAYMENTS) --seed $(SEED) --faults $(FAULTS)
+
+.PHONY: crash
+crash: build ## kill -9 under load, and check that nothing is lost (ROUNDS=50; SEED, else another one each time)
+	@bin/switchctl crash --rounds $(ROUNDS) $(if $(filter-out file,$(origin SEED)),--seed $(SEED))
 
 .PHONY: test
 test: ## all tests

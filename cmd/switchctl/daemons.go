@@ -54,7 +54,7 @@ func startDaemon(ctx context.Context, dir, name string, args ...string) (*daemon
 	if err := os.Remove(readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	log, err := os.Create(logPath)
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) // a daemon started again writes on
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +173,13 @@ func (d *daemon) stop() error {
 
 // kill ends the daemon at once. It may be called after the daemon has ended.
 func (d *daemon) kill() {
-	_ = d.cmd.Process.Kill() // it fails only where there is nothing left to kill
+	d.signalKill()
 	<-d.exited
+}
+
+// signalKill sends a SIGKILL and does not wait.
+func (d *daemon) signalKill() {
+	_ = d.cmd.Process.Kill() // it fails only where there is nothing left to kill
 }
 
 // peakMiB is the most memory the daemon has had resident so far, in MiB; 0 where the system does not tell, or for no
@@ -201,9 +206,9 @@ func (d *daemon) peakMiB() float64 {
 
 // localSwitch is an issuer-sim and the switchd that stands before it, both on loopback with their data in one folder.
 type localSwitch struct {
+	localOptions
 	issuer  *daemon
 	switchd *daemon // nil for an issuer alone
-	dir     string
 }
 
 // localOptions say how to start them.
@@ -217,19 +222,42 @@ type localOptions struct {
 
 // startIssuer starts issuer-sim alone.
 func startIssuer(ctx context.Context, o localOptions) (*localSwitch, error) {
-	iso, control := freePort, freePort
+	at := listening{ISO: freePort, Control: freePort}
 	if o.defaultPorts {
-		iso, control = ifFree(defaultISO), ifFree(defaultControl)
+		at = listening{ISO: ifFree(defaultISO), Control: ifFree(defaultControl)}
 	}
-	args := []string{"serve", "--listen", iso, "--control", control, "--data", filepath.Join(o.dir, "issuer"), "--seed", strconv.FormatUint(o.seed, 10)}
-	if o.rules != "" {
-		args = append(args, "--rules", o.rules)
+	l := &localSwitch{localOptions: o}
+	return l, l.runIssuer(ctx, at)
+}
+
+// runIssuer starts an issuer-sim on the folder's data.
+func (l *localSwitch) runIssuer(ctx context.Context, at listening) error {
+	args := []string{
+		"serve", "--listen", at.ISO, "--control", at.Control, "--data", filepath.Join(l.dir, "issuer"), "--seed", strconv.FormatUint(l.seed, 10),
 	}
-	issuer, err := startDaemon(ctx, o.dir, "issuer-sim", args...)
-	if err != nil {
-		return nil, err
+	if l.rules != "" {
+		args = append(args, "--rules", l.rules)
 	}
-	return &localSwitch{issuer: issuer, dir: o.dir}, nil
+	d, err := startDaemon(ctx, l.dir, "issuer-sim", args...)
+	if err == nil {
+		l.issuer = d
+	}
+	return err
+}
+
+// runSwitchd starts a switchd on the folder's data.
+func (l *localSwitch) runSwitchd(ctx context.Context, at listening) error {
+	args := []string{
+		"serve", "--listen", at.Gateway, "--operator", at.Operator, "--issuer", l.issuer.at.ISO, "--data", filepath.Join(l.dir, "switchd"),
+	}
+	if l.config != "" {
+		args = append(args, "--config", l.config)
+	}
+	d, err := startDaemon(ctx, l.dir, "switchd", args...)
+	if err == nil {
+		l.switchd = d
+	}
+	return err
 }
 
 // startLocal starts both and waits until the switch is signed on. On an error nothing is left running.
@@ -238,15 +266,11 @@ func startLocal(ctx context.Context, o localOptions) (*localSwitch, error) {
 	if err != nil {
 		return nil, err
 	}
-	gateway, operator := freePort, freePort
+	at := listening{Gateway: freePort, Operator: freePort}
 	if o.defaultPorts {
-		gateway, operator = ifFree(defaultGateway), ifFree(defaultOperator)
+		at = listening{Gateway: ifFree(defaultGateway), Operator: ifFree(defaultOperator)}
 	}
-	args := []string{"serve", "--listen", gateway, "--operator", operator, "--issuer", l.issuer.at.ISO, "--data", filepath.Join(o.dir, "switchd")}
-	if o.config != "" {
-		args = append(args, "--config", o.config)
-	}
-	if l.switchd, err = startDaemon(ctx, o.dir, "switchd", args...); err == nil {
+	if err = l.runSwitchd(ctx, at); err == nil {
 		err = l.awaitReady(ctx)
 	}
 	if err != nil {

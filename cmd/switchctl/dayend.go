@@ -46,7 +46,7 @@ type dayEnd struct {
 
 	problems []string
 	drained  time.Duration
-	files    []clearingFile
+	cleared  []clearingFile
 	audited  *auditFigures
 }
 
@@ -129,7 +129,7 @@ func (d *dayEnd) clearing(ctx context.Context) {
 		if file.Settled, err = d.settle(ctx, text); err != nil {
 			d.wrong("clearing file %s: the issuer does not take it: %v", name, err)
 		}
-		d.files = append(d.files, *file)
+		d.cleared = append(d.cleared, *file)
 		t := have[file.Destination]
 		t.Messages += uint64(file.Presentments)
 		t.SumMinor += file.SumMinor

@@ -84,7 +84,7 @@ func runDemo(ctx context.Context, f demoFlags, stdout, stderr io.Writer) error {
 	d.dir, d.step = f.out, d.progress.step
 	d.Seed, d.Payments, d.InFlight, d.Faults = f.seed, f.payments, f.inFlight, f.faults == "on"
 	d.run(ctx)
-	d.Problems, d.DrainS, d.Clearing, d.Audit = d.problems, d.drained.Seconds(), d.files, d.audited
+	d.Problems, d.DrainS, d.Clearing, d.Audit = d.problems, d.drained.Seconds(), d.cleared, d.audited
 	d.OK = len(d.Problems) == 0
 	if err := d.write(filepath.Join(f.out, "summary.json")); err != nil {
 		return err

@@ -63,6 +63,7 @@ Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused,
 	}
 	root.AddCommand(
 		newDemoCmd(),
+		newCrashCmd(),
 		newSendCmd(),
 		newPaymentCmd(),
 		newLoadCmd(),
