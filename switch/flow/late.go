@@ -26,17 +26,30 @@ type operationRef struct {
 	op int
 }
 
+// rememberedEarly is how many late answers are remembered whose request is not known yet: the link gave it up a moment ago,
+// and its goroutine has not got round to saying so.
+const rememberedEarly = 1 << 10
+
 // unansweredTable is a bounded memory of requests that got no answer.
 type unansweredTable struct {
 	mu    sync.Mutex
 	known map[messageKey]operationRef
 	ring  []messageKey
 	next  int
+
+	early     map[messageKey]string // DE39
+	earlyRing [rememberedEarly]messageKey
+	nextEarly int
 }
 
-func (t *unansweredTable) put(k messageKey, ref operationRef) {
+// put remembers a request, and returns DE39 of its answer if that has come already.
+func (t *unansweredTable) put(k messageKey, ref operationRef) (late string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if code, ok := t.early[k]; ok {
+		delete(t.early, k)
+		return code
+	}
 	if t.known == nil {
 		t.known = map[messageKey]operationRef{}
 	}
@@ -48,14 +61,26 @@ func (t *unansweredTable) put(k messageKey, ref operationRef) {
 		t.next = (t.next + 1) % rememberedUnanswered
 	}
 	t.known[k] = ref
+	return ""
 }
 
-func (t *unansweredTable) take(k messageKey) (operationRef, bool) {
+// take finds the request that a late answer with a code is for, once.
+func (t *unansweredTable) take(k messageKey, code string) (operationRef, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	ref, ok := t.known[k]
-	delete(t.known, k)
-	return ref, ok
+	if ok {
+		delete(t.known, k)
+		return ref, true
+	}
+	if t.early == nil {
+		t.early = map[messageKey]string{}
+	}
+	delete(t.early, t.earlyRing[t.nextEarly])
+	t.earlyRing[t.nextEarly] = k
+	t.nextEarly = (t.nextEarly + 1) % rememberedEarly
+	t.early[k] = code
+	return ref, false
 }
 
 // Late records the answer to a request that was given up (I6): its code stands in the record, and nothing else changes.
@@ -64,7 +89,8 @@ func (f *Flow) Late(l link.Late) (payment.ID, bool) {
 	if l.Kind != link.KindLate {
 		return payment.ID{}, false
 	}
-	ref, ok := f.unanswered.take(messageKey{l.Host, l.Request.STAN, l.Request.DE7})
+	code := l.Response.String(39)
+	ref, ok := f.unanswered.take(messageKey{l.Host, l.Request.STAN, l.Request.DE7}, code)
 	if !ok {
 		return payment.ID{}, false
 	}
@@ -72,7 +98,7 @@ func (f *Flow) Late(l link.Late) (payment.ID, bool) {
 	defer unlock()
 	p, err := f.o.Journal.Payment(ref.id)
 	if err == nil {
-		p.Ops[ref.op].Late = l.Response.String(39)
+		p.Ops[ref.op].Late = code
 		err = f.save(context.Background(), p)
 	}
 	if err != nil {

@@ -177,7 +177,7 @@ func firstOutcome(op *payment.Op) string {
 // goes on as one, with its own identity.
 func (f *Flow) unknown(ctx context.Context, p *payment.Payment, i int, t *journal.Transition) error {
 	op := &p.Ops[i]
-	f.unanswered.put(messageKey{op.Host, op.STAN, op.DE7}, operationRef{p.ID, i})
+	op.Late = f.unanswered.put(messageKey{op.Host, op.STAN, op.DE7}, operationRef{p.ID, i})
 	if op.Kind == payment.KindReverse || op.Kind == payment.KindVoid {
 		op.State, op.Advised = payment.StateQueued, true
 		t.Queue = append(t.Queue, f.row(p, i))

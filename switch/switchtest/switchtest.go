@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -27,6 +29,7 @@ import (
 	"switchyard/internal/config"
 	"switchyard/internal/pan"
 	issuersim "switchyard/issuer-sim"
+	"switchyard/spec"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/gateway"
@@ -49,6 +52,12 @@ type Options struct {
 	IssuerAddr string
 	// LogLevel of both; default debug, so that tests see all that could be logged.
 	LogLevel zapcore.Level
+	// Dialect that the switch and the issuer speak; default iso87ascii.
+	Dialect string
+	// SyncTakes is how long the switch's disk takes for each sync; default none at all.
+	SyncTakes time.Duration
+	// TLS is spoken on the gateway port and towards the issuer, with certificates made for the test.
+	TLS bool
 }
 
 // Gateway is one who may connect.
@@ -74,6 +83,7 @@ type System struct {
 	GatewayAddr, OperatorAddr, ControlAddr string
 	Registry, IssuerRegistry               *prometheus.Registry
 	issuerListener                         net.Listener
+	tls                                    certificates
 }
 
 // Buffer collects what is written; safe for concurrent use.
@@ -104,6 +114,9 @@ func Start(t testing.TB, o Options) *System {
 	s.must(err)
 	s.Keyring, err = pan.ParseKeyring(text)
 	s.must(err)
+	if o.TLS {
+		s.tls = makeCertificates(t)
+	}
 	if o.IssuerAddr == "" {
 		s.startIssuer()
 	}
@@ -148,6 +161,9 @@ func (s *System) startIssuer() {
 	}
 	s.issuerListener = s.listen(addr)
 	s.o.IssuerAddr = s.issuerListener.Addr().String()
+	if s.o.TLS {
+		s.issuerListener = tls.NewListener(s.issuerListener, s.tls.server)
+	}
 	control := s.listen("127.0.0.1:0")
 	s.ControlAddr = control.Addr().String()
 	s.IssuerRegistry = prometheus.NewRegistry()
@@ -156,6 +172,9 @@ func (s *System) startIssuer() {
 	}
 	if s.o.IssuerData {
 		o.DataDir = "issuer"
+	}
+	if s.o.Dialect != "" {
+		o.Codec = spec.MustCodec(s.o.Dialect)
 	}
 	if s.o.Rules != "" {
 		rules, err := issuersim.ParseRules("rules", strings.NewReader(s.o.Rules))
@@ -191,6 +210,7 @@ func (s *System) StartSwitch() {
 	c.Data = "switch"
 	c.Issuers[0].Address = s.o.IssuerAddr
 	c.Issuers[0].Deadline = config.Duration(s.o.Deadline)
+	c.Issuers[0].Dialect = s.o.Dialect
 	for _, g := range s.o.Gateways {
 		hash, err := gateway.HashSecret(g.Secret)
 		s.must(err)
@@ -207,7 +227,8 @@ func (s *System) StartSwitch() {
 	var d net.Dialer
 	var err error
 	s.Switch, err = txswitch.New(txswitch.Options{
-		Config: c, Keyring: s.Keyring, Gateway: port, Operator: operator, FS: s.FS, Registry: s.Registry, Seed: 1,
+		GatewayTLS: s.tls.server, IssuerTLS: map[string]*tls.Config{c.Issuers[0].Name: s.tls.client},
+		Config: c, Keyring: s.Keyring, Gateway: port, Operator: operator, FS: s.disk(), Registry: s.Registry, Seed: 1,
 		Dial:   func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) },
 		Fatal:  func(msg string, err error) { panic(fmt.Sprintf("%s: %v", msg, err)) },
 		Logger: s.logger("switch"),
@@ -219,15 +240,37 @@ func (s *System) StartSwitch() {
 	}
 	s.Client = nil
 	if len(s.o.Gateways) == 0 {
-		s.Client, err = client.Dial(context.Background(), s.GatewayAddr, client.Options{Dial: new(net.Dialer).DialContext})
+		s.Client, err = client.Dial(context.Background(), s.GatewayAddr, client.Options{Dial: s.dial})
 		s.must(err)
 	}
+}
+
+// disk is FS as the switch sees it.
+func (s *System) disk() vfs.FS {
+	if s.o.SyncTakes == 0 {
+		return s.FS
+	}
+	return errorfs.Wrap(s.FS, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		switch op.Kind {
+		case errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
+			time.Sleep(s.o.SyncTakes)
+		}
+		return nil
+	}))
+}
+
+// dial connects to the gateway port.
+func (s *System) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if s.o.TLS {
+		return (&tls.Dialer{Config: s.tls.client}).DialContext(ctx, network, address)
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
 // Connect makes a client of a gateway, until the test ends.
 func (s *System) Connect(name, secret string) *client.Client {
 	s.t.Helper()
-	c, err := client.Dial(context.Background(), s.GatewayAddr, client.Options{Dial: new(net.Dialer).DialContext, Gateway: name, Secret: secret})
+	c, err := client.Dial(context.Background(), s.GatewayAddr, client.Options{Dial: s.dial, Gateway: name, Secret: secret})
 	s.must(err)
 	s.t.Cleanup(func() { _ = c.Close() })
 	return c
