@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"switchyard/internal/mutant"
 )
 
 // issuer is the part of the simulator that knows money and no network: it takes requests and gives outcomes.
@@ -65,7 +67,7 @@ func (i *issuer) process(r *request, now time.Time) (out outcome, position int64
 		s.decide(r, &out, at, now)
 	case known.fate == fateAwaited:
 		out.code = codeOf(codeNoAction)
-	case known.fate == fateRefused:
+	case known.fate == fateRefused, mutant.On(mutant.RepeatAppliedTwice):
 		s.decide(r, &out, at, now)
 	default:
 		out.repeat = true

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/api"
 	"switchyard/switch/clearing"
 	"switchyard/switch/journal"
@@ -74,6 +75,12 @@ func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
 		failed = e.writeOne(writers[ref.Destination], p, ref)
 		return failed == nil
 	})
+	if mutant.On(mutant.CaptureInTwoFiles) {
+		_ = e.o.Journal.Presentments(payment.DateOf(date.Time().AddDate(0, 0, -1)), func(ref journal.Presentment) bool {
+			failed = e.writeOne(writers[ref.Destination], p, ref)
+			return false
+		})
+	}
 	if failed != nil {
 		return Result{}, failed
 	}
@@ -150,8 +157,10 @@ func (o *output) finish() (clearing.ManifestFile, error) {
 	if err := o.buffer.Flush(); err != nil {
 		return clearing.ManifestFile{}, err
 	}
-	if err := o.file.Sync(); err != nil {
-		return clearing.ManifestFile{}, err
+	if !mutant.On(mutant.FilesNotSynced) {
+		if err := o.file.Sync(); err != nil {
+			return clearing.ManifestFile{}, err
+		}
 	}
 	if err := o.file.Close(); err != nil {
 		return clearing.ManifestFile{}, err

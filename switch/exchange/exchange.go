@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"switchyard/internal/mutant"
 	"switchyard/spec"
 	"switchyard/switch/api"
 	"switchyard/switch/identity"
@@ -91,7 +92,9 @@ func (c *Call) Send(ctx context.Context) error {
 }
 
 // NotSent tells whether an error of Send means that the issuer cannot have seen the message.
-func NotSent(err error) bool { return errors.Is(err, link.ErrNotSent) }
+func NotSent(err error) bool {
+	return errors.Is(err, link.ErrNotSent) || mutant.On(mutant.LostIsNotSent) && errors.Is(err, link.ErrLinkLost)
+}
 
 // Free gives the call back; a slot that was not used is released. Frame and request hold card data and are wiped.
 func (c *Call) Free() {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -78,6 +79,8 @@ func (f *Flow) keyed(ctx context.Context, caller *api.Caller, req *api.Request, 
 	mac := f.bodyMAC(req, currency)
 	entry, err := f.o.Journal.Key(merchant, req.Key)
 	switch {
+	case err == nil && mutant.On(mutant.KeyAppliedTwice) && entry.MAC == mac:
+		return do(journal.KeyClaim{Merchant: merchant, Key: req.Key + "'", MAC: mac})
 	case err == nil:
 		return f.replay(ctx, caller, entry, mac)
 	case !errors.Is(err, journal.ErrNotFound):

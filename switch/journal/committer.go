@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"go.uber.org/zap"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/payment"
 )
 
@@ -407,6 +408,9 @@ func (j *Pebble) syncLoop() {
 		if g.batch != nil {
 			started := time.Now()
 			err := g.batch.SyncWait()
+			if mutant.On(mutant.FailureIgnored) {
+				err = nil
+			}
 			if err != nil || j.failed.Load() {
 				<-j.unsynced
 				if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/payment"
 )
 
@@ -55,6 +56,9 @@ func (j *Pebble) Reserve(ctx context.Context, counter string, n uint64) (first u
 		}
 		first = next
 		c.counters[counter] = next + n
+		if mutant.On(mutant.ForgetReservations) {
+			return nil
+		}
 		return b.Set(key, appendNumber(nil, next+n), nil)
 	}, nil)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/payment"
 )
 
@@ -255,6 +256,11 @@ func (j *Pebble) Commit(ctx context.Context, t *Transition) error {
 	if err := r.encode(t, r.started); err != nil {
 		j.requests.Put(r)
 		return err
+	}
+	if mutant.On(mutant.AnswerBeforeSync) && len(t.Closes) > 0 && len(t.Queue) == 0 ||
+		mutant.On(mutant.SendBeforeSync) && len(t.Opens) > 0 && t.Payment.Version == 1 {
+		go j.submit(ctx, r)
+		return nil
 	}
 	err := j.submit(ctx, r)
 	switch err {

@@ -3,6 +3,7 @@ package link
 import (
 	"time"
 
+	"switchyard/internal/mutant"
 	"switchyard/spec"
 )
 
@@ -49,6 +50,8 @@ const partialApproval = "10"
 func (m *Match) differs(r *spec.Message) int {
 	mti := r.MTIBytes()
 	switch {
+	case mutant.On(mutant.MatchBySTAN) && m.sameSTAN(r):
+		return deNone
 	case len(mti) != 4 || len(m.MTI) != 4 || mti[0] != m.MTI[0] || mti[1] != m.MTI[1] || mti[2] != m.MTI[2]+1:
 		return deMTI
 	case !m.sameSTAN(r):

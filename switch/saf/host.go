@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/exchange"
 	"switchyard/switch/payment"
 )
@@ -215,6 +216,9 @@ func (q *Queue) attempt(h *host, c *chain) {
 	head := *it
 	h.mu.Unlock()
 	v := q.send(h, c.id, &head)
+	if mutant.On(mutant.DropAdvice) && v == verdictRepeat {
+		v = verdictDone
+	}
 	h.mu.Lock()
 	c.items[0].sent = head.sent
 	if v == verdictRepeat {

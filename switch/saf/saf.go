@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"switchyard/internal/mutant"
 	"switchyard/internal/pan"
 	"switchyard/switch/exchange"
 	"switchyard/switch/journal"
@@ -122,6 +123,11 @@ func (q *Queue) load(h *host) error {
 			q.parked(1)
 			return true
 		}
+		if mutant.On(mutant.DropReversalOnRestart) {
+			if p, err := q.o.Journal.Payment(r.Payment); err == nil && p.Ops[r.Op].Kind == payment.KindUndo {
+				return true
+			}
+		}
 		queued++
 		if h.admit(r.Seq) {
 			q.push(h, r, true)
@@ -214,6 +220,9 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 		return verdictLater
 	}
 	defer call.Free()
+	if mutant.On(mutant.RepeatWithNewSTAN) && it.sent {
+		_ = h.issuer.Identify(q.ctx, &p.Ops[it.op])
+	}
 	if err := call.Pack(p, it.op, message.Card{PAN: number, Expiry: expiry}, nil, it.sent); err != nil {
 		return q.fault(id, it, err)
 	}
@@ -244,6 +253,8 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 // judge says what a response code means for an advice: approved, parked, or still queued.
 func judge(kind payment.Kind, code string) payment.State {
 	switch {
+	case mutant.On(mutant.ReversalAcceptsAny) && kind != payment.KindCapture:
+		return payment.StateApproved
 	case code == "91" || code == "96" || code == "":
 		return payment.StateQueued
 	case (kind == payment.KindCapture || kind == payment.KindStandIn) && exchange.Approving(code, kind):

@@ -1,0 +1,43 @@
+// Package mutant plants known bugs, one at a time, so that the simulation can be held against them: what it does not find
+// there, it would not find elsewhere.
+//
+// It is inert in every ordinary build: without the build tag `mutants`, [On] is a constant false and what it guards is not
+// compiled. With the tag, the environment variable SWITCHYARD_MUTANT names the bug that is live. `make mutants` runs the
+// simulation against each; docs/reliability.md has the outcome.
+package mutant
+
+// Mutant is a known bug.
+type Mutant string
+
+// The bugs. Each stands in one place, where a condition asks for it.
+const (
+	AnswerBeforeSync      Mutant = "answer-before-sync"       // journal: an outcome is acknowledged before it is synced (I2)
+	SendBeforeSync        Mutant = "send-before-sync"         // journal: an intent is acknowledged before it is synced (I1)
+	DropReversalOnRestart Mutant = "drop-0420-on-restart"     // saf: a queued reversal is not loaded at a start (I5)
+	MatchBySTAN           Mutant = "match-by-stan"            // link: a response completes whatever has its STAN (I10)
+	RepeatAppliedTwice    Mutant = "repeat-applied-twice"     // issuer-sim: the repeat of a message is applied again
+	KeyAppliedTwice       Mutant = "key-applied-twice"        // flow: the repeat of a key is a new operation (I3)
+	LateAnswerRevives     Mutant = "late-answer-revives"      // flow: a late approval makes the operation approved (I6)
+	CaptureInTwoFiles     Mutant = "capture-in-two-files"     // cutover: a file takes a presentment of the day before (I8)
+	TimeoutIsDecline      Mutant = "timeout-is-decline"       // flow: no answer is a decline, and nothing is reversed (I5)
+	LostIsNotSent         Mutant = "lost-is-not-sent"         // exchange: a link lost with a request in flight counts as nothing sent
+	ForgetReservations    Mutant = "forget-reservations"      // journal: blocks of numbers are not reserved durably (I9)
+	DropAdvice            Mutant = "drop-advice-unanswered"   // saf: an advice that is not answered is given up
+	RepeatWithNewSTAN     Mutant = "repeat-with-new-stan"     // saf: a repeat gets an identity of its own (I9)
+	ReversalAcceptsAny    Mutant = "reversal-ends-on-any"     // saf: any answer ends a reversal, 91 and 96 too (I5)
+	SealWithoutWaiting    Mutant = "seal-without-waiting"     // flow: a date is sealed while a sale of it has no outcome (I8)
+	FilesNotSynced        Mutant = "files-not-synced"         // cutover: clearing files are renamed without a sync (I8)
+	FailureIgnored        Mutant = "failed-sync-acknowledged" // journal: a failed sync is acknowledged like any other (I14)
+	VoidStaysInFile       Mutant = "void-stays-in-file"       // flow: a voided capture's presentment is not withdrawn (I8)
+	PartialNotUndone      Mutant = "partial-not-undone"       // flow: an unwanted partial approval is declined and not reversed (I4)
+)
+
+// All lists the bugs in the order of the table in docs/reliability.md.
+func All() []Mutant {
+	return []Mutant{
+		AnswerBeforeSync, SendBeforeSync, DropReversalOnRestart, MatchBySTAN, RepeatAppliedTwice, KeyAppliedTwice, LateAnswerRevives,
+		CaptureInTwoFiles,
+		TimeoutIsDecline, LostIsNotSent, ForgetReservations, DropAdvice, RepeatWithNewSTAN, ReversalAcceptsAny, SealWithoutWaiting,
+		FilesNotSynced, FailureIgnored, VoidStaysInFile, PartialNotUndone,
+	}
+}
