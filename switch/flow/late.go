@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/link"
 	"switchyard/switch/payment"
 )
@@ -99,6 +100,9 @@ func (f *Flow) Late(l link.Late) (payment.ID, bool) {
 	p, err := f.o.Journal.Payment(ref.id)
 	if err == nil {
 		p.Ops[ref.op].Late = code
+		if op := &p.Ops[ref.op]; mutant.On(mutant.LateAnswerRevives) && code == "00" {
+			op.State, op.Granted = payment.StateApproved, op.Amount
+		}
 		err = f.save(context.Background(), p)
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/mutant"
 	"switchyard/internal/pan"
 	"switchyard/switch/api"
 	"switchyard/switch/exchange"
@@ -183,6 +184,10 @@ func (f *Flow) unknown(ctx context.Context, p *payment.Payment, i int, t *journa
 		t.Queue = append(t.Queue, f.row(p, i))
 		return nil
 	}
+	if mutant.On(mutant.TimeoutIsDecline) {
+		op.State = payment.StateDeclined
+		return nil
+	}
 	op.State = payment.StateUnknown
 	return f.undo(ctx, p, i, op.Amount, t)
 }
@@ -200,6 +205,9 @@ func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *ex
 		}
 	case code == "10" && !partial:
 		op.State = payment.StateDeclined
+		if mutant.On(mutant.PartialNotUndone) {
+			return nil
+		}
 		return f.undo(ctx, p, i, call.Amount(op.Amount), t)
 	case exchange.Approving(code, op.Kind):
 		op.State, op.Granted = payment.StateApproved, op.Amount
@@ -245,6 +253,9 @@ func (f *Flow) clear(p *payment.Payment, i int, t *journal.Transition) {
 		t.Present = append(t.Present, f.present(p, i, true))
 	case op.Kind == payment.KindVoid && (op.State == payment.StateApproved || op.State == payment.StateQueued):
 		t.Unsealed = p.Ops[op.Target].Date
+		if mutant.On(mutant.VoidStaysInFile) {
+			return
+		}
 		t.Withdraw = append(t.Withdraw, presentmentRef(p, op.Target, t.Unsealed))
 	}
 }
