@@ -2,6 +2,7 @@ package saf
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,11 +38,13 @@ type host struct {
 	wake   chan struct{} // holds one token when ready got longer
 
 	// Of a queue longer than windowRows only the beginning is in memory. While backlog, rows from sequence from on are
-	// not, and refill reads them; those from region on, up to from, were read by it.
+	// not, and refill reads them; those from region on, up to from, were read by it. newest is the newest row that admit
+	// left to it.
 	rows    int
 	backlog bool
 	region  uint64
 	from    uint64
+	newest  uint64
 }
 
 // windowRows is how many rows of a host's queue are in memory, about 200 bytes each; refill reads on when half are sent.
@@ -55,10 +58,13 @@ func (h *host) admit(seq uint64) bool {
 	switch {
 	case seq >= h.region && seq < h.from:
 		return false
+	case h.backlog && seq < h.region:
+		return true
 	case h.backlog:
-		return seq < h.region
+		h.newest = max(h.newest, seq)
+		return false
 	case h.rows >= windowRows:
-		h.backlog, h.region, h.from = true, seq, seq
+		h.backlog, h.region, h.from, h.newest = true, seq, seq, seq
 		return false
 	}
 	return true
@@ -71,29 +77,35 @@ func (h *host) wants() (from uint64, ok bool) {
 	return h.from, h.backlog && h.rows < windowRows/2
 }
 
-// refilled says up to where refill has read, and whether that was the end of the queue.
+// refilled says up to where refill has read, and whether that was the end of the queue as it saw it. A row that was left to
+// it and that it did not see was queued meanwhile: then it has to read on.
 func (h *host) refilled(next uint64, end bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.from, h.backlog = next, !end
+	h.from, h.backlog = next, !end || h.newest >= next
 }
 
 func newHost(x *exchange.Issuer, jitter *rand.Rand) *host {
 	return &host{issuer: x, jitter: jitter, chains: map[payment.ID]*chain{}, wake: make(chan struct{}, 1)}
 }
 
-// push appends an advice to its payment's chain; a new chain is ready at once.
-func (h *host) push(id payment.ID, it item) {
+// push appends an advice to its payment's chain; a new chain is ready at once. false: it is in memory already.
+func (h *host) push(id payment.ID, it item) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.rows++
-	if c := h.chains[id]; c != nil {
-		c.items = append(c.items, it)
-		return
+	c := h.chains[id]
+	if c != nil && slices.ContainsFunc(c.items, func(have item) bool { return have.seq == it.seq }) {
+		return false
 	}
-	c := &chain{id: id, items: []item{it}}
+	h.rows++
+	if c != nil {
+		c.items = append(c.items, it)
+		return true
+	}
+	c = &chain{id: id, items: []item{it}}
 	h.chains[id] = c
 	h.makeReady(c)
+	return true
 }
 
 func (h *host) makeReady(c *chain) {
@@ -186,26 +198,41 @@ func (q *Queue) run(h *host) {
 func (q *Queue) next(h *host) *chain {
 	for {
 		if !h.issuer.Host.Ready() {
-			rest := time.NewTimer(hostRetry)
-			select {
-			case <-rest.C:
-				continue
-			case <-q.ctx.Done():
-				rest.Stop()
+			if !q.rest() {
 				return nil
 			}
+			continue
 		}
 		if err := q.refill(h); err != nil {
 			q.o.Logger.Error("store-and-forward: the queue could not be read on", zap.String("host", h.issuer.Name), zap.Error(err))
+			if !q.rest() {
+				return nil
+			}
+			continue
 		}
 		if c := h.pop(); c != nil {
 			return c
+		}
+		if _, more := h.wants(); more {
+			continue // queued while refill read
 		}
 		select {
 		case <-h.wake:
 		case <-q.ctx.Done():
 			return nil
 		}
+	}
+}
+
+// rest waits hostRetry; false when the queue closes.
+func (q *Queue) rest() bool {
+	timer := time.NewTimer(hostRetry)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-q.ctx.Done():
+		return false
 	}
 }
 
@@ -230,7 +257,8 @@ func (q *Queue) attempt(h *host, c *chain) {
 	case verdictDone:
 		h.finish(c)
 		q.metrics.queued.WithLabelValues(h.issuer.Name).Dec()
-		q.waiting.done(c.id)
+		q.waiting.grow(-1)
+		q.waiting.drop(c.id)
 	case verdictRepeat:
 		h.again(c, h.backoff(attempts-1))
 	case verdictLater, verdictNoLink:

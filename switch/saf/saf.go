@@ -152,7 +152,9 @@ func (q *Queue) Add(r journal.SAFRow, sent bool) {
 
 func (q *Queue) push(h *host, r journal.SAFRow, sent bool) {
 	q.waiting.add(r.Payment)
-	h.push(r.Payment, item{seq: r.Seq, op: r.Op, sent: sent})
+	if !h.push(r.Payment, item{seq: r.Seq, op: r.Op, sent: sent}) {
+		q.waiting.drop(r.Payment)
+	}
 }
 
 // refill reads on in a queue of which only the beginning is in memory.
@@ -173,7 +175,7 @@ func (q *Queue) refill(h *host) error {
 		}
 		return true
 	})
-	h.refilled(next, room > 0)
+	h.refilled(next, err == nil && room > 0)
 	return err
 }
 

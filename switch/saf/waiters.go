@@ -18,11 +18,18 @@ type waiters struct {
 	parked int
 }
 
-// grow counts durable rows.
+// grow counts durable rows that are queued; shrinks with a negative number.
 func (w *waiters) grow(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queued += n
+}
+
+// park counts durable rows that wait for a person.
+func (w *waiters) park(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.parked += n
 }
 
 // add counts a row that is in memory.
@@ -32,16 +39,10 @@ func (w *waiters) add(id payment.ID) {
 	w.count[id]++
 }
 
-func (w *waiters) park(n int) {
+// drop counts off a row that is in memory no more.
+func (w *waiters) drop(id payment.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.parked += n
-}
-
-func (w *waiters) done(id payment.ID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.queued--
 	if w.count[id]--; w.count[id] > 0 {
 		return
 	}
