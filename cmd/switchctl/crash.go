@@ -127,7 +127,7 @@ func (t *crashTotals) killed(v victim, n int) {
 
 // String says the figures in a line.
 func (t *crashTotals) String() string {
-	return fmt.Sprintf("%d payments, %d operations acknowledged and all found again, requests sent again %d times, %d operations that the issuer did not answer resolved, %d clearing files whole; %.1f s",
+	return fmt.Sprintf("%d payments, %d operations acknowledged and looked up again, requests sent again %d times, %d operations that the issuer did not answer resolved, %d clearing files whole; %.1f s",
 		t.payments, t.acknowledged, t.resent, t.unanswered, t.files, t.took.Seconds())
 }
 
