@@ -187,10 +187,7 @@ func (r *Request) check(f Field) *Error {
 	case FieldCapture:
 		return checkText("capture", r.Capture, 40)
 	case FieldAuthCode:
-		if len(r.AuthCode) != 6 {
-			return FieldError("auth_code", "expected 6 characters (DE38)")
-		}
-		return checkText("auth_code", r.AuthCode, 6)
+		return checkAuthCode(r.AuthCode)
 	case FieldGateway:
 		return checkText("gateway", r.Gateway, 64)
 	case FieldSecret:
@@ -292,6 +289,20 @@ func checkIdentifier(field, s string, limit int) *Error {
 	}
 	if s[0] == ' ' || s[len(s)-1] == ' ' {
 		return FieldError(field, "expected no space at its beginning or end")
+	}
+	return nil
+}
+
+// checkAuthCode takes DE38 as a clearing record holds it: six letters or digits.
+func checkAuthCode(s string) *Error {
+	bad := FieldError("auth_code", "expected 6 letters or digits (DE38)")
+	if len(s) != 6 {
+		return bad
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return bad
+		}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -279,8 +280,8 @@ func (e *Engine) record(p *plan, location *time.Location, ref journal.Presentmen
 	cleared := op // the operation whose money the record moves
 	r := &clearing.Presentment{
 		PAN: number, Expiry: expiry, Currency: pay.Currency, FunctionCode: "200", MessageReason: s.Reason, MCC: s.MCC,
-		CardSequence: cardSequence(pay.Sequence), ARN: op.ARN, AcquirerID: p.AcquirerID, ForwarderID: p.ProcessorID, RRN: op.RRN, AuthCode: op.AuthCode,
-		Terminal: pay.Terminal, Merchant: pay.Merchant, NetworkID: root.NetworkID, POSDataCode: posDataCode(api.Entry(pay.Entry)),
+		CardSequence: cardSequence(pay.Sequence), ARN: op.ARN, AcquirerID: p.AcquirerID, ForwarderID: p.ProcessorID, RRN: op.RRN, AuthCode: authCode(op.AuthCode),
+		Terminal: pay.Terminal, Merchant: pay.Merchant, NetworkID: networkID(root.NetworkID), POSDataCode: posDataCode(api.Entry(pay.Entry)),
 		Acceptor: clearing.Acceptor{
 			Name: s.Name, Street: s.Street, City: s.City, PostalCode: s.PostalCode, State: s.State, CountryAlpha3: s.Country,
 		}.Fit(),
@@ -296,7 +297,7 @@ func (e *Engine) record(p *plan, location *time.Location, ref journal.Presentmen
 	r.Credit = cleared.Kind == payment.KindRefund
 	r.LocalTime = cleared.At.In(location)
 	if r.AuthCode == "" && cleared.Kind != payment.KindRefund {
-		r.AuthCode = root.AuthCode
+		r.AuthCode = authCode(root.AuthCode)
 	}
 	if api.Entry(pay.Entry) == api.EntryEcommerce {
 		r.TerminalType, r.ECommerceLevel = "CT6", "21"+eciDigit(pay.ECI)
@@ -318,10 +319,34 @@ func cardSequence(s string) string {
 
 // eciDigit is the level of security of an e-commerce payment, the last digit of its indicator.
 func eciDigit(eci string) string {
-	if eci == "" {
-		return "0"
+	if last := eci[max(0, len(eci)-1):]; last >= "0" && last <= "9" {
+		return last
 	}
-	return eci[len(eci)-1:]
+	return "0"
+}
+
+// authCode and networkID are what the issuer answered (DE38, DE48 tag 03), left out where a record cannot hold it: what
+// somebody else sent must not keep the day from closing.
+func authCode(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c != ' ' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return ""
+		}
+	}
+	return s
+}
+
+func networkID(s string) string {
+	const most = 15 // DE63, behind its first place
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || strings.IndexByte("![]^|", s[i]) >= 0 { // code pages disagree on these
+			return ""
+		}
+	}
+	if len(s) > most {
+		return ""
+	}
+	return s
 }
 
 // posDataCode is DE22 of a record: how the card's data was read stands in its seventh place, whether the cardholder and

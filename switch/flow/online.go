@@ -203,7 +203,7 @@ func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *ex
 		if code == "00" || code == "21" || code == "25" {
 			op.State, op.Granted = payment.StateApproved, op.Amount
 		}
-	case code == "10" && !partial:
+	case code == "10" && (!partial || call.Amount(op.Amount) == 0):
 		op.State = payment.StateDeclined
 		if mutant.On(mutant.PartialNotUndone) {
 			return nil

@@ -1,0 +1,107 @@
+package txswitch_test
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+	"net"
+	"sync"
+	"testing"
+
+	"switchyard/spec"
+)
+
+// scripted is an issuer that answers as a test wants it: answer is handed each request with the response that approves
+// it, changes the response, or returns false to stay silent.
+type scripted struct {
+	t        *testing.T
+	listener net.Listener
+	answer   func(request, response *spec.Message) bool
+
+	mu    sync.Mutex
+	conns []net.Conn
+	ended sync.WaitGroup
+}
+
+// startScripted runs one until the test ends and returns its address.
+func startScripted(t *testing.T, answer func(request, response *spec.Message) bool) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &scripted{t: t, listener: listener, answer: answer}
+	x.ended.Go(func() {
+		for {
+			nc, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			x.mu.Lock()
+			x.conns = append(x.conns, nc)
+			x.mu.Unlock()
+			x.ended.Go(func() { x.serve(nc) })
+		}
+	})
+	t.Cleanup(func() {
+		listener.Close()
+		x.mu.Lock()
+		for _, nc := range x.conns {
+			nc.Close()
+		}
+		x.mu.Unlock()
+		x.ended.Wait()
+	})
+	return listener.Addr().String()
+}
+
+func (x *scripted) serve(nc net.Conn) {
+	defer nc.Close()
+	codec := spec.MustCodec(spec.DefaultDialect)
+	in := bufio.NewReader(nc)
+	var m spec.Message
+	for {
+		var head [2]byte
+		if _, err := io.ReadFull(in, head[:]); err != nil {
+			return
+		}
+		frame := make([]byte, binary.BigEndian.Uint16(head[:]))
+		if _, err := io.ReadFull(in, frame); err != nil {
+			return
+		}
+		if err := codec.Unpack(frame, &m); err != nil {
+			x.t.Errorf("the switch sent: %v", err)
+			return
+		}
+		response := approve(&m)
+		if m.MTI()[1] != '8' && !x.answer(&m, response) {
+			continue
+		}
+		out, err := codec.PackFrame(nil, response)
+		if err != nil {
+			x.t.Error(err)
+			return
+		}
+		if _, err := nc.Write(out); err != nil {
+			return
+		}
+	}
+}
+
+// approve is the response that approves a request.
+func approve(m *spec.Message) *spec.Message {
+	var r spec.Message
+	mti := []byte(m.MTI())
+	mti[2], mti[3] = mti[2]+1, '0'
+	r.SetMTI(string(mti))
+	for _, de := range []int{3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 70} {
+		if m.Has(de) {
+			r.Set(de, m.String(de))
+		}
+	}
+	r.Set(39, "00")
+	if mti[1] == '1' || mti[1] == '2' && mti[2] == '1' {
+		r.Set(38, "A1B2C3")
+	}
+	return &r
+}
