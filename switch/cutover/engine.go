@@ -60,17 +60,29 @@ type Options struct {
 type Engine struct {
 	o       Options
 	started chan struct{} // closed once Start has finished the days that it found
+	running context.Context
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 
 	mu slowlock.Mutex // held through a cutover: one at a time
 }
 
+// recheck is how often the schedule looks at the clock, which may be set and in some places skips the hour of the cutover,
+// and tries again to finish a day whose cutover failed.
+const recheck = time.Minute
+
 // New makes an engine.
-func New(o Options) *Engine { return &Engine{o: o, started: make(chan struct{})} }
+func New(o Options) *Engine {
+	e := &Engine{o: o, started: make(chan struct{})}
+	e.running, e.stop = context.WithCancel(context.Background())
+	return e
+}
 
 // ErrNotBegun is returned for a manual cutover of a date that has not begun: it was cut over by hand already.
 var ErrNotBegun = errors.New("the open business date has not begun yet: its predecessor was cut over by hand")
+
+// ErrClosed is returned for a cutover after Close.
+var ErrClosed = errors.New("the switch is stopping; no cutover begins")
 
 // Open opens the first business date of a new journal; it comes before the first request.
 func (e *Engine) Open(ctx context.Context) error {
@@ -90,18 +102,17 @@ func (e *Engine) Start(ctx context.Context) error {
 		return err
 	}
 	close(e.started)
-	running, stop := context.WithCancel(context.Background())
-	e.stop = stop
-	e.done.Go(func() { e.schedule(running) })
+	e.done.Go(e.schedule)
 	return nil
 }
 
-// Close ends the schedule. A cutover under way is left where it is; the next Start goes on with it.
+// Close ends the schedule and lets no cutover begin. One that waits for outcomes is left where it is, and the next Start goes
+// on with it; one that writes its files is waited for.
 func (e *Engine) Close() {
-	if e.stop != nil {
-		e.stop()
-	}
+	e.stop()
 	e.done.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 }
 
 // dateAt is the business date at a moment: the calendar date, or from the cutover on the next one.
@@ -132,18 +143,21 @@ func (e *Engine) next(t time.Time) time.Time {
 }
 
 // schedule cuts over whenever the clock has moved on to a date that is not open yet. A date whose cutover was made by
-// hand is open by then, so nothing happens.
-func (e *Engine) schedule(ctx context.Context) {
+// hand is open by then, so nothing happens. Days that a cutover left unfinished are finished first.
+func (e *Engine) schedule() {
 	for {
+		err := e.resume(e.running)
 		if date := e.dateAt(time.Now()); date > e.o.Journal.OpenDay() {
-			if _, err := e.cutover(ctx, date); err != nil && ctx.Err() == nil {
-				e.o.Logger.Error("scheduled cutover failed", zap.Error(err))
-			}
+			_, failed := e.cutover(e.running, date)
+			err = errors.Join(err, failed)
 		}
-		timer := time.NewTimer(time.Until(e.next(time.Now())))
+		if err != nil && e.running.Err() == nil {
+			e.o.Logger.Error("cutover failed; it is tried again", zap.Duration("in", recheck), zap.Error(err))
+		}
+		timer := time.NewTimer(min(recheck, time.Until(e.next(time.Now()))))
 		select {
 		case <-timer.C:
-		case <-ctx.Done():
+		case <-e.running.Done():
 			timer.Stop()
 			return
 		}
@@ -151,10 +165,13 @@ func (e *Engine) schedule(ctx context.Context) {
 }
 
 // Cutover closes the open business date by hand, in place of its scheduled cutover, and returns what was written. With
-// ahead it does so even if the open date has not begun.
+// ahead it does so even if the open date has not begun. When it fails, or ctx ends, with the next date open already, the
+// schedule finishes the rest.
 func (e *Engine) Cutover(ctx context.Context, ahead bool) (Result, error) {
 	select {
 	case <-e.started:
+	case <-e.running.Done():
+		return Result{}, ErrClosed
 	case <-ctx.Done():
 		return Result{}, fmt.Errorf("the days that the last run left are not finished yet: %w", ctx.Err())
 	}
@@ -162,12 +179,18 @@ func (e *Engine) Cutover(ctx context.Context, ahead bool) (Result, error) {
 	if open > e.dateAt(time.Now()) && !ahead {
 		return Result{}, fmt.Errorf("business date %s: %w", open, ErrNotBegun)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.running, cancel)()
 	return e.cutover(ctx, open.Next())
 }
 
 func (e *Engine) cutover(ctx context.Context, next payment.Date) (Result, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.running.Err() != nil {
+		return Result{}, ErrClosed
+	}
 	date := e.o.Journal.OpenDay()
 	if date >= next {
 		return Result{}, fmt.Errorf("business date %s is cut over already", next)
