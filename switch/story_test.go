@@ -164,3 +164,28 @@ rules:
 	wantSums(t, s.Do(switchtest.On(api.OpStatus, "", b.Payment, 0)), "reversed authorized 1000 released 1000 captured 0 refunded 0")
 	s.Audit()
 }
+
+// A frame that is no message, and answers to nothing, are kept in the bounded log without a card number, and the payments
+// around them go on.
+func TestMalformedAndUnsolicitedAreKept(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Deadline: 100 * time.Millisecond, Rules: `
+rules:
+- when: {amount: {ends_with: "8"}}
+  fault: {kind: malformed}
+- when: {amount: {ends_with: "9"}}
+  fault: {kind: unsolicited}
+`})
+	if a := s.Do(switchtest.Authorize("k1", 108)); a.Status != api.StatusReversing {
+		t.Fatalf("after a malformed answer: %+v, error %v", a, a.Err)
+	}
+	wantApproved(t, s.Do(switchtest.Authorize("k2", 109)), "00")
+	kept := func() string {
+		var text string
+		s.Operator("GET", "/v1/strays", &text)
+		return text
+	}
+	s.Await("both are kept", func() bool { return strings.Contains(kept(), "malformed") && strings.Contains(kept(), `"stray"`) })
+	if strings.Contains(kept(), switchtest.GoodCard) {
+		t.Fatal("the log of strays holds a card number")
+	}
+}

@@ -24,7 +24,7 @@ const maxStrays = 4096
 type Stray struct {
 	N            uint64    `json:"n"` // counts up
 	At           time.Time `json:"at"`
-	Kind         string    `json:"kind"` // late, duplicate, mismatch, stray, unsolicited
+	Kind         string    `json:"kind"` // late, duplicate, mismatch, stray, unsolicited, malformed
 	Host         string    `json:"host"`
 	Link         string    `json:"link"`
 	MTI          string    `json:"mti"`
@@ -32,10 +32,11 @@ type Stray struct {
 	DE7          string    `json:"de7,omitempty"`
 	RRN          string    `json:"rrn,omitempty"`
 	ResponseCode string    `json:"response_code,omitempty"`
-	Payment      string    `json:"payment,omitempty"`  // whose late answer it is
-	Nearest      string    `json:"nearest,omitempty"`  // the request in flight that it comes nearest to, and what differs
-	OfRRN        string    `json:"of_rrn,omitempty"`   // RRN of the request that it belongs to or comes nearest to
-	Answered     string    `json:"answered,omitempty"` // how long after the request
+	Payment      string    `json:"payment,omitempty"`   // whose late answer it is
+	Nearest      string    `json:"nearest,omitempty"`   // the request in flight that it comes nearest to, and what differs
+	OfRRN        string    `json:"of_rrn,omitempty"`    // RRN of the request that it belongs to or comes nearest to
+	Answered     string    `json:"answered,omitempty"`  // how long after the request
+	Malformed    string    `json:"malformed,omitempty"` // why a frame is no message
 }
 
 // strayLog is a ring of Strays in the journal's small named values. Safe for concurrent use.
@@ -110,6 +111,13 @@ func (s *Switch) stray(l link.Late) {
 		r.Nearest = fmt.Sprintf("%s STAN %06d RRN %s: %s differs", l.Request.MTI, l.Request.STAN, l.Request.RRN, differing(l.Differs))
 	}
 	s.strays.put(r)
+}
+
+// malformed takes a frame that is no message.
+func (s *Switch) malformed(m link.Malformed) {
+	s.strays.put(Stray{
+		At: m.At.UTC(), Kind: "malformed", Host: m.Host, Link: m.Link, Malformed: fmt.Sprintf("%d bytes: %s", m.Bytes, m.Why),
+	})
 }
 
 // differing names what keeps a response from being the nearest request's.

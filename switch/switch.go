@@ -198,6 +198,7 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 		Host: x.Name, Addr: x.Address, Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
 		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Identity: stream, Dial: s.o.Dial, TLS: s.o.IssuerTLS[x.Name],
 		Logger: s.o.Logger.Named("link"), Registerer: s.o.Registry, Seed: s.o.Seed, OnStray: s.stray,
+		OnMalformed: s.malformed,
 	})
 	if err != nil {
 		return nil, err

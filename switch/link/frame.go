@@ -77,6 +77,11 @@ func (s *session) refuse(reason string, length int, why error) error {
 	s.h.mu.Unlock()
 	if log {
 		s.l.log.Warn("frame refused", zap.String("reason", reason), zap.Int("length", length), zap.Error(why), zap.Int("unlogged", unlogged))
+		if s.h.cfg.OnMalformed != nil {
+			s.h.notify(event{malformed: &Malformed{
+				Host: s.h.cfg.Host, Link: s.l.name, At: time.Now(), Bytes: length, Why: fmt.Sprintf("%s: %v", reason, why),
+			}})
+		}
 	}
 	if s.bad++; s.bad >= refusedInARow {
 		return fmt.Errorf("framing is lost: %d frames refused in a row", s.bad)

@@ -160,8 +160,17 @@ func (l *Late) fields(msg *spec.Message) []zap.Field {
 
 // event is for one of the callbacks.
 type event struct {
-	late    *Late
-	cutover *link
+	late      *Late
+	malformed *Malformed
+	cutover   *link
+}
+
+// Malformed is a frame that is no message. Why names the field and the byte, and no value (I12).
+type Malformed struct {
+	Host, Link string
+	At         time.Time
+	Bytes      int // its length, as the frame says
+	Why        string
 }
 
 // notify hands an event to the callbacks' goroutine, unless that is too far behind.
@@ -180,6 +189,8 @@ func (h *Host) dispatch() {
 		switch {
 		case e.late != nil:
 			h.cfg.OnStray(*e.late)
+		case e.malformed != nil:
+			h.cfg.OnMalformed(*e.malformed)
 		case e.cutover != nil:
 			e.cutover.log.Info("the host announced its cutover")
 			if h.cfg.OnCutover != nil {
