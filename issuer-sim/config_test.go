@@ -71,6 +71,8 @@ func TestConfigErrors(t *testing.T) {
 
 func TestRulesErrors(t *testing.T) {
 	for text, want := range map[string]string{
+		"pace: -1":           "answers a second",
+		"pace: 2000000":      "answers a second",
 		"rules: [{name: n}]": "want a response_code, a latency or a fault",
 		"rules: [{response_code: \"05\", probability: 1.5}]":                     "want 0 to 1",
 		"rules: [{response_code: \"05\", when: {mti: [\"0110\"]}}]":              "want that of a request or advice",

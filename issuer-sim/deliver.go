@@ -11,14 +11,15 @@ import (
 // should be. The data log must be written up to position before the answer is.
 func (l *link) deliver(v *verdict, position int64, now time.Time) error {
 	resp := &l.worker.resp
-	if v.fault == faultNone && v.latency == 0 && l.swap == nil {
+	turn := l.server.issuer.rules.Load().pacer.turn(now)
+	if v.fault == faultNone && v.latency == 0 && l.swap == nil && !turn.After(now) {
 		l.out = l.pack(l.out, resp)
 		return nil
 	}
 	if v.fault != faultNone {
 		l.server.metrics.faults.WithLabelValues(v.fault).Inc()
 	}
-	a := delayed{due: now.Add(v.latency), position: position}
+	a := delayed{due: turn.Add(v.latency), position: position}
 	switch v.fault {
 	case faultNoAnswer:
 		return nil

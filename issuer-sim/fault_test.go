@@ -210,3 +210,35 @@ func TestLatency(t *testing.T) {
 		s.stop()
 	}
 }
+
+// A pace is kept by the host as a whole, whatever the connections and the rules, and every message is answered.
+func TestPace(t *testing.T) {
+	const pace, each = 500, 20
+	s := startWith(t, "pace: 500\nrules:\n  - {when: {amount: {ends_with: \"5\"}}, fault: {kind: duplicate}}\n")
+	other, answers := s.dial()
+	begin := time.Now()
+	var mine []*spec.Message
+	for n := range each {
+		mine = append(mine, s.line(fmt.Sprintf("0100 stan=%d amount=1", n+1)))
+		frame, err := codec.PackFrame(nil, s.line(fmt.Sprintf("0100 stan=%d amount=1", each+n+1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Write(frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.send(mine...)
+	for n := range each {
+		if m := s.receive(); m.String(39) != "00" || m.String(11) != fmt.Sprintf("%06d", n+1) {
+			t.Errorf("answer %d: %s", n+1, show(m))
+		}
+		m, err := readMessage(answers)
+		if err != nil || m.String(39) != "00" {
+			t.Errorf("answer %d on the other connection: %v, %v", n+1, m, err)
+		}
+	}
+	if took, least := time.Since(begin), (2*each-1)*time.Second/pace; took < least {
+		t.Errorf("%d answers took %s, want at least %s", 2*each, took, least)
+	}
+}

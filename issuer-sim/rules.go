@@ -15,7 +15,7 @@ import (
 	"switchyard/spec"
 )
 
-// Rules choose response codes, latency and faults. They are read from YAML by ParseRules and are not changed afterwards.
+// Rules choose response codes, latency and faults, and how many answers a second the whole host gives. They are read from YAML by ParseRules and are not changed afterwards.
 //
 // Each message meets the rules in their order. Of those that fit it and whose probability it draws, the first with a
 // response code gives the code, the first with a latency the latency, and the first with a fault the fault. What a
@@ -23,6 +23,8 @@ import (
 // repeat draws anew.
 type Rules struct {
 	rules []rule
+	pace  int    // answers a second; 0 for as fast as can be
+	pacer *pacer // keeps it, once begun
 	begun time.Time
 	text  []byte // as they were written
 }
@@ -62,6 +64,7 @@ var delayedFaults = []string{faultLate, faultDuplicate, faultDrip, faultPause}
 
 // rulesFile is the file's shape.
 type rulesFile struct {
+	Pace  int        `yaml:"pace"`
 	Rules []ruleFile `yaml:"rules"`
 }
 
@@ -166,7 +169,10 @@ func ParseRules(name string, r io.Reader) (*Rules, error) {
 	if len(file.Rules) > maxRules {
 		return nil, fmt.Errorf("%s: %d rules: want at most %d", name, len(file.Rules), maxRules)
 	}
-	rules := &Rules{text: text}
+	if file.Pace < 0 || file.Pace > maxPace {
+		return nil, fmt.Errorf("%s: pace %d: want at most %d answers a second, or 0 for any", name, file.Pace, maxPace)
+	}
+	rules := &Rules{text: text, pace: file.Pace}
 	for n := range file.Rules {
 		compiled, err := file.Rules[n].compile()
 		if err != nil {
@@ -293,7 +299,7 @@ func (rs *Rules) started(now time.Time) *Rules {
 	if rs == nil {
 		return &Rules{}
 	}
-	return &Rules{rules: rs.rules, text: rs.text, begun: now}
+	return &Rules{rules: rs.rules, pace: rs.pace, pacer: newPacer(rs.pace), text: rs.text, begun: now}
 }
 
 // judge holds the rules against a financial message.
