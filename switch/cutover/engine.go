@@ -60,6 +60,7 @@ type Options struct {
 type Engine struct {
 	o       Options
 	started chan struct{} // closed once Start has finished the days that it found
+	failed  chan struct{} // holds one token when a cutover by hand has left a day unfinished
 	running context.Context
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -67,13 +68,16 @@ type Engine struct {
 	mu slowlock.Mutex // held through a cutover: one at a time
 }
 
-// recheck is how often the schedule looks at the clock, which may be set and in some places skips the hour of the cutover,
-// and tries again to finish a day whose cutover failed.
-const recheck = time.Minute
+const (
+	// recheck is how often the schedule looks at the clock, which somebody may have set.
+	recheck = time.Hour
+	// retry is how long after a cutover that failed it tries again to finish the day.
+	retry = time.Minute
+)
 
 // New makes an engine.
 func New(o Options) *Engine {
-	e := &Engine{o: o, started: make(chan struct{})}
+	e := &Engine{o: o, started: make(chan struct{}), failed: make(chan struct{}, 1)}
 	e.running, e.stop = context.WithCancel(context.Background())
 	return e
 }
@@ -125,10 +129,19 @@ func (e *Engine) dateAt(t time.Time) payment.Date {
 	return date
 }
 
-// cutoverOn is the moment of a calendar date's cutover. At 00:00 it is the date's beginning.
+// cutoverOn is the moment of a calendar date's cutover. At 00:00 it is the date's beginning. Where clocks are put forward
+// over that time it is as much later as they are.
 func (e *Engine) cutoverOn(date payment.Date) time.Time {
 	d := int(date)
-	return time.Date(d/10000, time.Month(d/100%100), d%100, 0, 0, int(e.o.At/time.Second), 0, e.o.Location)
+	year, month, day, seconds := d/10000, time.Month(d/100%100), d%100, int(e.o.At/time.Second)
+	at := time.Date(year, month, day, 0, 0, seconds, 0, e.o.Location)
+	// For a time that there is not, time.Date returns what the clock would have shown before the change or after it.
+	hour, minute, second := at.Clock()
+	shown := time.Date(at.Year(), at.Month(), at.Day(), hour, minute, second, 0, time.UTC)
+	if early := time.Date(year, month, day, 0, 0, seconds, 0, time.UTC).Sub(shown); early > 0 {
+		at = at.Add(early)
+	}
+	return at
 }
 
 // next is the next scheduled cutover after a moment.
@@ -146,17 +159,21 @@ func (e *Engine) next(t time.Time) time.Time {
 // hand is open by then, so nothing happens. Days that a cutover left unfinished are finished first.
 func (e *Engine) schedule() {
 	for {
+		wait := recheck
 		err := e.resume(e.running)
 		if date := e.dateAt(time.Now()); date > e.o.Journal.OpenDay() {
 			_, failed := e.cutover(e.running, date)
 			err = errors.Join(err, failed)
 		}
 		if err != nil && e.running.Err() == nil {
-			e.o.Logger.Error("cutover failed; it is tried again", zap.Duration("in", recheck), zap.Error(err))
+			wait = retry
+			e.o.Logger.Error("cutover failed; it is tried again", zap.Duration("in", wait), zap.Error(err))
 		}
-		timer := time.NewTimer(min(recheck, time.Until(e.next(time.Now()))))
+		timer := time.NewTimer(min(wait, time.Until(e.next(time.Now()))))
 		select {
 		case <-timer.C:
+		case <-e.failed:
+			timer.Stop()
 		case <-e.running.Done():
 			timer.Stop()
 			return
@@ -182,7 +199,14 @@ func (e *Engine) Cutover(ctx context.Context, ahead bool) (Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.running, cancel)()
-	return e.cutover(ctx, open.Next())
+	result, err := e.cutover(ctx, open.Next())
+	if err != nil {
+		select {
+		case e.failed <- struct{}{}:
+		default:
+		}
+	}
+	return result, err
 }
 
 func (e *Engine) cutover(ctx context.Context, next payment.Date) (Result, error) {
