@@ -3,6 +3,7 @@ package cutover_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,10 +30,9 @@ func (g gate) Seal(ctx context.Context, _ payment.Date) error {
 	}
 }
 
-func startEngine(t *testing.T, days cutover.Sealer) (*cutover.Engine, *journal.Pebble) {
-	fs := vfs.NewMem()
+func startEngine(t *testing.T, days cutover.Sealer, fs vfs.FS) (*cutover.Engine, *journal.Pebble) {
 	j, err := journal.Open(journal.Options{
-		FS: fs, Dir: "journal", Node: 1, Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
+		FS: vfs.NewMem(), Dir: "journal", Node: 1, Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
 		Fatal: func(msg string, err error) { panic(msg) },
 	})
 	if err != nil {
@@ -60,7 +60,7 @@ func wantDay(t *testing.T, j *journal.Pebble, date payment.Date, state journal.D
 func TestCutoverThatFailedIsFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		outcomes := make(gate)
-		e, j := startEngine(t, outcomes)
+		e, j := startEngine(t, outcomes, vfs.NewMem())
 		date := j.OpenDay()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -82,7 +82,7 @@ func TestCutoverThatFailedIsFinished(t *testing.T) {
 // Close ends a cutover that waits for outcomes, and none begins after it.
 func TestCloseEndsCutover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, j := startEngine(t, make(gate))
+		e, j := startEngine(t, make(gate), vfs.NewMem())
 		failed := make(chan error)
 		go func() {
 			_, err := e.Cutover(context.Background(), false)
@@ -95,6 +95,70 @@ func TestCloseEndsCutover(t *testing.T) {
 		}
 		if _, err := e.Cutover(context.Background(), true); !errors.Is(err, cutover.ErrClosed) {
 			t.Errorf("a cutover after Close: %v", err)
+		}
+		e.Close()
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// fullDisk is a file system whose files cannot be synced while it is full. It counts those that are open.
+type fullDisk struct {
+	vfs.FS
+	full atomic.Bool
+	open atomic.Int64
+}
+
+type fullDiskFile struct {
+	vfs.File
+	disk *fullDisk
+}
+
+var errFull = errors.New("no space left on device")
+
+func (d *fullDisk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.FS.Create(name, category)
+	if err != nil {
+		return nil, err
+	}
+	d.open.Add(1)
+	return &fullDiskFile{f, d}, nil
+}
+
+func (f *fullDiskFile) Sync() error {
+	if f.disk.full.Load() {
+		return errFull
+	}
+	return f.File.Sync()
+}
+
+func (f *fullDiskFile) Close() error {
+	f.disk.open.Add(-1)
+	return f.File.Close()
+}
+
+// Files that cannot be written are tried again, and no attempt leaves one open.
+func TestFilesThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &fullDisk{FS: vfs.NewMem()}
+		disk.full.Store(true)
+		outcomes := make(gate)
+		close(outcomes)
+		e, j := startEngine(t, outcomes, disk)
+		date := j.OpenDay()
+		if _, err := e.Cutover(t.Context(), false); !errors.Is(err, errFull) {
+			t.Fatalf("the cutover ended with %v", err)
+		}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		wantDay(t, j, date, journal.DaySealed)
+		disk.full.Store(false)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		wantDay(t, j, date, journal.DayWritten)
+		if n := disk.open.Load(); n != 0 {
+			t.Errorf("%d files are open", n)
 		}
 		e.Close()
 		if err := j.Close(); err != nil {

@@ -3,6 +3,7 @@ package cutover
 import (
 	"bufio"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,8 +64,10 @@ func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
 	}
 	result := Result{BusinessDate: date.String()}
 	writers := map[string]*destinationWriter{}
+	var made outputs
+	defer func() { made.abandon() }()
 	for _, f := range p.Files {
-		w, err := e.open(dir, date, p, f)
+		w, err := e.open(&made, dir, date, p, f)
 		if err != nil {
 			return Result{}, err
 		}
@@ -109,15 +112,13 @@ func (e *Engine) syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Sync(); err != nil {
-		return err
-	}
-	return d.Close()
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // destinationWriter writes the files of one destination side by side, under temporary names until finish.
 type destinationWriter struct {
 	fs       vfs.FS
+	made     *outputs
 	header   clearing.Header
 	plan     *plan
 	file     File
@@ -134,14 +135,26 @@ type output struct {
 	fs     vfs.FS
 	name   string // the final one
 	path   string
-	file   vfs.File
+	file   vfs.File // nil once it is closed
 	buffer *bufio.Writer
 	digest *clearing.Digest
 }
 
 const temporary = ".tmp"
 
-func create(fs vfs.FS, dir, name string) (*output, error) {
+// outputs are the files that an attempt has made.
+type outputs []*output
+
+// abandon closes those that an attempt that failed left open. The next attempt writes over them.
+func (all outputs) abandon() {
+	for _, o := range all {
+		if o.file != nil {
+			_ = o.file.Close() // what it holds is not used
+		}
+	}
+}
+
+func (all *outputs) create(fs vfs.FS, dir, name string) (*output, error) {
 	o := &output{fs: fs, name: name, path: fs.PathJoin(dir, name)}
 	var err error
 	if o.file, err = fs.Create(o.path+temporary, vfs.WriteCategoryUnspecified); err != nil {
@@ -150,6 +163,7 @@ func create(fs vfs.FS, dir, name string) (*output, error) {
 	const bufferBytes = 256 << 10
 	o.buffer = bufio.NewWriterSize(o.file, bufferBytes)
 	o.digest = clearing.NewDigest(o.buffer)
+	*all = append(*all, o)
 	return o, nil
 }
 
@@ -163,19 +177,21 @@ func (o *output) finish() (clearing.ManifestFile, error) {
 			return clearing.ManifestFile{}, err
 		}
 	}
-	if err := o.file.Close(); err != nil {
+	file := o.file
+	o.file = nil
+	if err := file.Close(); err != nil {
 		return clearing.ManifestFile{}, err
 	}
 	return o.digest.File(o.name), o.fs.Rename(o.path+temporary, o.path)
 }
 
-func (e *Engine) open(dir string, date payment.Date, p *plan, f planFile) (*destinationWriter, error) {
+func (e *Engine) open(made *outputs, dir string, date payment.Date, p *plan, f planFile) (*destinationWriter, error) {
 	codePage, err := clearing.ParseCodePage(p.CodePage)
 	if err != nil {
 		return nil, err
 	}
 	w := &destinationWriter{
-		fs: e.o.FS, plan: p, summary: clearing.NewSummary(),
+		fs: e.o.FS, made: made, plan: p, summary: clearing.NewSummary(),
 		header: clearing.Header{
 			FileID:     clearing.FileID{Date: date.Time(), ProcessorID: p.ProcessorID, Sequence: f.Sequence},
 			Production: p.Production, CodePage: codePage, Blocked: p.Blocked,
@@ -187,10 +203,10 @@ func (e *Engine) open(dir string, date payment.Date, p *plan, f planFile) (*dest
 		IPM: e.o.FS.PathJoin(dir, id+".ipm"), DetailCSV: e.o.FS.PathJoin(dir, id+".detail.csv"),
 		SummaryCSV: e.o.FS.PathJoin(dir, id+".summary.csv"), Manifest: e.o.FS.PathJoin(dir, id+".manifest.json"),
 	}
-	if w.ipmOut, err = create(e.o.FS, dir, id+".ipm"); err != nil {
+	if w.ipmOut, err = made.create(e.o.FS, dir, id+".ipm"); err != nil {
 		return nil, err
 	}
-	if w.detailOut, err = create(e.o.FS, dir, id+".detail.csv"); err != nil {
+	if w.detailOut, err = made.create(e.o.FS, dir, id+".detail.csv"); err != nil {
 		return nil, err
 	}
 	if w.ipm, err = clearing.NewWriter(w.ipmOut.digest, w.header); err != nil {
@@ -202,6 +218,9 @@ func (e *Engine) open(dir string, date payment.Date, p *plan, f planFile) (*dest
 
 // writeOne writes one presentment into the files of its destination.
 func (e *Engine) writeOne(w *destinationWriter, p *plan, ref journal.Presentment) error {
+	if w == nil {
+		return fmt.Errorf("payment %s, operation %d: destination %q is not among the files of the day", ref.Payment, ref.Op, ref.Destination)
+	}
 	record, err := e.record(p, w.location, ref)
 	if err != nil {
 		return fmt.Errorf("payment %s, operation %d: %w", ref.Payment, ref.Op, err)
@@ -224,7 +243,7 @@ func (w *destinationWriter) finish() (File, error) {
 		return File{}, err
 	}
 	dir := w.fs.PathDir(w.file.IPM)
-	summaryOut, err := create(w.fs, dir, w.file.FileID+".summary.csv")
+	summaryOut, err := w.made.create(w.fs, dir, w.file.FileID+".summary.csv")
 	if err != nil {
 		return File{}, err
 	}
@@ -244,7 +263,7 @@ func (w *destinationWriter) finish() (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	manifestOut, err := create(w.fs, dir, w.file.FileID+".manifest.json")
+	manifestOut, err := w.made.create(w.fs, dir, w.file.FileID+".manifest.json")
 	if err != nil {
 		return File{}, err
 	}
