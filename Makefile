@@ -5,6 +5,7 @@ PAYMENTS ?= 20000
 SEED     ?= 1
 FAULTS   ?= off
 ROUNDS   ?= 50
+SEEDS    ?= 2000
 FUZZTIME ?= 1m
 
 # The binaries are plain Go: no C compiler is needed for anything but the race detector.
@@ -27,6 +28,15 @@ demo: build ## a business day on this machine, checked to the last unit (PAYMENT
 .PHONY: crash
 crash: build ## kill -9 under load, and check that nothing is lost (ROUNDS=50; SEED, else another one each time)
 	@bin/switchctl crash --rounds $(ROUNDS) $(if $(filter-out file,$(origin SEED)),--seed $(SEED))
+
+# What fails leaves its plan and trace in sim-out.
+.PHONY: sim
+sim: ## the whole system in virtual time, with faults (SEEDS=2000; SEED is the first, else others each time)
+	$(GO) test -count=1 -v -timeout 0 -run '^TestSim$$' ./switch/sim -sim.seeds=$(SEEDS) -sim.out=$(CURDIR)/sim-out $(if $(filter-out file,$(origin SEED)),-sim.first=$(SEED))
+
+.PHONY: mutants
+mutants: ## plant known bugs, which the simulation must find (SEED is the first it tries)
+	$(GO) test -count=1 -v -timeout 0 -tags mutants -run '^TestMutants$$' ./switch/sim -sim.first=$(SEED)
 
 .PHONY: test
 test: ## all tests

@@ -220,7 +220,7 @@ func (w *world) audit(ctx context.Context, b *books) {
 		list audit.Apart
 	}{{"in flight", report.InFlight}, {"not cleared", report.NotCleared}, {"decided by a person", report.Decided}} {
 		if apart.list.Count > 0 {
-			w.failf("audit: apart in the end", "%s: %+v", apart.what, apart.list.Items)
+			w.failf("audit, apart in the end", "%s: %+v", apart.what, apart.list.Items)
 		}
 	}
 	var ledger struct{ Wrong []string }

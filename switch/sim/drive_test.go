@@ -27,7 +27,7 @@ var (
 )
 
 // hangs is how long a seed may take before its process is stopped.
-const hangs = 2 * time.Minute
+const hangs = time.Minute
 
 // TestSim plays new seeds at every run: a hundred, or as many as -sim.seeds says. Of a failing seed it prints the seed,
 // how often it fails again, and the smallest plan that fails; -sim.first and -sim.seeds=1 play one again.
@@ -40,7 +40,7 @@ func TestSim(t *testing.T) {
 		first = uint64(time.Now().UnixNano()) >> 10 & (1<<40 - 1)
 	}
 	t.Logf("seeds %d to %d", first, first+uint64(*flagSeeds)-1)
-	d := &driver{t: t, faults: map[string]int{}}
+	d := &driver{t: t, faults: map[string]int{}, most: *flagMost}
 	begun := time.Now()
 	var all sync.WaitGroup
 	procs := min(*flagProcs, *flagSeeds)
@@ -57,7 +57,9 @@ func TestSim(t *testing.T) {
 
 // driver gathers what its processes report.
 type driver struct {
-	t *testing.T
+	t    *testing.T
+	env  string // of its processes, beside its own
+	most int    // failing seeds after which no more are begun; 0: all
 
 	mu                               sync.Mutex
 	seeds, requests, messages, lives int
@@ -68,7 +70,7 @@ type driver struct {
 func (d *driver) enough() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return *flagMost > 0 && len(d.failed) >= *flagMost
+	return d.most > 0 && len(d.failed) >= d.most
 }
 
 func (d *driver) take(r report) {
@@ -91,12 +93,13 @@ func (d *driver) take(r report) {
 // play plays seeds; a process that dies is replaced by one that goes on behind the seed that killed it.
 func (d *driver) play(seed, step uint64, n int) {
 	for n > 0 && !d.enough() {
-		c := child{mode: "seeds", first: seed, step: step, seeds: n, stop: d.enough}
-		for _, r := range c.run() {
+		c := child{mode: "seeds", env: d.env, first: seed, step: step, seeds: n, take: func(r report) (more bool) {
 			d.take(r)
 			seed += step
 			n--
-		}
+			return !d.enough()
+		}}
+		c.run()
 		if c.why == "" {
 			return
 		}
@@ -115,16 +118,16 @@ type child struct {
 	mode        string
 	first, step uint64
 	seeds       int
-	kind        string
-	stop        func() bool
+	kind, env   string
+	take        func(report) (more bool)
 
 	current uint64 // the seed that was under way when it ended
 	why     string // it ended in disorder
 	errors  string // what it wrote then
 }
 
-// run runs the process and returns its reports.
-func (c *child) run() (reports []report) {
+// run runs the process and gives its reports to take.
+func (c *child) run() {
 	args := []string{
 		"-test.run=^TestSeeds$", "-test.timeout=0", "-sim.trace", "-sim.child=" + c.mode, fmt.Sprint("-sim.first=", c.first),
 		fmt.Sprint("-sim.step=", c.step), fmt.Sprint("-sim.seeds=", c.seeds),
@@ -134,7 +137,7 @@ func (c *child) run() (reports []report) {
 		args = append(args, "-sim.kind="+c.kind, fmt.Sprint("-rapid.shrinktime=", *flagShrink))
 	}
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1") // fewer orders of goroutines, more seeds that fail again
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", c.env) // on one core: fewer orders of goroutines, more seeds that fail again
 	var stderr tail
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
@@ -143,7 +146,7 @@ func (c *child) run() (reports []report) {
 	}
 	if err != nil {
 		c.why = err.Error()
-		return nil
+		return
 	}
 	watchdog := time.AfterFunc(hangs, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) }) // it may have ended
 	var output tail
@@ -164,11 +167,11 @@ func (c *child) run() (reports []report) {
 			continue
 		}
 		c.current = 0
-		reports = append(reports, r)
-		if c.stop != nil && r.Kind != "" && c.stop() {
+		if !c.take(r) {
+			watchdog.Stop()
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait() // it was killed
-			return reports
+			return
 		}
 	}
 	hung := !watchdog.Stop()
@@ -179,7 +182,6 @@ func (c *child) run() (reports []report) {
 		}
 		c.errors = stderr.String() + output.String()
 	}
-	return reports
 }
 
 // tail keeps the beginning and the end of what a process writes.
@@ -204,30 +206,48 @@ func (t *tail) String() string { return t.head.String() + t.last.String() }
 // explain reports the failing seeds: how often they fail again, and the first one's smallest plan.
 func (d *driver) explain() {
 	for i, r := range d.failed {
-		again := child{mode: "seeds", first: r.Seed, step: 0, seeds: *flagReruns}
-		same := 0
-		for _, x := range again.run() {
-			if x.Kind == r.Kind {
-				same++
-			}
-		}
-		if again.why == r.Kind {
-			same++
-		}
 		text := fmt.Sprintf("seed %d: %s\nfails again in %d of %d runs; to play it: go test ./switch/sim -run TestSim -sim.first=%d -sim.seeds=1\n",
-			r.Seed, strings.Join(r.Result.Failures, "\n"), same, *flagReruns, r.Seed)
+			r.Seed, strings.Join(r.Result.Failures, "\n"), d.again(&r), *flagReruns, r.Seed)
 		d.write(fmt.Sprintf("seed-%d.txt", r.Seed), text+"\n"+r.Plan+"\n"+r.Result.Trace)
-		if i == 0 && *flagShrink > 0 {
-			shrink := child{mode: "shrink", first: r.Seed, kind: r.Kind}
-			if smaller := shrink.run(); len(smaller) > 0 {
-				least := smaller[len(smaller)-1]
-				small := fmt.Sprintf("the smallest plan that fails so:\n%s\n%s\n", least.Plan, least.Result.Trace)
-				d.write(fmt.Sprintf("seed-%d-shrunk.txt", r.Seed), small)
-				text += small
-			}
+		if i > 0 {
+			d.t.Errorf("%s", text)
+			continue
+		}
+		if least := d.shrink(&r); least != nil {
+			small := fmt.Sprintf("the smallest plan that fails so:\n%s\n%s\n", least.Plan, least.Result.Trace)
+			d.write(fmt.Sprintf("seed-%d-shrunk.txt", r.Seed), small)
+			text += small
 		}
 		d.t.Errorf("%s", text)
 	}
+}
+
+// again plays a failing seed -sim.reruns times more and returns how often it fails, whatever the failure.
+func (d *driver) again(r *report) (failed int) {
+	c := child{mode: "seeds", env: d.env, first: r.Seed, step: 0, seeds: *flagReruns, take: func(x report) bool {
+		if x.Kind != "" {
+			failed++
+		}
+		return true
+	}}
+	c.run()
+	if c.why != "" {
+		return *flagReruns // the process died again, at the first or at a later run
+	}
+	return failed
+}
+
+// shrink returns the smallest plan that fails as a seed did, nil if there is none.
+func (d *driver) shrink(r *report) (least *report) {
+	if *flagShrink == 0 {
+		return nil
+	}
+	c := child{mode: "shrink", env: d.env, first: r.Seed, kind: r.Kind, take: func(x report) bool {
+		least = &x
+		return true
+	}}
+	c.run()
+	return least
 }
 
 func (d *driver) write(name, text string) {

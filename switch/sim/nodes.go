@@ -279,11 +279,11 @@ type issuerLife struct {
 
 func newIssuerNode(w *world) *issuerNode {
 	n := &issuerNode{w: w, disk: vfs.NewCrashableMem()}
-	if len(w.plan.Rules) == 0 {
-		return n
-	}
 	var b strings.Builder
 	b.WriteString("rules:\n")
+	if w.plan.Latency > 0 {
+		fmt.Fprintf(&b, "  - latency: {distribution: uniform, min: 100us, max: %s}\n", w.plan.Latency)
+	}
 	for i := range w.plan.Rules {
 		b.WriteString(w.plan.Rules[i].yaml())
 	}

@@ -16,9 +16,10 @@ type Plan struct {
 	Deadline time.Duration // of the issuer
 	SyncMost time.Duration // the longest sync of the journal's log
 	Links    int
-	Window   int // requests in flight a link
-	InFlight int // operations that the switch serves at once
-	Queued   int // advices that it keeps
+	Window   int           // requests in flight a link
+	InFlight int           // operations that the switch serves at once
+	Queued   int           // advices that it keeps
+	Latency  time.Duration // the issuer answers within this; 0: at once
 	Actors   [][]Step
 	Faults   []Fault
 	Rules    []Rule
@@ -105,7 +106,7 @@ const (
 	ResetGateways  // those of the gateways
 	StallLinks     // nothing arrives for a time
 	StallGateways  //
-	Cutover        // by hand
+	Cutover        // by hand; with Nth as the nth write to the issuer is on its way
 	faultKindCount //
 )
 
@@ -189,6 +190,9 @@ func DrawPlan(t *rapid.T) *Plan {
 	if percent(t, 15) {
 		p.Window, p.InFlight, p.Queued = 1+bits(t, 4), 2+bits(t, 6), 2+bits(t, 6)
 	}
+	if percent(t, 35) {
+		p.Latency = []time.Duration{20 * time.Millisecond, 500 * time.Millisecond, 4 * time.Second}[bits(t, 3)]
+	}
 	p.Actors = rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(drawStep), 1, maxSteps), 1, maxActors).Draw(t, "actors")
 	p.Faults = rapid.SliceOfN(rapid.Custom(drawFault), 0, maxFaults).Draw(t, "faults")
 	p.Rules = rapid.SliceOfN(rapid.Custom(drawRule), 0, maxRules).Draw(t, "rules")
@@ -237,7 +241,7 @@ func drawStep(t *rapid.T) Step {
 	}
 	s.Again = percent(t, 25)
 	s.Other = percent(t, 8)
-	s.Apart = percent(t, 15)
+	s.Apart = percent(t, 20)
 	if percent(t, 40) {
 		s.Lost = Lost(bits(t, int(lostCount)))
 	}
@@ -250,6 +254,10 @@ func drawFault(t *rapid.T) Fault {
 	case CrashInSync, CrashAfterSend, CrashAfterReply, DiskError:
 		f.Nth = 1 + bits(t, 12)
 		f.At /= 2
+	case Cutover:
+		if percent(t, 60) {
+			f.Nth, f.At = 1+bits(t, 12), f.At/4
+		}
 	}
 	if percent(t, 20) {
 		f.For = between(t, 0, 40*time.Second)
@@ -308,8 +316,8 @@ func (r *Rule) yaml() string {
 // String is the plan as a person reads it.
 func (p *Plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "begins at %s, issuer's deadline %s, syncs up to %s, %d links with windows of %d, %d in flight, %d queued, choices %d\n",
-		p.Begin, p.Deadline, p.SyncMost, p.Links, p.Window, p.InFlight, p.Queued, p.Seed)
+	fmt.Fprintf(&b, "begins at %s, issuer's deadline %s, latency up to %s, syncs up to %s, %d links with windows of %d, %d in flight, %d queued, choices %d\n",
+		p.Begin, p.Deadline, p.Latency, p.SyncMost, p.Links, p.Window, p.InFlight, p.Queued, p.Seed)
 	for i, steps := range p.Actors {
 		for j := range steps {
 			fmt.Fprintf(&b, "actor %d step %d: %s\n", i, j, steps[j].text())

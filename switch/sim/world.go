@@ -44,7 +44,8 @@ type world struct {
 
 	begin   time.Time // of the actors
 	order   atomic.Int64
-	visitor *party // the operator and the actors never die
+	visitor *party         // the operator and the actors never die
+	aside   sync.WaitGroup // cutovers that nobody waits for
 	http    *http.Client
 
 	mu       sync.Mutex
@@ -157,6 +158,7 @@ func (w *world) play() {
 	w.mu.Lock()
 	w.armed = nil
 	w.mu.Unlock()
+	w.aside.Wait()
 }
 
 // event counts an event for the faults that wait for it; it returns the one whose turn has come.
@@ -169,6 +171,9 @@ func (w *world) event(kind FaultKind) *Fault {
 		}
 		if a.left--; a.left == 0 {
 			w.armed = append(w.armed[:i], w.armed[i+1:]...)
+			if kind == Cutover {
+				w.aside.Add(1) // here, so that play does not miss it
+			}
 			return a.fault
 		}
 	}
@@ -189,6 +194,14 @@ func (w *world) onWrite(c *conn, b []byte) {
 	}
 	if f := w.event(kind); f != nil {
 		w.inject(f)
+	}
+	if kind == CrashAfterSend {
+		if f := w.event(Cutover); f != nil {
+			go func() {
+				defer w.aside.Done()
+				w.inject(f)
+			}()
+		}
 	}
 }
 
