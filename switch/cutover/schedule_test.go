@@ -3,7 +3,10 @@ package cutover_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,14 +24,22 @@ import (
 type calendar struct {
 	journal.Journal
 	location *time.Location
-	open     payment.Date
-	days     map[payment.Date]journal.Day
-	trace    []string
+
+	mu    sync.Mutex
+	open  payment.Date
+	days  map[payment.Date]journal.Day
+	trace []string
 }
 
-func (c *calendar) OpenDay() payment.Date { return c.open }
+func (c *calendar) OpenDay() payment.Date {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}
 
 func (c *calendar) Cutover(_ context.Context, from, next payment.Date) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if from != c.open || next <= from {
 		return journal.ErrDayClosed
 	}
@@ -41,12 +52,17 @@ func (c *calendar) Cutover(_ context.Context, from, next payment.Date) error {
 }
 
 func (c *calendar) SetDay(_ context.Context, d journal.Day) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.days[d.Date] = d
 	return nil
 }
 
 func (c *calendar) Days(yield func(journal.Day) bool) error {
-	for _, d := range c.days {
+	c.mu.Lock()
+	days := slices.Collect(maps.Values(c.days))
+	c.mu.Unlock()
+	for _, d := range days {
 		if !yield(d) {
 			return nil
 		}
@@ -141,7 +157,7 @@ func TestManualCutover(t *testing.T) {
 		}
 		sleepUntil(t, location, "2026-11-22 12:00:00")
 		synctest.Wait()
-		if open := noted.open; open != 20261122 {
+		if open := noted.OpenDay(); open != 20261122 {
 			t.Errorf("at noon of the next day %s is open", open)
 		}
 		sleepUntil(t, location, "2026-11-22 22:00:01")
