@@ -125,8 +125,8 @@ func (s *Switch) compose() error {
 	}
 	turns, days := &turn.Table{}, flow.NewDays(sealed)
 	s.saf = saf.New(saf.Options{
-		Journal: s.journal, Issuers: issuers, Turns: turns, Keyring: o.Keyring, MaxQueued: c.Limits.MaxQueued, Seed: o.Seed,
-		Logger: o.Logger.Named("saf"), Registerer: o.Registry,
+		Journal: s.journal, Issuers: issuers, Turns: turns, Keyring: o.Keyring, MaxQueued: c.Limits.MaxQueued,
+		Reserve: c.Limits.MaxInFlight, Seed: o.Seed, Logger: o.Logger.Named("saf"), Registerer: o.Registry,
 	})
 	s.router = newRouter(table, issuers)
 	s.flow = flow.New(flow.Options{

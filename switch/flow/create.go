@@ -30,6 +30,9 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 	if err != nil {
 		return refused(api.FieldError("emv", err.Error()))
 	}
+	if refusedWith := f.roomForReversal(); refusedWith != nil {
+		return refused(refusedWith)
+	}
 	issuer, call, err := f.acquire(ctx, route.Issuers)
 	if errors.Is(err, link.ErrUnavailable) && f.mayStandIn(req, profile) {
 		return f.standIn(ctx, caller, req, claim, profile, route)
@@ -124,6 +127,15 @@ func (f *Flow) profile(req *api.Request) (*merchant.Profile, *api.Error) {
 		return nil, api.FieldError("currency", "the merchant does not take it")
 	}
 	return profile, nil
+}
+
+// roomForReversal refuses a request that a reversal may have to follow while the queue is full of reversals: its issuer
+// answers nothing (I13).
+func (f *Flow) roomForReversal() *api.Error {
+	if f.o.SAF.RoomForRequest(f.InFlight()) {
+		return nil
+	}
+	return api.NewError(api.CodeBusy, "the store-and-forward queue has no room for another reversal")
 }
 
 // acquire takes a slot towards the first of a route's issuers that has one. Nothing is sent yet, so trying the next one

@@ -14,12 +14,18 @@ import (
 type preparation func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal)
 
 func (f *Flow) increment(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
+	if refusedWith := f.roomForReversal(); refusedWith != nil {
+		return refused(refusedWith)
+	}
 	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
 		return payment.Op{Kind: payment.KindIncrement, Amount: req.Amount, Target: payment.NoTarget}, p.CheckIncrement(req.Amount, now)
 	})
 }
 
 func (f *Flow) refund(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
+	if refusedWith := f.roomForReversal(); refusedWith != nil {
+		return refused(refusedWith)
+	}
 	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, _ time.Time) (payment.Op, *payment.Refusal) {
 		amount, r := p.CheckRefund(req.Amount)
 		return payment.Op{Kind: payment.KindRefund, Amount: amount, Target: payment.NoTarget}, r

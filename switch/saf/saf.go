@@ -6,8 +6,9 @@
 // they were queued, one at a time; that no advice is dropped: what the issuer refuses for good is parked with its reason
 // and an alarm; and I5: a reversal ends on 00, 21 or 25 only.
 //
-// It knows nothing of why an advice was queued. Durable rows are bounded by MaxQueued: past it [Queue.Room] is false and
-// captures are refused (I13). Of a long queue only a window is in memory; the rest is read when there is room.
+// It knows nothing of why an advice was queued. Durable rows are bounded by MaxQueued, past which captures are refused
+// ([Queue.Room]), and Reserve, past which requests are refused that a reversal may have to follow ([Queue.RoomForRequest]);
+// reversals are always taken (I13). Of a long queue only a window is in memory; the rest is read when there is room.
 package saf
 
 import (
@@ -50,6 +51,7 @@ type Options struct {
 	Turns      *turn.Table
 	Keyring    *pan.Keyring
 	MaxQueued  int    // default DefaultMaxQueued
+	Reserve    int    // rows beyond MaxQueued that are kept for the reversals of requests in flight
 	InFlight   int    // a host; default DefaultInFlight
 	Seed       uint64 // of the jitter
 	Logger     *zap.Logger
@@ -188,6 +190,12 @@ func (q *Queue) parked(n int) {
 func (q *Queue) Room(inFlight int) bool {
 	queued, _ := q.waiting.counts()
 	return queued+inFlight < q.o.MaxQueued
+}
+
+// RoomForRequest tells whether the queue has room for the reversals of all that is in flight, the request asked about included.
+func (q *Queue) RoomForRequest(inFlight int) bool {
+	queued, _ := q.waiting.counts()
+	return queued+inFlight <= q.o.MaxQueued+q.o.Reserve
 }
 
 // Counts returns how many advices are queued and how many are parked.
