@@ -80,9 +80,7 @@ func (f *Flow) acceptCapture(ctx context.Context, p *payment.Payment, req *api.R
 		return api.Answer{}, err
 	}
 	f.metrics.accepted()
-	for _, row := range t.Queue {
-		f.o.SAF.Add(row, false)
-	}
+	f.deliver(p, t)
 	return answer(p, i, now), nil
 }
 

@@ -150,10 +150,17 @@ func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, call *ex
 	}
 	f.metrics.outcome.Observe(time.Since(begin).Seconds())
 	f.metrics.outcomes.WithLabelValues(firstOutcome(op)).Inc()
-	for _, row := range t.Queue {
-		f.o.SAF.Add(row, p.Ops[row.Op].Kind == payment.KindVoid)
-	}
+	f.deliver(p, t)
 	return nil
+}
+
+// deliver hands the advices of a committed transition to store-and-forward. The void of a capture that got no answer has
+// been sent as the advice that it goes on as, so it begins with a repeat; what was sent as a 0400, or not at all, does not.
+func (f *Flow) deliver(p *payment.Payment, t *journal.Transition) {
+	for _, row := range t.Queue {
+		op := &p.Ops[row.Op]
+		f.o.SAF.Add(row, op.Kind == payment.KindVoid && p.Ops[op.Target].Kind == payment.KindCapture)
+	}
 }
 
 // save commits a payment that was changed in nothing but its record.

@@ -73,8 +73,6 @@ func (f *Flow) recoverOne(ctx context.Context, ref journal.IntentRef) error {
 	if err := f.o.Journal.Commit(ctx, t); err != nil {
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
 	}
-	for _, row := range t.Queue {
-		f.o.SAF.Add(row, true)
-	}
+	f.deliver(p, t)
 	return nil
 }

@@ -69,7 +69,7 @@ func (f *Flow) standIn(ctx context.Context, caller *api.Caller, req *api.Request
 		return f.fault("commit the stand-in", err)
 	}
 	f.metrics.accepted()
-	f.o.SAF.Add(t.Queue[0], false)
+	f.deliver(p, t)
 	f.o.Logger.Info("stood in for the issuer", zap.Stringer("payment", p.ID), zap.Int64("amount_minor", req.Amount), zap.String("currency", req.Currency))
 	return answer(p, 0, time.Now())
 }
