@@ -96,6 +96,9 @@ func (f *Flow) queueOps(ctx context.Context, p *payment.Payment, issuer *exchang
 	return nil
 }
 
+// voiceOp is the place of the capture in a payment that begins with it.
+const voiceOp = 1
+
 // voiceCapture captures an authorization that was obtained elsewhere: a payment that begins with its capture.
 func (f *Flow) voiceCapture(ctx context.Context, caller *api.Caller, req *api.Request, claim journal.KeyClaim) api.Answer {
 	profile, refusedWith := f.profile(req)

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"switchyard/switch/api"
@@ -203,39 +204,72 @@ func (f *Flow) intend(ctx context.Context, req *api.Request, id payment.ID, clai
 // reverseByKey reverses what a request made whose answer the gateway may have lost. A key that was never used is
 // burned, so that the request it was meant for is refused should it still arrive.
 func (f *Flow) reverseByKey(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
-	k := merchantKey{req.Merchant, req.OfKey}
-	held, cancel := context.WithTimeout(ctx, f.o.Deadline)
-	defer cancel()
-	if err := f.keys.hold(held, k); err != nil {
-		return refused(api.NewError(api.CodeBusy, "the request with this of_key is still being served"))
+	if req.OfKey == req.Key {
+		return refused(api.FieldError("of_key", "expected another key than the reversal's own"))
 	}
-	entry, err := f.o.Journal.Key(req.Merchant, req.OfKey)
-	if err == journal.ErrNotFound {
-		err = f.o.Journal.BurnKey(ctx, req.Merchant, req.OfKey)
-		f.keys.end(k)
-		if err != nil {
-			return f.fault("burn the key", err)
-		}
-		return burned(req)
+	entry, a, done := f.burn(ctx, req)
+	if done {
+		return a
 	}
-	f.keys.end(k)
-	switch {
-	case err != nil:
-		return f.fault("read key", err)
-	case entry.Payment.IsZero():
-		return burned(req)
-	}
-	named := *req
-	named.Payment = entry.Payment.String()
-	p, refusedWith := f.find(caller, named.Payment)
+	p, refusedWith := f.find(caller, entry.Payment.String())
 	if refusedWith != nil {
 		return refused(refusedWith)
 	}
-	do := f.reverse
-	if p.Ops[0].Kind == payment.KindSale {
-		do = f.void
+	named := *req
+	named.Payment = p.ID.String()
+	root := &p.Ops[0]
+	switch {
+	case root.Kind == payment.KindVoice && entry.Op == voiceOp:
+		named.Capture, named.Present = operationID(p.ID, voiceOp), req.Present.With(api.FieldCapture)
+	case entry.Op != 0:
+		return refused(api.FieldError("of_key", "names a request on a payment that it did not make: reverse or void by the payment"))
+	case root.Kind != payment.KindSale:
+		return f.onPayment(ctx, caller, &named, f.reverse)
 	}
-	return f.onPayment(ctx, caller, &named, do)
+	if req.Present.Has(api.FieldAmount) && req.Amount != p.Ops[entry.Op].Clears() {
+		return refused(api.FieldError("amount", "a sale or capture is undone as a whole"))
+	}
+	return f.onPayment(ctx, caller, &named, f.void)
+}
+
+// burn looks up the key that a reversal names, once no request with it is being served. done is true where it made no
+// payment: it is burned then, and with it the reversal's own key, which no other request may use.
+func (f *Flow) burn(ctx context.Context, req *api.Request) (of journal.KeyEntry, a api.Answer, done bool) {
+	held, cancel := context.WithTimeout(ctx, f.o.Deadline)
+	defer cancel()
+	for _, key := range []string{req.Key, req.OfKey} {
+		k := merchantKey{req.Merchant, key}
+		if err := f.keys.hold(held, k); err != nil {
+			return of, refused(api.NewError(api.CodeBusy, "a request with this key or of_key is still being served")), true
+		}
+		defer f.keys.end(k)
+	}
+	own, ownUsed, err := f.keyEntry(req.Merchant, req.Key)
+	if err != nil {
+		return of, f.fault("read key", err), true
+	}
+	of, used, err := f.keyEntry(req.Merchant, req.OfKey)
+	if err != nil {
+		return of, f.fault("read key", err), true
+	}
+	if used && !of.Payment.IsZero() {
+		return of, a, false
+	}
+	if ownUsed && !(used && own.Payment.IsZero()) {
+		return of, refused(&api.Error{Code: api.CodeConflict, Field: "key", Message: "the key was used with another request"}), true
+	}
+	for _, k := range []struct {
+		name string
+		used bool
+	}{{req.OfKey, used}, {req.Key, ownUsed}} {
+		if k.used {
+			continue
+		}
+		if err := f.o.Journal.BurnKey(ctx, req.Merchant, k.name); err != nil {
+			return of, f.fault("burn the key", err), true
+		}
+	}
+	return of, burned(req), true
 }
 
 // burned answers a reversal of a key that was never used.

@@ -77,16 +77,25 @@ func (f *Flow) keyed(ctx context.Context, caller *api.Caller, req *api.Request, 
 	}
 	defer f.keys.end(k)
 	mac := f.bodyMAC(req, currency)
-	entry, err := f.o.Journal.Key(merchant, req.Key)
+	entry, used, err := f.keyEntry(merchant, req.Key)
 	switch {
-	case err == nil && mutant.On(mutant.KeyAppliedTwice) && entry.MAC == mac:
-		return do(journal.KeyClaim{Merchant: merchant, Key: req.Key + "'", MAC: mac})
-	case err == nil:
-		return f.replay(ctx, caller, entry, mac)
-	case !errors.Is(err, journal.ErrNotFound):
+	case err != nil:
 		return f.fault("read key", err)
+	case used && mutant.On(mutant.KeyAppliedTwice) && entry.MAC == mac:
+		return do(journal.KeyClaim{Merchant: merchant, Key: req.Key + "'", MAC: mac})
+	case used:
+		return f.replay(ctx, caller, entry, mac)
 	}
 	return do(journal.KeyClaim{Merchant: merchant, Key: req.Key, MAC: mac})
+}
+
+// keyEntry reads what a key stands for; used is false where no request has used it.
+func (f *Flow) keyEntry(merchant, key string) (entry journal.KeyEntry, used bool, err error) {
+	entry, err = f.o.Journal.Key(merchant, key)
+	if errors.Is(err, journal.ErrNotFound) {
+		return entry, false, nil
+	}
+	return entry, err == nil, err
 }
 
 // replay answers a repeat of a key.

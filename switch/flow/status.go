@@ -1,11 +1,9 @@
 package flow
 
 import (
-	"errors"
 	"time"
 
 	"switchyard/switch/api"
-	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
 
@@ -22,12 +20,12 @@ func (f *Flow) status(caller *api.Caller, req *api.Request) api.Answer {
 	case req.Present.Has(api.FieldReference):
 		return f.byReference(caller, req)
 	}
-	entry, err := f.o.Journal.Key(req.Merchant, req.Key)
+	entry, used, err := f.keyEntry(req.Merchant, req.Key)
 	switch {
-	case errors.Is(err, journal.ErrNotFound), err == nil && entry.Payment.IsZero():
-		return refused(&api.Error{Code: api.CodeUnknownPayment, Field: "key", Message: "no request of this merchant has used the key"})
 	case err != nil:
 		return f.fault("read key", err)
+	case !used || entry.Payment.IsZero():
+		return refused(&api.Error{Code: api.CodeUnknownPayment, Field: "key", Message: "no request of this merchant has used the key"})
 	}
 	p, refusedWith := f.find(caller, entry.Payment.String())
 	if refusedWith != nil {
