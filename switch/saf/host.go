@@ -35,20 +35,18 @@ type host struct {
 	mu     sync.Mutex
 	chains map[payment.ID]*chain
 	ready  []*chain
-	wake   chan struct{} // holds one token when ready got longer
+	wake   chan struct{} // holds one token when ready got longer, or there may be room to read on
 
-	// Of a queue longer than windowRows only the beginning is in memory. While backlog, rows from sequence from on are
+	// Of a queue longer than window only the beginning is in memory. While backlog, rows from sequence from on are
 	// not, and refill reads them; those from region on, up to from, were read by it. newest is the newest row that admit
 	// left to it.
+	window  int
 	rows    int
 	backlog bool
 	region  uint64
 	from    uint64
 	newest  uint64
 }
-
-// windowRows is how many rows of a host's queue are in memory, about 200 bytes each; refill reads on when half are sent.
-const windowRows = 1 << 16
 
 // admit tells whether a row of the queue is to be taken into memory now: not while earlier ones are left to refill, and
 // not if refill has read it already.
@@ -63,7 +61,7 @@ func (h *host) admit(seq uint64) bool {
 	case h.backlog:
 		h.newest = max(h.newest, seq)
 		return false
-	case h.rows >= windowRows:
+	case h.rows >= h.window:
 		h.backlog, h.region, h.from, h.newest = true, seq, seq, seq
 		return false
 	}
@@ -74,7 +72,7 @@ func (h *host) admit(seq uint64) bool {
 func (h *host) wants() (from uint64, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.from, h.backlog && h.rows < windowRows/2
+	return h.from, h.backlog && h.rows < h.window/2
 }
 
 // refilled says up to where refill has read, and whether that was the end of the queue as it saw it. A row that was left to
@@ -85,8 +83,8 @@ func (h *host) refilled(next uint64, end bool) {
 	h.from, h.backlog = next, !end || h.newest >= next
 }
 
-func newHost(x *exchange.Issuer, jitter *rand.Rand) *host {
-	return &host{issuer: x, jitter: jitter, chains: map[payment.ID]*chain{}, wake: make(chan struct{}, 1)}
+func newHost(x *exchange.Issuer, jitter *rand.Rand, window int) *host {
+	return &host{issuer: x, jitter: jitter, window: window, chains: map[payment.ID]*chain{}, wake: make(chan struct{}, 1)}
 }
 
 // push appends an advice to its payment's chain; a new chain is ready at once. false: it is in memory already.
@@ -110,6 +108,11 @@ func (h *host) push(id payment.ID, it item) bool {
 
 func (h *host) makeReady(c *chain) {
 	h.ready = append(h.ready, c)
+	h.signal()
+}
+
+// signal wakes who waits for a ready chain or for room in the window.
+func (h *host) signal() {
 	select {
 	case h.wake <- struct{}{}:
 	default:
@@ -135,11 +138,14 @@ func (h *host) finish(c *chain) {
 	defer h.mu.Unlock()
 	h.rows--
 	c.items = c.items[1:]
-	if len(c.items) == 0 {
-		delete(h.chains, c.id)
+	if len(c.items) > 0 {
+		h.makeReady(c)
 		return
 	}
-	h.makeReady(c)
+	delete(h.chains, c.id)
+	if h.backlog {
+		h.signal() // the last row in memory may have gone with it
+	}
 }
 
 // again makes a chain ready after a delay.

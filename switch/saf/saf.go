@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -38,8 +39,11 @@ const (
 	DefaultMaxQueued = 1_000_000
 	// DefaultInFlight is how many advices of one host are sent at once; the rest of its window is left to requests.
 	DefaultInFlight = 512
-	retryFirst      = time.Second
-	retryMost       = time.Minute
+	// DefaultWindow is how many rows of a host's queue are in memory, about 200 bytes each; the queue is read on when half of
+	// them are sent.
+	DefaultWindow = 1 << 16
+	retryFirst    = time.Second
+	retryMost     = time.Minute
 	// hostRetry is how long a queue rests when its host has no link.
 	hostRetry = 200 * time.Millisecond
 )
@@ -53,6 +57,7 @@ type Options struct {
 	MaxQueued  int    // default DefaultMaxQueued
 	Reserve    int    // rows beyond MaxQueued that are kept for the reversals of requests in flight
 	InFlight   int    // a host; default DefaultInFlight
+	Window     int    // rows of a host's queue that are in memory; default DefaultWindow
 	Seed       uint64 // of the jitter
 	Logger     *zap.Logger
 	Registerer prometheus.Registerer
@@ -77,14 +82,24 @@ func New(o Options) *Queue {
 	if o.InFlight == 0 {
 		o.InFlight = DefaultInFlight
 	}
+	if o.Window == 0 {
+		o.Window = DefaultWindow
+	}
 	q := &Queue{o: o, hosts: map[string]*host{}, metrics: newMetrics(o.Registerer)}
 	q.waiting.count = map[payment.ID]int{}
 	q.waiting.wake = map[payment.ID]chan struct{}{}
 	q.ctx, q.stop = context.WithCancel(context.Background())
 	for name, x := range o.Issuers {
-		q.hosts[name] = newHost(x, rand.New(rand.NewPCG(o.Seed, uint64(len(q.hosts)))))
+		q.hosts[name] = newHost(x, rand.New(rand.NewPCG(o.Seed, hashOf(name))), o.Window)
 	}
 	return q
+}
+
+// hashOf gives each host a stream of jitter of its own, the same at each start.
+func hashOf(name string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return h.Sum64()
 }
 
 // Start loads the durable rows and begins to send. A row of a host that is not configured is an error that names it.
@@ -165,7 +180,7 @@ func (q *Queue) refill(h *host) error {
 	if !ok {
 		return nil
 	}
-	room, next := windowRows/2, from
+	room, next := max(1, h.window/2), from
 	err := q.o.Journal.SAF(h.issuer.Name, from, func(r journal.SAFRow) bool {
 		if room == 0 {
 			return false

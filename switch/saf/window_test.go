@@ -8,8 +8,10 @@ import (
 	"switchyard/switch/payment"
 )
 
+const windowRows = 64
+
 func windowHost() *host {
-	return newHost(&exchange.Issuer{Name: "issuer"}, rand.New(rand.NewPCG(1, 1)))
+	return newHost(&exchange.Issuer{Name: "issuer"}, rand.New(rand.NewPCG(1, 1)), windowRows)
 }
 
 func fill(h *host, from, n uint64) {
