@@ -14,7 +14,6 @@ package flow
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/pan"
+	"switchyard/internal/slowlock"
 	"switchyard/switch/api"
 	"switchyard/switch/exchange"
 	"switchyard/switch/identity"
@@ -88,7 +88,7 @@ type Flow struct {
 	unrecovered atomic.Int64
 
 	closedFor atomic.Pointer[string] // why no new work is taken; nil while it is
-	standIns  sync.Mutex             // one at a time, so that the count a card and day is kept
+	standIns  slowlock.Mutex         // one at a time, so that the count a card and day is kept
 	metrics   metrics
 }
 
