@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"switchyard/spec"
 	"switchyard/switch/clearing"
 	"switchyard/switch/flow"
+	"switchyard/switch/gateway"
+	"switchyard/switch/link"
 	"switchyard/switch/merchant"
 	"switchyard/switch/saf"
 )
@@ -170,6 +173,8 @@ type LogConfig struct {
 	Level string `yaml:"level"` // debug, info, warn or error
 }
 
+var logLevels = []string{"debug", "info", "warn", "error"}
+
 // DefaultConfig is what a daemon without a file runs with: one route for every card, to an issuer on loopback.
 func DefaultConfig() *Config {
 	return &Config{
@@ -264,6 +269,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("merchants.unknown: %q: expected accept or refuse", c.Merchants.Unknown)
 	case len(c.Issuers) == 0:
 		return errors.New("issuers: at least one expected")
+	case !slices.Contains(logLevels, c.Log.Level):
+		return fmt.Errorf("log.level: %q: expected debug, info, warn or error", c.Log.Level)
 	}
 	if _, err := clearing.ParseCodePage(c.Clearing.CodePage); err != nil {
 		return fmt.Errorf("clearing.code_page: %w", err)
@@ -301,6 +308,12 @@ func (c *Config) checkIssuer(i int) error {
 	if _, _, err := net.SplitHostPort(x.Address); err != nil {
 		return fmt.Errorf("address: %w", err)
 	}
+	switch { // 0 stands for the default
+	case x.Links < 0 || x.Links > link.MaxLinks:
+		return fmt.Errorf("links: %d: expected 1 to %d", x.Links, link.MaxLinks)
+	case x.Window < 0 || x.Window > link.MaxWindow:
+		return fmt.Errorf("window: %d: expected 1 to %d", x.Window, link.MaxWindow)
+	}
 	_, err := x.codec()
 	return err
 }
@@ -319,11 +332,27 @@ func (c *Config) checkGateway() error {
 		if e.Name == "" || (e.SecretHash == "") == (e.Certificate == "") {
 			return fmt.Errorf("gateway.gateways[%d]: expected a name and either secret_hash or certificate", i)
 		}
+		if e.Certificate != "" && (g.TLS == nil || g.TLS.CA == "") {
+			return fmt.Errorf("gateway.gateways[%d]: certificate: nobody is asked for one without gateway.tls.ca", i)
+		}
+	}
+	if err := gateway.CheckGateways(g.list()); err != nil {
+		return fmt.Errorf("gateway.%w", err)
 	}
 	if loopback(host) || (len(g.Gateways) > 0 && g.TLS != nil) {
 		return nil
 	}
 	return fmt.Errorf("gateway.listen: %s is not loopback: set gateway.tls and gateway.gateways first, so that only known gateways connect and card data is not sent in clear", g.Listen)
+}
+
+// list is the gateways as package gateway takes them.
+func (g *GatewayConfig) list() (gateways []gateway.Gateway) {
+	for _, e := range g.Gateways {
+		gateways = append(gateways, gateway.Gateway{
+			Name: e.Name, SecretHash: e.SecretHash, CertSubject: e.Certificate, Merchants: e.Merchants,
+		})
+	}
+	return gateways
 }
 
 func loopback(host string) bool {

@@ -164,14 +164,8 @@ func (s *Switch) composeEngine(days *flow.Days, destinations []string) error {
 
 func (s *Switch) composeGateway() (err error) {
 	g := s.o.Config.Gateway
-	var gateways []gateway.Gateway
-	for _, e := range g.Gateways {
-		gateways = append(gateways, gateway.Gateway{
-			Name: e.Name, SecretHash: e.SecretHash, CertSubject: e.Certificate, Merchants: e.Merchants,
-		})
-	}
 	s.gateway, err = gateway.New(gateway.Options{
-		Listener: s.o.Gateway, Handler: s.flow, Gateways: gateways, MaxConnections: g.MaxConnections,
+		Listener: s.o.Gateway, Handler: s.flow, Gateways: g.list(), MaxConnections: g.MaxConnections,
 		MaxInFlightPerConn: g.MaxInFlightPerConnection, TLS: s.o.GatewayTLS,
 		Logger: s.o.Logger.Named("gateway"), Registerer: s.o.Registry,
 	})

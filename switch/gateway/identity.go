@@ -52,6 +52,12 @@ type identity struct {
 	hasSecret bool
 }
 
+// CheckGateways returns what New would have against a list of gateways.
+func CheckGateways(gateways []Gateway) error {
+	_, err := newIdentities(gateways)
+	return err
+}
+
 func newIdentities(gateways []Gateway) (*identities, error) {
 	if len(gateways) == 0 {
 		return nil, nil
