@@ -1,8 +1,8 @@
 // Package exchange carries one operation of a payment to an issuer and back: a slot in a link's window, the message's
 // identity, the frame, the matched answer. Package flow uses it for requests, package saf for advices.
 //
-// The order is the caller's to keep: [Issuer.Acquire] and [Call.Identify] before the intent is committed, [Call.Send]
-// after (I1). A Call is used by one goroutine, once, and ends with Send or Release.
+// The order is the caller's to keep: [Issuer.Acquire], [Issuer.Identify] and [Call.Pack] before the intent is committed,
+// [Call.Send] after (I1). A Call is used by one goroutine, sends once, and ends with [Call.Free].
 package exchange
 
 import (

@@ -88,16 +88,15 @@ func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, r
 	mti := MTI(p, i, repeat)
 	profile := b.Merchants.Lookup(p.Merchant)
 	currency, ok := money.Lookup(p.Currency)
+	reversal := mti != "" && mti[1] == '4'
 	switch {
 	case mti == "":
 		return fmt.Errorf("operation %s of payment %s sends no message", op.Kind, p.ID)
-	case profile == nil:
+	case profile == nil && !reversal: // what is undone needs no name
 		return fmt.Errorf("merchant %s of payment %s is not in the merchants file", p.Merchant, p.ID)
 	case !ok:
 		return fmt.Errorf("currency %s of payment %s is not known", p.Currency, p.ID)
 	}
-	reversal := mti[1] == '4'
-
 	m.Reset()
 	m.SetMTI(mti)
 	m.Set(2, card.PAN)
