@@ -118,8 +118,19 @@ func (f *Flow) atIssuer(ctx context.Context, req *api.Request, id payment.ID, cl
 		if !advising {
 			return a
 		}
+		// Wait does not know of an advice so far back in a long queue that it is not in memory.
+		pause := time.NewTimer(advisingPause)
+		select {
+		case <-pause.C:
+		case <-held.Done():
+			pause.Stop()
+			return refused(late)
+		}
 	}
 }
+
+// advisingPause is how long a request rests that found an advice queued where none was waited for.
+const advisingPause = 10 * time.Millisecond
 
 var late = api.NewError(api.CodeIssuerUnavailable, "earlier messages of this payment have not reached the issuer yet; nothing was sent")
 
@@ -130,8 +141,11 @@ func (f *Flow) inTurn(ctx context.Context, req *api.Request, id payment.ID, clai
 	if err != nil {
 		return f.fault("read payment", err), false
 	}
+	if p.Advising() {
+		return api.Answer{}, true
+	}
 	if _, r := prepare(p, time.Now()); r != nil {
-		return refusal(r), p.Advising()
+		return refusal(r), false
 	}
 	issuer := f.o.Issuers[p.Ops[0].Host]
 	if issuer == nil {

@@ -75,20 +75,22 @@ func (f *Flow) standIn(ctx context.Context, caller *api.Caller, req *api.Request
 }
 
 // countStandIn counts one more stand-in of a card today, durably and before it is made: a crash in between costs the card
-// one, never the limit.
+// one, never the limit. One value a card holds its newest date and that date's count, so that what is kept does not grow
+// with the days.
 func (f *Flow) countStandIn(ctx context.Context, pan string) (int, error) {
 	hash := f.o.Keyring.Hash(pan)
-	name := "standin/" + time.Now().UTC().Format(time.DateOnly) + "/" + hex.EncodeToString(hash[:])
+	name := "standin/" + hex.EncodeToString(hash[:])
+	today := uint32(payment.DateOf(time.Now().UTC()))
 	v, err := f.o.Journal.Meta(name)
 	if err != nil && !errors.Is(err, journal.ErrNotFound) {
 		return 0, err
 	}
 	count := uint32(1)
-	if len(v) == 4 {
-		count = binary.BigEndian.Uint32(v) + 1
+	if len(v) == 8 && binary.BigEndian.Uint32(v) == today {
+		count = binary.BigEndian.Uint32(v[4:]) + 1
 	}
 	if int(count) > f.o.StandIn.MaxPerCardAndDay {
 		return int(count), nil
 	}
-	return int(count), f.o.Journal.PutMeta(ctx, name, binary.BigEndian.AppendUint32(nil, count))
+	return int(count), f.o.Journal.PutMeta(ctx, name, binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, today), count))
 }
