@@ -93,7 +93,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		"reference":                 {func(r *api.Request) { r.Reference = long(65) }},
 		"network_id":                {func(r *api.Request) { r.NetworkID = long(16) }},
 		"threeds.version":           {func(r *api.Request) { r.ThreeDS.Version = long(9) }},
-		"threeds.eci":               {func(r *api.Request) { r.ThreeDS.ECI = "005" }},
+		"threeds.eci":               {func(r *api.Request) { r.ThreeDS.ECI = "005" }, func(r *api.Request) { r.ThreeDS.ECI = "5" }, func(r *api.Request) { r.ThreeDS.ECI = "0x" }},
 		"threeds.cavv":              {func(r *api.Request) { r.ThreeDS.CAVV = long(41) }},
 		"threeds.ds_transaction_id": {func(r *api.Request) { r.ThreeDS.DSTransactionID = long(37) }},
 		"address.line":              {func(r *api.Request) { r.Address.Line = long(41) }},

@@ -235,7 +235,7 @@ func (c *Card) checkTrack2() *Error {
 func (t *ThreeDS) check() *Error {
 	return firstError(
 		optionalText("threeds.version", t.Version, 8),
-		optionalText("threeds.eci", t.ECI, 2),
+		checkECI(t.ECI),
 		optionalText("threeds.cavv", t.CAVV, 40),
 		optionalText("threeds.ds_transaction_id", t.DSTransactionID, 36),
 	)
@@ -289,6 +289,14 @@ func checkIdentifier(field, s string, limit int) *Error {
 	}
 	if s[0] == ' ' || s[len(s)-1] == ' ' {
 		return FieldError(field, "expected no space at its beginning or end")
+	}
+	return nil
+}
+
+// checkECI takes the electronic commerce indicator as DE48 and the issuer take it, n2.
+func checkECI(s string) *Error {
+	if s != "" && (len(s) != 2 || !digits(s)) {
+		return FieldError("threeds.eci", "expected 2 digits")
 	}
 	return nil
 }
