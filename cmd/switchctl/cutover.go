@@ -119,7 +119,7 @@ func operatorError(body []byte) string {
 
 func (r *cutoverResult) writeText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "business date %s is closed, %d files\n", r.BusinessDate, len(r.Files))
+	fmt.Fprintf(t, "business date %s is closed; clearing files: %d\n", r.BusinessDate, len(r.Files))
 	for _, f := range r.Files {
 		fmt.Fprintf(t, "\n%s\t%d presentments, file %s\n", f.Destination, f.Presentments, f.FileID)
 		for _, total := range f.Totals {

@@ -60,7 +60,7 @@ func newCheckConfigCmd() *cobra.Command {
 					return err
 				}
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok; %d issuers, %d merchants, gateway port %s\n",
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok; issuers: %d, merchants in a file: %d, gateway port: %s\n",
 				args[0], len(c.Issuers), len(c.Merchants.Profiles), c.Gateway.Listen)
 			return nil
 		},
