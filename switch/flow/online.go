@@ -187,8 +187,7 @@ func (f *Flow) unknown(ctx context.Context, p *payment.Payment, i int, t *journa
 	op := &p.Ops[i]
 	op.Late = f.unanswered.put(messageKey{op.Host, op.STAN, op.DE7}, operationRef{p.ID, i})
 	if op.Kind == payment.KindReverse || op.Kind == payment.KindVoid {
-		op.State, op.Advised = payment.StateQueued, true
-		t.Queue = append(t.Queue, f.row(p, i))
+		f.goOn(p, i, t)
 		return nil
 	}
 	if mutant.On(mutant.TimeoutIsDecline) {
@@ -199,12 +198,21 @@ func (f *Flow) unknown(ctx context.Context, p *payment.Payment, i int, t *journa
 	return f.undo(ctx, p, i, op.Amount, t)
 }
 
+// goOn queues a reversal that the issuer has not acknowledged: it goes on as an advice, under its own identity.
+func (f *Flow) goOn(p *payment.Payment, i int, t *journal.Transition) {
+	op := &p.Ops[i]
+	op.State, op.Advised = payment.StateQueued, true
+	t.Queue = append(t.Queue, f.row(p, i))
+}
+
 // answered records the issuer's answer.
 func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *exchange.Call, partial bool, t *journal.Transition) error {
 	op := &p.Ops[i]
 	call.Settle(op, op.DoneAt)
 	reversal := op.Kind == payment.KindReverse || op.Kind == payment.KindVoid
 	switch code := op.ResponseCode; {
+	case reversal && (code == "91" || code == "96"): // no answer (I5)
+		f.goOn(p, i, t)
 	case reversal:
 		op.State = payment.StateDeclined
 		if code == "00" || code == "21" || code == "25" {

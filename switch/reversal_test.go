@@ -1,0 +1,77 @@
+package txswitch_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"switchyard/spec"
+	txswitch "switchyard/switch"
+	"switchyard/switch/api"
+	"switchyard/switch/merchant"
+	"switchyard/switch/switchtest"
+)
+
+// I5: 91 and 96 are no answer to a reversal: it goes on as an advice until the issuer acknowledges it, and nothing of what
+// it releases can be captured meanwhile. Any other code declines it, and the hold stands.
+func TestReversalThatTheIssuerCannotTakeNow(t *testing.T) {
+	for _, c := range []struct {
+		op     api.Op
+		code   string
+		want   string // what the issuer is sent in the end
+		status api.Status
+	}{
+		{api.OpReverse, "91", "0400 0420", api.StatusReversing},
+		{api.OpReverse, "96", "0400 0420", api.StatusReversing},
+		{api.OpVoid, "91", "0420 0421", api.StatusReversing},
+		{api.OpReverse, "12", "0400", api.StatusAuthorized},
+	} {
+		t.Run(c.op.String()+" "+c.code, func(t *testing.T) {
+			var mu sync.Mutex
+			var mtis []string
+			address := startScripted(t, func(request, response *spec.Message) bool {
+				mu.Lock()
+				defer mu.Unlock()
+				if request.MTI()[1] == '4' {
+					if mtis = append(mtis, request.MTI()); len(mtis) == 1 {
+						response.Set(39, c.code)
+					}
+				}
+				return true
+			})
+			s := switchtest.Start(t, switchtest.Options{IssuerAddr: address})
+			s.AwaitReady()
+			a := s.Do(switchtest.Authorize("k1", 1000))
+			wantApproved(t, a, "00")
+			if c.op == api.OpVoid {
+				wantApproved(t, s.Do(switchtest.On(api.OpCapture, "k2", a.Payment, 0)), "")
+			}
+			r := s.Do(switchtest.On(c.op, "k3", a.Payment, 0))
+			if r.Err != nil || r.Approved != (c.status == api.StatusReversing) || r.Status != c.status {
+				t.Errorf("%+v, error %v", r, r.Err)
+			}
+			s.AwaitDrained()
+			mu.Lock()
+			defer mu.Unlock()
+			if got := strings.Join(mtis, " "); got != c.want {
+				t.Errorf("the issuer received %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// A merchant that is taken out of the merchants file keeps nothing from being reversed: a reversal says nothing of it.
+func TestReversalOfAMerchantThatIsGone(t *testing.T) {
+	profiles := []merchant.Profile{merchant.DefaultProfile()}
+	profiles[0].ID = "M1"
+	s := switchtest.Start(t, switchtest.Options{IssuerData: true, Configure: func(c *txswitch.Config) {
+		c.Merchants.Unknown, c.Merchants.Profiles = "refuse", profiles
+	}})
+	a := s.Do(switchtest.Authorize("k1", 1000))
+	wantApproved(t, a, "00")
+	profiles[0].ID = "M2"
+	s.StopSwitch()
+	s.StartSwitch()
+	wantApproved(t, s.Do(switchtest.On(api.OpReverse, "k2", a.Payment, 0)), "00")
+	s.Audit()
+}
