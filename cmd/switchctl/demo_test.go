@@ -121,6 +121,7 @@ func TestLoadRefusesWrongUsage(t *testing.T) {
 		{"load", "--closed", "0"},
 		{"load", "--rate", "-5"},
 		{"load", "--rate", "1", "--duration", "0s"},
+		{"load", "--rate", "1", "--issuer-rules", "rules.yaml"},
 	} {
 		if out, _, err := runSwitchctl(args...); err == nil || errors.Is(err, errNo) || out != "" {
 			t.Errorf("%v: error %v, printed %q", args, err, out)

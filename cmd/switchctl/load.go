@@ -34,6 +34,7 @@ type loadFlags struct {
 	sale        bool
 	iso         bool
 	dialect     string
+	issuerRules string
 	json        bool
 }
 
@@ -77,6 +78,7 @@ and what they come from.`,
 	flags.BoolVar(&f.sale, "sale", false, "send sales instead of authorizations")
 	flags.BoolVar(&f.iso, "iso", false, "send ISO 8583 straight to an issuer")
 	flags.StringVar(&f.dialect, "dialect", "iso87ascii", "dialect of --iso")
+	flags.StringVar(&f.issuerRules, "issuer-rules", "", "rules file of issuer-sim, with --local: its pace, latency and faults")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.MarkFlagsMutuallyExclusive("closed", "rate")
 	cmd.MarkFlagsOneRequired("closed", "rate")
@@ -146,7 +148,7 @@ func (f *loadFlags) startLocal(ctx context.Context) (*localSwitch, error) {
 	if err := freshFolder(f.dir); err != nil {
 		return nil, err
 	}
-	o := localOptions{dir: f.dir, seed: f.seed}
+	o := localOptions{dir: f.dir, seed: f.seed, rules: f.issuerRules}
 	if f.iso {
 		local, err := startIssuer(ctx, o)
 		if err == nil {
@@ -202,6 +204,8 @@ func (f *loadFlags) check() error {
 		return fmt.Errorf("closed: %d, expected 1 to %d", f.closed, loadgen.MaxInFlight)
 	case f.rate < 0 || f.rate > loadgen.MaxRate:
 		return fmt.Errorf("rate: %g, expected more than 0 and at most %d", f.rate, loadgen.MaxRate)
+	case f.issuerRules != "" && !f.local:
+		return errors.New("issuer-rules: expected with --local only")
 	case f.duration <= 0 || f.warmup < 0:
 		return errors.New("duration: expected more than 0; warmup: 0 or more")
 	}

@@ -114,7 +114,7 @@ func (r *run) result() *Result {
 	res := &Result{
 		Declines: make(map[string]uint64), Errors: make(map[string]uint64),
 		Latency: NewHistogram(), Late: NewHistogram(),
-		Window: min(r.Duration, max(time.Since(r.from), time.Nanosecond)), // shorter when called off
+		Window: min(r.Duration, max(r.ended.Sub(r.from), time.Nanosecond)), // shorter when called off
 	}
 	for i := range r.lanes {
 		l := &r.lanes[i]

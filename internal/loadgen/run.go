@@ -41,6 +41,8 @@ type Options struct {
 
 	Warmup   time.Duration // driven first and counted nowhere
 	Duration time.Duration // measured
+	// Until ends the measured time early when it is closed; what is in flight is waited for as at any end. May be nil.
+	Until    <-chan struct{}
 	Drain    time.Duration // how long to wait at the end for what is in flight; default DefaultDrain
 	Seed     uint64        // of the arrivals
 	FirstSeq uint64        // number of the first request
@@ -80,6 +82,7 @@ type run struct {
 	Options
 	start      time.Time // of the warm-up
 	from, till time.Time // the measured window
+	ended      time.Time // when the last request was sent, or would have been
 	slots      []slot
 	lanes      []recorder
 	unsent     uint64 // due in the window and not sent before the drain was over; open loop only
@@ -112,13 +115,30 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	r.from = r.start.Add(o.Warmup)
 	r.till = r.from.Add(o.Duration)
 
-	if o.Rate > 0 {
+	r.drive(ctx)
+	r.ended = time.Now()
+	r.drain(ctx)
+	return r.result(), ctx.Err()
+}
+
+// drive sends until the time is up.
+func (r *run) drive(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if r.Until != nil {
+		go func() {
+			select {
+			case <-r.Until:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	if r.Rate > 0 {
 		r.open(ctx)
 	} else {
 		r.closed(ctx)
 	}
-	r.drain(ctx)
-	return r.result(), ctx.Err()
 }
 
 // closed sends a new request whenever one is over. Each lane has a goroutine of its own for that, because end may be

@@ -176,6 +176,25 @@ func TestWhatWasDueAndNeverSentIsAnError(t *testing.T) {
 	})
 }
 
+func TestUntilEndsTheWindow(t *testing.T) {
+	for name, o := range map[string]loadgen.Options{"closed": {InFlight: 8}, "open": {Rate: 800, Fixed: true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				until := make(chan struct{})
+				time.AfterFunc(500*time.Millisecond, func() { close(until) })
+				o.Target, o.Duration, o.Until = &server{delay: 10 * time.Millisecond}, time.Hour, until
+				res, err := loadgen.Run(t.Context(), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if res.Failed != 0 || res.Approved < 390 || res.Approved > 410 || res.Window < 500*time.Millisecond || res.Window > 520*time.Millisecond {
+					t.Errorf("%d approved and %d failed in %s; want 400 and none in 500 ms", res.Approved, res.Failed, res.Window)
+				}
+			})
+		})
+	}
+}
+
 func TestCalledOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
