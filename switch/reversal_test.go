@@ -75,3 +75,18 @@ func TestReversalOfAMerchantThatIsGone(t *testing.T) {
 	wantApproved(t, s.Do(switchtest.On(api.OpReverse, "k2", a.Payment, 0)), "00")
 	s.Audit()
 }
+
+// I3: a reversal by key of a sale has a key of its own, and another amount under it is another body.
+func TestReversalByKeyWithAnotherBody(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	sale := switchtest.Authorize("k1", 1000)
+	sale.Op = api.OpSale
+	wantApproved(t, s.Do(sale), "00")
+	undo := api.Request{Op: api.OpReverse, Key: "r1", Merchant: "M1", OfKey: "k1", Present: api.Fields(api.FieldKey, api.FieldMerchant, api.FieldOfKey)}
+	part := undo
+	part.Key, part.Amount, part.Present = "r2", 400, undo.Present.With(api.FieldAmount)
+	wantError(t, s.Do(part), api.CodeInvalidField, "amount")
+	wantSums(t, s.Do(undo), "reversed authorized 1000 released 1000 captured 0 refunded 0")
+	part.Key = "r1"
+	wantError(t, s.Do(part), api.CodeConflict, "key")
+}

@@ -239,10 +239,13 @@ func (f *Flow) reverseByKey(ctx context.Context, caller *api.Caller, req *api.Re
 	case root.Kind != payment.KindSale:
 		return f.onPayment(ctx, caller, &named, f.reverse)
 	}
-	if req.Present.Has(api.FieldAmount) && req.Amount != p.Ops[entry.Op].Clears() {
-		return refused(api.FieldError("amount", "a sale or capture is undone as a whole"))
-	}
-	return f.onPayment(ctx, caller, &named, f.void)
+	whole := p.Ops[entry.Op].Clears()
+	return f.onPayment(ctx, caller, &named, func(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
+		if req.Present.Has(api.FieldAmount) && req.Amount != whole {
+			return refused(api.FieldError("amount", "a sale or capture is undone as a whole"))
+		}
+		return f.void(ctx, req, id, claim)
+	})
 }
 
 // burn looks up the key that a reversal names, once no request with it is being served. done is true where it made no
