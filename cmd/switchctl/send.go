@@ -37,8 +37,8 @@ func newSendCmd() *cobra.Command {
 
 OPERATION is authorize, sale, verify, increment, capture, reverse, void, refund, status or ping; the flags are the fields of
 the gateway protocol (docs/gateway-protocol.md). A key is made where an operation needs one and none is given, and printed
-with the answer. With - in place of an operation, requests are read from standard input, a JSON object a line, and
-sent one after the other.
+with the answer. With - in place of an operation, requests are read from standard input, a JSON object a line, at
+most 1,000, and sent one after the other once all of them are read and checked.
 
 The card number comes from --pan, from standard input with --pan -, or from $` + panVariable + `.
 
