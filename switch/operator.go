@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"slices"
@@ -23,6 +24,8 @@ const (
 	operatorHeaderTimeout = 5 * time.Second
 	// maxCutoverWait bounds ?wait= of a cutover.
 	maxCutoverWait = 10 * time.Minute
+	// operatorGrace is how long a stopping switch goes on answering operators that have asked already.
+	operatorGrace = time.Second
 )
 
 // operatorAPI serves operators and their tools: metrics, health, cutover and the exports that the audit reads. It shows
@@ -46,7 +49,21 @@ func (s *Switch) operatorAPI() http.Handler {
 	mux.HandleFunc("GET /v1/days", s.serveDays)
 	mux.HandleFunc("POST /v1/cutover", s.serveCutover)
 	mux.HandleFunc("POST /v1/backup", s.serveBackup)
-	return mux
+	// A page in a browser on this machine could post here; it may not.
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// closeOperator ends the operator API, whether it was served or not.
+func (s *Switch) closeOperator() error {
+	ctx, cancel := context.WithTimeout(context.Background(), operatorGrace)
+	defer cancel()
+	if s.operator.Shutdown(ctx) != nil {
+		_ = s.operator.Close() // cuts off who reads too slowly
+	}
+	if err := s.o.Operator.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // Unready returns why the switch does not serve everything yet, or "".

@@ -279,10 +279,11 @@ func (s *Switch) recover(ctx context.Context) {
 func (s *Switch) Failed() <-chan error { return s.failed }
 
 // Close drains: it stops accepting, finishes what is in flight, signs the links off and closes the journal. Past ctx it
-// cuts off what is left, which the next start recovers, and says so.
+// cuts the links, so that what is left has an unknown outcome and is reversed by the next start, and says so. No goroutine
+// of the switch is left when it returns, operators' requests aside that are being read by nobody.
 func (s *Switch) Close(ctx context.Context) error {
 	var errs []error
-	errs = append(errs, s.gateway.Shutdown(ctx))
+	cut := s.gateway.Shutdown(ctx)
 	if s.stop != nil {
 		s.stop()
 	}
@@ -295,9 +296,13 @@ func (s *Switch) Close(ctx context.Context) error {
 		closing.Go(func() { hostErrs[i] = h.Close(ctx) })
 	}
 	closing.Wait()
-	errs = append(errs, hostErrs...)
+	errs = append(append(errs, cut), hostErrs...)
+	if cut != nil {
+		// With the links gone each request that was cut off gets its outcome now; the journal is closed behind it.
+		errs = append(errs, s.gateway.Shutdown(context.Background()))
+	}
 	if s.operator != nil {
-		errs = append(errs, s.operator.Close())
+		errs = append(errs, s.closeOperator())
 	}
 	errs = append(errs, s.journal.Close())
 	s.serving.Wait()
