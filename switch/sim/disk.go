@@ -19,6 +19,18 @@ type disk struct {
 	syncs  atomic.Uint64
 	// onSync is called as a sync begins, n from 1; an error fails it, and what it would have made durable is not.
 	onSync func(n uint64) error
+	// full tells whether no more than the reserve is free.
+	full func() bool
+}
+
+// GetDiskUsage implements vfs.FS.
+func (d *disk) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	u := vfs.DiskUsage{TotalBytes: 1 << 40, AvailBytes: 1 << 40}
+	if d.full() {
+		u.AvailBytes = 1 << 20
+	}
+	u.UsedBytes = u.TotalBytes - u.AvailBytes
+	return u, nil
 }
 
 // leastSync is the least time that a sync takes.

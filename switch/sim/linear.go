@@ -57,6 +57,7 @@ const (
 	gotLost     keyGot = iota // no answer
 	gotLater                  // refused for now, nothing done: busy and its like
 	gotRefused                // refused for good, nothing done
+	gotInvalid                // refused before its key was looked at
 	gotConflict               // the key was used otherwise
 	gotDone                   // done now
 	gotReplay                 // done before
@@ -75,7 +76,7 @@ var keyModel = porcupine.NondeterministicModel{
 }
 
 func stepKey(s keyState, in keyInput, out keyOutput) []any {
-	if out.got == gotLater {
+	if out.got == gotLater || out.got == gotInvalid {
 		return []any{s}
 	}
 	switch in.does {
@@ -156,6 +157,8 @@ func judge(c *call, does keyDoes) (keyInput, keyOutput) {
 	switch {
 	case a.Err != nil && a.Err.Retry():
 		out.got = gotLater
+	case a.Err != nil && a.Err.Code == api.CodeInvalidField:
+		out.got = gotInvalid
 	case a.Err != nil && a.Err.Code == api.CodeConflict:
 		out.got = gotConflict
 	case a.Err != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"sync"
@@ -23,6 +24,7 @@ type network struct {
 	conns     []*conn // the dialling ends, in the order in which they were dialled
 	dialled   map[string]uint64
 	stalled   map[string]time.Time // by dialling party: nothing arrives before this
+	down      map[string]time.Time // by address: connections are refused until this
 }
 
 // The latency of a network: what a write or a dial takes.
@@ -32,7 +34,7 @@ const (
 )
 
 func newNetwork(c chance) *network {
-	return &network{chance: c, listeners: map[string]*listener{}, dialled: map[string]uint64{}, stalled: map[string]time.Time{}}
+	return &network{chance: c, listeners: map[string]*listener{}, dialled: map[string]uint64{}, stalled: map[string]time.Time{}, down: map[string]time.Time{}}
 }
 
 // address is a party's name.
@@ -69,13 +71,16 @@ func (p *party) isDead() bool {
 
 var errDead = errors.New("the node has crashed")
 
-// listen opens a port of a party. It replaces that of an earlier life.
-func (n *network) listen(owner *party, addr string) net.Listener {
+// listen opens a port of a party, under other addresses too. It replaces that of an earlier life.
+func (n *network) listen(owner *party, addr string, others ...string) net.Listener {
 	const backlog = 128
 	l := &listener{net: n, addr: address(addr), owner: owner, arrive: make(chan *conn, backlog), closed: make(chan struct{})}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.listeners[addr] = l
+	for _, other := range others {
+		n.listeners[other] = l
+	}
 	return l
 }
 
@@ -101,9 +106,7 @@ func (l *listener) Close() error {
 // unplug takes no more connections; Accept goes on waiting.
 func (l *listener) unplug() {
 	l.net.mu.Lock()
-	if l.net.listeners[string(l.addr)] == l {
-		delete(l.net.listeners, string(l.addr))
-	}
+	maps.DeleteFunc(l.net.listeners, func(_ string, is *listener) bool { return is == l })
 	l.net.mu.Unlock()
 	for {
 		select {
@@ -139,10 +142,10 @@ func (n *network) dial(ctx context.Context, from *party, addr string) (net.Conn,
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l := n.listeners[addr]
-	if l == nil || l.owner.isDead() {
+	if l == nil || l.owner.isDead() || time.Now().Before(n.down[addr]) {
 		return nil, syscall.ECONNREFUSED
 	}
-	near, far := n.pair(from, l, serial)
+	near, far := n.pair(from, l, addr, serial)
 	select {
 	case l.arrive <- far:
 		n.conns = append(n.conns, near)
@@ -153,10 +156,10 @@ func (n *network) dial(ctx context.Context, from *party, addr string) (net.Conn,
 	return nil, syscall.ECONNREFUSED
 }
 
-func (n *network) pair(from *party, l *listener, serial uint64) (near, far *conn) {
+func (n *network) pair(from *party, l *listener, addr string, serial uint64) (near, far *conn) {
 	out, in := newPipe(n), newPipe(n)
-	near = &conn{net: n, owner: from, local: address(from.name), remote: l.addr, serial: serial, in: in, out: out}
-	far = &conn{net: n, owner: l.owner, local: l.addr, remote: address(from.name), serial: serial, in: out, out: in, accepted: true}
+	near = &conn{net: n, owner: from, local: address(from.name), remote: address(addr), serial: serial, in: in, out: out}
+	far = &conn{net: n, owner: l.owner, local: address(addr), remote: address(from.name), serial: serial, in: out, out: in, accepted: true}
 	near.peer, far.peer = far, near
 	return near, far
 }
@@ -217,6 +220,18 @@ func (n *network) stall(name string, d time.Duration) {
 	n.each(name, func(near *conn) {
 		near.in.hold(until)
 		near.out.hold(until)
+	})
+}
+
+// takeDown cuts the connections to an address and refuses new ones for a time.
+func (n *network) takeDown(from, addr string, d time.Duration) {
+	n.mu.Lock()
+	n.down[addr] = time.Now().Add(d)
+	n.mu.Unlock()
+	n.each(from, func(near *conn) {
+		if near.remote == address(addr) {
+			near.reset()
+		}
 	})
 }
 

@@ -25,8 +25,9 @@ type switchNode struct {
 	disk *vfs.MemFS
 	life *switchLife // nil while it is down
 	rest time.Duration
-	last *Fault // of a disk error that will end the life
-	over bool   // no more lives
+	last *Fault    // of a disk error that will end the life
+	over bool      // no more lives
+	full time.Time // until when the disk is full
 	ends sync.WaitGroup
 }
 
@@ -113,9 +114,21 @@ func (l *switchLife) start() error {
 	w := l.node.w
 	c := txswitch.DefaultConfig()
 	c.Data = "switch"
-	c.Issuers[0].Address = issuerAddr
+	c.Issuers[0].Name, c.Issuers[0].Address = issuerName, issuerAddr
 	c.Issuers[0].Deadline = config.Duration(w.plan.Deadline)
 	c.Issuers[0].Links, c.Issuers[0].Window = w.plan.Links, w.plan.Window
+	if w.plan.Hosts > 1 {
+		second, weight := c.Issuers[0], 0
+		second.Name, second.Address = secondName, secondAddr
+		c.Issuers = append(c.Issuers, second)
+		if w.plan.Shared {
+			weight = 1
+		}
+		c.Routes.Rules = []txswitch.RouteRule{{Route: "cards", Host: issuerName}, {Route: "cards", Host: secondName, Weight: &weight}}
+	}
+	if w.plan.StandIn {
+		c.StandIn = txswitch.StandInConfig{Enabled: true, MaxAmountMinor: map[string]int64{"EUR": 7000}, MaxPerCardAndDay: 2}
+	}
 	c.Limits.MaxInFlight, c.Limits.MaxQueued = w.plan.InFlight, w.plan.Queued
 	if err := c.Check(); err != nil {
 		return err
@@ -123,7 +136,7 @@ func (l *switchLife) start() error {
 	sw, err := txswitch.New(txswitch.Options{
 		Config: c, Keyring: w.keyring, Gateway: w.net.listen(l.party, gatewayAddr), Operator: w.net.listen(l.party, operatorAddr),
 		Dial:     func(ctx context.Context, addr string) (net.Conn, error) { return w.net.dial(ctx, l.party, addr) },
-		FS:       &disk{FS: l.mem, chance: w.chance + chance(l.node.lives), most: w.plan.SyncMost, onSync: func(n uint64) error { return l.onSync(n) }},
+		FS:       &disk{FS: l.mem, chance: w.chance + chance(l.node.lives), most: w.plan.SyncMost, onSync: l.onSync, full: l.node.isFull},
 		Fatal:    func(msg string, err error) { w.fatal(l, msg, err) },
 		Seed:     w.plan.Seed,
 		Logger:   w.trace.logger(switchName),
@@ -224,17 +237,37 @@ func (n *switchNode) restart(f *Fault) {
 	}
 }
 
-// unrest is what is not settled yet, or "".
-func (n *switchNode) unrest() string {
+// fill makes the disk full for a time.
+func (n *switchNode) fill(d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.full = time.Now().Add(d)
+}
+
+func (n *switchNode) isFull() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return time.Now().Before(n.full)
+}
+
+// stats is where the switch stands; false while it is down.
+func (n *switchNode) stats() (txswitch.Stats, bool) {
 	n.mu.Lock()
 	l := n.life
 	up := l != nil && l.started
 	n.mu.Unlock()
 	if !up {
-		return "the switch is down"
+		return txswitch.Stats{}, false
 	}
-	s := l.sw.Stats()
+	return l.sw.Stats(), true
+}
+
+// unrest is what is not settled yet, or "".
+func (n *switchNode) unrest() string {
+	s, up := n.stats()
 	switch {
+	case !up:
+		return "the switch is down"
 	case s.Unready != "":
 		return s.Unready
 	case s.InFlight > 0:
@@ -305,7 +338,7 @@ func (n *issuerNode) up() {
 	l := &issuerLife{party: &party{name: issuerName}, mem: n.disk, registry: prometheus.NewRegistry()}
 	var err error
 	l.sim, err = issuersim.New(issuersim.Options{
-		Listener: n.w.net.listen(l.party, issuerAddr), ControlListener: n.w.net.listen(l.party, controlAddr),
+		Listener: n.w.net.listen(l.party, issuerAddr, secondAddr), ControlListener: n.w.net.listen(l.party, controlAddr),
 		DataDir: "issuer", FS: l.mem, Sync: true, Seed: n.w.plan.Seed, Rules: n.rules, Logger: n.w.trace.logger(issuerName), Registry: l.registry,
 		Limits: issuersim.Limits{Cards: 3200, Authorizations: 32_000, Messages: 64_000},
 	})

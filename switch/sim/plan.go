@@ -15,10 +15,13 @@ type Plan struct {
 	Begin    time.Duration // time of day, so that a midnight may fall into the run
 	Deadline time.Duration // of the issuer
 	SyncMost time.Duration // the longest sync of the journal's log
+	Hosts    int           // of the issuer: with two, the second is for when the first has no link
+	Shared   bool          // both hosts take requests
 	Links    int
 	Window   int           // requests in flight a link
 	InFlight int           // operations that the switch serves at once
 	Queued   int           // advices that it keeps
+	StandIn  bool          // the switch approves small amounts by itself while no host is up
 	Latency  time.Duration // the issuer answers within this; 0: at once
 	Actors   [][]Step
 	Faults   []Fault
@@ -107,12 +110,14 @@ const (
 	StallLinks     // nothing arrives for a time
 	StallGateways  //
 	Cutover        // by hand; with Nth as the nth write to the issuer is on its way
+	HostDown       // one of the issuer's hosts is down
+	DiskFull       // the switch's disk has no more than its reserve
 	faultKindCount //
 )
 
 var faultNames = [faultKindCount]string{
 	"crash", "crash in a sync", "crash after a send", "crash after a reply", "disk error", "issuer crash", "restart", "links reset",
-	"gateways reset", "links stalled", "gateways stalled", "cutover by hand",
+	"gateways reset", "links stalled", "gateways stalled", "cutover by hand", "host down", "disk full",
 }
 
 // String returns the kind's name.
@@ -180,8 +185,8 @@ func DrawPlan(t *rapid.T) *Plan {
 		Seed:     uint64(bits(t, 1<<30)),
 		Deadline: between(t, 2*time.Second, 10*time.Second),
 		SyncMost: []time.Duration{time.Millisecond, 200 * time.Microsecond, 8 * time.Millisecond, 60 * time.Millisecond}[bits(t, 4)],
-		Links:    1 + bits(t, 3),
-		Window:   64, InFlight: 1024, Queued: 1000,
+		Links:    1 + bits(t, 3), Hosts: 1,
+		Window: 64, InFlight: 1024, Queued: 1000,
 		Begin: 10 * time.Hour,
 	}
 	if percent(t, 20) {
@@ -190,6 +195,10 @@ func DrawPlan(t *rapid.T) *Plan {
 	if percent(t, 15) {
 		p.Window, p.InFlight, p.Queued = 1+bits(t, 4), 2+bits(t, 6), 2+bits(t, 6)
 	}
+	if percent(t, 30) {
+		p.Hosts, p.Shared = 2, percent(t, 50)
+	}
+	p.StandIn = percent(t, 20)
 	if percent(t, 35) {
 		p.Latency = []time.Duration{20 * time.Millisecond, 500 * time.Millisecond, 4 * time.Second}[bits(t, 3)]
 	}
@@ -316,8 +325,8 @@ func (r *Rule) yaml() string {
 // String is the plan as a person reads it.
 func (p *Plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "begins at %s, issuer's deadline %s, latency up to %s, syncs up to %s, %d links with windows of %d, %d in flight, %d queued, choices %d\n",
-		p.Begin, p.Deadline, p.Latency, p.SyncMost, p.Links, p.Window, p.InFlight, p.Queued, p.Seed)
+	fmt.Fprintf(&b, "begins at %s, issuer's deadline %s, latency up to %s, syncs up to %s, %d hosts (shared %t), %d links with windows of %d, %d in flight, %d queued, stand-in %t, choices %d\n",
+		p.Begin, p.Deadline, p.Latency, p.SyncMost, p.Hosts, p.Shared, p.Links, p.Window, p.InFlight, p.Queued, p.StandIn, p.Seed)
 	for i, steps := range p.Actors {
 		for j := range steps {
 			fmt.Fprintf(&b, "actor %d step %d: %s\n", i, j, steps[j].text())

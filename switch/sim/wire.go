@@ -23,6 +23,7 @@ type wire struct {
 type frame struct {
 	at            time.Duration
 	life          *party // of the switch
+	host          string
 	mti, de7, rrn string
 	stan          string
 	amount        string
@@ -50,11 +51,13 @@ func (w *wire) sent(c *conn, b []byte, at time.Duration) {
 		}
 		m := &w.msg
 		w.frames = append(w.frames, frame{
-			at: at, life: c.owner, mti: m.MTI(), de7: m.String(7), stan: m.String(11), rrn: m.String(37), amount: m.String(4), original: m.String(90),
+			at: at, life: c.owner, host: hostNames[c.remote], mti: m.MTI(), de7: m.String(7), stan: m.String(11), rrn: m.String(37), amount: m.String(4), original: m.String(90),
 			raw: bytes.Clone(body[4:]),
 		})
 	}
 }
+
+var hostNames = map[address]string{issuerAddr: issuerName, secondAddr: secondName}
 
 // class is what a message and its repeats have in common: 0420 and 0421, and the 0420 that goes on from a 0400.
 func (f *frame) class() string { return f.mti[:2] }
@@ -64,8 +67,10 @@ func (f *frame) repeat() bool { return f.mti[3] == '1' }
 func (f *frame) financial() bool { return f.mti[1] != '8' }
 
 // identity names a message towards the host (I9).
-func (f *frame) identity() string { return f.de7 + " " + f.stan }
+func (f *frame) identity() string { return identity(f.host, f.de7, f.stan) }
+
+func identity(host, de7, stan string) string { return host + " " + de7 + " " + stan }
 
 func (f *frame) text() string {
-	return fmt.Sprintf("%s STAN %s of %s RRN %q at %.6f s", f.mti, f.stan, f.de7, f.rrn, f.at.Seconds())
+	return fmt.Sprintf("%s STAN %s of %s RRN %q to %s at %.6f s", f.mti, f.stan, f.de7, f.rrn, f.host, f.at.Seconds())
 }

@@ -22,9 +22,11 @@ const (
 	gatewayAddr  = "switch:7583"
 	operatorAddr = "switch:9583"
 	issuerAddr   = "issuer:8583"
+	secondAddr   = "issuer-2:8583"
 	controlAddr  = "issuer:9584"
 	switchName   = "switch"
 	issuerName   = "issuer"
+	secondName   = "issuer-2"
 	gatewayName  = "gateway"
 	operatorName = "operator"
 )
@@ -154,11 +156,50 @@ func (w *world) play() {
 			w.mu.Unlock()
 		})
 	}
+	watched := make(chan struct{})
+	over := make(chan struct{})
+	go func() {
+		defer close(watched)
+		w.watch(over)
+	}()
 	all.Wait()
+	close(over)
+	<-watched
 	w.mu.Lock()
 	w.armed = nil
 	w.mu.Unlock()
 	w.aside.Wait()
+}
+
+// watchEvery is how often the bounds are looked at.
+const watchEvery = 199 * time.Millisecond
+
+// watch holds what is in flight and queued against its bounds (I13) until the plan is played.
+func (w *world) watch(over <-chan struct{}) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-over:
+			return
+		}
+		s, up := w.sw.stats()
+		if !up {
+			continue
+		}
+		// A capture is refused where the queue is full; what is at the issuer may need a reversal each beyond that.
+		if p := w.plan; s.InFlight > p.InFlight || s.SAF.Queued > p.Queued+2*p.InFlight {
+			w.failf("I13 a bound is passed", "%d in flight of %d, %d queued of %d", s.InFlight, p.InFlight, s.SAF.Queued, p.Queued)
+		}
+		for host, links := range s.Links {
+			for _, l := range links {
+				if l.InUse > w.plan.Window {
+					w.failf("I13 a bound is passed", "link %s of %s: %d in use of %d", l.Link, host, l.InUse, w.plan.Window)
+				}
+			}
+		}
+	}
 }
 
 // event counts an event for the faults that wait for it; it returns the one whose turn has come.
@@ -248,6 +289,14 @@ func (w *world) inject(f *Fault) {
 		w.net.stall(gatewayName, f.For)
 	case Cutover:
 		w.cutover(false)
+	case HostDown:
+		addr := issuerAddr
+		if w.plan.Hosts > 1 && w.chance.oneIn(3, "which host", uint64(f.At)) {
+			addr = secondAddr
+		}
+		w.net.takeDown(switchName, addr, f.For)
+	case DiskFull:
+		w.sw.fill(f.For)
 	}
 }
 
@@ -292,6 +341,7 @@ const drainWithin = 15 * time.Minute
 // quiet ends the faults and waits until nothing is under way.
 func (w *world) quiet() bool {
 	w.trace.addf("plan", "the faults end")
+	w.sw.fill(0)
 	w.issuer.calm()
 	give := time.Now().Add(drainWithin)
 	var last string
