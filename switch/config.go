@@ -242,6 +242,18 @@ func (c *Config) readFiles(read func(string) ([]byte, error)) (err error) {
 	return nil
 }
 
+const (
+	// maxKeepKeysDays is ten years, after which RRNs come round.
+	maxKeepKeysDays = 3650
+	// maxNameLen bounds the names of issuers and destinations, which stand in the journal's keys.
+	maxNameLen = 64
+)
+
+// storable tells whether a name can stand in the journal's keys and in metrics.
+func storable(name string) bool {
+	return name != "" && len(name) <= maxNameLen && strings.IndexFunc(name, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
+}
+
 // Check finds what is wrong with a configuration before anything is opened; its error names the key.
 func (c *Config) Check() error {
 	switch {
@@ -259,8 +271,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("gateway.max_in_flight_per_connection: %d: expected at least 1", c.Gateway.MaxInFlightPerConnection)
 	case c.Limits.MaxInFlight < 1 || c.Limits.MaxQueued < 1 || c.Limits.AdmissionTimeout <= 0:
 		return errors.New("limits: max_in_flight, max_queued and admission_timeout: expected more than 0")
-	case c.Limits.KeepKeysDays < merchant.MaxCaptureWindowDays:
-		return fmt.Errorf("limits.keep_keys_days: %d: expected at least %d, the longest capture window", c.Limits.KeepKeysDays, merchant.MaxCaptureWindowDays)
+	case c.Limits.KeepKeysDays < merchant.MaxCaptureWindowDays || c.Limits.KeepKeysDays > maxKeepKeysDays:
+		return fmt.Errorf("limits.keep_keys_days: %d: expected %d, the longest capture window, to %d", c.Limits.KeepKeysDays, merchant.MaxCaptureWindowDays, maxKeepKeysDays)
 	case c.Limits.DiskReserveMiB < 0:
 		return fmt.Errorf("limits.disk_reserve_mib: %d: expected 0 or more", c.Limits.DiskReserveMiB)
 	case c.Limits.MemoryMiB < 64:
@@ -277,6 +289,9 @@ func (c *Config) Check() error {
 	}
 	if _, err := time.LoadLocation(c.BusinessDay.Timezone); err != nil {
 		return fmt.Errorf("business_day.timezone: %w", err)
+	}
+	if c.BusinessDay.Timezone == "Local" { // a rebuilt file must have the same bytes on any machine (I8)
+		return errors.New("business_day.timezone: Local: expected an IANA name, which means the same everywhere")
 	}
 	if _, err := c.directory(); err != nil {
 		return err
@@ -297,8 +312,8 @@ func (c *Config) Check() error {
 
 func (c *Config) checkIssuer(i int) error {
 	x := &c.Issuers[i]
-	if x.Name == "" {
-		return errors.New("name: missing")
+	if !storable(x.Name) {
+		return fmt.Errorf("name: expected 1 to %d printable characters", maxNameLen)
 	}
 	for j := range i {
 		if c.Issuers[j].Name == x.Name {

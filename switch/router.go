@@ -21,6 +21,9 @@ func (c *Config) table() (*route.Table, error) {
 		return nil, err
 	}
 	for _, r := range t.Routes() {
+		if !storable(r.Destination) {
+			return nil, fmt.Errorf("route %q: destination %q: expected 1 to %d printable characters", r.Name, r.Destination, maxNameLen)
+		}
 		for _, h := range r.Hosts {
 			if !slices.ContainsFunc(c.Issuers, func(x IssuerConfig) bool { return x.Name == h.Host }) {
 				return nil, fmt.Errorf("route %q: host %q is not among the issuers", r.Name, h.Host)

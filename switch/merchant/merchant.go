@@ -78,6 +78,8 @@ func (p *Profile) complete() error {
 	switch {
 	case p.ID == "" || len(p.ID) > 15:
 		return fmt.Errorf("id %q: expected 1 to 15 characters (DE42)", p.ID)
+	case checkText(p.ID, len(p.ID)) != nil || strings.TrimSpace(p.ID) != p.ID:
+		return fmt.Errorf(`id %q: expected printable ASCII without ! [ ] ^ | \, and no space at its beginning or end (DE42)`, p.ID)
 	case len(p.MCC) != 4 || strings.Trim(p.MCC, "0123456789") != "":
 		return fmt.Errorf("merchant %s: mcc %q: expected four digits (DE18)", p.ID, p.MCC)
 	case err != nil || len(p.Country) != 3 || region.ISO3() != p.Country:
