@@ -74,7 +74,7 @@ type Options struct {
 // Defaults of Options.
 const (
 	DefaultMaxInFlight      = 16_384
-	DefaultAdmissionTimeout = time.Second
+	DefaultAdmissionTimeout = 200 * time.Millisecond
 	DefaultDeadline         = 10 * time.Second
 )
 

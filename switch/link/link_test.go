@@ -359,12 +359,10 @@ func TestWindowNarrowsAndWidens(t *testing.T) {
 				t.Errorf("the window is %d, want %d", got, want)
 			}
 		}
-		round(1, 10)
-		window(32) // once for all that were sent before it narrowed
-		round(11, 10)
-		window(16)
-		round(21, 10)
-		window(16) // no further
+		for n, want := range []int{51, 40, 32, 25, 20, 16, 16} { // once for all that were sent before it narrowed
+			round(1+n*10, 10)
+			window(want)
+		}
 		i.mu.Lock()
 		delay = 10 * time.Millisecond
 		i.mu.Unlock()
@@ -410,7 +408,7 @@ func TestSlowerThanUsual(t *testing.T) {
 		}
 		window(1, 300*time.Millisecond, 64)
 		window(2, 1100*time.Millisecond, 64)
-		window(3, 1300*time.Millisecond, 32)
+		window(3, 1300*time.Millisecond, 51)
 	})
 }
 
@@ -444,11 +442,11 @@ func TestSilenceNarrows(t *testing.T) {
 		try(1, gone, 0)
 		window(64)
 		try(2, context.Background(), time.Second)
-		window(32)
+		window(51)
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		try(3, short, 0)
-		window(16)
+		window(40)
 	})
 }
 

@@ -158,14 +158,15 @@ func (h *Host) refuseWaiters() {
 	}
 }
 
-// adapt narrows the window of s to half when a request shows that the host is slow, and widens it again with fast answers.
+// adapt narrows the window of s by a fifth when a request shows that the host is slow, and widens it again with fast
+// answers. Not by more: the links of a host share its queue, so each sees the others' part of a slow trip as well as its own.
 // A request that was sent before the last narrowing says nothing about the window since. h.mu is held.
 func (h *Host) adapt(s *session, sent time.Time, slow bool, now time.Time) {
 	if sent.Before(s.narrowed) {
 		return
 	}
 	if slow {
-		s.window = max(s.window/2, min(minWindow, h.cfg.WindowPerLink))
+		s.window = max(s.window*4/5, min(minWindow, h.cfg.WindowPerLink))
 		s.narrowed, s.fast = now, 0
 		return
 	}
