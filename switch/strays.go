@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/slowlock"
 	"switchyard/spec"
 	"switchyard/switch/journal"
 	"switchyard/switch/link"
@@ -44,7 +44,7 @@ type strayLog struct {
 	journal journal.Journal
 	logger  *zap.Logger
 
-	mu   sync.Mutex
+	mu   slowlock.Mutex
 	next uint64
 }
 
