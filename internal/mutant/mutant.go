@@ -26,6 +26,7 @@ const (
 	RepeatWithNewSTAN     Mutant = "repeat-with-new-stan"     // saf: a repeat gets an identity of its own (I9)
 	ReversalAcceptsAny    Mutant = "reversal-ends-on-any"     // saf: any answer ends a reversal, 91 and 96 too (I5)
 	SealWithoutWaiting    Mutant = "seal-without-waiting"     // flow: a date is sealed while a sale of it has no outcome (I8)
+	RebuildByClock        Mutant = "rebuild-by-clock"         // cutover: a rebuilt file has the time of its rebuilding (I8)
 	FilesNotSynced        Mutant = "files-not-synced"         // cutover: clearing files are renamed without a sync (I8)
 	FailureIgnored        Mutant = "failed-sync-acknowledged" // journal: a failed sync is acknowledged like any other (I14)
 	VoidStaysInFile       Mutant = "void-stays-in-file"       // flow: a voided capture's presentment is not withdrawn (I8)
@@ -38,6 +39,6 @@ func All() []Mutant {
 		AnswerBeforeSync, SendBeforeSync, DropReversalOnRestart, MatchBySTAN, RepeatAppliedTwice, KeyAppliedTwice, LateAnswerRevives,
 		CaptureInTwoFiles,
 		TimeoutIsDecline, LostIsNotSent, ForgetReservations, DropAdvice, RepeatWithNewSTAN, ReversalAcceptsAny, SealWithoutWaiting,
-		FilesNotSynced, FailureIgnored, VoidStaysInFile, PartialNotUndone,
+		FilesNotSynced, RebuildByClock, FailureIgnored, VoidStaysInFile, PartialNotUndone,
 	}
 }

@@ -258,7 +258,11 @@ func (w *destinationWriter) finish() (File, error) {
 		}
 		names = append(names, f)
 	}
-	manifest := clearing.NewManifest(w.header, w.file.Destination, w.plan.SealedAt, totals, names...)
+	sealedAt := w.plan.SealedAt
+	if mutant.On(mutant.RebuildByClock) {
+		sealedAt = time.Now()
+	}
+	manifest := clearing.NewManifest(w.header, w.file.Destination, sealedAt, totals, names...)
 	text, err := manifest.Encode()
 	if err != nil {
 		return File{}, err

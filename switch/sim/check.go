@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -38,7 +39,48 @@ func (w *world) settle() {
 		}
 	}
 	a.hangUp()
+	w.closeDay()
+}
+
+// closeDay closes the business day, in some plans with a crash in between, which the next life makes up for.
+func (w *world) closeDay() {
+	if n := w.plan.Closing; n > 0 {
+		w.mu.Lock()
+		w.armed = []*armed{{&Fault{Kind: CrashInFiles, Keeps: []int{0, 50, 100}[n%3]}, n}}
+		w.mu.Unlock()
+		w.cutover(false)
+		w.mu.Lock()
+		w.armed = nil
+		w.mu.Unlock()
+		w.quiet()
+	}
 	w.cutover(true)
+}
+
+// fileNotes remembers the clearing files that crashes left under their final names: rebuilt or not, they must never
+// change (I8).
+type fileNotes struct {
+	mu   sync.Mutex
+	sums map[string]string
+}
+
+func (n *fileNotes) note(fs vfs.FS) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.sums == nil {
+		n.sums = map[string]string{}
+	}
+	_ = walk(fs, "switch/clearing", func(path string, text []byte) error { // there may be none yet
+		if !strings.HasSuffix(path, ".tmp") && n.sums[path] == "" {
+			n.sums[path] = sumOf(text)
+		}
+		return nil
+	})
+}
+
+func sumOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // accepted is the request that used the key: the one that was not refused for its body.
@@ -394,7 +436,7 @@ func (w *world) filesWhole(*books) {
 	sums, manifests := map[string]string{}, map[string]*clearing.Manifest{}
 	err := w.walk(func(path string, text []byte) error {
 		switch {
-		case !strings.HasPrefix(path, "switch/clearing/"):
+		case !isClearing(path):
 			return nil
 		case strings.HasSuffix(path, ".manifest.json"):
 			m, err := clearing.ReadManifest(bytes.NewReader(text))
@@ -409,12 +451,16 @@ func (w *world) filesWhole(*books) {
 				w.failf("I8 a clearing file is wrong", "%s: %v %v", path, report, err)
 			}
 		}
-		sum := sha256.Sum256(text)
-		sums[path] = hex.EncodeToString(sum[:])
+		sums[path] = sumOf(text)
 		return nil
 	})
 	if err != nil {
 		w.failf("I8 clearing files cannot be read", "%v", err)
+	}
+	for path, was := range w.files.sums {
+		if is := sums[path]; is != was {
+			w.failf("I8 a rebuilt file differs", "%s: %s, now %s", path, was, is)
+		}
 	}
 	for path, m := range manifests {
 		dir := path[:strings.LastIndexByte(path, '/')+1]

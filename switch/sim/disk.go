@@ -19,6 +19,8 @@ type disk struct {
 	syncs  atomic.Uint64
 	// onSync is called as a sync begins, n from 1; an error fails it, and what it would have made durable is not.
 	onSync func(n uint64) error
+	// onFile is called as a step of writing a clearing file begins.
+	onFile func()
 	// full tells whether no more than the reserve is free.
 	full func() bool
 }
@@ -40,9 +42,24 @@ var errDisk = errors.New("input/output error, as the plan says")
 
 // Create implements vfs.FS.
 func (d *disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if isClearing(name) {
+		d.onFile()
+	}
 	f, err := d.FS.Create(name, category)
 	return d.wrap(name, f), err
 }
+
+// Rename implements vfs.FS.
+func (d *disk) Rename(oldname, newname string) error {
+	if isClearing(newname) {
+		d.onFile()
+	}
+	return d.FS.Rename(oldname, newname)
+}
+
+func isClearing(name string) bool { return strings.HasPrefix(name, clearingFolder) }
+
+const clearingFolder = "switch/clearing/"
 
 // ReuseForWrite implements vfs.FS.
 func (d *disk) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -54,10 +71,27 @@ func (d *disk) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCate
 func (d *disk) Unwrap() vfs.FS { return d.FS }
 
 func (d *disk) wrap(name string, f vfs.File) vfs.File {
-	if f == nil || !strings.HasSuffix(name, ".log") {
-		return f
+	switch {
+	case f == nil:
+		return nil
+	case strings.HasSuffix(name, ".log"):
+		return &logFile{f, d}
+	case isClearing(name):
+		return &clearingFile{f, d}
 	}
-	return &logFile{f, d}
+	return f
+}
+
+// clearingFile is a clearing file that is being written.
+type clearingFile struct {
+	vfs.File
+	d *disk
+}
+
+// Sync implements vfs.File.
+func (f *clearingFile) Sync() error {
+	f.d.onFile()
+	return f.File.Sync()
 }
 
 // logFile is a file of the journal's log.

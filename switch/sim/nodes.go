@@ -136,7 +136,7 @@ func (l *switchLife) start() error {
 	sw, err := txswitch.New(txswitch.Options{
 		Config: c, Keyring: w.keyring, Gateway: w.net.listen(l.party, gatewayAddr), Operator: w.net.listen(l.party, operatorAddr),
 		Dial:     func(ctx context.Context, addr string) (net.Conn, error) { return w.net.dial(ctx, l.party, addr) },
-		FS:       &disk{FS: l.mem, chance: w.chance + chance(l.node.lives), most: w.plan.SyncMost, onSync: l.onSync, full: l.node.isFull},
+		FS:       &disk{FS: l.mem, chance: w.chance + chance(l.node.lives), most: w.plan.SyncMost, onSync: l.onSync, onFile: l.onFile, full: l.node.isFull},
 		Fatal:    func(msg string, err error) { w.fatal(l, msg, err) },
 		Seed:     w.plan.Seed,
 		Logger:   w.trace.logger(switchName),
@@ -160,6 +160,15 @@ func (l *switchLife) onSync(n uint64) error {
 		return nil
 	}
 	return l.node.w.onSync(n)
+}
+
+func (l *switchLife) onFile() {
+	if l.isOver() {
+		return
+	}
+	if f := l.node.w.event(CrashInFiles); f != nil {
+		l.node.w.inject(f)
+	}
 }
 
 // close ends what runs of a life.
@@ -202,6 +211,7 @@ func (n *switchNode) kill(l *switchLife, f *Fault) {
 	n.w.net.kill(l.party, f.Silent)
 	n.disk = crashed(l.mem, f.Keeps, n.w.chance, uint64(n.lives))
 	n.end(l)
+	n.w.files.note(n.disk)
 	n.w.trace.addf("switch", "is dead")
 }
 

@@ -25,6 +25,7 @@ type Plan struct {
 	Latency  time.Duration // the issuer answers within this; 0: at once
 	Actors   [][]Step
 	Faults   []Fault
+	Closing  int // the step of the last cutover's files at which the switch crashes; 0: it does not
 	Rules    []Rule
 }
 
@@ -112,12 +113,13 @@ const (
 	Cutover        // by hand; with Nth as the nth write to the issuer is on its way
 	HostDown       // one of the issuer's hosts is down
 	DiskFull       // the switch's disk has no more than its reserve
+	CrashInFiles   // as the nth step of writing clearing files begins: a create, a sync or a rename
 	faultKindCount //
 )
 
 var faultNames = [faultKindCount]string{
 	"crash", "crash in a sync", "crash after a send", "crash after a reply", "disk error", "issuer crash", "restart", "links reset",
-	"gateways reset", "links stalled", "gateways stalled", "cutover by hand", "host down", "disk full",
+	"gateways reset", "links stalled", "gateways stalled", "cutover by hand", "host down", "disk full", "crash in files",
 }
 
 // String returns the kind's name.
@@ -199,6 +201,9 @@ func DrawPlan(t *rapid.T) *Plan {
 		p.Hosts, p.Shared = 2, percent(t, 50)
 	}
 	p.StandIn = percent(t, 20)
+	if percent(t, 20) {
+		p.Closing = 1 + bits(t, 14)
+	}
 	if percent(t, 35) {
 		p.Latency = []time.Duration{20 * time.Millisecond, 500 * time.Millisecond, 4 * time.Second}[bits(t, 3)]
 	}
@@ -260,7 +265,7 @@ func drawStep(t *rapid.T) Step {
 func drawFault(t *rapid.T) Fault {
 	f := Fault{Kind: FaultKind(bits(t, int(faultKindCount))), At: between(t, 0, span), For: between(t, 0, 6*time.Second)}
 	switch f.Kind {
-	case CrashInSync, CrashAfterSend, CrashAfterReply, DiskError:
+	case CrashInSync, CrashAfterSend, CrashAfterReply, DiskError, CrashInFiles:
 		f.Nth = 1 + bits(t, 12)
 		f.At /= 2
 	case Cutover:
@@ -331,6 +336,9 @@ func (p *Plan) String() string {
 		for j := range steps {
 			fmt.Fprintf(&b, "actor %d step %d: %s\n", i, j, steps[j].text())
 		}
+	}
+	if p.Closing > 0 {
+		fmt.Fprintf(&b, "crash at step %d of the last cutover's files\n", p.Closing)
 	}
 	for _, f := range p.Faults {
 		fmt.Fprintf(&b, "fault: %s at %s", f.Kind, f.At)

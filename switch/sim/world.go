@@ -43,6 +43,7 @@ type world struct {
 	wire    wire
 	history history
 	faults  faultCounts
+	files   fileNotes
 
 	begin   time.Time // of the actors
 	order   atomic.Int64
@@ -265,7 +266,7 @@ func (w *world) inject(f *Fault) {
 	w.trace.addf("plan", "%s", f.Kind)
 	w.faults.add(f.Kind.String(), 1)
 	switch f.Kind {
-	case CrashAtTime, CrashInSync, CrashAfterSend, CrashAfterReply:
+	case CrashAtTime, CrashInSync, CrashAfterSend, CrashAfterReply, CrashInFiles:
 		w.sw.crash(f)
 	case IssuerCrash:
 		w.issuer.crash(f)
