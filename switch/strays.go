@@ -1,6 +1,7 @@
 package txswitch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,7 +77,7 @@ func (l *strayLog) list() ([]Stray, error) {
 		}
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b Stray) int { return a.At.Compare(b.At) })
+	slices.SortFunc(all, func(a, b Stray) int { return cmp.Compare(a.N, b.N) })
 	return all, nil
 }
 
