@@ -101,13 +101,9 @@ const voiceOp = 1
 
 // voiceCapture captures an authorization that was obtained elsewhere: a payment that begins with its capture.
 func (f *Flow) voiceCapture(ctx context.Context, caller *api.Caller, req *api.Request, claim journal.KeyClaim) api.Answer {
-	profile, refusedWith := f.profile(req)
+	profile, route, refusedWith := f.profileAndRoute(req)
 	if refusedWith != nil {
 		return refused(refusedWith)
-	}
-	route, ok := f.o.Routes.Route(req.Card.Number)
-	if !ok {
-		return refused(&api.Error{Code: api.CodeNoRoute, Field: "card.number", Message: "no route takes this card"})
 	}
 	if !f.o.SAF.Room(f.InFlight()) {
 		return refused(api.NewError(api.CodeBusy, "the store-and-forward queue is full"))

@@ -18,13 +18,9 @@ import (
 
 // create serves authorize, sale and verify: the operations that make a payment.
 func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request, claim journal.KeyClaim) api.Answer {
-	profile, refusedWith := f.profile(req)
+	profile, route, refusedWith := f.profileAndRoute(req)
 	if refusedWith != nil {
 		return refused(refusedWith)
-	}
-	route, ok := f.o.Routes.Route(req.Card.Number)
-	if !ok {
-		return refused(&api.Error{Code: api.CodeNoRoute, Field: "card.number", Message: "no route takes this card"})
 	}
 	emv, err := storedEMV(req)
 	if err != nil {
@@ -117,16 +113,21 @@ func kindOf(op api.Op) payment.Kind {
 	return payment.KindAuthorize
 }
 
-// profile finds the merchant of a request and holds the currency against it.
-func (f *Flow) profile(req *api.Request) (*merchant.Profile, *api.Error) {
+// profileAndRoute finds the merchant of a request that makes a payment, holds the currency against it, and finds the card's
+// route.
+func (f *Flow) profileAndRoute(req *api.Request) (*merchant.Profile, Route, *api.Error) {
 	profile := f.o.Merchants.Lookup(req.Merchant)
 	switch {
 	case profile == nil:
-		return nil, api.FieldError("merchant", "no such merchant in the merchants file")
+		return nil, Route{}, api.FieldError("merchant", "no such merchant in the merchants file")
 	case !profile.Takes(req.Currency):
-		return nil, api.FieldError("currency", "the merchant does not take it")
+		return nil, Route{}, api.FieldError("currency", "the merchant does not take it")
 	}
-	return profile, nil
+	route, ok := f.o.Routes.Route(req.Card.Number)
+	if !ok {
+		return nil, Route{}, &api.Error{Code: api.CodeNoRoute, Field: "card.number", Message: "no route takes this card"}
+	}
+	return profile, route, nil
 }
 
 // roomForReversal refuses a request that a reversal may have to follow while the queue is full of reversals: its issuer
