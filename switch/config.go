@@ -99,7 +99,7 @@ type RoutesConfig struct {
 type RouteRule struct {
 	Prefix      string `yaml:"prefix"`
 	Route       string `yaml:"route"`
-	Destination string `yaml:"destination"` // of its clearing; default the route's name
+	Destination string `yaml:"destination"` // of its clearing; default the scheme of the card
 	Host        string `yaml:"host"`
 	Weight      *int   `yaml:"weight"` // 0: a standby, for when no other has a link; default 1
 }

@@ -68,6 +68,9 @@ func (s *Switch) closeOperator() error {
 
 // Unready returns why the switch does not serve everything yet, or "".
 func (s *Switch) Unready() string {
+	if s.stopping.Load() {
+		return "the switch is stopping"
+	}
 	for _, r := range s.router.table.Routes() {
 		ready := slices.ContainsFunc(r.Hosts, func(h route.WeightedHost) bool { return s.issuers[h.Host].Host.Ready() })
 		if !ready {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	cardno "switchyard/internal/pan"
 	"switchyard/switch/exchange"
 	"switchyard/switch/flow"
 	"switchyard/switch/route"
@@ -13,6 +14,9 @@ import (
 
 // defaultRoute takes every card where no table is configured.
 const defaultRoute = "default"
+
+// byScheme stands for the destination of a route that is given none: the scheme of each card (visa, mastercard, …).
+const byScheme = "by-scheme"
 
 // table makes the BIN table: the configured file or rules, or every card to the first issuer.
 func (c *Config) table() (*route.Table, error) {
@@ -45,7 +49,7 @@ func (c *Config) parseTable() (*route.Table, error) {
 		return t, nil
 	case len(c.Routes.Rules) == 0:
 		hosts := []route.WeightedHost{{Host: c.Issuers[0].Name, Weight: 1}}
-		return route.New([]route.Route{{Name: defaultRoute, Destination: defaultRoute, Hosts: hosts}}, []route.Bin{{Route: defaultRoute}})
+		return route.New([]route.Route{{Name: defaultRoute, Destination: byScheme, Hosts: hosts}}, []route.Bin{{Route: defaultRoute}})
 	}
 	return c.ruleTable()
 }
@@ -56,7 +60,7 @@ func (c *Config) ruleTable() (*route.Table, error) {
 	var bins []route.Bin
 	for i, rule := range c.Routes.Rules {
 		if rule.Destination == "" {
-			rule.Destination = rule.Route
+			rule.Destination = byScheme
 		}
 		weight := 1
 		if rule.Weight != nil {
@@ -99,7 +103,11 @@ func (r *router) Route(pan string) (flow.Route, bool) {
 	if !ok {
 		return flow.Route{}, false
 	}
-	out := flow.Route{Name: found.Name, Destination: found.Destination, Issuers: make([]*exchange.Issuer, 0, len(found.Hosts))}
+	destination := found.Destination
+	if destination == byScheme {
+		destination = cardno.Brand(pan)
+	}
+	out := flow.Route{Name: found.Name, Destination: destination, Issuers: make([]*exchange.Issuer, 0, len(found.Hosts))}
 	for range found.Hosts {
 		host, ok := found.Pick(r.turn.Add(1), func(host string) bool {
 			x := r.issuers[host]
@@ -115,10 +123,10 @@ func (r *router) Route(pan string) (flow.Route, bool) {
 	return out, true
 }
 
-// destinations lists the destinations of all routes, each once.
+// destinations lists the destinations that the config names, each once. Those by scheme come with their first payment.
 func (r *router) destinations() (names []string) {
 	for _, route := range r.table.Routes() {
-		if !slices.Contains(names, route.Destination) {
+		if route.Destination != byScheme && !slices.Contains(names, route.Destination) {
 			names = append(names, route.Destination)
 		}
 	}

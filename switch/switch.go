@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -66,6 +67,7 @@ type Switch struct {
 	failed   chan error
 
 	recovering sync.WaitGroup
+	stopping   atomic.Bool
 }
 
 // clearingDir is the folder of the clearing files within the data folder.
@@ -166,7 +168,7 @@ func (s *Switch) composeGateway() (err error) {
 	g := s.o.Config.Gateway
 	s.gateway, err = gateway.New(gateway.Options{
 		Listener: s.o.Gateway, Handler: s.flow, Gateways: g.list(), MaxConnections: g.MaxConnections,
-		MaxInFlightPerConn: g.MaxInFlightPerConnection, TLS: s.o.GatewayTLS,
+		MaxInFlightPerConn: g.MaxInFlightPerConnection, MaxInFlight: s.o.Config.Limits.MaxInFlight, TLS: s.o.GatewayTLS,
 		Logger: s.o.Logger.Named("gateway"), Registerer: s.o.Registry,
 	})
 	if err != nil {
@@ -283,6 +285,7 @@ func (s *Switch) Failed() <-chan error { return s.failed }
 // of the switch is left when it returns, operators' requests aside that are being read by nobody.
 func (s *Switch) Close(ctx context.Context) error {
 	var errs []error
+	s.stopping.Store(true)
 	cut := s.gateway.Shutdown(ctx)
 	if s.stop != nil {
 		s.stop()

@@ -120,6 +120,10 @@ func loadKey(c *txswitch.Config) (ring *pan.Keyring, made string, err error) {
 
 func servesLoopback(c *txswitch.Config) bool {
 	host, _, err := net.SplitHostPort(c.Gateway.Listen)
+	return err == nil && isLoopback(host)
+}
+
+func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -118,6 +118,10 @@ func serve(ctx context.Context, f *serveFlags) error {
 	if err := s.Start(stop); err != nil {
 		return errors.Join(err, drain(s, logger))
 	}
+	if host, _, err := net.SplitHostPort(c.Operator.Listen); err == nil && !isLoopback(host) {
+		logger.Warn("the operator API asks nobody who they are and is not on loopback: whoever reaches it can close the day",
+			zap.String("operator", c.Operator.Listen))
+	}
 	logger.Info("serving", zap.Stringer("gateway", o.Gateway.Addr()), zap.Stringer("operator", o.Operator.Addr()), zap.String("data", c.Data))
 	if f.readyFile != "" {
 		if err := writeReady(f.readyFile, o); err != nil {

@@ -39,6 +39,9 @@ type File struct {
 	Totals      any    `json:"totals"`
 }
 
+// emptyDay is the destination of the one, empty file of a date without presentments where the config names no destination.
+const emptyDay = "default"
+
 // destinations lists the destinations of a date's files, sorted.
 func (e *Engine) destinations(date payment.Date) ([]string, error) {
 	names := map[string]bool{}
@@ -49,6 +52,9 @@ func (e *Engine) destinations(date payment.Date) ([]string, error) {
 		names[p.Destination] = true
 		return true
 	})
+	if len(names) == 0 {
+		names[emptyDay] = true
+	}
 	return slices.Sorted(maps.Keys(names)), err
 }
 

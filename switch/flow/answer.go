@@ -25,7 +25,7 @@ func answer(p *payment.Payment, i int, now time.Time) api.Answer {
 	if !op.Advised {
 		a.ResponseCode = op.ResponseCode
 	}
-	a.Reason = reason(op)
+	a.Reason = reason(p, i)
 	switch op.Kind {
 	case payment.KindCapture, payment.KindSale:
 		if a.Approved {
@@ -56,13 +56,17 @@ func approved(op *payment.Op) bool {
 func status(s payment.Standing) api.Status { return api.Status(s.String()) }
 
 // reason says an outcome in words.
-func reason(op *payment.Op) string {
+func reason(p *payment.Payment, i int) string {
+	op := &p.Ops[i]
 	switch op.State {
 	case payment.StatePending:
 		return "at the issuer"
 	case payment.StateFailed:
 		return "nothing was sent to the issuer"
 	case payment.StateUnknown:
+		if p.Undone(i) {
+			return "no answer from the issuer in time; the request is reversed"
+		}
 		return "no answer from the issuer in time; the request is being reversed"
 	case payment.StateQueued:
 		if op.Kind == payment.KindStandIn {
@@ -75,6 +79,9 @@ func reason(op *payment.Op) string {
 		return "approved by the switch while the issuer was unreachable"
 	case op.Advised:
 		return "accepted"
+	}
+	if op.State == payment.StateDeclined && op.ResponseCode == "10" {
+		return "approved for a lower amount, which the request did not allow; it is being reversed"
 	}
 	return responseText(op.ResponseCode)
 }

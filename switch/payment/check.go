@@ -46,6 +46,21 @@ func (p *Payment) live() *Refusal {
 	return nil
 }
 
+// forWayBack is how many operations captures and increments leave free, so that what they have done can still be
+// reversed, voided and refunded.
+const forWayBack = 50
+
+// growing refuses what live does, and captures and increments beyond the room that is theirs.
+func (p *Payment) growing() *Refusal {
+	if r := p.live(); r != nil {
+		return r
+	}
+	if len(p.Ops)+mostAppended > MaxOps-forWayBack {
+		return state("the payment has reached the %d operations that captures and increments may take", MaxOps-forWayBack)
+	}
+	return nil
+}
+
 // mostAppended is how many operations one request appends at most: a final capture with its release, or a request with
 // its reversal.
 const mostAppended = 2
@@ -73,7 +88,7 @@ func (p *Payment) mayCapture(now time.Time) *Refusal {
 
 // CheckCapture returns the amount that a capture of amount (0: all that is left) takes.
 func (p *Payment) CheckCapture(amount int64, now time.Time) (int64, *Refusal) {
-	if r := p.live(); r != nil {
+	if r := p.growing(); r != nil {
 		return 0, r
 	}
 	if p.Ops[0].Kind == KindSale {
@@ -133,7 +148,7 @@ func (p *Payment) disputed() bool {
 
 // CheckIncrement refuses an increment of a payment that no longer stands.
 func (p *Payment) CheckIncrement(amount int64, now time.Time) *Refusal {
-	if r := p.live(); r != nil {
+	if r := p.growing(); r != nil {
 		return r
 	}
 	if k := p.Ops[0].Kind; k != KindAuthorize && k != KindStandIn {

@@ -105,6 +105,14 @@ func (m *machine) takes(kinds ...payment.Kind) bool {
 	return room >= 0 && m.rootIs(kinds...)
 }
 
+// wayBack is the room that captures and increments leave to reversals, voids and refunds.
+const wayBack = 50
+
+// grows tells whether a capture or increment may be possible at all.
+func (m *machine) grows(kinds ...payment.Kind) bool {
+	return len(m.p.Ops)+2 <= payment.MaxOps-wayBack && m.takes(kinds...)
+}
+
 // asked draws an amount to ask for: 0 for all, mostly near what is left.
 func asked(t *rapid.T, left int64) int64 {
 	return rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, max(1, left)), rapid.Int64Range(max(1, left), max(1, left)+3)).Draw(t, "asked")
@@ -130,7 +138,7 @@ func (m *machine) capture(t *rapid.T) {
 		return // flow answers busy
 	}
 	amount, r := m.p.CheckCapture(ask, m.now)
-	may := m.takes(payment.KindAuthorize, payment.KindStandIn, payment.KindVoice) && !m.now.After(m.p.Expires) && !m.finished()
+	may := m.grows(payment.KindAuthorize, payment.KindStandIn, payment.KindVoice) && !m.now.After(m.p.Expires) && !m.finished()
 	if refused(t, r, may, ask, l.free) {
 		return
 	}
@@ -180,7 +188,7 @@ func (m *machine) increment(t *rapid.T) {
 	amount := rapid.Int64Range(1, 500).Draw(t, "asked")
 	r := m.p.CheckIncrement(amount, m.now)
 	l := &m.ledger
-	may := m.takes(payment.KindAuthorize, payment.KindStandIn) && l.free > 0 && l.refunded == 0 && len(l.open) == 0 && !m.finished() && !m.now.After(m.p.Expires)
+	may := m.grows(payment.KindAuthorize, payment.KindStandIn) && l.free > 0 && l.refunded == 0 && len(l.open) == 0 && !m.finished() && !m.now.After(m.p.Expires)
 	if !refused(t, r, may, amount, amount) {
 		m.send(payment.Op{Kind: payment.KindIncrement, Amount: amount, Target: payment.NoTarget})
 	}
@@ -452,7 +460,8 @@ func TestModel(t *testing.T) {
 
 // crowd fills the payment with operations that came to nothing, up to a few under the bound.
 func (m *machine) crowd(t *rapid.T) {
-	for n := payment.MaxOps - rapid.IntRange(0, 6).Draw(t, "room"); len(m.p.Ops) < n; {
+	bound := rapid.SampledFrom([]int{payment.MaxOps, payment.MaxOps - wayBack}).Draw(t, "bound")
+	for n := bound - rapid.IntRange(0, 6).Draw(t, "room"); len(m.p.Ops) < n; {
 		m.add(payment.Op{Kind: payment.KindIncrement, State: payment.StateDeclined, Amount: 1, Target: payment.NoTarget})
 	}
 }
