@@ -1,0 +1,86 @@
+package turn_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchyard/switch/payment"
+	"switchyard/switch/turn"
+)
+
+// hold is one way of keeping others away from a payment.
+type hold func(id payment.ID) (end func())
+
+func ways(t *testing.T, table *turn.Table) map[string]hold {
+	return map[string]hold{
+		"lock": table.Lock,
+		"turn": func(id payment.ID) func() {
+			release, err := table.Take(context.Background(), id)
+			if err != nil {
+				t.Error(err)
+				return func() {}
+			}
+			return release
+		},
+	}
+}
+
+// One at a time a payment, though the holder sleeps; payments do not wait for each other, and what nobody holds can be
+// held again.
+func TestOneAtATime(t *testing.T) {
+	for _, way := range []string{"lock", "turn"} {
+		t.Run(way, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var table turn.Table
+				const payments, holders = 3, 20
+				begin := time.Now()
+				var inside [payments]int
+				var wg sync.WaitGroup
+				for i := range payments {
+					for range holders {
+						wg.Go(func() {
+							end := ways(t, &table)[way](payment.NewID(1, uint64(i)))
+							defer end()
+							if inside[i]++; inside[i] > 1 {
+								t.Errorf("%d hold payment %d", inside[i], i)
+							}
+							time.Sleep(time.Second)
+							inside[i]--
+						})
+					}
+				}
+				wg.Wait()
+				if took := time.Since(begin); took != holders*time.Second {
+					t.Errorf("it took %s, want %s: payments wait for each other, or do not", took, holders*time.Second)
+				}
+			})
+		})
+	}
+}
+
+// The lock is taken within the turn, and a turn that is waited for in vain is not taken.
+func TestTurnEndsWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var table turn.Table
+		id := payment.NewID(1, 1)
+		release, err := table.Take(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table.Lock(id)()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := table.Take(ctx, id); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		release()
+		if release, err = table.Take(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		release()
+	})
+}
