@@ -12,6 +12,7 @@ package main
 import (
 	"fmt"
 	"os"
+	_ "time/tzdata" // a day must be closed in its own time zone on a machine without zone files, too
 
 	"github.com/spf13/cobra"
 )

@@ -237,10 +237,13 @@ func (f *Flow) reverseByKey(ctx context.Context, caller *api.Caller, req *api.Re
 	case entry.Op != 0:
 		return refused(api.FieldError("of_key", "names a request on a payment that it did not make: reverse or void by the payment"))
 	case root.State == payment.StateUnknown:
-		// What it asks for is under way, or done: its outcome is unknown, and the switch reverses it.
-		a := answer(p, 0, time.Now())
-		a.Approved = true
-		return a
+		// What it asks for is under way, or done: its outcome is unknown, and the switch reverses it. The reversal's own key is
+		// left free, but must not be another request's.
+		return f.onPayment(ctx, caller, &named, func(context.Context, *api.Request, payment.ID, journal.KeyClaim) api.Answer {
+			a := answer(p, 0, time.Now())
+			a.Approved = true
+			return a
+		})
 	case root.Kind != payment.KindSale:
 		return f.onPayment(ctx, caller, &named, f.reverse)
 	}

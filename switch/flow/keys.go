@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash"
 	"sync"
 	"time"
@@ -112,6 +113,9 @@ func (f *Flow) replay(ctx context.Context, caller *api.Caller, entry journal.Key
 	}
 	if p.Gateway != caller.Gateway {
 		return refused(&api.Error{Code: api.CodeConflict, Field: "key", Message: "the key was used by another gateway"})
+	}
+	if entry.Op >= len(p.Ops) {
+		return f.fault("read key", fmt.Errorf("the key names operation %d of the %d of payment %s", entry.Op, len(p.Ops), p.ID))
 	}
 	if p.Ops[entry.Op].State == payment.StatePending {
 		// Nobody serves it, since this call holds the key: an earlier run left it, and Recover is about to end it.

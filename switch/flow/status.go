@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"fmt"
 	"time"
 
 	"switchyard/switch/api"
@@ -30,6 +31,9 @@ func (f *Flow) status(caller *api.Caller, req *api.Request) api.Answer {
 	p, refusedWith := f.find(caller, entry.Payment.String())
 	if refusedWith != nil {
 		return refused(refusedWith)
+	}
+	if entry.Op >= len(p.Ops) {
+		return f.fault("read key", fmt.Errorf("the key names operation %d of the %d of payment %s", entry.Op, len(p.Ops), p.ID))
 	}
 	return story(p, entry.Op)
 }

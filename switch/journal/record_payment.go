@@ -209,7 +209,7 @@ func decodePayment(id payment.ID, value []byte) (*payment.Payment, error) {
 		p.Ops = make([]payment.Op, n, n+1) // most readers append one
 		d.group = "ops"
 		for d.index = 0; d.index < n && d.err == nil; d.index++ {
-			decodeOp(d, &p.Ops[d.index])
+			decodeOp(d, &p.Ops[d.index], n)
 		}
 		d.group = ""
 	}
@@ -219,7 +219,8 @@ func decodePayment(id payment.ID, value []byte) (*payment.Payment, error) {
 	return p, nil
 }
 
-func decodeOp(d *decoder, op *payment.Op) {
+// decodeOp reads one of count operations.
+func decodeOp(d *decoder, op *payment.Op, count int) {
 	op.Kind = payment.Kind(d.byte("kind"))
 	if op.Kind >= payment.KindCount {
 		d.off--
@@ -241,7 +242,7 @@ func decodeOp(d *decoder, op *payment.Op) {
 		case opGranted:
 			op.Granted = int64(d.uvarint("granted", math.MaxInt64))
 		case opTarget:
-			op.Target = int(d.uvarint("target", payment.MaxOps))
+			op.Target = int(d.uvarint("target", uint64(count-1))) // an index for whoever reads the record
 		case opNumber:
 			op.Number = int(d.uvarint("number", math.MaxInt32))
 		case opFinal:

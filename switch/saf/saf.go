@@ -230,6 +230,9 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 	if err != nil {
 		return q.fault(id, it, fmt.Errorf("read the payment: %w", err))
 	}
+	if it.op >= len(p.Ops) {
+		return q.fault(id, it, fmt.Errorf("the row names operation %d of %d", it.op, len(p.Ops)))
+	}
 	if p.Ops[it.op].State != payment.StateQueued {
 		return verdictDone
 	}
