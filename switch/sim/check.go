@@ -306,7 +306,7 @@ func (w *world) kept(b *books) {
 		k := w.history.keys[key]
 		var first *call
 		for _, c := range k.calls {
-			if c.answer == nil || c.answer.Err != nil || c.answer.Payment == "" {
+			if c.answer == nil || c.answer.Err != nil || c.answer.Payment == "" || nothingToUndo(c) {
 				continue
 			}
 			if first == nil {
@@ -444,7 +444,6 @@ func (w *world) filesWhole(*books) {
 				return fmt.Errorf("%s: %w", path, err)
 			}
 			manifests[path] = m
-			return nil
 		case strings.HasSuffix(path, ".ipm"):
 			report, err := clearing.Verify(bytes.NewReader(text))
 			if err != nil || len(report.Errors) > 0 {
@@ -472,6 +471,9 @@ func (w *world) filesWhole(*books) {
 		}
 	}
 	for path := range sums {
+		if manifests[path] != nil {
+			continue
+		}
 		w.failf("I8 a file without a manifest", "%s", path)
 	}
 }

@@ -61,7 +61,8 @@ const (
 	gotConflict               // the key was used otherwise
 	gotDone                   // done now
 	gotReplay                 // done before
-	gotBurned                 // a reversal found nothing and burned the key
+	gotBurned                 // a reversal found nothing, and burned the key that it named and its own
+	gotNothing                // a reversal found that what it asks for is under way
 )
 
 var keyModel = porcupine.NondeterministicModel{
@@ -100,12 +101,16 @@ func stepUse(s keyState, in keyInput, out keyOutput) []any {
 	switch out.got {
 	case gotLost:
 		if s.is == keyUnset {
-			return []any{s, keyState{keyUsed, in.body, ""}}
+			return []any{s, keyState{keyUsed, in.body, ""}, keyState{is: keyBurned}}
 		}
 		return []any{s}
-	case gotRefused, gotBurned:
+	case gotRefused, gotNothing:
 		if s.is == keyUnset {
 			return []any{s}
+		}
+	case gotBurned:
+		if s.is != keyUsed {
+			return []any{keyState{is: keyBurned}}
 		}
 	case gotConflict:
 		if s.is != keyUnset && !same {
@@ -165,6 +170,8 @@ func judge(c *call, does keyDoes) (keyInput, keyOutput) {
 		out.got = gotRefused
 	case a.Payment == "":
 		out.got = gotBurned
+	case nothingToUndo(c):
+		out.got = gotNothing
 	default:
 		out.got, out.op = gotDone, operationOf(a)
 		if a.Replayed {
@@ -172,6 +179,12 @@ func judge(c *call, does keyDoes) (keyInput, keyOutput) {
 		}
 	}
 	return in, out
+}
+
+// nothingToUndo tells whether a call is a reversal by key that was told that its request is being reversed already: it
+// makes no operation and leaves its own key free.
+func nothingToUndo(c *call) bool {
+	return c.req.OfKey != "" && c.answer.Payment != "" && c.answer.Authorized == 0
 }
 
 // bodyOf is a request's body without its id.
