@@ -135,12 +135,22 @@ func (s *Switch) compose() error {
 		Journal: s.journal, IDs: ids, Keyring: o.Keyring, Merchants: merchants, Routes: s.router,
 		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, AcquirerBIN: c.AcquirerID[:6],
 		MaxInFlight: c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
-		StandIn: c.StandIn.flow(), Logger: o.Logger.Named("flow"), Registerer: o.Registry,
+		Deadline: longestDeadline(issuers), StandIn: c.StandIn.flow(), Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
 	if err := s.composeEngine(days, s.router.destinations()); err != nil {
 		return err
 	}
 	return s.composeGateway()
+}
+
+// longestDeadline is how long a request waits for its payment's turn and for the first request with its key: what that one
+// may take at the slowest issuer, and no less than the default.
+func longestDeadline(issuers map[string]*exchange.Issuer) time.Duration {
+	longest := flow.DefaultDeadline
+	for _, x := range issuers {
+		longest = max(longest, x.Deadline)
+	}
+	return longest
 }
 
 func (s *Switch) composeEngine(days *flow.Days, destinations []string) error {
@@ -233,6 +243,9 @@ func (s *Switch) sealedDates() (dates []payment.Date, err error) {
 
 // Start recovers what a crash left, connects the issuers and serves.
 func (s *Switch) Start(ctx context.Context) error {
+	if err := s.flow.Open(); err != nil {
+		return err
+	}
 	if err := s.engine.Open(ctx); err != nil {
 		return err
 	}
