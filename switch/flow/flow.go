@@ -86,6 +86,7 @@ type Flow struct {
 	inFlight    atomic.Int64
 	recovered   chan struct{} // closed once Recover has returned
 	unrecovered atomic.Int64
+	left        []journal.IntentRef // from Open to Recover
 
 	closedFor atomic.Pointer[string] // why no new work is taken; nil while it is
 	standIns  slowlock.Mutex         // one at a time, so that the count a card and day is kept

@@ -13,15 +13,22 @@ import (
 // recoverAtOnce is how many payments are recovered side by side, so that they share the journal's syncs.
 const recoverAtOnce = 256
 
+// Open reads which intents a crash left without an outcome; Unrecovered counts them from then on. It comes before the first
+// request.
+func (f *Flow) Open() (err error) {
+	if f.left, err = f.o.Journal.OpenIntents(); err != nil {
+		return err
+	}
+	f.unrecovered.Store(int64(len(f.left)))
+	return nil
+}
+
 // Recover ends every intent that a crash left without an outcome: nobody knows what the issuer did, so its reversal is
 // queued. It may run while requests are served: until an intent is ended its operation counts as under way, and a repeat
-// of its key waits. It comes after saf's Start, is called once, and returns early when ctx ends.
+// of its key waits. It comes after Open and after saf's Start, is called once, and returns early when ctx ends.
 func (f *Flow) Recover(ctx context.Context) (recovered int, err error) {
-	open, err := f.o.Journal.OpenIntents()
-	if err != nil {
-		return 0, err
-	}
-	f.unrecovered.Store(int64(len(open)))
+	open := f.left
+	f.left = nil
 	defer close(f.recovered)
 	var (
 		group sync.WaitGroup
