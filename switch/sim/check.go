@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -55,6 +57,34 @@ func (w *world) closeDay() {
 		w.quiet()
 	}
 	w.cutover(true)
+}
+
+// present hands every clearing file to the issuer, twice: it must find the posting of each record, and take each file
+// once.
+func (w *world) present() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err := w.walk(func(path string, text []byte) error {
+		if !strings.HasSuffix(path, ".ipm") {
+			return nil
+		}
+		var result struct {
+			Posted     int // records whose posting was not there
+			Exceptions []json.RawMessage
+		}
+		err := w.ask(ctx, "POST", controlAddr, "/v1/clearing", text, func(body []byte) error { return json.Unmarshal(body, &result) })
+		if err != nil || result.Posted > 0 || len(result.Exceptions) > 0 {
+			w.failf("I8 the issuer does not take a clearing file as it is", "%s: %v, %d without a posting, %s", path, err, result.Posted, result.Exceptions)
+		}
+		var refused *statusError
+		if err := w.ask(ctx, "POST", controlAddr, "/v1/clearing", text, nil); !errors.As(err, &refused) || refused.status != http.StatusConflict {
+			w.failf("I8 the issuer takes a clearing file twice", "%s: %v", path, err)
+		}
+		return nil
+	})
+	if err != nil {
+		w.failf("the disk cannot be read", "%v", err)
+	}
 }
 
 // fileNotes remembers the clearing files that crashes left under their final names: rebuilt or not, they must never
@@ -166,7 +196,7 @@ func (w *world) read(ctx context.Context) (*books, error) {
 		{controlAddr, "/v1/ledger?audit=1", keep(&b.ledger)},
 		{operatorAddr, "/v1/days", func(body []byte) error { return json.Unmarshal(body, &days) }},
 	} {
-		if err := w.ask(ctx, "GET", r.addr, r.path, r.take); err != nil {
+		if err := w.ask(ctx, "GET", r.addr, r.path, nil, r.take); err != nil {
 			return nil, err
 		}
 	}

@@ -116,6 +116,7 @@ func run(p *Plan) *Result {
 	w.play()
 	if w.quiet() {
 		w.settle()
+		w.present()
 		w.check()
 	}
 	transport.CloseIdleConnections()
@@ -305,15 +306,23 @@ func (w *world) inject(f *Fault) {
 func (w *world) cutover(must bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	err := w.ask(ctx, "POST", operatorAddr, "/v1/cutover?wait=90s&ahead=true", nil)
+	err := w.ask(ctx, "POST", operatorAddr, "/v1/cutover?wait=90s&ahead=true", nil, nil)
 	if err != nil && must {
 		w.failf("cutover fails", "%v", err)
 	}
 }
 
-// ask makes a request of one of the control ports and gives its body to take.
-func (w *world) ask(ctx context.Context, method, addr, path string, take func([]byte) error) error {
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+path, nil)
+// statusError is an answer of a control port that is none.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e *statusError) Error() string { return e.text }
+
+// ask makes a request of one of the control ports, with a body if there is one, and gives the answer's to take.
+func (w *world) ask(ctx context.Context, method, addr, path string, send []byte, take func([]byte) error) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+path, bytes.NewReader(send))
 	if err != nil {
 		return err
 	}
@@ -327,7 +336,7 @@ func (w *world) ask(ctx context.Context, method, addr, path string, take func([]
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, bytes.TrimSpace(body))
+		return &statusError{resp.StatusCode, fmt.Sprintf("%s %s: %s: %s", method, path, resp.Status, bytes.TrimSpace(body))}
 	}
 	if take == nil {
 		return nil
