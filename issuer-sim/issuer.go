@@ -81,7 +81,7 @@ func (i *issuer) process(r *request, now time.Time) (out outcome, position int64
 	if out.conduct == conductDeaf {
 		return out, 0
 	}
-	if (r.class == classAdvice || r.class == classReversal) && (out.code.is(codeUnavailable) || out.code.is(codeMalfunction)) {
+	if (r.advice || r.class == classReversal) && (out.code.is(codeUnavailable) || out.code.is(codeMalfunction)) {
 		if known == nil || known.fate != fateRefused {
 			s.remember(seen{moment: r.moment, rrn: r.rrn, card: r.card, at: at, code: out.code, fate: fateRefused})
 		}
