@@ -324,7 +324,7 @@ func (w *world) settled(b *books) {
 				}
 				w.failf("I5 an unknown outcome is not undone once", "payment %s operation %d %s: %d reversals", p.Payment, j, op.Op, reversals)
 			default:
-				w.failf("an operation has not ended", "payment %s operation %d %s is %s", p.Payment, j, op.Op, op.State)
+				w.failf("an operation has not ended", "payment %s operation %d %s is %s%s", p.Payment, j, op.Op, op.State, w.wire.of(op.Host, op.DE7, op.STAN))
 			}
 		}
 	}

@@ -74,3 +74,20 @@ func identity(host, de7, stan string) string { return host + " " + de7 + " " + s
 func (f *frame) text() string {
 	return fmt.Sprintf("%s STAN %s of %s RRN %q to %s at %.6f s", f.mti, f.stan, f.de7, f.rrn, f.host, f.at.Seconds())
 }
+
+// of lists how often a message was sent, and the last time.
+func (w *wire) of(host, de7, stan string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	times := 0
+	var last *frame
+	for i := range w.frames {
+		if f := &w.frames[i]; f.identity() == identity(host, de7, stan) {
+			times, last = times+1, f
+		}
+	}
+	if last == nil {
+		return ", never sent"
+	}
+	return fmt.Sprintf(", sent %d times, last as %s", times, last.text())
+}

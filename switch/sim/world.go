@@ -358,6 +358,9 @@ func (w *world) quiet() bool {
 	for calm := 0; calm < 3; {
 		if time.Now().After(give) {
 			w.failf("does not drain", "%s after the faults: %s", drainWithin, last)
+			if b, err := w.read(context.Background()); err == nil {
+				w.settled(b)
+			}
 			return false
 		}
 		time.Sleep(time.Second)
