@@ -140,6 +140,8 @@ func stepBurn(s keyState, out keyOutput) []any {
 		if s.is != keyUsed {
 			return []any{keyState{is: keyBurned}}
 		}
+	case gotConflict: // over the reversal's own key
+		return []any{s}
 	default: // the key's payment was found
 		if s.is == keyUsed {
 			return []any{s}
