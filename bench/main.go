@@ -1,12 +1,16 @@
 // Command bench measures what Switchyard's speed rests on, one figure after the other so that none disturbs the next,
 // and records them with the machine and the commit:
 //
-//   - the codec against the library that its specs come from, a message packed and unpacked;
-//   - the messages a second that issuer-sim answers by itself;
-//   - the authorizations a second through the switch with 1,024 in flight, each with two synced commits.
+//   - codec: the codec against the library that its specs come from, a message packed and unpacked;
+//   - issuer: the messages a second that issuer-sim answers by itself;
+//   - switch: the authorizations a second through the switch with 1,024 in flight, each with two synced commits;
+//   - overload: three times the requests that the issuer can answer, against as many as it can;
+//   - drain: how fast the queue of an outage drains, and what it does to new requests;
+//   - recovery: how soon a switch is ready after a crash.
 //
-// docs/benchmarks.md says how to read them. The load comes from switchctl load, on the same machine: the figures are
-// of everything together, not of the switch on a machine of its own.
+// The last two take minutes and are measured only where -only names them. docs/benchmarks.md says how to read the figures.
+// The load comes from switchctl load, on the same machine: the figures are of everything together, not of the switch on
+// a machine of its own.
 package main
 
 import (
@@ -20,25 +24,29 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
 )
 
-// inFlight is the load of the two figures that have one; wantTPS what the third should come to at the least.
+// inFlight is the load of the two figures that have one; wantTPS what the switch should come to at the least.
 const (
 	inFlight = 1024
 	wantTPS  = 10_000
 )
 
-// result is what one run records.
+// result is what one run records: what was not measured is left out.
 type result struct {
-	Commit  string    `json:"commit"`
-	At      time.Time `json:"at"`
-	Machine machine   `json:"machine"`
-	Codec   codec     `json:"codec"`
-	Issuer  load      `json:"issuer_sim"`
-	Switch  load      `json:"switch"`
+	Commit   string          `json:"commit"`
+	At       time.Time       `json:"at"`
+	Machine  machine         `json:"machine"`
+	Codec    *codec          `json:"codec,omitempty"`
+	Issuer   *load           `json:"issuer_sim,omitempty"`
+	Switch   *load           `json:"switch,omitempty"`
+	Overload *overload       `json:"overload,omitempty"`
+	Drain    json.RawMessage `json:"drain,omitempty"`    // as switchctl load drain --json prints it
+	Recovery json.RawMessage `json:"recovery,omitempty"` // as switchctl load recovery --json prints it
 }
 
 // load is what switchctl load --json prints, as far as it is recorded.
@@ -48,83 +56,147 @@ type load struct {
 	P99MS      float64           `json:"p99_ms"`
 	Errors     uint64            `json:"errors"`
 	ErrorCodes map[string]uint64 `json:"error_codes,omitempty"`
-	InFlight   int               `json:"in_flight"`
+	InFlight   int               `json:"in_flight,omitempty"`
+	Rate       float64           `json:"rate,omitempty"`
+	LateP99MS  float64           `json:"late_p99_ms,omitempty"`
 	DurationS  float64           `json:"duration_s"`
+	SwitchdCPU float64           `json:"switchd_cpu_us,omitempty"`
 	SwitchdMiB float64           `json:"switchd_mib,omitempty"`
 	IssuerMiB  float64           `json:"issuer_sim_mib,omitempty"`
 }
 
+// bench is a run of this command.
+type bench struct {
+	bin      string // folder of the binaries
+	dir      string // where they put their data: on the disk that the machine's sync rate was taken from
+	duration time.Duration
+	result
+}
+
+// measurement is one of the figures, by the name that -only knows it by.
+type measurement struct {
+	name      string
+	byDefault bool
+	measure   func(b *bench, ctx context.Context) error
+}
+
+var measurements = []measurement{
+	{"codec", true, (*bench).codec},
+	{"issuer", true, (*bench).issuer},
+	{"switch", true, (*bench).throughput},
+	{"overload", true, (*bench).overload},
+	{"drain", false, (*bench).drain},
+	{"recovery", false, (*bench).recovery},
+}
+
 func main() {
-	commit := flag.String("commit", "unknown", "what is measured")
+	b := bench{result: result{At: time.Now().UTC().Truncate(time.Second)}}
+	flag.StringVar(&b.Commit, "commit", "unknown", "what is measured")
 	out := flag.String("out", filepath.Join("bench", "results"), "folder for the record")
-	bin := flag.String("bin", "bin", "folder of switchctl, switchd and issuer-sim")
-	duration := flag.Duration("duration", 10*time.Second, "how long each load is measured")
+	flag.StringVar(&b.bin, "bin", "bin", "folder of switchctl, switchd and issuer-sim")
+	flag.DurationVar(&b.duration, "duration", 10*time.Second, "how long each load is measured")
+	only := flag.String("only", "", "what to measure, with commas between: codec, issuer, switch, overload, drain, recovery (default: all but the last two)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *commit, *out, *bin, *duration); err != nil {
+	if err := b.run(ctx, *only, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, commit, out, bin string, duration time.Duration) error {
-	r := result{Commit: commit, At: time.Now().UTC().Truncate(time.Second)}
-	dir, err := os.MkdirTemp(".", "load-out-") // here and not where temporary files go: that may be no disk
+func (b *bench) run(ctx context.Context, only, out string) error {
+	chosen, err := choose(only)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	if r.Machine, err = thisMachine(dir); err != nil {
+	if b.dir, err = os.MkdirTemp(".", "load-out-"); err != nil { // here and not where temporary files go: that may be no disk
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if b.Machine, err = thisMachine(b.dir); err != nil {
 		return fmt.Errorf("machine: %w", err)
 	}
-	progress("codec against library")
-	if r.Codec, err = measureCodec(ctx); err != nil {
-		return fmt.Errorf("codec: %w", err)
+	for _, m := range chosen {
+		fmt.Fprintf(os.Stderr, "bench: %s\n", m.name)
+		if err := m.measure(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
 	}
-	progress("issuer-sim, %d in flight", inFlight)
-	if r.Issuer, err = measureLoad(ctx, bin, dir, duration, "--iso"); err != nil {
-		return fmt.Errorf("issuer-sim: %w", err)
-	}
-	progress("switch, %d in flight, synced", inFlight)
-	if r.Switch, err = measureLoad(ctx, bin, dir, duration); err != nil {
-		return fmt.Errorf("switch: %w", err)
-	}
-	path, err := record(out, &r)
+	path, err := record(out, &b.result)
 	if err != nil {
 		return err
 	}
-	if err := r.print(os.Stdout); err != nil {
+	if err := b.print(os.Stdout); err != nil {
 		return err
 	}
 	fmt.Printf("\nrecorded in %s\n", path)
-	if r.Switch.TPS < wantTPS {
-		return fmt.Errorf("%.0f authorizations a second, expected at least %d", r.Switch.TPS, wantTPS)
+	if b.Switch != nil && b.Switch.TPS < wantTPS {
+		return fmt.Errorf("%.0f authorizations a second, expected at least %d", b.Switch.TPS, wantTPS)
 	}
 	return nil
 }
 
-func progress(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
+// choose finds the measurements that -only names.
+func choose(only string) (chosen []measurement, err error) {
+	names := map[string]bool{}
+	for name := range strings.SplitSeq(only, ",") {
+		names[name] = true
+	}
+	for _, m := range measurements {
+		if names[m.name] || only == "" && m.byDefault {
+			chosen = append(chosen, m)
+			delete(names, m.name)
+		}
+	}
+	if delete(names, ""); len(names) > 0 {
+		return nil, fmt.Errorf("-only %s: a name that there is not", only)
+	}
+	return chosen, nil
 }
 
-// measureLoad runs switchctl load on daemons of its own. Its data lie in dir, on the disk that the machine's sync rate
-// was taken from.
-func measureLoad(ctx context.Context, bin, dir string, duration time.Duration, more ...string) (load, error) {
-	args := append([]string{"load", "--local", "--closed", strconv.Itoa(inFlight), "--duration", duration.String(),
-		"--dir", filepath.Join(dir, "load"), "--json"}, more...)
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "switchctl"), args...)
+func (b *bench) codec(ctx context.Context) error {
+	c, err := measureCodec(ctx)
+	b.Codec = &c
+	return err
+}
+
+func (b *bench) issuer(ctx context.Context) (err error) {
+	b.Issuer, err = b.load(ctx, "--closed", strconv.Itoa(inFlight), "--iso")
+	return err
+}
+
+func (b *bench) throughput(ctx context.Context) (err error) {
+	b.Switch, err = b.load(ctx, "--closed", strconv.Itoa(inFlight))
+	return err
+}
+
+func (b *bench) drain(ctx context.Context) (err error) {
+	b.Drain, err = b.switchctl(ctx, "load", "drain")
+	return err
+}
+
+func (b *bench) recovery(ctx context.Context) (err error) {
+	b.Recovery, err = b.switchctl(ctx, "load", "recovery")
+	return err
+}
+
+// load runs switchctl load on daemons of its own.
+func (b *bench) load(ctx context.Context, args ...string) (*load, error) {
+	text, err := b.switchctl(ctx, append([]string{"load", "--local", "--duration", b.duration.String()}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	l := new(load)
+	return l, json.Unmarshal(text, l)
+}
+
+// switchctl runs a command that prints one JSON object.
+func (b *bench) switchctl(ctx context.Context, args ...string) (json.RawMessage, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "switchctl"), append(args, "--dir", filepath.Join(b.dir, "load"), "--json")...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it stops its daemons
 	cmd.Stderr = os.Stderr
-	text, err := cmd.Output()
-	if err != nil {
-		return load{}, err
-	}
-	var l load
-	if err := json.Unmarshal(text, &l); err != nil {
-		return load{}, err
-	}
-	return l, nil
+	return cmd.Output()
 }
 
 // record writes the result as <date>-<commit>.json.
@@ -145,16 +217,35 @@ func (r *result) print(w io.Writer) error {
 	m := &r.Machine
 	fmt.Fprintf(t, "machine\t%s, %d cores, %s/%s, %s; %.0f synced writes a second on its disk, one after another\n",
 		m.CPU, m.Cores, m.OS, m.Arch, m.Go, m.SyncsPerSecond)
-	c := &r.Codec
-	fmt.Fprintf(t, "codec, pack\t%.0f ns, library %.0f ns: %.1f times as fast; %d allocations, library %d\n",
-		c.PackNS, c.LibraryPackNS, c.PackRatio, c.PackAllocs, c.LibraryPackAllocs)
-	fmt.Fprintf(t, "codec, unpack\t%.0f ns, library %.0f ns: %.1f times as fast; %d allocations, library %d\n",
-		c.UnpackNS, c.LibraryUnpackNS, c.UnpackRatio, c.UnpackAllocs, c.LibraryUnpackAllocs)
-	fmt.Fprintf(t, "issuer-sim\t%s\n", &r.Issuer)
-	fmt.Fprintf(t, "switch, synced\t%s\n", &r.Switch)
+	if c := r.Codec; c != nil {
+		fmt.Fprintf(t, "codec, pack\t%.0f ns, library %.0f ns: %.1f times as fast; %d allocations, library %d\n",
+			c.PackNS, c.LibraryPackNS, c.PackRatio, c.PackAllocs, c.LibraryPackAllocs)
+		fmt.Fprintf(t, "codec, unpack\t%.0f ns, library %.0f ns: %.1f times as fast; %d allocations, library %d\n",
+			c.UnpackNS, c.LibraryUnpackNS, c.UnpackRatio, c.UnpackAllocs, c.LibraryUnpackAllocs)
+	}
+	if r.Issuer != nil {
+		fmt.Fprintf(t, "issuer-sim\t%s\n", r.Issuer)
+	}
+	if r.Switch != nil {
+		fmt.Fprintf(t, "switch, synced\t%s\n", r.Switch)
+	}
+	if o := r.Overload; o != nil {
+		fmt.Fprintf(t, "issuer paced to %d\t%s\n", o.PaceTPS, &o.Full)
+		fmt.Fprintf(t, "  and overloaded\t%s: %.0f %% of the goodput, %.1f times the p99\n", &o.Over, 100*o.GoodputRatio, o.P99Ratio)
+	}
+	if r.Drain != nil {
+		fmt.Fprintf(t, "drain\t%s\n", strings.TrimSpace(string(r.Drain)))
+	}
+	if r.Recovery != nil {
+		fmt.Fprintf(t, "recovery\t%s\n", strings.TrimSpace(string(r.Recovery)))
+	}
 	return t.Flush()
 }
 
 func (l *load) String() string {
-	return fmt.Sprintf("%.0f authorizations a second, p50 %.1f ms, p99 %.1f ms, %d in flight, %d errors", l.TPS, l.P50MS, l.P99MS, l.InFlight, l.Errors)
+	how := fmt.Sprintf("%d in flight", l.InFlight)
+	if l.Rate > 0 {
+		how = fmt.Sprintf("%.0f due a second", l.Rate)
+	}
+	return fmt.Sprintf("%.0f authorizations a second, p50 %.1f ms, p99 %.1f ms, %s, %d errors", l.TPS, l.P50MS, l.P99MS, how, l.Errors)
 }

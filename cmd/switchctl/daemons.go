@@ -204,6 +204,11 @@ func (d *daemon) peakMiB() float64 {
 	return 0
 }
 
+// cpuTime is the processor time that a daemon took. It must have ended.
+func (d *daemon) cpuTime() time.Duration {
+	return d.cmd.ProcessState.UserTime() + d.cmd.ProcessState.SystemTime()
+}
+
 // localSwitch is an issuer-sim and the switchd that stands before it, both on loopback with their data in one folder.
 type localSwitch struct {
 	localOptions

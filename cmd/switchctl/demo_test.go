@@ -100,6 +100,42 @@ func TestDemoAndLoadOverTheBinaries(t *testing.T) {
 	}
 }
 
+// TestLoadDrainAndRecovery measures little of both over the real processes.
+func TestLoadDrainAndRecovery(t *testing.T) {
+	switchctl, work := binaries(t), t.TempDir()
+	for name, c := range map[string]struct {
+		args []string
+		into any
+		ok   func(into any) bool
+	}{
+		"drain": {
+			[]string{"--advices", "300", "--before", "300ms", "--rate", "100"}, new(drainSummary),
+			func(s any) bool {
+				d := s.(*drainSummary)
+				return d.AdvicesPerS > 0 && d.BeforeP99MS > 0 && d.DuringErrors == 0
+			},
+		},
+		"recovery": {
+			[]string{"--stored", "500", "--open", "50", "--runs", "1"}, new(recoverySummary),
+			func(s any) bool { r := s.(*recoverySummary); return len(r.ReadyS) == 1 && len(r.ReversedS) == 1 },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(switchctl, append([]string{"load", name, "--json", "--dir", name + "-out"}, c.args...)...)
+			cmd.Dir = work
+			var errs bytes.Buffer
+			cmd.Stderr = &errs
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, errs.Bytes())
+			}
+			if err := json.Unmarshal(out, c.into); err != nil || !c.ok(c.into) {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+}
+
 func TestDemoSaysWhatIsWrong(t *testing.T) {
 	out, _, err := runSwitchctl("demo", "--payments", "1", "--out", filepath.Join(t.TempDir(), "out"))
 	if !errors.Is(err, errNo) { // exit 1
@@ -122,6 +158,10 @@ func TestLoadRefusesWrongUsage(t *testing.T) {
 		{"load", "--rate", "-5"},
 		{"load", "--rate", "1", "--duration", "0s"},
 		{"load", "--rate", "1", "--issuer-rules", "rules.yaml"},
+		{"load", "drain", "--advices", "0"},
+		{"load", "drain", "--rate", "0"},
+		{"load", "recovery", "--stored", "1", "--open", "2"},
+		{"load", "recovery", "--runs", "0"},
 	} {
 		if out, _, err := runSwitchctl(args...); err == nil || errors.Is(err, errNo) || out != "" {
 			t.Errorf("%v: error %v, printed %q", args, err, out)

@@ -84,6 +84,7 @@ and what they come from.`,
 	cmd.MarkFlagsOneRequired("closed", "rate")
 	cmd.MarkFlagsMutuallyExclusive("local", "connect")
 	cmd.MarkFlagsMutuallyExclusive("iso", "sale")
+	cmd.AddCommand(newLoadDrainCmd(), newLoadRecoveryCmd())
 	return cmd
 }
 
@@ -106,8 +107,12 @@ type loadSummary struct {
 	DurationS   float64 `json:"duration_s"`
 	Connections int     `json:"connections"`
 	Seed        uint64  `json:"seed"`
-	SwitchdMiB  float64 `json:"switchd_mib,omitempty"`    // peak resident memory, --local only
-	IssuerMiB   float64 `json:"issuer_sim_mib,omitempty"` // the same
+	// Of --local only: the CPU that switchd took for a request, start, stop and warm-up included, and peak resident memory.
+	SwitchdCPUUS float64 `json:"switchd_cpu_us,omitempty"`
+	SwitchdMiB   float64 `json:"switchd_mib,omitempty"`
+	IssuerMiB    float64 `json:"issuer_sim_mib,omitempty"`
+
+	requests uint64 // all that were sent
 }
 
 func runLoad(ctx context.Context, f loadFlags, stdout, stderr io.Writer) error {
@@ -130,6 +135,9 @@ func runLoad(ctx context.Context, f loadFlags, stdout, stderr io.Writer) error {
 		summary.SwitchdMiB, summary.IssuerMiB = round(local.switchd.peakMiB()), round(local.issuer.peakMiB())
 		if err := local.stop(); err != nil {
 			return err
+		}
+		if local.switchd != nil {
+			summary.SwitchdCPUUS = round(float64(local.switchd.cpuTime().Microseconds()) / float64(max(summary.requests, 1)))
 		}
 	}
 	if f.json {
@@ -188,6 +196,7 @@ func (f *loadFlags) measure(ctx context.Context, stderr io.Writer) (*loadSummary
 		MaxMS: res.QuantileMS(100), Errors: res.Failed, ErrorCodes: res.Errors,
 		Approved: res.Approved, Declined: res.Declined, Declines: res.Declines,
 		InFlight: f.closed, Rate: f.rate, DurationS: res.Window.Seconds(), Connections: o.Lanes, Seed: f.seed,
+		requests: res.Approved + res.Declined + res.Failed + res.Excluded,
 	}
 	if f.rate > 0 {
 		s.LateP99MS = float64(res.Late.ValueAtQuantile(99)) / 1000
@@ -281,6 +290,9 @@ func (s *loadSummary) print(w io.Writer) error {
 		faults = fmt.Sprintf("%d (%s)", s.Errors, loadgen.Counts(s.ErrorCodes))
 	}
 	fmt.Fprintf(t, "errors\t%s\n", faults)
+	if s.SwitchdCPUUS > 0 {
+		fmt.Fprintf(t, "CPU\t%.1f µs of switchd a request\n", s.SwitchdCPUUS)
+	}
 	for name, mib := range map[string]float64{"switchd": s.SwitchdMiB, "issuer-sim": s.IssuerMiB} {
 		if mib > 0 {
 			fmt.Fprintf(t, "%s\t%.0f MiB at most\n", name, mib)

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// The issuer of the overload: it answers paceTPS messages a second and no more; overTPS are offered.
+const (
+	paceTPS = 5_000
+	overTPS = 15_000
+)
+
+// overload is what comes of more requests than the issuer can answer, beside as many as it can.
+type overload struct {
+	PaceTPS      int     `json:"pace_tps"`
+	Full         load    `json:"full"` // as many requests as the issuer answers
+	Over         load    `json:"over"`
+	GoodputRatio float64 `json:"goodput_ratio"` // approved a second, Over to Full
+	P99Ratio     float64 `json:"p99_ratio"`     // of what was accepted
+}
+
+func (b *bench) overload(ctx context.Context) error {
+	rules := filepath.Join(b.dir, "paced.yaml")
+	if err := os.WriteFile(rules, fmt.Appendf(nil, "pace: %d\n", paceTPS), 0o600); err != nil {
+		return err
+	}
+	at := func(rate int) (*load, error) {
+		return b.load(ctx, "--rate", strconv.Itoa(rate), "--warmup", "5s", "--issuer-rules", rules)
+	}
+	full, err := at(paceTPS)
+	if err != nil {
+		return err
+	}
+	over, err := at(overTPS)
+	if err != nil {
+		return err
+	}
+	b.Overload = &overload{
+		PaceTPS: paceTPS, Full: *full, Over: *over,
+		GoodputRatio: over.TPS / full.TPS, P99Ratio: over.P99MS / full.P99MS,
+	}
+	return nil
+}
