@@ -44,11 +44,15 @@ type daemon struct {
 	err    error // how it ended, once exited is closed
 }
 
-// startDaemon starts a binary that lies beside this one and waits until it listens. Its output goes to dir/name.log.
-func startDaemon(ctx context.Context, dir, name string, args ...string) (*daemon, error) {
-	path, err := besideMe(name)
-	if err != nil {
-		return nil, err
+// startDaemon starts a binary of the folder bin, or of this one's own, and waits until it listens. Its output goes to
+// dir/name.log.
+func startDaemon(ctx context.Context, bin, dir, name string, args ...string) (*daemon, error) {
+	path := filepath.Join(bin, name)
+	if bin == "" {
+		var err error
+		if path, err = besideMe(name); err != nil {
+			return nil, err
+		}
 	}
 	logPath, readyFile := filepath.Join(dir, name+".log"), filepath.Join(dir, name+".ready")
 	if err := os.Remove(readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -218,6 +222,7 @@ type localSwitch struct {
 
 // localOptions say how to start them.
 type localOptions struct {
+	bin          string // folder of the binaries; "" for that of this one
 	dir          string
 	seed         uint64
 	config       string // switchd's; "" for none
@@ -243,7 +248,7 @@ func (l *localSwitch) runIssuer(ctx context.Context, at listening) error {
 	if l.rules != "" {
 		args = append(args, "--rules", l.rules)
 	}
-	d, err := startDaemon(ctx, l.dir, "issuer-sim", args...)
+	d, err := startDaemon(ctx, l.bin, l.dir, "issuer-sim", args...)
 	if err == nil {
 		l.issuer = d
 	}
@@ -258,7 +263,7 @@ func (l *localSwitch) runSwitchd(ctx context.Context, at listening) error {
 	if l.config != "" {
 		args = append(args, "--config", l.config)
 	}
-	d, err := startDaemon(ctx, l.dir, "switchd", args...)
+	d, err := startDaemon(ctx, l.bin, l.dir, "switchd", args...)
 	if err == nil {
 		l.switchd = d
 	}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"switchyard/internal/loadgen"
+	"switchyard/switch/api"
+)
+
+// Ten thousand gateways that are connected and say nothing are served when they do say something, disturb nobody, and
+// cost switchd no more than its memory limit.
+func TestIdleConnections(t *testing.T) {
+	const idle, spare, askers = 10_000, 500, 64
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		t.Fatal(err)
+	}
+	if files.Cur < idle+spare {
+		t.Skipf("this process may open %d files (RLIMIT_NOFILE); %d connections need %d", files.Cur, idle, idle+spare)
+	}
+	bin := filepath.Dir(binaries(t))
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	local, err := startLocal(ctx, localOptions{bin: bin, dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.kill()
+
+	idlers := make([]net.Conn, idle)
+	for i := range idlers {
+		if idlers[i], err = net.Dial("tcp", local.switchd.at.Gateway); err != nil {
+			t.Fatalf("connection %d: %v", i+1, err)
+		}
+		defer idlers[i].Close()
+	}
+	clients, err := dialGateway(ctx, local.switchd.at.Gateway, 1, askers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(clients)
+	// One after the other says something, while others work.
+	payments := loadgen.Payments{Op: api.OpAuthorize, Run: "idle-", Cards: loadgen.NewCards(time.Now())}
+	var asking sync.WaitGroup
+	for w := range askers {
+		asking.Go(func() {
+			for i := w; i < idle; i += askers {
+				var req api.Request
+				payments.Fill(uint64(i), &req)
+				a, err := clients[0].Do(ctx, &req)
+				if err != nil || a.Err != nil || !a.Approved {
+					t.Errorf("authorization %d beside idle connections: %+v, %v", i+1, a, err)
+					return
+				}
+				if err := ping(idlers[i]); err != nil {
+					t.Errorf("ping on connection %d: %v", i+1, err)
+					return
+				}
+			}
+		})
+	}
+	asking.Wait()
+	if mib := local.switchd.peakMiB(); mib > memoryLimitMiB {
+		t.Errorf("switchd needed %.0f MiB, expected at most %d", mib, memoryLimitMiB)
+	} else {
+		t.Logf("switchd needed %.0f MiB at most", mib)
+	}
+	if err := local.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// ping asks on a connection that has said nothing yet, and reads the answer.
+func ping(c net.Conn) error {
+	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return err
+	}
+	if _, err := c.Write([]byte("{\"id\":\"1\",\"op\":\"ping\"}\n")); err != nil {
+		return err
+	}
+	var answer [256]byte
+	n, err := c.Read(answer[:])
+	if err == nil && !strings.Contains(string(answer[:n]), `"op":"ping"`) {
+		err = errors.New("answered " + string(answer[:n]))
+	}
+	return err
+}
