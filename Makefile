@@ -66,5 +66,5 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 	done
 
 .PHONY: bench
-bench: build ## the three figures of docs/benchmarks.md, recorded in bench/results
-	$(GO) run ./bench -commit $(COMMIT)
+bench: build ## the figures of docs/benchmarks.md, recorded in bench/results (ONLY=codec,issuer,switch,overload,drain,recovery)
+	$(GO) run ./bench -commit $(COMMIT) $(if $(ONLY),-only $(ONLY))
