@@ -49,8 +49,8 @@ type world struct {
 	made   uint64 // payments
 
 	// answer says how the issuer answers an advice: its code, or "" for silence.
-	mu     sync.Mutex
 	answer func(m *spec.Message) string
+	mu     sync.Mutex
 	begun  time.Time
 	trace  []string // what the issuer received
 	down   bool     // nothing can connect
@@ -201,7 +201,7 @@ func (w *world) serve(nc net.Conn) {
 		code := "00"
 		if m.MTI()[1] != '8' {
 			w.note(&m)
-			code = w.answers()(&m)
+			code = w.answer(&m)
 		}
 		if code == "" {
 			continue
@@ -215,19 +215,6 @@ func (w *world) serve(nc net.Conn) {
 			return
 		}
 	}
-}
-
-// answers is how the issuer answers now; answerWith changes it.
-func (w *world) answers() func(*spec.Message) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.answer
-}
-
-func (w *world) answerWith(answer func(*spec.Message) string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.answer = answer
 }
 
 // answerTo is a response with a code.

@@ -78,7 +78,7 @@ func TestManyAtOnce(t *testing.T) {
 			t.Errorf("%d advices were sent within the deadline, want %d", n, inFlight)
 		}
 		w.mu.Lock()
-		w.answerWith(approveAll)
+		w.answer = approveAll
 		w.mu.Unlock()
 		w.drained()
 		w.stop()
@@ -185,8 +185,7 @@ func TestRestart(t *testing.T) {
 		w.seen()
 		left := w.fs.CrashClone(vfs.CrashCloneCfg{})
 		w.stop()
-		w.fs = left
-		w.answerWith(approveAll)
+		w.fs, w.answer = left, approveAll
 		w.seen()
 		w.start(saf.Options{})
 		w.drained()
