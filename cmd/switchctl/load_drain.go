@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/loadgen"
+	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/gateway/client"
 )
@@ -53,7 +54,7 @@ leave the store-and-forward queue, and authorizations at the same rate meanwhile
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&f.advices, "advices", 200_000, "captures to queue, at most a million")
+	flags.IntVar(&f.advices, "advices", 200_000, "captures to queue, a little less than the switch takes (a million) at the most")
 	flags.Float64Var(&f.rate, "rate", 500, "authorizations a second, before and during the drain")
 	flags.DurationVar(&f.before, "before", 10*time.Second, "how long to measure before")
 	flags.IntVar(&f.connections, "connections", 4, "connections to the gateway port")
@@ -91,7 +92,8 @@ type drainRun struct {
 }
 
 func runDrain(ctx context.Context, f drainFlags, stdout, stderr io.Writer) error {
-	const most = 1_000_000
+	// What is under way counts too when the switch decides whether its queue takes one more.
+	most := txswitch.DefaultConfig().Limits.MaxQueued - 2*drainInFlight
 	if f.advices < 1 || f.advices > most || f.rate <= 0 || f.rate > loadgen.MaxRate || f.before <= 0 || f.connections < 1 {
 		return fmt.Errorf("advices: expected 1 to %d; rate and before: more than 0; connections: 1 or more", most)
 	}
