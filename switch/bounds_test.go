@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/config"
 	"switchyard/spec"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
@@ -31,6 +32,42 @@ func TestSilentIssuerFillsTheQueue(t *testing.T) {
 	if queued := s.Switch.Stats().SAF.Queued; queued != maxQueued+maxInFlight {
 		t.Errorf("%d reversals are queued", queued)
 	}
+}
+
+// A silent host fills its own queue: cards of another are served, and of its own those that another host of the route takes.
+func TestSilentIssuerLeavesTheOthersRoom(t *testing.T) {
+	silent := startScripted(t, func(_, _ *spec.Message) bool { return false })
+	s := switchtest.Start(t, switchtest.Options{Deadline: 5 * time.Millisecond, Configure: func(c *txswitch.Config) {
+		c.Limits.MaxQueued, c.Limits.MaxInFlight = 2, 1
+		good := c.Issuers[0]
+		bad, standby := good, 0
+		bad.Name, bad.Address = "silent", silent
+		c.Issuers = append(c.Issuers, bad)
+		c.Issuers[0].Deadline = config.Duration(10 * time.Second)
+		c.Routes.Rules = []txswitch.RouteRule{
+			{Prefix: "", Route: "good", Host: good.Name},
+			{Prefix: "51", Route: "silent", Host: "silent"},
+			{Prefix: "52", Route: "both", Host: "silent"},
+			{Prefix: "52", Route: "both", Host: good.Name, Weight: &standby},
+		}
+	}})
+	s.AwaitReady()
+	with := func(key, card string) api.Request {
+		r := switchtest.Authorize(key, 100)
+		r.Card.Number = card
+		return r
+	}
+	const onlySilent, onBoth = "5100000000000008", "5200000000000007"
+	for _, key := range []string{"k0", "k1", "k2"} {
+		if a := s.Do(with(key, onlySilent)); a.Status != api.StatusReversing {
+			t.Fatalf("%s: %+v, error %v", key, a, a.Err)
+		}
+	}
+	wantError(t, s.Do(with("k3", onlySilent)), api.CodeBusy, "")
+	first := s.Do(with("k4", switchtest.GoodCard))
+	wantApproved(t, first, "00")
+	wantApproved(t, s.Do(switchtest.On(api.OpCapture, "k5", first.Payment, 100)), "")
+	wantApproved(t, s.Do(with("k6", onBoth)), "00")
 }
 
 // wireTrace is what an issuer was sent, in order.

@@ -131,7 +131,7 @@ type ClearingConfig struct {
 // LimitsConfig bounds what is taken on.
 type LimitsConfig struct {
 	MaxInFlight      int             `yaml:"max_in_flight"`     // requests
-	MaxQueued        int             `yaml:"max_queued"`        // store-and-forward advices
+	MaxQueued        int             `yaml:"max_queued"`        // store-and-forward advices of an issuer
 	KeepKeysDays     int             `yaml:"keep_keys_days"`    // idempotency keys; at least the longest capture window
 	AdmissionTimeout config.Duration `yaml:"admission_timeout"` // for a slot towards the issuer
 	// DiskReserveMiB is how much of the data folder's disk must be free for new work to be taken.

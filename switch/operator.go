@@ -108,8 +108,9 @@ type LinkStats struct {
 
 // SAFStats counts advices.
 type SAFStats struct {
-	Queued int `json:"queued"`
-	Parked int `json:"parked"`
+	Queued int            `json:"queued"`
+	Parked int            `json:"parked"`
+	ByHost map[string]int `json:"by_host"` // queued
 }
 
 // Stats returns where the switch stands.
@@ -119,7 +120,9 @@ func (s *Switch) Stats() Stats {
 		ClearingDir: s.o.FS.PathJoin(s.o.Config.Data, clearingDir), Unready: s.Unready(),
 	}
 	st.SAF.Queued, st.SAF.Parked = s.saf.Counts()
+	st.SAF.ByHost = map[string]int{}
 	for _, h := range s.hosts {
+		st.SAF.ByHost[h.Name()] = s.saf.Queued(h.Name())
 		for _, l := range h.Links() {
 			st.Links[h.Name()] = append(st.Links[h.Name()], LinkStats(l))
 		}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -34,6 +36,7 @@ type drainFlags struct {
 // How the backlog is made: so many requests at once on each connection.
 const (
 	drainInFlight = 512
+	maxAdvices    = 10_000_000
 	// backlogLimit is how long a backlog may take to drain.
 	backlogLimit = 30 * time.Minute
 	// drainSample is how often the queue is looked at.
@@ -54,7 +57,7 @@ leave the store-and-forward queue, and authorizations at the same rate meanwhile
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&f.advices, "advices", 200_000, "captures to queue, a little less than the switch takes (a million) at the most")
+	flags.IntVar(&f.advices, "advices", 200_000, "captures to queue")
 	flags.Float64Var(&f.rate, "rate", 500, "authorizations a second, before and during the drain")
 	flags.DurationVar(&f.before, "before", 10*time.Second, "how long to measure before")
 	flags.IntVar(&f.connections, "connections", 4, "connections to the gateway port")
@@ -92,18 +95,22 @@ type drainRun struct {
 }
 
 func runDrain(ctx context.Context, f drainFlags, stdout, stderr io.Writer) error {
-	// What is under way counts too when the switch decides whether its queue takes one more.
-	most := txswitch.DefaultConfig().Limits.MaxQueued - 2*drainInFlight
-	if f.advices < 1 || f.advices > most || f.rate <= 0 || f.rate > loadgen.MaxRate || f.before <= 0 || f.connections < 1 {
-		return fmt.Errorf("advices: expected 1 to %d; rate and before: more than 0; connections: 1 or more", most)
+	if f.advices < 1 || f.advices > maxAdvices || f.rate <= 0 || f.rate > loadgen.MaxRate || f.before <= 0 || f.connections < 1 {
+		return fmt.Errorf("advices: expected 1 to %d; rate and before: more than 0; connections: 1 or more", maxAdvices)
 	}
 	if err := freshFolder(f.dir); err != nil {
+		return err
+	}
+	// What is under way counts too when the switch decides whether its queue takes one more.
+	config := fmt.Sprintf("limits:\n  max_queued: %d\n", max(f.advices+2*drainInFlight, txswitch.DefaultConfig().Limits.MaxQueued))
+	configFile := filepath.Join(f.dir, "switchd.yaml")
+	if err := os.WriteFile(configFile, []byte(config), 0o600); err != nil {
 		return err
 	}
 	d := &drainRun{drainFlags: f}
 	d.Advices, d.Rate = f.advices, f.rate
 	var err error
-	if d.local, err = startLocal(ctx, localOptions{dir: f.dir, seed: f.seed}); err != nil {
+	if d.local, err = startLocal(ctx, localOptions{dir: f.dir, seed: f.seed, config: configFile}); err != nil {
 		return err
 	}
 	defer func() { d.local.kill() }()

@@ -45,10 +45,18 @@ type Call struct {
 // calls keeps messages and frames, which are large, from being made anew for each exchange.
 var calls = sync.Pool{New: func() any { return new(Call) }}
 
-// Acquire takes a slot in a window of the issuer's links. It fails with link.ErrUnavailable when none is signed on and
-// link.ErrBusy when none is free before ctx ends.
+// Acquire takes a slot for a request in a window of the issuer's links. It fails with link.ErrUnavailable when none is signed
+// on and link.ErrBusy when none is free before ctx ends.
 func (x *Issuer) Acquire(ctx context.Context) (*Call, error) {
-	slot, err := x.Host.Acquire(ctx)
+	return x.call(x.Host.Acquire(ctx))
+}
+
+// AcquireAdvice is Acquire for an advice, which leaves requests their share of the windows.
+func (x *Issuer) AcquireAdvice(ctx context.Context) (*Call, error) {
+	return x.call(x.Host.AcquireAdvice(ctx))
+}
+
+func (x *Issuer) call(slot *link.Slot, err error) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}

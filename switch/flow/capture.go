@@ -14,9 +14,6 @@ import (
 
 // capture accepts a capture. It is final once committed; the issuer learns of it by store-and-forward.
 func (f *Flow) capture(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
-	if !f.o.SAF.Room(f.InFlight()) {
-		return refused(api.NewError(api.CodeBusy, "the store-and-forward queue is full"))
-	}
 	unlock := f.o.Turns.Lock(id)
 	defer unlock()
 	for {
@@ -25,6 +22,9 @@ func (f *Flow) capture(ctx context.Context, req *api.Request, id payment.ID, cla
 			return f.fault("read payment", err)
 		}
 		now := time.Now().UTC()
+		if refusedWith := f.roomForAdvice(p.Ops[0].Host); refusedWith != nil {
+			return refused(refusedWith)
+		}
 		amount, r := p.CheckCapture(req.Amount, now)
 		if r != nil {
 			return refusal(r)
@@ -41,6 +41,14 @@ func (f *Flow) capture(ctx context.Context, req *api.Request, id payment.ID, cla
 		}
 		return a
 	}
+}
+
+// roomForAdvice refuses what ends in an advice while the queue of its host is full (I13).
+func (f *Flow) roomForAdvice(host string) *api.Error {
+	if f.o.SAF.Room(host, f.InFlight()) {
+		return nil
+	}
+	return api.NewError(api.CodeBusy, "the issuer's store-and-forward queue is full")
 }
 
 // acceptCapture appends a capture to a payment, with the release of the rest where it is final, and commits it.
@@ -105,8 +113,9 @@ func (f *Flow) voiceCapture(ctx context.Context, caller *api.Caller, req *api.Re
 	if refusedWith != nil {
 		return refused(refusedWith)
 	}
-	if !f.o.SAF.Room(f.InFlight()) {
-		return refused(api.NewError(api.CodeBusy, "the store-and-forward queue is full"))
+	host := route.Issuers[0].Name
+	if refusedWith := f.roomForAdvice(host); refusedWith != nil {
+		return refused(refusedWith)
 	}
 	for {
 		p, err := f.newPayment(ctx, caller, req, profile, route)
@@ -115,7 +124,7 @@ func (f *Flow) voiceCapture(ctx context.Context, caller *api.Caller, req *api.Re
 		}
 		root := payment.Op{
 			Kind: payment.KindVoice, State: payment.StateApproved, Amount: req.Amount, Granted: req.Amount, Target: payment.NoTarget,
-			At: p.Created, DoneAt: p.Created, Host: route.Issuers[0].Name, AuthCode: req.AuthCode,
+			At: p.Created, DoneAt: p.Created, Host: host, AuthCode: req.AuthCode,
 		}
 		root.RRN = f.o.IDs.RRN(p.ID, p.Created)
 		p.Ops = []payment.Op{root}

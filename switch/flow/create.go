@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"switchyard/spec"
@@ -26,10 +27,11 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 	if err != nil {
 		return refused(api.FieldError("emv", err.Error()))
 	}
-	if refusedWith := f.roomForReversal(); refusedWith != nil {
+	issuers, refusedWith := f.withRoom(route.Issuers)
+	if refusedWith != nil {
 		return refused(refusedWith)
 	}
-	issuer, call, err := f.acquire(ctx, route.Issuers)
+	issuer, call, err := f.acquire(ctx, issuers)
 	if errors.Is(err, link.ErrUnavailable) && f.mayStandIn(req, profile) {
 		return f.standIn(ctx, caller, req, claim, profile, route)
 	}
@@ -59,7 +61,7 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 	defer leave()
 	sent := f.send(ctx, call)
 	for tries := 1; tries < maxTries && exchange.NotSent(sent); tries++ {
-		another, err := f.intendAgain(ctx, p, route, card, req)
+		another, err := f.intendAgain(ctx, p, issuers, card, req)
 		if err != nil {
 			break
 		}
@@ -80,10 +82,10 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 // maxTries bounds how often a request is tried of which no byte was sent.
 const maxTries = 3
 
-// intendAgain takes another slot for a request that provably was not sent, on any link of its route, and commits its
+// intendAgain takes another slot for a request that provably was not sent, on any link of its issuers, and commits its
 // intent anew under a new identity. An error leaves the payment as it was.
-func (f *Flow) intendAgain(ctx context.Context, p *payment.Payment, route Route, card message.Card, req *api.Request) (*exchange.Call, error) {
-	issuer, call, err := f.acquire(ctx, route.Issuers)
+func (f *Flow) intendAgain(ctx context.Context, p *payment.Payment, issuers []*exchange.Issuer, card message.Card, req *api.Request) (*exchange.Call, error) {
+	issuer, call, err := f.acquire(ctx, issuers)
 	if err != nil {
 		return nil, err
 	}
@@ -130,13 +132,19 @@ func (f *Flow) profileAndRoute(req *api.Request) (*merchant.Profile, Route, *api
 	return profile, route, nil
 }
 
-// roomForReversal refuses a request that a reversal may have to follow while the queue is full of reversals: its issuer
-// answers nothing (I13).
-func (f *Flow) roomForReversal() *api.Error {
-	if f.o.SAF.RoomForRequest(f.InFlight()) {
-		return nil
+// withRoom returns those of a route's issuers whose queue has room for the reversal that may have to follow a request. It is
+// refused if none has: they answer nothing (I13).
+func (f *Flow) withRoom(issuers []*exchange.Issuer) ([]*exchange.Issuer, *api.Error) {
+	inFlight := f.InFlight()
+	full := func(x *exchange.Issuer) bool { return !f.o.SAF.RoomForRequest(x.Name, inFlight) }
+	if !slices.ContainsFunc(issuers, full) {
+		return issuers, nil
 	}
-	return api.NewError(api.CodeBusy, "the store-and-forward queue has no room for another reversal")
+	issuers = slices.DeleteFunc(slices.Clone(issuers), full)
+	if len(issuers) == 0 {
+		return nil, api.NewError(api.CodeBusy, "the issuer's store-and-forward queue has no room for another reversal")
+	}
+	return issuers, nil
 }
 
 // acquire takes a slot towards the first of a route's issuers that has one. Nothing is sent yet, so trying the next one

@@ -14,18 +14,12 @@ import (
 type preparation func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal)
 
 func (f *Flow) increment(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
-	if refusedWith := f.roomForReversal(); refusedWith != nil {
-		return refused(refusedWith)
-	}
 	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
 		return payment.Op{Kind: payment.KindIncrement, Amount: req.Amount, Target: payment.NoTarget}, p.CheckIncrement(req.Amount, now)
 	})
 }
 
 func (f *Flow) refund(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
-	if refusedWith := f.roomForReversal(); refusedWith != nil {
-		return refused(refusedWith)
-	}
 	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, _ time.Time) (payment.Op, *payment.Refusal) {
 		amount, r := p.CheckRefund(req.Amount)
 		return payment.Op{Kind: payment.KindRefund, Amount: amount, Target: payment.NoTarget}, r
@@ -152,7 +146,14 @@ func (f *Flow) inTurn(ctx context.Context, req *api.Request, id payment.ID, clai
 		f.o.Logger.Error("host " + p.Ops[0].Host + " is not configured")
 		return refused(api.NewError(api.CodeIssuerUnavailable, "the payment's issuer host is not configured")), false
 	}
-	_, call, err := f.acquire(ctx, []*exchange.Issuer{issuer})
+	issuers := []*exchange.Issuer{issuer}
+	if req.Op == api.OpIncrement || req.Op == api.OpRefund {
+		var refusedWith *api.Error
+		if issuers, refusedWith = f.withRoom(issuers); refusedWith != nil {
+			return refused(refusedWith), false
+		}
+	}
+	_, call, err := f.acquire(ctx, issuers)
 	if err != nil {
 		return f.fault("take a slot", err), false
 	}

@@ -39,8 +39,8 @@ func (f *Flow) mayStandIn(req *api.Request, profile *merchant.Profile) bool {
 // of the payment. Stand-ins are made one at a time: they are rare, and the count a card must hold for requests at once.
 func (f *Flow) standIn(ctx context.Context, caller *api.Caller, req *api.Request, claim journal.KeyClaim, profile *merchant.Profile, route Route) api.Answer {
 	unavailable := refused(api.NewError(api.CodeIssuerUnavailable, "no link to the issuer is up, and the card's stand-ins of today are used up"))
-	if !f.o.SAF.Room(f.InFlight()) {
-		return refused(api.NewError(api.CodeBusy, "the store-and-forward queue is full"))
+	if refusedWith := f.roomForAdvice(route.Issuers[0].Name); refusedWith != nil {
+		return refused(refusedWith)
 	}
 	f.standIns.Lock()
 	defer f.standIns.Unlock()

@@ -250,7 +250,7 @@ func TestDeadlineOfAMatch(t *testing.T) {
 		// The later deadline is armed first, so that the earlier one must move the sweep forward.
 		for n, after := range []time.Duration{9 * time.Second, 3 * time.Second, 3*time.Second + 2*time.Millisecond, 12 * time.Second} {
 			go func() {
-				slot, err := f.TryAcquire()
+				slot, err := f.Acquire(context.Background())
 				if err != nil {
 					t.Error(err)
 					return
@@ -267,7 +267,7 @@ func TestDeadlineOfAMatch(t *testing.T) {
 				t.Errorf("given up %v after its deadline, want 0 to 10ms", late)
 			}
 		}
-		slot, err := f.TryAcquire()
+		slot, err := f.Acquire(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -289,7 +289,7 @@ func TestNotSent(t *testing.T) {
 		frame, want := request(1)
 		try := func(name string, ctx context.Context, frame []byte, want link.Match) {
 			t.Helper()
-			slot, err := f.TryAcquire()
+			slot, err := f.Acquire(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -316,7 +316,7 @@ func TestNotSent(t *testing.T) {
 		}
 
 		// A slot of a link that is lost before it is used.
-		slot, err := f.TryAcquire()
+		slot, err := f.Acquire(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}

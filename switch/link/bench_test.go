@@ -83,7 +83,7 @@ func benchmarkSend(b *testing.B, inFlight int, byContext bool) {
 				} else {
 					want.Deadline = time.Now().Add(10 * time.Second)
 				}
-				slot, err := h.TryAcquire()
+				slot, err := h.Acquire(context.Background())
 				if err == nil {
 					err = slot.Send(ctx, frame, want, resp)
 				}

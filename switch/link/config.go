@@ -36,7 +36,8 @@ type Config struct {
 	Links int
 	// WindowPerLink is the most requests in flight on a link, 1 to MaxWindow. Default 2048.
 	WindowPerLink int
-	// Queue is how many callers of Acquire may wait for room at a time; one more is told ErrBusy at once. Default 4096.
+	// Queue is how many callers of Acquire, and how many of AcquireAdvice, may wait for room at a time; one more is told
+	// ErrBusy at once. Default 4096.
 	Queue int
 	// SlowAfter is the round trip from which a host counts as slow in any case, and windows narrow. Default 5 s: half the
 	// time that a request is given by default. A host counts as slow before that when it takes slowFactor times as long as

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -28,11 +29,14 @@ type Host struct {
 
 	spent sync.Pool // of *pending; the host's own, for a channel must not leave the synctest bubble that it was made in
 
+	requested atomic.Int64 // see Requested
+
 	mu       sync.Mutex // guards what follows, and the fields of sessions and waiters that say so
 	closing  bool
 	sessions []*session // one a link; nil where a link is not connected
 	turn     int        // where pick begins, so that links with the same room take turns
-	waiters  waiters
+	waiters  [classes]waiters
+	granted  int                 // slots given to waiting requests since the last one to a waiting advice
 	pending  map[uint32]*pending // requests in flight, by STAN
 	answered answeredTable
 	expired  expiredTable
@@ -140,6 +144,9 @@ func (h *Host) Ready() bool {
 	return false
 }
 
+// Requested returns when a request, not an advice, was last sent to the host; the zero time of Unix if none was.
+func (h *Host) Requested() time.Time { return time.Unix(0, h.requested.Load()) }
+
 // Name returns Config.Host.
 func (h *Host) Name() string { return h.cfg.Host }
 
@@ -159,7 +166,7 @@ func (h *Host) Links() []Status {
 	for i, s := range h.sessions {
 		all[i] = Status{Link: h.links[i].name, State: stateDown.String()}
 		if s != nil {
-			all[i] = Status{Link: h.links[i].name, State: s.state.String(), InUse: s.inUse, Window: s.window}
+			all[i] = Status{Link: h.links[i].name, State: s.state.String(), InUse: s.taken(), Window: s.window}
 		}
 	}
 	return all

@@ -17,14 +17,15 @@ const sweepStep = 10 * time.Millisecond
 // pending is a request in flight. It is guarded by Host.mu as long as it stands in Host.pending; who takes it out there
 // owns it, sets err, and signals done.
 type pending struct {
-	want Match
-	resp *spec.Message
-	s    *session
-	slot bool      // it holds a slot; network messages do not
-	seq  uint64    // how many frames the session had been given when this one was
-	sent time.Time // when its frame was queued for the socket
-	err  error
-	done chan struct{} // holds one signal
+	want  Match
+	resp  *spec.Message
+	s     *session
+	slot  bool      // it holds a slot; network messages do not
+	class class     // of the slot
+	seq   uint64    // how many frames the session had been given when this one was
+	sent  time.Time // when its frame was queued for the socket
+	err   error
+	done  chan struct{} // holds one signal
 }
 
 // Send sends a request and waits for its response, which it unpacks into resp. frame is what Codec.PackFrame made; it is
@@ -58,7 +59,7 @@ func (s *session) roundTrip(ctx context.Context, frame []byte, want *Match, resp
 	}
 	if refused != nil {
 		if sl != nil {
-			h.free(s)
+			h.free(s, sl.class)
 		}
 		h.mu.Unlock()
 		return refused
@@ -68,6 +69,11 @@ func (s *session) roundTrip(ctx context.Context, frame []byte, want *Match, resp
 		p = &pending{done: make(chan struct{}, 1)}
 	}
 	p.want, p.resp, p.s, p.slot, p.sent, p.err = *want, resp, s, sl != nil, now, nil
+	if sl != nil {
+		if p.class = sl.class; p.class == request {
+			h.requested.Store(now.UnixNano())
+		}
+	}
 	h.pending[want.STAN] = p
 	if !want.Deadline.IsZero() {
 		h.sweepBy(want.Deadline)
@@ -153,7 +159,7 @@ func (p *pending) wait(ctx context.Context) error {
 func (h *Host) settle(p *pending) {
 	delete(h.pending, p.want.STAN)
 	if p.slot {
-		h.free(p.s)
+		h.free(p.s, p.class)
 	}
 }
 

@@ -48,17 +48,17 @@ type session struct {
 
 	// Guarded by Host.mu:
 	state  state
-	cause  error // why it is down
-	inUse  int   // slots taken
-	window int   // slots that there are
-	fast   int   // fast answers since the window last changed
+	cause  error        // why it is down
+	inUse  [classes]int // slots taken
+	window int          // slots that there are
+	fast   int          // fast answers since the window last changed
 	// narrowed is when the window last narrowed.
 	narrowed time.Time
 	heard    time.Time     // when the last valid message came in
 	idle     chan struct{} // closed when it is draining and no slot is taken
 	out      []byte        // frames that wait for the flusher
 	queued   uint64        // how many frames were ever put into out
-	taken    uint64        // how many of them the flusher gave to the socket, or tried to
+	flushed  uint64        // how many of them the flusher gave to the socket, or tried to
 	waking   bool          // a wake is under way
 	replies  int           // how many answers to the requests of the host stand in out
 }
@@ -137,6 +137,9 @@ func (f frameReader) ReadMessage(io.Reader) (*iso8583.Message, error) {
 	return nil, nil
 }
 
+// taken is how many slots are taken. h.mu is held.
+func (s *session) taken() int { return s.inUse[request] + s.inUse[advice] }
+
 // push queues a frame for the flusher and tells whether the caller must wake it. h.mu is held.
 func (s *session) push(frame []byte) (wake bool) {
 	s.out = append(s.out, frame...)
@@ -164,8 +167,8 @@ func (s *session) flush() {
 			s.h.mu.Unlock()
 			return
 		}
-		out, before, frames := s.out, s.taken, s.queued-s.taken
-		s.out, s.taken, s.waking, s.replies = spare[:0], s.queued, false, 0
+		out, before, frames := s.out, s.flushed, s.queued-s.flushed
+		s.out, s.flushed, s.waking, s.replies = spare[:0], s.queued, false, 0
 		s.h.mu.Unlock()
 
 		s.l.m.sent.Add(float64(frames))
@@ -173,7 +176,7 @@ func (s *session) flush() {
 		if errors.Is(err, connection.ErrConnectionClosed) {
 			// The library is closed and did not try: not a byte of these left.
 			s.h.mu.Lock()
-			s.taken = before
+			s.flushed = before
 			s.h.mu.Unlock()
 		}
 		if err != nil {
@@ -194,7 +197,7 @@ func (s *session) fail(cause error) {
 	}
 	s.state, s.cause = stateDown, cause
 	close(s.dead)
-	if _, up := h.pick(); !up {
+	if _, up := h.pick(request); !up {
 		h.refuseWaiters()
 	}
 }
@@ -216,7 +219,7 @@ func (s *session) end() (unsent, lost int) {
 		if p.s != s {
 			continue
 		}
-		if p.seq > s.taken {
+		if p.seq > s.flushed {
 			unsent++
 			p.err = errUnsent
 		} else {
@@ -237,10 +240,10 @@ func (s *session) drain() <-chan struct{} {
 	defer h.mu.Unlock()
 	if s.state == stateUp {
 		s.state = stateDraining
-		if s.inUse == 0 {
+		if s.taken() == 0 {
 			s.nowIdle()
 		}
-		if _, up := h.pick(); !up {
+		if _, up := h.pick(request); !up {
 			h.refuseWaiters()
 		}
 	}

@@ -13,11 +13,34 @@ const minWindow = 16
 // that a host that recovers is back at its full window after some 40 of them, and not drowned on the way.
 const widenEvery = 8
 
+// class is what a slot is for: a request, whose card holder waits, or an advice, which store-and-forward sends whenever there
+// is room.
+type class uint8
+
+const (
+	request class = iota
+	advice
+	classes
+)
+
+// requestsAnAdvice is how many waiting requests go before a waiting advice: they are first, but a host that is asked for more
+// than it can do for hours still gets the reversals that end its holds.
+const requestsAnAdvice = 7
+
+// share is how many slots of a window a class may take: a quarter, of a window of one nothing, is kept for requests.
+func (c class) share(window int) int {
+	if c == advice {
+		return max(window*3/4, 1)
+	}
+	return window
+}
+
 // Slot is room for one request in the window of one link. It ends with Send or Release; a Release after that does nothing,
 // so that it may be deferred.
 type Slot struct {
-	s    *session
-	used bool // guarded by Host.mu
+	s     *session
+	class class
+	used  bool // guarded by Host.mu
 }
 
 // Link returns the name of the slot's link, "1" for the first of its host.
@@ -30,58 +53,47 @@ func (sl *Slot) Release() {
 	defer h.mu.Unlock()
 	if !sl.used {
 		sl.used = true
-		h.free(sl.s)
+		h.free(sl.s, sl.class)
 	}
-}
-
-// TryAcquire takes a slot on the link with the most room, or returns ErrUnavailable or ErrBusy at once.
-func (h *Host) TryAcquire() (*Slot, error) {
-	h.mu.Lock()
-	s, up := h.pick()
-	if s != nil {
-		s.inUse++
-	}
-	h.mu.Unlock()
-	switch {
-	case s != nil:
-		return &Slot{s: s}, nil
-	case !up:
-		return nil, h.unavailable()
-	}
-	return nil, fmt.Errorf("%w: host %q: every window is full", ErrBusy, h.cfg.Host)
 }
 
 // Acquire takes a slot on the link with the most room. While every window is full it waits, first come first served,
 // until ctx ends. It returns ErrUnavailable at once when no link is signed on or the host is being closed, also while it
 // waits; and ErrBusy when ctx ended (its error is wrapped too), or at once when Config.Queue callers wait already or when
 // ctx has a deadline that the request, going by the round trips of late, would miss.
-func (h *Host) Acquire(ctx context.Context) (*Slot, error) {
+func (h *Host) Acquire(ctx context.Context) (*Slot, error) { return h.acquire(ctx, request) }
+
+// AcquireAdvice is Acquire for what store-and-forward sends. Advices take three quarters of a window at most (of a window of
+// one, all) and go behind the requests that wait, but for each eighth slot that gets free.
+func (h *Host) AcquireAdvice(ctx context.Context) (*Slot, error) { return h.acquire(ctx, advice) }
+
+func (h *Host) acquire(ctx context.Context, c class) (*Slot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("%w: host %q: %w", ErrBusy, h.cfg.Host, err)
 	}
 	h.mu.Lock()
-	s, up := h.pick()
+	s, up := h.pick(c)
 	if s != nil {
-		s.inUse++
+		s.inUse[c]++
 		h.mu.Unlock()
-		return &Slot{s: s}, nil
+		return &Slot{s: s, class: c}, nil
 	}
 	if !up {
 		h.mu.Unlock()
 		return nil, h.unavailable()
 	}
-	if h.waiters.n >= h.cfg.Queue {
+	if h.waiters[c].n >= h.cfg.Queue {
 		h.mu.Unlock()
 		return nil, fmt.Errorf("%w: host %q: %d callers wait already", ErrBusy, h.cfg.Host, h.cfg.Queue)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		if left, needs := time.Until(deadline), h.expectedWait(); left < needs {
+		if left, needs := time.Until(deadline), h.expectedWait(c); left < needs {
 			h.mu.Unlock()
 			return nil, fmt.Errorf("%w: host %q: %v are left, an answer would take %v", ErrBusy, h.cfg.Host, left, needs)
 		}
 	}
 	w := &waiter{granted: make(chan *session, 1)}
-	h.waiters.push(w)
+	h.waiters[c].push(w)
 	h.mu.Unlock()
 
 	select {
@@ -89,7 +101,7 @@ func (h *Host) Acquire(ctx context.Context) (*Slot, error) {
 	case <-ctx.Done():
 		h.mu.Lock()
 		if w.queued {
-			h.waiters.remove(w)
+			h.waiters[c].remove(w)
 			h.mu.Unlock()
 			return nil, fmt.Errorf("%w: host %q: %w", ErrBusy, h.cfg.Host, ctx.Err())
 		}
@@ -99,16 +111,16 @@ func (h *Host) Acquire(ctx context.Context) (*Slot, error) {
 	if s == nil {
 		return nil, h.unavailable()
 	}
-	return &Slot{s: s}, nil
+	return &Slot{s: s, class: c}, nil
 }
 
 func (h *Host) unavailable() error {
 	return fmt.Errorf("%w: host %q", ErrUnavailable, h.cfg.Host)
 }
 
-// pick returns the signed-on link with the most room, nil if none has any; up tells whether there is one at all. h.mu is
-// held.
-func (h *Host) pick() (best *session, up bool) {
+// pick returns the signed-on link with the most room for a class, nil if none has any. up tells whether there is one at all.
+// h.mu is held.
+func (h *Host) pick(c class) (best *session, up bool) {
 	if h.closing {
 		return nil, false
 	}
@@ -120,7 +132,7 @@ func (h *Host) pick() (best *session, up bool) {
 			continue
 		}
 		up = true
-		if r := s.window - s.inUse; r > room {
+		if r := min(s.window-s.taken(), c.share(s.window)-s.inUse[c]); r > room {
 			best, room = s, r
 		}
 	}
@@ -128,33 +140,52 @@ func (h *Host) pick() (best *session, up bool) {
 }
 
 // free gives a slot back and hands it to who waits longest. h.mu is held.
-func (h *Host) free(s *session) {
-	s.inUse--
-	if s.inUse == 0 && s.state == stateDraining {
+func (h *Host) free(s *session, c class) {
+	s.inUse[c]--
+	if s.taken() == 0 && s.state == stateDraining {
 		s.nowIdle()
 	}
 	h.grant()
 }
 
-// grant gives the room that there is to those who wait. h.mu is held.
+// grant gives the room that there is to those who wait, requests first; see requestsAnAdvice. h.mu is held.
 func (h *Host) grant() {
-	for h.waiters.n > 0 {
-		s, up := h.pick()
-		if !up {
-			h.refuseWaiters()
+	for h.waiters[request].n > 0 || h.waiters[advice].n > 0 {
+		c, other := request, advice
+		if h.waiters[request].n == 0 || h.granted >= requestsAnAdvice {
+			c, other = other, c
 		}
-		if s == nil {
-			return
+		if h.waiters[c].n == 0 || !h.grantTo(c) {
+			if h.waiters[other].n == 0 || !h.grantTo(other) {
+				return
+			}
 		}
-		s.inUse++
-		h.waiters.pop().granted <- s
 	}
+}
+
+// grantTo gives a slot to who of a class waits longest; false if there is none. h.mu is held.
+func (h *Host) grantTo(c class) bool {
+	s, up := h.pick(c)
+	if !up {
+		h.refuseWaiters()
+	}
+	if s == nil {
+		return false
+	}
+	s.inUse[c]++
+	h.waiters[c].pop().granted <- s
+	if h.granted++; c == advice {
+		h.granted = 0
+	}
+	return true
 }
 
 // refuseWaiters tells all who wait that no link is there. h.mu is held.
 func (h *Host) refuseWaiters() {
-	for h.waiters.n > 0 {
-		h.waiters.pop().granted <- nil
+	for c := range h.waiters {
+		for h.waiters[c].n > 0 {
+			h.waiters[c].pop().granted <- nil
+		}
 	}
 }
 
@@ -231,9 +262,9 @@ func (t *tripTime) add(d time.Duration, now time.Time) {
 	t.at = now
 }
 
-// expectedWait is how long a request that joins the queue now will take until it is answered: windows/trip slots get free
-// a second (Little's law), the queue takes that long, and then comes its own trip. h.mu is held.
-func (h *Host) expectedWait() time.Duration {
+// expectedWait is how long a request that joins the queue of its class now will take until it is answered: windows/trip slots
+// get free a second (Little's law), the queue takes that long, and then comes its own trip. h.mu is held.
+func (h *Host) expectedWait(c class) time.Duration {
 	if time.Since(h.trip.at) > tripTimeCounts {
 		return 0
 	}
@@ -243,7 +274,7 @@ func (h *Host) expectedWait() time.Duration {
 			slots += s.window
 		}
 	}
-	return h.trip.smoothed + h.trip.smoothed*time.Duration(h.waiters.n+1)/time.Duration(max(slots, 1))
+	return h.trip.smoothed + h.trip.smoothed*time.Duration(h.waiters[c].n+1)/time.Duration(max(slots, 1))
 }
 
 // waiter is a caller of Acquire for whom there is no room yet.

@@ -266,6 +266,16 @@ func (w *world) authorized() *payment.Payment {
 	return p
 }
 
+// request sends a payment's authorization, as a flow would.
+func (w *world) request(p *payment.Payment) {
+	w.t.Helper()
+	call, err := w.issuer.Acquire(context.Background())
+	w.must(err)
+	defer call.Free()
+	w.must(call.Pack(p, 0, message.Card{PAN: "4111111111111111", Expiry: "3012"}, nil, false))
+	w.must(call.Send(context.Background()))
+}
+
 // put commits advices of a payment and hands them to the queue.
 func (w *world) put(p *payment.Payment, ops ...payment.Op) {
 	w.t.Helper()

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,12 +31,14 @@ type chain struct {
 // host is the queue of one host: chains that are ready to send, and those that rest until they are tried again.
 type host struct {
 	issuer *exchange.Issuer
-	jitter *rand.Rand // under mu
+	jitter *rand.Rand   // under mu
+	queued atomic.Int64 // durable rows, parked ones aside
 
-	mu     sync.Mutex
-	chains map[payment.ID]*chain
-	ready  []*chain
-	wake   chan struct{} // holds one token when ready got longer, or there may be room to read on
+	mu      sync.Mutex
+	chains  map[payment.ID]*chain
+	ready   []*chain
+	sending int
+	wake    chan struct{} // holds one token when ready got longer, sending got less, or there may be room to read on
 
 	// Of a queue longer than window only the beginning is in memory. While backlog, rows from sequence from on are
 	// not, and refill reads them; those from region on, up to from, were read by it. newest is the newest row that admit
@@ -119,17 +122,26 @@ func (h *host) signal() {
 	}
 }
 
-// pop takes the chain that has been ready longest, or nil.
-func (h *host) pop() *chain {
+// pop takes the chain that has been ready longest, to be sent; nil if none is, or full if atMost are being sent.
+func (h *host) pop(atMost int) (c *chain, full bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.ready) == 0 {
-		return nil
+	if h.sending >= atMost || len(h.ready) == 0 {
+		return nil, h.sending >= atMost
 	}
-	c := h.ready[0]
+	c = h.ready[0]
 	h.ready[0] = nil
 	h.ready = h.ready[1:]
-	return c
+	h.sending++
+	return c, false
+}
+
+// sent counts off a chain that pop gave.
+func (h *host) sent() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sending--
+	h.signal()
 }
 
 // finish drops the head of a chain, which is done, and makes the rest ready.
@@ -178,29 +190,35 @@ const (
 	verdictNoLink         // nothing was sent and nothing can be: the whole queue rests
 )
 
-// run sends what is ready, at most InFlight advices at once, until the queue closes.
+// run sends what is ready until the queue closes.
 func (q *Queue) run(h *host) {
-	slots := make(chan struct{}, q.o.InFlight)
 	var sending sync.WaitGroup
 	defer sending.Wait()
 	for {
-		select {
-		case slots <- struct{}{}:
-		case <-q.ctx.Done():
-			return
-		}
 		c := q.next(h)
 		if c == nil {
 			return
 		}
 		sending.Go(func() {
 			q.attempt(h, c)
-			<-slots
+			h.sent()
 		})
 	}
 }
 
-// next waits for a ready chain and a host with a link; nil when the queue closes.
+// atOnce is how many advices of a host may be sent at once now.
+func (q *Queue) atOnce() int {
+	now := time.Now()
+	for _, h := range q.hosts {
+		if now.Sub(h.issuer.Host.Requested()) < requestsLast {
+			return min(BesideRequests, q.o.InFlight)
+		}
+	}
+	return q.o.InFlight
+}
+
+// next waits for a host with a link, a ready chain, and its being one of those that may be sent at once; nil when the queue
+// closes.
 func (q *Queue) next(h *host) *chain {
 	for {
 		if !h.issuer.Host.Ready() {
@@ -216,10 +234,11 @@ func (q *Queue) next(h *host) *chain {
 			}
 			continue
 		}
-		if c := h.pop(); c != nil {
+		c, full := h.pop(q.atOnce())
+		if c != nil {
 			return c
 		}
-		if _, more := h.wants(); more {
+		if _, more := h.wants(); more && !full {
 			continue // queued while refill read
 		}
 		select {
@@ -262,8 +281,7 @@ func (q *Queue) attempt(h *host, c *chain) {
 	switch v {
 	case verdictDone:
 		h.finish(c)
-		q.metrics.queued.WithLabelValues(h.issuer.Name).Dec()
-		q.waiting.grow(-1)
+		q.grow(h, -1)
 		q.waiting.drop(c.id)
 	case verdictRepeat:
 		h.again(c, h.backoff(attempts-1))

@@ -6,9 +6,13 @@
 // they were queued, one at a time; that no advice is dropped: what the issuer refuses for good is parked with its reason
 // and an alarm; and I5: a reversal ends on 00, 21 or 25 only.
 //
-// It knows nothing of why an advice was queued. Durable rows are bounded by MaxQueued, past which captures are refused
-// ([Queue.Room]), and Reserve, past which requests are refused that a reversal may have to follow ([Queue.RoomForRequest]);
-// reversals are always taken (I13). Of a long queue only a window is in memory; the rest is read when there is room.
+// It knows nothing of why an advice was queued. A host's durable rows are bounded by MaxQueued, past which captures are
+// refused ([Queue.Room]), and Reserve, past which requests are refused that a reversal may have to follow
+// ([Queue.RoomForRequest]); reversals are always taken (I13). A host that is silent fills its own queue and no other. Of a long
+// queue only a window is in memory; the rest is read when there is room.
+//
+// Requests go first: they keep a share of the links' windows (link.Host.AcquireAdvice), and while there are any, few advices
+// are sent at once, so that a queue of hours is worked off beside them.
 package saf
 
 import (
@@ -35,10 +39,14 @@ import (
 
 // Bounds and delays.
 const (
-	// DefaultMaxQueued bounds the rows of all queues: an outage of five hours at 50 captures a second.
+	// DefaultMaxQueued bounds the rows of a host's queue: an outage of five hours at 50 captures a second.
 	DefaultMaxQueued = 1_000_000
-	// DefaultInFlight is how many advices of one host are sent at once; the rest of its window is left to requests.
+	// DefaultInFlight is how many advices of one host are sent at once.
 	DefaultInFlight = 512
+	// BesideRequests is how many they are while requests are sent, to whichever host, or were within the last requestsLast:
+	// each advice that is being served makes a request's commits and answer wait.
+	BesideRequests = 32
+	requestsLast   = time.Second
 	// DefaultWindow is how many rows of a host's queue are in memory, about 200 bytes each; the queue is read on when half of
 	// them are sent.
 	DefaultWindow = 1 << 16
@@ -54,8 +62,8 @@ type Options struct {
 	Issuers    map[string]*exchange.Issuer
 	Turns      *turn.Table
 	Keyring    *pan.Keyring
-	MaxQueued  int    // default DefaultMaxQueued
-	Reserve    int    // rows beyond MaxQueued that are kept for the reversals of requests in flight
+	MaxQueued  int    // rows of a host's queue; default DefaultMaxQueued
+	Reserve    int    // rows of it beyond MaxQueued that are kept for the reversals of requests in flight
 	InFlight   int    // a host; default DefaultInFlight
 	Window     int    // rows of a host's queue that are in memory; default DefaultWindow
 	Seed       uint64 // of the jitter
@@ -116,11 +124,11 @@ func (q *Queue) Start() error {
 			return err
 		}
 	}
-	if queued, _ := q.Counts(); queued >= q.o.MaxQueued {
-		q.o.Logger.Warn("store-and-forward: more advices are queued than max_queued allows; captures are refused until they are sent",
-			zap.Int("queued", queued), zap.Int("max_queued", q.o.MaxQueued))
-	}
-	for _, h := range q.hosts {
+	for name, h := range q.hosts {
+		if queued := int(h.queued.Load()); queued >= q.o.MaxQueued {
+			q.o.Logger.Warn("store-and-forward: more advices are queued than max_queued allows; captures are refused until they are sent",
+				zap.String("host", name), zap.Int("queued", queued), zap.Int("max_queued", q.o.MaxQueued))
+		}
 		q.done.Go(func() { q.run(h) })
 	}
 	return nil
@@ -151,8 +159,7 @@ func (q *Queue) load(h *host) error {
 		}
 		return true
 	})
-	q.waiting.grow(queued)
-	q.metrics.queued.WithLabelValues(h.issuer.Name).Add(float64(queued))
+	q.grow(h, queued)
 	return err
 }
 
@@ -160,8 +167,7 @@ func (q *Queue) load(h *host) error {
 // that the first sending from the queue is a repeat.
 func (q *Queue) Add(r journal.SAFRow, sent bool) {
 	h := q.hosts[r.Host]
-	q.waiting.grow(1)
-	q.metrics.queued.WithLabelValues(r.Host).Inc()
+	q.grow(h, 1)
 	if h.admit(r.Seq) {
 		q.push(h, r, sent)
 	}
@@ -201,20 +207,38 @@ func (q *Queue) parked(n int) {
 	q.waiting.park(n)
 }
 
-// Room tells whether the queue takes another capture. inFlight is how many requests may yet need a reversal.
-func (q *Queue) Room(inFlight int) bool {
-	queued, _ := q.waiting.counts()
-	return queued+inFlight < q.o.MaxQueued
+// grow counts durable rows of a host that are queued; n < 0: that are no more.
+func (q *Queue) grow(h *host, n int) {
+	h.queued.Add(int64(n))
+	q.metrics.queued.WithLabelValues(h.issuer.Name).Add(float64(n))
 }
 
-// RoomForRequest tells whether the queue has room for the reversals of all that is in flight, the request asked about included.
-func (q *Queue) RoomForRequest(inFlight int) bool {
-	queued, _ := q.waiting.counts()
-	return queued+inFlight <= q.o.MaxQueued+q.o.Reserve
+// Room tells whether a host's queue takes another capture. inFlight is how many requests may yet need a reversal.
+func (q *Queue) Room(host string, inFlight int) bool {
+	return q.Queued(host)+inFlight < q.o.MaxQueued
 }
 
-// Counts returns how many advices are queued and how many are parked.
-func (q *Queue) Counts() (queued, parked int) { return q.waiting.counts() }
+// RoomForRequest tells whether a host's queue has room for the reversals of all that is in flight, the request asked about
+// included.
+func (q *Queue) RoomForRequest(host string, inFlight int) bool {
+	return q.Queued(host)+inFlight <= q.o.MaxQueued+q.o.Reserve
+}
+
+// Queued is how many advices are queued for a host.
+func (q *Queue) Queued(host string) int {
+	if h := q.hosts[host]; h != nil {
+		return int(h.queued.Load())
+	}
+	return 0
+}
+
+// Counts returns how many advices are queued, over all hosts, and how many are parked.
+func (q *Queue) Counts() (queued, parked int) {
+	for _, h := range q.hosts {
+		queued += int(h.queued.Load())
+	}
+	return queued, q.waiting.parkedRows()
+}
 
 // Wait waits until the payment has no queued advice, or returns ctx's error.
 func (q *Queue) Wait(ctx context.Context, id payment.ID) error { return q.waiting.wait(ctx, id) }
@@ -240,7 +264,7 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 	if err != nil {
 		return q.fault(id, it, err)
 	}
-	call, err := h.issuer.Acquire(q.ctx)
+	call, err := h.issuer.AcquireAdvice(q.ctx)
 	switch {
 	case errors.Is(err, link.ErrUnavailable):
 		return verdictNoLink

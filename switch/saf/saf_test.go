@@ -323,7 +323,7 @@ func TestWait(t *testing.T) {
 	})
 }
 
-// Room counts what is queued and what may yet need a reversal (I13).
+// Room counts what is queued for a host and what may yet need a reversal (I13).
 func TestRoom(t *testing.T) {
 	run(t, func(*spec.Message) string { return "" }, func(t *testing.T, w *world) {
 		w.stop()
@@ -332,9 +332,41 @@ func TestRoom(t *testing.T) {
 			w.put(w.authorized(), capture(1))
 		}
 		for inFlight, want := range map[int]bool{0: true, 5: true, 6: false, 100: false} {
-			if got := w.queue.Room(inFlight); got != want {
+			if got := w.queue.Room("issuer", inFlight); got != want {
 				t.Errorf("4 of 10 queued, %d in flight: room %v", inFlight, got)
 			}
+		}
+		if !w.queue.Room("another", 9) {
+			t.Error("a host's queue fills another's")
+		}
+	})
+}
+
+// While requests come, few advices are sent at once; when they end, many.
+func TestRequestsGoBesideAdvices(t *testing.T) {
+	run(t, func(m *spec.Message) string {
+		if m.MTI() == "0100" {
+			return "00"
+		}
+		return "" // each advice is in flight until its deadline
+	}, func(t *testing.T, w *world) {
+		add := make([]func(bool), 0, 2*saf.BesideRequests)
+		for range cap(add) {
+			add = append(add, w.commit(w.authorized(), capture(1)))
+		}
+		time.Sleep(time.Second) // the queue has seen by now that there is a link
+		w.request(w.authorized())
+		for _, a := range add {
+			a(false)
+		}
+		synctest.Wait()
+		if n := w.host.Links()[0].InUse; n != saf.BesideRequests {
+			t.Errorf("%d advices are in flight beside requests, want %d", n, saf.BesideRequests)
+		}
+		time.Sleep(deadline + time.Second)
+		synctest.Wait()
+		if n := w.host.Links()[0].InUse; n <= saf.BesideRequests {
+			t.Errorf("%d advices are in flight with no request for %v", n, deadline)
 		}
 	})
 }

@@ -14,15 +14,7 @@ type waiters struct {
 	mu     sync.Mutex
 	count  map[payment.ID]int
 	wake   map[payment.ID]chan struct{}
-	queued int
 	parked int
-}
-
-// grow counts durable rows that are queued; shrinks with a negative number.
-func (w *waiters) grow(n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.queued += n
 }
 
 // park counts durable rows that wait for a person.
@@ -53,10 +45,10 @@ func (w *waiters) drop(id payment.ID) {
 	}
 }
 
-func (w *waiters) counts() (queued, parked int) {
+func (w *waiters) parkedRows() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.queued, w.parked
+	return w.parked
 }
 
 func (w *waiters) wait(ctx context.Context, id payment.ID) error {

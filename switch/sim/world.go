@@ -191,8 +191,14 @@ func (w *world) watch(over <-chan struct{}) {
 			continue
 		}
 		// A capture is refused where the queue is full; what is at the issuer may need a reversal each beyond that.
-		if p := w.plan; s.InFlight > p.InFlight || s.SAF.Queued > p.Queued+2*p.InFlight {
-			w.failf("I13 a bound is passed", "%d in flight of %d, %d queued of %d", s.InFlight, p.InFlight, s.SAF.Queued, p.Queued)
+		p := w.plan
+		if s.InFlight > p.InFlight {
+			w.failf("I13 a bound is passed", "%d in flight of %d", s.InFlight, p.InFlight)
+		}
+		for host, queued := range s.SAF.ByHost {
+			if queued > p.Queued+2*p.InFlight {
+				w.failf("I13 a bound is passed", "%d queued for %s of %d", queued, host, p.Queued)
+			}
 		}
 		for host, links := range s.Links {
 			for _, l := range links {
