@@ -67,9 +67,10 @@ func (s *Switch) diskChanged(low bool, free, reserve uint64) {
 func (s *Switch) sweepKeys(ctx context.Context) {
 	keep := time.Duration(s.o.Config.Limits.KeepKeysDays) * 24 * time.Hour
 	every(ctx, sweepInterval, func() bool {
-		swept, n, err := 0, 1, error(nil)
-		for n > 0 && err == nil && ctx.Err() == nil {
-			n, err = s.journal.SweepKeys(ctx, time.Now().Add(-keep), sweepBatch)
+		swept, more, err := 0, true, error(nil)
+		for more && err == nil && ctx.Err() == nil {
+			var n int
+			n, more, err = s.journal.SweepKeys(ctx, time.Now().Add(-keep), sweepBatch)
 			swept += n
 		}
 		switch {

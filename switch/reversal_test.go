@@ -76,6 +76,26 @@ func TestReversalOfAMerchantThatIsGone(t *testing.T) {
 	s.Audit()
 }
 
+// Nor does it keep a capture from reaching the issuer that was accepted before.
+func TestCaptureOfAMerchantThatIsGone(t *testing.T) {
+	profiles := []merchant.Profile{merchant.DefaultProfile()}
+	profiles[0].ID = "M1"
+	s := switchtest.Start(t, switchtest.Options{IssuerData: true, Configure: func(c *txswitch.Config) {
+		c.Merchants.Unknown, c.Merchants.Profiles = "refuse", profiles
+	}})
+	a := s.Do(switchtest.Authorize("k1", 1000))
+	wantApproved(t, a, "00")
+	s.StopIssuer()
+	wantApproved(t, s.Do(switchtest.On(api.OpCapture, "k2", a.Payment, 0)), "")
+	profiles[0].ID = "M2"
+	s.StopSwitch()
+	s.StartSwitch()
+	s.StartIssuer()
+	s.AwaitReady()
+	s.AwaitDrained()
+	s.Audit()
+}
+
 // I3: a reversal by key of a sale has a key of its own, and another amount under it is another body.
 func TestReversalByKeyWithAnotherBody(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{})

@@ -1,7 +1,10 @@
 package txswitch_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
+	"time"
 
 	"switchyard/switch/api"
 	"switchyard/switch/switchtest"
@@ -67,4 +70,80 @@ func TestBurningKeepsItsOwnKey(t *testing.T) {
 	wantError(t, s.Do(reverseByKey("neither", "not this one", 0)), api.CodeConflict, "key")
 	wantApproved(t, s.Do(switchtest.Authorize("not this one", 1000)), "00")
 	wantError(t, s.Do(reverseByKey("itself", "itself", 0)), api.CodeInvalidField, "of_key")
+	wantApproved(t, s.Do(reverseByKey("r2", "nor this", 0)), "")
+	wantError(t, s.Do(reverseByKey("r1", "nor this", 0)), api.CodeConflict, "key")
+}
+
+// Two reversals that name each other's key do not wait for each other: one burns both, for the other its key is taken.
+func TestReversalsThatNameEachOther(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	var all sync.WaitGroup
+	for i := range 64 {
+		all.Go(func() {
+			one, other := reverseByKey(fmt.Sprint("a", i), fmt.Sprint("b", i), 0), reverseByKey(fmt.Sprint("b", i), fmt.Sprint("a", i), 0)
+			var first *api.Answer
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				first, _ = s.Client.Do(t.Context(), &one)
+			}()
+			second, err := s.Client.Do(t.Context(), &other)
+			<-done
+			for _, a := range []*api.Answer{first, second} {
+				if a.Err != nil && a.Err.Code != api.CodeConflict {
+					t.Errorf("pair %d: %v", i, a.Err)
+				}
+			}
+			if err != nil || first.Approved == second.Approved {
+				t.Errorf("pair %d: both are %v, error %v", i, first.Approved, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// I11: what was answered without a refusal, a replay or an intent is counted apart.
+func TestEachAnsweredRequestIsAnIntent(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Deadline: 20 * time.Millisecond})
+	a := s.Do(switchtest.Authorize("k1", 1000))
+	wantApproved(t, s.Do(switchtest.Authorize("k1", 1000)), "00")
+	wantApproved(t, s.Do(switchtest.On(api.OpCapture, "c1", a.Payment, 400)), "")
+	wantApproved(t, s.Do(reverseByKey("r1", "never", 0)), "")
+	s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0))
+	unanswered := switchtest.Authorize("k2", 1000)
+	unanswered.Card.Number = "4000000000000986" // applied, never answered
+	if a := s.Do(unanswered); a.Status != api.StatusReversing {
+		t.Fatalf("%+v, error %v", a, a.Err)
+	}
+	wantApproved(t, s.Do(reverseByKey("r2", "k2", 0)), "")
+	requests := counters(t, s, "switchyard_requests_total")
+	if n := requests["approved"] + requests["reversing"]; n != 3 || requests["answered"] != 3 || requests["replayed"] != 1 {
+		t.Errorf("requests: %v", requests)
+	}
+	if begun := counters(t, s, "switchyard_intents_total")["begun"]; begun != 3 {
+		t.Errorf("%v intents begun, want 3", begun)
+	}
+}
+
+// counters reads a metric's counters by their label outcome.
+func counters(t *testing.T, s *switchtest.System, name string) map[string]float64 {
+	t.Helper()
+	families, err := s.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := map[string]float64{}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "outcome" {
+					by[l.GetValue()] += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return by
 }

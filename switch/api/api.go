@@ -218,6 +218,7 @@ type Answer struct {
 	BusinessDate string // YYYY-MM-DD, of an operation that clears
 	Created      time.Time
 	Replayed     bool // the answer to a repeat of an earlier key
+	NoIntent     bool // nothing was begun for it, as for a status; not sent
 
 	Capture string // id of the capture just made
 	Refund  string // id of the refund just made

@@ -155,10 +155,12 @@ func (f *Flow) present(p *payment.Payment, i int, last bool) journal.Presentment
 			s.Reason = cutover.ReasonLast
 		}
 	}
-	if profile := f.o.Merchants.Lookup(p.Merchant); profile != nil {
-		s.Name, s.Street, s.City = profile.Name, profile.Street, profile.City
-		s.PostalCode, s.State, s.Country = profile.PostalCode, profile.State, profile.Country
-		s.FeePlan = profile.FeePlan
+	profile := f.o.Merchants.Lookup(p.Merchant)
+	if profile == nil { // taken out of the merchants file since the payment was made
+		profile = f.o.Merchants.Fallback(p.Merchant)
 	}
+	s.Name, s.Street, s.City = profile.Name, profile.Street, profile.City
+	s.PostalCode, s.State, s.Country = profile.PostalCode, profile.State, profile.Country
+	s.FeePlan = profile.FeePlan
 	return journal.Presentment{PresentmentRef: presentmentRef(p, i, op.Date), Data: s.Encode()}
 }

@@ -242,7 +242,7 @@ func (f *Flow) reverseByKey(ctx context.Context, caller *api.Caller, req *api.Re
 		// left free, but must not be another request's.
 		return f.onPayment(ctx, caller, &named, func(context.Context, *api.Request, payment.ID, journal.KeyClaim) api.Answer {
 			a := answer(p, 0, time.Now())
-			a.Approved = true
+			a.Approved, a.NoIntent = true, true
 			return a
 		})
 	case root.Kind != payment.KindSale:
@@ -262,7 +262,8 @@ func (f *Flow) reverseByKey(ctx context.Context, caller *api.Caller, req *api.Re
 func (f *Flow) burn(ctx context.Context, req *api.Request) (of journal.KeyEntry, a api.Answer, done bool) {
 	held, cancel := context.WithTimeout(ctx, f.o.Deadline)
 	defer cancel()
-	for _, key := range []string{req.Key, req.OfKey} {
+	// In one order, whichever is whose: two reversals that name each other's key must not wait for each other.
+	for _, key := range []string{min(req.Key, req.OfKey), max(req.Key, req.OfKey)} {
 		k := merchantKey{req.Merchant, key}
 		if err := f.keys.hold(held, k); err != nil {
 			return of, refused(api.NewError(api.CodeBusy, "a request with this key or of_key is still being served")), true
@@ -280,17 +281,18 @@ func (f *Flow) burn(ctx context.Context, req *api.Request) (of journal.KeyEntry,
 	if used && !of.Payment.IsZero() {
 		return of, a, false
 	}
-	if ownUsed && !(used && own.Payment.IsZero()) {
+	mac := f.bodyMAC(req, "")
+	if ownUsed && !(used && own.Payment.IsZero() && own.MAC == mac) {
 		return of, refused(&api.Error{Code: api.CodeConflict, Field: "key", Message: "the key was used with another request"}), true
 	}
 	for _, k := range []struct {
-		name string
+		journal.KeyClaim
 		used bool
-	}{{req.OfKey, used}, {req.Key, ownUsed}} {
+	}{{journal.KeyClaim{Merchant: req.Merchant, Key: req.OfKey}, used}, {journal.KeyClaim{Merchant: req.Merchant, Key: req.Key, MAC: mac}, ownUsed}} {
 		if k.used {
 			continue
 		}
-		if err := f.o.Journal.BurnKey(ctx, req.Merchant, k.name); err != nil {
+		if err := f.o.Journal.BurnKey(ctx, k.KeyClaim); err != nil {
 			return of, f.fault("burn the key", err), true
 		}
 	}
@@ -300,7 +302,7 @@ func (f *Flow) burn(ctx context.Context, req *api.Request) (of journal.KeyEntry,
 // burned answers a reversal of a key that was never used.
 func burned(req *api.Request) api.Answer {
 	return api.Answer{
-		Status: api.StatusReversed, Approved: true, Currency: req.Currency,
+		Status: api.StatusReversed, Approved: true, NoIntent: true, Currency: req.Currency,
 		Reason: "no request used the key; one that does from now on is refused",
 	}
 }

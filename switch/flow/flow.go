@@ -156,9 +156,11 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 	}
 	switch req.Op {
 	case api.OpPing:
-		return api.Answer{}
+		return api.Answer{NoIntent: true}
 	case api.OpStatus:
-		return f.status(caller, req)
+		a := f.status(caller, req)
+		a.NoIntent = true
+		return a
 	}
 	if why := f.closedFor.Load(); why != nil {
 		return refused(api.NewError(api.CodeBusy, *why))

@@ -54,7 +54,7 @@ func (m *metrics) request(op api.Op, a *api.Answer, took time.Duration) {
 		outcome = string(a.Err.Code)
 	case a.Replayed:
 		outcome = "replayed"
-	case op == api.OpStatus || op == api.OpPing:
+	case a.NoIntent:
 		outcome = "answered"
 	case a.Approved:
 		outcome = "approved"

@@ -149,9 +149,9 @@ func (j *Pebble) SetDay(ctx context.Context, d Day) error {
 
 // SweepKeys implements Journal. It follows the log, in which keys stand in the order in which they were claimed, and stops
 // at the first commit that is not before the moment. A key that was claimed again since is kept.
-func (j *Pebble) SweepKeys(ctx context.Context, before time.Time, limit int) (swept int, err error) {
+func (j *Pebble) SweepKeys(ctx context.Context, before time.Time, limit int) (swept int, more bool, err error) {
 	if limit < 1 || limit > maxSweep {
-		return 0, fmt.Errorf("journal: SweepKeys of %d keys, expected 1 to %d", limit, maxSweep)
+		return 0, false, fmt.Errorf("journal: SweepKeys of %d keys, expected 1 to %d", limit, maxSweep)
 	}
 	err = j.control(ctx, func(_ *committer, b *pebble.Batch) error {
 		from := uint64(1)
@@ -166,7 +166,10 @@ func (j *Pebble) SweepKeys(ctx context.Context, before time.Time, limit int) (sw
 		var failed error
 		at, read := from, 0
 		_, err := scanLog(j.db, from, func(row *logRow, e *logCommit) bool {
-			if !row.at.Before(before) || swept >= limit || read >= maxSweep {
+			if !row.at.Before(before) {
+				return false
+			}
+			if more = swept >= limit || read >= maxSweep; more {
 				return false
 			}
 			for _, k := range e.Keys {
@@ -188,9 +191,9 @@ func (j *Pebble) SweepKeys(ctx context.Context, before time.Time, limit int) (sw
 		return b.Set(keySwept, appendNumber(nil, at), nil)
 	}, nil)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return swept, nil
+	return swept, more, nil
 }
 
 // maxSweep bounds the commits that one SweepKeys reads while others wait for the committer.

@@ -52,7 +52,7 @@ type KeyClaim struct {
 
 // KeyEntry is what a claimed key stands for.
 type KeyEntry struct {
-	Payment payment.ID // zero: the key was burned by a reversal that named it before it was used
+	Payment payment.ID // zero: the key was burned by a reversal that named it before it was used, or is that reversal's own
 	Op      int
 	MAC     [16]byte
 	Claimed time.Time
@@ -146,8 +146,8 @@ type Journal interface {
 	// was never opened, whatever Day and Unsealed say. When ctx ends before the transition was taken into a group its
 	// error is returned and nothing is applied; once taken, Commit waits for the sync whatever ctx says.
 	Commit(ctx context.Context, t *Transition) error
-	// BurnKey claims a key for nothing (see KeyEntry.Payment); *KeyTakenError if it is taken.
-	BurnKey(ctx context.Context, merchant, key string) error
+	// BurnKey claims a key for nothing (see KeyEntry.Payment); *KeyTakenError if it is taken. The claim's Op is of no account.
+	BurnKey(ctx context.Context, claim KeyClaim) error
 
 	Payment(id payment.ID) (*payment.Payment, error)
 	Key(merchant, key string) (KeyEntry, error)
@@ -185,8 +185,8 @@ type Journal interface {
 	// Log calls yield for the commits from a position on, in commit order, and returns the next position.
 	Log(from uint64, yield func(LogEntry) bool) (next uint64, err error)
 	// SweepKeys deletes idempotency keys claimed before a moment, at most limit (1 to 10,000), and returns how many. It
-	// looks at a bounded stretch of the log a call: fewer than limit does not mean that none is left.
-	SweepKeys(ctx context.Context, before time.Time, limit int) (int, error)
+	// looks at a bounded stretch of the log a call; more says that there may be others behind it.
+	SweepKeys(ctx context.Context, before time.Time, limit int) (swept int, more bool, err error)
 	// Checkpoint writes a consistent copy of the journal to a new directory while it runs; all that is synced is in it.
 	Checkpoint(dir string) error
 	Close() error

@@ -226,7 +226,7 @@ func TestKeyTaken(t *testing.T) {
 
 func TestBurnKey(t *testing.T) {
 	j := open(t, vfs.NewMem())
-	if err := j.BurnKey(ctx, "M1", "k"); err != nil {
+	if err := j.BurnKey(ctx, KeyClaim{Merchant: "M1", Key: "k", MAC: [16]byte{1}}); err != nil {
 		t.Fatal(err)
 	}
 	var taken *KeyTakenError
@@ -234,7 +234,7 @@ func TestBurnKey(t *testing.T) {
 		t.Errorf("a burned key: %v", err)
 	}
 	commit(t, j, &Transition{Payment: fresh(1), Keys: claim("used")})
-	if err := j.BurnKey(ctx, "M1", "used"); !errors.As(err, &taken) || taken.Holds.Payment != fresh(1).ID {
+	if err := j.BurnKey(ctx, KeyClaim{Merchant: "M1", Key: "used"}); !errors.As(err, &taken) || taken.Holds.Payment != fresh(1).ID {
 		t.Errorf("burning a used key: %v", err)
 	}
 	var entries []LogEntry
@@ -609,7 +609,7 @@ func TestSweepKeys(t *testing.T) {
 	for n := uint64(1); n <= 4; n++ {
 		commit(t, j, &Transition{Payment: fresh(n), Keys: claim(fmt.Sprint("old ", n))})
 	}
-	if err := j.BurnKey(ctx, "M1", "burned"); err != nil {
+	if err := j.BurnKey(ctx, KeyClaim{Merchant: "M1", Key: "burned"}); err != nil {
 		t.Fatal(err)
 	}
 	// The clock of a log row is the committer's; a moment between two commits is told apart by a clock that moves.
@@ -619,17 +619,21 @@ func TestSweepKeys(t *testing.T) {
 	}
 	commit(t, j, &Transition{Payment: fresh(5), Keys: claim("new")})
 
-	if n, err := j.SweepKeys(ctx, at.Add(-time.Hour), 100); err != nil || n != 0 {
-		t.Errorf("nothing is that old: %d, %v", n, err)
-	}
-	if n, err := j.SweepKeys(ctx, at, 3); err != nil || n != 3 {
-		t.Errorf("at most three: %d, %v", n, err)
-	}
-	if n, err := j.SweepKeys(ctx, at, 100); err != nil || n != 2 {
-		t.Errorf("the other two: %d, %v", n, err)
-	}
-	if n, err := j.SweepKeys(ctx, at, 100); err != nil || n != 0 {
-		t.Errorf("nothing is left: %d, %v", n, err)
+	for _, c := range []struct {
+		what   string
+		before time.Time
+		limit  int
+		swept  int
+		more   bool
+	}{
+		{"nothing is that old", at.Add(-time.Hour), 100, 0, false},
+		{"at most three", at, 3, 3, true},
+		{"the other two", at, 100, 2, false},
+		{"nothing is left", at, 100, 0, false},
+	} {
+		if n, more, err := j.SweepKeys(ctx, c.before, c.limit); err != nil || n != c.swept || more != c.more {
+			t.Errorf("%s: %d, more %v, %v", c.what, n, more, err)
+		}
 	}
 	for _, key := range []string{"old 1", "old 4", "burned"} {
 		if _, err := j.Key("M1", key); !errors.Is(err, ErrNotFound) {
@@ -640,8 +644,26 @@ func TestSweepKeys(t *testing.T) {
 		t.Errorf("the new key: %v", err)
 	}
 	commit(t, j, &Transition{Payment: fresh(6), Keys: claim("old 1")})
-	if _, err := j.SweepKeys(ctx, at, 0); err == nil {
+	if _, _, err := j.SweepKeys(ctx, at, 0); err == nil {
 		t.Error("swept at most none")
+	}
+}
+
+// A long stretch of the log without keys does not hold the sweep up.
+func TestSweepKeysPastCommitsWithoutThem(t *testing.T) {
+	j := open(t, vfs.NewMem())
+	var all sync.WaitGroup
+	for n := range uint64(maxSweep) {
+		all.Go(func() { commit(t, j, &Transition{Payment: fresh(n + 1)}) })
+	}
+	all.Wait()
+	commit(t, j, &Transition{Payment: fresh(maxSweep + 1), Keys: claim("behind")})
+	before := time.Now().Add(time.Hour)
+	if n, more, err := j.SweepKeys(ctx, before, 1); err != nil || n != 0 || !more {
+		t.Errorf("%d, more %v, %v", n, more, err)
+	}
+	if n, more, err := j.SweepKeys(ctx, before, 1); err != nil || n != 1 || more {
+		t.Errorf("%d, more %v, %v", n, more, err)
 	}
 }
 

@@ -278,8 +278,9 @@ func (j *Pebble) Commit(ctx context.Context, t *Transition) error {
 }
 
 // BurnKey implements Journal.
-func (j *Pebble) BurnKey(ctx context.Context, merchant, key string) error {
-	keys := []KeyClaim{{Merchant: merchant, Key: key}}
+func (j *Pebble) BurnKey(ctx context.Context, claim KeyClaim) error {
+	claim.Op = 0
+	keys := []KeyClaim{claim}
 	if err := checkClaims(keys); err != nil {
 		return err
 	}

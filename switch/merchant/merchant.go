@@ -161,6 +161,11 @@ func (d *Directory) Lookup(id string) *Profile {
 	if p := d.profiles[id]; p != nil || d.refuseUnknown {
 		return p
 	}
+	return d.Fallback(id)
+}
+
+// Fallback returns what stands for a merchant that is not in the directory: the default profile under the merchant's id.
+func (d *Directory) Fallback(id string) *Profile {
 	p := d.fallback
 	p.ID = id
 	if p.Name == "DEFAULT" && checkText(id, 25) == nil {

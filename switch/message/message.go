@@ -89,6 +89,9 @@ func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, r
 	profile := b.Merchants.Lookup(p.Merchant)
 	currency, ok := money.Lookup(p.Currency)
 	reversal := mti != "" && mti[1] == '4'
+	if profile == nil && mti != "" && mti[2] == '2' { // an advice was accepted when the merchant was there, and has to arrive
+		profile = b.Merchants.Fallback(p.Merchant)
+	}
 	switch {
 	case mti == "":
 		return fmt.Errorf("operation %s of payment %s sends no message", op.Kind, p.ID)

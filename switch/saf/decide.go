@@ -51,6 +51,9 @@ func (q *Queue) decide(ctx context.Context, ref journal.SAFRef, state payment.St
 	}
 	unlock := q.o.Turns.Lock(row.Payment)
 	defer unlock()
+	if row, err = q.parkedRow(ref); err != nil { // somebody else may have decided meanwhile
+		return err
+	}
 	p, err := q.o.Journal.Payment(row.Payment)
 	if err != nil {
 		return err
