@@ -287,7 +287,9 @@ func (c *committer) admit(r *request) error {
 	c.position++
 	r.fillSeqs()
 	for i, w := range r.claims {
-		c.claimed[c.j.hashKey(r.buf[w.key:w.value])] = claimRef{r, i}
+		hash := c.j.hashKey(r.buf[w.key:w.value])
+		c.claimed[hash] = claimRef{r, i}
+		c.j.filter.add(hash)
 	}
 	if !r.id.IsZero() && !c.versions.put(r.id, r.version) {
 		c.older[r.id] = r.version
@@ -304,7 +306,11 @@ func (c *committer) admit(r *request) error {
 func (c *committer) checkKeys(r *request) error {
 	for i, w := range r.claims {
 		key := r.buf[w.key:w.value]
-		if ref, ok := c.claimed[c.j.hashKey(key)]; ok {
+		hash := c.j.hashKey(key)
+		if c.j.filter.absent(hash) {
+			continue
+		}
+		if ref, ok := c.claimed[hash]; ok {
 			held := ref.request.claims[ref.row]
 			if !bytes.Equal(ref.request.buf[held.key:held.value], key) {
 				return errSameHash

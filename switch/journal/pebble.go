@@ -90,8 +90,10 @@ type Pebble struct {
 	groups   sync.Pool // *group
 	syncs    chan *group
 	unsynced chan struct{}           // a token for each group that is applied and not yet synced
-	hashKey  func(key []byte) uint64 // of idempotency keys within a group
-	done     chan struct{}           // closed once committer and syncer have ended
+	hashKey  func(key []byte) uint64 // of idempotency keys
+	filter   *keyFilter
+	filtered chan struct{} // closed once the filter's loading has ended
+	done     chan struct{} // closed once committer and syncer have ended
 
 	views   views // what reads look at
 	failed  atomic.Bool
@@ -132,6 +134,8 @@ func Open(o Options) (*Pebble, error) {
 		syncs:    make(chan *group, maxUnsynced),
 		unsynced: make(chan struct{}, maxUnsynced),
 		done:     make(chan struct{}),
+		filter:   newKeyFilter(),
+		filtered: make(chan struct{}),
 	}
 	seed := maphash.MakeSeed()
 	j.hashKey = func(key []byte) uint64 { return maphash.Bytes(seed, key) }
@@ -161,8 +165,10 @@ func Open(o Options) (*Pebble, error) {
 	if o.ReadOnly {
 		j.queue.close(ErrReadOnly)
 		close(j.done)
+		close(j.filtered)
 		return j, nil
 	}
+	go j.loadFilter()
 	go j.syncLoop()
 	go c.loop()
 	return j, nil
@@ -240,6 +246,7 @@ func (j *Pebble) Close() error {
 	}
 	j.queue.close(ErrClosed)
 	<-j.done
+	<-j.filtered
 	j.views.close()
 	j.metrics.unregister()
 	err := errors.Join(j.closeStore(), j.release())

@@ -77,7 +77,11 @@ func (j *Pebble) Payment(id payment.ID) (p *payment.Payment, err error) {
 
 // Key implements Journal.
 func (j *Pebble) Key(merchant, key string) (e KeyEntry, err error) {
-	k := appendClaimKey(nil, merchant, key)
+	var room [128]byte
+	k := appendClaimKey(room[:0], merchant, key)
+	if j.filter.absent(j.hashKey(k)) {
+		return e, j.views.absent()
+	}
 	err = j.read(k, func(value []byte) (err error) {
 		e, err = decodeClaim(k, value)
 		return err

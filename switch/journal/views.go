@@ -75,6 +75,14 @@ func (s *views) acquire() (*view, error) {
 	}
 }
 
+// absent is what a read of a record that is not there returns.
+func (s *views) absent() error {
+	if s.current.Load() == nil {
+		return ErrClosed
+	}
+	return ErrNotFound
+}
+
 // retire refuses reads from now on.
 func (s *views) retire() {
 	s.mu.Lock()
