@@ -292,7 +292,7 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 		q.metrics.attempts.WithLabelValues("repeat").Inc()
 		return verdictRepeat
 	}
-	if err := q.settle(h, id, it, call, state); err != nil {
+	if err := q.settle(h, p, it, call, state); err != nil {
 		if !errors.Is(err, journal.ErrClosed) {
 			q.o.Logger.Error("store-and-forward: outcome not committed", zap.Stringer("payment", id), zap.Error(err))
 		}
@@ -317,14 +317,22 @@ func judge(kind payment.Kind, code string) payment.State {
 	return payment.StateParked
 }
 
-// settle commits the end of an advice.
-func (q *Queue) settle(h *host, id payment.ID, it *item, call *exchange.Call, state payment.State) error {
-	unlock := q.o.Turns.Lock(id)
+// settle commits the end of an advice. p is the payment as it was when the advice was sent; only if something else, such as
+// another capture, was committed meanwhile, it is read again.
+func (q *Queue) settle(h *host, p *payment.Payment, it *item, call *exchange.Call, state payment.State) error {
+	unlock := q.o.Turns.Lock(p.ID)
 	defer unlock()
-	p, err := q.o.Journal.Payment(id)
-	if err != nil {
+	err := q.conclude(h, p, it, call, state)
+	if !errors.Is(err, journal.ErrVersion) {
 		return err
 	}
+	if p, err = q.o.Journal.Payment(p.ID); err != nil {
+		return err
+	}
+	return q.conclude(h, p, it, call, state)
+}
+
+func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.Call, state payment.State) error {
 	op := &p.Ops[it.op]
 	code := op.AuthCode
 	call.Settle(op, time.Now())
@@ -338,7 +346,7 @@ func (q *Queue) settle(h *host, id payment.ID, it *item, call *exchange.Call, st
 	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}}
 	if state == payment.StateParked {
 		t.Queue = []journal.SAFRow{{
-			SAFRef: journal.SAFRef{Host: ref.Host}, Payment: id, Op: it.op, Node: id.Node(),
+			SAFRef: journal.SAFRef{Host: ref.Host}, Payment: p.ID, Op: it.op, Node: p.ID.Node(),
 			Queued: time.Now(), Parked: true, Reason: "response code " + op.ResponseCode,
 		}}
 	}
@@ -348,7 +356,7 @@ func (q *Queue) settle(h *host, id payment.ID, it *item, call *exchange.Call, st
 	if state == payment.StateParked {
 		q.parked(1)
 		q.o.Logger.Error("store-and-forward: the issuer refused an advice for good; it is parked",
-			zap.Stringer("payment", id), zap.Stringer("operation", op.Kind), zap.String("rrn", op.RRN),
+			zap.Stringer("payment", p.ID), zap.Stringer("operation", op.Kind), zap.String("rrn", op.RRN),
 			zap.String("response_code", op.ResponseCode))
 	}
 	return nil

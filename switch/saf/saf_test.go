@@ -342,6 +342,30 @@ func TestRoom(t *testing.T) {
 	})
 }
 
+// A capture that is accepted while an advice of its payment is at the issuer is not undone by the advice's end.
+func TestCaptureWhileAnAdviceIsInFlight(t *testing.T) {
+	var once sync.Once
+	var meanwhile func() func(sent bool)
+	var add func(sent bool)
+	run(t, func(*spec.Message) string {
+		once.Do(func() { add = meanwhile() })
+		return "00"
+	}, func(t *testing.T, w *world) {
+		p := w.authorized()
+		meanwhile = func() func(bool) { return w.commit(p, capture(200)) }
+		w.put(p, capture(100))
+		w.await("the first is done", func() bool { return w.states(p) == "approved queued" })
+		add(false)
+		w.drained()
+		if got := w.states(p); got != "approved approved" {
+			t.Errorf("the captures are %s", got)
+		}
+		w.wantSeen(`
+			0220 A00000000001 amount 100
+			0220 A00000000001 amount 200`)
+	})
+}
+
 // While requests come, few advices are sent at once; when they end, many.
 func TestRequestsGoBesideAdvices(t *testing.T) {
 	run(t, func(m *spec.Message) string {
