@@ -65,7 +65,9 @@ func (s *Server) serve(conn net.Conn, number uint64) error {
 	if l.deaf = s.issuer.rules.Load().judgeAccept(number, s.issuer.seed, time.Now()); l.deaf {
 		s.metrics.faults.WithLabelValues(faultSilence).Inc()
 	}
-	s.track(l)
+	if !s.track(l) {
+		return conn.Close()
+	}
 	lib, err := connection.NewFrom(deadlined{conn, s.limits.WriteTimeout}, s.codec.Spec(), nil, nil, func(o *connection.Options) error {
 		o.MessageReader = l
 		o.IdleTime = time.Hour // nobody is pinged

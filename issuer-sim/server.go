@@ -172,12 +172,17 @@ func (s *Server) open() int {
 	return len(s.links)
 }
 
-func (s *Server) track(l *link) {
+// track takes a link on, so that Close ends it and waits for it; false once Close has begun.
+func (s *Server) track(l *link) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
 	s.links[l] = struct{}{}
 	s.ending.Add(1)
-	s.mu.Unlock()
 	s.metrics.connections.Inc()
+	return true
 }
 
 func (s *Server) untrack(l *link) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime"
 	"strings"
@@ -148,6 +149,60 @@ func TestAccept(t *testing.T) {
 	if _, err := readMessage(in); err == nil {
 		t.Error("a second connection was served")
 	}
+}
+
+// A connection that is accepted while the server closes is closed too.
+func TestAcceptWhileClosing(t *testing.T) {
+	late := &lateListener{Listener: listen(t), accepted: make(chan struct{}), release: make(chan struct{})}
+	server, err := issuersim.New(issuersim.Options{Listener: late})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sim{t: t, server: server, served: make(chan error, 1), iso: late.Addr().String()}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.served <- server.Serve()
+	}()
+	_, in := s.dial()
+	<-late.accepted
+	if err := server.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	close(late.release)
+	<-ended
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("the connection is left open: %v", err)
+	}
+}
+
+// lateListener hands connections over whose address takes until release is closed.
+type lateListener struct {
+	net.Listener
+	accepted, release chan struct{}
+}
+
+func (l *lateListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return lateConn{c, l}, nil
+}
+
+type lateConn struct {
+	net.Conn
+	l *lateListener
+}
+
+func (c lateConn) RemoteAddr() net.Addr {
+	select {
+	case <-c.l.accepted:
+	default:
+		close(c.l.accepted)
+	}
+	<-c.l.release
+	return c.Conn.RemoteAddr()
 }
 
 type flakyListener struct {
