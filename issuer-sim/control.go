@@ -45,6 +45,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /v1/rules", s.putRules)
 	mux.HandleFunc("POST /v1/clearing", s.postClearing)
 	mux.HandleFunc("POST /v1/pause", s.postPause)
+	mux.HandleFunc("POST /v1/cutover", s.postCutover)
 	return mux
 }
 

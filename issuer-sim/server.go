@@ -33,7 +33,8 @@ type Server struct {
 	gate     gate
 	started  time.Time
 
-	waiting atomic.Int64 // delayed answers
+	waiting atomic.Int64  // delayed answers
+	stan    atomic.Uint64 // of the host's own messages, the last given
 
 	closing atomic.Bool
 	quit    chan struct{} // closed by Close

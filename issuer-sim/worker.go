@@ -2,6 +2,7 @@ package issuersim
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,6 +19,8 @@ type worker struct {
 	request request
 	out     outcome
 	scratch [256]byte
+
+	unanswered atomic.Int32 // announcements of a cutover
 }
 
 // handle works on one frame. If answered, the answer is in w.resp and how it is treated in v; position is how far the data
@@ -30,6 +33,9 @@ func (w *worker) handle(frame []byte, now time.Time) (v verdict, position int64,
 	}
 	mti := w.req.MTIBytes()
 	if !answerable(mti) {
+		if w.answersCutover() {
+			return verdict{}, 0, false
+		}
 		w.bad(badResponse, &spec.FieldError{DE: 0, Offset: 0, Want: "a request or advice, not " + w.req.MTI()})
 		return verdict{}, 0, false
 	}
