@@ -118,6 +118,9 @@ type MerchantsConfig struct {
 type BusinessDayConfig struct {
 	Cutover  config.TimeOfDay `yaml:"cutover"`  // local time; 00:00 is the end of the calendar day
 	Timezone string           `yaml:"timezone"` // IANA name
+	// Follow names the issuer whose host closes the open date with its own cutover (0800, DE70 201); none by default, so
+	// that the clock alone does. The scheduled cutover stays.
+	Follow string `yaml:"follow"`
 }
 
 // ClearingConfig says how clearing files are written.
@@ -303,6 +306,10 @@ func (c *Config) Check() error {
 		if err := c.checkIssuer(i); err != nil {
 			return fmt.Errorf("issuers[%d]: %w", i, err)
 		}
+	}
+	follow := c.BusinessDay.Follow
+	if follow != "" && !slices.ContainsFunc(c.Issuers, func(x IssuerConfig) bool { return x.Name == follow }) {
+		return fmt.Errorf("business_day.follow: %q is not among the issuers; expected the name of one, or nothing", follow)
 	}
 	if _, err := c.table(); err != nil {
 		return fmt.Errorf("routes: %w", err)

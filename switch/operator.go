@@ -183,7 +183,7 @@ func (s *Switch) serveCutover(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	result, err := s.engine.Cutover(ctx, r.FormValue("ahead") == "true")
 	switch {
-	case errors.Is(err, cutover.ErrNotBegun):
+	case errors.Is(err, cutover.ErrNotBegun), errors.Is(err, cutover.ErrOvertaken):
 		writeError(w, http.StatusConflict, err)
 	case err != nil:
 		s.o.Logger.Error("cutover failed", zap.Error(err))

@@ -59,6 +59,7 @@ type Switch struct {
 	router  *router
 	strays  *strayLog
 	engine  *cutover.Engine
+	follow  *follower // nil: no host's cutover is followed
 	gateway *gateway.Server
 
 	operator *http.Server
@@ -67,6 +68,7 @@ type Switch struct {
 	failed   chan error
 
 	recovering sync.WaitGroup
+	following  sync.WaitGroup
 	stopping   atomic.Bool
 }
 
@@ -109,6 +111,9 @@ func (s *Switch) compose() error {
 	}
 	issuers := map[string]*exchange.Issuer{}
 	s.issuers = issuers
+	if c.BusinessDay.Follow != "" {
+		s.follow = newFollower(c.BusinessDay.Follow, s.journal, o.Logger.Named("cutover"))
+	}
 	for i := range c.Issuers {
 		x, err := s.issuer(&c.Issuers[i], ids, builder)
 		if err != nil {
@@ -204,7 +209,7 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 		Host: x.Name, Addr: x.Address, Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
 		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Identity: stream, Dial: s.o.Dial, TLS: s.o.IssuerTLS[x.Name],
 		Logger: s.o.Logger.Named("link"), Registerer: s.o.Registry, Seed: s.o.Seed, OnStray: s.stray,
-		OnMalformed: s.malformed,
+		OnMalformed: s.malformed, OnCutover: s.follow.callback(x.Name),
 	})
 	if err != nil {
 		return nil, err
@@ -258,6 +263,9 @@ func (s *Switch) Start(ctx context.Context) error {
 	running, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.recovering.Go(func() { s.recover(running) })
+	if s.follow != nil {
+		s.following.Go(func() { s.follow.run(running, s.engine) })
+	}
 	s.serving.Go(func() { s.watchDisk(running) })
 	s.serving.Go(func() { s.sweepKeys(running) })
 	s.serving.Go(func() {
@@ -304,6 +312,7 @@ func (s *Switch) Close(ctx context.Context) error {
 		s.stop()
 	}
 	s.recovering.Wait()
+	s.following.Wait()
 	s.engine.Close()
 	s.saf.Close()
 	var closing sync.WaitGroup

@@ -31,7 +31,7 @@ that date's scheduled cutover.
 Should it not be done within --wait, the date stays closed and its files are written later: at the switch's next start at
 the latest.
 
-Exit codes: 0 the files are written; 1 refused: the open date has not begun, since the one before it was cut over by hand
+Exit codes: 0 the files are written; 1 refused: the open date has not begun, since the one before it was closed early
 (--ahead closes it all the same); 2 no answer, or not done in time.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },

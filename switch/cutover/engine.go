@@ -60,7 +60,7 @@ type Options struct {
 type Engine struct {
 	o       Options
 	started chan struct{} // closed once Start has finished the days that it found
-	failed  chan struct{} // holds one token when a cutover by hand has left a day unfinished
+	failed  chan struct{} // holds one token when a cutover off the schedule has left a day unfinished
 	running context.Context
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -82,8 +82,12 @@ func New(o Options) *Engine {
 	return e
 }
 
-// ErrNotBegun is returned for a manual cutover of a date that has not begun: it was cut over by hand already.
-var ErrNotBegun = errors.New("the open business date has not begun yet: its predecessor was cut over by hand")
+// ErrNotBegun is returned for a cutover of a date that has not begun: the one before it was closed ahead of the schedule, by
+// hand or with a host's cutover.
+var ErrNotBegun = errors.New("the open business date has not begun yet: its predecessor was closed ahead of the schedule")
+
+// ErrOvertaken is returned for a cutover that another one came before.
+var ErrOvertaken = errors.New("another cutover has opened it already")
 
 // ErrClosed is returned for a cutover after Close.
 var ErrClosed = errors.New("the switch is stopping; no cutover begins")
@@ -155,8 +159,8 @@ func (e *Engine) next(t time.Time) time.Time {
 	}
 }
 
-// schedule cuts over whenever the clock has moved on to a date that is not open yet. A date whose cutover was made by
-// hand is open by then, so nothing happens. Days that a cutover left unfinished are finished first.
+// schedule cuts over whenever the clock has moved on to a date that is not open yet. After a cutover by hand, or with a
+// host's, that date is open by then, so nothing happens. Days that a cutover left unfinished are finished first.
 func (e *Engine) schedule() {
 	for {
 		wait := recheck
@@ -185,6 +189,17 @@ func (e *Engine) schedule() {
 // ahead it does so even if the open date has not begun. When it fails, or ctx ends, with the next date open already, the
 // schedule finishes the rest.
 func (e *Engine) Cutover(ctx context.Context, ahead bool) (Result, error) {
+	return e.closeOpen(ctx, func(open payment.Date) error {
+		if open > e.dateAt(time.Now()) && !ahead {
+			return ErrNotBegun
+		}
+		return nil
+	})
+}
+
+// closeOpen closes the open business date unless refuse has a reason not to, and no other one: should the schedule close it
+// meanwhile the error is ErrOvertaken.
+func (e *Engine) closeOpen(ctx context.Context, refuse func(open payment.Date) error) (Result, error) {
 	select {
 	case <-e.started:
 	case <-e.running.Done():
@@ -193,8 +208,8 @@ func (e *Engine) Cutover(ctx context.Context, ahead bool) (Result, error) {
 		return Result{}, fmt.Errorf("the days that the last run left are not finished yet: %w", ctx.Err())
 	}
 	open := e.o.Journal.OpenDay()
-	if open > e.dateAt(time.Now()) && !ahead {
-		return Result{}, fmt.Errorf("business date %s: %w", open, ErrNotBegun)
+	if err := refuse(open); err != nil {
+		return Result{}, fmt.Errorf("business date %s: %w", open, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -217,7 +232,7 @@ func (e *Engine) cutover(ctx context.Context, next payment.Date) (Result, error)
 	}
 	date := e.o.Journal.OpenDay()
 	if date >= next {
-		return Result{}, fmt.Errorf("business date %s is cut over already", next)
+		return Result{}, fmt.Errorf("business date %s: %w", next, ErrOvertaken)
 	}
 	if err := e.o.Journal.Cutover(ctx, date, next); err != nil {
 		return Result{}, fmt.Errorf("cut over %s: %w", date, err)
