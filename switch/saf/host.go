@@ -38,6 +38,7 @@ type host struct {
 	chains  map[payment.ID]*chain
 	ready   []*chain
 	sending int
+	pace    pace
 	wake    chan struct{} // holds one token when ready got longer, sending got less, or there may be room to read on
 
 	// Of a queue longer than window only the beginning is in memory. While backlog, rows from sequence from on are
@@ -122,12 +123,16 @@ func (h *host) signal() {
 	}
 }
 
-// pop takes the chain that has been ready longest, to be sent; nil if none is, or full if atMost are being sent.
-func (h *host) pop(atMost int) (c *chain, full bool) {
+// pop takes the chain that has been ready longest, to be sent; nil if none is; full if atMost are being sent, or beside
+// requests as many as their pace allows.
+func (h *host) pop(atMost int, beside bool) (c *chain, full bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.sending >= atMost || len(h.ready) == 0 {
-		return nil, h.sending >= atMost
+	if len(h.ready) == 0 {
+		return nil, false
+	}
+	if h.sending >= atMost || beside && !h.pace.room(time.Now(), h.sending) {
+		return nil, true
 	}
 	c = h.ready[0]
 	h.ready[0] = nil
@@ -141,6 +146,7 @@ func (h *host) sent() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sending--
+	h.pace.done++
 	h.signal()
 }
 
@@ -190,31 +196,40 @@ const (
 	verdictNoLink         // nothing was sent and nothing can be: the whole queue rests
 )
 
-// run sends what is ready until the queue closes.
+// run sends what is ready until the queue closes. Who has sent a chain stays for the next one: a new goroutine would have to
+// grow its stack again, a twelfth of what an advice costs.
 func (q *Queue) run(h *host) {
-	var sending sync.WaitGroup
-	defer sending.Wait()
+	var senders sync.WaitGroup
+	defer senders.Wait()
+	work := make(chan *chain)
+	defer close(work)
 	for {
 		c := q.next(h)
 		if c == nil {
 			return
 		}
-		sending.Go(func() {
-			q.attempt(h, c)
-			h.sent()
-		})
+		select {
+		case work <- c:
+		default:
+			senders.Go(func() {
+				for ok := true; ok; c, ok = <-work {
+					q.attempt(h, c)
+					h.sent()
+				}
+			})
+		}
 	}
 }
 
-// atOnce is how many advices of a host may be sent at once now.
-func (q *Queue) atOnce() int {
+// besideRequests tells whether requests are sent, or were a moment ago.
+func (q *Queue) besideRequests() bool {
 	now := time.Now()
 	for _, h := range q.hosts {
 		if now.Sub(h.issuer.Host.Requested()) < requestsLast {
-			return min(BesideRequests, q.o.InFlight)
+			return true
 		}
 	}
-	return q.o.InFlight
+	return false
 }
 
 // next waits for a host with a link, a ready chain, and its being one of those that may be sent at once; nil when the queue
@@ -234,7 +249,7 @@ func (q *Queue) next(h *host) *chain {
 			}
 			continue
 		}
-		c, full := h.pop(q.atOnce())
+		c, full := h.pop(q.o.InFlight, q.besideRequests())
 		if c != nil {
 			return c
 		}

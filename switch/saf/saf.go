@@ -11,8 +11,8 @@
 // ([Queue.RoomForRequest]); reversals are always taken (I13). A host that is silent fills its own queue and no other. Of a long
 // queue only a window is in memory; the rest is read when there is room.
 //
-// Requests go first: they keep a share of the links' windows (link.Host.AcquireAdvice), and while there are any, few advices
-// are sent at once, so that a queue of hours is worked off beside them.
+// Requests go first: they keep a share of the links' windows (link.Host.AcquireAdvice), and while there are any, as few
+// advices are sent at once as it takes to send BesideRate of them a second.
 package saf
 
 import (
@@ -43,10 +43,8 @@ const (
 	DefaultMaxQueued = 1_000_000
 	// DefaultInFlight is how many advices of one host are sent at once.
 	DefaultInFlight = 512
-	// BesideRequests is how many they are while requests are sent, to whichever host, or were within the last requestsLast:
-	// each advice that is being served makes a request's commits and answer wait.
-	BesideRequests = 32
-	requestsLast   = time.Second
+	// requestsLast is how long a request, to whichever host, counts as one that advices are sent beside; see pace.
+	requestsLast = time.Second
 	// DefaultWindow is how many rows of a host's queue are in memory, about 200 bytes each; the queue is read on when half of
 	// them are sent.
 	DefaultWindow = 1 << 16

@@ -368,13 +368,14 @@ func TestCaptureWhileAnAdviceIsInFlight(t *testing.T) {
 
 // While requests come, few advices are sent at once; when they end, many.
 func TestRequestsGoBesideAdvices(t *testing.T) {
+	const few = 32
 	run(t, func(m *spec.Message) string {
 		if m.MTI() == "0100" {
 			return "00"
 		}
 		return "" // each advice is in flight until its deadline
 	}, func(t *testing.T, w *world) {
-		add := make([]func(bool), 0, 2*saf.BesideRequests)
+		add := make([]func(bool), 0, 4*few)
 		for range cap(add) {
 			add = append(add, w.commit(w.authorized(), capture(1)))
 		}
@@ -384,12 +385,12 @@ func TestRequestsGoBesideAdvices(t *testing.T) {
 			a(false)
 		}
 		synctest.Wait()
-		if n := w.host.Links()[0].InUse; n != saf.BesideRequests {
-			t.Errorf("%d advices are in flight beside requests, want %d", n, saf.BesideRequests)
+		if n := w.host.Links()[0].InUse; n != few {
+			t.Errorf("%d advices are in flight beside requests, want %d", n, few)
 		}
 		time.Sleep(deadline + time.Second)
 		synctest.Wait()
-		if n := w.host.Links()[0].InUse; n <= saf.BesideRequests {
+		if n := w.host.Links()[0].InUse; n <= few {
 			t.Errorf("%d advices are in flight with no request for %v", n, deadline)
 		}
 	})
