@@ -267,6 +267,7 @@ func (s *Switch) Start(ctx context.Context) error {
 		s.following.Go(func() { s.follow.run(running, s.engine) })
 	}
 	s.serving.Go(func() { s.watchDisk(running) })
+	s.serving.Go(func() { s.watchClock(running) })
 	s.serving.Go(func() { s.sweepKeys(running) })
 	s.serving.Go(func() {
 		if err := s.gateway.Serve(); err != nil {

@@ -186,6 +186,13 @@ func (a *Allocator) Stream(acquirer, host string) (*Stream, error) {
 	return s, nil
 }
 
+// Ahead is how far the next DE7 is ahead of the clock: some seconds at most after a restart, more where the clock was set back.
+func (s *Stream) Ahead() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(time.Until(s.floor), 0)
+}
+
 // Next returns the identity of a new message: its STAN, 1 to 999999, and its DE7, MMDDhhmmss UTC.
 func (s *Stream) Next(ctx context.Context) (stan uint32, de7 string, err error) {
 	s.mu.Lock()
