@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -29,7 +30,7 @@ func newKeygenCmd() *cobra.Command {
 				return err
 			}
 			if args[0] == "-" {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), text)
+				_, err := io.WriteString(cmd.OutOrStdout(), text)
 				return err
 			}
 			return writeKey(args[0], text)
@@ -37,13 +38,13 @@ func newKeygenCmd() *cobra.Command {
 	}
 }
 
-// writeKey never overwrites: a lost key is lost card numbers.
+// writeKey writes a key's text, a line with its LF. It never overwrites: a lost key is lost card numbers.
 func writeKey(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
-	if _, err := fmt.Fprintln(f, text); err != nil {
+	if _, err := f.WriteString(text); err != nil {
 		return fmt.Errorf("key: %w", errors.Join(err, f.Close()))
 	}
 	if err := f.Sync(); err != nil {
