@@ -161,6 +161,18 @@ func (f *facts) amount(name string, minor int64, currency string) {
 	}
 }
 
+// outcome prints DE39 with its meaning, or the reason of an operation that has no response code.
+func (f *facts) outcome(code, reason string) {
+	switch {
+	case code == "":
+		f.fact("reason", reason)
+	case reason == "response code "+code: // the switch has no other words for it
+		f.fact("response code", code)
+	default:
+		f.fact("response code", strings.TrimSpace(code+" "+reason))
+	}
+}
+
 // printError prints a refusal.
 func printError(w io.Writer, e *api.Error) error {
 	f := facts{w: w}
@@ -193,7 +205,7 @@ func printPayment(w io.Writer, a *api.Answer) error {
 	f := facts{w: w}
 	f.fact("payment", a.Payment)
 	f.fact("status", string(a.Status))
-	f.fact("response code", strings.TrimSpace(a.ResponseCode+" "+a.Reason))
+	f.outcome(a.ResponseCode, a.Reason)
 	f.fact("auth code", a.AuthCode)
 	f.fact("rrn", a.RRN)
 	f.fact("stan", a.STAN)
