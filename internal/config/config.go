@@ -1,5 +1,5 @@
 // Package config reads YAML configuration strictly: an unknown key, a doubled one and a value of the wrong type are
-// errors that name the file and the line. It is not the configuration itself; each daemon declares its own.
+// errors that name the file, the line and what is expected there. It is not the configuration itself; each daemon declares its own.
 package config
 
 import (
@@ -31,9 +31,9 @@ func Decode(name string, text []byte, into any) error {
 	case errors.Is(err, io.EOF):
 		return nil
 	case errors.As(err, &wrong):
-		lines := make([]string, len(wrong.Errors))
+		lines, known := make([]string, len(wrong.Errors)), typesOf(into)
 		for i, e := range wrong.Errors {
-			lines[i] = name + ": " + clarify(e)
+			lines[i] = name + ": " + clarify(e, known)
 		}
 		return errors.New(strings.Join(lines, "\n"))
 	default:
@@ -43,19 +43,6 @@ func Decode(name string, text []byte, into any) error {
 		return fmt.Errorf("%s: one YAML document expected, another follows it", name)
 	}
 	return nil
-}
-
-// clarify says "unknown key x" where the library speaks of Go types.
-func clarify(e string) string {
-	line, rest, ok := strings.Cut(e, ": field ")
-	if !ok {
-		return e
-	}
-	key, _, ok := strings.Cut(rest, " not found in type ")
-	if !ok {
-		return e
-	}
-	return fmt.Sprintf("%s: unknown key %q", line, key)
 }
 
 // Duration is a time.Duration written as in "250ms" or "10s".

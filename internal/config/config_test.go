@@ -12,6 +12,7 @@ type sample struct {
 	Name  string           `yaml:"name"`
 	Wait  config.Duration  `yaml:"wait"`
 	Close config.TimeOfDay `yaml:"close"`
+	Few   uint8            `yaml:"few"`
 	List  []struct {
 		N int `yaml:"n"`
 	} `yaml:"list"`
@@ -33,16 +34,21 @@ func TestDecode(t *testing.T) {
 // Each fault is named with the file and the line.
 func TestDecodeRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"name: a\nnaem: b\n":         `f.yaml: line 2: unknown key "naem"`,
-		"list:\n- {n: 1, m: 2}\n":    `f.yaml: line 2: unknown key "m"`,
-		"list:\n- {n: x}\n":          "f.yaml: line 2: cannot unmarshal",
+		"name: a\nnaem: b\n":         `f.yaml: line 2: unknown key "naem": expected name, wait, close, few, list`,
+		"list:\n- {n: 1, m: 2}\n":    `f.yaml: line 2: unknown key "m": expected n`,
+		"list:\n- {n: x}\n":          "f.yaml: line 2: found text, expected a whole number",
+		"list:\n- 5\n":               "f.yaml: line 2: found a whole number, expected a mapping",
+		"list: {n: 1}\n":             "f.yaml: line 1: found a mapping, expected a list",
+		"name: [a]\n":                "f.yaml: line 1: found a list, expected text",
+		"few: -1\n":                  "f.yaml: line 1: found a whole number, expected a whole number from 0 to 255",
+		"few: 300\n":                 "f.yaml: line 1: found a whole number, expected a whole number from 0 to 255",
 		"name: a\nname: b\n":         "line 2",
 		"wait: soon\n":               `line 1: "soon" is no duration`,
 		"wait: -1s\n":                `line 1: "-1s" is no duration`,
 		"close: \"25:00\"\n":         `line 1: "25:00" is no time of day`,
 		"name: a\n---\nname: b\n":    "one YAML document expected",
 		"name: [\n":                  "f.yaml: yaml: line",
-		"just text that is no map\n": "f.yaml: line 1: cannot unmarshal",
+		"just text that is no map\n": "f.yaml: line 1: found text, expected a mapping",
 	} {
 		err := config.Decode("f.yaml", []byte(text), new(sample))
 		if err == nil || !strings.Contains(err.Error(), want) {
