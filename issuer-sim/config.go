@@ -1,13 +1,9 @@
 package issuersim
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"switchyard/spec"
 )
@@ -64,10 +60,6 @@ func ParseConfig(name string, r io.Reader) (Config, error) {
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s: longer than %d bytes", name, maxConfigBytes)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, fmt.Errorf("%s: %w", name, err)
-	}
-	return c, nil
+	err = decodeYAML(name, text, &c)
+	return c, err
 }

@@ -57,23 +57,38 @@ func TestConfigFiles(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"lissten: x":                           "line 1: field lissten not found",
-		"limits: {cards: many}":                "line 1",
+		"lissten: x":                           `line 1: unknown key "lissten": want listen, control, data, sync, rules, seed, dialect, log_level, limits`,
+		"limits: {card: 5}":                    `line 1: unknown key "card": want connections, frame_bytes, cards, `,
+		"limits: {cards: many}":                "line 1: want a whole number",
+		"limits: 5":                            "line 1: want a mapping",
+		"sync: 5":                              "line 1: want true or false",
+		"listen: [a]":                          "line 1: want text",
 		"limits: {write_timeout: 10}":          "want a duration such as 150ms",
-		"seed: -1":                             "line 1",
+		"seed: -1":                             "line 1: want a whole number that is not negative",
+		"seed: 1\n---\nseed: 2":                "want one YAML document",
 		strings.Repeat("# comment\n", 200_000): "longer than",
 	} {
 		if _, err := issuersim.ParseConfig("f.yaml", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "f.yaml: ") {
 			t.Errorf("%.40s: %v, want %q", text, err, want)
+		} else if strings.Contains(err.Error(), "issuersim") {
+			t.Errorf("%.40s: %v speaks of Go", text, err)
 		}
 	}
 }
 
 func TestRulesErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"pace: -1":           "answers a second",
-		"pace: 2000000":      "answers a second",
-		"rules: [{name: n}]": "want a response_code, a latency or a fault",
+		"pace: -1":      "answers a second",
+		"pace: 2000000": "answers a second",
+		"rule: []":      `f.yaml: line 1: unknown key "rule": want pace, rules`,
+		"rules:\n- {response_code: \"05\",\n   latencey: 5}":                     `f.yaml: line 3: unknown key "latencey": want name, when, probability, response_code, latency, fault`,
+		"rules: [{when: {mtu: [\"0100\"]}}]":                                     `unknown key "mtu": want mti, bin, pan, merchant, currency, amount, after, until, every, for`,
+		"rules: [{when: {amount: {form: 5}}}]":                                   `unknown key "form": want from, to, ends_with`,
+		"rules: [{latency: {avg: 5ms}}]":                                         `unknown key "avg": want distribution, value, min, max, mean, stddev, median, sigma`,
+		"rules: [{fault: {type: late}}]":                                         `unknown key "type": want kind, delay`,
+		"rules: [{when: {pan: 4000000000000002}}]":                               "f.yaml: line 1: want a list",
+		"rules: [{probability: often}]":                                          "line 1: want a number",
+		"rules: [{name: n}]":                                                     "want a response_code, a latency or a fault",
 		"rules: [{response_code: \"05\", probability: 1.5}]":                     "want 0 to 1",
 		"rules: [{response_code: \"05\", when: {mti: [\"0110\"]}}]":              "want that of a request or advice",
 		"rules: [{response_code: \"05\", when: {bin: [\"4x\"]}}]":                "want 1 to 19 digits",
@@ -97,6 +112,8 @@ func TestRulesErrors(t *testing.T) {
 	} {
 		if _, err := issuersim.ParseRules("f.yaml", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80s: %v, want %q", text, err, want)
+		} else if strings.Contains(err.Error(), "issuersim") || strings.Contains(err.Error(), "400000000000") {
+			t.Errorf("%.80s: %v speaks of Go, or quotes a card number", text, err)
 		}
 	}
 }

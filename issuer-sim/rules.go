@@ -1,7 +1,6 @@
 package issuersim
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -161,10 +160,8 @@ func ParseRules(name string, r io.Reader) (*Rules, error) {
 		return nil, fmt.Errorf("%s: longer than %d bytes", name, maxRulesBytes)
 	}
 	var file rulesFile
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err := decodeYAML(name, text, &file); err != nil {
+		return nil, err
 	}
 	if len(file.Rules) > maxRules {
 		return nil, fmt.Errorf("%s: %d rules: want at most %d", name, len(file.Rules), maxRules)

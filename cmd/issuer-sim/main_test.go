@@ -178,9 +178,9 @@ func TestErrors(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"serve", "--config", bad}, "line 2: field listen_to not found"},
+		{[]string{"serve", "--config", bad}, "line 2: unknown key \"listen_to\""},
 		{[]string{"serve", "--config", "nowhere.yaml"}, "nowhere.yaml"},
-		{[]string{"serve", "--rules", bad, "--listen", "127.0.0.1:0"}, "field listen not found"},
+		{[]string{"serve", "--rules", bad, "--listen", "127.0.0.1:0"}, "unknown key \"listen\""},
 		{[]string{"serve", "--dialect", "iso99"}, "iso87ascii"},
 		{[]string{"serve", "--log-level", "loud"}, "want debug, info, warn or error"},
 		{[]string{"serve", "--listen", "nowhere"}, "nowhere"},
