@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -319,6 +320,59 @@ func TestAdmissionByDeadline(t *testing.T) {
 		}
 		if err := <-busy; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// What is asked for beyond what the host can do is refused, rather than made to wait as long as its deadline allows.
+func TestStandingQueueIsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{}
+		i.on = func(c *hostConn, m *spec.Message) bool {
+			if m.MTI() == "0100" {
+				time.AfterFunc(100*time.Millisecond, func() { c.answer(m, "00") })
+				return true
+			}
+			return false
+		}
+		f := newFixture(t, i, nil) // a window of 8: 80 requests a second
+		defer f.close()
+		synctest.Wait()
+		var mu sync.Mutex
+		var slowest time.Duration
+		served := 0
+		var all sync.WaitGroup
+		begin := time.Now()
+		for n := range 3000 { // 1,000 a second
+			at := time.Duration(n) * time.Millisecond
+			all.Go(func() {
+				time.Sleep(at)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				slot, err := f.Acquire(ctx)
+				cancel()
+				if err != nil {
+					mustBe(t, err, link.ErrBusy)
+					return
+				}
+				waited := time.Since(begin) - at
+				frame, want := request(1 + n)
+				if err := slot.Send(t.Context(), frame, want, new(spec.Message)); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				served++
+				if at > time.Second {
+					slowest = max(slowest, waited)
+				}
+			})
+		}
+		all.Wait()
+		if slowest > 200*time.Millisecond { // an eighth of a second, and what the host's pace makes of it
+			t.Errorf("a request waited for %v", slowest)
+		}
+		if served < 240 { // 80 a second, for three seconds
+			t.Errorf("%d requests were served while there was always one waiting", served)
 		}
 	})
 }

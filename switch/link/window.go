@@ -60,7 +60,8 @@ func (sl *Slot) Release() {
 // Acquire takes a slot on the link with the most room. While every window is full it waits, first come first served,
 // until ctx ends. It returns ErrUnavailable at once when no link is signed on or the host is being closed, also while it
 // waits; and ErrBusy when ctx ended (its error is wrapped too), or at once when Config.Queue callers wait already or when
-// ctx has a deadline that the request, going by the round trips of late, would miss.
+// ctx has a deadline that the request, going by the round trips of late, would miss. Once callers have waited for
+// standingAfter without a break, an eighth of what a deadline leaves is all the time that a further one may wait.
 func (h *Host) Acquire(ctx context.Context) (*Slot, error) { return h.acquire(ctx, request) }
 
 // AcquireAdvice is Acquire for what store-and-forward sends. Advices take three quarters of a window at most (of a window of
@@ -86,10 +87,14 @@ func (h *Host) acquire(ctx context.Context, c class) (*Slot, error) {
 		h.mu.Unlock()
 		return nil, fmt.Errorf("%w: host %q: %d callers wait already", ErrBusy, h.cfg.Host, h.cfg.Queue)
 	}
+	now := time.Now()
+	if h.waiters[c].n == 0 {
+		h.waiters[c].since = now
+	}
 	if deadline, ok := ctx.Deadline(); ok {
-		if left, needs := time.Until(deadline), h.expectedWait(c); left < needs {
+		if err := h.tooLate(c, now, deadline.Sub(now)); err != nil {
 			h.mu.Unlock()
-			return nil, fmt.Errorf("%w: host %q: %v are left, an answer would take %v", ErrBusy, h.cfg.Host, left, needs)
+			return nil, err
 		}
 	}
 	w := &waiter{granted: make(chan *session, 1)}
@@ -262,11 +267,15 @@ func (t *tripTime) add(d time.Duration, now time.Time) {
 	t.at = now
 }
 
-// expectedWait is how long a request that joins the queue of its class now will take until it is answered: windows/trip slots
-// get free a second (Little's law), the queue takes that long, and then comes its own trip. h.mu is held.
-func (h *Host) expectedWait(c class) time.Duration {
-	if time.Since(h.trip.at) > tripTimeCounts {
-		return 0
+// standingAfter is how long callers must have waited without a break for their queue to count as standing: it is no burst, which
+// a wait carries over, but more than the host can do, of which all that a longer queue brings is that everyone waits longer.
+const standingAfter = 100 * time.Millisecond
+
+// tooLate refuses a request that would join the queue of its class and get its answer too late. Slots get free at slots/trip
+// a second (Little's law); the queue takes that long, and then comes the request's own trip. h.mu is held.
+func (h *Host) tooLate(c class, now time.Time, left time.Duration) error {
+	if now.Sub(h.trip.at) > tripTimeCounts {
+		return nil
 	}
 	slots := 0
 	for _, s := range h.sessions {
@@ -274,7 +283,15 @@ func (h *Host) expectedWait(c class) time.Duration {
 			slots += s.window
 		}
 	}
-	return h.trip.smoothed + h.trip.smoothed*time.Duration(h.waiters[c].n+1)/time.Duration(max(slots, 1))
+	q, trip := &h.waiters[c], h.trip.smoothed
+	wait := trip * time.Duration(q.n+1) / time.Duration(max(slots, 1))
+	switch {
+	case left < wait+trip:
+		return fmt.Errorf("%w: host %q: %v are left, an answer would take %v", ErrBusy, h.cfg.Host, left, wait+trip)
+	case q.n > 0 && now.Sub(q.since) > standingAfter && wait > left/8:
+		return fmt.Errorf("%w: host %q: callers have waited for %v without a break, and one more would wait for %v", ErrBusy, h.cfg.Host, now.Sub(q.since), wait)
+	}
+	return nil
 }
 
 // waiter is a caller of Acquire for whom there is no room yet.
@@ -288,6 +305,7 @@ type waiter struct {
 type waiters struct {
 	first, last *waiter
 	n           int
+	since       time.Time // when it was last empty and somebody came
 }
 
 func (q *waiters) push(w *waiter) {
