@@ -1,7 +1,6 @@
 package txswitch
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"switchyard/switch/exchange"
 	"switchyard/switch/identity"
 	"switchyard/switch/journal"
+	"switchyard/switch/link"
 	"switchyard/switch/message"
 	"switchyard/switch/payment"
 )
@@ -31,10 +31,29 @@ type Story struct {
 
 // Event is one moment of it.
 type Event struct {
-	At   time.Time `json:"at"`
-	What string    `json:"what"`            // request, commit, out, in, silence, late, stray, queued, acknowledged, clearing
+	At   time.Time `json:"at,omitzero"`     // zero: nobody has kept when; the event stands where it belongs
+	What string    `json:"what"`            // request, commit, out, in, silence, late, stray, queued, acknowledged, parked, clearing, …
 	Text string    `json:"text"`            // for a person
 	Wire string    `json:"frame,omitempty"` // the frame, described and masked, rebuilt from the record
+
+	place time.Time // in the timeline
+}
+
+// moment is when an event was, or, where nobody has kept that, what it comes after.
+type moment struct {
+	time.Time
+	lost bool
+}
+
+func at(t time.Time) moment    { return moment{t, false} }
+func after(t time.Time) moment { return moment{t, true} }
+
+func newEvent(when moment, kind, wire, text string) Event {
+	e := Event{What: kind, Text: text, Wire: wire, place: when.Time}
+	if !when.lost {
+		e.At = when.UTC()
+	}
+	return e
 }
 
 var errNoSuchPayment = errors.New("no payment has this id or RRN")
@@ -51,21 +70,21 @@ func (s *Switch) Explain(name string) (*Story, error) {
 		Money: fmt.Sprintf("authorized %s, released %s, captured %s, refunded %s", money.Format(sums.Authorized, p.Currency),
 			money.Format(sums.Released, p.Currency), money.Format(sums.Captured, p.Currency), money.Format(sums.Refunded, p.Currency)),
 	}
-	rrns := map[string]bool{}
-	for i := range p.Ops {
-		story.Events = append(story.Events, s.operationEvents(p, i)...)
-		rrns[p.Ops[i].RRN] = true
-	}
 	strays, err := s.strays.list()
 	if err != nil {
 		return nil, err
+	}
+	rrns := map[string]bool{}
+	for i := range p.Ops {
+		story.Events = append(story.Events, s.operationEvents(p, i, strays)...)
+		rrns[p.Ops[i].RRN] = true
 	}
 	for _, stray := range strays {
 		if stray.Payment == story.Payment || rrns[stray.OfRRN] && stray.OfRRN != "" || rrns[stray.RRN] && stray.RRN != "" {
 			story.Events = append(story.Events, strayEvent(stray))
 		}
 	}
-	slices.SortStableFunc(story.Events, func(a, b Event) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
+	slices.SortStableFunc(story.Events, func(a, b Event) int { return a.place.Compare(b.place) })
 	return story, nil
 }
 
@@ -103,60 +122,110 @@ func (s *Switch) byLaterRRN(rrn string) (found *payment.Payment, err error) {
 	return found, err
 }
 
+// teller adds an event to an operation's.
+type teller func(when moment, kind, wire, format string, args ...any)
+
 // operationEvents tells one operation: the request, its intent, the frame, what came back or did not, and its clearing.
-func (s *Switch) operationEvents(p *payment.Payment, i int) []Event {
+func (s *Switch) operationEvents(p *payment.Payment, i int, strays []Stray) []Event {
 	op := &p.Ops[i]
 	what := fmt.Sprintf("%s of %s", op.Kind, money.Format(op.Amount, p.Currency))
 	if op.Target != payment.NoTarget {
 		what += fmt.Sprintf(" (undoes the %s of %s)", p.Ops[op.Target].Kind, p.Ops[op.Target].At.UTC().Format(time.TimeOnly))
 	}
 	var events []Event
-	add := func(at time.Time, kind, wire, format string, args ...any) {
-		events = append(events, Event{At: at.UTC(), What: kind, Text: fmt.Sprintf(format, args...), Wire: wire})
+	add := func(when moment, kind, wire, format string, args ...any) {
+		events = append(events, newEvent(when, kind, wire, fmt.Sprintf(format, args...)))
 	}
 	if op.Key != "" {
-		add(op.At, "request", "", "%s, key %s", what, op.Key)
+		add(at(op.At), "request", "", "%s, key %s", what, op.Key)
 	} else {
-		add(op.At, "switch", "", "%s", what)
+		add(at(op.At), "switch", "", "%s", what)
 	}
-	mti := message.MTI(p, i, false)
-	identity := fmt.Sprintf("%s to %s: STAN %06d, DE7 %s, RRN %s", mti, op.Host, op.STAN, op.DE7, op.RRN)
-	switch {
-	case mti == "":
-	case op.Advised:
-		add(op.At, "queued", s.wire(p, i), "%s, by store-and-forward, repeated until it is acknowledged", identity)
-	default:
-		add(op.At, "commit", "", "the intent is on disk")
-		if op.State != payment.StateFailed {
-			add(op.At, "out", s.wire(p, i), "%s", identity)
-		}
-	}
-	s.outcomeEvents(p, i, add)
+	s.sendingEvents(p, i, add)
+	outcomeEvents(p, i, add)
 	if op.Late != "" {
-		add(op.DoneAt, "late", "", "its answer came after all, with %s; it changes nothing, the reversal goes on", op.Late)
+		when, kept := cameLate(op, strays), ""
+		if when.lost {
+			kept = " (when is not kept any more)"
+		}
+		add(when, "late", "", "its answer came after all, with %s%s; it changes nothing, the reversal goes on", op.Late, kept)
 	}
 	if op.Date != 0 && op.ARN != "" {
-		add(op.At, "clearing", "", "business date %s%s, ARN %s", op.Date, s.fileOf(p, op), op.ARN)
+		add(at(op.At), "clearing", "", "business date %s%s, ARN %s", op.Date, s.fileOf(p, op), op.ARN)
 	}
 	return events
 }
 
-func (s *Switch) outcomeEvents(p *payment.Payment, i int, add func(at time.Time, kind, wire, format string, args ...any)) {
+// sendingEvents tells how an operation's message went out: as a request, by store-and-forward, or first the one and then
+// the other.
+func (s *Switch) sendingEvents(p *payment.Payment, i int, add teller) {
 	op := &p.Ops[i]
+	mti := message.MTI(p, i, false)
+	frame := func(p *payment.Payment) (identity, wire string) {
+		return fmt.Sprintf("%s to %s: STAN %06d, DE7 %s, RRN %s", message.MTI(p, i, false), op.Host, op.STAN, op.DE7, op.RRN), s.wire(p, i)
+	}
+	const repeated = "%s, by store-and-forward, repeated until it is acknowledged"
+	switch {
+	case mti == "":
+	case op.Advised && !wentOn(op):
+		identity, wire := frame(p)
+		add(at(op.At), "queued", wire, repeated, identity)
+	default:
+		add(at(op.At), "commit", "", "the intent is on disk")
+		if op.State == payment.StateFailed {
+			return
+		}
+		asked := *p
+		asked.Ops = slices.Clone(p.Ops)
+		asked.Ops[i].Advised = false // as it was when it went out
+		identity, wire := frame(&asked)
+		add(at(op.At), "out", wire, "%s", identity)
+		if wentOn(op) {
+			identity, wire := frame(p)
+			add(after(op.At), "queued", wire, "not acknowledged at once: it goes on as "+repeated, identity)
+		}
+	}
+}
+
+// wentOn tells whether an advice began as a request: a reversal or void that the issuer did not answer. The record has one
+// moment for what came of it, so that none is kept of its going on.
+func wentOn(op *payment.Op) bool {
+	return op.Advised && (op.Kind == payment.KindReverse || op.Kind == payment.KindVoid)
+}
+
+// cameLate is when the late answer to an operation came: the log of strays says so, as long as it holds it.
+func cameLate(op *payment.Op, strays []Stray) moment {
+	stan := fmt.Sprintf("%06d", op.STAN)
+	for i := range strays {
+		r := &strays[i]
+		if r.Kind == link.KindLate.String() && r.Host == op.Host && r.STAN == stan && r.DE7 == op.DE7 && r.OfRRN == op.RRN {
+			return at(r.At)
+		}
+	}
+	if wentOn(op) { // DoneAt is when it was acknowledged in the end
+		return after(op.At)
+	}
+	return after(op.DoneAt)
+}
+
+func outcomeEvents(p *payment.Payment, i int, add teller) {
+	op := &p.Ops[i]
+	done := func(kind, format string, args ...any) { add(at(op.DoneAt), kind, "", format, args...) }
 	took := op.DoneAt.Sub(op.At).Round(time.Microsecond)
 	switch op.State {
 	case payment.StatePending:
-		add(time.Now(), "waiting", "", "no answer yet")
+		add(at(time.Now()), "waiting", "", "no answer yet")
 	case payment.StateUnknown:
-		add(op.DoneAt, "silence", "", "no answer from %s within %s: the outcome is unknown, so a reversal was queued in the same commit", op.Host, took)
+		done("silence", "no answer from %s within %s: the outcome is unknown, so a reversal was queued in the same commit", op.Host, took)
 	case payment.StateFailed:
-		add(op.DoneAt, "failed", "", "nothing was sent: the link was lost before the first byte")
+		done("failed", "nothing was sent: the link was lost before the first byte")
 	case payment.StateQueued:
-		add(time.Now(), "waiting", "", "not acknowledged yet")
+		add(at(time.Now()), "waiting", "", "not acknowledged yet")
 	case payment.StateParked:
-		add(op.DoneAt, "parked", "", "the issuer refused it for good with %s; a person decides (switchctl saf)", op.ResponseCode)
+		done("parked", "the issuer refused it for good with %s; a person decides (switchctl saf)", op.ResponseCode)
 	case payment.StateClosed:
-		add(op.DoneAt, "closed", "", "closed by a person after %s", op.ResponseCode)
+		done("parked", "the issuer refused it for good with %s", op.ResponseCode)
+		add(after(op.DoneAt), "closed", "", "closed by a person (when is not kept)")
 	default:
 		if op.ResponseCode == "" {
 			return
@@ -165,7 +234,7 @@ func (s *Switch) outcomeEvents(p *payment.Payment, i int, add func(at time.Time,
 		if op.Advised {
 			kind = "acknowledged"
 		}
-		add(op.DoneAt, kind, "", "%s with %s after %s%s", op.State, op.ResponseCode, took, authCode(op))
+		done(kind, "%s with %s after %s%s", op.State, op.ResponseCode, took, authCode(op))
 	}
 }
 
@@ -226,7 +295,7 @@ func strayEvent(r Stray) Event {
 	if r.Nearest != "" {
 		text += "; nearest: " + r.Nearest
 	}
-	return Event{At: r.At, What: "stray", Text: text}
+	return newEvent(at(r.At), "stray", "", text)
 }
 
 func (s *Switch) serveExplain(w http.ResponseWriter, r *http.Request) {

@@ -35,7 +35,7 @@ rules:
 		}
 		return what
 	}
-	s.Await("the late answer is recorded", func() bool { return strings.Contains(told(), "late") })
+	s.Await("the late answer is recorded", func() bool { return strings.Contains(told(), "stray") })
 	if story.Standing != "reversed" {
 		t.Fatalf("standing %s: a late approval revived the payment", story.Standing)
 	}

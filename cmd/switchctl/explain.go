@@ -56,20 +56,24 @@ Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 	return cmd
 }
 
-// writeStory prints a timeline: the date once, then a line an event with the time since the one before.
+// writeStory prints a timeline: the date once, then a line an event with the time since the one before. An event whose time
+// nobody has kept has none.
 func writeStory(w io.Writer, s *txswitch.Story, frames bool) error {
 	fmt.Fprintf(w, "payment %s of %s, card %s: %s\n%s\n", s.Payment, s.Merchant, s.PAN, s.Standing, s.Money)
 	var last time.Time
 	for _, e := range s.Events {
-		if last.IsZero() || e.At.YearDay() != last.YearDay() {
-			fmt.Fprintf(w, "\n%s (UTC)\n", e.At.Format(time.DateOnly))
+		clock, since := "", ""
+		if !e.At.IsZero() {
+			clock = e.At.Format("15:04:05.000")
+			if !last.IsZero() {
+				since = "+" + e.At.Sub(last).Round(time.Microsecond).String()
+			}
+			if e.At.Format(time.DateOnly) != last.Format(time.DateOnly) {
+				fmt.Fprintf(w, "\n%s (UTC)\n", e.At.Format(time.DateOnly))
+			}
+			last = e.At
 		}
-		since := ""
-		if !last.IsZero() {
-			since = "+" + e.At.Sub(last).Round(time.Microsecond).String()
-		}
-		last = e.At
-		fmt.Fprintf(w, "  %s %12s  %-12s %s\n", e.At.Format("15:04:05.000"), since, e.What, e.Text)
+		fmt.Fprintf(w, "  %12s %12s  %-12s %s\n", clock, since, e.What, e.Text)
 		if frames && e.Wire != "" {
 			for line := range strings.Lines(e.Wire) {
 				fmt.Fprintf(w, "  %40s%s", "", line)

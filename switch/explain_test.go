@@ -1,0 +1,120 @@
+package txswitch_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	issuersim "switchyard/issuer-sim"
+	txswitch "switchyard/switch"
+	"switchyard/switch/api"
+	"switchyard/switch/journal"
+	"switchyard/switch/switchtest"
+)
+
+// events are a payment's story, each event by its name; what came twice stands once, as it was first.
+func events(s *switchtest.System, payment string) map[string]txswitch.Event {
+	var story txswitch.Story
+	s.Operator("GET", "/v1/explain?of="+payment, &story)
+	named := map[string]txswitch.Event{}
+	for _, e := range story.Events {
+		if _, twice := named[e.What]; !twice {
+			named[e.What] = e
+		}
+	}
+	return named
+}
+
+// A late answer stands at the moment at which it came, as the log of strays has it. Once that has forgotten it the story
+// gives no time, not a wrong one.
+func TestStoryOfALateAnswerTellsWhenItCame(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Deadline: 50 * time.Millisecond, Rules: `
+rules:
+- when: {mti: ["0100"]}
+  fault: {kind: late, delay: 300ms}
+`})
+	a := s.Do(switchtest.Authorize("k1", 1000))
+	s.Await("the late answer is in the log", func() bool { return events(s, a.Payment)["stray"].Text != "" })
+	told := events(s, a.Payment)
+	late, stray, silence := told["late"], told["stray"], told["silence"]
+	if late.At.IsZero() || !late.At.Equal(stray.At) || !late.At.After(silence.At) {
+		t.Errorf("silence at %v, late at %v, stray at %v; want the late answer when the stray came", silence.At, late.At, stray.At)
+	}
+
+	s.AwaitDrained()
+	s.StopSwitch()
+	j, err := journal.Open(journal.Options{FS: s.FS, Dir: s.FS.PathJoin(s.Config.Data, "journal"), Node: s.Config.Node, Fatal: func(msg string, err error) {
+		t.Errorf("%s: %v", msg, err)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	another, err := json.Marshal(txswitch.Stray{N: 4096, At: time.Now(), Kind: "stray", Host: "issuer", STAN: "000001"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.PutMeta(t.Context(), "stray/0000", another); err != nil { // the ring came round
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.StartSwitch()
+	if late := events(s, a.Payment)["late"]; late.Text == "" || !late.At.IsZero() {
+		t.Errorf("%q at %v; want no time", late.Text, late.At)
+	}
+	var text string
+	s.Operator("GET", "/v1/explain?of="+a.Payment, &text)
+	if strings.Contains(text, "0001-01-01") {
+		t.Error("an event without a time has one in the JSON")
+	}
+}
+
+// What a person closed stands with the refusal, at its time, and the closing without one, for nobody keeps it.
+func TestStoryOfAClosedAdvice(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	r := switchtest.Authorize("k1", 700)
+	r.Op, r.AuthCode, r.Present = api.OpCapture, "ABC123", r.Present.With(api.FieldAuthCode)
+	r.Card.Number = issuersim.TestCardFor("14")
+	a := s.Do(r)
+	s.Await("the advice is parked", func() bool { return s.Switch.Stats().SAF.Parked == 1 })
+	parked := events(s, a.Payment)["parked"]
+	var row struct{ Seq json.Number }
+	s.Operator("GET", "/v1/saf?parked=true", &row)
+	s.Operator("POST", "/v1/saf/close?host=issuer&seq="+row.Seq.String(), nil)
+	told := events(s, a.Payment)
+	if closed := told["closed"]; closed.Text == "" || !closed.At.IsZero() {
+		t.Errorf("%q at %v; want no time", closed.Text, closed.At)
+	}
+	if parked.At.IsZero() || !told["parked"].At.Equal(parked.At) {
+		t.Errorf("refused at %v, after the closing at %v", parked.At, told["parked"].At)
+	}
+}
+
+// A reversal without an answer went out as a 0400, and goes on as a 0420 at a moment that is not kept.
+func TestStoryOfAReversalThatGoesOn(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Deadline: 50 * time.Millisecond, Rules: `
+rules:
+- when: {mti: ["0400"]}
+  fault: {kind: no_answer}
+`})
+	a := s.Do(switchtest.Authorize("k1", 1000))
+	wantApproved(t, a, "00")
+	s.Do(switchtest.On(api.OpReverse, "k2", a.Payment, 0))
+	s.AwaitDrained()
+	var story txswitch.Story
+	s.Operator("GET", "/v1/explain?of="+a.Payment, &story)
+	var told []string
+	for _, e := range story.Events {
+		if e.What == "out" || e.What == "queued" || e.What == "acknowledged" {
+			told = append(told, e.What+" "+e.Text[:4])
+		}
+		if e.What == "queued" && (!e.At.IsZero() || !strings.Contains(e.Text, "0420 to issuer") || !strings.Contains(e.Wire, "0420")) {
+			t.Errorf("%+v; want a 0420 and no time", e)
+		}
+	}
+	if got, want := strings.Join(told, ", "), "out 0100, out 0400, queued not , acknowledged appr"; got != want {
+		t.Errorf("the story tells %s; want %s", got, want)
+	}
+}
