@@ -16,6 +16,10 @@ import (
 // closes at once is met with ever longer waits.
 const stableAfter = time.Second
 
+// stillDownEvery is how often a link that stays down is warned of, at the most: an outage is a dozen lines an hour, and each
+// attempt a line at debug.
+const stillDownEvery = 5 * time.Minute
+
 // link keeps one connection to a host.
 type link struct {
 	h     *Host
@@ -31,16 +35,26 @@ type link struct {
 func (l *link) run() {
 	h := l.h
 	defer h.running.Done()
+	var down outage
+	stable := true // the last session was, if there was one
 	for attempt := 0; ; attempt++ {
 		s, err := l.connect()
 		var unsent, lost int
 		if err == nil {
 			up := time.Now()
-			l.log.Info("link up", zap.String("addr", h.cfg.Addr))
-			err = s.tend()
+			if stable {
+				l.tellUp(&down)
+			} else { // it may be lost at once again
+				l.log.Debug("link signed on", zap.String("addr", h.cfg.Addr))
+			}
+			err = s.tend(func() {
+				if !stable {
+					l.tellUp(&down)
+				}
+			})
 			s.fail(err)
 			unsent, lost = s.end()
-			if time.Since(up) >= stableAfter {
+			if stable = time.Since(up) >= stableAfter; stable {
 				attempt = 0
 			}
 		}
@@ -50,13 +64,54 @@ func (l *link) run() {
 		}
 		wait := l.backoff(attempt)
 		l.m.reconnects.Inc()
-		l.log.Warn("link down", zap.Error(err), zap.Int("unsent", unsent), zap.Int("unknown", lost), zap.Duration("retry_in", wait))
+		l.tellDown(&down, err, unsent, lost, wait)
 		select {
 		case <-time.After(wait):
 		case <-h.stop.Done():
 			return
 		}
 	}
+}
+
+// outage is what the log is told of a link that is down.
+type outage struct {
+	since    time.Time // zero: the link is up, or was never tried
+	attempts int       // to make it again that failed
+	told     time.Time // the last line at warn
+	// What was in flight when it was lost, since that line: a host that takes the sign-on and closes may lose some each time.
+	unsent, unknown int
+}
+
+// tellDown logs that the link was lost, or that an attempt to make it failed: the first time and every stillDownEvery at
+// warn.
+func (l *link) tellDown(down *outage, err error, unsent, unknown int, wait time.Duration) {
+	now := time.Now()
+	down.unsent += unsent
+	down.unknown += unknown
+	fields := []zap.Field{zap.Error(err), zap.Int("unsent", down.unsent), zap.Int("unknown", down.unknown), zap.Duration("retry_in", wait)}
+	if down.since.IsZero() {
+		*down = outage{since: now, told: now}
+		l.log.Warn("link down", fields...)
+		return
+	}
+	down.attempts++
+	fields = append(fields, zap.Int("attempts", down.attempts), zap.Time("since", down.since))
+	if now.Sub(down.told) < stillDownEvery {
+		l.log.Debug("link still down", fields...)
+		return
+	}
+	down.told, down.unsent, down.unknown = now, 0, 0
+	l.log.Warn("link still down", fields...)
+}
+
+// tellUp logs that the link is up, and for how long it was not.
+func (l *link) tellUp(down *outage) {
+	fields := []zap.Field{zap.String("addr", l.h.cfg.Addr)}
+	if !down.since.IsZero() {
+		fields = append(fields, zap.Duration("down_for", time.Since(down.since)), zap.Int("attempts", down.attempts+1))
+	}
+	*down = outage{}
+	l.log.Info("link up", fields...)
 }
 
 // connect dials, signs on and lets requests in.
@@ -118,11 +173,13 @@ func (l *link) dial() (net.Conn, error) {
 }
 
 // tend keeps a signed-on session until it is lost, and signs it off when the host is closed or the other side signs off.
-// It returns why the session is over.
-func (s *session) tend() error {
+// It calls settled once the session has been up for stableAfter. It returns why the session is over.
+func (s *session) tend(settled func()) error {
 	h := s.h
 	idle := time.NewTimer(s.l.echoIdle)
 	defer idle.Stop()
+	settle := time.NewTimer(stableAfter)
+	defer settle.Stop()
 	for {
 		select {
 		case <-s.dead:
@@ -131,6 +188,8 @@ func (s *session) tend() error {
 			return s.signOff()
 		case <-s.leaving:
 			return s.letGo()
+		case <-settle.C:
+			settled()
 		case <-idle.C:
 			if quiet := s.quietFor(); quiet < s.l.echoIdle {
 				idle.Reset(s.l.echoIdle - quiet)
