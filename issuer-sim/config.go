@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"switchyard/internal/config"
 	"switchyard/spec"
 )
 
@@ -60,6 +61,6 @@ func ParseConfig(name string, r io.Reader) (Config, error) {
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s: longer than %d bytes", name, maxConfigBytes)
 	}
-	err = decodeYAML(name, text, &c)
+	err = config.Decode(name, text, &c)
 	return c, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"switchyard/internal/config"
 	"switchyard/internal/money"
 	"switchyard/spec"
 )
@@ -160,7 +161,7 @@ func ParseRules(name string, r io.Reader) (*Rules, error) {
 		return nil, fmt.Errorf("%s: longer than %d bytes", name, maxRulesBytes)
 	}
 	var file rulesFile
-	if err := decodeYAML(name, text, &file); err != nil {
+	if err := config.Decode(name, text, &file); err != nil {
 		return nil, err
 	}
 	if len(file.Rules) > maxRules {

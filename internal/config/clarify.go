@@ -63,17 +63,23 @@ func expectedKeys(t reflect.Type) string {
 	}
 	var keys []string
 	for i := range t.NumField() {
-		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		switch {
-		case name == "-" || !f.IsExported():
-		case name == "":
-			keys = append(keys, strings.ToLower(f.Name))
-		default:
-			keys = append(keys, name)
+		if f := t.Field(i); keyOf(&f) != "" {
+			keys = append(keys, keyOf(&f))
 		}
 	}
 	return ": expected " + strings.Join(keys, ", ")
+}
+
+// keyOf is the key of a field, "" if it has none.
+func keyOf(f *reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	switch {
+	case name == "-" || !f.IsExported():
+		return ""
+	case name == "":
+		return strings.ToLower(f.Name)
+	}
+	return name
 }
 
 // mismatch says that a value of a tag stands where one of a type belongs.

@@ -42,6 +42,9 @@ func Decode(name string, text []byte, into any) error {
 	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: one YAML document expected, another follows it", name)
 	}
+	if err := checkWhole(text, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
 	return nil
 }
 
