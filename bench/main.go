@@ -38,15 +38,15 @@ const (
 
 // result is what one run records: what was not measured is left out.
 type result struct {
-	Commit   string          `json:"commit"`
-	At       time.Time       `json:"at"`
-	Machine  machine         `json:"machine"`
-	Codec    *codec          `json:"codec,omitempty"`
-	Issuer   *load           `json:"issuer_sim,omitempty"`
-	Switch   *load           `json:"switch,omitempty"`
-	Overload *overload       `json:"overload,omitempty"`
-	Drain    json.RawMessage `json:"drain,omitempty"`    // as switchctl load drain --json prints it
-	Recovery json.RawMessage `json:"recovery,omitempty"` // as switchctl load recovery --json prints it
+	Commit   string    `json:"commit"`
+	At       time.Time `json:"at"`
+	Machine  machine   `json:"machine"`
+	Codec    *codec    `json:"codec,omitempty"`
+	Issuer   *load     `json:"issuer_sim,omitempty"`
+	Switch   *load     `json:"switch,omitempty"`
+	Overload *overload `json:"overload,omitempty"`
+	Drain    *drain    `json:"drain,omitempty"`
+	Recovery *recovery `json:"recovery,omitempty"`
 }
 
 // load is what switchctl load --json prints, as far as it is recorded.
@@ -171,16 +171,6 @@ func (b *bench) throughput(ctx context.Context) (err error) {
 	return err
 }
 
-func (b *bench) drain(ctx context.Context) (err error) {
-	b.Drain, err = b.switchctl(ctx, "load", "drain")
-	return err
-}
-
-func (b *bench) recovery(ctx context.Context) (err error) {
-	b.Recovery, err = b.switchctl(ctx, "load", "recovery")
-	return err
-}
-
 // load runs switchctl load on daemons of its own.
 func (b *bench) load(ctx context.Context, args ...string) (*load, error) {
 	text, err := b.switchctl(ctx, append([]string{"load", "--local", "--duration", b.duration.String()}, args...)...)
@@ -234,10 +224,10 @@ func (r *result) print(w io.Writer) error {
 		fmt.Fprintf(t, "  and overloaded\t%s: %.0f %% of the goodput, %.1f times the p99\n", &o.Over, 100*o.GoodputRatio, o.P99Ratio)
 	}
 	if r.Drain != nil {
-		fmt.Fprintf(t, "drain\t%s\n", strings.TrimSpace(string(r.Drain)))
+		fmt.Fprintf(t, "drain\t%s\n", r.Drain)
 	}
 	if r.Recovery != nil {
-		fmt.Fprintf(t, "recovery\t%s\n", strings.TrimSpace(string(r.Recovery)))
+		fmt.Fprintf(t, "recovery\t%s\n", r.Recovery)
 	}
 	return t.Flush()
 }

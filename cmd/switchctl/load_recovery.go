@@ -41,8 +41,8 @@ func newLoadRecoveryCmd() *cobra.Command {
 		Short: "Measure how soon a switch is ready after a crash",
 		Long: `Recovery writes a journal of N payments, some of them with an intent that has no outcome, spread over all of the log,
 as a switch leaves it that is killed. It starts switchd on copies of it, before a running issuer-sim, and measures the time
-from the start of the process until /readyz says 200 (each such intent is then an unknown outcome whose reversal is queued),
-and until all reversals are acknowledged.`,
+from the start of the process until /readyz says 200: from then on it takes requests, while each such intent becomes an
+unknown outcome whose reversal is queued; and the time until all reversals are acknowledged.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runRecovery(cmd.Context(), f, cmd.OutOrStdout(), cmd.ErrOrStderr())
