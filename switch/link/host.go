@@ -147,6 +147,13 @@ func (h *Host) Ready() bool {
 // Requested returns when a request, not an advice, was last sent to the host; the zero time of Unix if none was.
 func (h *Host) Requested() time.Time { return time.Unix(0, h.requested.Load()) }
 
+// FastestTrip is the host's fastest round trip of the last minute or two; 0 if nothing was answered yet.
+func (h *Host) FastestTrip() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.usual.best()
+}
+
 // Name returns Config.Host.
 func (h *Host) Name() string { return h.cfg.Host }
 

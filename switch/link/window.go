@@ -239,13 +239,17 @@ func (u *usualTrip) add(d time.Duration, now time.Time) {
 	}
 }
 
+// best is the fastest of both periods.
+func (u *usualTrip) best() time.Duration {
+	if u.before > 0 {
+		return min(u.fastest, u.before)
+	}
+	return u.fastest
+}
+
 // slow is the round trip from which the host counts as slow.
 func (u *usualTrip) slow(atMost time.Duration) time.Duration {
-	usual := u.fastest
-	if u.before > 0 {
-		usual = min(usual, u.before)
-	}
-	return min(max(slowFactor*usual, slowFloor), atMost)
+	return min(max(slowFactor*u.best(), slowFloor), atMost)
 }
 
 // tripTime is the smoothed round trip, with the moment of the newest sample.

@@ -126,12 +126,13 @@ func (h *host) signal() {
 // pop takes the chain that has been ready longest, to be sent; nil if none is; full if atMost are being sent, or beside
 // requests as many as their pace allows.
 func (h *host) pop(atMost int, beside bool) (c *chain, full bool) {
+	trip := h.issuer.Host.FastestTrip()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.ready) == 0 {
 		return nil, false
 	}
-	if h.sending >= atMost || beside && !h.pace.room(time.Now(), h.sending) {
+	if h.sending >= atMost || beside && !h.pace.room(time.Now(), h.sending, trip) {
 		return nil, true
 	}
 	c = h.ready[0]

@@ -6,12 +6,12 @@ import (
 )
 
 // finds is where a pace ends, where n advices at once go out at rate(n) a second.
-func finds(rate func(n int) float64, sending func(n int) int) int {
+func finds(rate func(n int) float64, sending func(n int) int, trip time.Duration) int {
 	var p pace
 	now := time.Now()
 	for range 500 {
-		p.room(now, 0)
-		p.room(now, sending(p.n))
+		p.room(now, 0, trip)
+		p.room(now, sending(p.n), trip)
 		p.done += int(rate(p.n) * paceStep.Seconds())
 		now = now.Add(paceStep)
 	}
@@ -23,16 +23,18 @@ func TestPace(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		perSecond   float64 // of each that is sent at once
+		trip        time.Duration
 		sending     func(n int) int
 		least, most int
 	}{
-		{"fast disk", 2000, all, besideLeast, besideLeast},
-		{"as fast as need be", 12_500. / besideFirst, all, besideFirst, besideFirst},
-		{"slow disk", 200, all, 60, 75},
-		{"slow host", 1, all, besideMost, besideMost},
-		{"little to send", 1, func(int) int { return 0 }, besideFirst, besideFirst},
+		{"fast disk", 2000, 0, all, besideLeast, besideLeast},
+		{"as fast as need be", 12_500. / besideFirst, 0, all, besideFirst, besideFirst},
+		{"slow disk", 250, 0, all, 48, 60},
+		{"slower disk", 100, 0, all, besideMost, besideMost},
+		{"host far away", 1 / 0.05, 50 * time.Millisecond, all, 600, besideMost + 600},
+		{"little to send", 1, 0, func(int) int { return 0 }, besideFirst, besideFirst},
 	} {
-		got := finds(func(n int) float64 { return c.perSecond * float64(n) }, c.sending)
+		got := finds(func(n int) float64 { return c.perSecond * float64(n) }, c.sending, c.trip)
 		if got < c.least || got > c.most {
 			t.Errorf("%s: %d at once, want %d to %d", c.name, got, c.least, c.most)
 		}
@@ -43,11 +45,11 @@ func TestPace(t *testing.T) {
 func TestPaceAfterAPause(t *testing.T) {
 	var p pace
 	now := time.Now()
-	p.room(now, 0)
-	if p.room(now, besideFirst) {
+	p.room(now, 0, 0)
+	if p.room(now, besideFirst, 0) {
 		t.Error("room where none is")
 	}
-	if p.room(now.Add(time.Hour), besideFirst-1); p.n != besideFirst {
+	if p.room(now.Add(time.Hour), besideFirst-1, 0); p.n != besideFirst {
 		t.Errorf("%d at once after an hour with nothing to send", p.n)
 	}
 }
