@@ -13,16 +13,19 @@ import (
 // case, asked for twice a request. It is a Bloom filter in memory, of every key that was claimed since the journal was
 // opened and, once loaded, of those before. A key that was swept stays in it, which costs a look-up and nothing else.
 //
-// It grows by layers up to filterMost keys, 21 MiB. With more it holds less and less true, and the journal goes on as it
-// would without.
+// It grows by layers up to filterMost keys, 21 MiB. With more it tells less and less, and with filterUseful it is given up: the
+// journal goes on as it would without.
 type keyFilter struct {
 	loaded atomic.Bool
-	layers [filterLayers]atomic.Pointer[filterLayer]
+	layers atomic.Pointer[filterStack] // nil once it is given up
 
 	mu   sync.Mutex // held by those who add
+	keys int        // added
 	top  int        // the layer that is being filled
 	room int        // keys that it takes yet
 }
+
+type filterStack [filterLayers]atomic.Pointer[filterLayer]
 
 const (
 	filterLayers = 4
@@ -34,6 +37,8 @@ const (
 	filterProbes   = 7
 	// filterMost is how many keys the layers are made for.
 	filterMost = filterLineKeys * filterFirst * (1 + 4 + 16 + 64)
+	// filterUseful is with how many more than half of the absent keys are looked up all the same.
+	filterUseful = 3 * filterMost
 )
 
 // filterLine is a cache line of 512 bits.
@@ -44,43 +49,55 @@ type filterLayer []filterLine
 // newKeyFilter makes the filter of a journal without keys.
 func newKeyFilter() *keyFilter {
 	f := &keyFilter{top: -1}
-	f.grow()
+	stack := new(filterStack)
+	f.layers.Store(stack)
+	f.grow(stack)
 	return f
 }
 
 // grow begins the next layer, if there is one. f.mu is held.
-func (f *keyFilter) grow() {
+func (f *keyFilter) grow(stack *filterStack) {
 	if f.top == filterLayers-1 {
 		return
 	}
 	f.top++
 	layer := make(filterLayer, filterFirst<<(2*f.top))
 	f.room = filterLineKeys * len(layer)
-	f.layers[f.top].Store(&layer)
+	stack[f.top].Store(&layer)
 }
 
-// add puts a key in by its hash. Safe for concurrent use.
-func (f *keyFilter) add(hash uint64) {
+// add puts a key in by its hash; false: the filter is given up. Safe for concurrent use.
+func (f *keyFilter) add(hash uint64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	stack := f.layers.Load()
+	if stack == nil {
+		return false
+	}
+	if f.keys++; f.keys > filterUseful {
+		f.layers.Store(nil)
+		return false
+	}
 	if f.room == 0 {
-		f.grow()
+		f.grow(stack)
 	}
 	f.room = max(f.room-1, 0)
-	line := f.layers[f.top].Load().line(hash)
+	line := stack[f.top].Load().line(hash)
 	for bits, i := probes(hash), 0; i < filterProbes; i++ {
 		line[bits>>6&7].Or(1 << (bits & 63))
 		bits >>= 9
 	}
+	return true
 }
 
 // absent tells that a key, by its hash, was never claimed; false says nothing. Safe for concurrent use.
 func (f *keyFilter) absent(hash uint64) bool {
-	if !f.loaded.Load() {
+	stack := f.layers.Load()
+	if stack == nil || !f.loaded.Load() {
 		return false
 	}
-	for i := range f.layers {
-		layer := f.layers[i].Load()
+	for i := range stack {
+		layer := stack[i].Load()
 		if layer == nil {
 			break
 		}
@@ -109,6 +126,8 @@ func (l *filterLine) holds(hash uint64) bool {
 // probes makes seven numbers of nine bits of the lower half of a hash.
 func probes(hash uint64) uint64 { return (hash&(1<<32-1) | 1) * 0x9e3779b97f4a7c15 }
 
+var errFilterFull = errors.New("journal: more keys than the filter can tell apart")
+
 // loadFilter puts the keys into the filter that were claimed before the journal was opened. It runs beside everything else
 // and ends early when the journal is closed; until it is done each key is looked up.
 func (j *Pebble) loadFilter() {
@@ -118,13 +137,17 @@ func (j *Pebble) loadFilter() {
 			if j.closing.Load() || j.failed.Load() {
 				return ErrClosed
 			}
-			j.filter.add(j.hashKey(it.Key()))
+			if !j.filter.add(j.hashKey(it.Key())) {
+				return errFilterFull
+			}
 		}
 		return it.Error()
 	})
 	switch {
 	case err == nil:
 		j.filter.loaded.Store(true)
+	case errors.Is(err, errFilterFull):
+		j.logger.Info("more idempotency keys are kept than their filter in memory can tell apart; each is looked up")
 	case !errors.Is(err, ErrClosed):
 		j.logger.Error("the idempotency keys could not be read; each is looked up from now on", zap.Error(err))
 	}

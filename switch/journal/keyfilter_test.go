@@ -39,20 +39,29 @@ func TestKeyFilter(t *testing.T) {
 	}
 }
 
-// A filter that is full still knows each key.
-func TestKeyFilterPastItsBound(t *testing.T) {
+// A filter that is full still knows each key, and one with far more than it is made for says nothing.
+func TestKeyFilterPastItsBounds(t *testing.T) {
 	f := newKeyFilter()
 	f.loaded.Store(true)
+	stack := f.layers.Load()
 	for f.top < filterLayers-1 {
 		f.top++
-		f.layers[f.top].Store(&filterLayer{{}})
+		stack[f.top].Store(&filterLayer{{}})
 	}
-	f.room = 0
+	f.room, f.keys = 0, filterUseful-1000
 	for i := range uint64(1000) {
 		f.add(i << 32)
 	}
 	if f.absent(999 << 32) {
 		t.Error("a key is lost")
+	}
+	if f.add(1000<<32) || f.add(1001<<32) {
+		t.Error("the filter is not given up")
+	}
+	for _, hash := range []uint64{999 << 32, 1000 << 32, 1001 << 32, 1 << 63} {
+		if f.absent(hash) {
+			t.Errorf("%x is absent for a filter that is given up", hash)
+		}
 	}
 }
 

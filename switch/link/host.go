@@ -22,7 +22,8 @@ type Host struct {
 	stop, kill           context.Context
 	stopLinks, killLinks context.CancelFunc
 	running              sync.WaitGroup // the links' goroutines
-	events               chan event     // to the one goroutine that calls OnStray and OnCutover
+	events               chan event     // to the one goroutine that calls the callbacks
+	cutovers             chan *link     // alike
 	dispatched           chan struct{}  // closed when that goroutine has ended
 	ended                chan struct{}  // closed when the links' goroutines have ended
 	startOnce, closeOnce sync.Once
@@ -60,6 +61,7 @@ func NewHost(cfg Config) (*Host, error) {
 		cfg:        cfg,
 		log:        cfg.Logger,
 		events:     make(chan event, strayQueue),
+		cutovers:   make(chan *link, announcedCutovers),
 		dispatched: make(chan struct{}),
 		ended:      make(chan struct{}),
 		sessions:   make([]*session, cfg.Links),

@@ -110,8 +110,12 @@ func (l *link) tellUp(down *outage) {
 	if !down.since.IsZero() {
 		fields = append(fields, zap.Duration("down_for", time.Since(down.since)), zap.Int("attempts", down.attempts+1))
 	}
+	level := zap.InfoLevel
+	if down.unsent+down.unknown > 0 { // lost in sessions that did not last, and not told yet
+		level, fields = zap.WarnLevel, append(fields, zap.Int("unsent", down.unsent), zap.Int("unknown", down.unknown))
+	}
 	*down = outage{}
-	l.log.Info("link up", fields...)
+	l.log.Log(level, "link up", fields...)
 }
 
 // connect dials, signs on and lets requests in.

@@ -652,6 +652,38 @@ func TestHostAsks(t *testing.T) {
 	})
 }
 
+// A host that stalls at its cutover leaves a thousand late answers to be told of; its announcement is not lost among them.
+func TestCutoverAmongStrays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{on: func(_ *hostConn, m *spec.Message) bool { return m.MTI() == "0810" }}
+		f := newFixture(t, i, func(c *link.Config) {
+			c.OnStray = func(link.Late) { time.Sleep(time.Millisecond) } // as a synced commit takes
+		})
+		defer f.close()
+		synctest.Wait()
+		var m spec.Message
+		for n := range 1100 {
+			frame, _ := request(n + 1)
+			if err := codec.Unpack(frame[spec.LengthHeader:], &m); err != nil {
+				t.Fatal(err)
+			}
+			i.conn().answer(&m, "00") // to nothing
+		}
+		m.Reset()
+		m.SetMTI("0800")
+		m.Set(7, de7)
+		m.SetUint(11, 7, 6)
+		m.Set(70, "201")
+		i.conn().send(&m)
+		time.Sleep(time.Minute)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if len(f.cutovers) != 1 {
+			t.Errorf("%d cutovers were handed over, want 1", len(f.cutovers))
+		}
+	})
+}
+
 func TestHostSignsOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var answer func()

@@ -44,7 +44,7 @@ func newMetrics(h *Host) (*metrics, error) {
 		}, []string{"link"}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "switchyard_link_events_dropped_total",
-			Help: "Stray responses and cutovers that could not be handed over because too many were waiting.",
+			Help: "Stray responses that could not be handed over because too many were waiting.",
 		}),
 	}
 	if h.cfg.Registerer == nil {

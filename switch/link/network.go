@@ -81,7 +81,7 @@ func (s *session) serve(msg *spec.Message) {
 	switch msg.String(deNetworkCode) {
 	case codeEcho, codeSignOn:
 	case codeCutover:
-		h.notify(event{cutover: s.l})
+		h.announce(s.l)
 	case codeSignOff:
 		select {
 		case s.leaving <- struct{}{}:

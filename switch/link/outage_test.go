@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"switchyard/spec"
+	"switchyard/switch/link"
 )
 
 // fromInfo are the lines of a message at info and above: what is in the log by default.
@@ -116,6 +117,39 @@ func TestHostThatClosesAfterEachSignOnIsLoggedNowAndThen(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if n := len(f.fromInfo("link up")); n != 2 || !f.Ready() {
 			t.Errorf("the link is up %d times, want twice; ready: %v", n, f.Ready())
+		}
+	})
+}
+
+// A link that comes back and is lost again at once loses requests each time; the log tells of all of them.
+func TestRequestsLostInAFlappingLinkAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{}
+		i.on = func(c *hostConn, m *spec.Message) bool {
+			if m.MTI() == "0100" {
+				c.Close()
+			}
+			return m.MTI() == "0100"
+		}
+		f := newFixture(t, i, nil)
+		defer f.close()
+		time.Sleep(time.Minute)
+		i.conn().Close()
+		time.Sleep(200 * time.Millisecond)
+		for stan := 1; stan <= 3; stan++ {
+			_, err := f.send(stan)
+			mustBe(t, err, link.ErrLinkLost)
+			time.Sleep(300 * time.Millisecond)
+		}
+		time.Sleep(time.Hour)
+		told := int64(0)
+		for _, l := range f.logs.All() {
+			if n, ok := l.ContextMap()["unknown"].(int64); ok && l.Level >= zapcore.WarnLevel {
+				told += n
+			}
+		}
+		if told != 3 {
+			t.Errorf("the log tells of %d of 3 requests with an unknown outcome", told)
 		}
 	})
 }

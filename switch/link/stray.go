@@ -10,8 +10,9 @@ import (
 
 // Bounds of what is kept about responses that complete nothing.
 const (
-	// strayQueue is how many of them, and cutovers, may wait for the callbacks.
-	strayQueue = 1024
+	// strayQueue is how many of them may wait for the callbacks, announcedCutovers how many cutovers.
+	strayQueue        = 1024
+	announcedCutovers = 100
 	// rememberedAnswered is for how many requests that were answered a second answer is known as a duplicate: the newest
 	// ones. A duplicate that comes later counts as stray.
 	rememberedAnswered = 1 << 14
@@ -162,7 +163,6 @@ func (l *Late) fields(msg *spec.Message) []zap.Field {
 type event struct {
 	late      *Late
 	malformed *Malformed
-	cutover   *link
 }
 
 // Malformed is a frame that is no message. Why names the field and the byte, and no value (I12).
@@ -182,21 +182,45 @@ func (h *Host) notify(e event) {
 	}
 }
 
+// announce hands a cutover to the callbacks' goroutine. Cutovers do not queue up behind strays, of which a host that stalls at
+// its cutover makes many. Should a hundred announcements wait, one more says nothing new.
+func (h *Host) announce(l *link) {
+	select {
+	case h.cutovers <- l:
+	default:
+	}
+}
+
 // dispatch calls the callbacks until the host is closed.
 func (h *Host) dispatch() {
 	defer close(h.dispatched)
-	for e := range h.events {
-		switch {
-		case e.late != nil:
-			h.cfg.OnStray(*e.late)
-		case e.malformed != nil:
-			h.cfg.OnMalformed(*e.malformed)
-		case e.cutover != nil:
-			e.cutover.log.Info("the host announced its cutover")
-			if h.cfg.OnCutover != nil {
-				h.cfg.OnCutover(h.cfg.Host, e.cutover.name)
+	for {
+		select {
+		case l := <-h.cutovers:
+			h.cutover(l)
+			continue
+		default:
+		}
+		select {
+		case l := <-h.cutovers:
+			h.cutover(l)
+		case e, open := <-h.events:
+			switch {
+			case !open:
+				return
+			case e.late != nil:
+				h.cfg.OnStray(*e.late)
+			case e.malformed != nil:
+				h.cfg.OnMalformed(*e.malformed)
 			}
 		}
+	}
+}
+
+func (h *Host) cutover(l *link) {
+	l.log.Info("the host announced its cutover")
+	if h.cfg.OnCutover != nil {
+		h.cfg.OnCutover(h.cfg.Host, l.name)
 	}
 }
 

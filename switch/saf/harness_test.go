@@ -50,6 +50,7 @@ type world struct {
 
 	// answer says how the issuer answers an advice: its code, or "" for silence.
 	answer func(m *spec.Message) string
+	trip   time.Duration // how long an answer takes
 	mu     sync.Mutex
 	begun  time.Time
 	trace  []string // what the issuer received
@@ -211,9 +212,12 @@ func (w *world) serve(nc net.Conn) {
 			w.t.Error(err)
 			return
 		}
-		if _, err := nc.Write(out); err != nil {
-			return
+		write := func() { _, _ = nc.Write(out) } // fails once the connection is closed, as the next read does
+		if m.MTI()[1] == '8' || w.trip == 0 {
+			write()
+			continue
 		}
+		time.AfterFunc(w.trip, write)
 	}
 }
 
@@ -251,8 +255,11 @@ func (w *world) seen() string {
 
 // authorized makes a payment with an approved authorization of 1000; its RRN ends with its number.
 func (w *world) authorized() *payment.Payment {
+	w.mu.Lock()
 	w.made++
-	id := payment.NewID(1, w.made)
+	made := w.made
+	w.mu.Unlock()
+	id := payment.NewID(1, made)
 	now := time.Now().UTC()
 	p := &payment.Payment{
 		ID: id, Merchant: "M1", Terminal: "T1", Currency: "EUR", MCC: "5999", Route: "visa", SealKey: keyring.SealingKey(),
@@ -260,7 +267,7 @@ func (w *world) authorized() *payment.Payment {
 	}
 	p.Ops = []payment.Op{{
 		Kind: payment.KindAuthorize, State: payment.StateApproved, Amount: 1000, Granted: 1000, Target: payment.NoTarget, At: now, DoneAt: now,
-		RRN: fmt.Sprintf("A%011d", w.made), AuthCode: "A1B2C3", ResponseCode: "00",
+		RRN: fmt.Sprintf("A%011d", made), AuthCode: "A1B2C3", ResponseCode: "00",
 	}}
 	w.must(w.issuer.Identify(context.Background(), &p.Ops[0]))
 	return p

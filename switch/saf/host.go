@@ -250,19 +250,36 @@ func (q *Queue) next(h *host) *chain {
 			}
 			continue
 		}
-		c, full := h.pop(q.o.InFlight, q.besideRequests())
+		beside := q.besideRequests()
+		c, full := h.pop(q.o.InFlight, beside)
 		if c != nil {
 			return c
 		}
 		if _, more := h.wants(); more && !full {
 			continue // queued while refill read
 		}
-		select {
-		case <-h.wake:
-		case <-q.ctx.Done():
+		if !q.await(h, beside && full) {
 			return nil
 		}
 	}
+}
+
+// await waits until the host is signalled; false when the queue closes. pacing: no longer than a step of the pace, which has
+// to see that nothing came back in it.
+func (q *Queue) await(h *host, pacing bool) bool {
+	var step <-chan time.Time
+	if pacing {
+		timer := time.NewTimer(paceStep)
+		defer timer.Stop()
+		step = timer.C
+	}
+	select {
+	case <-h.wake:
+	case <-step:
+	case <-q.ctx.Done():
+		return false
+	}
+	return true
 }
 
 // rest waits hostRetry; false when the queue closes.

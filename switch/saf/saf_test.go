@@ -396,6 +396,41 @@ func TestRequestsGoBesideAdvices(t *testing.T) {
 	})
 }
 
+// Beside requests, too, a host that is slow to answer is sent so many advices at once that its queue drains.
+func TestSlowHostDrainsBesideRequests(t *testing.T) {
+	run(t, approveAll, func(t *testing.T, w *world) {
+		w.trip = 2 * time.Second
+		over := make(chan struct{})
+		var requests sync.WaitGroup
+		requests.Go(func() {
+			for {
+				requests.Go(func() { w.request(w.authorized()) })
+				select {
+				case <-time.After(200 * time.Millisecond):
+				case <-over:
+					return
+				}
+			}
+		})
+		time.Sleep(10 * time.Second)
+		const advices = 2000
+		add := make([]func(bool), advices)
+		for i := range add {
+			add[i] = w.commit(w.authorized(), capture(1))
+		}
+		begun := time.Now()
+		for _, a := range add {
+			a(false)
+		}
+		w.drained()
+		if took := time.Since(begun); took > 40*time.Second { // 32 at once would take two minutes
+			t.Errorf("%d advices took %v", advices, took)
+		}
+		close(over)
+		requests.Wait()
+	})
+}
+
 // A person's decisions: a parked advice is tried again, behind what is queued, or closed; each once.
 func TestDecisions(t *testing.T) {
 	code := "14"
