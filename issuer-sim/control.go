@@ -45,7 +45,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /v1/rules", s.putRules)
 	mux.HandleFunc("POST /v1/clearing", s.postClearing)
 	mux.HandleFunc("POST /v1/pause", s.postPause)
-	mux.HandleFunc("POST /v1/cutover", s.postCutover)
+	mux.HandleFunc("POST /v1/announce-cutover", s.postCutover)
 	return mux
 }
 
@@ -203,7 +203,15 @@ func (s *Server) getRules(w http.ResponseWriter, _ *http.Request) {
 
 // putRules replaces the rules by the body, which is a rules file. They last until they are replaced or the server ends.
 func (s *Server) putRules(w http.ResponseWriter, r *http.Request) {
-	rules, err := ParseRules("rules", http.MaxBytesReader(w, r.Body, maxRulesBytes))
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRulesBytes))
+	if err == nil && len(text) == 0 {
+		err = errors.New("rules: want YAML, there is nothing; rules: [] is no rules")
+	}
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	rules, err := ParseRules("rules", bytes.NewReader(text))
 	if err != nil {
 		writeError(w, http.StatusBadRequest, err)
 		return

@@ -28,7 +28,7 @@ func follows(issuer string) func(*txswitch.Config) {
 func announce(t *testing.T, s *switchtest.System) {
 	t.Helper()
 	var sent struct{ Announced int }
-	s.Control("POST", "/v1/cutover", &sent)
+	s.Control("POST", "/v1/announce-cutover", &sent)
 	if sent.Announced != 2 {
 		t.Fatalf("announced on %d connections, want 2", sent.Announced)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -169,6 +170,10 @@ func dayState(s journal.DayState) string {
 // serveCutover closes the open business date; it returns once its files stand under their final names. ?ahead=true
 // closes a date that has not begun, too.
 func (s *Switch) serveCutover(w http.ResponseWriter, r *http.Request) {
+	if err := knownParameters(r, "wait", "ahead"); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
 	wait := time.Minute
 	if text := r.FormValue("wait"); text != "" {
 		d, err := time.ParseDuration(text)
@@ -193,9 +198,23 @@ func (s *Switch) serveCutover(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// knownParameters refuses a request with a parameter that its path does not have: a misspelt one would be passed over.
+func knownParameters(r *http.Request, known ...string) error {
+	for name := range r.URL.Query() {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%s: no such parameter: expected %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
 // serveBackup writes a consistent copy of the journal to the new folder ?dir=, while the switch runs.
 func (s *Switch) serveBackup(w http.ResponseWriter, r *http.Request) {
 	dir := r.FormValue("dir")
+	if err := knownParameters(r, "dir"); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
 	if dir == "" {
 		writeError(w, http.StatusBadRequest, errors.New("dir: missing; expected a new folder"))
 		return

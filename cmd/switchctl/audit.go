@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -108,13 +109,10 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 		fmt.Fprintf(notices, "after %s %d requests are in flight and %d advices queued; they are listed apart\n",
 			a.wait, stats.InFlight, stats.SAF.Queued)
 	}
-	dir := a.clearing
-	if dir == "" {
-		dir = stats.ClearingDir
+	if stats.ClearingDir == "" {
+		return src, nil, fmt.Errorf("%s does not answer as a switch's operator API does: is it the right port?", a.operator)
 	}
-	if dir == "" {
-		return src, nil, errors.New("the switch names no folder of clearing files: say it with --clearing")
-	}
+	dir := cmp.Or(a.clearing, stats.ClearingDir)
 	src.Switch = book("http://" + a.operator + "/v1/payments")
 	var written []string
 	src.Written = func(ctx context.Context) ([]string, error) {

@@ -254,6 +254,31 @@ func TestCutoverPrintsItsFiles(t *testing.T) {
 	}
 }
 
+// Another program's port is named, and neither success nor an answer about payments is made of what it says.
+func TestWrongPort(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/stats", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"cards":5}`) })
+	other := listen(t, mux)
+	says := listen(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"announced":2}`) }))
+	for _, c := range []struct {
+		cmd  *cobra.Command
+		args []string
+		want string
+	}{
+		{newCutoverCmd(), []string{"--operator", other}, "is " + other + " the right port?"},
+		{newCutoverCmd(), []string{"--operator", says}, "does not answer a cutover as a switch does"},
+		{newExplainCmd(), []string{"P10000000001", "--operator", other}, "is " + other + " the right port?"},
+		{newSafCmd(), []string{"retry", "issuer", "5", "--operator", other}, "is " + other + " the right port?"},
+		{newSafCmd(), []string{"list", "--operator", other}, "is " + other + " the right port?"},
+		{newAuditCmd(), []string{"--operator", other}, "is it the right port?"},
+	} {
+		out, _, err := execute(t, c.cmd, c.args...)
+		if err == nil || errors.Is(err, errNo) || !strings.Contains(err.Error(), c.want) || out != "" {
+			t.Errorf("%s %v: %v, want %q; printed %q", c.cmd.Name(), c.args, err, c.want, out)
+		}
+	}
+}
+
 func TestCutoverRefused(t *testing.T) {
 	var query string
 	at := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

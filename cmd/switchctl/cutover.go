@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,28 +76,17 @@ func (c *cutoverRun) run(cmd *cobra.Command) error {
 	if c.ahead {
 		query.Set("ahead", "true")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.operator+"/v1/cutover?"+query.Encode(), nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
-	switch {
-	case err != nil:
-		return err
-	case resp.StatusCode == http.StatusConflict:
-		fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", operatorError(body))
+	body, err := request(ctx, http.MethodPost, "http://"+c.operator+"/v1/cutover?"+query.Encode(), nil)
+	if status := (*statusError)(nil); errors.As(err, &status) && status.code == http.StatusConflict {
+		fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", status.said)
 		return errNo
-	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("the switch answers %s: %s", resp.Status, operatorError(body))
+	}
+	if err != nil {
+		return err
 	}
 	var result cutoverResult
-	if err := json.Unmarshal(body, &result); err != nil {
-		return fmt.Errorf("the answer to the cutover is not as expected: %w", err)
+	if err := json.Unmarshal(body, &result); err != nil || result.BusinessDate == "" {
+		return fmt.Errorf("%s does not answer a cutover as a switch does: %.200s", c.operator, body)
 	}
 	if c.json {
 		enc := json.NewEncoder(cmd.OutOrStdout())

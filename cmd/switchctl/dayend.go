@@ -278,13 +278,20 @@ func fetch(ctx context.Context, method, url string, body []byte) (io.ReadCloser,
 	if err != nil {
 		return nil, err
 	}
-	return nil, &statusError{resp.StatusCode, fmt.Sprintf("%s %s: %s: %s", method, req.URL.Path, resp.Status, bytes.TrimSpace(text))}
+	said := operatorError(text)
+	fault := &statusError{code: resp.StatusCode, said: said, text: fmt.Sprintf("%s %s: %s: %s", method, req.URL.Path, resp.Status, said)}
+	if fault.noPath = resp.StatusCode == http.StatusNotFound && !json.Valid(text); fault.noPath {
+		fault.text += "; is " + req.URL.Host + " the right port?"
+	}
+	return nil, fault
 }
 
 // statusError is an HTTP answer that is no success.
 type statusError struct {
-	code int
-	text string
+	code   int
+	text   string
+	said   string // by the answer's body
+	noPath bool   // 404 of a server that does not know the path, which is another program's
 }
 
 func (e *statusError) Error() string { return e.text }

@@ -31,7 +31,7 @@ Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := request(cmd.Context(), http.MethodGet, "http://"+operator+"/v1/explain?of="+url.QueryEscape(args[0]), nil)
 			var status *statusError
-			if errors.As(err, &status) && status.code == http.StatusNotFound {
+			if errors.As(err, &status) && status.code == http.StatusNotFound && !status.noPath {
 				fmt.Fprintf(cmd.ErrOrStderr(), "no payment has the id or RRN %q\n", args[0])
 				return errNo
 			}

@@ -68,9 +68,9 @@ func (g *gatewayFlags) do(ctx context.Context, requests []api.Request, show func
 		answer, err := gw.Do(ctx, &requests[i])
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			return fmt.Errorf("no answer within %v; what became of the request is told by: %s", g.timeout, statusCommand(&requests[i]))
+			return fmt.Errorf("no answer within %v%s", g.timeout, whatBecame(&requests[i]))
 		case errors.Is(err, client.ErrLost):
-			return fmt.Errorf("%w; what became of the request is told by: %s", err, statusCommand(&requests[i]))
+			return fmt.Errorf("%w%s", err, whatBecame(&requests[i]))
 		case err != nil:
 			return err
 		}
@@ -81,12 +81,16 @@ func (g *gatewayFlags) do(ctx context.Context, requests []api.Request, show func
 	return nil
 }
 
-// statusCommand is the command line that asks what became of a request.
-func statusCommand(req *api.Request) string {
-	if req.Payment != "" {
-		return "switchctl payment " + req.Payment
+// whatBecame says how to learn what a request without an answer has done; nothing of one that does nothing.
+func whatBecame(req *api.Request) string {
+	const how = "; what became of the request is told by: switchctl "
+	switch {
+	case req.Payment != "":
+		return how + "payment " + req.Payment
+	case req.Key != "":
+		return how + "send status --merchant " + req.Merchant + " --key " + req.Key
 	}
-	return "switchctl send status --merchant " + req.Merchant + " --key " + req.Key
+	return ""
 }
 
 func (g *gatewayFlags) secret() (string, error) {

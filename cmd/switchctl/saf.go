@@ -100,7 +100,7 @@ func newSafDecisionCmd(operator *string, verb, short string) *cobra.Command {
 			query := url.Values{"host": {args[0]}, "seq": {args[1]}}.Encode()
 			_, err := request(cmd.Context(), http.MethodPost, "http://"+*operator+"/v1/saf/"+verb+"?"+query, nil)
 			var status *statusError
-			if errors.As(err, &status) && status.code == http.StatusNotFound {
+			if errors.As(err, &status) && status.code == http.StatusNotFound && !status.noPath {
 				fmt.Fprintf(cmd.ErrOrStderr(), "host %s has no parked advice %s\n", args[0], args[1])
 				return errNo
 			}

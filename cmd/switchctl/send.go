@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,10 +62,29 @@ Exits with 0 when all was approved or answered, with 1 when a request was declin
 	for _, t := range f.texts() {
 		flags.StringVar(t.into, t.flag, "", t.usage)
 	}
-	flags.Int64Var(&r.Amount, "amount", 0, "amount in minor units of the currency: 1000 is 10.00 EUR")
+	flags.Var((*minorUnits)(&r.Amount), "amount", "amount in minor units of the currency: 1000 is 10.00 EUR")
 	flags.BoolVar(&r.Partial, "partial", false, "the issuer may approve less")
 	flags.BoolVar(&r.Final, "final", false, "the last capture: release the rest")
 	return cmd
+}
+
+// minorUnits is an amount as a flag takes it.
+type minorUnits int64
+
+// String implements pflag.Value.
+func (m *minorUnits) String() string { return strconv.FormatInt(int64(*m), 10) }
+
+// Type implements pflag.Value.
+func (m *minorUnits) Type() string { return "int" }
+
+// Set implements pflag.Value.
+func (m *minorUnits) Set(text string) error {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return errors.New("expected an integer of minor units: 1050 is 10.50 EUR")
+	}
+	*m = minorUnits(n)
+	return nil
 }
 
 // textFlag is a flag whose value goes into the request as it is.

@@ -41,11 +41,11 @@ are copied as files, or written again from the journal.`,
 			if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("%s exists; expected a new folder", dir)
 			}
-			if err := os.MkdirAll(dir, 0o700); err != nil {
+			if err := os.Mkdir(dir, 0o700); err != nil {
 				return err
 			}
 			if err := postBackup(cmd.Context(), operator, filepath.Join(dir, journalFolder)); err != nil {
-				return err
+				return errors.Join(err, os.RemoveAll(dir)) // made above; half a backup is none
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "journal copied to %s; check it with: switchd verify --data %s\n", dir, dir)
 			return nil

@@ -12,12 +12,15 @@ package main
 import (
 	"fmt"
 	"os"
+	"syscall"
 	_ "time/tzdata" // a day must be closed in its own time zone on a machine without zone files, too
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
+	// Everything that the switch writes, and restore and keygen too, is card data or next to it: nobody else reads it.
+	syscall.Umask(0o077)
 	root := &cobra.Command{
 		Use:           "switchd",
 		Short:         "ISO 8583 acquirer switch",

@@ -78,8 +78,6 @@ func (f *serveFlags) configured() (*txswitch.Config, error) {
 }
 
 func serve(ctx context.Context, f *serveFlags) error {
-	// Everything that the switch writes is card data or next to it: nobody else reads it.
-	syscall.Umask(0o077)
 	c, err := f.configured()
 	if err != nil {
 		return err
