@@ -142,7 +142,7 @@ func (s *Switch) operationEvents(p *payment.Payment, i int, strays []Stray) []Ev
 		add(at(op.At), "switch", "", "%s", what)
 	}
 	s.sendingEvents(p, i, add)
-	outcomeEvents(p, i, add)
+	s.outcomeEvents(p, i, add)
 	if op.Late != "" {
 		when, kept := cameLate(op, strays), ""
 		if when.lost {
@@ -208,7 +208,7 @@ func cameLate(op *payment.Op, strays []Stray) moment {
 	return after(op.DoneAt)
 }
 
-func outcomeEvents(p *payment.Payment, i int, add teller) {
+func (s *Switch) outcomeEvents(p *payment.Payment, i int, add teller) {
 	op := &p.Ops[i]
 	done := func(kind, format string, args ...any) { add(at(op.DoneAt), kind, "", format, args...) }
 	took := op.DoneAt.Sub(op.At).Round(time.Microsecond)
@@ -216,7 +216,12 @@ func outcomeEvents(p *payment.Payment, i int, add teller) {
 	case payment.StatePending:
 		add(at(time.Now()), "waiting", "", "no answer yet")
 	case payment.StateUnknown:
-		done("silence", "no answer from %s within %s: the outcome is unknown, so a reversal was queued in the same commit", op.Host, took)
+		why := fmt.Sprintf("no answer from %s within %s", op.Host, took)
+		if x := s.issuers[op.Host]; x != nil && took < x.Deadline {
+			// The record has no more than the moment, but before the deadline nothing else ends the wait.
+			why = fmt.Sprintf("the link to %s was lost %s after, or the switch stopped", op.Host, took)
+		}
+		done("silence", "%s: the outcome is unknown, so a reversal was queued in the same commit", why)
 	case payment.StateFailed:
 		done("failed", "nothing was sent: the link was lost before the first byte")
 	case payment.StateQueued:

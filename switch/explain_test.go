@@ -2,6 +2,8 @@ package txswitch_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -116,5 +118,36 @@ rules:
 	}
 	if got, want := strings.Join(told, ", "), "out 0100, out 0400, queued not , acknowledged appr"; got != want {
 		t.Errorf("the story tells %s; want %s", got, want)
+	}
+}
+
+// A link that is lost with a request in flight is told apart from an issuer that does not answer.
+func TestExplainTellsALostLink(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Rules: "rules: [{when: {mti: [\"0100\"]}, fault: {kind: reset}}]"})
+	s.AwaitReady()
+	a := s.Do(switchtest.Authorize("k1", 1000))
+	if a.Status != api.StatusReversing {
+		t.Fatalf("%+v, error %v", a, a.Err)
+	}
+	if e := events(s, a.Payment)["silence"]; !strings.HasPrefix(e.Text, "the link to issuer was lost ") {
+		t.Errorf("nothing says that the link was lost: %q", e.Text)
+	}
+}
+
+// A misspelt parameter of a cutover closes nothing.
+func TestCutoverWithUnknownParameter(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	day := s.Switch.Stats().OpenDay
+	resp, err := http.Post("http://"+s.OperatorAddr+"/v1/cutover?wiat=1s&ahead=true", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "wiat: no such parameter: expected wait, ahead") {
+		t.Errorf("%s: %s, %v", resp.Status, body, err)
+	}
+	if now := s.Switch.Stats().OpenDay; now != day {
+		t.Errorf("%s was closed", day)
 	}
 }

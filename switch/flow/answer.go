@@ -99,12 +99,22 @@ func responseText(code string) string {
 		return "approved for a lower amount"
 	case "11":
 		return "approved (VIP)"
+	case "01", "02":
+		return "the issuer wants to be called"
+	case "03":
+		return "invalid merchant"
+	case "04", "07":
+		return "the card is to be kept"
+	case "05":
+		return "do not honour"
 	case "12":
 		return "invalid transaction"
 	case "13":
 		return "invalid amount"
 	case "14":
 		return "no such card"
+	case "15":
+		return "no such issuer"
 	case "21":
 		return "no action taken"
 	case "25":
@@ -119,12 +129,28 @@ func responseText(code string) string {
 		return "insufficient funds"
 	case "54":
 		return "expired card"
+	case "57":
+		return "not permitted to the cardholder"
+	case "58":
+		return "not permitted to the terminal"
+	case "59":
+		return "suspected fraud"
 	case "61":
 		return "over the card's limit"
+	case "62":
+		return "restricted card"
+	case "63":
+		return "security violation"
+	case "65":
+		return "over the card's number of uses"
 	case "85":
 		return "no reason to decline"
 	case "91":
 		return "the issuer is unavailable"
+	case "92":
+		return "no way to the issuer"
+	case "93":
+		return "against the law"
 	case "94":
 		return "duplicate transmission"
 	case "96":
