@@ -113,6 +113,11 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 		return src, nil, fmt.Errorf("%s does not answer as a switch's operator API does: is it the right port?", a.operator)
 	}
 	dir := cmp.Or(a.clearing, stats.ClearingDir)
+	if a.clearing != "" { // the switch's own is made with its first file
+		if _, err := os.Stat(dir); err != nil {
+			return src, nil, err
+		}
+	}
 	src.Switch = book("http://" + a.operator + "/v1/payments")
 	var written []string
 	src.Written = func(ctx context.Context) ([]string, error) {

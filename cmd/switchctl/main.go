@@ -1,7 +1,7 @@
 // Switchctl is the tool of the people around a Switchyard switch: it sends payments, shows them, describes ISO 8583
 // frames and runs the operator's work.
 //
-// It exits with 0 when what was asked for was done (a payment: approved), with 1 when the answer is no (declined, refused
+// It exits with 0 when what was asked for was done (a payment: approved), with 1 when the answer is no (declined, refused, reversing
 // by the switch, a check that found something), and with 2 when there is no answer (wrong usage, no connection, no file).
 // Results go to stdout, everything else to stderr.
 package main
@@ -56,7 +56,7 @@ func newRootCmd() *cobra.Command {
 		Short: "Work with a Switchyard switch",
 		Long: `Switchctl sends payments to a Switchyard switch, shows them, and runs the operator's work.
 
-Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused, a check that found something);
+Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused, reversing, a check that found something);
 2 no answer (wrong usage, no connection, no file).`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
