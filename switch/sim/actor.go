@@ -17,20 +17,28 @@ import (
 type history struct {
 	mu    sync.Mutex
 	calls []*call
-	keys  map[string]*keyed
-	order []string // of the keys
+	keys  map[string]*keyed // by keyName
+	order []*keyed
 }
 
-// keyed is what is known of an idempotency key. All actors use one merchant.
+// keyed is what is known of an idempotency key, which is a merchant's at a node.
 type keyed struct {
-	key   string
-	req   api.Request // the first one; repeats with the same body are equal to it
-	calls []*call
+	node     *switchNode
+	merchant string
+	key      string
+	by       *actor      // who used it first
+	req      api.Request // the first one; repeats with the same body are equal to it
+	calls    []*call
 }
+
+// keyName tells a key from those of other merchants and nodes.
+func keyName(n *switchNode, merchant, key string) string { return n.name + " " + merchant + " " + key }
 
 // call is one request that was sent.
 type call struct {
 	actor      int
+	by         *actor
+	merchant   string // whose keys it is about
 	req        api.Request
 	other      bool  // another body under a key that is used
 	begin, end int64 // in the order of all events; end 0: never answered
@@ -48,14 +56,18 @@ func (h *history) add(c *call) {
 	if h.keys == nil {
 		h.keys = map[string]*keyed{}
 	}
-	k := h.keys[c.req.Key]
+	name := c.name(c.req.Key)
+	k := h.keys[name]
 	if k == nil {
-		k = &keyed{key: c.req.Key, req: c.req}
-		h.keys[c.req.Key] = k
-		h.order = append(h.order, c.req.Key)
+		k = &keyed{node: c.by.node, merchant: c.merchant, key: c.req.Key, by: c.by, req: c.req}
+		h.keys[name] = k
+		h.order = append(h.order, k)
 	}
 	k.calls = append(k.calls, c)
 }
+
+// name is keyName of a key of the call's.
+func (c *call) name(key string) string { return keyName(c.by.node, c.merchant, key) }
 
 const merchant = "M1"
 
@@ -63,6 +75,7 @@ const merchant = "M1"
 type actor struct {
 	w      *world
 	number int
+	node   *switchNode
 	party  *party
 	late   sync.WaitGroup // steps that are not waited for
 
@@ -76,7 +89,7 @@ type actor struct {
 }
 
 func newActor(w *world, number int) *actor {
-	return &actor{w: w, number: number, party: &party{name: gatewayName}}
+	return &actor{w: w, number: number, node: w.nodes[number%len(w.nodes)], party: &party{name: gatewayName}}
 }
 
 func (a *actor) play(steps []Step) {
@@ -267,7 +280,10 @@ func (a *actor) once(req *api.Request, other bool) (ans *api.Answer, sent bool) 
 		a.w.trace.addf("actor "+strconv.Itoa(a.number), "not connected: %v", err)
 		return nil, false
 	}
-	rec := &call{actor: a.number, req: *req, other: other, at: time.Since(a.w.begin), begin: a.w.order.Add(1)}
+	rec := &call{
+		actor: a.number, by: a, merchant: merchant, req: *req, other: other, at: time.Since(a.w.begin),
+		begin: a.w.order.Add(1),
+	}
 	ans, err = c.Do(ctx, req)
 	switch {
 	case err == nil:
@@ -304,7 +320,7 @@ func (a *actor) connect(ctx context.Context) (*client.Client, error) {
 	}
 	a.mu.Unlock()
 	const room = 4 // requests in flight
-	return client.Dial(ctx, gatewayAddr, client.Options{MaxInFlight: room, Dial: a.dial})
+	return client.Dial(ctx, a.node.gateway, client.Options{MaxInFlight: room, Dial: a.dial})
 }
 
 func requestText(r *api.Request) string {

@@ -16,6 +16,8 @@
 //   - the metrics add up (I11), no card number stands in the clear outside the clearing files (I12), nothing has stayed
 //     unknown.
 //
+// Subjects of their own are topics (topic.go): each in a file that announces what it draws, plays and checks.
+//
 // It is not deterministic: a seed fixes workload and faults, every random choice below is a hash of the seed and of what
 // it is about, and delays fall on distinct instants; but goroutines that are ready at the same instant run in any order.
 // docs/reliability.md says how often a failing seed fails again.

@@ -211,16 +211,17 @@ func (w *world) linearizable() {
 	for _, c := range w.history.calls {
 		switch {
 		case c.req.Key != "" && c.req.Op == api.OpStatus:
-			add(c.req.Key, c, doesAsk)
+			add(c.name(c.req.Key), c, doesAsk)
 		case c.req.Key != "":
-			add(c.req.Key, c, doesUse)
+			add(c.name(c.req.Key), c, doesUse)
 		}
 		if c.req.OfKey != "" {
-			add(c.req.OfKey, c, doesBurn)
+			add(c.name(c.req.OfKey), c, doesBurn)
 		}
 	}
 	model := keyModel.ToModel()
-	for _, key := range w.history.order {
+	for _, k := range w.history.order {
+		key := keyName(k.node, k.merchant, k.key)
 		h := histories[key]
 		if result := porcupine.CheckOperationsTimeout(model, h, time.Minute); result != porcupine.Ok {
 			w.failf("I3 the history of a key is not linearizable", "%s (%s)%s", key, result, historyText(h))

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
@@ -12,14 +12,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchyard/internal/config"
-	issuersim "switchyard/issuer-sim"
 	txswitch "switchyard/switch"
 )
 
-// switchNode is the machine of the switch: a disk that outlives crashes, and one life of the switch after another.
+// switchNode is the machine of a switch: a disk that outlives crashes, and one life of the switch after another.
 type switchNode struct {
-	w     *world
-	lives int
+	w                 *world
+	number            int // among the nodes of the plan
+	name              string
+	gateway, operator string // addresses
+	acquirer          string // DE32, where there is more than one node
+	files             fileNotes
+	lives             int
 
 	mu   sync.Mutex
 	disk *vfs.MemFS
@@ -34,6 +38,7 @@ type switchNode struct {
 // switchLife is one process.
 type switchLife struct {
 	node     *switchNode
+	number   int // of the node's lives, from 1
 	party    *party
 	mem      *vfs.MemFS
 	sw       *txswitch.Switch // once it is made
@@ -45,7 +50,28 @@ type switchLife struct {
 	clean    bool // it ends in order
 }
 
-func newSwitchNode(w *world) *switchNode { return &switchNode{w: w, disk: vfs.NewCrashableMem()} }
+func newSwitchNode(w *world, number int) *switchNode {
+	n := &switchNode{w: w, number: number, name: switchName, disk: vfs.NewCrashableMem()}
+	if number > 0 {
+		n.name += "-" + strconv.Itoa(number+1)
+	}
+	n.gateway, n.operator = n.name+":7583", n.name+":9583"
+	return n
+}
+
+// suffix tells the node from others in what people read; "" for the first.
+func (n *switchNode) suffix() string {
+	if n.number == 0 {
+		return ""
+	}
+	return " (" + n.name + ")"
+}
+
+// chance is the node's own: no two lives of any nodes have the same.
+func (n *switchNode) chance(life int) chance {
+	const most = 1000 // lives
+	return n.w.chance + chance(n.number*most+life)
+}
 
 // closeWithin is what a switch is given to stop.
 const closeWithin = 30 * time.Second
@@ -70,12 +96,16 @@ func (n *switchNode) live(ready chan struct{}) bool {
 	}
 	n.lives++
 	l := &switchLife{
-		node: n, party: &party{name: switchName}, mem: n.disk, registry: prometheus.NewRegistry(), began: time.Now(),
+		node: n, number: n.lives, party: &party{name: n.name}, mem: n.disk, registry: prometheus.NewRegistry(),
+		began:   time.Now(),
 		stopped: make(chan struct{}),
 	}
 	n.life = l
 	n.mu.Unlock()
-	n.w.trace.addf("switch", "starts, life %d", n.lives)
+	for _, p := range partsOf[prepares](n.w) {
+		p.prepare(n, l.number)
+	}
+	n.w.trace.addf(n.name, "starts, life %d", n.lives)
 	// The hook for a failed journal ends the goroutine that it is called on, which may be the one that opens it.
 	var err error
 	begun := make(chan struct{})
@@ -111,9 +141,9 @@ func (n *switchNode) live(ready chan struct{}) bool {
 }
 
 func (l *switchLife) start() error {
-	w := l.node.w
+	n, w := l.node, l.node.w
 	c := txswitch.DefaultConfig()
-	c.Data = "switch"
+	c.Data, c.Node = "switch", uint32(1+n.number)
 	c.Issuers[0].Name, c.Issuers[0].Address = issuerName, issuerAddr
 	c.Issuers[0].Deadline = config.Duration(w.plan.Deadline)
 	c.Issuers[0].Links, c.Issuers[0].Window = w.plan.Links, w.plan.Window
@@ -130,18 +160,27 @@ func (l *switchLife) start() error {
 		c.StandIn = txswitch.StandInConfig{Enabled: true, MaxAmountMinor: map[string]int64{"EUR": 7000}, MaxPerCardAndDay: 2}
 	}
 	c.Limits.MaxInFlight, c.Limits.MaxQueued = w.plan.InFlight, w.plan.Queued
+	o := txswitch.Options{
+		Config: c, Keyring: w.keyring, Gateway: w.net.listen(l.party, n.gateway), Operator: w.net.listen(l.party, n.operator),
+		Dial: func(ctx context.Context, addr string) (net.Conn, error) { return w.net.dial(ctx, l.party, addr) },
+		FS: &disk{
+			FS: l.mem, chance: n.chance(l.number), most: w.plan.SyncMost, onSync: l.onSync, onFile: l.onFile, full: n.isFull,
+		},
+		Fatal:    func(msg string, err error) { w.fatal(l, msg, err) },
+		Seed:     w.plan.Seed,
+		Logger:   w.trace.logger(n.name),
+		Registry: l.registry,
+	}
+	for _, p := range partsOf[configures](w) {
+		p.configure(n, l.number, &o)
+	}
 	if err := c.Check(); err != nil {
 		return err
 	}
-	sw, err := txswitch.New(txswitch.Options{
-		Config: c, Keyring: w.keyring, Gateway: w.net.listen(l.party, gatewayAddr), Operator: w.net.listen(l.party, operatorAddr),
-		Dial:     func(ctx context.Context, addr string) (net.Conn, error) { return w.net.dial(ctx, l.party, addr) },
-		FS:       &disk{FS: l.mem, chance: w.chance + chance(l.node.lives), most: w.plan.SyncMost, onSync: l.onSync, onFile: l.onFile, full: l.node.isFull},
-		Fatal:    func(msg string, err error) { w.fatal(l, msg, err) },
-		Seed:     w.plan.Seed,
-		Logger:   w.trace.logger(switchName),
-		Registry: l.registry,
-	})
+	if len(w.nodes) > 1 {
+		n.acquirer = c.AcquirerID
+	}
+	sw, err := txswitch.New(o)
 	if err != nil {
 		return err
 	}
@@ -155,18 +194,18 @@ func (l *switchLife) start() error {
 	return nil
 }
 
-func (l *switchLife) onSync(n uint64) error {
+func (l *switchLife) onSync(uint64) error {
 	if l.isOver() {
 		return nil
 	}
-	return l.node.w.onSync(n)
+	return l.node.w.onSync(l.node)
 }
 
 func (l *switchLife) onFile() {
 	if l.isOver() {
 		return
 	}
-	if f := l.node.w.event(CrashInFiles); f != nil {
+	if f := l.node.w.event(CrashInFiles, l.node); f != nil {
 		l.node.w.inject(f)
 	}
 }
@@ -209,10 +248,10 @@ func (n *switchNode) crash(f *Fault) {
 func (n *switchNode) kill(l *switchLife, f *Fault) {
 	n.rest = f.For
 	n.w.net.kill(l.party, f.Silent)
-	n.disk = crashed(l.mem, f.Keeps, n.w.chance, uint64(n.lives))
+	n.disk = crashed(l.mem, f.Keeps, n.w.chance, uint64(n.chance(n.lives)-n.w.chance))
 	n.end(l)
-	n.w.files.note(n.disk)
-	n.w.trace.addf("switch", "is dead")
+	n.files.note(n.disk)
+	n.w.trace.addf(n.name, "is dead")
 }
 
 // nextDown says how the disk error that a sync is about to get will end the life.
@@ -297,123 +336,6 @@ func (n *switchNode) down() {
 		n.end(l)
 	}
 	n.mu.Unlock()
-	n.ends.Wait()
-}
-
-// issuerNode is the machine of the issuer simulator.
-type issuerNode struct {
-	w     *world
-	lives int
-
-	mu    sync.Mutex
-	disk  *vfs.MemFS
-	life  *issuerLife
-	rules *issuersim.Rules
-	over  bool
-	ends  sync.WaitGroup
-}
-
-type issuerLife struct {
-	party    *party
-	mem      *vfs.MemFS
-	sim      *issuersim.Server
-	registry *prometheus.Registry
-}
-
-func newIssuerNode(w *world) *issuerNode {
-	n := &issuerNode{w: w, disk: vfs.NewCrashableMem()}
-	var b strings.Builder
-	b.WriteString("rules:\n")
-	if w.plan.Latency > 0 {
-		fmt.Fprintf(&b, "  - latency: {distribution: uniform, min: 100us, max: %s}\n", w.plan.Latency)
-	}
-	for i := range w.plan.Rules {
-		b.WriteString(w.plan.Rules[i].yaml())
-	}
-	var err error
-	if n.rules, err = issuersim.ParseRules("plan", strings.NewReader(b.String())); err != nil {
-		w.failf("rules", "%v", err)
-	}
-	return n
-}
-
-// up starts the issuer.
-func (n *issuerNode) up() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.over {
-		return
-	}
-	n.lives++
-	l := &issuerLife{party: &party{name: issuerName}, mem: n.disk, registry: prometheus.NewRegistry()}
-	var err error
-	l.sim, err = issuersim.New(issuersim.Options{
-		Listener: n.w.net.listen(l.party, issuerAddr, secondAddr), ControlListener: n.w.net.listen(l.party, controlAddr),
-		DataDir: "issuer", FS: l.mem, Sync: true, Seed: n.w.plan.Seed, Rules: n.rules, Logger: n.w.trace.logger(issuerName), Registry: l.registry,
-		Limits: issuersim.Limits{Cards: 3200, Authorizations: 32_000, Messages: 64_000},
-	})
-	if err != nil {
-		n.w.failf("the issuer does not start", "%v", err)
-		return
-	}
-	n.life = l
-	n.ends.Go(func() {
-		if err := l.sim.Serve(); err != nil {
-			n.w.failf("the issuer stopped serving", "%v", err)
-		}
-	})
-}
-
-// crash ends the issuer without warning and starts it again later.
-func (n *issuerNode) crash(f *Fault) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	l := n.life
-	if l == nil {
-		return
-	}
-	n.life = nil
-	n.w.net.kill(l.party, f.Silent)
-	n.disk = crashed(l.mem, f.Keeps, n.w.chance, uint64(1000+n.lives))
-	n.w.trace.addf("issuer", "is dead")
-	n.ends.Go(func() {
-		n.close(l)
-		time.Sleep(f.For)
-		n.up()
-	})
-}
-
-func (n *issuerNode) close(l *issuerLife) {
-	for kind, count := range counts(l.registry, "issuersim_faults_total", "kind") {
-		n.w.faults.add("issuer: "+kind, int(count))
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
-	defer cancel()
-	if err := l.sim.Close(ctx); err != nil && !l.party.isDead() {
-		n.w.failf("the issuer does not stop in order", "%v", err)
-	}
-}
-
-// calm takes the rules away.
-func (n *issuerNode) calm() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.rules = nil
-	if n.life != nil {
-		n.life.sim.SetRules(nil)
-	}
-}
-
-// down ends the issuer in order.
-func (n *issuerNode) down() {
-	n.mu.Lock()
-	n.over = true
-	l := n.life
-	n.life = nil
-	n.mu.Unlock()
-	if l != nil {
-		n.close(l)
-	}
 	n.ends.Wait()
 }
 

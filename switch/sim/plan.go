@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ type Plan struct {
 	Faults   []Fault
 	Closing  int // the step of the last cutover's files at which the switch crashes; 0: it does not
 	Rules    []Rule
+	Nodes    int       // switches side by side, in front of the same issuer; actor i is at node i modulo Nodes
+	Sections []section // of topics
 }
 
 // Step is one thing that an actor asks for. Steps of an actor are about its latest payment.
@@ -80,50 +83,6 @@ const (
 	LostLeave               // nothing
 	lostCount
 )
-
-// Fault is one fault, or something an operator does.
-type Fault struct {
-	Kind FaultKind
-	At   time.Duration // since the actors began
-	// Nth, if not 0: not at that time, but at the nth event of the kind's from then on.
-	Nth int
-	For time.Duration // how long it lasts: the node is down, the network stands still
-	// Silent: a crash that no peer is told of, as when a machine loses its power.
-	Silent bool
-	// Keeps is how much of what was not synced a crash leaves, percent.
-	Keeps int
-}
-
-// FaultKind is a kind of fault.
-type FaultKind uint8
-
-// The kinds.
-const (
-	CrashAtTime     FaultKind = iota
-	CrashInSync               // as the nth sync of the journal begins: it does not come to pass
-	CrashAfterSend            // right after the nth write to the issuer
-	CrashAfterReply           // right after the nth write to a gateway
-	DiskError                 // the nth sync fails
-	IssuerCrash
-	Restart        // a clean stop and start of the switch
-	ResetLinks     // connections to the issuer are cut, with what is under way
-	ResetGateways  // those of the gateways
-	StallLinks     // nothing arrives for a time
-	StallGateways  //
-	Cutover        // by hand; with Nth as the nth write to the issuer is on its way
-	HostDown       // one of the issuer's hosts is down
-	DiskFull       // the switch's disk has no more than its reserve
-	CrashInFiles   // as the nth step of writing clearing files begins: a create, a sync or a rename
-	faultKindCount //
-)
-
-var faultNames = [faultKindCount]string{
-	"crash", "crash in a sync", "crash after a send", "crash after a reply", "disk error", "issuer crash", "restart", "links reset",
-	"gateways reset", "links stalled", "gateways stalled", "cutover by hand", "host down", "disk full", "crash in files",
-}
-
-// String returns the kind's name.
-func (k FaultKind) String() string { return faultNames[k] }
 
 // Rule is a rule of the issuer.
 type Rule struct {
@@ -189,7 +148,7 @@ func DrawPlan(t *rapid.T) *Plan {
 		SyncMost: []time.Duration{time.Millisecond, 200 * time.Microsecond, 8 * time.Millisecond, 60 * time.Millisecond}[bits(t, 4)],
 		Links:    1 + bits(t, 3), Hosts: 1,
 		Window: 64, InFlight: 1024, Queued: 1000,
-		Begin: 10 * time.Hour,
+		Begin: 10 * time.Hour, Nodes: 1,
 	}
 	if percent(t, 20) {
 		p.Begin = 24*time.Hour - between(t, time.Second, time.Minute)
@@ -215,6 +174,7 @@ func DrawPlan(t *rapid.T) *Plan {
 			p.withoutHalves() // nobody can tell a wrong lower amount from a partial approval
 		}
 	}
+	p.Sections = drawSections(t, p)
 	return p
 }
 
@@ -262,44 +222,54 @@ func drawStep(t *rapid.T) Step {
 	return s
 }
 
-func drawFault(t *rapid.T) Fault {
-	f := Fault{Kind: FaultKind(bits(t, int(faultKindCount))), At: between(t, 0, span), For: between(t, 0, 6*time.Second)}
-	switch f.Kind {
-	case CrashInSync, CrashAfterSend, CrashAfterReply, DiskError, CrashInFiles:
-		f.Nth = 1 + bits(t, 12)
-		f.At /= 2
-	case Cutover:
-		if percent(t, 60) {
-			f.Nth, f.At = 1+bits(t, 12), f.At/4
-		}
-	}
-	if percent(t, 20) {
-		f.For = between(t, 0, 40*time.Second)
-	}
-	f.Silent = percent(t, 30)
-	if percent(t, 50) {
-		f.Keeps = []int{50, 100}[bits(t, 2)]
-	}
-	return f
+// ruleRow is what a rule may do.
+type ruleRow struct {
+	fault string                // a fault of the issuer's, a response code of two characters, or "" for slow answers
+	draw  func(*rapid.T, *Rule) // changes what every rule has drawn; nil: nothing
 }
 
-// ruleFaults are what a rule may do; a response code is one of two characters.
-var ruleFaults = []string{
-	"no_answer", "late", "duplicate", "swapped", "unsolicited", "wrong_stan", "wrong_amount", "malformed", "cut", "reset", "pause",
-	"refuse_sign_on", "silence_after_accept", "91", "96", "51", "",
+// ruleRows are all that rules may do: those of this file, then the topics' by name.
+var ruleRows = baseRules
+
+const baseRuleCount = 17
+
+var baseRules = []ruleRow{
+	{fault: "no_answer"}, {fault: "late"}, {fault: "duplicate"}, {fault: "swapped"}, {fault: "unsolicited"},
+	{fault: "wrong_stan"}, {fault: "wrong_amount"}, {fault: "malformed"}, {fault: "cut"}, {fault: "reset"},
+	{fault: "pause"},
+	{fault: "refuse_sign_on"}, {fault: "silence_after_accept"}, {fault: "91"}, {fault: "96"},
+	{fault: "51", draw: onRequests}, {fault: ""},
+}
+
+// addRules announces what rules of a topic may do.
+func addRules(rows ...ruleRow) {
+	for _, r := range rows {
+		at, _ := slices.BinarySearchFunc(ruleRows[baseRuleCount:], r.fault, func(have ruleRow, fault string) int {
+			return strings.Compare(have.fault, fault)
+		})
+		ruleRows = slices.Insert(ruleRows, baseRuleCount+at, r)
+	}
+}
+
+// onRequests keeps a refusal to authorizations: that of an advice is for good and waits for a person.
+func onRequests(_ *rapid.T, r *Rule) {
+	if r.MTI == "" || r.MTI[1] != '1' {
+		r.MTI = "0100"
+	}
 }
 
 func drawRule(t *rapid.T) Rule {
+	row := &ruleRows[bits(t, len(ruleRows))]
 	r := Rule{
-		Fault: ruleFaults[bits(t, len(ruleFaults))], MTI: []string{"", "0100", "0200", "0220", "0400", "0420"}[bits(t, 6)],
+		Fault: row.fault, MTI: []string{"", "0100", "0200", "0220", "0400", "0420"}[bits(t, 6)],
 		Percent: []int{10, 30, 60, 100}[bits(t, 4)], For: between(t, time.Second, 60*time.Second),
 		Delay: between(t, time.Millisecond, 20*time.Second), LatencyMost: between(t, 2*time.Millisecond, 15*time.Second),
 	}
 	if percent(t, 40) {
 		r.After = between(t, 0, span)
 	}
-	if r.Fault == "51" && (r.MTI == "" || r.MTI[1] != '1') {
-		r.MTI = "0100" // a refusal of an advice is for good and waits for a person
+	if row.draw != nil {
+		row.draw(t, &r)
 	}
 	return r
 }
@@ -330,6 +300,9 @@ func (r *Rule) yaml() string {
 // String is the plan as a person reads it.
 func (p *Plan) String() string {
 	var b strings.Builder
+	if p.Nodes > 1 {
+		fmt.Fprintf(&b, "%d nodes, ", p.Nodes)
+	}
 	fmt.Fprintf(&b, "begins at %s, issuer's deadline %s, latency up to %s, syncs up to %s, %d hosts (shared %t), %d links with windows of %d, %d in flight, %d queued, stand-in %t, choices %d\n",
 		p.Begin, p.Deadline, p.Latency, p.SyncMost, p.Hosts, p.Shared, p.Links, p.Window, p.InFlight, p.Queued, p.StandIn, p.Seed)
 	for i, steps := range p.Actors {
@@ -340,16 +313,11 @@ func (p *Plan) String() string {
 	if p.Closing > 0 {
 		fmt.Fprintf(&b, "crash at step %d of the last cutover's files\n", p.Closing)
 	}
-	for _, f := range p.Faults {
-		fmt.Fprintf(&b, "fault: %s at %s", f.Kind, f.At)
-		if f.Nth > 0 {
-			fmt.Fprintf(&b, ", number %d from then on", f.Nth)
-		}
-		fmt.Fprintf(&b, ", for %s, keeps %d %%", f.For, f.Keeps)
-		if f.Silent {
-			b.WriteString(", silently")
-		}
-		b.WriteByte('\n')
+	for i := range p.Faults {
+		b.WriteString(p.Faults[i].text() + "\n")
+	}
+	for _, s := range p.Sections {
+		b.WriteString(s.String() + "\n")
 	}
 	for i := range p.Rules {
 		b.WriteString("rule:\n" + p.Rules[i].yaml())

@@ -22,7 +22,9 @@ type wire struct {
 // frame is one message of the switch, network messages included.
 type frame struct {
 	at            time.Duration
-	life          *party // of the switch
+	node          *switchNode
+	life          *party // of it
+	acquirer      string // DE32
 	host          string
 	mti, de7, rrn string
 	stan          string
@@ -34,7 +36,7 @@ type frame struct {
 func (w *wire) init() { w.codec = spec.MustCodec(spec.DefaultDialect) }
 
 // sent takes what was written to a link in one call: whole frames.
-func (w *wire) sent(c *conn, b []byte, at time.Duration) {
+func (w *wire) sent(n *switchNode, c *conn, b []byte, at time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(b) > 0 {
@@ -42,16 +44,17 @@ func (w *wire) sent(c *conn, b []byte, at time.Duration) {
 			w.broken = "a write ends in the middle of a frame"
 			return
 		}
-		n := spec.LengthHeader + int(binary.BigEndian.Uint16(b))
-		body := b[spec.LengthHeader:n]
-		b = b[n:]
+		end := spec.LengthHeader + int(binary.BigEndian.Uint16(b))
+		body := b[spec.LengthHeader:end]
+		b = b[end:]
 		if err := w.codec.Unpack(body, &w.msg); err != nil {
 			w.broken = err.Error()
 			return
 		}
 		m := &w.msg
 		w.frames = append(w.frames, frame{
-			at: at, life: c.owner, host: hostNames[c.remote], mti: m.MTI(), de7: m.String(7), stan: m.String(11), rrn: m.String(37), amount: m.String(4), original: m.String(90),
+			at: at, node: n, life: c.owner, acquirer: m.String(32), host: hostNames[c.remote], mti: m.MTI(), de7: m.String(7),
+			stan: m.String(11), rrn: m.String(37), amount: m.String(4), original: m.String(90),
 			raw: bytes.Clone(body[4:]),
 		})
 	}
@@ -66,7 +69,7 @@ func (f *frame) repeat() bool { return f.mti[3] == '1' }
 
 func (f *frame) financial() bool { return f.mti[1] != '8' }
 
-// identity names a message towards the host (I9).
+// identity names a message of one acquirer towards the host (I9).
 func (f *frame) identity() string { return identity(f.host, f.de7, f.stan) }
 
 func identity(host, de7, stan string) string { return host + " " + de7 + " " + stan }
@@ -75,14 +78,14 @@ func (f *frame) text() string {
 	return fmt.Sprintf("%s STAN %s of %s RRN %q to %s at %.6f s", f.mti, f.stan, f.de7, f.rrn, f.host, f.at.Seconds())
 }
 
-// of lists how often a message was sent, and the last time.
-func (w *wire) of(host, de7, stan string) string {
+// of lists how often a message was sent by a node, and the last time.
+func (w *wire) of(n *switchNode, host, de7, stan string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	times := 0
 	var last *frame
 	for i := range w.frames {
-		if f := &w.frames[i]; f.identity() == identity(host, de7, stan) {
+		if f := &w.frames[i]; f.node == n && f.identity() == identity(host, de7, stan) {
 			times, last = times+1, f
 		}
 	}

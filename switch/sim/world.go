@@ -19,8 +19,6 @@ import (
 
 // The parties' addresses.
 const (
-	gatewayAddr  = "switch:7583"
-	operatorAddr = "switch:9583"
 	issuerAddr   = "issuer:8583"
 	secondAddr   = "issuer-2:8583"
 	controlAddr  = "issuer:9584"
@@ -38,17 +36,17 @@ type world struct {
 	trace   *trace
 	net     *network
 	keyring *pan.Keyring
-	sw      *switchNode
+	nodes   []*switchNode
 	issuer  *issuerNode
 	wire    wire
 	history history
 	faults  faultCounts
-	files   fileNotes
+	parts   []any // of the plan's sections
 
 	begin   time.Time // of the actors
 	order   atomic.Int64
 	visitor *party         // the operator and the actors never die
-	aside   sync.WaitGroup // cutovers that nobody waits for
+	aside   sync.WaitGroup // what faults began and the plan does not end without
 	http    *http.Client
 
 	mu       sync.Mutex
@@ -60,6 +58,19 @@ type world struct {
 type armed struct {
 	fault *Fault
 	left  int
+}
+
+// nodeOf is the switch that a fault is about.
+func (w *world) nodeOf(f *Fault) *switchNode { return w.nodes[f.Node%len(w.nodes)] }
+
+// nodeNamed is the switch of a name; nil if it is none's.
+func (w *world) nodeNamed(name string) *switchNode {
+	for _, n := range w.nodes {
+		if n.name == name {
+			return n
+		}
+	}
+	return nil
 }
 
 // faultCounts counts what was injected, by name. Safe for concurrent use.
@@ -110,9 +121,16 @@ func run(p *Plan) *Result {
 	w.http = &http.Client{Transport: transport}
 
 	w.issuer = newIssuerNode(w)
-	w.sw = newSwitchNode(w)
+	for i := range p.Nodes {
+		w.nodes = append(w.nodes, newSwitchNode(w, i))
+	}
+	for _, s := range p.Sections {
+		w.parts = append(w.parts, s.begin(w))
+	}
 	w.issuer.up()
-	w.sw.up()
+	for _, n := range w.nodes {
+		n.up()
+	}
 	w.play()
 	if w.quiet() {
 		w.settle()
@@ -120,12 +138,16 @@ func run(p *Plan) *Result {
 		w.check()
 	}
 	transport.CloseIdleConnections()
-	w.sw.down()
+	lives := 0
+	for _, n := range w.nodes {
+		n.down()
+		lives += n.lives
+	}
 	w.issuer.down()
 	w.net.each(gatewayName, func(near *conn) { near.reset() })
 	return &Result{
 		Failures: w.failures, Trace: w.trace.String(), Faults: w.faults.n, Requests: len(w.history.calls), Messages: len(w.wire.frames),
-		Lives: w.sw.lives,
+		Lives: lives,
 	}
 }
 
@@ -144,6 +166,9 @@ func (w *world) play() {
 	for i, steps := range w.plan.Actors {
 		a := newActor(w, i)
 		all.Go(func() { a.play(steps) })
+	}
+	for _, p := range partsOf[plays](w) {
+		all.Go(p.play)
 	}
 	for i := range w.plan.Faults {
 		f := &w.plan.Faults[i]
@@ -186,36 +211,43 @@ func (w *world) watch(over <-chan struct{}) {
 		case <-over:
 			return
 		}
-		s, up := w.sw.stats()
-		if !up {
-			continue
+		for _, n := range w.nodes {
+			n.inBounds()
 		}
-		// A capture is refused where the queue is full; what is at the issuer may need a reversal each beyond that.
-		p := w.plan
-		if s.InFlight > p.InFlight {
-			w.failf("I13 a bound is passed", "%d in flight of %d", s.InFlight, p.InFlight)
+	}
+}
+
+// inBounds holds what a node has in flight and queued against its bounds.
+func (n *switchNode) inBounds() {
+	s, up := n.stats()
+	if !up {
+		return
+	}
+	// A capture is refused where the queue is full; what is at the issuer may need a reversal each beyond that.
+	w, p := n.w, n.w.plan
+	if s.InFlight > p.InFlight {
+		w.failf("I13 a bound is passed", "%d in flight of %d", s.InFlight, p.InFlight)
+	}
+	for host, queued := range s.SAF.ByHost {
+		if queued > p.Queued+2*p.InFlight {
+			w.failf("I13 a bound is passed", "%d queued for %s of %d", queued, host, p.Queued)
 		}
-		for host, queued := range s.SAF.ByHost {
-			if queued > p.Queued+2*p.InFlight {
-				w.failf("I13 a bound is passed", "%d queued for %s of %d", queued, host, p.Queued)
-			}
-		}
-		for host, links := range s.Links {
-			for _, l := range links {
-				if l.InUse > w.plan.Window {
-					w.failf("I13 a bound is passed", "link %s of %s: %d in use of %d", l.Link, host, l.InUse, w.plan.Window)
-				}
+	}
+	for host, links := range s.Links {
+		for _, l := range links {
+			if l.InUse > p.Window {
+				w.failf("I13 a bound is passed", "link %s of %s: %d in use of %d", l.Link, host, l.InUse, p.Window)
 			}
 		}
 	}
 }
 
-// event counts an event for the faults that wait for it; it returns the one whose turn has come.
-func (w *world) event(kind FaultKind) *Fault {
+// event counts an event of a node for the faults that wait for it; it returns the one whose turn has come.
+func (w *world) event(kind FaultKind, n *switchNode) *Fault {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, a := range w.armed {
-		if a.fault.Kind != kind {
+		if a.fault.Kind != kind || w.nodeOf(a.fault) != n {
 			continue
 		}
 		if a.left--; a.left == 0 {
@@ -231,21 +263,22 @@ func (w *world) event(kind FaultKind) *Fault {
 
 // onWrite sees everything that is written to a connection.
 func (w *world) onWrite(c *conn, b []byte) {
-	if c.owner.name != switchName {
+	n := w.nodeNamed(c.owner.name)
+	if n == nil {
 		return
 	}
 	kind := CrashAfterReply
 	if !c.accepted {
 		kind = CrashAfterSend
-		w.wire.sent(c, b, time.Since(w.begin))
-	} else if c.local != gatewayAddr {
+		w.wire.sent(n, c, b, time.Since(w.begin))
+	} else if string(c.local) != n.gateway {
 		return
 	}
-	if f := w.event(kind); f != nil {
+	if f := w.event(kind, n); f != nil {
 		w.inject(f)
 	}
 	if kind == CrashAfterSend {
-		if f := w.event(Cutover); f != nil {
+		if f := w.event(Cutover, n); f != nil {
 			go func() {
 				defer w.aside.Done()
 				w.inject(f)
@@ -254,67 +287,27 @@ func (w *world) onWrite(c *conn, b []byte) {
 	}
 }
 
-// onSync sees the syncs of the journal's log.
-func (w *world) onSync(uint64) error {
-	if f := w.event(CrashInSync); f != nil {
+// onSync sees the syncs of a node's journal's log.
+func (w *world) onSync(n *switchNode) error {
+	if f := w.event(CrashInSync, n); f != nil {
 		w.inject(f)
 	}
-	if f := w.event(DiskError); f != nil {
-		w.faults.add(f.Kind.String(), 1)
-		w.trace.addf("plan", "%s", f.Kind)
-		w.sw.nextDown(f)
+	if f := w.event(DiskError, n); f != nil {
+		w.faults.add(string(f.Kind), 1)
+		w.trace.addf("plan", "%s%s", f.Kind, n.suffix())
+		n.nextDown(f)
 		return errDisk
 	}
 	return nil
 }
 
-// inject does what a fault says.
-func (w *world) inject(f *Fault) {
-	w.trace.addf("plan", "%s", f.Kind)
-	w.faults.add(f.Kind.String(), 1)
-	switch f.Kind {
-	case CrashAtTime, CrashInSync, CrashAfterSend, CrashAfterReply, CrashInFiles:
-		w.sw.crash(f)
-	case IssuerCrash:
-		w.issuer.crash(f)
-	case Restart:
-		w.sw.restart(f)
-	case ResetLinks:
-		w.net.each(switchName, func(near *conn) {
-			if near.owner.name == switchName && w.chance.oneIn(2, "reset", near.serial) {
-				near.reset()
-			}
-		})
-	case ResetGateways:
-		w.net.each(gatewayName, func(near *conn) {
-			if w.chance.oneIn(2, "reset", near.serial) {
-				near.reset()
-			}
-		})
-	case StallLinks:
-		w.net.stall(switchName, f.For)
-	case StallGateways:
-		w.net.stall(gatewayName, f.For)
-	case Cutover:
-		w.cutover(false)
-	case HostDown:
-		addr := issuerAddr
-		if w.plan.Hosts > 1 && w.chance.oneIn(3, "which host", uint64(f.At)) {
-			addr = secondAddr
-		}
-		w.net.takeDown(switchName, addr, f.For)
-	case DiskFull:
-		w.sw.fill(f.For)
-	}
-}
-
 // cutover closes the open business date by hand. While faults go on it may fail.
-func (w *world) cutover(must bool) {
+func (n *switchNode) cutover(must bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	err := w.ask(ctx, "POST", operatorAddr, "/v1/cutover?wait=90s&ahead=true", nil, nil)
+	err := n.w.ask(ctx, "POST", n.operator, "/v1/cutover?wait=90s&ahead=true", nil, nil)
 	if err != nil && must {
-		w.failf("cutover fails", "%v", err)
+		n.w.failf("cutover fails", "%v", err)
 	}
 }
 
@@ -357,20 +350,27 @@ const drainWithin = 15 * time.Minute
 // quiet ends the faults and waits until nothing is under way.
 func (w *world) quiet() bool {
 	w.trace.addf("plan", "the faults end")
-	w.sw.fill(0)
+	for _, n := range w.nodes {
+		n.fill(0)
+	}
 	w.issuer.calm()
+	for _, p := range partsOf[calms](w) {
+		p.calm()
+	}
 	give := time.Now().Add(drainWithin)
 	var last string
 	for calm := 0; calm < 3; {
 		if time.Now().After(give) {
 			w.failf("does not drain", "%s after the faults: %s", drainWithin, last)
-			if b, err := w.read(context.Background()); err == nil {
-				w.settled(b)
+			for _, n := range w.nodes {
+				if b, err := w.read(context.Background(), n); err == nil {
+					w.settled(b)
+				}
 			}
 			return false
 		}
 		time.Sleep(time.Second)
-		if last = w.sw.unrest(); last != "" {
+		if last = w.unrest(); last != "" {
 			calm = 0
 			continue
 		}
@@ -379,11 +379,26 @@ func (w *world) quiet() bool {
 	return true
 }
 
+// unrest is what is not settled yet, or "".
+func (w *world) unrest() string {
+	for _, n := range w.nodes {
+		if why := n.unrest(); why != "" {
+			return why + n.suffix()
+		}
+	}
+	for _, p := range partsOf[hastens](w) {
+		if why := p.unrest(); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
 // fatal is the switch's hook (I14): the life ends as in a crash.
 func (w *world) fatal(l *switchLife, msg string, err error) {
 	if !errors.Is(err, errDisk) && !l.isOver() {
 		w.failf("the journal gave up", "%s: %v", msg, err)
 	}
-	w.sw.die(l)
+	l.node.die(l)
 	runtime.Goexit()
 }

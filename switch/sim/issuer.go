@@ -1,0 +1,132 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+
+	issuersim "switchyard/issuer-sim"
+)
+
+// issuerNode is the machine of the issuer simulator.
+type issuerNode struct {
+	w     *world
+	lives int
+
+	mu    sync.Mutex
+	disk  *vfs.MemFS
+	life  *issuerLife
+	rules *issuersim.Rules
+	over  bool
+	ends  sync.WaitGroup
+}
+
+type issuerLife struct {
+	party    *party
+	mem      *vfs.MemFS
+	sim      *issuersim.Server
+	registry *prometheus.Registry
+}
+
+func newIssuerNode(w *world) *issuerNode {
+	n := &issuerNode{w: w, disk: vfs.NewCrashableMem()}
+	var b strings.Builder
+	b.WriteString("rules:\n")
+	if w.plan.Latency > 0 {
+		fmt.Fprintf(&b, "  - latency: {distribution: uniform, min: 100us, max: %s}\n", w.plan.Latency)
+	}
+	for i := range w.plan.Rules {
+		b.WriteString(w.plan.Rules[i].yaml())
+	}
+	var err error
+	if n.rules, err = issuersim.ParseRules("plan", strings.NewReader(b.String())); err != nil {
+		w.failf("rules", "%v", err)
+	}
+	return n
+}
+
+// up starts the issuer.
+func (n *issuerNode) up() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.over {
+		return
+	}
+	n.lives++
+	l := &issuerLife{party: &party{name: issuerName}, mem: n.disk, registry: prometheus.NewRegistry()}
+	var err error
+	l.sim, err = issuersim.New(issuersim.Options{
+		Listener: n.w.net.listen(l.party, issuerAddr, secondAddr), ControlListener: n.w.net.listen(l.party, controlAddr),
+		DataDir: "issuer", FS: l.mem, Sync: true, Seed: n.w.plan.Seed, Rules: n.rules,
+		Logger: n.w.trace.logger(issuerName), Registry: l.registry,
+		Limits: issuersim.Limits{Cards: 3200, Authorizations: 32_000, Messages: 64_000},
+	})
+	if err != nil {
+		n.w.failf("the issuer does not start", "%v", err)
+		return
+	}
+	n.life = l
+	n.ends.Go(func() {
+		if err := l.sim.Serve(); err != nil {
+			n.w.failf("the issuer stopped serving", "%v", err)
+		}
+	})
+}
+
+// crash ends the issuer without warning and starts it again later.
+func (n *issuerNode) crash(f *Fault) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := n.life
+	if l == nil {
+		return
+	}
+	n.life = nil
+	n.w.net.kill(l.party, f.Silent)
+	n.disk = crashed(l.mem, f.Keeps, n.w.chance, uint64(1000+n.lives))
+	n.w.trace.addf("issuer", "is dead")
+	n.ends.Go(func() {
+		n.close(l)
+		time.Sleep(f.For)
+		n.up()
+	})
+}
+
+func (n *issuerNode) close(l *issuerLife) {
+	for kind, count := range counts(l.registry, "issuersim_faults_total", "kind") {
+		n.w.faults.add("issuer: "+kind, int(count))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	if err := l.sim.Close(ctx); err != nil && !l.party.isDead() {
+		n.w.failf("the issuer does not stop in order", "%v", err)
+	}
+}
+
+// calm takes the rules away.
+func (n *issuerNode) calm() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rules = nil
+	if n.life != nil {
+		n.life.sim.SetRules(nil)
+	}
+}
+
+// down ends the issuer in order.
+func (n *issuerNode) down() {
+	n.mu.Lock()
+	n.over = true
+	l := n.life
+	n.life = nil
+	n.mu.Unlock()
+	if l != nil {
+		n.close(l)
+	}
+	n.ends.Wait()
+}

@@ -1,0 +1,97 @@
+package sim
+
+import (
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	txswitch "switchyard/switch"
+)
+
+// A topic is a subject of its own in the plans: what it draws, what it changes about the nodes, what it does while the
+// actors play, and what it holds the books against. It stands in one file, topic_NAME.go, which announces it with
+// addTopic, and its faults with addFaults and its rules of the issuer's with addRules; nothing else has to change.
+type topic struct {
+	name string
+	// draw makes the topic's section of a plan; nil: it has no part in it. What it draws first should say so with the
+	// false of a coin, so that a shrunk plan is without it. It may change what was drawn before it.
+	draw func(t *rapid.T, p *Plan) section
+}
+
+// section is a topic's part of a plan: values that never change, since a plan is played several times.
+type section interface {
+	// String is the section as a person reads it, in one line.
+	String() string
+	// begin makes the topic's part in one run: something that implements those of the interfaces below that it needs.
+	begin(w *world) any
+}
+
+// What a part may do. Parts are called in the order of their topics' names.
+type (
+	// configures changes what a life of a node is made of before it starts: its configuration, its keys, its disk. Lives
+	// count from 1.
+	configures interface {
+		configure(n *switchNode, life int, o *txswitch.Options)
+	}
+	// prepares does something before a life of a node opens its disk, as an operator whose switch is down.
+	prepares interface {
+		prepare(n *switchNode, life int)
+	}
+	// plays does something beside the actors. The plan is played when each play has returned.
+	plays interface{ play() }
+	// calms takes the topic's faults back: from now on everything must settle.
+	calms interface{ calm() }
+	// hastens says what is not settled yet although no node says so, "" if everything is.
+	hastens interface{ unrest() string }
+	// settles does something in quiet times, when everything has drained, before the last cutover.
+	settles interface{ settle() }
+	// checks holds the books in the end against what the topic knows.
+	checks interface{ check(all []*books) }
+	// excuses tells whether the end of an operation is as it should be although it is neither approved, declined nor
+	// failed, and whether its payment may stand apart in the audit.
+	excuses interface {
+		excuse(b *books, p *exported, op int) bool
+	}
+)
+
+// topics are those that were announced, in the order of their names.
+var topics []topic
+
+// addTopic announces a topic; it is called by the init of the topic's file.
+func addTopic(t topic) {
+	at, _ := slices.BinarySearchFunc(topics, t.name, func(t topic, name string) int {
+		return strings.Compare(t.name, name)
+	})
+	topics = slices.Insert(topics, at, t)
+}
+
+// drawSections draws what each topic adds to a plan.
+func drawSections(t *rapid.T, p *Plan) (all []section) {
+	for i := range topics {
+		if s := topics[i].draw(t, p); s != nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// partsOf are the parts of a run that implement an interface.
+func partsOf[T any](w *world) (found []T) {
+	for _, p := range w.parts {
+		if t, ok := p.(T); ok {
+			found = append(found, t)
+		}
+	}
+	return found
+}
+
+// sectionOf is a topic's section in a plan.
+func sectionOf[T section](p *Plan) (s T, ok bool) {
+	for _, any := range p.Sections {
+		if s, ok = any.(T); ok {
+			return s, true
+		}
+	}
+	return s, false
+}
