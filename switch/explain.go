@@ -66,7 +66,8 @@ func (s *Switch) Explain(name string) (*Story, error) {
 	}
 	sums := p.Sums()
 	story := &Story{
-		Payment: p.ID.String(), Merchant: p.Merchant, PAN: p.MaskedPAN, Currency: p.Currency, Standing: p.Standing(time.Now()).String(),
+		Payment: p.ID.String(), Merchant: p.Merchant, PAN: p.MaskedPAN, Currency: p.Currency,
+		Standing: p.Standing(s.clock.Confirmed()).String(),
 		Money: fmt.Sprintf("authorized %s, released %s, captured %s, refunded %s", money.Format(sums.Authorized, p.Currency),
 			money.Format(sums.Released, p.Currency), money.Format(sums.Captured, p.Currency), money.Format(sums.Refunded, p.Currency)),
 	}
@@ -214,7 +215,7 @@ func (s *Switch) outcomeEvents(p *payment.Payment, i int, add teller) {
 	took := op.DoneAt.Sub(op.At).Round(time.Microsecond)
 	switch op.State {
 	case payment.StatePending:
-		add(at(time.Now()), "waiting", "", "no answer yet")
+		add(at(s.clock.Now()), "waiting", "", "no answer yet")
 	case payment.StateUnknown:
 		why := fmt.Sprintf("no answer from %s within %s", op.Host, took)
 		if x := s.issuers[op.Host]; x != nil && took < x.Deadline {
@@ -225,7 +226,7 @@ func (s *Switch) outcomeEvents(p *payment.Payment, i int, add teller) {
 	case payment.StateFailed:
 		done("failed", "nothing was sent: the link was lost before the first byte")
 	case payment.StateQueued:
-		add(at(time.Now()), "waiting", "", "not acknowledged yet")
+		add(at(s.clock.Now()), "waiting", "", "not acknowledged yet")
 	case payment.StateParked:
 		done("parked", "the issuer refused it for good with %s; a person decides (switchctl saf)", op.ResponseCode)
 	case payment.StateClosed:

@@ -79,7 +79,7 @@ func (s *Switch) watchClock(ctx context.Context) {
 		switch back := most > clockSetBack; {
 		case back && !behind:
 			s.o.Logger.Error("the clock was set back; until it has caught up DE7 stands still, and the times of new payments are wrong: set it right",
-				zap.Duration("behind", most.Round(time.Second)), zap.Time("now", time.Now().UTC()))
+				zap.Duration("behind", most.Round(time.Second)), zap.Time("now", s.clock.Now()))
 		case !back && behind:
 			s.o.Logger.Info("the clock has caught up with the messages sent before")
 		}
@@ -95,7 +95,7 @@ func (s *Switch) sweepKeys(ctx context.Context) {
 		swept, more, err := 0, true, error(nil)
 		for more && err == nil && ctx.Err() == nil {
 			var n int
-			n, more, err = s.journal.SweepKeys(ctx, time.Now().Add(-keep), sweepBatch)
+			n, more, err = s.journal.SweepKeys(ctx, s.clock.Confirmed().Add(-keep), sweepBatch)
 			swept += n
 		}
 		switch {

@@ -17,6 +17,7 @@ import (
 
 	"switchyard/internal/pan"
 	"switchyard/switch/clearing"
+	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
 	"switchyard/switch/exchange"
 	"switchyard/switch/flow"
@@ -42,8 +43,10 @@ type Options struct {
 	Dial       func(ctx context.Context, address string) (net.Conn, error)
 	FS         vfs.FS
 	// Fatal is called when the journal cannot be trusted any more (I14). It must not return.
-	Fatal    func(msg string, err error)
-	Seed     uint64 // of jitter
+	Fatal func(msg string, err error)
+	Seed  uint64 // of jitter
+	// Wall is the wall clock; nil: the machine's. Durations are package time's all the same.
+	Wall     func() time.Time
 	Logger   *zap.Logger
 	Registry *prometheus.Registry
 }
@@ -51,6 +54,7 @@ type Options struct {
 // Switch is one running switch.
 type Switch struct {
 	o       Options
+	clock   *clock.Clock
 	journal *journal.Pebble
 	flow    *flow.Flow
 	saf     *saf.Queue
@@ -79,10 +83,10 @@ const clearingDir = "clearing"
 // Check.
 func New(o Options) (*Switch, error) {
 	c := o.Config
-	s := &Switch{o: o, failed: make(chan error, 3)}
+	s := &Switch{o: o, clock: clock.New(o.Wall), failed: make(chan error, 3)}
 	var err error
 	s.journal, err = journal.Open(journal.Options{
-		FS: o.FS, Dir: o.FS.PathJoin(c.Data, "journal"), Node: c.Node, Logger: o.Logger.Named("journal"),
+		FS: o.FS, Dir: o.FS.PathJoin(c.Data, "journal"), Node: c.Node, Clock: s.clock, Logger: o.Logger.Named("journal"),
 		Registerer: o.Registry, Fatal: o.Fatal,
 	})
 	if err != nil {
@@ -104,7 +108,7 @@ func (s *Switch) compose() error {
 	if err != nil {
 		return err
 	}
-	ids := identity.NewAllocator(s.journal, c.Node)
+	ids := identity.NewAllocator(s.journal, c.Node, s.clock)
 	builder := &message.Builder{AcquirerID: c.AcquirerID, Merchants: merchants}
 	if s.strays, err = newStrayLog(s.journal, o.Logger); err != nil {
 		return err
@@ -132,13 +136,13 @@ func (s *Switch) compose() error {
 	}
 	turns, days := &turn.Table{}, flow.NewDays(sealed)
 	s.saf = saf.New(saf.Options{
-		Journal: s.journal, Issuers: issuers, Turns: turns, Keyring: o.Keyring, MaxQueued: c.Limits.MaxQueued,
+		Journal: s.journal, Issuers: issuers, Turns: turns, Keyring: o.Keyring, Clock: s.clock, MaxQueued: c.Limits.MaxQueued,
 		Reserve: c.Limits.MaxInFlight, Seed: o.Seed, Logger: o.Logger.Named("saf"), Registerer: o.Registry,
 	})
 	s.router = newRouter(table, issuers)
 	s.flow = flow.New(flow.Options{
 		Journal: s.journal, IDs: ids, Keyring: o.Keyring, Merchants: merchants, Routes: s.router,
-		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, AcquirerBIN: c.AcquirerID[:6],
+		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, Clock: s.clock, AcquirerBIN: c.AcquirerID[:6],
 		MaxInFlight: c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
 		Deadline: longestDeadline(issuers), StandIn: c.StandIn.flow(), Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
@@ -169,7 +173,8 @@ func (s *Switch) composeEngine(days *flow.Days, destinations []string) error {
 		return err
 	}
 	s.engine = cutover.New(cutover.Options{
-		Journal: s.journal, Days: days, Keyring: s.o.Keyring, FS: s.o.FS, Dir: s.o.FS.PathJoin(c.Data, clearingDir),
+		Journal: s.journal, Days: days, Keyring: s.o.Keyring, Clock: s.clock,
+		FS: s.o.FS, Dir: s.o.FS.PathJoin(c.Data, clearingDir),
 		Location: location, At: time.Duration(c.BusinessDay.Cutover), Logger: s.o.Logger.Named("cutover"),
 		Settings: cutover.Settings{
 			AcquirerID: c.AcquirerID, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
@@ -207,7 +212,8 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 	}
 	host, err := link.NewHost(link.Config{
 		Host: x.Name, Addr: x.Address, Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
-		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Identity: stream, Dial: s.o.Dial, TLS: s.o.IssuerTLS[x.Name],
+		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Identity: stream, Clock: s.clock,
+		Dial: s.o.Dial, TLS: s.o.IssuerTLS[x.Name],
 		Logger: s.o.Logger.Named("link"), Registerer: s.o.Registry, Seed: s.o.Seed, OnStray: s.stray,
 		OnMalformed: s.malformed, OnCutover: s.follow.callback(x.Name),
 	})

@@ -152,7 +152,7 @@ func fillJournal(ctx context.Context, f *recoveryFlags, folders []string) (err e
 		}
 	}()
 	w := &journalFiller{
-		flags: f, journal: j, ids: identity.NewAllocator(j, config.Node), keyring: keyring, host: config.Issuers[0].Name,
+		flags: f, journal: j, ids: identity.NewAllocator(j, config.Node, nil), keyring: keyring, host: config.Issuers[0].Name,
 		payments: loadgen.Payments{Op: api.OpAuthorize, Run: runName(), Cards: loadgen.NewCards(time.Now()), Seed: f.seed},
 	}
 	if w.stans, err = w.ids.Stream(config.AcquirerID, w.host); err != nil {

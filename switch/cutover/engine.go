@@ -23,6 +23,7 @@ import (
 	"switchyard/internal/pan"
 	"switchyard/internal/slowlock"
 	"switchyard/switch/clearing"
+	"switchyard/switch/clock"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -47,6 +48,7 @@ type Options struct {
 	Journal  journal.Journal
 	Days     Sealer
 	Keyring  *pan.Keyring
+	Clock    *clock.Clock // nil: the machine's
 	FS       vfs.FS
 	Dir      string         // of the clearing files; made if need be
 	Location *time.Location // of the business day and of DE12
@@ -97,7 +99,7 @@ func (e *Engine) Open(ctx context.Context) error {
 	if e.o.Journal.OpenDay() != 0 {
 		return nil
 	}
-	if err := e.o.Journal.Cutover(ctx, 0, e.dateAt(time.Now())); err != nil {
+	if err := e.o.Journal.Cutover(ctx, 0, e.dateAt(e.o.Clock.Now())); err != nil {
 		return fmt.Errorf("open the first business date: %w", err)
 	}
 	return nil
@@ -165,7 +167,7 @@ func (e *Engine) schedule() {
 	for {
 		wait := recheck
 		err := e.resume(e.running)
-		if date := e.dateAt(time.Now()); date > e.o.Journal.OpenDay() {
+		if date := e.dateAt(e.o.Clock.Confirmed()); date > e.o.Journal.OpenDay() {
 			_, failed := e.cutover(e.running, date)
 			err = errors.Join(err, failed)
 		}
@@ -173,7 +175,8 @@ func (e *Engine) schedule() {
 			wait = retry
 			e.o.Logger.Error("cutover failed; it is tried again", zap.Duration("in", wait), zap.Error(err))
 		}
-		timer := time.NewTimer(min(wait, time.Until(e.next(time.Now()))))
+		now := e.o.Clock.Confirmed()
+		timer := time.NewTimer(min(wait, e.next(now).Sub(now)))
 		select {
 		case <-timer.C:
 		case <-e.failed:
@@ -190,7 +193,7 @@ func (e *Engine) schedule() {
 // schedule finishes the rest.
 func (e *Engine) Cutover(ctx context.Context, ahead bool) (Result, error) {
 	return e.closeOpen(ctx, func(open payment.Date) error {
-		if open > e.dateAt(time.Now()) && !ahead {
+		if open > e.dateAt(e.o.Clock.Now()) && !ahead {
 			return ErrNotBegun
 		}
 		return nil
@@ -324,7 +327,7 @@ func (e *Engine) finish(ctx context.Context, d journal.Day) (Result, error) {
 func (e *Engine) plan(date payment.Date) (plan, error) {
 	s := e.o.Settings
 	p := plan{
-		SealedAt: time.Now().UTC().Truncate(time.Millisecond), AcquirerID: s.AcquirerID, ProcessorID: s.ProcessorID,
+		SealedAt: e.o.Clock.Now().Truncate(time.Millisecond), AcquirerID: s.AcquirerID, ProcessorID: s.ProcessorID,
 		CodePage: s.CodePage.String(), Blocked: s.Blocked, Production: s.Production, Location: e.o.Location.String(),
 	}
 	destinations, err := e.destinations(date)

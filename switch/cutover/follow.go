@@ -27,7 +27,7 @@ var ErrTooSoon = errors.New("the announcement belongs to the last cutover")
 // second around that moment. They hold over a restart.
 func (e *Engine) Follow(ctx context.Context) (Result, error) {
 	return e.closeOpen(ctx, func(open payment.Date) error {
-		now := time.Now()
+		now := e.o.Clock.Now()
 		if open > e.dateAt(now) {
 			return ErrNotBegun
 		}

@@ -21,11 +21,11 @@ func (f *Flow) capture(ctx context.Context, req *api.Request, id payment.ID, cla
 		if err != nil {
 			return f.fault("read payment", err)
 		}
-		now := time.Now().UTC()
+		now := f.o.Clock.Now()
 		if refusedWith := f.roomForAdvice(p.Ops[0].Host); refusedWith != nil {
 			return refused(refusedWith)
 		}
-		amount, r := p.CheckCapture(req.Amount, now)
+		amount, r := p.CheckCapture(req.Amount, f.o.Clock.Confirmed())
 		if r != nil {
 			return refusal(r)
 		}
@@ -89,7 +89,7 @@ func (f *Flow) acceptCapture(ctx context.Context, p *payment.Payment, req *api.R
 	}
 	f.metrics.accepted()
 	f.deliver(p, t)
-	return answer(p, i, now), nil
+	return answer(p, i, f.o.Clock.Confirmed()), nil
 }
 
 // queueOps appends advices to a payment, each with an identity and a store-and-forward row.

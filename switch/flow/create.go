@@ -76,7 +76,7 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 	if err != nil {
 		return f.fault("commit the outcome", err)
 	}
-	return answer(p, 0, time.Now())
+	return answer(p, 0, f.o.Clock.Confirmed())
 }
 
 // maxTries bounds how often a request is tried of which no byte was sent.
@@ -173,7 +173,7 @@ func (f *Flow) newPayment(ctx context.Context, caller *api.Caller, req *api.Requ
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
+	now := f.o.Clock.Now()
 	p := &payment.Payment{
 		ID: id, Gateway: caller.Gateway, Merchant: req.Merchant, Terminal: req.Terminal, Currency: req.Currency,
 		Reference: req.Reference, Entry: uint8(req.Entry), Initiator: uint8(req.Initiator), MCC: profile.MCC,

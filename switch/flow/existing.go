@@ -72,7 +72,7 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 		if !f.o.Days.Sealed(o.Date) {
 			return api.Answer{}, false
 		}
-		now := time.Now().UTC()
+		now := f.o.Clock.Now()
 		p.Ops = append(p.Ops, payment.Op{
 			Kind: payment.KindVoidPresentment, State: payment.StateApproved, Key: req.Key, Amount: o.Clears(), Granted: o.Clears(),
 			Target: target, At: now, DoneAt: now, Date: f.o.Journal.OpenDay(), ARN: o.ARN, RRN: o.RRN, Number: o.Number,
@@ -90,7 +90,7 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 			return f.fault("commit the void", err), true
 		}
 		f.metrics.accepted()
-		return answer(p, i, now), true
+		return answer(p, i, f.o.Clock.Confirmed()), true
 	}
 }
 
@@ -138,7 +138,7 @@ func (f *Flow) inTurn(ctx context.Context, req *api.Request, id payment.ID, clai
 	if p.Advising() {
 		return api.Answer{}, true
 	}
-	if _, r := prepare(p, time.Now()); r != nil {
+	if _, r := prepare(p, f.o.Clock.Confirmed()); r != nil {
 		return refusal(r), false
 	}
 	issuer := f.o.Issuers[p.Ops[0].Host]
@@ -172,7 +172,7 @@ func (f *Flow) inTurn(ctx context.Context, req *api.Request, id payment.ID, clai
 	if err := f.conclude(ctx, p, i, call, sent, false); err != nil {
 		return f.fault("commit the outcome", err), false
 	}
-	return answer(p, i, time.Now()), false
+	return answer(p, i, f.o.Clock.Confirmed()), false
 }
 
 // intend appends the operation and commits its intent under the payment's lock. leave is nil where it did not.
@@ -186,8 +186,8 @@ func (f *Flow) intend(ctx context.Context, req *api.Request, id payment.ID, clai
 	if p.Advising() {
 		return 0, nil, api.Answer{}, true
 	}
-	now := time.Now().UTC()
-	op, r := prepare(p, now)
+	now := f.o.Clock.Now()
+	op, r := prepare(p, f.o.Clock.Confirmed())
 	if r != nil {
 		return 0, nil, refusal(r), false
 	}
@@ -241,7 +241,7 @@ func (f *Flow) reverseByKey(ctx context.Context, caller *api.Caller, req *api.Re
 		// What it asks for is under way, or done: its outcome is unknown, and the switch reverses it. The reversal's own key is
 		// left free, but must not be another request's.
 		return f.onPayment(ctx, caller, &named, func(context.Context, *api.Request, payment.ID, journal.KeyClaim) api.Answer {
-			a := answer(p, 0, time.Now())
+			a := answer(p, 0, f.o.Clock.Confirmed())
 			a.Approved, a.NoIntent = true, true
 			return a
 		})

@@ -23,6 +23,7 @@ import (
 	"switchyard/internal/pan"
 	"switchyard/internal/slowlock"
 	"switchyard/switch/api"
+	"switchyard/switch/clock"
 	"switchyard/switch/exchange"
 	"switchyard/switch/identity"
 	"switchyard/switch/journal"
@@ -56,6 +57,7 @@ type Options struct {
 	SAF       *saf.Queue
 	Turns     *turn.Table
 	Days      *Days
+	Clock     *clock.Clock // nil: the machine's
 
 	AcquirerBIN string // six digits, in ARNs
 	MaxInFlight int    // requests at issuers at once; default DefaultMaxInFlight

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash"
 	"sync"
-	"time"
 
 	"switchyard/internal/mutant"
 	"switchyard/switch/api"
@@ -123,7 +122,7 @@ func (f *Flow) replay(ctx context.Context, caller *api.Caller, entry journal.Key
 			return refused(api.NewError(api.CodeBusy, "the first request with this key is still being recovered"))
 		}
 	}
-	a := answer(p, entry.Op, time.Now())
+	a := answer(p, entry.Op, f.o.Clock.Confirmed())
 	a.Replayed = true
 	return a
 }

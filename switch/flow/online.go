@@ -127,7 +127,7 @@ func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, call *ex
 	p.Version++
 	t := &journal.Transition{Payment: p, Closes: []int{i}}
 	op := &p.Ops[i]
-	op.DoneAt = begin.UTC()
+	op.DoneAt = f.o.Clock.Now()
 	switch {
 	case exchange.NotSent(sent):
 		op.State = payment.StateFailed
@@ -256,7 +256,9 @@ func (f *Flow) undo(ctx context.Context, p *payment.Payment, target int, amount 
 // row is the store-and-forward row of operation i.
 func (f *Flow) row(p *payment.Payment, i int) journal.SAFRow {
 	op := &p.Ops[i]
-	return journal.SAFRow{SAFRef: journal.SAFRef{Host: op.Host}, Payment: p.ID, Op: i, Node: p.ID.Node(), Queued: time.Now()}
+	return journal.SAFRow{
+		SAFRef: journal.SAFRef{Host: op.Host}, Payment: p.ID, Op: i, Node: p.ID.Node(), Queued: f.o.Clock.Now(),
+	}
 }
 
 // clear adds what operation i changes in the clearing of its date.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -71,7 +70,7 @@ func (f *Flow) recoverOne(ctx context.Context, ref journal.IntentRef) error {
 		return fmt.Errorf("recover payment %s: operation %d is no intent without an outcome", ref.Payment, ref.Op)
 	}
 	p.Version++
-	p.Ops[ref.Op].DoneAt = time.Now().UTC()
+	p.Ops[ref.Op].DoneAt = f.o.Clock.Now()
 	t := &journal.Transition{Payment: p, Closes: []int{ref.Op}}
 	if err := f.unknown(ctx, p, ref.Op, t); err != nil {
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -32,7 +31,7 @@ type StandIn struct {
 func (f *Flow) mayStandIn(req *api.Request, profile *merchant.Profile) bool {
 	s := &f.o.StandIn
 	return req.Op == api.OpAuthorize && s.MaxPerCardAndDay > 0 && req.Amount <= s.MaxAmountMinor[req.Currency] &&
-		(len(s.MCCs) == 0 || slices.Contains(s.MCCs, profile.MCC)) && req.Card.Expiry >= time.Now().UTC().Format("0601")
+		(len(s.MCCs) == 0 || slices.Contains(s.MCCs, profile.MCC)) && req.Card.Expiry >= f.o.Clock.Confirmed().Format("0601")
 }
 
 // standIn approves an authorization in the issuer's place. Its 0120 goes by store-and-forward, before any other message
@@ -71,7 +70,7 @@ func (f *Flow) standIn(ctx context.Context, caller *api.Caller, req *api.Request
 	f.metrics.accepted()
 	f.deliver(p, t)
 	f.o.Logger.Info("stood in for the issuer", zap.Stringer("payment", p.ID), zap.Int64("amount_minor", req.Amount), zap.String("currency", req.Currency))
-	return answer(p, 0, time.Now())
+	return answer(p, 0, f.o.Clock.Confirmed())
 }
 
 // countStandIn counts one more stand-in of a card today, durably and before it is made: a crash in between costs the card
@@ -80,7 +79,7 @@ func (f *Flow) standIn(ctx context.Context, caller *api.Caller, req *api.Request
 func (f *Flow) countStandIn(ctx context.Context, pan string) (int, error) {
 	hash := f.o.Keyring.Hash(pan)
 	name := "standin/" + hex.EncodeToString(hash[:])
-	today := uint32(payment.DateOf(time.Now().UTC()))
+	today := uint32(payment.DateOf(f.o.Clock.Now()))
 	v, err := f.o.Journal.Meta(name)
 	if err != nil && !errors.Is(err, journal.ErrNotFound) {
 		return 0, err

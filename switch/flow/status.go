@@ -17,7 +17,7 @@ func (f *Flow) status(caller *api.Caller, req *api.Request) api.Answer {
 		if refusedWith != nil {
 			return refused(refusedWith)
 		}
-		return story(p, 0)
+		return story(p, 0, f.o.Clock.Confirmed())
 	case req.Present.Has(api.FieldReference):
 		return f.byReference(caller, req)
 	}
@@ -35,12 +35,12 @@ func (f *Flow) status(caller *api.Caller, req *api.Request) api.Answer {
 	if entry.Op >= len(p.Ops) {
 		return f.fault("read key", fmt.Errorf("the key names operation %d of the %d of payment %s", entry.Op, len(p.Ops), p.ID))
 	}
-	return story(p, entry.Op)
+	return story(p, entry.Op, f.o.Clock.Confirmed())
 }
 
 // story is an answer with the payment's history; its operation is the i-th.
-func story(p *payment.Payment, i int) api.Answer {
-	a := answer(p, i, time.Now())
+func story(p *payment.Payment, i int, now time.Time) api.Answer {
+	a := answer(p, i, now)
 	a.History = make([]api.HistoryItem, len(p.Ops))
 	for j := range p.Ops {
 		op := &p.Ops[j]
@@ -68,7 +68,7 @@ func (f *Flow) byReference(caller *api.Caller, req *api.Request) api.Answer {
 		return f.fault("read references", err)
 	}
 	a := api.Answer{More: more, Payments: []api.Answer{}}
-	now := time.Now()
+	now := f.o.Clock.Confirmed()
 	for _, id := range ids {
 		p, err := f.o.Journal.Payment(id)
 		if err != nil {

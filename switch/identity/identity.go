@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"switchyard/internal/slowlock"
+	"switchyard/switch/clock"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -61,14 +62,15 @@ func (b *block) take(ctx context.Context) (uint64, error) {
 type Allocator struct {
 	store   Store
 	node    uint32
+	clock   *clock.Clock
 	numbers block // of payments and RRNs
 	arns    block
 }
 
-// NewAllocator makes the allocator of a node, 0 to 35.
-func NewAllocator(store Store, node uint32) *Allocator {
+// NewAllocator makes the allocator of a node, 0 to 35. A nil clock is the machine's.
+func NewAllocator(store Store, node uint32, clock *clock.Clock) *Allocator {
 	return &Allocator{
-		store: store, node: node,
+		store: store, node: node, clock: clock,
 		numbers: block{store: store, counter: paymentCounter},
 		arns:    block{store: store, counter: arnCounter},
 	}
@@ -161,7 +163,8 @@ const (
 // that (DE7, STAN) is unique even while the clock stands or is set back.
 type Stream struct {
 	store Store
-	clock string // the meta name of the reserved time
+	clock *clock.Clock
+	name  string // of the reserved time, among the store's values
 
 	mu      slowlock.Mutex
 	stans   block
@@ -174,10 +177,12 @@ type Stream struct {
 // Stream makes the stream towards a host. It reads what was reserved before, so it must be made once a host.
 func (a *Allocator) Stream(acquirer, host string) (*Stream, error) {
 	name := acquirer + "/" + host
-	s := &Stream{store: a.store, clock: "clock/" + name, stans: block{store: a.store, counter: "stan/" + name}}
-	v, err := a.store.Meta(s.clock)
+	s := &Stream{
+		store: a.store, clock: a.clock, name: "clock/" + name, stans: block{store: a.store, counter: "stan/" + name},
+	}
+	v, err := a.store.Meta(s.name)
 	if err != nil && !errors.Is(err, journal.ErrNotFound) {
-		return nil, fmt.Errorf("read %s: %w", s.clock, err)
+		return nil, fmt.Errorf("read %s: %w", s.name, err)
 	}
 	if len(v) == 8 {
 		s.ceiling = time.Unix(int64(binary.BigEndian.Uint64(v)), 0).UTC()
@@ -190,7 +195,7 @@ func (a *Allocator) Stream(acquirer, host string) (*Stream, error) {
 func (s *Stream) Ahead() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return max(time.Until(s.floor), 0)
+	return max(s.floor.Sub(s.clock.Now()), 0)
 }
 
 // Next returns the identity of a new message: its STAN, 1 to 999999, and its DE7, MMDDhhmmss UTC.
@@ -205,15 +210,15 @@ func (s *Stream) Next(ctx context.Context) (stan uint32, de7 string, err error) 
 	if stan == 1 && !s.second.IsZero() {
 		s.floor = s.second.Add(time.Second)
 	}
-	now := time.Now().UTC().Truncate(time.Second)
+	now := s.clock.Now().Truncate(time.Second)
 	if now.Before(s.floor) {
 		now = s.floor
 	}
 	s.floor = now
 	if now.After(s.ceiling) {
 		ceiling := now.Add(clockReserve)
-		if err := s.store.PutMeta(ctx, s.clock, binary.BigEndian.AppendUint64(nil, uint64(ceiling.Unix()))); err != nil {
-			return 0, "", fmt.Errorf("reserve %s: %w", s.clock, err)
+		if err := s.store.PutMeta(ctx, s.name, binary.BigEndian.AppendUint64(nil, uint64(ceiling.Unix()))); err != nil {
+			return 0, "", fmt.Errorf("reserve %s: %w", s.name, err)
 		}
 		s.ceiling = ceiling
 	}

@@ -52,7 +52,7 @@ func TestNoNumberTwiceAcrossRestarts(t *testing.T) {
 		st := newStore()
 		messages, rrns, ids := map[string]bool{}, map[string]bool{}, map[string]bool{}
 		for range 20 { // 20 lives of 70,000 messages within one second of virtual time: STANs come round
-			a := identity.NewAllocator(st, 1)
+			a := identity.NewAllocator(st, 1, nil)
 			s, err := a.Stream("400001", "visa-1")
 			if err != nil {
 				t.Fatal(err)
@@ -100,7 +100,7 @@ func TestClockSetBack(t *testing.T) {
 	var last string
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(24 * time.Hour)
-		s, err := identity.NewAllocator(st, 1).Stream("400001", "h")
+		s, err := identity.NewAllocator(st, 1, nil).Stream("400001", "h")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestClockSetBack(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) { // a new bubble begins at the same moment: the clock is a day behind
-		s, err := identity.NewAllocator(st, 1).Stream("400001", "h")
+		s, err := identity.NewAllocator(st, 1, nil).Stream("400001", "h")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -204,7 +204,7 @@ func (c *committer) flush() {
 
 // fill makes the group's batch: rows of a kind together, since a memory table takes neighbours faster.
 func (c *committer) fill(g *group) *pebble.Batch {
-	now := time.Now()
+	now := c.j.opts.Clock.Now()
 	first := c.position - uint64(c.accepted)
 	b := c.j.db.NewBatchWithSize(c.bytes + c.bytes/4)
 	c.logBuf = appendLogHead(c.logBuf[:0], now, c.accepted)

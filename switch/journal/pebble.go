@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"switchyard/switch/clock"
 	"switchyard/switch/payment"
 )
 
@@ -59,7 +60,8 @@ const (
 type Options struct {
 	FS     vfs.FS
 	Dir    string
-	Node   uint32 // payments of this node are new when their counter is
+	Node   uint32       // payments of this node are new when their counter is
+	Clock  *clock.Clock // dates the log and the keys; nil: the machine's
 	Logger *zap.Logger
 	// Registerer takes the metrics; nil for none. They are unregistered by Close.
 	Registerer prometheus.Registerer

@@ -253,7 +253,7 @@ func (j *Pebble) Commit(ctx context.Context, t *Transition) error {
 	r := j.requests.Get().(*request)
 	r.reset()
 	r.started = time.Now()
-	if err := r.encode(t, r.started); err != nil {
+	if err := r.encode(t, j.opts.Clock.Now()); err != nil {
 		j.requests.Put(r)
 		return err
 	}
@@ -287,7 +287,7 @@ func (j *Pebble) BurnKey(ctx context.Context, claim KeyClaim) error {
 	r := j.requests.Get().(*request)
 	r.reset()
 	r.started = time.Now()
-	r.encodeClaims(payment.ID{}, keys, r.started)
+	r.encodeClaims(payment.ID{}, keys, j.opts.Clock.Now())
 	r.encodeEntry(payment.ID{}, 0, nil, nil, keys)
 	err := j.submit(ctx, r)
 	switch err {

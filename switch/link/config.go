@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/spec"
+	"switchyard/switch/clock"
 )
 
 // Bounds that no option changes.
@@ -62,6 +63,7 @@ type Config struct {
 	Codec *spec.Codec
 	// Identity gives network messages their STAN and DE7; required.
 	Identity Identity
+	Clock    *clock.Clock // dates strays; nil: the machine's
 	// Dial opens a connection; required. It must return when ctx ends.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 	// TLS, if set, is spoken on what Dial returns. Without a ServerName the host part of Addr is taken.

@@ -79,7 +79,7 @@ func (s *session) refuse(reason string, length int, why error) error {
 		s.l.log.Warn("frame refused", zap.String("reason", reason), zap.Int("length", length), zap.Error(why), zap.Int("unlogged", unlogged))
 		if s.h.cfg.OnMalformed != nil {
 			s.h.notify(event{malformed: &Malformed{
-				Host: s.h.cfg.Host, Link: s.l.name, At: time.Now(), Bytes: length, Why: fmt.Sprintf("%s: %v", reason, why),
+				Host: s.h.cfg.Host, Link: s.l.name, At: s.h.cfg.Clock.Now(), Bytes: length, Why: fmt.Sprintf("%s: %v", reason, why),
 			}})
 		}
 	}

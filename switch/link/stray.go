@@ -113,7 +113,7 @@ func (h *Host) nearest(msg *spec.Message) (best *pending) {
 
 // stray counts, logs and reports a response that completed nothing, or a request that is not answered.
 func (h *Host) stray(l *link, late *Late, msg *spec.Message) {
-	late.Host, late.Link, late.At = h.cfg.Host, l.name, time.Now()
+	late.Host, late.Link, late.At = h.cfg.Host, l.name, h.cfg.Clock.Now()
 	l.m.strays[late.Kind].Inc()
 	if late.log {
 		l.log.Warn("message completes no request", late.fields(msg)...)

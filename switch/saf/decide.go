@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -66,7 +65,7 @@ func (q *Queue) decide(ctx context.Context, ref journal.SAFRef, state payment.St
 	p.Version++
 	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}}
 	if state == payment.StateQueued {
-		row.SAFRef, row.Parked, row.Reason, row.Queued = journal.SAFRef{Host: ref.Host}, false, "", time.Now()
+		row.SAFRef, row.Parked, row.Reason, row.Queued = journal.SAFRef{Host: ref.Host}, false, "", q.o.Clock.Now()
 		t.Queue = []journal.SAFRow{row}
 	}
 	if err := q.o.Journal.Commit(ctx, &t); err != nil {

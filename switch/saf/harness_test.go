@@ -103,7 +103,7 @@ func (w *world) start(o saf.Options) {
 	}
 	merchants, err := merchant.NewDirectory(nil, false, merchant.DefaultProfile())
 	w.must(err)
-	stream, err := identity.NewAllocator(w.j, 1).Stream("400001", "issuer")
+	stream, err := identity.NewAllocator(w.j, 1, nil).Stream("400001", "issuer")
 	w.must(err)
 	codec := spec.MustCodec(spec.DefaultDialect)
 	w.host, err = link.NewHost(link.Config{

@@ -29,6 +29,7 @@ import (
 
 	"switchyard/internal/mutant"
 	"switchyard/internal/pan"
+	"switchyard/switch/clock"
 	"switchyard/switch/exchange"
 	"switchyard/switch/journal"
 	"switchyard/switch/link"
@@ -60,11 +61,12 @@ type Options struct {
 	Issuers    map[string]*exchange.Issuer
 	Turns      *turn.Table
 	Keyring    *pan.Keyring
-	MaxQueued  int    // rows of a host's queue; default DefaultMaxQueued
-	Reserve    int    // rows of it beyond MaxQueued that are kept for the reversals of requests in flight
-	InFlight   int    // a host; default DefaultInFlight
-	Window     int    // rows of a host's queue that are in memory; default DefaultWindow
-	Seed       uint64 // of the jitter
+	Clock      *clock.Clock // nil: the machine's
+	MaxQueued  int          // rows of a host's queue; default DefaultMaxQueued
+	Reserve    int          // rows of it beyond MaxQueued that are kept for the reversals of requests in flight
+	InFlight   int          // a host; default DefaultInFlight
+	Window     int          // rows of a host's queue that are in memory; default DefaultWindow
+	Seed       uint64       // of the jitter
 	Logger     *zap.Logger
 	Registerer prometheus.Registerer
 }
@@ -333,7 +335,7 @@ func (q *Queue) settle(h *host, p *payment.Payment, it *item, call *exchange.Cal
 func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.Call, state payment.State) error {
 	op := &p.Ops[it.op]
 	code := op.AuthCode
-	call.Settle(op, time.Now())
+	call.Settle(op, q.o.Clock.Now())
 	op.AuthCode = code // an advice's acknowledgement does not change the authorization code
 	op.State = state
 	if state == payment.StateApproved {
@@ -345,7 +347,7 @@ func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.C
 	if state == payment.StateParked {
 		t.Queue = []journal.SAFRow{{
 			SAFRef: journal.SAFRef{Host: ref.Host}, Payment: p.ID, Op: it.op, Node: p.ID.Node(),
-			Queued: time.Now(), Parked: true, Reason: "response code " + op.ResponseCode,
+			Queued: q.o.Clock.Now(), Parked: true, Reason: "response code " + op.ResponseCode,
 		}}
 	}
 	if err := q.o.Journal.Commit(context.WithoutCancel(q.ctx), &t); err != nil {
