@@ -56,6 +56,7 @@ type Switch struct {
 	o       Options
 	clock   *clock.Clock
 	journal *journal.Pebble
+	past    past
 	flow    *flow.Flow
 	saf     *saf.Queue
 	hosts   []*link.Host
@@ -108,8 +109,11 @@ func (s *Switch) compose() error {
 	if err != nil {
 		return err
 	}
+	if s.past, err = readPast(s.journal, c, o.Logger); err != nil {
+		return err
+	}
 	ids := identity.NewAllocator(s.journal, c.Node, s.clock)
-	builder := &message.Builder{AcquirerID: c.AcquirerID, Merchants: merchants}
+	builder := &message.Builder{AcquirerID: c.AcquirerID, Unrecorded: s.past.acquirer, Merchants: merchants}
 	if s.strays, err = newStrayLog(s.journal, o.Logger); err != nil {
 		return err
 	}
@@ -142,7 +146,7 @@ func (s *Switch) compose() error {
 	s.router = newRouter(table, issuers)
 	s.flow = flow.New(flow.Options{
 		Journal: s.journal, IDs: ids, Keyring: o.Keyring, Merchants: merchants, Routes: s.router,
-		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, Clock: s.clock, AcquirerBIN: c.AcquirerID[:6],
+		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, Clock: s.clock, Builder: builder,
 		MaxInFlight: c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
 		Deadline: longestDeadline(issuers), StandIn: c.StandIn.flow(), Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
@@ -177,7 +181,7 @@ func (s *Switch) composeEngine(days *flow.Days, destinations []string) error {
 		FS: s.o.FS, Dir: s.o.FS.PathJoin(c.Data, clearingDir),
 		Location: location, At: time.Duration(c.BusinessDay.Cutover), Logger: s.o.Logger.Named("cutover"),
 		Settings: cutover.Settings{
-			AcquirerID: c.AcquirerID, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
+			AcquirerID: s.past.acquirer, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
 			Production: c.Clearing.Production, Destinations: destinations,
 		},
 	})
@@ -206,7 +210,7 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
 	}
-	stream, err := ids.Stream(s.o.Config.AcquirerID, x.Name)
+	stream, err := ids.Stream(s.past.acquirer, x.Name) // one for the host, whatever DE32 a message has
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
 	}

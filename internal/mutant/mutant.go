@@ -31,6 +31,7 @@ const (
 	FailureIgnored        Mutant = "failed-sync-acknowledged" // journal: a failed sync is acknowledged like any other (I14)
 	VoidStaysInFile       Mutant = "void-stays-in-file"       // flow: a voided capture's presentment is not withdrawn (I8)
 	PartialNotUndone      Mutant = "partial-not-undone"       // flow: an unwanted partial approval is declined and not reversed (I4)
+	AcquirerFromConfig    Mutant = "acquirer-from-config"     // message: DE32 and DE90 come from today's config
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -40,5 +41,6 @@ func All() []Mutant {
 		CaptureInTwoFiles,
 		TimeoutIsDecline, LostIsNotSent, ForgetReservations, DropAdvice, RepeatWithNewSTAN, ReversalAcceptsAny, SealWithoutWaiting,
 		FilesNotSynced, RebuildByClock, FailureIgnored, VoidStaysInFile, PartialNotUndone,
+		AcquirerFromConfig,
 	}
 }

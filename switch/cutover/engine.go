@@ -35,7 +35,7 @@ type Sealer interface {
 
 // Settings are what the config says of clearing.
 type Settings struct {
-	AcquirerID   string // DE32
+	AcquirerID   string // DE32 of payments whose record has none
 	ProcessorID  string // in PDS0105; DE33 and DE94
 	CodePage     clearing.CodePage
 	Blocked      bool

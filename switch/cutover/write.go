@@ -305,11 +305,16 @@ func (e *Engine) record(p *plan, location *time.Location, ref journal.Presentmen
 	if err != nil {
 		return nil, err
 	}
+	acquirer := pay.Acquirer
+	if acquirer == "" {
+		acquirer = p.AcquirerID
+	}
 	op, root := &pay.Ops[ref.Op], &pay.Ops[0]
 	cleared := op // the operation whose money the record moves
 	r := &clearing.Presentment{
 		PAN: number, Expiry: expiry, Currency: pay.Currency, FunctionCode: "200", MessageReason: s.Reason, MCC: s.MCC,
-		CardSequence: cardSequence(pay.Sequence), ARN: op.ARN, AcquirerID: p.AcquirerID, ForwarderID: p.ProcessorID, RRN: op.RRN, AuthCode: authCode(op.AuthCode),
+		CardSequence: cardSequence(pay.Sequence), ARN: op.ARN, AcquirerID: acquirer, ForwarderID: p.ProcessorID,
+		RRN: op.RRN, AuthCode: authCode(op.AuthCode),
 		Terminal: pay.Terminal, Merchant: pay.Merchant, NetworkID: networkID(root.NetworkID), POSDataCode: posDataCode(api.Entry(pay.Entry)),
 		Acceptor: clearing.Acceptor{
 			Name: s.Name, Street: s.Street, City: s.City, PostalCode: s.PostalCode, State: s.State, CountryAlpha3: s.Country,

@@ -66,7 +66,7 @@ func (f *Flow) acceptCapture(ctx context.Context, p *payment.Payment, req *api.R
 		Number: nextNumber(p, payment.KindCapture, i), Date: f.o.Journal.OpenDay(),
 	}
 	var err error
-	if capture.ARN, err = f.arn(ctx, capture.Date); err != nil {
+	if capture.ARN, err = f.arn(ctx, p, capture.Date); err != nil {
 		return api.Answer{}, err
 	}
 	ops := []payment.Op{capture}

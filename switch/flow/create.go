@@ -180,6 +180,7 @@ func (f *Flow) newPayment(ctx context.Context, caller *api.Caller, req *api.Requ
 		Route: route.Destination, ECI: req.ThreeDS.ECI, Sequence: req.Card.Sequence,
 		Created: now, Expires: now.Add(profile.CaptureWindow()),
 	}
+	f.o.Builder.Record(p, profile)
 	f.sealCard(p, &req.Card)
 	return p, nil
 }
@@ -192,13 +193,14 @@ func storedEMV(req *api.Request) (string, error) {
 	return spec.FilterEMV(req.EMV)
 }
 
-// arn makes the acquirer reference number of a presentment accepted on a date.
-func (f *Flow) arn(ctx context.Context, date payment.Date) (string, error) {
+// arn makes the acquirer reference number of a payment's presentment accepted on a date.
+func (f *Flow) arn(ctx context.Context, p *payment.Payment, date payment.Date) (string, error) {
 	seq, err := f.o.IDs.ARN(ctx)
 	if err != nil {
 		return "", err
 	}
-	return clearing.ARN(f.o.AcquirerBIN, date.Time(), seq)
+	const binLen = 6
+	return clearing.ARN(f.o.Builder.Acquirer(p)[:binLen], date.Time(), seq)
 }
 
 // clears tells whether an operation that is sent online stands in the clearing of its own business date.

@@ -29,6 +29,7 @@ import (
 	"switchyard/switch/journal"
 	"switchyard/switch/link"
 	"switchyard/switch/merchant"
+	"switchyard/switch/message"
 	"switchyard/switch/payment"
 	"switchyard/switch/saf"
 	"switchyard/switch/turn"
@@ -59,8 +60,8 @@ type Options struct {
 	Days      *Days
 	Clock     *clock.Clock // nil: the machine's
 
-	AcquirerBIN string // six digits, in ARNs
-	MaxInFlight int    // requests at issuers at once; default DefaultMaxInFlight
+	Builder     *message.Builder // of the issuers' messages
+	MaxInFlight int              // requests at issuers at once; default DefaultMaxInFlight
 	// AdmissionTimeout is how long a request waits for a slot in a window before it is refused busy; default
 	// DefaultAdmissionTimeout.
 	AdmissionTimeout time.Duration

@@ -92,7 +92,7 @@ func (f *Flow) dateOperation(ctx context.Context, p *payment.Payment, i int, t *
 	}
 	t.Day = op.Date
 	var err error
-	if op.ARN, err = f.arn(ctx, op.Date); err != nil {
+	if op.ARN, err = f.arn(ctx, p, op.Date); err != nil {
 		f.o.Days.Leave(op.Date)
 		return 0, f.fault("take an ARN", err).Err
 	}

@@ -1,5 +1,5 @@
 // Package identity hands out the numbers that name payments and messages: payment ids, RRNs, ARN sequences, and for
-// each acquirer id and host the STAN with its DE7.
+// each host the STAN with its DE7.
 //
 // It guarantees I9: numbers come from blocks that are reserved durably before the first of a block is used, so neither a
 // restart nor a clock that is set back repeats one. What is left of a block at a crash is skipped, never reused.
@@ -148,6 +148,8 @@ func SkipAhead(ctx context.Context, store Store, since time.Duration) error {
 const (
 	paymentCounter = "payment"
 	arnCounter     = "arn"
+	// STANCounter begins the names of the streams' counters; acquirer id, a slash and the host follow.
+	STANCounter = "stan/"
 )
 
 const (
@@ -157,7 +159,7 @@ const (
 	clockReserve = 5 * time.Second
 )
 
-// Stream hands out STAN and DE7 towards one host under one acquirer id. Safe for concurrent use.
+// Stream hands out STAN and DE7 towards one host. Safe for concurrent use.
 //
 // STANs go round every 999,999 messages. DE7 never goes back, and moves on by a second at least when they come round, so
 // that (DE7, STAN) is unique even while the clock stands or is set back.
@@ -174,11 +176,12 @@ type Stream struct {
 	text    string
 }
 
-// Stream makes the stream towards a host. It reads what was reserved before, so it must be made once a host.
+// Stream makes the stream towards a host, which stands in the store under an acquirer id's name: the same one at each
+// start, whatever DE32 says by then. It reads what was reserved before, so it must be made once a host.
 func (a *Allocator) Stream(acquirer, host string) (*Stream, error) {
 	name := acquirer + "/" + host
 	s := &Stream{
-		store: a.store, clock: a.clock, name: "clock/" + name, stans: block{store: a.store, counter: "stan/" + name},
+		store: a.store, clock: a.clock, name: "clock/" + name, stans: block{store: a.store, counter: STANCounter + name},
 	}
 	v, err := a.store.Meta(s.name)
 	if err != nil && !errors.Is(err, journal.ErrNotFound) {

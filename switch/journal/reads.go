@@ -219,6 +219,17 @@ func (j *Pebble) Meta(name string) (value []byte, err error) {
 	return value, err
 }
 
+// CounterNames lists the durable counters that numbers were ever taken from, sorted.
+func (j *Pebble) CounterNames() (names []string, err error) {
+	err = j.scan([]byte{prefixCounter}, []byte{prefixCounter + 1}, func(it *pebble.Iterator) error {
+		for ok := it.First(); ok; ok = it.Next() {
+			names = append(names, string(it.Key()[1:]))
+		}
+		return nil
+	})
+	return names, err
+}
+
 // Day implements Journal.
 func (j *Pebble) Day(date payment.Date) (d Day, err error) {
 	err = j.read(dayKey(date), func(value []byte) (err error) {

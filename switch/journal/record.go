@@ -85,9 +85,9 @@ func (d *decoder) fail(field, want string, args ...any) {
 	d.s = d.s[:d.off]
 }
 
-// version reads the leading byte and refuses a format newer than the newest that this program knows.
-func (d *decoder) version(newest byte) {
-	switch v := d.byte("version"); {
+// version reads the leading byte, the record's format, and refuses one newer than the newest that this program knows.
+func (d *decoder) version(newest byte) (v byte) {
+	switch v = d.byte("version"); {
 	case d.err != nil:
 	case v > newest:
 		d.off--
@@ -96,6 +96,7 @@ func (d *decoder) version(newest byte) {
 		d.off--
 		d.fail("version", "1 to %d, found 0", newest)
 	}
+	return v
 }
 
 func (d *decoder) byte(field string) byte {

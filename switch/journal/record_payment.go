@@ -9,8 +9,11 @@ import (
 	"switchyard/switch/payment"
 )
 
-// paymentFormat is the newest format of a payment's record.
-const paymentFormat = 1
+// The formats of a payment's record. Format 2 has the acquirer and the acceptor.
+const (
+	paymentFormat1 = 1
+	paymentFormat  = 2 // the newest: all that is written
+)
 
 // The bits of an operation's field set: a field whose bit is not set has its zero value (Target: NoTarget). The fields
 // follow in the order of their bits. Append only.
@@ -50,7 +53,8 @@ func appendPayment(b []byte, p *payment.Payment) ([]byte, error) {
 		return b, fmt.Errorf("journal: payment %s: created or expires is out of range", p.ID)
 	}
 	longest := max(len(p.Gateway), len(p.Merchant), len(p.Terminal), len(p.Currency), len(p.Reference), len(p.MCC),
-		len(p.Route), len(p.ECI), len(p.Sequence), len(p.EMV), len(p.MaskedPAN), len(p.SealedCard))
+		len(p.Route), len(p.ECI), len(p.Sequence), len(p.EMV), len(p.MaskedPAN), len(p.SealedCard), len(p.Acquirer),
+		len(p.AcceptorName), len(p.AcceptorCity), len(p.AcceptorCountry))
 	if longest > maxText {
 		return b, fmt.Errorf("journal: payment %s: a text of %d bytes, expected at most %d", p.ID, longest, maxText)
 	}
@@ -72,6 +76,10 @@ func appendPayment(b []byte, p *payment.Payment) ([]byte, error) {
 	b = binary.BigEndian.AppendUint32(b, p.SealKey)
 	b = binary.AppendUvarint(b, uint64(len(p.SealedCard)))
 	b = append(b, p.SealedCard...)
+	b = appendText(b, p.Acquirer)
+	b = appendText(b, p.AcceptorName)
+	b = appendText(b, p.AcceptorCity)
+	b = appendText(b, p.AcceptorCountry)
 	b = appendTime(b, p.Created)
 	b = appendTime(b, p.Expires)
 	b = binary.AppendUvarint(b, uint64(len(p.Ops)))
@@ -177,10 +185,11 @@ func opSet(op *payment.Op) (set uint32) {
 	return set
 }
 
-// decodePayment reads the record of payment id. It takes exactly what appendPayment writes: one payment, one record.
+// decodePayment reads the record of payment id. Of the newest format it takes exactly what appendPayment writes: one
+// payment, one record.
 func decodePayment(id payment.ID, value []byte) (*payment.Payment, error) {
 	d := newDecoder(value, func() string { return "payment " + id.String() })
-	d.version(paymentFormat)
+	format := d.version(paymentFormat)
 	p := &payment.Payment{ID: id}
 	p.Version = d.uvarint("version number", math.MaxUint64)
 	p.Gateway = d.text("gateway")
@@ -202,6 +211,12 @@ func decodePayment(id payment.ID, value []byte) (*payment.Payment, error) {
 	}
 	if n := d.uvarint("sealed card", maxText); n > 0 {
 		p.SealedCard = []byte(d.bytes("sealed card", int(n)))
+	}
+	if format != paymentFormat1 {
+		p.Acquirer = d.text("acquirer")
+		p.AcceptorName = d.text("acceptor name")
+		p.AcceptorCity = d.text("acceptor city")
+		p.AcceptorCountry = d.text("acceptor country")
 	}
 	p.Created = d.time("created")
 	p.Expires = d.time("expires")

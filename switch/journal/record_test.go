@@ -26,6 +26,7 @@ func goldenPayment() *payment.Payment {
 		MaskedPAN: "400000******0002",
 		PANHash:   [16]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
 		SealKey:   0x0A1B2C3D, SealedCard: []byte{0xFE, 0xFF},
+		Acquirer: "400001", AcceptorName: "SHOP", AcceptorCity: "BERLIN", AcceptorCountry: "DE",
 		Created: goldenTime, // Expires stays zero
 		Ops: []payment.Op{
 			{
@@ -40,9 +41,10 @@ func goldenPayment() *payment.Payment {
 	}
 }
 
-// The bytes of goldenPayment, written down from docs/journal.md by hand.
+// The bytes of goldenPayment, written down from docs/journal.md by hand; {format} and {added} are what formats differ
+// in.
 const goldenHex = `
-	01                                                -- format
+	{format}
 	AC 02                                             -- version number 300
 	01 67  02 6D 6D  01 74  03 45 55 52  02 72 31     -- gateway, merchant, terminal, currency, reference
 	03 02                                             -- entry, initiator
@@ -52,6 +54,7 @@ const goldenHex = `
 	00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F   -- pan hash
 	0A 1B 2C 3D                                       -- seal key
 	02 FE FF                                          -- sealed card
+	{added}
 	18 EA 07 B4 33 7E 81 59                           -- created
 	80 00 00 00 00 00 00 00                           -- expires: none
 	02                                                -- two operations
@@ -73,10 +76,19 @@ const goldenHex = `
 	01 01 00                                          -- authorize, pending, no field
 `
 
-func golden(t testing.TB) []byte {
+const (
+	goldenFormat2 = "02"
+	goldenAdded2  = `
+	06 34 30 30 30 30 31                              -- acquirer
+	04 53 48 4F 50  06 42 45 52 4C 49 4E  02 44 45    -- acceptor's name, city, country`
+)
+
+func golden(t testing.TB) []byte { return goldenOf(t, goldenFormat2, goldenAdded2) }
+
+func goldenOf(t testing.TB, format, added string) []byte {
 	t.Helper()
 	var digits strings.Builder
-	for line := range strings.Lines(goldenHex) {
+	for line := range strings.Lines(strings.NewReplacer("{format}", format, "{added}", added).Replace(goldenHex)) {
 		line, _, _ = strings.Cut(line, "--")
 		digits.WriteString(strings.Join(strings.Fields(line), ""))
 	}
@@ -116,6 +128,32 @@ func TestGoldenPayment(t *testing.T) {
 	}
 }
 
+// A record of format 1 reads as ever, without an acquirer and an acceptor, and is written again in the newest format.
+func TestPaymentOfFormat1(t *testing.T) {
+	old, p := goldenOf(t, "01", ""), goldenPayment()
+	p.Acquirer, p.AcceptorName, p.AcceptorCity, p.AcceptorCountry = "", "", "", ""
+	back, err := decodePayment(p.ID, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(back, p) {
+		t.Errorf("got  %+v\nwant %+v", back, p)
+	}
+	if v, err := decodeVersion(p.ID, old); err != nil || v != 300 {
+		t.Errorf("decodeVersion: %d, %v", v, err)
+	}
+	again, err := appendPayment(nil, back)
+	if want := goldenOf(t, goldenFormat2, "00 00 00 00"); err != nil || !bytes.Equal(again, want) {
+		t.Errorf("written again: %X, %v\nwant %X", again, err, want)
+	}
+	for n := range old {
+		var f *FormatError
+		if _, err := decodePayment(payment.ID{}, old[:n]); !errors.As(err, &f) || f.Offset > n {
+			t.Fatalf("cut to %d bytes: %v", n, err)
+		}
+	}
+}
+
 // A record that is cut, longer, newer or not in its one form is refused, and the error says where.
 func TestPaymentErrors(t *testing.T) {
 	whole := golden(t)
@@ -139,8 +177,11 @@ func TestPaymentErrors(t *testing.T) {
 		want  string
 	}{
 		{"trailing", append(bytes.Clone(whole), 0), "field end at byte " + strconv.Itoa(len(whole)) + ": expected nothing more, found 1 bytes"},
-		{"newer", change(0, 2), "field version at byte 0: expected 1 at most, found 2: a newer version of this program wrote it"},
-		{"no format", change(0, 0), "field version at byte 0: expected 1 to 1, found 0"},
+		{
+			"newer", change(0, 3),
+			"field version at byte 0: expected 2 at most, found 3: a newer version of this program wrote it",
+		},
+		{"no format", change(0, 0), "field version at byte 0: expected 1 to 2, found 0"},
 		{"long number", change(1, 0x80, 0x00), "field version number at byte 1: expected a number (uvarint in its shortest form)"},
 		{"kind", change(op, payment.KindCount), "field ops[0].kind at byte " + strconv.Itoa(op) + ": expected " + strconv.Itoa(payment.KindCount-1) + " at most, found " + strconv.Itoa(payment.KindCount)},
 		{"state", change(op+1, payment.StateCount), "field ops[0].state at byte " + strconv.Itoa(op+1) + ": expected " + strconv.Itoa(payment.StateCount-1) + " at most, found " + strconv.Itoa(payment.StateCount)},
@@ -273,6 +314,7 @@ func TestCutRows(t *testing.T) {
 // FuzzDecodePayment: what decodes encodes to the same bytes, so no two records mean the same payment; nothing panics.
 func FuzzDecodePayment(f *testing.F) {
 	f.Add(golden(f))
+	f.Add(goldenOf(f, "01", ""))
 	small, err := appendPayment(nil, fresh(1))
 	if err != nil {
 		f.Fatal(err)
@@ -288,6 +330,13 @@ func FuzzDecodePayment(f *testing.F) {
 			return
 		}
 		again, err := appendPayment(nil, p)
+		if value[0] == paymentFormat1 && err == nil {
+			back, err := decodePayment(p.ID, again)
+			if err != nil || !reflect.DeepEqual(back, p) {
+				t.Fatalf("%x decodes to %+v, which reads as %+v once it is written again, %v", value, p, back, err)
+			}
+			return
+		}
 		if err != nil || !bytes.Equal(again, value) {
 			t.Fatalf("%x decodes to %+v, which encodes to %x, %v", value, p, again, err)
 		}

@@ -66,6 +66,9 @@ func (p *Profile) CaptureWindow() time.Duration {
 // NameLocation is DE43 of a message: name 25, city 13, country alpha-2.
 func (p *Profile) NameLocation() string { return p.nameLocation }
 
+// CountryAlpha2 is the country as DE43 has it.
+func (p *Profile) CountryAlpha2() string { return p.nameLocation[nameLen+cityLen:] }
+
 // complete fills in what a profile leaves out and checks it.
 func (p *Profile) complete() error {
 	if p.CaptureWindowDays == 0 {
@@ -108,12 +111,21 @@ func (p *Profile) complete() error {
 
 // locate sets DE43.
 func (p *Profile) locate(countryAlpha2 string) {
-	const nameLen, cityLen, countryLen = 25, 13, 2
-	b := []byte(strings.Repeat(" ", nameLen+cityLen+countryLen))
-	copy(b[:nameLen], p.Name)
-	copy(b[nameLen:nameLen+cityLen], p.City)
-	copy(b[nameLen+cityLen:], countryAlpha2)
-	p.nameLocation = string(b)
+	p.nameLocation = NameLocation(p.Name, p.City, countryAlpha2)
+}
+
+// The parts of DE43.
+const nameLen, cityLen, countryLen = 25, 13, 2
+
+// NameLocation makes DE43 of its parts.
+func NameLocation(name, city, countryAlpha2 string) string {
+	const blank = "                                        "
+	var room [nameLen + cityLen + countryLen]byte
+	copy(room[:], blank)
+	copy(room[:nameLen], name)
+	copy(room[nameLen:nameLen+cityLen], city)
+	copy(room[nameLen+cityLen:], countryAlpha2)
+	return string(room[:])
 }
 
 // checkText keeps DE43 to characters that the code pages of clearing files agree on.
@@ -171,7 +183,7 @@ func (d *Directory) Fallback(id string) *Profile {
 	if p.Name == "DEFAULT" && checkText(id, 25) == nil {
 		p.Name = id
 	}
-	p.locate(d.fallback.nameLocation[len(d.fallback.nameLocation)-2:])
+	p.locate(d.fallback.CountryAlpha2())
 	return &p
 }
 

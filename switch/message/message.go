@@ -1,8 +1,11 @@
 // Package message builds the ISO 8583 requests that the switch sends from a payment's record: docs/iso8583.md as code.
 //
-// It guarantees that a repeat differs from the first sending in its MTI only: everything comes from the record and from
-// the merchant's profile, times from the operation's own. What only the gateway's request holds (CVC, track 2, 3-D
-// Secure data, address, chip data) goes into the first sending of a request and never into an advice.
+// It guarantees that a repeat differs from the first sending in its MTI only, and that later messages name their
+// original as it was sent, whatever the config says by then: everything comes from the record, times from the
+// operation's own. What only the gateway's request holds (CVC, track 2, 3-D Secure data, address, chip data) goes
+// into the first sending of a request and never into an advice.
+//
+// Payments from before acquirer and acceptor were recorded go under Builder.Unrecorded, and DE43 is today's profile.
 //
 // It sends nothing and stores nothing.
 package message
@@ -12,6 +15,7 @@ import (
 	"strconv"
 
 	"switchyard/internal/money"
+	"switchyard/internal/mutant"
 	"switchyard/spec"
 	"switchyard/switch/api"
 	"switchyard/switch/merchant"
@@ -26,8 +30,38 @@ const (
 
 // Builder builds messages. Safe for concurrent use.
 type Builder struct {
-	AcquirerID string // DE32, up to 11 digits
+	AcquirerID string // DE32 of new payments, up to 11 digits
+	Unrecorded string // DE32 of payments whose record has none
 	Merchants  *merchant.Directory
+}
+
+// Record writes into a new payment what its messages will repeat: the acquirer and, of the merchant's profile, DE43.
+func (b *Builder) Record(p *payment.Payment, profile *merchant.Profile) {
+	p.Acquirer = b.AcquirerID
+	p.AcceptorName, p.AcceptorCity, p.AcceptorCountry = profile.Name, profile.City, profile.CountryAlpha2()
+}
+
+// Acquirer returns DE32 of a payment's messages.
+func (b *Builder) Acquirer(p *payment.Payment) string {
+	switch {
+	case mutant.On(mutant.AcquirerFromConfig):
+		return b.AcquirerID
+	case p.Acquirer == "":
+		return b.Unrecorded
+	}
+	return p.Acquirer
+}
+
+// nameLocation is DE43.
+func (b *Builder) nameLocation(p *payment.Payment) string {
+	if p.AcceptorName != "" {
+		return merchant.NameLocation(p.AcceptorName, p.AcceptorCity, p.AcceptorCountry)
+	}
+	profile := b.Merchants.Lookup(p.Merchant)
+	if profile == nil { // taken out of the merchants file: what was accepted when it was there has to arrive
+		profile = b.Merchants.Fallback(p.Merchant)
+	}
+	return profile.NameLocation()
 }
 
 // Card is what a message needs of the card.
@@ -86,17 +120,12 @@ func ProcessingCode(p *payment.Payment, i int) string {
 func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, req *api.Request, repeat bool) error {
 	op := &p.Ops[i]
 	mti := MTI(p, i, repeat)
-	profile := b.Merchants.Lookup(p.Merchant)
 	currency, ok := money.Lookup(p.Currency)
 	reversal := mti != "" && mti[1] == '4'
-	if profile == nil && mti != "" && mti[2] == '2' { // an advice was accepted when the merchant was there, and has to arrive
-		profile = b.Merchants.Fallback(p.Merchant)
-	}
+	acquirer := b.Acquirer(p)
 	switch {
 	case mti == "":
 		return fmt.Errorf("operation %s of payment %s sends no message", op.Kind, p.ID)
-	case profile == nil && !reversal: // what is undone needs no name
-		return fmt.Errorf("merchant %s of payment %s is not in the merchants file", p.Merchant, p.ID)
 	case !ok:
 		return fmt.Errorf("currency %s of payment %s is not known", p.Currency, p.ID)
 	}
@@ -115,13 +144,13 @@ func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, r
 		m.Set(14, card.Expiry)
 		m.Set(18, p.MCC)
 		m.Set(22, posEntry(api.Entry(p.Entry)))
-		m.Set(43, profile.NameLocation())
+		m.Set(43, b.nameLocation(p))
 	}
 	if date := businessDate(p, i); date != 0 {
 		m.SetUint(15, uint64(date)%10000, 4)
 	}
 	m.Set(25, posCondition(api.Entry(p.Entry)))
-	m.Set(32, b.AcquirerID)
+	m.Set(32, acquirer)
 	m.Set(37, op.RRN)
 	if code := p.Ops[0].AuthCode; code != "" && (reversal || op.Kind == payment.KindCapture || op.Kind == payment.KindStandIn) {
 		m.Set(38, code)
@@ -135,7 +164,7 @@ func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, r
 	if tlv := b.private(m, p, i, req); len(tlv) > 0 {
 		m.SetBytes(48, tlv)
 	}
-	b.original(m, p, i)
+	original(m, p, i, acquirer)
 	return nil
 }
 
@@ -173,7 +202,7 @@ func businessDate(p *payment.Payment, i int) payment.Date {
 }
 
 // original adds DE90, the message that this one completes or undoes, and DE95, what stays authorized.
-func (b *Builder) original(m *spec.Message, p *payment.Payment, i int) {
+func original(m *spec.Message, p *payment.Payment, i int, acquirer string) {
 	op := &p.Ops[i]
 	target := op.Target
 	switch op.Kind {
@@ -191,10 +220,10 @@ func (b *Builder) original(m *spec.Message, p *payment.Payment, i int) {
 	d := append(de90[:0], MTI(p, target, false)...)
 	d = appendDigits(d, uint64(o.STAN), 6)
 	d = append(d, o.DE7...)
-	for range 11 - len(b.AcquirerID) {
+	for range 11 - len(acquirer) {
 		d = append(d, '0')
 	}
-	d = append(d, b.AcquirerID...)
+	d = append(d, acquirer...)
 	d = append(d, "00000000000"...)
 	m.SetBytes(90, d)
 	if op.Stays > 0 {

@@ -176,7 +176,7 @@ func builder(t *testing.T) *message.Builder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &message.Builder{AcquirerID: "400001", Merchants: directory}
+	return &message.Builder{AcquirerID: "400001", Unrecorded: "400001", Merchants: directory}
 }
 
 // lines are a message's values, a DE a line, and the tags of DE48.
@@ -253,6 +253,41 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
+// What a payment recorded when it was made stands in each of its messages, whatever the config says by then: the
+// acquirer in DE32 and DE90, the acceptor in DE43, the merchant category in DE18.
+func TestRecordedOutlastsTheConfig(t *testing.T) {
+	before := builder(t)
+	merchants, err := merchant.NewDirectory(nil, true, merchant.DefaultProfile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := &message.Builder{AcquirerID: "99999999999", Unrecorded: "888888", Merchants: merchants}
+	for name, c := range cases() {
+		before.Record(c.p, before.Merchants.Lookup(c.p.Merchant))
+		var first, later spec.Message
+		if err := before.Build(&first, c.p, c.op, card, c.req, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := after.Build(&later, c.p, c.op, card, c.req, false); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if a, b := lines(t, &first), lines(t, &later); a != b {
+			t.Errorf("%s: was\n%s\nis under another config\n%s", name, a, b)
+		}
+	}
+	// A payment from before: the acquirer that the journal remembers, and a profile of today.
+	old := cases()["capture-first"]
+	var m spec.Message
+	if err := after.Build(&m, old.p, old.op, card, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	name := merchants.Fallback(old.p.Merchant).NameLocation()
+	if got := m.String(90); m.String(32) != "888888" || got[20:31] != "00000888888" || m.String(43) != name {
+		t.Errorf("DE32 %s, DE90 %s, DE43 %q", m.String(32), got, m.String(43))
+	}
+}
+
 // Each message is the same after a way through the bytes of either dialect.
 func TestRoundTrip(t *testing.T) {
 	for _, dialect := range []string{"iso87ascii", "iso87bcd"} {
@@ -282,9 +317,10 @@ func TestRoundTrip(t *testing.T) {
 // What cannot be sent is refused by name.
 func TestRefused(t *testing.T) {
 	for want, change := range map[string]func(*payment.Payment){
-		"merchant M9 of payment P10000000001 is not in the merchants file": func(p *payment.Payment) { p.Merchant = "M9" },
-		"currency XXQ of payment P10000000001 is not known":                func(p *payment.Payment) { p.Currency = "XXQ" },
-		"operation voice of payment P10000000001 sends no message":         func(p *payment.Payment) { p.Ops[0].Kind = payment.KindVoice },
+		"currency XXQ of payment P10000000001 is not known": func(p *payment.Payment) { p.Currency = "XXQ" },
+		"operation voice of payment P10000000001 sends no message": func(p *payment.Payment) {
+			p.Ops[0].Kind = payment.KindVoice
+		},
 	} {
 		p := made(root(payment.KindAuthorize))
 		change(p)

@@ -245,6 +245,13 @@ type Payment struct {
 	SealKey    uint32   // which key sealed the card
 	SealedCard []byte   // AES-256-GCM of PAN and expiry under the ID as nonce
 
+	// What each message of the payment repeats, whatever the config says by then. Payments from before these were
+	// recorded have them empty.
+	Acquirer        string // DE32, and in DE90
+	AcceptorName    string // DE43
+	AcceptorCity    string
+	AcceptorCountry string // ISO 3166 alpha-2
+
 	Created time.Time
 	Expires time.Time // the end of the capture window
 	Ops     []Op

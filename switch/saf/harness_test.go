@@ -113,7 +113,7 @@ func (w *world) start(o saf.Options) {
 	w.must(err)
 	w.issuer = &exchange.Issuer{
 		Name: "issuer", Codec: codec, Stream: stream, Host: w.host, Deadline: deadline,
-		Builder: &message.Builder{AcquirerID: "400001", Merchants: merchants},
+		Builder: &message.Builder{AcquirerID: "400001", Unrecorded: "400001", Merchants: merchants},
 	}
 	w.turns = &turn.Table{}
 	o.Journal, o.Issuers, o.Turns, o.Keyring = w.j, map[string]*exchange.Issuer{"issuer": w.issuer}, w.turns, keyring

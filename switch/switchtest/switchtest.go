@@ -58,6 +58,10 @@ type Options struct {
 	SyncTakes time.Duration
 	// TLS is spoken on the gateway port and towards the issuer, with certificates made for the test.
 	TLS bool
+	// FS is the switch's file system, with what an earlier run left there, and KeyText its key file; default an empty
+	// one and a new key.
+	FS      *vfs.MemFS
+	KeyText string
 }
 
 // Gateway is one who may connect.
@@ -109,8 +113,14 @@ func (b *Buffer) String() string {
 // Start runs a system until the test ends and connects a client to it.
 func Start(t testing.TB, o Options) *System {
 	t.Helper()
-	s := &System{t: t, o: o, FS: vfs.NewCrashableMem(), IssuerFS: vfs.NewMem(), Logs: &Buffer{}}
-	text, err := pan.GenerateKey(rand.Reader)
+	s := &System{t: t, o: o, FS: o.FS, IssuerFS: vfs.NewMem(), Logs: &Buffer{}}
+	if s.FS == nil {
+		s.FS = vfs.NewCrashableMem()
+	}
+	text, err := o.KeyText, error(nil)
+	if text == "" {
+		text, err = pan.GenerateKey(rand.Reader)
+	}
 	s.must(err)
 	s.Keyring, err = pan.ParseKeyring(text)
 	s.must(err)
