@@ -47,10 +47,7 @@ func (w *world) settle() {
 
 // confirm asks what became of a key, and sends its request once more if it took effect.
 func (a *actor) confirm(k *keyed) {
-	ask := api.Request{
-		ID: "ask", Op: api.OpStatus, Key: k.key, Merchant: k.merchant, Present: api.Fields(api.FieldKey, api.FieldMerchant),
-	}
-	ans, _ := a.once(&ask, false)
+	ans, _ := a.once(askFor(k.key, k.merchant), false)
 	if ans == nil {
 		a.w.failf("no answer in quiet times", "status of key %s", k.key)
 		return
@@ -58,7 +55,7 @@ func (a *actor) confirm(k *keyed) {
 	if ans.Err == nil {
 		again := k.accepted()
 		if ans, _ = a.once(again, false); ans == nil || ans.Err != nil || !ans.Replayed {
-			a.w.failf("I3 a repeat is not answered as one", "%s: %v", requestText(again), ans)
+			a.w.failf("I3 a repeat is not answered as one", "%s: %v", requestText(&again.Request), ans)
 		}
 	}
 }
@@ -141,7 +138,7 @@ func sumOf(text []byte) string {
 }
 
 // accepted is the request that used the key: the one that was not refused for its body.
-func (k *keyed) accepted() *api.Request {
+func (k *keyed) accepted() *wish {
 	for _, c := range k.calls {
 		if c.answer != nil && c.answer.Err == nil {
 			return &c.req
@@ -170,6 +167,7 @@ type books struct {
 // exported is a payment of the switch's export; a reading of its own, not the switch's type.
 type exported struct {
 	Payment  string `json:"payment"`
+	Gateway  string `json:"gateway"`
 	Merchant string `json:"merchant"`
 	Ops      []struct {
 		N            int    `json:"n"`
@@ -211,6 +209,7 @@ func (w *world) check() {
 	}
 	w.linearizable()
 	w.namesOnce()
+	w.holdTold(ctx, all)
 	w.noCardInClear()
 	for _, p := range partsOf[checks](w) {
 		p.check(all)
@@ -435,7 +434,7 @@ func outcomeOf(a *api.Answer) string {
 func (w *world) keptOne(b *books, c *call) {
 	p := b.byID[c.answer.Payment]
 	if p == nil {
-		w.failf("I2 an answered payment is gone", "%s: %s", requestText(&c.req), answerText(c.answer))
+		w.failf("I2 an answered payment is gone", "%s: %s", requestText(&c.req.Request), answerText(c.answer))
 		return
 	}
 	for i := range p.Ops {
@@ -446,11 +445,12 @@ func (w *world) keptOne(b *books, c *call) {
 		reversing := op.State == "unknown"
 		if op.RRN != c.answer.RRN || op.STAN != c.answer.STAN || c.answer.Approved != (op.State == "approved") ||
 			reversing != (!c.answer.Approved && c.answer.ResponseCode == "" && c.answer.Status != api.StatusFailed && op.State != "failed") {
-			w.failf("I2 an answer is no longer true", "%s: %s, but operation %d is %s", requestText(&c.req), answerText(c.answer), i, op.State)
+			w.failf("I2 an answer is no longer true", "%s: %s, but operation %d is %s", requestText(&c.req.Request),
+				answerText(c.answer), i, op.State)
 		}
 		return
 	}
-	w.failf("I2 an answered operation is gone", "%s: %s", requestText(&c.req), answerText(c.answer))
+	w.failf("I2 an answered operation is gone", "%s: %s", requestText(&c.req.Request), answerText(c.answer))
 }
 
 // onTheWire checks the messages that the switch has sent.

@@ -154,7 +154,7 @@ func stepBurn(s keyState, out keyOutput) []any {
 func judge(c *call, does keyDoes) (keyInput, keyOutput) {
 	in := keyInput{does: does}
 	if does == doesUse {
-		in.body = bodyOf(&c.req)
+		in.body = bodyOf(&c.req.Request)
 	}
 	a := c.answer
 	if a == nil {
@@ -162,6 +162,8 @@ func judge(c *call, does keyDoes) (keyInput, keyOutput) {
 	}
 	out := keyOutput{text: answerText(a)}
 	switch {
+	case !c.by.mayActFor(c.merchant): // whatever came of it: see strangers
+		out.got = gotInvalid
 	case a.Err != nil && a.Err.Retry():
 		out.got = gotLater
 	case a.Err != nil && a.Err.Code == api.CodeInvalidField:
@@ -189,9 +191,16 @@ func nothingToUndo(c *call) bool {
 	return c.req.OfKey != "" && c.answer.Payment != "" && c.answer.Authorized == 0
 }
 
-// bodyOf is a request's body without its id.
+// bodyOf is a request's body without its id and what it is not told apart by: CVC, track 2, chip data, and the currency
+// of a request on a payment, which is the payment's own.
 func bodyOf(r *api.Request) string {
-	return fmt.Sprintf("%s %s %s %d %t %t %s %s %s", r.Op, r.Payment, r.OfKey, r.Amount, r.Final, r.Partial, r.Card.Number, r.Capture, r.AuthCode)
+	currency := r.Currency
+	if r.Payment != "" {
+		currency = ""
+	}
+	return fmt.Sprint(r.Op, r.Payment, r.OfKey, r.Amount, r.Final, r.Partial, " ", r.Card.Number, " ", r.Card.Sequence,
+		" ", r.Capture, " ", r.AuthCode, " ", currency, " ", r.Terminal, " ", r.Entry, r.Initiator, " ", r.Reference, " ",
+		r.NetworkID, " ", r.ThreeDS, r.Address)
 }
 
 // operationOf names the operation that an answer is about.

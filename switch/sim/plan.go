@@ -43,6 +43,10 @@ type Step struct {
 	Other  bool  // and once more with another body
 	Lost   Lost  // what is done where the answer does not come
 	Apart  bool  // the next step does not wait for it
+
+	Whose     int   // about the latest payment of the actor so many behind, at the same node; 0: its own
+	SharedKey bool  // its key is one that other actors use for other merchants
+	Dress     Dress // what else it says
 }
 
 // Do is what a step asks for.
@@ -330,11 +334,18 @@ func (s *Step) text() string {
 	if s.Copies > 1 {
 		t += fmt.Sprintf(", %d at once", s.Copies)
 	}
+	if s.Whose > 0 {
+		t += fmt.Sprintf(", about the payment of the actor %d behind", s.Whose)
+	}
+	if s.Dress != (Dress{}) {
+		t += ", " + s.Dress.text()
+	}
 	for _, x := range []struct {
 		is   bool
 		text string
 	}{
 		{s.Again, "again"}, {s.Other, "then another body"}, {s.Apart, "not waited for"},
+		{s.SharedKey, "under a key of others"},
 		{s.Lost == LostAsk, "if lost ask"}, {s.Lost == LostReverse, "if lost reverse by key"}, {s.Lost == LostLeave, "if lost leave"},
 	} {
 		if x.is {

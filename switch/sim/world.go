@@ -37,6 +37,7 @@ type world struct {
 	net     *network
 	keyring *pan.Keyring
 	nodes   []*switchNode
+	actors  []*actor
 	issuer  *issuerNode
 	wire    wire
 	history history
@@ -163,9 +164,11 @@ func (w *world) failf(kind, format string, args ...any) {
 // play runs the actors and the faults to their end.
 func (w *world) play() {
 	var all sync.WaitGroup
+	for i := range w.plan.Actors {
+		w.actors = append(w.actors, newActor(w, i))
+	}
 	for i, steps := range w.plan.Actors {
-		a := newActor(w, i)
-		all.Go(func() { a.play(steps) })
+		all.Go(func() { w.actors[i].play(steps) })
 	}
 	for _, p := range partsOf[plays](w) {
 		all.Go(p.play)
@@ -197,6 +200,9 @@ func (w *world) play() {
 	w.mu.Unlock()
 	w.aside.Wait()
 }
+
+// rest waits, as a step says.
+func (w *world) rest(d time.Duration) { time.Sleep(d) }
 
 // watchEvery is how often the bounds are looked at.
 const watchEvery = 199 * time.Millisecond
