@@ -31,14 +31,14 @@ const logVersion = 1
 
 // Bits of the presence byte.
 const (
-	hasAuthCode = 1 << iota
-	hasFirstRRN
-	hasNumber
-	hasARN
-	hasOriginal
-	hasStays
-	isCredit
-	isSilent
+	hasAuthCode = 0x01
+	hasFirstRRN = 0x02
+	hasNumber   = 0x04
+	hasARN      = 0x08
+	hasOriginal = 0x10
+	hasStays    = 0x20
+	isCredit    = 0x40
+	isSilent    = 0x80
 )
 
 // maxSealed is the longest sealed card number.
@@ -132,8 +132,8 @@ func (l *dataLog) appendFile(kind byte, id string) int64 {
 
 // Bits of a presentment's first byte.
 const (
-	presentedCredit = 1 << iota
-	presentedReversal
+	presentedCredit   = 0x01
+	presentedReversal = 0x02
 )
 
 // appendPresentment appends a presentment that changed something.

@@ -14,24 +14,25 @@ import (
 	"time"
 )
 
-// Op is an operation of the gateway protocol.
+// Op is an operation of the gateway protocol. Its number stands in the MAC that a key is stored with, so numbers are
+// never given anew.
 type Op uint8
 
 // The operations. The zero value is no operation.
 const (
-	OpNone Op = iota
-	OpAuthorize
-	OpSale
-	OpVerify
-	OpIncrement
-	OpCapture
-	OpReverse
-	OpVoid
-	OpRefund
-	OpStatus
-	OpPing
-	OpHello
-	opCount
+	OpNone      Op = 0
+	OpAuthorize Op = 1
+	OpSale      Op = 2
+	OpVerify    Op = 3
+	OpIncrement Op = 4
+	OpCapture   Op = 5
+	OpReverse   Op = 6
+	OpVoid      Op = 7
+	OpRefund    Op = 8
+	OpStatus    Op = 9
+	OpPing      Op = 10
+	OpHello     Op = 11
+	opCount     Op = 12
 )
 
 var opNames = [opCount]string{"", "authorize", "sale", "verify", "increment", "capture", "reverse", "void", "refund", "status", "ping", "hello"}
@@ -110,19 +111,20 @@ type Address struct {
 	Country    string
 }
 
-// Entry says how the card's data was obtained; it becomes DE22 and DE25.
+// Entry says how the card's data was obtained; it becomes DE22 and DE25. Its number stands in stored payments and in
+// the MACs of keys, so numbers are never given anew.
 type Entry uint8
 
 // The entry modes.
 const (
-	EntryEcommerce Entry = iota // the default
-	EntryMOTO
-	EntryStored
-	EntryManual
-	EntryChip
-	EntryContactless
-	EntryMagstripe
-	entryCount
+	EntryEcommerce   Entry = 0 // the default
+	EntryMOTO        Entry = 1
+	EntryStored      Entry = 2
+	EntryManual      Entry = 3
+	EntryChip        Entry = 4
+	EntryContactless Entry = 5
+	EntryMagstripe   Entry = 6
+	entryCount       Entry = 7
 )
 
 var entryNames = [entryCount]string{"ecommerce", "moto", "stored", "manual", "chip", "contactless", "magstripe"}
@@ -145,13 +147,13 @@ func ParseEntry(name string) (Entry, bool) {
 	return 0, false
 }
 
-// Initiator says who started the payment.
+// Initiator says who started the payment. Its number stands in stored payments and in the MACs of keys, like an Entry's.
 type Initiator uint8
 
 // The initiators.
 const (
-	InitiatorCardholder Initiator = iota // the default
-	InitiatorMerchant                    // a merchant-initiated payment with stored credentials
+	InitiatorCardholder Initiator = 0 // the default
+	InitiatorMerchant   Initiator = 1 // a merchant-initiated payment with stored credentials
 )
 
 // String returns the initiator's name on the wire.
