@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"switchyard/internal/version"
 )
 
 func main() {
@@ -21,6 +23,7 @@ func run(args []string) int {
 	defer stop()
 	root := &cobra.Command{
 		Use:           "issuer-sim",
+		Version:       version.String(),
 		Short:         "An ISO 8583 card issuer with accounts, holds and a ledger, to test a switch against",
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"switchyard/internal/version"
 )
 
 // The exit codes.
@@ -52,8 +54,9 @@ func run() int {
 
 func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "switchctl",
-		Short: "Work with a Switchyard switch",
+		Use:     "switchctl",
+		Version: version.String(),
+		Short:   "Work with a Switchyard switch",
 		Long: `Switchctl sends payments to a Switchyard switch, shows them, and runs the operator's work.
 
 Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused, reversing, a check that found something);

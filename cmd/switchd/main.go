@@ -16,6 +16,8 @@ import (
 	_ "time/tzdata" // a day must be closed in its own time zone on a machine without zone files, too
 
 	"github.com/spf13/cobra"
+
+	"switchyard/internal/version"
 )
 
 func main() {
@@ -23,6 +25,7 @@ func main() {
 	syscall.Umask(0o077)
 	root := &cobra.Command{
 		Use:           "switchd",
+		Version:       version.String(),
 		Short:         "ISO 8583 acquirer switch",
 		SilenceUsage:  true,
 		SilenceErrors: true,

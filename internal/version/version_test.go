@@ -1,0 +1,21 @@
+package version
+
+import (
+	"runtime/debug"
+	"testing"
+)
+
+func TestDescribe(t *testing.T) {
+	setting := func(key, value string) debug.BuildSetting { return debug.BuildSetting{Key: key, Value: value} }
+	revision := setting("vcs.revision", "4cc88a7d01f2aaaaaaaaaaaaaaaaaaaaaaaaaaaa")
+	at := setting("vcs.time", "2026-11-25T21:40:00Z")
+	for want, settings := range map[string][]debug.BuildSetting{
+		"commit 4cc88a7d01f2 of 2026-11-25T21:40:00Z, go1.26.8":         {revision, at, setting("vcs.modified", "false")},
+		"commit 4cc88a7d01f2 of 2026-11-25T21:40:00Z (dirty), go1.26.8": {revision, at, setting("vcs.modified", "true")},
+		"not built from a checkout, go1.26.8":                           nil,
+	} {
+		if got := describe(&debug.BuildInfo{GoVersion: "go1.26.8", Settings: settings}); got != want {
+			t.Errorf("got %q, expected %q", got, want)
+		}
+	}
+}
