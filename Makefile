@@ -36,7 +36,7 @@ sim: ## the whole system in virtual time, with faults (SEEDS=2000; SEED is the f
 
 .PHONY: mutants
 mutants: ## plant known bugs, which the simulation must find (SEED is the first it tries)
-	$(GO) test -count=1 -v -timeout 0 -tags mutants -run '^TestMutants$$' ./switch/sim -sim.first=$(SEED)
+	$(GO) test -count=1 -v -timeout 0 -tags mutants -run '^TestMutants' ./switch/sim -sim.first=$(SEED)
 
 .PHONY: test
 test: ## all tests

@@ -35,8 +35,9 @@ func (s *shard) applyApproved(r *request, out *outcome, at uint32) (number uint6
 		before := a.hold()
 		a.authorized += out.amount
 		n, i := s.increases.add()
-		*i = increase{moment: r.moment, rrn: r.rrn, amount: out.amount, next: a.firstIncrease}
+		*i = increase{moment: r.moment, rrn: r.rrn, amount: out.amount, requested: r.amount, next: a.firstIncrease}
 		a.firstIncrease = n
+		s.byMoment[r.moment.of(r.card)] = number
 		s.total(r, r.date, at).authorizations++
 		s.rehold(a, before, 0)
 		return number, n
@@ -44,6 +45,8 @@ func (s *shard) applyApproved(r *request, out *outcome, at uint32) (number uint6
 		if posted := s.posted(r.arn); posted != nil {
 			// Its clearing record came first.
 			posted.early, posted.number = false, r.number
+			posted.requested, posted.class, posted.stan, posted.de7 = r.amount, r.class, r.stan, r.de7
+			s.byMoment[r.moment.of(r.card)] = posted.authorization
 			return posted.authorization, s.byARN[r.arn]
 		}
 		number = s.byRRN[authorizationKey{r.acquirer, r.rrn}]
@@ -52,7 +55,7 @@ func (s *shard) applyApproved(r *request, out *outcome, at uint32) (number uint6
 	if a == nil {
 		number, a = s.approved(authorization{
 			moment: r.moment, card: r.card, rrn: r.rrn, firstRRN: r.firstRRN, at: at, currency: r.currency, kind: r.kind,
-			code: out.code, authCode: out.authCode, merchant: r.merchant,
+			code: out.code, authCode: out.authCode, merchant: r.merchant, requested: r.amount,
 		})
 		switch r.kind {
 		case kindAuthorize:
@@ -64,6 +67,7 @@ func (s *shard) applyApproved(r *request, out *outcome, at uint32) (number uint6
 			a.authCode, a.overHold, a.kind = r.authCode, r.kind == kindCapture, kindVoice
 		}
 	}
+	s.byMoment[r.moment.of(r.card)] = number
 	if r.kind == kindAuthorize {
 		s.total(r, r.date, at).authorizations++
 		s.rehold(a, 0, 0)
@@ -81,7 +85,8 @@ func (s *shard) applyApproved(r *request, out *outcome, at uint32) (number uint6
 		a.captured += debit
 	}
 	part = s.addPosting(a, posting{
-		amount: out.amount, authorization: number, number: r.number, date: r.date, arn: r.arn, credit: r.credit,
+		amount: out.amount, requested: r.amount, authorization: number, number: r.number, date: r.date, arn: r.arn,
+		credit: r.credit, class: r.class, stan: r.stan, de7: r.de7,
 	})
 	s.rehold(a, before, debit)
 	return number, part
@@ -95,40 +100,37 @@ func (s *shard) rehold(a *authorization, before, debit int64) {
 func (s *shard) applyReversal(r *request, out *outcome, at uint32) {
 	switch {
 	case out.code.is(codeNoOriginal):
-		if r.kind == kindReverse && s.findOriginal(r, at) == nil {
+		if r.kind == kindReverse && s.recall(r, at) == nil {
 			s.remember(seen{moment: r.original, rrn: r.rrn, card: r.card, at: at, fate: fateAwaited})
 		}
 		return
 	case !out.code.approves():
 		return
 	}
-	original := s.findOriginal(r, at)
-	if original == nil || !original.code.approves() {
-		return
-	}
-	a := s.authorizations.at(original.authorization)
-	if a == nil {
+	o, found := s.findOriginal(r, at)
+	a := o.authorization
+	if !found || a == nil {
 		return
 	}
 	before := a.hold()
 	switch {
 	case r.kind == kindRelease:
-		a.authorized = min(a.authorized, r.stays)
+		a.authorized, a.lowered = min(a.authorized, r.stays), true
 		s.rehold(a, before, 0)
-	case original.class == classAuthorization && original.part == 0:
+	case o.increase != nil:
+		if i := o.increase; !i.reversed {
+			i.reversed = true
+			a.authorized = max(0, a.authorized-i.amount)
+			s.rehold(a, before, 0)
+		}
+	case o.posting == nil:
 		a.authorized, a.reversed = min(a.authorized, a.captured), true
 		for i := range s.increasesOf(a) {
 			i.reversed = true
 		}
 		s.rehold(a, before, 0)
-	case original.class == classAuthorization:
-		if i := s.increases.at(original.part); !i.reversed {
-			i.reversed = true
-			a.authorized = max(0, a.authorized-i.amount)
-			s.rehold(a, before, 0)
-		}
 	default:
-		p := s.postings.at(original.part)
+		p := o.posting
 		if p.state == postingReversed {
 			return
 		}

@@ -65,6 +65,7 @@ type authorization struct {
 	rrn           reference
 	firstRRN      reference // that a refund names
 	authorized    int64
+	requested     int64 // DE4 of the request that made it; 0 where it is not known
 	captured      int64 // debits that stand, less none of the credits
 	firstPosting  uint32
 	lastPosting   uint32
@@ -73,6 +74,7 @@ type authorization struct {
 	currency      uint16
 	kind          kind // kindAuthorize, kindSale, kindRefund or kindVoice
 	reversed      bool
+	lowered       bool // a reversal with DE95 took a part of it back
 	overHold      bool // more was captured than authorized, or after the hold was gone
 	code          code
 	authCode      [6]byte
@@ -90,10 +92,11 @@ func (a *authorization) hold() int64 {
 // increase is an increment of an authorization.
 type increase struct {
 	moment
-	rrn      reference
-	amount   int64
-	next     uint32
-	reversed bool
+	rrn       reference
+	amount    int64
+	requested int64 // DE4 of its request; 0 where it is not known
+	next      uint32
+	reversed  bool
 }
 
 // postingState is where a posting is on its way.
@@ -110,11 +113,14 @@ var postingStateNames = [...]string{"unsettled", "settled", "reversed"}
 // posting is money that moved: a debit of the cardholder, or a credit.
 type posting struct {
 	amount        int64
+	requested     int64 // DE4 of its message; 0 where a clearing file made it or it is not known
 	authorization uint64
 	next          uint32
 	number        uint32 // capture or refund number; 0 if none was given
 	file          uint32 // the clearing file that settled it; 0 for none
+	stan, de7     uint32 // of its message
 	date          uint16 // MMDD
+	class         class
 	arn           arn
 	state         postingState
 	credit        bool

@@ -46,6 +46,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /v1/clearing", s.postClearing)
 	mux.HandleFunc("POST /v1/pause", s.postPause)
 	mux.HandleFunc("POST /v1/announce-cutover", s.postCutover)
+	mux.HandleFunc("POST /v1/forget", s.postForget)
 	return mux
 }
 
@@ -229,4 +230,10 @@ func (s *Server) postPause(w http.ResponseWriter, r *http.Request) {
 	}
 	s.gate.pause(d)
 	writeJSON(w, http.StatusOK, map[string]string{"paused": d.String()})
+}
+
+// postForget loses the memory of answered messages, as a day does.
+func (s *Server) postForget(w http.ResponseWriter, _ *http.Request) {
+	s.Forget()
+	writeJSON(w, http.StatusOK, map[string]bool{"forgotten": true})
 }

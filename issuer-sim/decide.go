@@ -145,21 +145,25 @@ func (s *shard) decideAdvice(r *request, out *outcome) {
 // decideReversal answers a 04xx.
 func (s *shard) decideReversal(r *request, out *outcome, at uint32) {
 	out.code = codeOf(codeApproved)
-	original := s.findOriginal(r, at)
-	if original == nil || original.fate == fateAwaited || original.fate == fateRefused {
+	o, found := s.findOriginal(r, at)
+	switch {
+	case !found:
 		out.code = codeOf(codeNoOriginal)
 		return
-	}
-	if r.original.class == classReversal {
+	case r.original.class == classReversal:
 		out.code = codeOf(codeInvalid)
 		return
-	}
-	if r.kind != kindRelease || !original.code.approves() {
+	case o.authorization == nil:
 		return
 	}
-	a := s.authorizations.at(original.authorization)
-	if a == nil || a.kind != kindAuthorize || original.part != 0 || r.stays > a.authorized {
-		out.code = codeOf(codeInvalid)
+	a := o.authorization
+	whole := a.kind == kindAuthorize && o.increase == nil && o.posting == nil
+	if r.kind == kindRelease && (!whole || r.stays > a.authorized) {
+		out.code, out.why = codeOf(codeInvalid), "DE95 leaves more than is authorized, or is of no authorization"
+		return
+	}
+	if c, why := s.disagrees(r, &o); c != "" {
+		out.code, out.why = codeOf(c), why
 	}
 }
 

@@ -38,6 +38,14 @@ type outcome struct {
 	repeat   bool     // answered from memory
 	tries    uint8    // how often the message was seen before
 	verdict  verdict  // of the rules: how the answer is treated
+	why      string   // why a reversal was refused
+}
+
+// refusedByRule tells whether an advice or reversal is as if it had not come: it is answered and nothing else. So its
+// repeat is taken as new, and what a person sends again once the rule is gone arrives.
+func (out *outcome) refusedByRule() bool {
+	c := out.verdict.code
+	return c != (code{}) && !c.approves() || out.code.is(codeMalfunction)
 }
 
 func (i *issuer) shardOf(number digits) *shard {
@@ -63,6 +71,11 @@ func (i *issuer) process(r *request, now time.Time) (out outcome, position int64
 		out.verdict = rules.judge(r, i.seed, out.tries, now)
 	}
 	switch {
+	case known == nil && r.advice && s.applied(r):
+		// Its memory is gone and the books have it: the repeat of an advice after days of an outage.
+		out.repeat, out.code, out.amount = true, codeOf(codeApproved), r.amount
+		i.sign(r, &out)
+		return out, i.end()
 	case known == nil:
 		s.decide(r, &out, at, now)
 	case known.fate == fateAwaited:
@@ -81,7 +94,7 @@ func (i *issuer) process(r *request, now time.Time) (out outcome, position int64
 	if out.conduct == conductDeaf {
 		return out, 0
 	}
-	if (r.advice || r.class == classReversal) && (out.code.is(codeUnavailable) || out.code.is(codeMalfunction)) {
+	if (r.advice || r.class == classReversal) && out.refusedByRule() {
 		if known == nil || known.fate != fateRefused {
 			s.remember(seen{moment: r.moment, rrn: r.rrn, card: r.card, at: at, code: out.code, fate: fateRefused})
 		}
@@ -93,6 +106,20 @@ func (i *issuer) process(r *request, now time.Time) (out outcome, position int64
 		position = i.log.appendMessage(s, r, &out, at)
 	}
 	return out, position
+}
+
+// forget loses the memory of messages that were answered, as a day does: what was applied stands in the books alone.
+// What it awaits, or has refused as if it had not come, it still knows.
+func (i *issuer) forget() {
+	for _, s := range i.shards {
+		s.mu.Lock()
+		for number := s.seen.first; number < s.seen.next; number++ {
+			if e := s.seen.at(number); e.fate == fateAnswered || e.fate == fateSilent {
+				e.at = 0
+			}
+		}
+		s.mu.Unlock()
+	}
 }
 
 // end is behind all that was logged: a repeat is answered when what it repeats is written.

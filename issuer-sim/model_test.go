@@ -250,7 +250,21 @@ func (m *model) release(t *rapid.T) {
 // reverse takes the first message of a payment back, again if it was already.
 func (m *model) reverse(t *rapid.T) {
 	p := m.pick(t, func(*modelPayment) bool { return true })
-	m.send("00", fmt.Sprintf("0400 pan=%s cur=%s stan=%d rrn=%s orig=%s:%d", p.card, p.currency, m.next(), p.rrn(), p.mti, p.stan))
+	// A first 0100 is reversed for any total with its increments; everything else for what it asked for.
+	amount := p.first
+	if !p.authorization {
+		amount = p.posts[0].amount
+	}
+	for _, part := range p.extra {
+		if rapid.Bool().Draw(t, "known") {
+			amount += part.amount
+		}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "wrong") == 0 {
+		m.refuseWrong(t, p, amount)
+	}
+	m.send("00", fmt.Sprintf("0400 pan=%s cur=%s stan=%d amount=%d rrn=%s orig=%s:%d",
+		p.card, p.currency, m.next(), amount, p.rrn(), p.mti, p.stan))
 	if !p.authorization {
 		p.posts[0].undone = true
 		return
@@ -259,6 +273,23 @@ func (m *model) reverse(t *rapid.T) {
 	for i := range p.extra {
 		p.extra[i].undone = true
 	}
+}
+
+// refuseWrong sends a reversal that cannot be its original's: of another currency, or of more than was ever asked for.
+func (m *model) refuseWrong(t *rapid.T, p *modelPayment, amount int64) {
+	line := "0400 pan=%s cur=%s stan=%d amount=%d rrn=%s orig=%s:%d"
+	if rapid.Bool().Draw(t, "currency") {
+		other := modelCurrencies[0]
+		if other == p.currency {
+			other = modelCurrencies[1]
+		}
+		m.send("12", fmt.Sprintf(line, p.card, other, m.next(), amount, p.rrn(), p.mti, p.stan))
+		return
+	}
+	for _, part := range p.extra {
+		amount += part.amount
+	}
+	m.send("13", fmt.Sprintf(line, p.card, p.currency, m.next(), amount+1, p.rrn(), p.mti, p.stan))
 }
 
 // reversePart takes an increment or a capture back.

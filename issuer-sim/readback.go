@@ -297,8 +297,15 @@ func (r *reader) payload(b []byte, first bool) error {
 			}
 		case recordEpoch:
 			in.bytes(r.log.epoch[:])
-		case recordMessage:
+		case recordMessage, recordPartial:
+			var asked uint64 // a log of earlier days does not say it of an approval in part
+			if kind == recordPartial {
+				asked = in.uvarint()
+			}
 			at, card := in.message(&r.cards, &q, &out)
+			if kind == recordPartial {
+				q.amount = int64(asked)
+			}
 			if in.err != nil {
 				return in.err
 			}

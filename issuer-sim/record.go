@@ -14,6 +14,7 @@ import (
 //	message Unix seconds, class, kind, presence, card, DE32, STAN, DE7, RRN 12, code 2, amount of the answer, currency, DE15,
 //	        length and DE42; [auth code 6] [first RRN 12] [number] [ARN 12] [original: class, STAN, DE7, DE32] [DE95]
 //	change  card, status, limit + 1, currency, balance zigzag
+//	partial the amount that was asked for, then a message as above: one that was approved in part
 //	file begin, file end  length and id of the clearing file; those presentments that it changed something with are between
 //	presentment  1 credit + 2 reversal, card, DE32, RRN 12, ARN 12, amount, currency, date, length and DE42
 const (
@@ -25,6 +26,8 @@ const (
 	recordFileBegin   = 5
 	recordPresentment = 6
 	recordFileEnd     = 7
+
+	recordPartial = 8
 )
 
 const logVersion = 1
@@ -61,7 +64,12 @@ func (l *dataLog) appendMessage(s *shard, r *request, out *outcome, at uint32) i
 				has |= p.bit
 			}
 		}
-		b = append(b, recordMessage)
+		if out.code.is(codePartial) {
+			b = append(b, recordPartial)
+			b = binary.AppendUvarint(b, uint64(r.amount))
+		} else {
+			b = append(b, recordMessage)
+		}
 		b = binary.AppendUvarint(b, uint64(at))
 		b = append(b, byte(r.class), byte(r.kind), has)
 		b = l.appendCard(b, s, r.card)
@@ -275,7 +283,7 @@ func (r *records) moment(m *moment) {
 	m.de7 = uint32(r.uvarint())
 }
 
-// message reads a message record behind its type.
+// message reads a message record behind its type. What was asked for is what was answered but in part.
 func (r *records) message(c *cardsRead, q *request, out *outcome) (at uint32, card uint32) {
 	*q, *out = request{}, outcome{}
 	at = uint32(r.uvarint())
@@ -286,6 +294,9 @@ func (r *records) message(c *cardsRead, q *request, out *outcome) (at uint32, ca
 	r.bytes(q.rrn[:])
 	r.bytes(out.code[:])
 	out.amount = int64(r.uvarint())
+	if !out.code.is(codePartial) {
+		q.amount = out.amount
+	}
 	q.currency = uint16(r.uvarint())
 	q.date = uint16(r.uvarint())
 	r.text(q.merchant[:])

@@ -1,6 +1,7 @@
 package issuersim
 
-// day is how long a message is known, in seconds: for repeats, and for reversals whose original has not come.
+// day is how long a message is known, in seconds: for repeats, and for reversals whose original has not come or was
+// declined. What was approved is found in the books after it (findOriginal).
 const day = 24 * 60 * 60
 
 // seen is the memory of one message: what it was and how it was answered.
@@ -25,7 +26,7 @@ const (
 	fateAnswered fate = iota
 	fateSilent        // worked on and never answered, nor its repeats
 	fateAwaited       // never seen itself: its reversal came first
-	fateRefused       // an advice that a rule answered with 91 or 96: its repeat is taken as new
+	fateRefused       // an advice or reversal that a rule refused: its repeat is taken as new
 )
 
 // find returns the memory of a message by its moment, and by its RRN where one is given; nil if there is none within a
@@ -42,14 +43,6 @@ func (s *shard) find(m moment, rrn *reference, card digits, now uint32) *seen {
 		number = e.before
 	}
 	return nil
-}
-
-// findOriginal returns what a reversal's DE90 names. Where two messages of the card had the same moment, DE37 decides.
-func (s *shard) findOriginal(r *request, now uint32) *seen {
-	if e := s.find(r.original, &r.rrn, r.card, now); e != nil {
-		return e
-	}
-	return s.find(r.original, nil, r.card, now)
 }
 
 // remember makes room for a message's memory.

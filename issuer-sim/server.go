@@ -98,6 +98,9 @@ func (s *Server) SetRules(rules *Rules) {
 	s.issuer.rules.Store(rules.started(time.Now()))
 }
 
+// Forget loses the memory of answered messages, as a day does. The books stay.
+func (s *Server) Forget() { s.issuer.forget() }
+
 // Serve accepts connections until Close is called, then returns nil. It returns an error at once if the listener is closed
 // by somebody else or the control HTTP fails; Close is to be called then too.
 func (s *Server) Serve() error {

@@ -17,6 +17,7 @@ type shard struct {
 	accounts       slab[cardAccount] // of cards with more than one
 	authorizations ring[authorization]
 	byRRN          map[authorizationKey]uint64
+	byMoment       map[uint64]uint64 // authorizations by what made or changed them
 	increases      slab[increase]
 	postings       slab[posting]
 	byARN          map[arn]uint32
@@ -33,6 +34,7 @@ func newShard(i *issuer, limits Limits) *shard {
 		cardIndex:      map[digits]uint32{},
 		authorizations: newRing[authorization](limits.Authorizations / shardCount),
 		byRRN:          map[authorizationKey]uint64{},
+		byMoment:       map[uint64]uint64{},
 		byARN:          map[arn]uint32{},
 		seen:           newRing[seen](limits.Messages / shardCount),
 		seenIndex:      map[moment]uint64{},
@@ -139,15 +141,26 @@ func (s *shard) evict(number uint64) {
 		if p.arn != (arn{}) {
 			delete(s.byARN, p.arn)
 		}
+		s.forget(&moment{a.acquirer, p.stan, p.class, p.de7}, a.card, number)
 		s.postings.remove(n)
 		n = p.next
 	}
 	for n := a.firstIncrease; n != 0; {
+		i := s.increases.at(n)
+		s.forget(&i.moment, a.card, number)
 		s.increases.remove(n)
-		n = s.increases.at(n).next
+		n = i.next
 	}
+	s.forget(&a.moment, a.card, number)
 	if key := (authorizationKey{a.acquirer, a.rrn}); s.byRRN[key] == number {
 		delete(s.byRRN, key)
+	}
+}
+
+// forget takes a moment out of the index of the books, if it still stands for the authorization.
+func (s *shard) forget(m *moment, card digits, number uint64) {
+	if place := m.of(card); s.byMoment[place] == number {
+		delete(s.byMoment, place)
 	}
 }
 

@@ -69,6 +69,11 @@ func (w *worker) financial(now time.Time) (v verdict, position int64, answered b
 	if w.out.repeat {
 		s.metrics.repeats.Inc()
 	}
+	if w.out.why != "" && s.logs.allow() {
+		s.logger.Warn("reversal refused", zap.String("peer", w.peer), zap.String("mti", w.request.mti),
+			zap.String("rrn", string(trimBlanks(w.request.rrn[:]))), zap.String("response_code", w.out.code.text()),
+			zap.String("why", w.out.why))
+	}
 	if w.out.conduct == conductSilent || w.out.conduct == conductDeaf {
 		s.metrics.unanswered.Inc()
 		return verdict{}, position, false

@@ -43,6 +43,7 @@ type OpExport struct {
 	DE7          string     `json:"de7,omitempty"`
 	RRN          string     `json:"rrn,omitempty"`
 	ResponseCode string     `json:"response_code,omitempty"`
+	Late         string     `json:"late,omitempty"` // DE39 of an answer that came after the deadline
 	AuthCode     string     `json:"auth_code,omitempty"`
 	BusinessDate string     `json:"business_date,omitempty"`
 	ARN          string     `json:"arn,omitempty"`
@@ -62,7 +63,8 @@ func ExportPayment(p *payment.Payment) PaymentExport {
 		x := OpExport{
 			N: i, Op: op.Kind.String(), State: op.State.String(), Key: op.Key, Amount: op.Amount, Granted: op.Granted,
 			Target: op.Target, Number: op.Number, Final: op.Final, Stays: op.Stays, Host: op.Host, DE7: op.DE7, RRN: op.RRN,
-			ResponseCode: op.ResponseCode, AuthCode: op.AuthCode, BusinessDate: op.Date.String(), ARN: op.ARN, At: op.At,
+			ResponseCode: op.ResponseCode, Late: op.Late, AuthCode: op.AuthCode, BusinessDate: op.Date.String(),
+			ARN: op.ARN, At: op.At,
 		}
 		if op.STAN != 0 {
 			x.STAN = fmt.Sprintf("%06d", op.STAN)

@@ -32,6 +32,8 @@ const (
 	VoidStaysInFile       Mutant = "void-stays-in-file"       // flow: a voided capture's presentment is not withdrawn (I8)
 	PartialNotUndone      Mutant = "partial-not-undone"       // flow: an unwanted partial approval is declined and not reversed (I4)
 	AcquirerFromConfig    Mutant = "acquirer-from-config"     // message: DE32 and DE90 come from today's config
+	NotFoundEndsAny       Mutant = "25-ends-any-reversal"     // payment: 21 and 25 end any reversal (I5)
+	ForeignReversal       Mutant = "foreign-reversal-taken"   // issuer-sim: a reversal in another currency is taken
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -42,5 +44,16 @@ func All() []Mutant {
 		TimeoutIsDecline, LostIsNotSent, ForgetReservations, DropAdvice, RepeatWithNewSTAN, ReversalAcceptsAny, SealWithoutWaiting,
 		FilesNotSynced, RebuildByClock, FailureIgnored, VoidStaysInFile, PartialNotUndone,
 		AcquirerFromConfig,
+		NotFoundEndsAny,
+	}
+}
+
+// Test is a test that finds a bug.
+type Test struct{ Package, Name string }
+
+// ByTest lists the bugs that no plan of the simulation can play, with the test that finds each.
+func ByTest() map[Mutant]Test {
+	return map[Mutant]Test{
+		ForeignReversal: {"switchyard/issuer-sim", "TestModel"}, // the switch sends no such reversal
 	}
 }

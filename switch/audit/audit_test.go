@@ -122,6 +122,21 @@ func TestEachDifference(t *testing.T) {
 		"two reversals of one request": {func(w *town) {
 			w.undone.add("timeout_reversal", "approved", 610).Target = 0
 		}, kinds(audit.ReversalDue)},
+		"a reversal of what was approved finds nothing": {func(w *town) {
+			w.reversed.Ops[2].ResponseCode = "25"
+		}, kinds(audit.ReversalEnded)},
+		"a void of what was approved finds nothing": {func(w *town) {
+			w.voidedSale.Ops[1].ResponseCode = "21"
+		}, kinds(audit.ReversalEnded)},
+		"a release of what was approved finds nothing": {func(w *town) {
+			w.final.Ops[2].ResponseCode = "25"
+		}, kinds(audit.ReversalEnded)},
+		"an undo of what was approved late finds nothing": {func(w *town) {
+			w.undone.Ops[0].Late, w.undone.Ops[1].ResponseCode = "00", "25"
+		}, kinds(audit.ReversalEnded)},
+		"an undo of nothing finds nothing":                   {func(w *town) { w.undone.Ops[1].ResponseCode = "25" }, kinds()},
+		"the undo of what was approved late is acknowledged": {func(w *town) { w.undone.Ops[0].Late = "00" }, kinds()},
+
 		"an RRN given twice": {func(w *town) { w.declined.Ops[0].RRN = w.failed.Ops[0].RRN }, kinds(audit.RRNTwice)},
 		"a STAN given twice": {func(w *town) { w.declined.Ops[0].STAN = w.failed.Ops[0].STAN }, kinds(audit.STANTwice)},
 		"an ARN given twice": {func(w *town) {

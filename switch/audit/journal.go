@@ -35,6 +35,7 @@ type operation struct {
 	DE7          string    `json:"de7"`
 	RRN          string    `json:"rrn"`
 	ResponseCode string    `json:"response_code"`
+	Late         string    `json:"late"` // DE39 of an answer that came after the deadline
 	AuthCode     string    `json:"auth_code"`
 	BusinessDate string    `json:"business_date"` // YYYY-MM-DD
 	ARN          string    `json:"arn"`

@@ -34,6 +34,7 @@ func (c *check) once(kind Kind, names *register, op *operation, name, text strin
 
 // rules holds the payment against I5 and I7.
 func (c *check) rules() {
+	c.reversalsEnded()
 	if _, broken := c.p.sums(); broken != "" {
 		c.differ(Invariant, &c.p.Ops[0], 0, "%s", broken)
 	}

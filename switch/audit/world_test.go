@@ -69,6 +69,7 @@ type op struct {
 	DE7          string    `json:"de7"`
 	RRN          string    `json:"rrn"`
 	ResponseCode string    `json:"response_code"`
+	Late         string    `json:"late"`
 	AuthCode     string    `json:"auth_code"`
 	BusinessDate string    `json:"business_date"`
 	ARN          string    `json:"arn"`

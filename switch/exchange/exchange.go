@@ -157,14 +157,3 @@ func (c *Call) Amount(fallback int64) int64 {
 	}
 	return fallback
 }
-
-// Approving tells whether a response code approves: 00, 08, 10, 11, and 85 for a verification.
-func Approving(code string, kind payment.Kind) bool {
-	switch code {
-	case "00", "08", "10", "11":
-		return true
-	case "85":
-		return kind == payment.KindVerify
-	}
-	return false
-}

@@ -73,6 +73,10 @@ func reason(p *payment.Payment, i int) string {
 			return "approved by the switch while the issuer is unreachable; the issuer is being told"
 		}
 		return "accepted; the issuer is being told"
+	case payment.StateParked:
+		if op.Kind == payment.KindReverse || op.Kind == payment.KindVoid {
+			return "accepted; the issuer refused it, and a person decides"
+		}
 	}
 	switch {
 	case op.Kind == payment.KindStandIn:

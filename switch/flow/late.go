@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/mutant"
+	"switchyard/switch/journal"
 	"switchyard/switch/link"
 	"switchyard/switch/payment"
 )
@@ -84,8 +85,9 @@ func (t *unansweredTable) take(k messageKey, code string) (operationRef, bool) {
 	return ref, false
 }
 
-// Late records the answer to a request that was given up (I6): its code stands in the record, and nothing else changes.
-// The reversal goes on, and what was answered to the gateway stays. It is called one at a time.
+// Late records the answer to a request that was given up (I6): its code stands in the record, and what was answered to
+// the gateway stays. The reversal goes on; one that had ended because the issuer found nothing to reverse is queued
+// again, since now it must (I5). It is called one at a time.
 func (f *Flow) Late(l link.Late) (payment.ID, bool) {
 	if l.Kind != link.KindLate {
 		return payment.ID{}, false
@@ -95,18 +97,38 @@ func (f *Flow) Late(l link.Late) (payment.ID, bool) {
 	if !ok {
 		return payment.ID{}, false
 	}
-	unlock := f.o.Turns.Lock(ref.id)
-	defer unlock()
-	p, err := f.o.Journal.Payment(ref.id)
-	if err == nil {
-		p.Ops[ref.op].Late = code
-		if op := &p.Ops[ref.op]; mutant.On(mutant.LateAnswerRevives) && code == "00" {
-			op.State, op.Granted = payment.StateApproved, op.Amount
-		}
-		err = f.save(context.Background(), p)
-	}
-	if err != nil {
+	if err := f.recordLate(ref, code); err != nil {
 		f.o.Logger.Error("a late answer was not recorded", zap.Stringer("payment", ref.id), zap.Error(err))
 	}
 	return ref.id, true
+}
+
+func (f *Flow) recordLate(ref operationRef, code string) error {
+	unlock := f.o.Turns.Lock(ref.id)
+	defer unlock()
+	p, err := f.o.Journal.Payment(ref.id)
+	if err != nil {
+		return err
+	}
+	op := &p.Ops[ref.op]
+	op.Late = code
+	if mutant.On(mutant.LateAnswerRevives) && code == "00" {
+		op.State, op.Granted = payment.StateApproved, op.Amount
+	}
+	p.Version++
+	t := &journal.Transition{Payment: p}
+	undo := p.LateUndo(ref.op)
+	if undo != payment.NoTarget {
+		p.Ops[undo].State, p.Ops[undo].Granted = payment.StateQueued, 0
+		t.Queue = append(t.Queue, f.row(p, undo))
+	}
+	if err := f.o.Journal.Commit(context.Background(), t); err != nil {
+		return err
+	}
+	for _, row := range t.Queue {
+		f.o.Logger.Warn("a late approval of what the issuer did not find: its reversal goes on",
+			zap.Stringer("payment", p.ID))
+		f.o.SAF.Add(row, true)
+	}
+	return nil
 }

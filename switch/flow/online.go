@@ -14,6 +14,7 @@ import (
 	"switchyard/switch/journal"
 	"switchyard/switch/message"
 	"switchyard/switch/payment"
+	"switchyard/switch/saf"
 )
 
 // sealCard stores the card in a payment: sealed, hashed and masked.
@@ -158,6 +159,10 @@ func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, call *ex
 // been sent as the advice that it goes on as, so it begins with a repeat; what was sent as a 0400, or not at all, does not.
 func (f *Flow) deliver(p *payment.Payment, t *journal.Transition) {
 	for _, row := range t.Queue {
+		if row.Parked {
+			f.o.SAF.AddParked(p, row.Op)
+			continue
+		}
 		op := &p.Ops[row.Op]
 		f.o.SAF.Add(row, op.Kind == payment.KindVoid && p.Ops[op.Target].Kind == payment.KindCapture)
 	}
@@ -175,7 +180,7 @@ func (f *Flow) save(ctx context.Context, p *payment.Payment) error {
 
 // firstOutcome is what an intent counts as (I11).
 func firstOutcome(op *payment.Op) string {
-	if op.State == payment.StateQueued {
+	if op.State == payment.StateQueued || op.State == payment.StateParked {
 		return payment.StateUnknown.String()
 	}
 	return op.State.String()
@@ -205,6 +210,17 @@ func (f *Flow) goOn(p *payment.Payment, i int, t *journal.Transition) {
 	t.Queue = append(t.Queue, f.row(p, i))
 }
 
+// park leaves a reversal to a person, whose original the issuer approved and does not find any more (I5). The gateway
+// is told what it is told of a reversal without an answer: accepted, and not done. Should a person have it sent again,
+// it goes on as an advice under its own identity.
+func (f *Flow) park(p *payment.Payment, i int, t *journal.Transition) {
+	op := &p.Ops[i]
+	op.State, op.Advised = payment.StateParked, true
+	row := f.row(p, i)
+	row.Parked, row.Reason = true, saf.ParkedReason(p, i, op.ResponseCode)
+	t.Queue = append(t.Queue, row)
+}
+
 // answered records the issuer's answer.
 func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *exchange.Call, partial bool, t *journal.Transition) error {
 	op := &p.Ops[i]
@@ -213,18 +229,19 @@ func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *ex
 	switch code := op.ResponseCode; {
 	case reversal && (code == "91" || code == "96"): // no answer (I5)
 		f.goOn(p, i, t)
+	case reversal && p.ReversalDone(i, code):
+		op.State, op.Granted = payment.StateApproved, op.Amount
+	case reversal && payment.NotFound(code):
+		f.park(p, i, t)
 	case reversal:
 		op.State = payment.StateDeclined
-		if code == "00" || code == "21" || code == "25" {
-			op.State, op.Granted = payment.StateApproved, op.Amount
-		}
 	case code == "10" && (!partial || call.Amount(op.Amount) == 0):
 		op.State = payment.StateDeclined
 		if mutant.On(mutant.PartialNotUndone) {
 			return nil
 		}
-		return f.undo(ctx, p, i, call.Amount(op.Amount), t)
-	case exchange.Approving(code, op.Kind):
+		return f.undo(ctx, p, i, op.Amount, t)
+	case payment.Approving(code, op.Kind):
 		op.State, op.Granted = payment.StateApproved, op.Amount
 		if code == "10" {
 			op.Granted = call.Amount(op.Amount)
@@ -268,7 +285,7 @@ func (f *Flow) clear(p *payment.Payment, i int, t *journal.Transition) {
 	case clears(op.Kind) && op.State == payment.StateApproved:
 		t.Unsealed = op.Date
 		t.Present = append(t.Present, f.present(p, i, true))
-	case op.Kind == payment.KindVoid && (op.State == payment.StateApproved || op.State == payment.StateQueued):
+	case op.Kind == payment.KindVoid && op.Accepted():
 		t.Unsealed = p.Ops[op.Target].Date
 		if mutant.On(mutant.VoidStaysInFile) {
 			return

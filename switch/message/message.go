@@ -182,14 +182,17 @@ func buildFirst(m *spec.Message, p *payment.Payment, req *api.Request) {
 	}
 }
 
-// amount is DE4 of operation i. A reversal carries what it undoes; one that leaves a rest authorized carries what was
-// authorized before it, and the rest stands in DE95.
+// amount is DE4 of operation i. A reversal carries what its original asked for, also where less was granted; one that
+// leaves a rest authorized carries what was authorized before it, and the rest stands in DE95.
 func amount(p *payment.Payment, i int) int64 {
-	op := &p.Ops[i]
-	if op.Kind == payment.KindReverse || op.Kind == payment.KindRelease {
+	switch op := &p.Ops[i]; op.Kind {
+	case payment.KindReverse, payment.KindRelease:
 		return op.Amount + op.Stays
+	case payment.KindVoid:
+		return p.Ops[op.Target].Amount
+	default:
+		return op.Amount
 	}
-	return op.Amount
 }
 
 // businessDate is DE15: the date on which the operation, or what it undoes, clears.

@@ -36,7 +36,7 @@ func within(amount, left int64, what string) (int64, *Refusal) {
 // live refuses operations on a payment that holds no approved authorization, or whose operations are at their bound.
 func (p *Payment) live() *Refusal {
 	switch root := &p.Ops[0]; {
-	case !root.accepted():
+	case !root.Accepted():
 		return state("the payment is not approved")
 	case root.Kind == KindVerify:
 		return state("a verification reserves nothing")
@@ -79,7 +79,7 @@ func (p *Payment) mayCapture(now time.Time) *Refusal {
 		return state("the capture window has ended")
 	}
 	for i := range p.Ops {
-		if op := &p.Ops[i]; op.Kind == KindCapture && op.Final && op.accepted() && !p.Voided(i) {
+		if op := &p.Ops[i]; op.Kind == KindCapture && op.Final && op.Accepted() && !p.Voided(i) {
 			return state("the final capture is made")
 		}
 	}
@@ -139,7 +139,7 @@ func (p *Payment) StaysAfter(release int64) int64 {
 func (p *Payment) disputed() bool {
 	for i := range p.Ops {
 		op := &p.Ops[i]
-		if op.Kind == KindVoidPresentment || op.Kind == KindVoid && op.accepted() && op.State != StateApproved {
+		if op.Kind == KindVoidPresentment || op.Kind == KindVoid && op.Accepted() && op.State != StateApproved {
 			return true
 		}
 	}
@@ -207,5 +207,6 @@ func (p *Payment) CheckVoid(target int) (int, *Refusal) {
 // voidable tells whether operation i is a capture or sale that stands.
 func (p *Payment) voidable(i int) bool {
 	op := &p.Ops[i]
-	return ((op.Kind == KindCapture && op.accepted()) || (op.Kind == KindSale && op.State == StateApproved)) && !p.Voided(i)
+	stands := op.Kind == KindCapture && op.Accepted() || op.Kind == KindSale && op.State == StateApproved
+	return stands && !p.Voided(i)
 }

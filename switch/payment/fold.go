@@ -20,7 +20,7 @@ func (p *Payment) add(s *Sums, i int) {
 			s.Authorized += op.Granted
 		}
 	case KindStandIn:
-		if op.accepted() {
+		if op.Accepted() {
 			s.Authorized += op.Granted
 		}
 	case KindSale:
@@ -29,15 +29,15 @@ func (p *Payment) add(s *Sums, i int) {
 			s.Captured += op.Granted
 		}
 	case KindCapture:
-		if op.accepted() {
+		if op.Accepted() {
 			s.Captured += op.Amount
 		}
 	case KindReverse, KindRelease:
-		if op.accepted() || op.State == StatePending {
+		if op.Accepted() || op.State == StatePending {
 			s.Released += op.Amount
 		}
 	case KindVoid, KindVoidPresentment:
-		if op.accepted() || op.State == StatePending {
+		if op.Accepted() || op.State == StatePending {
 			s.Captured -= op.Amount
 			if p.voidReleases(op) {
 				s.Released += op.Amount
@@ -53,8 +53,8 @@ func (p *Payment) add(s *Sums, i int) {
 	}
 }
 
-// accepted tells whether the operation is the switch's last word, whatever has become of its advice.
-func (op *Op) accepted() bool {
+// Accepted tells whether the operation is the switch's last word, whatever has become of its advice.
+func (op *Op) Accepted() bool {
 	switch op.State {
 	case StateApproved, StateQueued, StateParked, StateClosed:
 		return true
@@ -82,7 +82,8 @@ func (p *Payment) Undone(i int) bool {
 func (p *Payment) Voided(i int) bool {
 	for j := i + 1; j < len(p.Ops); j++ {
 		v := &p.Ops[j]
-		if (v.Kind == KindVoid || v.Kind == KindVoidPresentment) && v.Target == i && (v.accepted() || v.State == StatePending) {
+		void := v.Kind == KindVoid || v.Kind == KindVoidPresentment
+		if void && v.Target == i && (v.Accepted() || v.State == StatePending) {
 			return true
 		}
 	}

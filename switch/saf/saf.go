@@ -4,7 +4,7 @@
 // A row of the queue is durable before it is handed to [Queue.Add]; this package sends it, sends it again with the repeat
 // MTI until the issuer answers, and commits the end. It guarantees that a payment's advices go out in the order in which
 // they were queued, one at a time; that no advice is dropped: what the issuer refuses for good is parked with its reason
-// and an alarm; and I5: a reversal ends on 00, 21 or 25 only.
+// and an alarm; and I5: a reversal ends on 00 only, or on 21 or 25 where no approval of its original is recorded.
 //
 // It knows nothing of why an advice was queued. A host's durable rows are bounded by MaxQueued, past which captures are
 // refused ([Queue.Room]), and Reserve, past which requests are refused that a reversal may have to follow
@@ -287,12 +287,12 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 		return verdictRepeat
 	}
 	it.sent = true
-	state := judge(p.Ops[it.op].Kind, call.Code())
-	if state == payment.StateQueued {
+	if judge(p, it.op, call.Code()) == payment.StateQueued {
 		q.metrics.attempts.WithLabelValues("repeat").Inc()
 		return verdictRepeat
 	}
-	if err := q.settle(h, p, it, call, state); err != nil {
+	state, err := q.settle(h, p, it, call)
+	if err != nil {
 		if !errors.Is(err, journal.ErrClosed) {
 			q.o.Logger.Error("store-and-forward: outcome not committed", zap.Stringer("payment", id), zap.Error(err))
 		}
@@ -302,41 +302,51 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 	return verdictDone
 }
 
-// judge says what a response code means for an advice: approved, parked, or still queued.
-func judge(kind payment.Kind, code string) payment.State {
+// judge says what a response code means for the advice of operation i: approved, parked, or still queued.
+func judge(p *payment.Payment, i int, code string) payment.State {
+	kind := p.Ops[i].Kind
+	fact := kind == payment.KindCapture || kind == payment.KindStandIn
 	switch {
 	case mutant.On(mutant.ReversalAcceptsAny) && kind != payment.KindCapture:
 		return payment.StateApproved
 	case code == "91" || code == "96" || code == "":
 		return payment.StateQueued
-	case (kind == payment.KindCapture || kind == payment.KindStandIn) && exchange.Approving(code, kind):
-		return payment.StateApproved
-	case kind != payment.KindCapture && kind != payment.KindStandIn && (code == "00" || code == "21" || code == "25"):
+	case fact && payment.Approving(code, kind), !fact && p.ReversalDone(i, code):
 		return payment.StateApproved
 	}
 	return payment.StateParked
 }
 
-// settle commits the end of an advice. p is the payment as it was when the advice was sent; only if something else, such as
-// another capture, was committed meanwhile, it is read again.
-func (q *Queue) settle(h *host, p *payment.Payment, it *item, call *exchange.Call, state payment.State) error {
-	unlock := q.o.Turns.Lock(p.ID)
-	defer unlock()
-	err := q.conclude(h, p, it, call, state)
-	if !errors.Is(err, journal.ErrVersion) {
-		return err
+// ParkedReason says in a parked row why a person has to decide.
+func ParkedReason(p *payment.Payment, i int, code string) string {
+	if payment.NotFound(code) && p.ApprovalRecorded(i) {
+		return "response code " + code + ": the issuer does not find what it approved"
 	}
-	if p, err = q.o.Journal.Payment(p.ID); err != nil {
-		return err
-	}
-	return q.conclude(h, p, it, call, state)
+	return "response code " + code
 }
 
-func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.Call, state payment.State) error {
+// settle commits the end of an advice and returns how it ended. p is the payment as it was when the advice was sent;
+// only if something else, such as another capture or a late approval of what is reversed, was committed meanwhile, it
+// is read again.
+func (q *Queue) settle(h *host, p *payment.Payment, it *item, call *exchange.Call) (payment.State, error) {
+	unlock := q.o.Turns.Lock(p.ID)
+	defer unlock()
+	state, err := q.conclude(h, p, it, call)
+	if !errors.Is(err, journal.ErrVersion) {
+		return state, err
+	}
+	if p, err = q.o.Journal.Payment(p.ID); err != nil {
+		return state, err
+	}
+	return q.conclude(h, p, it, call)
+}
+
+func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.Call) (payment.State, error) {
 	op := &p.Ops[it.op]
 	code := op.AuthCode
 	call.Settle(op, q.o.Clock.Now())
 	op.AuthCode = code // an advice's acknowledgement does not change the authorization code
+	state := judge(p, it.op, op.ResponseCode)
 	op.State = state
 	if state == payment.StateApproved {
 		op.Granted = op.Amount
@@ -347,19 +357,25 @@ func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.C
 	if state == payment.StateParked {
 		t.Queue = []journal.SAFRow{{
 			SAFRef: journal.SAFRef{Host: ref.Host}, Payment: p.ID, Op: it.op, Node: p.ID.Node(),
-			Queued: q.o.Clock.Now(), Parked: true, Reason: "response code " + op.ResponseCode,
+			Queued: q.o.Clock.Now(), Parked: true, Reason: ParkedReason(p, it.op, op.ResponseCode),
 		}}
 	}
 	if err := q.o.Journal.Commit(context.WithoutCancel(q.ctx), &t); err != nil {
-		return err
+		return state, err
 	}
 	if state == payment.StateParked {
-		q.parked(1)
-		q.o.Logger.Error("store-and-forward: the issuer refused an advice for good; it is parked",
-			zap.Stringer("payment", p.ID), zap.Stringer("operation", op.Kind), zap.String("rrn", op.RRN),
-			zap.String("response_code", op.ResponseCode))
+		q.AddParked(p, it.op)
 	}
-	return nil
+	return state, nil
+}
+
+// AddParked takes the parked row of operation i, which was just committed: a person decides what becomes of it.
+func (q *Queue) AddParked(p *payment.Payment, i int) {
+	q.parked(1)
+	op := &p.Ops[i]
+	q.o.Logger.Error("store-and-forward: the issuer refused an advice for good; it is parked",
+		zap.Stringer("payment", p.ID), zap.Stringer("operation", op.Kind), zap.String("rrn", op.RRN),
+		zap.String("response_code", op.ResponseCode), zap.String("reason", ParkedReason(p, i, op.ResponseCode)))
 }
 
 // fault logs what keeps an advice from being sent at all; it is tried again, since no advice is ever dropped.

@@ -97,18 +97,46 @@ func TestCodes(t *testing.T) {
 		{"capture", "14", "parked", 1}, {"capture", "21", "parked", 1}, {"capture", "25", "parked", 1}, {"capture", "96 51", "parked", 2},
 		{"reversal", "00", "approved", 1}, {"reversal", "21", "approved", 1}, {"reversal", "25", "approved", 1},
 		{"reversal", "91 96 25", "approved", 3}, {"reversal", "08", "parked", 1}, {"reversal", "12", "parked", 1}, {"reversal", "30", "parked", 1},
+		// Of what the issuer approved, and be it too late, it must not find nothing.
+		{"reversal of a late approval", "00", "approved", 1}, {"reversal of a late approval", "91 21", "parked", 2},
+		{"reversal of a late approval", "25", "parked", 1}, {"reversal of an unwanted part", "25", "parked", 1},
+		{"reversal of a late verification", "25", "approved", 1},
+		{"release", "00", "approved", 1}, {"release", "21", "parked", 1}, {"release", "96 25", "parked", 2},
+		{"void", "00", "approved", 1}, {"void", "21", "parked", 1}, {"void", "25", "parked", 1},
+		{"void of a refused capture", "25", "approved", 1},
 	} {
 		t.Run(c.kind+" "+c.codes, func(t *testing.T) {
 			codes := strings.Fields(c.codes)
 			sent := 0
 			run(t, func(*spec.Message) string { sent++; return codes[min(sent, len(codes))-1] }, func(t *testing.T, w *world) {
 				p, op := w.authorized(), capture(100)
-				if c.kind == "reversal" {
-					p.Ops[0].State, op = payment.StateUnknown, reversal()
+				root := &p.Ops[0]
+				switch c.kind {
+				case "reversal", "reversal of a late approval", "reversal of a late verification":
+					root.State, root.ResponseCode, op = payment.StateUnknown, "", reversal()
+					if c.kind != "reversal" {
+						root.Late = "00"
+					}
+					if c.kind == "reversal of a late verification" {
+						root.Kind, root.Late = payment.KindVerify, "85"
+					}
+				case "reversal of an unwanted part":
+					root.State, root.ResponseCode, op = payment.StateDeclined, "10", reversal()
+				case "release":
+					op.Kind, op.Stays = payment.KindRelease, 900
+				case "void", "void of a refused capture":
+					op.State, op.ResponseCode = payment.StateApproved, "00"
+					if c.kind != "void" {
+						op.State, op.ResponseCode = payment.StateParked, "14"
+					}
+					w.must(w.issuer.Identify(context.Background(), &op))
+					p.Ops = append(p.Ops, op)
+					op = payment.Op{Kind: payment.KindVoid, State: payment.StateQueued, Advised: true, Amount: 100, Target: 1}
 				}
 				w.put(p, op)
 				w.drained()
-				if got := w.states(p); got != c.want || sent != c.sent {
+				states := strings.Fields(w.states(p))
+				if got := states[len(states)-1]; got != c.want || sent != c.sent {
 					t.Errorf("%s after %d, want %s after %d", got, sent, c.want, c.sent)
 				}
 				queued, parked := w.queue.Counts()

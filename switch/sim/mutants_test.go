@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -48,4 +49,24 @@ func TestMutants(t *testing.T) {
 	}
 	all.Wait()
 	t.Logf("| planted bug | seeds until found | found as | fails again |\n|---|---|---|---|\n%s", strings.Join(rows, "\n"))
+}
+
+// TestMutantsByTest plants each bug that no plan can play and wants its test to fail.
+func TestMutantsByTest(t *testing.T) {
+	if *flagChild != "" {
+		t.Skip("in a child")
+	}
+	for m, by := range mutant.ByTest() {
+		if *flagMutant != "" && *flagMutant != string(m) {
+			continue
+		}
+		t.Run(string(m), func(t *testing.T) {
+			test := exec.Command("go", "test", "-tags=mutants", "-count=1", "-run=^"+by.Name+"$", by.Package)
+			test.Env = append(os.Environ(), mutant.Variable+"="+string(m))
+			out, err := test.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "--- FAIL: "+by.Name) {
+				t.Errorf("%s of %s did not find it: %v\n%s", by.Name, by.Package, err, out)
+			}
+		})
+	}
 }
