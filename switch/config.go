@@ -12,6 +12,7 @@ import (
 	"switchyard/internal/money"
 	"switchyard/spec"
 	"switchyard/switch/clearing"
+	"switchyard/switch/clock"
 	"switchyard/switch/flow"
 	"switchyard/switch/gateway"
 	"switchyard/switch/link"
@@ -136,6 +137,7 @@ type LimitsConfig struct {
 	MaxInFlight      int             `yaml:"max_in_flight"`     // requests
 	MaxQueued        int             `yaml:"max_queued"`        // store-and-forward advices of an issuer
 	KeepKeysDays     int             `yaml:"keep_keys_days"`    // idempotency keys; at least the longest capture window
+	ClockLeap        config.Duration `yaml:"clock_leap"`        // ahead by more than this the clock must be confirmed
 	AdmissionTimeout config.Duration `yaml:"admission_timeout"` // for a slot towards the issuer
 	// DiskReserveMiB is how much of the data folder's disk must be free for new work to be taken.
 	DiskReserveMiB int `yaml:"disk_reserve_mib"`
@@ -194,6 +196,7 @@ func DefaultConfig() *Config {
 		Clearing: ClearingConfig{ProcessorID: "400001", CodePage: "cp500", Blocked: true},
 		Limits: LimitsConfig{
 			MaxInFlight: flow.DefaultMaxInFlight, MaxQueued: saf.DefaultMaxQueued, KeepKeysDays: merchant.MaxCaptureWindowDays,
+			ClockLeap:        config.Duration(clock.DefaultLeap),
 			AdmissionTimeout: config.Duration(flow.DefaultAdmissionTimeout), DiskReserveMiB: 256, MemoryMiB: 256,
 		},
 		Log: LogConfig{Level: "info"},
@@ -248,6 +251,8 @@ func (c *Config) readFiles(read func(string) ([]byte, error)) (err error) {
 const (
 	// maxKeepKeysDays is ten years, after which RRNs come round.
 	maxKeepKeysDays = 3650
+	// minClockLeap is what a machine may stand still for in good order, maxClockLeap what is still short of a day.
+	minClockLeap, maxClockLeap = time.Minute, 12 * time.Hour
 	// maxNameLen bounds the names of issuers and destinations, which stand in the journal's keys.
 	maxNameLen = 64
 )
@@ -276,6 +281,9 @@ func (c *Config) Check() error {
 		return errors.New("limits: max_in_flight, max_queued and admission_timeout: expected more than 0")
 	case c.Limits.KeepKeysDays < merchant.MaxCaptureWindowDays || c.Limits.KeepKeysDays > maxKeepKeysDays:
 		return fmt.Errorf("limits.keep_keys_days: %d: expected %d, the longest capture window, to %d", c.Limits.KeepKeysDays, merchant.MaxCaptureWindowDays, maxKeepKeysDays)
+	case c.Limits.ClockLeap < config.Duration(minClockLeap) || c.Limits.ClockLeap > config.Duration(maxClockLeap):
+		return fmt.Errorf("limits.clock_leap: %s: expected %s to %s",
+			time.Duration(c.Limits.ClockLeap), minClockLeap, maxClockLeap)
 	case c.Limits.DiskReserveMiB < 0:
 		return fmt.Errorf("limits.disk_reserve_mib: %d: expected 0 or more", c.Limits.DiskReserveMiB)
 	case c.Limits.MemoryMiB < 64:

@@ -9,14 +9,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/journal"
 )
 
 const (
-	clockInterval = time.Second
-	// clockSetBack is how far behind the clock must be for an alarm: no time server steps it so far in good order.
-	clockSetBack = time.Minute
-
 	diskInterval  = time.Second
 	sweepInterval = time.Minute
 	sweepBatch    = 10_000 // keys a commit
@@ -67,35 +64,18 @@ func (s *Switch) diskChanged(low bool, free, reserve uint64) {
 	s.o.Logger.Error("the disk is nearly full; new work is refused, what is in flight is finished", fields...)
 }
 
-// watchClock says that the clock was set back, also while the switch was not running, and that it has caught up. Numbers stay
-// unique meanwhile, for DE7 stands where it was (I9).
-func (s *Switch) watchClock(ctx context.Context) {
-	behind := false
-	every(ctx, clockInterval, func() bool {
-		var most time.Duration
-		for _, x := range s.issuers {
-			most = max(most, x.Stream.Ahead())
-		}
-		switch back := most > clockSetBack; {
-		case back && !behind:
-			s.o.Logger.Error("the clock was set back; until it has caught up DE7 stands still, and the times of new payments are wrong: set it right",
-				zap.Duration("behind", most.Round(time.Second)), zap.Time("now", s.clock.Now()))
-		case !back && behind:
-			s.o.Logger.Info("the clock has caught up with the messages sent before")
-		}
-		behind = most > clockSetBack
-		return true
-	})
-}
-
 // sweepKeys forgets idempotency keys that are older than they are kept.
 func (s *Switch) sweepKeys(ctx context.Context) {
 	keep := time.Duration(s.o.Config.Limits.KeepKeysDays) * 24 * time.Hour
 	every(ctx, sweepInterval, func() bool {
+		now := s.clock.Confirmed()
+		if mutant.On(mutant.SweepUnconfirmed) {
+			now = s.clock.Wall()
+		}
 		swept, more, err := 0, true, error(nil)
 		for more && err == nil && ctx.Err() == nil {
 			var n int
-			n, more, err = s.journal.SweepKeys(ctx, s.clock.Confirmed().Add(-keep), sweepBatch)
+			n, more, err = s.journal.SweepKeys(ctx, now.Add(-keep), sweepBatch)
 			swept += n
 		}
 		switch {

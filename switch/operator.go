@@ -49,6 +49,8 @@ func (s *Switch) operatorAPI() http.Handler {
 	mux.HandleFunc("POST /v1/saf/close", s.serveSAFDecision)
 	mux.HandleFunc("GET /v1/days", s.serveDays)
 	mux.HandleFunc("POST /v1/cutover", s.serveCutover)
+	mux.HandleFunc("GET /v1/clock", s.serveClock)
+	mux.HandleFunc("POST /v1/clock/confirm", s.serveConfirmClock)
 	mux.HandleFunc("POST /v1/backup", s.serveBackup)
 	// A page in a browser on this machine could post here; it may not.
 	return http.NewCrossOriginProtection().Handler(mux)
@@ -87,6 +89,9 @@ func (s *Switch) serveReady(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "ready")
+	if warning := s.Clock().Warning; warning != "" {
+		fmt.Fprintln(w, "warning:", warning)
+	}
 }
 
 // Stats is what GET /v1/stats answers.
@@ -97,6 +102,8 @@ type Stats struct {
 	OpenDay     string                 `json:"open_day"`
 	ClearingDir string                 `json:"clearing_dir"`
 	Unready     string                 `json:"unready,omitempty"`
+	// Clock is what is wrong with the clock.
+	Clock string `json:"clock,omitempty"`
 }
 
 // LinkStats is where one link to an issuer stands.
@@ -119,6 +126,7 @@ func (s *Switch) Stats() Stats {
 	st := Stats{
 		InFlight: s.flow.InFlight() + s.flow.Unrecovered(), Links: map[string][]LinkStats{}, OpenDay: s.journal.OpenDay().String(),
 		ClearingDir: s.o.FS.PathJoin(s.o.Config.Data, clearingDir), Unready: s.Unready(),
+		Clock: s.Clock().Warning,
 	}
 	st.SAF.Queued, st.SAF.Parked = s.saf.Counts()
 	st.SAF.ByHost = map[string]int{}

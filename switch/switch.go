@@ -46,9 +46,11 @@ type Options struct {
 	Fatal func(msg string, err error)
 	Seed  uint64 // of jitter
 	// Wall is the wall clock; nil: the machine's. Durations are package time's all the same.
-	Wall     func() time.Time
-	Logger   *zap.Logger
-	Registry *prometheus.Registry
+	Wall func() time.Time
+	// Synchronized tells whether a time service keeps the wall clock right; nil: what the kernel says.
+	Synchronized func() bool
+	Logger       *zap.Logger
+	Registry     *prometheus.Registry
 }
 
 // Switch is one running switch.
@@ -84,7 +86,8 @@ const clearingDir = "clearing"
 // Check.
 func New(o Options) (*Switch, error) {
 	c := o.Config
-	s := &Switch{o: o, clock: clock.New(o.Wall), failed: make(chan error, 3)}
+	s := &Switch{o: o, failed: make(chan error, 3)}
+	s.clock = clock.New(clock.Options{Wall: o.Wall, Synchronized: o.Synchronized, Leap: time.Duration(c.Limits.ClockLeap)})
 	var err error
 	s.journal, err = journal.Open(journal.Options{
 		FS: o.FS, Dir: o.FS.PathJoin(c.Data, "journal"), Node: c.Node, Clock: s.clock, Logger: o.Logger.Named("journal"),
@@ -93,6 +96,7 @@ func New(o Options) (*Switch, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.clock.Resume(s.journal.Seen())
 	if err := s.compose(); err != nil {
 		return nil, errors.Join(err, s.journal.Close())
 	}
@@ -151,6 +155,9 @@ func (s *Switch) compose() error {
 		Deadline: longestDeadline(issuers), StandIn: c.StandIn.flow(), Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
 	if err := s.composeEngine(days, s.router.destinations()); err != nil {
+		return err
+	}
+	if err := s.clockMetrics(); err != nil {
 		return err
 	}
 	return s.composeGateway()

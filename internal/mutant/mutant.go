@@ -30,6 +30,9 @@ const (
 	FilesNotSynced        Mutant = "files-not-synced"         // cutover: clearing files are renamed without a sync (I8)
 	FailureIgnored        Mutant = "failed-sync-acknowledged" // journal: a failed sync is acknowledged like any other (I14)
 	VoidStaysInFile       Mutant = "void-stays-in-file"       // flow: a voided capture's presentment is not withdrawn (I8)
+	SweepUnconfirmed      Mutant = "sweep-by-unconfirmed"     // txswitch: keys are swept by a clock that nobody confirmed
+	CutoverUnconfirmed    Mutant = "cutover-by-unconfirmed"   // cutover: a date is closed by a clock that nobody confirmed
+	DE7Repeated           Mutant = "de7-repeated"             // identity: a clock set back gives a (DE7, STAN) again (I9)
 	PartialNotUndone      Mutant = "partial-not-undone"       // flow: an unwanted partial approval is declined and not reversed (I4)
 	AcquirerFromConfig    Mutant = "acquirer-from-config"     // message: DE32 and DE90 come from today's config
 	NotFoundEndsAny       Mutant = "25-ends-any-reversal"     // payment: 21 and 25 end any reversal (I5)
@@ -45,6 +48,7 @@ func All() []Mutant {
 		FilesNotSynced, RebuildByClock, FailureIgnored, VoidStaysInFile, PartialNotUndone,
 		AcquirerFromConfig,
 		NotFoundEndsAny,
+		SweepUnconfirmed, CutoverUnconfirmed,
 	}
 }
 
@@ -55,5 +59,6 @@ type Test struct{ Package, Name string }
 func ByTest() map[Mutant]Test {
 	return map[Mutant]Test{
 		ForeignReversal: {"switchyard/issuer-sim", "TestModel"}, // the switch sends no such reversal
+		DE7Repeated:     {"switchyard/switch/identity", "TestSecondsComeAgain"}, // a round of STANs takes longer than a plan
 	}
 }

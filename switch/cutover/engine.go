@@ -20,6 +20,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
 
+	"switchyard/internal/mutant"
 	"switchyard/internal/pan"
 	"switchyard/internal/slowlock"
 	"switchyard/switch/clearing"
@@ -62,7 +63,8 @@ type Options struct {
 type Engine struct {
 	o       Options
 	started chan struct{} // closed once Start has finished the days that it found
-	failed  chan struct{} // holds one token when a cutover off the schedule has left a day unfinished
+	// wake holds one token when the schedule shall look: a cutover off it has left a day unfinished, or the clock changed.
+	wake    chan struct{}
 	running context.Context
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -79,7 +81,7 @@ const (
 
 // New makes an engine.
 func New(o Options) *Engine {
-	e := &Engine{o: o, started: make(chan struct{}), failed: make(chan struct{}, 1)}
+	e := &Engine{o: o, started: make(chan struct{}), wake: make(chan struct{}, 1)}
 	e.running, e.stop = context.WithCancel(context.Background())
 	return e
 }
@@ -167,7 +169,11 @@ func (e *Engine) schedule() {
 	for {
 		wait := recheck
 		err := e.resume(e.running)
-		if date := e.dateAt(e.o.Clock.Confirmed()); date > e.o.Journal.OpenDay() {
+		now := e.o.Clock.Confirmed()
+		if mutant.On(mutant.CutoverUnconfirmed) {
+			now = e.o.Clock.Wall()
+		}
+		if date := e.dateAt(now); date > e.o.Journal.OpenDay() {
 			_, failed := e.cutover(e.running, date)
 			err = errors.Join(err, failed)
 		}
@@ -175,11 +181,11 @@ func (e *Engine) schedule() {
 			wait = retry
 			e.o.Logger.Error("cutover failed; it is tried again", zap.Duration("in", wait), zap.Error(err))
 		}
-		now := e.o.Clock.Confirmed()
+		now = e.o.Clock.Confirmed()
 		timer := time.NewTimer(min(wait, e.next(now).Sub(now)))
 		select {
 		case <-timer.C:
-		case <-e.failed:
+		case <-e.wake:
 			timer.Stop()
 		case <-e.running.Done():
 			timer.Stop()
@@ -219,12 +225,17 @@ func (e *Engine) closeOpen(ctx context.Context, refuse func(open payment.Date) e
 	defer context.AfterFunc(e.running, cancel)()
 	result, err := e.cutover(ctx, open.Next())
 	if err != nil {
-		select {
-		case e.failed <- struct{}{}:
-		default:
-		}
+		e.Recheck()
 	}
 	return result, err
+}
+
+// Recheck lets the schedule look at the clock and at unfinished days now.
+func (e *Engine) Recheck() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
 }
 
 func (e *Engine) cutover(ctx context.Context, next payment.Date) (Result, error) {

@@ -9,8 +9,6 @@ package identity
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,7 +16,6 @@ import (
 
 	"switchyard/internal/slowlock"
 	"switchyard/switch/clock"
-	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
 
@@ -37,6 +34,9 @@ const blockSize = 1 << 16
 type block struct {
 	store   Store
 	counter string
+	// size is how many numbers the next reservation takes, and twice as many the one after it, up to most. Both 0:
+	// blockSize.
+	size, most uint64
 
 	mu        slowlock.Mutex
 	next, end uint64
@@ -47,15 +47,43 @@ func (b *block) take(ctx context.Context) (uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.next == b.end {
-		first, err := b.store.Reserve(ctx, b.counter, blockSize)
-		if err != nil {
-			return 0, fmt.Errorf("reserve %s: %w", b.counter, err)
+		if err := b.reserve(ctx, 0); err != nil {
+			return 0, err
 		}
-		b.next, b.end = first, first+blockSize
 	}
 	n := b.next
 	b.next++
 	return n, nil
+}
+
+// skip returns the first number from to on.
+func (b *block) skip(ctx context.Context, to uint64) (uint64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.end <= to {
+		if err := b.reserve(ctx, to-b.end); err != nil {
+			return 0, err
+		}
+	}
+	n := max(b.next, to)
+	b.next = n + 1
+	return n, nil
+}
+
+// reserve makes a new block, of more numbers than its size where that is asked for. The caller holds mu.
+func (b *block) reserve(ctx context.Context, more uint64) error {
+	size := b.size
+	if size == 0 {
+		size = blockSize
+	}
+	n := size + more
+	first, err := b.store.Reserve(ctx, b.counter, n)
+	if err != nil {
+		return fmt.Errorf("reserve %s: %w", b.counter, err)
+	}
+	b.next, b.end = first, first+n
+	b.size = min(2*size, max(b.most, size))
+	return nil
 }
 
 // Allocator hands out one node's numbers. Safe for concurrent use.
@@ -151,82 +179,3 @@ const (
 	// STANCounter begins the names of the streams' counters; acquirer id, a slash and the host follow.
 	STANCounter = "stan/"
 )
-
-const (
-	maxSTAN = 999_999
-	// clockReserve is how far ahead of the clock a DE7 is reserved durably. After a restart DE7 begins past what was
-	// reserved, so it may run this far ahead of the clock for as long.
-	clockReserve = 5 * time.Second
-)
-
-// Stream hands out STAN and DE7 towards one host. Safe for concurrent use.
-//
-// STANs go round every 999,999 messages. DE7 never goes back, and moves on by a second at least when they come round, so
-// that (DE7, STAN) is unique even while the clock stands or is set back.
-type Stream struct {
-	store Store
-	clock *clock.Clock
-	name  string // of the reserved time, among the store's values
-
-	mu      slowlock.Mutex
-	stans   block
-	floor   time.Time // no DE7 before this
-	ceiling time.Time // no DE7 after this without a new reservation
-	second  time.Time // of text
-	text    string
-}
-
-// Stream makes the stream towards a host, which stands in the store under an acquirer id's name: the same one at each
-// start, whatever DE32 says by then. It reads what was reserved before, so it must be made once a host.
-func (a *Allocator) Stream(acquirer, host string) (*Stream, error) {
-	name := acquirer + "/" + host
-	s := &Stream{
-		store: a.store, clock: a.clock, name: "clock/" + name, stans: block{store: a.store, counter: STANCounter + name},
-	}
-	v, err := a.store.Meta(s.name)
-	if err != nil && !errors.Is(err, journal.ErrNotFound) {
-		return nil, fmt.Errorf("read %s: %w", s.name, err)
-	}
-	if len(v) == 8 {
-		s.ceiling = time.Unix(int64(binary.BigEndian.Uint64(v)), 0).UTC()
-		s.floor = s.ceiling.Add(time.Second)
-	}
-	return s, nil
-}
-
-// Ahead is how far the next DE7 is ahead of the clock: some seconds at most after a restart, more where the clock was set back.
-func (s *Stream) Ahead() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return max(s.floor.Sub(s.clock.Now()), 0)
-}
-
-// Next returns the identity of a new message: its STAN, 1 to 999999, and its DE7, MMDDhhmmss UTC.
-func (s *Stream) Next(ctx context.Context) (stan uint32, de7 string, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n, err := s.stans.take(ctx)
-	if err != nil {
-		return 0, "", err
-	}
-	stan = uint32((n-1)%maxSTAN) + 1
-	if stan == 1 && !s.second.IsZero() {
-		s.floor = s.second.Add(time.Second)
-	}
-	now := s.clock.Now().Truncate(time.Second)
-	if now.Before(s.floor) {
-		now = s.floor
-	}
-	s.floor = now
-	if now.After(s.ceiling) {
-		ceiling := now.Add(clockReserve)
-		if err := s.store.PutMeta(ctx, s.name, binary.BigEndian.AppendUint64(nil, uint64(ceiling.Unix()))); err != nil {
-			return 0, "", fmt.Errorf("reserve %s: %w", s.name, err)
-		}
-		s.ceiling = ceiling
-	}
-	if !now.Equal(s.second) {
-		s.second, s.text = now, now.Format("0102150405")
-	}
-	return stan, s.text, nil
-}

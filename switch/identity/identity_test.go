@@ -92,33 +92,3 @@ func TestNoNumberTwiceAcrossRestarts(t *testing.T) {
 		}
 	})
 }
-
-// I9: after a restart DE7 begins past everything that may have been used, whatever the clock says.
-func TestClockSetBack(t *testing.T) {
-	ctx := context.Background()
-	st := newStore()
-	var last string
-	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(24 * time.Hour)
-		s, err := identity.NewAllocator(st, 1, nil).Stream("400001", "h")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, last, err = s.Next(ctx); err != nil {
-			t.Fatal(err)
-		}
-	})
-	synctest.Test(t, func(t *testing.T) { // a new bubble begins at the same moment: the clock is a day behind
-		s, err := identity.NewAllocator(st, 1, nil).Stream("400001", "h")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, de7, err := s.Next(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if de7 <= last {
-			t.Fatalf("DE7 %s after a restart does not come after %s", de7, last)
-		}
-	})
-}

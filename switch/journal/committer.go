@@ -44,6 +44,7 @@ type committer struct {
 
 	lowWritten   uint64 // low-water mark last written
 	lowWrittenAt time.Time
+	seenAt       time.Time // when the time seen last was written
 
 	reserved bool   // there is room for one more unsynced group
 	group    *group // the open one, nil for none
@@ -204,10 +205,9 @@ func (c *committer) flush() {
 
 // fill makes the group's batch: rows of a kind together, since a memory table takes neighbours faster.
 func (c *committer) fill(g *group) *pebble.Batch {
-	now := c.j.opts.Clock.Now()
 	first := c.position - uint64(c.accepted)
 	b := c.j.db.NewBatchWithSize(c.bytes + c.bytes/4)
-	c.logBuf = appendLogHead(c.logBuf[:0], now, c.accepted)
+	c.logBuf = appendLogHead(c.logBuf[:0], c.j.opts.Clock.Now(), c.accepted)
 	for _, r := range g.requests {
 		if r.err != nil {
 			continue
@@ -234,9 +234,13 @@ func (c *committer) fill(g *group) *pebble.Batch {
 		}
 	}
 	must(b.Set(appendLogKey(nil, first), c.logBuf, nil))
+	now := time.Now()
 	if low := c.intents.low(c.position); low != c.lowWritten && now.Sub(c.lowWrittenAt) >= lowWriteEvery {
 		must(b.Set(keyLow, appendNumber(nil, low), nil))
 		c.lowWritten, c.lowWrittenAt = low, now
+	}
+	if now.Sub(c.seenAt) >= seenEvery {
+		c.seen(b)
 	}
 	return b
 }

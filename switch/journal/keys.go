@@ -37,6 +37,7 @@ var (
 	keyFormat = []byte{prefixInternal, 'f'}
 	keyLow    = []byte{prefixInternal, 'l'} // low-water mark of open intents, a log position
 	keySwept  = []byte{prefixInternal, 's'} // keys claimed below this log position have been swept
+	keySeen   = []byte{prefixInternal, 't'} // the time that was seen last
 )
 
 func appendPaymentKey(b []byte, id payment.ID) []byte {

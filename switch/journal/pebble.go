@@ -103,7 +103,9 @@ type Pebble struct {
 
 	openDay atomic.Int32
 	intents []IntentRef // as found at Open
-	safLow  sync.Map    // host → *atomic.Uint64: no row of the host has a lower sequence
+	seen    time.Time   // the last time, likewise
+	stepped bool
+	safLow  sync.Map // host → *atomic.Uint64: no row of the host has a lower sequence
 
 	metrics *metrics
 }
@@ -216,6 +218,9 @@ func (j *Pebble) load() (*committer, error) {
 		return nil, fmt.Errorf("journal: %s has format %d, this program reads up to %d: a newer version wrote it", j.opts.Dir, format[0], journalFormat)
 	}
 	if err := c.load(); err != nil {
+		return nil, err
+	}
+	if err := j.loadSeen(); err != nil {
 		return nil, err
 	}
 	return c, nil

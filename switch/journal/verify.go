@@ -339,6 +339,9 @@ func (v *verifier) rest() error {
 		_, err := decodeNumber("counter "+string(key[1:]), value)
 		return err, nil
 	})
+	if err == nil {
+		err = v.seen()
+	}
 	if err != nil {
 		return err
 	}
@@ -354,4 +357,18 @@ func (v *verifier) rest() error {
 		}
 		return nil
 	})
+}
+
+// seen: the time seen last, where there is one.
+func (v *verifier) seen() error {
+	value, err := get(v.store, keySeen)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		if _, _, damage := decodeSeen(value); damage != nil {
+			return v.report("%v", damage)
+		}
+	}
+	return err
 }

@@ -56,6 +56,10 @@ type Options struct {
 	Dialect string
 	// SyncTakes is how long the switch's disk takes for each sync; default none at all.
 	SyncTakes time.Duration
+	// Wall is the switch's wall clock; default the machine's.
+	Wall func() time.Time
+	// Unsynchronized: no time service keeps the machine's clock.
+	Unsynchronized bool
 	// TLS is spoken on the gateway port and towards the issuer, with certificates made for the test.
 	TLS bool
 	// FS is the switch's file system, with what an earlier run left there, and KeyText its key file; default an empty
@@ -241,7 +245,7 @@ func (s *System) StartSwitch() {
 		Config: c, Keyring: s.Keyring, Gateway: port, Operator: operator, FS: s.disk(), Registry: s.Registry, Seed: 1,
 		Dial:   func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) },
 		Fatal:  func(msg string, err error) { panic(fmt.Sprintf("%s: %v", msg, err)) },
-		Logger: s.logger("switch"),
+		Logger: s.logger("switch"), Wall: s.o.Wall, Synchronized: func() bool { return !s.o.Unsynchronized },
 	})
 	s.must(err)
 	s.must(s.Switch.Start(context.Background()))

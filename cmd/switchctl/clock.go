@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	txswitch "switchyard/switch"
+)
+
+// newClockCmd is `switchctl clock`: shows the clock of a running switch and confirms it.
+func newClockCmd() *cobra.Command {
+	var operator string
+	var asJSON bool
+	ask := func(method, path string) func(*cobra.Command, []string) error {
+		return func(cmd *cobra.Command, _ []string) error {
+			body, err := request(cmd.Context(), method, "http://"+operator+path, nil)
+			if err != nil {
+				return err
+			}
+			var c txswitch.ClockStatus
+			if err := json.Unmarshal(body, &c); err != nil || c.Now.IsZero() {
+				return fmt.Errorf("%s does not tell its clock as a switch does: %.200s", operator, body)
+			}
+			if asJSON {
+				_, err = cmd.OutOrStdout().Write(body)
+			} else {
+				err = writeClock(cmd.OutOrStdout(), &c)
+			}
+			if err == nil && c.Warning != "" {
+				return errNo
+			}
+			return err
+		}
+	}
+	cmd := &cobra.Command{
+		Use:   "clock",
+		Short: "Show the clock of a running switch; confirm it where it is in doubt",
+		Long: `Show what the switch's wall clock shows, what payments are dated by, and the time that is beyond doubt: only by
+that is anything swept, expired or closed on schedule. They differ while the clock is in doubt: it is far ahead of the
+time that the switch saw last before it was started, or was set ahead while it ran (limits.clock_leap, 1h).
+
+Exit codes: 0 nothing is wrong with the clock; 1 it is in doubt or was set back; 2 no answer.`,
+		Args: cobra.NoArgs,
+		RunE: ask(http.MethodGet, "/v1/clock"),
+	}
+	cmd.PersistentFlags().StringVar(&operator, "operator", defaultOperator, "operator API of the switch")
+	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the switch's answer as JSON")
+	cmd.AddCommand(&cobra.Command{
+		Use:   "confirm",
+		Short: "Say that what the clock shows is right",
+		Long: `Say that what the switch's wall clock shows is right, whatever it showed before: from then on everything is
+dated, swept, expired and closed by it. Look at it first (switchctl clock). What is swept by a clock that is wrong is
+gone: requests repeated under those keys are carried out again.`,
+		Args: cobra.NoArgs,
+		RunE: ask(http.MethodPost, "/v1/clock/confirm"),
+	})
+	return cmd
+}
+
+func writeClock(w io.Writer, c *txswitch.ClockStatus) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	show := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+	fmt.Fprintf(t, "the clock shows\t%s\n", show(c.Wall))
+	fmt.Fprintf(t, "payments are dated\t%s\n", show(c.Now))
+	fmt.Fprintf(t, "beyond doubt is\t%s\n", show(c.Confirmed))
+	said := "no"
+	if c.Synchronized {
+		said = "yes"
+	}
+	fmt.Fprintf(t, "kept by a time service\t%s\n", said)
+	if c.Warning != "" {
+		fmt.Fprintf(t, "warning: %s\n", c.Warning)
+	}
+	return t.Flush()
+}
