@@ -102,7 +102,7 @@ type RouteRule struct {
 	Route       string `yaml:"route"`
 	Destination string `yaml:"destination"` // of its clearing; default the scheme of the card
 	Host        string `yaml:"host"`
-	Weight      *int   `yaml:"weight"` // 0: a standby, for when no other has a link; default 1
+	Weight      *int   `yaml:"weight"` // 0: a standby, for when no other has a link or room; default 1
 }
 
 // MerchantsConfig says which merchants there are.

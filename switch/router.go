@@ -117,7 +117,14 @@ func (r *router) Route(pan string) (flow.Route, bool) {
 			out.Issuers = append(out.Issuers, x)
 		}
 	}
-	if len(out.Issuers) == 0 { // none is ready: the first says so
+	if len(out.Issuers) == 0 { // none is ready: those whose link is coming back are waited for, or else the first says so
+		for _, h := range found.Hosts {
+			if x := r.issuers[h.Host]; x.Host.Returning() {
+				out.Issuers = append(out.Issuers, x)
+			}
+		}
+	}
+	if len(out.Issuers) == 0 {
 		out.Issuers = append(out.Issuers, r.issuers[found.Hosts[0].Host])
 	}
 	return out, true

@@ -19,7 +19,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	txswitch "switchyard/switch"
 )
@@ -82,7 +81,7 @@ func serve(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	logger, err := newLogger(c.Log.Level)
+	logger, err := newLogger(c.Log.Level, os.Stderr)
 	if err != nil {
 		return err
 	}
@@ -171,18 +170,6 @@ func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
-}
-
-func newLogger(level string) (*zap.Logger, error) {
-	l, err := zapcore.ParseLevel(level)
-	if err != nil {
-		return nil, fmt.Errorf("log.level: %q: expected debug, info, warn or error", level)
-	}
-	zc := zap.NewProductionConfig()
-	zc.Level = zap.NewAtomicLevelAt(l)
-	zc.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	zc.DisableCaller, zc.DisableStacktrace = true, true
-	return zc.Build()
 }
 
 // writeReady tells whoever started the switch on free ports where it listens.

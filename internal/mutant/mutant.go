@@ -37,6 +37,9 @@ const (
 	AcquirerFromConfig    Mutant = "acquirer-from-config"     // message: DE32 and DE90 come from today's config
 	NotFoundEndsAny       Mutant = "25-ends-any-reversal"     // payment: 21 and 25 end any reversal (I5)
 	ForeignReversal       Mutant = "foreign-reversal-taken"   // issuer-sim: a reversal in another currency is taken
+	LogSampled            Mutant = "log-sampled"              // switchd: lines that are alike are left out of the log
+	FullHostWaitedFor     Mutant = "full-host-waited-for"     // flow: a full host is waited for though another has room
+	ReturningLinkRefused  Mutant = "returning-link-refused"   // link: nobody waits for a link that is coming back
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -58,7 +61,7 @@ type Test struct{ Package, Name string }
 // ByTest lists the bugs that no plan of the simulation can play, with the test that finds each.
 func ByTest() map[Mutant]Test {
 	return map[Mutant]Test{
-		ForeignReversal: {"switchyard/issuer-sim", "TestModel"}, // the switch sends no such reversal
+		ForeignReversal: {"switchyard/issuer-sim", "TestModel"},                 // the switch sends no such reversal
 		DE7Repeated:     {"switchyard/switch/identity", "TestSecondsComeAgain"}, // a round of STANs takes longer than a plan
 	}
 }

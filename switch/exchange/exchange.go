@@ -51,6 +51,16 @@ func (x *Issuer) Acquire(ctx context.Context) (*Call, error) {
 	return x.call(x.Host.Acquire(ctx))
 }
 
+// TryAcquire is Acquire without a wait: false where no link has room now.
+func (x *Issuer) TryAcquire() (*Call, bool) {
+	slot, ok := x.Host.TryAcquire()
+	if !ok {
+		return nil, false
+	}
+	c, err := x.call(slot, nil)
+	return c, err == nil
+}
+
 // AcquireAdvice is Acquire for an advice, which leaves requests their share of the windows.
 func (x *Issuer) AcquireAdvice(ctx context.Context) (*Call, error) {
 	return x.call(x.Host.AcquireAdvice(ctx))

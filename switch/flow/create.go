@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"switchyard/internal/mutant"
 	"switchyard/spec"
 	"switchyard/switch/api"
 	"switchyard/switch/clearing"
@@ -147,24 +148,55 @@ func (f *Flow) withRoom(issuers []*exchange.Issuer) ([]*exchange.Issuer, *api.Er
 	return issuers, nil
 }
 
-// acquire takes a slot towards the first of a route's issuers that has one. Nothing is sent yet, so trying the next one
-// is safe.
+// acquire takes a slot towards the first of a route's issuers that has one free; a host that is full is passed over
+// like one without a link. While none has, it waits for the first that has a link, or has one coming back, and looks
+// at the others once more before it gives up. Nothing is sent yet, so trying the next one is safe.
 func (f *Flow) acquire(ctx context.Context, issuers []*exchange.Issuer) (*exchange.Issuer, *exchange.Call, error) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, f.o.AdmissionTimeout)
 	defer cancel()
-	err := link.ErrUnavailable
+	x, call := free(issuers)
+	var err error
+	if call == nil {
+		x, call, err = await(ctx, issuers)
+	}
+	if call == nil {
+		x, call = free(issuers)
+	}
+	if call == nil {
+		return nil, nil, err
+	}
+	f.metrics.slot.Observe(time.Since(begin).Seconds())
+	return x, call, nil
+}
+
+// free takes a slot of the first issuer that has one.
+func free(issuers []*exchange.Issuer) (*exchange.Issuer, *exchange.Call) {
+	if mutant.On(mutant.FullHostWaitedFor) {
+		return nil, nil
+	}
 	for _, x := range issuers {
-		var call *exchange.Call
-		if call, err = x.Acquire(ctx); err == nil {
-			f.metrics.slot.Observe(time.Since(begin).Seconds())
-			return x, call, nil
-		}
-		if !errors.Is(err, link.ErrUnavailable) {
-			break
+		if call, ok := x.TryAcquire(); ok {
+			return x, call
 		}
 	}
-	return nil, nil, err
+	return nil, nil
+}
+
+// await waits for a slot of the first issuer at which there is anything to wait for. A queue that is too long to
+// join leaves the wait to the next one.
+func await(ctx context.Context, issuers []*exchange.Issuer) (*exchange.Issuer, *exchange.Call, error) {
+	refused := error(link.ErrUnavailable)
+	for _, x := range issuers {
+		call, err := x.Acquire(ctx)
+		if err == nil {
+			return x, call, nil
+		}
+		if !errors.Is(refused, link.ErrBusy) { // the host that was busy says what the route is
+			refused = err
+		}
+	}
+	return nil, nil, refused
 }
 
 // newPayment makes the record of a payment without operations.

@@ -114,6 +114,9 @@ func (s *session) receive(msg *spec.Message) {
 		h.usual.add(trip, now)
 		h.adapt(s, p.sent, trip >= h.usual.slow(h.cfg.SlowAfter), now)
 	}
+	if p.slot {
+		p.s.served = true
+	}
 	h.settle(p)
 	h.mu.Unlock()
 

@@ -34,8 +34,9 @@ type Host struct {
 
 	mu       sync.Mutex // guards what follows, and the fields of sessions and waiters that say so
 	closing  bool
-	sessions []*session // one a link; nil where a link is not connected
-	turn     int        // where pick begins, so that links with the same room take turns
+	sessions []*session  // one a link; nil where a link is not connected
+	lost     []time.Time // when a link was lost that is expected back; zero: none; see returning
+	turn     int         // where pick begins, so that links with the same room take turns
 	waiters  [classes]waiters
 	granted  int                 // slots given to waiting requests since the last one to a waiting advice
 	pending  map[uint32]*pending // requests in flight, by STAN
@@ -65,6 +66,7 @@ func NewHost(cfg Config) (*Host, error) {
 		dispatched: make(chan struct{}),
 		ended:      make(chan struct{}),
 		sessions:   make([]*session, cfg.Links),
+		lost:       make([]time.Time, cfg.Links),
 		pending:    make(map[uint32]*pending, cfg.Links*min(cfg.WindowPerLink, 1024)),
 		explain:    budget{perSecond: explainedPerSecond},
 		refuse:     budget{perSecond: refusedPerSecond},

@@ -40,8 +40,9 @@ func (l *link) run() {
 	for attempt := 0; ; attempt++ {
 		s, err := l.connect()
 		var unsent, lost int
-		if err == nil {
-			up := time.Now()
+		if err != nil {
+			l.notReturning()
+		} else {
 			if stable {
 				l.tellUp(&down)
 			} else { // it may be lost at once again
@@ -54,7 +55,7 @@ func (l *link) run() {
 			})
 			s.fail(err)
 			unsent, lost = s.end()
-			if stable = time.Since(up) >= stableAfter; stable {
+			if stable = s.stable(); stable || s.useful() {
 				attempt = 0
 			}
 		}
@@ -142,7 +143,8 @@ func (l *link) connect() (*session, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s.state == stateSigningOn {
-		s.state = stateUp
+		s.state, s.up = stateUp, time.Now()
+		h.lost[l.index] = time.Time{}
 		h.grant()
 	}
 	return s, nil

@@ -49,6 +49,8 @@ type session struct {
 	// Guarded by Host.mu:
 	state  state
 	cause  error        // why it is down
+	up     time.Time    // when it was signed on; zero: not yet
+	served bool         // a request was answered
 	inUse  [classes]int // slots taken
 	window int          // slots that there are
 	fast   int          // fast answers since the window last changed
@@ -197,6 +199,7 @@ func (s *session) fail(cause error) {
 	}
 	s.state, s.cause = stateDown, cause
 	close(s.dead)
+	s.toReturn()
 	if _, up := h.pick(request); !up {
 		h.refuseWaiters()
 	}
@@ -240,6 +243,7 @@ func (s *session) drain() <-chan struct{} {
 	defer h.mu.Unlock()
 	if s.state == stateUp {
 		s.state = stateDraining
+		s.toReturn()
 		if s.taken() == 0 {
 			s.nowIdle()
 		}

@@ -57,16 +57,29 @@ func (sl *Slot) Release() {
 	}
 }
 
-// Acquire takes a slot on the link with the most room. While every window is full it waits, first come first served,
-// until ctx ends. It returns ErrUnavailable at once when no link is signed on or the host is being closed, also while it
-// waits; and ErrBusy when ctx ended (its error is wrapped too), or at once when Config.Queue callers wait already or when
-// ctx has a deadline that the request, going by the round trips of late, would miss. Once callers have waited for
+// Acquire takes a slot on the link with the most room. While every window is full, or while the only links are lost
+// ones that are expected back (see Returning), it waits, first come first served, until ctx ends. It returns
+// ErrUnavailable at once when no link is signed on or expected or the host is being closed, also while it waits; and
+// ErrBusy when ctx ended (its error is wrapped too), or at once when Config.Queue callers wait already or when ctx
+// has a deadline that the request, going by the round trips of late, would miss. Once callers have waited for
 // standingAfter without a break, an eighth of what a deadline leaves is all the time that a further one may wait.
 func (h *Host) Acquire(ctx context.Context) (*Slot, error) { return h.acquire(ctx, request) }
 
 // AcquireAdvice is Acquire for what store-and-forward sends. Advices take three quarters of a window at most (of a window of
 // one, all) and go behind the requests that wait, but for each eighth slot that gets free.
 func (h *Host) AcquireAdvice(ctx context.Context) (*Slot, error) { return h.acquire(ctx, advice) }
+
+// TryAcquire is Acquire without a wait: false where no link has room now.
+func (h *Host) TryAcquire() (*Slot, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s, _ := h.pick(request)
+	if s == nil {
+		return nil, false
+	}
+	s.inUse[request]++
+	return &Slot{s: s, class: request}, true
+}
 
 func (h *Host) acquire(ctx context.Context, c class) (*Slot, error) {
 	if err := ctx.Err(); err != nil {
@@ -79,7 +92,7 @@ func (h *Host) acquire(ctx context.Context, c class) (*Slot, error) {
 		h.mu.Unlock()
 		return &Slot{s: s, class: c}, nil
 	}
-	if !up {
+	if !up && !(c == request && h.returning()) { // an advice can wait elsewhere
 		h.mu.Unlock()
 		return nil, h.unavailable()
 	}
@@ -91,7 +104,7 @@ func (h *Host) acquire(ctx context.Context, c class) (*Slot, error) {
 	if h.waiters[c].n == 0 {
 		h.waiters[c].since = now
 	}
-	if deadline, ok := ctx.Deadline(); ok {
+	if deadline, ok := ctx.Deadline(); ok && up {
 		if err := h.tooLate(c, now, deadline.Sub(now)); err != nil {
 			h.mu.Unlock()
 			return nil, err
@@ -107,7 +120,11 @@ func (h *Host) acquire(ctx context.Context, c class) (*Slot, error) {
 		h.mu.Lock()
 		if w.queued {
 			h.waiters[c].remove(w)
+			_, up := h.pick(c)
 			h.mu.Unlock()
+			if !up {
+				return nil, h.unavailable()
+			}
 			return nil, fmt.Errorf("%w: host %q: %w", ErrBusy, h.cfg.Host, ctx.Err())
 		}
 		h.mu.Unlock()
@@ -185,10 +202,10 @@ func (h *Host) grantTo(c class) bool {
 	return true
 }
 
-// refuseWaiters tells all who wait that no link is there. h.mu is held.
+// refuseWaiters tells all who wait that no link is there, requests only if none is expected back. h.mu is held.
 func (h *Host) refuseWaiters() {
 	for c := range h.waiters {
-		for h.waiters[c].n > 0 {
+		for h.waiters[c].n > 0 && !(class(c) == request && h.returning()) {
 			h.waiters[c].pop().granted <- nil
 		}
 	}

@@ -313,7 +313,12 @@ func (n *switchNode) cutover(must bool) {
 	defer cancel()
 	err := n.w.ask(ctx, "POST", n.operator, "/v1/cutover?wait=90s&ahead=true", nil, nil)
 	if err != nil && must {
-		n.w.failf("cutover fails", "%v", err)
+		if overtaken(err) {
+			err = n.awaitWritten(ctx)
+		}
+		if err != nil {
+			n.w.failf("cutover fails", "%v", err)
+		}
 	}
 }
 
