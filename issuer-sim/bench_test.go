@@ -70,7 +70,9 @@ func drive(conn net.Conn, lane, n, window int, lines ...string) error {
 	credit := make(chan int, n)
 	credit <- window
 	read := make(chan error, 1)
+	ended := make(chan struct{}) // the reader has: nobody gives credit any more
 	go func() {
+		defer close(ended)
 		buf := make([]byte, 64<<10)
 		filled := 0
 		for seen := 0; seen < n; {
@@ -107,7 +109,12 @@ func drive(conn net.Conn, lane, n, window int, lines ...string) error {
 			break
 		}
 		if free == 0 {
-			free += <-credit
+			select {
+			case c := <-credit:
+				free += c
+			case <-ended:
+				return <-read
+			}
 		}
 		out = out[:0]
 		for ; free > 0 && sent < n; free, sent = free-1, sent+1 {

@@ -96,7 +96,7 @@ func TestStoryOfAClosedAdvice(t *testing.T) {
 
 // A reversal without an answer went out as a 0400, and goes on as a 0420 at a moment that is not kept.
 func TestStoryOfAReversalThatGoesOn(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{Deadline: 50 * time.Millisecond, Rules: `
+	s := switchtest.Start(t, switchtest.Options{Deadline: waitedOut, Rules: `
 rules:
 - when: {mti: ["0400"]}
   fault: {kind: no_answer}

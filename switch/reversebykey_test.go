@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"switchyard/switch/api"
 	"switchyard/switch/switchtest"
@@ -104,7 +103,7 @@ func TestReversalsThatNameEachOther(t *testing.T) {
 
 // I11: what was answered without a refusal, a replay or an intent is counted apart.
 func TestEachAnsweredRequestIsAnIntent(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{Deadline: 20 * time.Millisecond})
+	s := switchtest.Start(t, switchtest.Options{Deadline: waitedOut})
 	a := s.Do(switchtest.Authorize("k1", 1000))
 	wantApproved(t, s.Do(switchtest.Authorize("k1", 1000)), "00")
 	wantApproved(t, s.Do(switchtest.On(api.OpCapture, "c1", a.Payment, 400)), "")

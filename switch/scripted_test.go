@@ -12,7 +12,7 @@ import (
 )
 
 // scripted is an issuer that answers as a test wants it: answer is handed each request with the response that approves
-// it, changes the response, or returns false to stay silent.
+// it, changes the response, or returns false to stay silent; where it resets the response the connection is closed.
 type scripted struct {
 	t        *testing.T
 	listener net.Listener
@@ -76,6 +76,9 @@ func (x *scripted) serve(nc net.Conn) {
 		response := approve(&m)
 		if m.MTI()[1] != '8' && !x.answer(&m, response) {
 			continue
+		}
+		if response.MTI() == "" {
+			return
 		}
 		out, err := codec.PackFrame(nil, response)
 		if err != nil {

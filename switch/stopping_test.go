@@ -34,7 +34,7 @@ func TestNotReadyWhileStopping(t *testing.T) {
 	r.Card.Number, r.Card.CVC = "4000000000000994", "" // never arrives
 	var all sync.WaitGroup
 	all.Go(func() { _, _ = s.Client.Do(context.Background(), &r) }) // its answer is lost, for StopSwitch closes the client
-	s.Await("the request is in flight", func() bool { return inUse(s) == 1 })
+	s.Await("the request is on its way", func() bool { return counters(t, s, "switchyard_intents_total")["begun"] == 1 })
 	all.Go(s.StopSwitch)
 	s.Await("it is not ready", func() bool {
 		code, body := ask("/readyz")

@@ -136,7 +136,7 @@ func TestStandIn(t *testing.T) {
 // An increment and a refund that get no answer are each reversed: the increment alone, the refund alone; a reversal that
 // gets none goes on by store-and-forward. The books agree afterwards.
 func TestTimeoutsOfLaterOperations(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{Deadline: 50 * time.Millisecond, Rules: `
+	s := switchtest.Start(t, switchtest.Options{Deadline: waitedOut, Rules: `
 rules:
 - when: {mti: ["0100", "0200", "0400"], amount: {ends_with: "7"}}
   fault: {kind: no_answer}
@@ -168,7 +168,7 @@ rules:
 // A frame that is no message, and answers to nothing, are kept in the bounded log without a card number, and the payments
 // around them go on.
 func TestMalformedAndUnsolicitedAreKept(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{Deadline: 100 * time.Millisecond, Rules: `
+	s := switchtest.Start(t, switchtest.Options{Deadline: waitedOut, Rules: `
 rules:
 - when: {amount: {ends_with: "8"}}
   fault: {kind: malformed}

@@ -42,7 +42,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 }
 
 // patience is how long a test waits for what must come, before it fails.
-const patience = 20 * time.Second
+const patience = 5 * time.Minute
 
 type daemon struct {
 	ISO     string `json:"iso"`

@@ -29,7 +29,7 @@ func TestIdleConnections(t *testing.T) {
 		t.Skipf("this process may open %d files (RLIMIT_NOFILE); %d connections need %d", files.Cur, idle, idle+spare)
 	}
 	bin := filepath.Dir(binaries(t))
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	local, err := startLocal(ctx, localOptions{bin: bin, dir: t.TempDir()})
 	if err != nil {
@@ -82,7 +82,7 @@ func TestIdleConnections(t *testing.T) {
 
 // ping asks on a connection that has said nothing yet, and reads the answer.
 func ping(c net.Conn) error {
-	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(5 * time.Minute)); err != nil {
 		return err
 	}
 	if _, err := c.Write([]byte("{\"id\":\"1\",\"op\":\"ping\"}\n")); err != nil {

@@ -113,7 +113,7 @@ func respond(m *spec.Message) *spec.Message {
 func withIssuer(metric string, on0100 func(nc net.Conn, approval []byte)) badCase {
 	return func(t *testing.T) ([]string, string) {
 		i := startIssuer(t, on0100)
-		system := switchtest.Start(t, switchtest.Options{IssuerAddr: i.listener.Addr().String(), Deadline: 300 * time.Millisecond})
+		system := switchtest.Start(t, switchtest.Options{IssuerAddr: i.listener.Addr().String(), Deadline: 2 * time.Second})
 		system.AwaitReady()
 		p := connectTo(t, system.GatewayAddr)
 		p.send(bad(`"bad"`, `"`+strings.ToLower(t.Name())[:8]+`"`) + "\n")

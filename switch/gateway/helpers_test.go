@@ -73,7 +73,7 @@ func (g *gate) Handle(ctx context.Context, caller *api.Caller, req *api.Request)
 }
 
 // patience bounds what should happen at once; a test that meets it has failed.
-const patience = 20 * time.Second
+const patience = 5 * time.Minute
 
 // server is a gateway server on loopback with its metrics.
 type server struct {
