@@ -36,6 +36,7 @@ const (
 	PartialNotUndone      Mutant = "partial-not-undone"       // flow: an unwanted partial approval is declined and not reversed (I4)
 	AcquirerFromConfig    Mutant = "acquirer-from-config"     // message: DE32 and DE90 come from today's config
 	NotFoundEndsAny       Mutant = "25-ends-any-reversal"     // payment: 21 and 25 end any reversal (I5)
+	DeclinedTakesRoom     Mutant = "declined-takes-room"      // payment: declined operations use up a payment's room
 	ForeignReversal       Mutant = "foreign-reversal-taken"   // issuer-sim: a reversal in another currency is taken
 	LogSampled            Mutant = "log-sampled"              // switchd: lines that are alike are left out of the log
 	FullHostWaitedFor     Mutant = "full-host-waited-for"     // flow: a full host is waited for though another has room
@@ -61,7 +62,9 @@ type Test struct{ Package, Name string }
 // ByTest lists the bugs that no plan of the simulation can play, with the test that finds each.
 func ByTest() map[Mutant]Test {
 	return map[Mutant]Test{
-		ForeignReversal: {"switchyard/issuer-sim", "TestModel"},                 // the switch sends no such reversal
+		ForeignReversal: {"switchyard/issuer-sim", "TestMessages"},              // the switch sends no such reversal
 		DE7Repeated:     {"switchyard/switch/identity", "TestSecondsComeAgain"}, // a round of STANs takes longer than a plan
+		// A plan has not as many steps.
+		DeclinedTakesRoom: {"switchyard/switch/payment", "TestWhatCameToNothingTakesNoRoom"},
 	}
 }

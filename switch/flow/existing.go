@@ -20,15 +20,15 @@ func (f *Flow) increment(ctx context.Context, req *api.Request, id payment.ID, c
 }
 
 func (f *Flow) refund(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
-	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, _ time.Time) (payment.Op, *payment.Refusal) {
-		amount, r := p.CheckRefund(req.Amount)
+	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
+		amount, r := p.CheckRefund(req.Amount, now)
 		return payment.Op{Kind: payment.KindRefund, Amount: amount, Target: payment.NoTarget}, r
 	})
 }
 
 func (f *Flow) reverse(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
-	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, _ time.Time) (payment.Op, *payment.Refusal) {
-		amount, stays, _, r := p.CheckReverse(req.Amount)
+	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
+		amount, stays, _, r := p.CheckReverse(req.Amount, now)
 		return payment.Op{Kind: payment.KindReverse, Amount: amount, Stays: stays, Target: payment.NoTarget, RRN: p.Ops[0].RRN}, r
 	})
 }
@@ -46,8 +46,8 @@ func (f *Flow) void(ctx context.Context, req *api.Request, id payment.ID, claim 
 	if a, done := f.voidPresentment(ctx, req, id, claim, named); done {
 		return a
 	}
-	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, _ time.Time) (payment.Op, *payment.Refusal) {
-		target, r := p.CheckVoid(named)
+	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
+		target, r := p.CheckVoid(named, now)
 		if r != nil {
 			return payment.Op{}, r
 		}
@@ -64,7 +64,8 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 		if err != nil {
 			return f.fault("read payment", err), true
 		}
-		target, r := p.CheckVoid(named)
+		now := f.o.Clock.Now()
+		target, r := p.CheckVoid(named, now)
 		if r != nil {
 			return refusal(r), true
 		}
@@ -72,7 +73,6 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 		if !f.o.Days.Sealed(o.Date) {
 			return api.Answer{}, false
 		}
-		now := f.o.Clock.Now()
 		p.Ops = append(p.Ops, payment.Op{
 			Kind: payment.KindVoidPresentment, State: payment.StateApproved, Key: req.Key, Amount: o.Clears(), Granted: o.Clears(),
 			Target: target, At: now, DoneAt: now, Date: f.o.Journal.OpenDay(), ARN: o.ARN, RRN: o.RRN, Number: o.Number,

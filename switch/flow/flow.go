@@ -208,6 +208,9 @@ func refusal(r *payment.Refusal) api.Answer {
 	if r.Exceeds {
 		return refused(&api.Error{Code: api.CodeAmountExceeds, Field: "amount", Message: r.Message})
 	}
+	if r.Later {
+		return refused(api.NewError(api.CodeBusy, r.Message))
+	}
 	return refused(api.NewError(api.CodeInvalidState, r.Message))
 }
 

@@ -7,9 +7,10 @@ import (
 
 // Refusal is why an operation is not possible on a payment as it stands.
 type Refusal struct {
-	// Exceeds says that the amount is the reason; otherwise it is the payment's state.
-	Exceeds bool
-	Message string
+	// Exceeds says that the amount is the reason, Later that the same is possible after a while; otherwise it is the
+	// payment's state.
+	Exceeds, Later bool
+	Message        string
 }
 
 // Error implements error.
@@ -33,7 +34,7 @@ func within(amount, left int64, what string) (int64, *Refusal) {
 	return amount, nil
 }
 
-// live refuses operations on a payment that holds no approved authorization, or whose operations are at their bound.
+// live refuses operations on a payment that holds no approved authorization.
 func (p *Payment) live() *Refusal {
 	switch root := &p.Ops[0]; {
 	case !root.Accepted():
@@ -44,33 +45,6 @@ func (p *Payment) live() *Refusal {
 		return state("the payment has reached %d operations", MaxOps)
 	}
 	return nil
-}
-
-// forWayBack is how many operations captures and increments leave free, so that what they have done can still be
-// reversed, voided and refunded.
-const forWayBack = 50
-
-// growing refuses what live does, and captures and increments beyond the room that is theirs.
-func (p *Payment) growing() *Refusal {
-	if r := p.live(); r != nil {
-		return r
-	}
-	if len(p.Ops)+mostAppended > MaxOps-forWayBack {
-		return state("the payment has reached the %d operations that captures and increments may take", MaxOps-forWayBack)
-	}
-	return nil
-}
-
-// mostAppended is how many operations one request appends at most: a final capture with its release, or a request with
-// its reversal.
-const mostAppended = 2
-
-// reserved is the room that reversals of what is at the issuer may need.
-func (p *Payment) reserved() int {
-	if p.Busy() {
-		return 1
-	}
-	return 0
 }
 
 // mayCapture refuses what can be captured no more, whatever is left of it.
@@ -102,8 +76,11 @@ func (p *Payment) CheckCapture(amount int64, now time.Time) (int64, *Refusal) {
 
 // CheckReverse returns the amount that a reversal of amount (0: all that is not captured) releases and what then stays
 // authorized (DE95); full says that nothing stays and no DE95 is sent.
-func (p *Payment) CheckReverse(amount int64) (release, stays int64, full bool, r *Refusal) {
+func (p *Payment) CheckReverse(amount int64, now time.Time) (release, stays int64, full bool, r *Refusal) {
 	if r := p.live(); r != nil {
+		return 0, 0, false, r
+	}
+	if r := p.mayTryAgain(KindReverse, now); r != nil {
 		return 0, 0, false, r
 	}
 	if p.Ops[0].Kind == KindSale {
@@ -116,6 +93,11 @@ func (p *Payment) CheckReverse(amount int64) (release, stays int64, full bool, r
 	release, r = within(amount, s.Capturable(), "release")
 	if r != nil {
 		return 0, 0, false, r
+	}
+	if release < s.Capturable() {
+		if r := p.mayTakeParts(); r != nil {
+			return 0, 0, false, r
+		}
 	}
 	if release < s.Capturable() && p.disputed() {
 		return 0, 0, false, state("a capture was taken back that the issuer may still count: only all that is left can be released")
@@ -151,6 +133,9 @@ func (p *Payment) CheckIncrement(amount int64, now time.Time) *Refusal {
 	if r := p.growing(); r != nil {
 		return r
 	}
+	if r := p.mayTryAgain(KindIncrement, now); r != nil {
+		return r
+	}
 	if k := p.Ops[0].Kind; k != KindAuthorize && k != KindStandIn {
 		return state("only an authorization can be incremented")
 	}
@@ -170,16 +155,27 @@ func (p *Payment) CheckIncrement(amount int64, now time.Time) *Refusal {
 }
 
 // CheckRefund returns the amount that a refund of amount (0: all that is captured and not refunded) pays back.
-func (p *Payment) CheckRefund(amount int64) (int64, *Refusal) {
+func (p *Payment) CheckRefund(amount int64, now time.Time) (int64, *Refusal) {
 	if r := p.live(); r != nil {
 		return 0, r
 	}
-	return within(amount, p.Sums().Refundable(), "refund")
+	if r := p.mayTryAgain(KindRefund, now); r != nil {
+		return 0, r
+	}
+	left := p.Sums().Refundable()
+	amount, r := within(amount, left, "refund")
+	if r == nil && amount < left {
+		r = p.mayTakeParts()
+	}
+	return amount, r
 }
 
 // CheckVoid returns the capture or sale that a void undoes: operation target, or with NoTarget the only one that stands.
-func (p *Payment) CheckVoid(target int) (int, *Refusal) {
+func (p *Payment) CheckVoid(target int, now time.Time) (int, *Refusal) {
 	if r := p.live(); r != nil {
+		return 0, r
+	}
+	if r := p.mayTryAgain(KindVoid, now); r != nil {
 		return 0, r
 	}
 	if target == NoTarget {

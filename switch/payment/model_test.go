@@ -97,20 +97,48 @@ func (m *machine) rootIs(kinds ...payment.Kind) bool {
 }
 
 // takes tells whether an operation on the payment may be possible at all.
-func (m *machine) takes(kinds ...payment.Kind) bool {
-	room := payment.MaxOps - len(m.p.Ops) - 2
-	if m.atHost != payment.NoTarget {
-		room-- // for its reversal
+func (m *machine) takes(kinds ...payment.Kind) bool { return m.rootIs(kinds...) }
+
+// came tells whether operation i came to nothing: its own way of saying what takes no room.
+func (m *machine) cameToNothing(i int) bool {
+	op := &m.p.Ops[i]
+	if op.Kind == payment.KindUndo {
+		return op.State == payment.StateApproved || op.State == payment.StateClosed
 	}
-	return room >= 0 && m.rootIs(kinds...)
+	for _, undo := range m.p.Ops[i+1:] {
+		if undo.Kind == payment.KindUndo && undo.Target == i && op.State == payment.StateUnknown {
+			return undo.State == payment.StateApproved || undo.State == payment.StateClosed
+		}
+	}
+	return op.State == payment.StateDeclined || op.State == payment.StateFailed
 }
 
-// wayBack is the room that captures and increments leave to reversals, voids and refunds.
-const wayBack = 50
+// room tells whether two more operations find room among those that stand, of so many.
+func (m *machine) room(most int) bool {
+	for i := range m.p.Ops {
+		if !m.cameToNothing(i) {
+			most--
+		}
+	}
+	return most >= 2
+}
 
 // grows tells whether a capture or increment may be possible at all.
-func (m *machine) grows(kinds ...payment.Kind) bool {
-	return len(m.p.Ops)+2 <= payment.MaxOps-wayBack && m.takes(kinds...)
+func (m *machine) grows(kinds ...payment.Kind) bool { return m.room(200) && m.takes(kinds...) }
+
+// part tells whether a part of what is left may be taken, where one is asked for.
+func (m *machine) part(ask, left int64) bool { return ask == 0 || ask >= left || m.room(250) }
+
+// tries tells whether a kind may be tried again: fifty times at once, fifty more an hour apart, then a day.
+func (m *machine) tries(kind payment.Kind) bool {
+	n, since := 0, time.Duration(0)
+	for i := range m.p.Ops {
+		if m.p.Ops[i].Kind == kind && m.cameToNothing(i) {
+			n++
+			since = m.now.Sub(m.p.Ops[i].At)
+		}
+	}
+	return n < 50 || n < 100 && since >= time.Hour || since >= 24*time.Hour
 }
 
 // asked draws an amount to ask for: 0 for all, mostly near what is left.
@@ -188,7 +216,8 @@ func (m *machine) increment(t *rapid.T) {
 	amount := rapid.Int64Range(1, 500).Draw(t, "asked")
 	r := m.p.CheckIncrement(amount, m.now)
 	l := &m.ledger
-	may := m.grows(payment.KindAuthorize, payment.KindStandIn) && l.free > 0 && l.refunded == 0 && len(l.open) == 0 && !m.finished() && !m.now.After(m.p.Expires)
+	may := m.tries(payment.KindIncrement) && m.grows(payment.KindAuthorize, payment.KindStandIn) &&
+		l.free > 0 && l.refunded == 0 && len(l.open) == 0 && !m.finished() && !m.now.After(m.p.Expires)
 	if !refused(t, r, may, amount, amount) {
 		m.send(payment.Op{Kind: payment.KindIncrement, Amount: amount, Target: payment.NoTarget})
 	}
@@ -200,8 +229,8 @@ func (m *machine) reverse(t *rapid.T) {
 	}
 	l := &m.ledger
 	ask := asked(t, l.free)
-	release, stays, full, r := m.p.CheckReverse(ask)
-	may := m.takes(payment.KindAuthorize, payment.KindStandIn)
+	release, stays, full, r := m.p.CheckReverse(ask, m.now)
+	may := m.takes(payment.KindAuthorize, payment.KindStandIn) && m.tries(payment.KindReverse) && m.part(ask, l.free)
 	if may && m.disputed() && ask != 0 && ask < l.free {
 		if r == nil || r.Exceeds {
 			t.Fatalf("a part of the hold may not be released: %v", r)
@@ -238,8 +267,9 @@ func (m *machine) void(t *rapid.T, sealed bool) {
 		return
 	}
 	name, valid := m.named(t)
-	target, r := m.p.CheckVoid(name)
-	may := m.takes(payment.KindAuthorize, payment.KindStandIn, payment.KindVoice, payment.KindSale) && valid
+	target, r := m.p.CheckVoid(name, m.now)
+	may := m.takes(payment.KindAuthorize, payment.KindStandIn, payment.KindVoice, payment.KindSale) && valid &&
+		m.tries(payment.KindVoid)
 	if refused(t, r, may, 1, 1) {
 		return
 	}
@@ -267,8 +297,10 @@ func (m *machine) refund(t *rapid.T) {
 	l := &m.ledger
 	left := l.captured - l.refunded
 	ask := asked(t, left)
-	amount, r := m.p.CheckRefund(ask)
-	if refused(t, r, m.takes(payment.KindAuthorize, payment.KindStandIn, payment.KindVoice, payment.KindSale), ask, left) {
+	amount, r := m.p.CheckRefund(ask, m.now)
+	may := m.takes(payment.KindAuthorize, payment.KindStandIn, payment.KindVoice, payment.KindSale) &&
+		m.tries(payment.KindRefund) && m.part(ask, left)
+	if refused(t, r, may, ask, left) {
 		return
 	}
 	l.refunded += amount
@@ -458,10 +490,22 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// crowd fills the payment with operations that came to nothing, up to a few under the bound.
+// crowd fills the payment: with operations that stand, up to a few under a bound, or with some of a kind that came to
+// nothing.
 func (m *machine) crowd(t *rapid.T) {
-	bound := rapid.SampledFrom([]int{payment.MaxOps, payment.MaxOps - wayBack}).Draw(t, "bound")
-	for n := bound - rapid.IntRange(0, 6).Draw(t, "room"); len(m.p.Ops) < n; {
-		m.add(payment.Op{Kind: payment.KindIncrement, State: payment.StateDeclined, Amount: 1, Target: payment.NoTarget})
+	op := payment.Op{Kind: payment.KindIncrement, State: payment.StateApproved, Target: payment.NoTarget}
+	n := rapid.SampledFrom([]int{250, 200}).Draw(t, "bound") - rapid.IntRange(0, 6).Draw(t, "room")
+	if rapid.Bool().Draw(t, "declined") {
+		op.State, op.Amount = payment.StateDeclined, 1
+		op.Kind = rapid.SampledFrom([]payment.Kind{
+			payment.KindIncrement, payment.KindRefund, payment.KindReverse, payment.KindVoid,
+		}).Draw(t, "kind")
+		n = rapid.SampledFrom([]int{48, 49, 50, 98, 99, 100, 300}).Draw(t, "declined")
+		if op.Kind == payment.KindVoid {
+			op.Target = 0
+		}
+	}
+	for range n {
+		m.add(op)
 	}
 }

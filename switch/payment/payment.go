@@ -176,8 +176,9 @@ func (s State) String() string {
 // NoTarget is the Target of an operation that has none.
 const NoTarget = -1
 
-// MaxOps bounds the operations of one payment, so that a record stays well under a page of the store.
-const MaxOps = 250
+// MaxOps bounds the operations of one payment's record, whatever came of them. Each kind has bounds of its own well
+// below it, see the Check functions.
+const MaxOps = 2000
 
 // Op is one operation of a payment. Amounts are minor units of the payment's currency.
 type Op struct {

@@ -107,22 +107,23 @@ func TestRefusals(t *testing.T) {
 		return func(p *payment.Payment) *payment.Refusal { return p.CheckIncrement(amount, begin.Add(late)) }
 	}
 	reverse := func(amount int64) func(*payment.Payment) *payment.Refusal {
-		return func(p *payment.Payment) *payment.Refusal { _, _, _, r := p.CheckReverse(amount); return r }
+		return func(p *payment.Payment) *payment.Refusal { _, _, _, r := p.CheckReverse(amount, begin); return r }
 	}
 	refund := func(amount int64) func(*payment.Payment) *payment.Refusal {
-		return func(p *payment.Payment) *payment.Refusal { _, r := p.CheckRefund(amount); return r }
+		return func(p *payment.Payment) *payment.Refusal { _, r := p.CheckRefund(amount, begin); return r }
 	}
 	void := func(target int) func(*payment.Payment) *payment.Refusal {
-		return func(p *payment.Payment) *payment.Refusal { _, r := p.CheckVoid(target); return r }
+		return func(p *payment.Payment) *payment.Refusal { _, r := p.CheckVoid(target, begin); return r }
 	}
 	sale := []payment.Op{op(payment.KindSale, 1000)}
 	voice := []payment.Op{op(payment.KindVoice, 1000), op(payment.KindCapture, 400)}
 	many := of1000()
-	for len(many) < payment.MaxOps-1 {
-		many = append(many, op(payment.KindIncrement, 1, is(payment.StateDeclined)))
+	for len(many) < 250-1 {
+		many = append(many, op(payment.KindIncrement, 0))
 	}
-	busy := of1000(many[1 : payment.MaxOps-2]...)
+	busy := of1000(many[1 : 250-2]...)
 	busy[1].State = payment.StatePending
+	const onlyAll = "the payment has reached 250 operations: only all that is left can be reversed or refunded at once"
 	for _, c := range []struct {
 		want    string // "" taken, else the message; a leading ! says that the amount is the reason
 		check   func(*payment.Payment) *payment.Refusal
@@ -135,9 +136,11 @@ func TestRefusals(t *testing.T) {
 		{"the payment is not approved", refund(0), []payment.Op{op(payment.KindSale, 1000, is(payment.StateUnknown))}, ""},
 		{"the payment is not approved", void(0), []payment.Op{op(payment.KindSale, 1000, is(payment.StatePending))}, ""},
 		{"a verification reserves nothing", reverse(0), []payment.Op{op(payment.KindVerify, 0)}, ""},
-		{"the payment has reached 250 operations", reverse(0), many, ""},
-		{"the payment has reached 250 operations", reverse(0), busy, "the last place is that of the increment's reversal"},
-		{"", reverse(0), busy[:len(busy)-1], ""},
+		{onlyAll, reverse(1), many, ""},
+		{"", reverse(0), many, "all that is left can always be taken"},
+		{"", reverse(1000), many, "by its amount, too"},
+		{onlyAll, reverse(1), busy, "the last place is that of the increment's reversal"},
+		{"", reverse(1), busy[:len(busy)-1], ""},
 		{"the payment has reached the 200 operations that captures and increments may take", capture(0, 0), many[:199], ""},
 		{"the payment has reached the 200 operations that captures and increments may take", increment(1, 0), many[:199], ""},
 		{"", capture(0, 0), many[:198], ""},
@@ -216,7 +219,7 @@ func TestStays(t *testing.T) {
 		{of1000(op(payment.KindCapture, 400), op(payment.KindVoidPresentment, 400, of(1))), 0, 0},
 		{of1000(op(payment.KindCapture, 400), op(payment.KindVoid, 400, is(payment.StateClosed), of(1))), 0, 0},
 	} {
-		_, stays, full, r := made(c.ops...).CheckReverse(c.ask)
+		_, stays, full, r := made(c.ops...).CheckReverse(c.ask, begin)
 		if r != nil || stays != c.stays || full != (c.stays == 0) {
 			t.Errorf("%v, %d released: %d stay, full %v, %v; want %d", c.ops, c.ask, stays, full, r, c.stays)
 		}

@@ -117,10 +117,10 @@ func (f *fakeSwitch) operate(p *fakePayment, req *api.Request, a api.Answer) api
 		a.ResponseCode, a.BusinessDate, a.Capture = "", "2026-11-21", fmt.Sprint("C", len(p.Ops))
 	case api.OpReverse:
 		op.Kind = payment.KindReverse
-		op.Amount, _, _, refused = p.CheckReverse(req.Amount)
+		op.Amount, _, _, refused = p.CheckReverse(req.Amount, time.Now())
 	case api.OpRefund:
 		op.Kind = payment.KindRefund
-		op.Amount, refused = p.CheckRefund(req.Amount)
+		op.Amount, refused = p.CheckRefund(req.Amount, time.Now())
 		op.Granted = op.Amount
 		a.BusinessDate, a.Refund = "2026-11-21", fmt.Sprint("R", len(p.Ops))
 	}
