@@ -3,10 +3,13 @@ package txswitch
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"switchyard/switch/api"
+	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -23,6 +26,11 @@ type PaymentExport struct {
 	Created   time.Time  `json:"created"`
 	PAN       string     `json:"pan"` // first six and last four
 	Route     string     `json:"route"`
+	Entry     string     `json:"entry"`
+	Acquirer  string     `json:"acquirer,omitempty"` // DE32 of its messages and records; "" where it was not recorded
+	ECI       string     `json:"eci,omitempty"`
+	Sequence  string     `json:"sequence,omitempty"` // of the card, DE23
+	EMV       string     `json:"emv,omitempty"`      // stored tags of DE55, hex
 	Ops       []OpExport `json:"ops"`
 }
 
@@ -45,17 +53,54 @@ type OpExport struct {
 	ResponseCode string     `json:"response_code,omitempty"`
 	Late         string     `json:"late,omitempty"` // DE39 of an answer that came after the deadline
 	AuthCode     string     `json:"auth_code,omitempty"`
+	NetworkID    string     `json:"network_id,omitempty"`
 	BusinessDate string     `json:"business_date,omitempty"`
 	ARN          string     `json:"arn,omitempty"`
 	At           time.Time  `json:"at"`
 	DoneAt       *time.Time `json:"done_at,omitempty"`
+
+	Clearing *ClearingExport `json:"clearing,omitempty"` // of a presentment that stands in its date
+}
+
+// ClearingExport is what the journal fixed for a presentment's record when its operation was accepted.
+type ClearingExport struct {
+	Destination   string `json:"destination"`
+	MerchantName  string `json:"merchant_name"`
+	Street        string `json:"street,omitempty"`
+	City          string `json:"city,omitempty"`
+	PostalCode    string `json:"postal_code,omitempty"`
+	State         string `json:"state,omitempty"`
+	Country       string `json:"country,omitempty"` // alpha-3
+	MCC           string `json:"mcc"`
+	FeePlan       string `json:"fee_plan,omitempty"`
+	MessageReason string `json:"message_reason,omitempty"` // DE25
+	Sequence      int    `json:"sequence"`
+	Count         int    `json:"count"`
+}
+
+// DayExport is a business date as GET /v1/days tells it.
+type DayExport struct {
+	Date  string          `json:"date"`
+	State string          `json:"state"` // open, closing, sealed, written
+	Data  json.RawMessage `json:"data,omitempty"`
+}
+
+// ExportDays lists the business dates in their order.
+func ExportDays(j journal.Journal) ([]DayExport, error) {
+	days := []DayExport{}
+	err := j.Days(func(d journal.Day) bool {
+		days = append(days, DayExport{Date: d.Date.String(), State: dayState(d.State), Data: d.Data})
+		return true
+	})
+	return days, err
 }
 
 // ExportPayment makes the export of one payment.
-func ExportPayment(p *payment.Payment) PaymentExport {
+func ExportPayment(j journal.Journal, p *payment.Payment) (PaymentExport, error) {
 	e := PaymentExport{
 		Payment: p.ID.String(), Version: p.Version, Gateway: p.Gateway, Merchant: p.Merchant, Terminal: p.Terminal,
 		Currency: p.Currency, Reference: p.Reference, Created: p.Created, PAN: p.MaskedPAN, Route: p.Route,
+		Entry: api.Entry(p.Entry).String(), Acquirer: p.Acquirer, ECI: p.ECI, Sequence: p.Sequence, EMV: p.EMV,
 		Ops: make([]OpExport, len(p.Ops)),
 	}
 	for i := range p.Ops {
@@ -63,8 +108,9 @@ func ExportPayment(p *payment.Payment) PaymentExport {
 		x := OpExport{
 			N: i, Op: op.Kind.String(), State: op.State.String(), Key: op.Key, Amount: op.Amount, Granted: op.Granted,
 			Target: op.Target, Number: op.Number, Final: op.Final, Stays: op.Stays, Host: op.Host, DE7: op.DE7, RRN: op.RRN,
-			ResponseCode: op.ResponseCode, Late: op.Late, AuthCode: op.AuthCode, BusinessDate: op.Date.String(),
-			ARN: op.ARN, At: op.At,
+			ResponseCode: op.ResponseCode, Late: op.Late, AuthCode: op.AuthCode, NetworkID: op.NetworkID,
+			BusinessDate: op.Date.String(),
+			ARN:          op.ARN, At: op.At,
 		}
 		if op.STAN != 0 {
 			x.STAN = fmt.Sprintf("%06d", op.STAN)
@@ -72,24 +118,118 @@ func ExportPayment(p *payment.Payment) PaymentExport {
 		if !op.DoneAt.IsZero() {
 			x.DoneAt = &op.DoneAt
 		}
+		var err error
+		if x.Clearing, err = exportClearing(j, p, i); err != nil {
+			return e, fmt.Errorf("payment %s, operation %d: %w", p.ID, i, err)
+		}
 		e.Ops[i] = x
 	}
-	return e
+	return e, nil
 }
 
-// ExportPayments writes all payments of a journal as JSON lines, on a snapshot, in the order of their ids.
+// exportClearing returns what stands in the clearing of operation i's date, nil for one that does not stand there.
+func exportClearing(j journal.Journal, p *payment.Payment, i int) (*ClearingExport, error) {
+	if p.Ops[i].Date == 0 {
+		return nil, nil
+	}
+	row, err := j.Presentment(presentmentOf(p, i))
+	if errors.Is(err, journal.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := cutover.DecodeSnapshot(row.Data)
+	if err != nil {
+		return nil, fmt.Errorf("presentment record: %w", err)
+	}
+	return &ClearingExport{
+		Destination: row.Destination, MerchantName: s.Name, Street: s.Street, City: s.City, PostalCode: s.PostalCode,
+		State: s.State, Country: s.Country, MCC: s.MCC, FeePlan: s.FeePlan, MessageReason: s.Reason,
+		Sequence: s.Sequence, Count: s.Count,
+	}, nil
+}
+
+// presentmentOf names operation i in the clearing of its date.
+func presentmentOf(p *payment.Payment, i int) journal.PresentmentRef {
+	return journal.PresentmentRef{Date: p.Ops[i].Date, Destination: p.Route, Payment: p.ID, Op: i}
+}
+
+// ExportPayments writes all payments of a journal as JSON lines, in the order of their ids.
 func ExportPayments(j journal.Journal, w io.Writer) error {
+	return exportLines(j, w, func(each func(*payment.Payment) error) error {
+		var failed error
+		err := j.Payments(payment.ID{}, func(p *payment.Payment) bool {
+			failed = each(p)
+			return failed == nil
+		})
+		return errors.Join(failed, err)
+	})
+}
+
+// ExportDated writes the payments that have a presentment on a business date from first to last, each once, in the
+// order of their first such date. It reads these dates and payments and nothing else.
+func ExportDated(j journal.Journal, w io.Writer, first, last payment.Date) error {
+	return exportLines(j, w, func(each func(*payment.Payment) error) error {
+		for date := first; date <= last; date = date.Next() {
+			if err := exportDate(j, first, date, each); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// exportDate calls each with the payments of a date that no earlier date since first has.
+func exportDate(j journal.Journal, first, date payment.Date, each func(*payment.Payment) error) error {
+	var before payment.ID
+	var failed error
+	err := j.Presentments(date, func(row journal.Presentment) bool {
+		if row.Payment == before { // a payment's stand beside each other
+			return true
+		}
+		before = row.Payment
+		var p *payment.Payment
+		if p, failed = j.Payment(row.Payment); failed != nil {
+			return false
+		}
+		var known bool
+		if known, failed = presentedSince(j, p, first, date); failed == nil && !known {
+			failed = each(p)
+		}
+		return failed == nil
+	})
+	return errors.Join(failed, err)
+}
+
+// presentedSince tells whether a payment has a presentment on a date from first on, before another.
+func presentedSince(j journal.Journal, p *payment.Payment, first, before payment.Date) (bool, error) {
+	for i := range p.Ops {
+		if date := p.Ops[i].Date; date < first || date >= before {
+			continue
+		}
+		switch _, err := j.Presentment(presentmentOf(p, i)); {
+		case err == nil:
+			return true, nil
+		case !errors.Is(err, journal.ErrNotFound):
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// exportLines writes the payments that payments yields.
+func exportLines(j journal.Journal, w io.Writer, payments func(each func(*payment.Payment) error) error) error {
 	const bufferBytes = 64 << 10
 	out := bufio.NewWriterSize(w, bufferBytes)
 	enc := json.NewEncoder(out)
-	var failed error
-	err := j.Payments(payment.ID{}, func(p *payment.Payment) bool {
-		failed = enc.Encode(ExportPayment(p))
-		return failed == nil
+	err := payments(func(p *payment.Payment) error {
+		e, err := ExportPayment(j, p)
+		if err != nil {
+			return err
+		}
+		return enc.Encode(e)
 	})
-	if failed != nil {
-		return failed
-	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package txswitch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,8 @@ const (
 	operatorHeaderTimeout = 5 * time.Second
 	// maxCutoverWait bounds ?wait= of a cutover.
 	maxCutoverWait = 10 * time.Minute
+	// maxExportYears bounds a range of business dates, of which each is looked for.
+	maxExportYears = 10
 	// operatorGrace is how long a stopping switch goes on answering operators that have asked already.
 	operatorGrace = time.Second
 )
@@ -103,7 +106,8 @@ type Stats struct {
 	ClearingDir string                 `json:"clearing_dir"`
 	Unready     string                 `json:"unready,omitempty"`
 	// Clock is what is wrong with the clock.
-	Clock string `json:"clock,omitempty"`
+	Clock string    `json:"clock,omitempty"`
+	Now   time.Time `json:"now"` // the switch's clock: what it dates operations by
 }
 
 // LinkStats is where one link to an issuer stands.
@@ -127,6 +131,7 @@ func (s *Switch) Stats() Stats {
 		InFlight: s.flow.InFlight() + s.flow.Unrecovered(), Links: map[string][]LinkStats{}, OpenDay: s.journal.OpenDay().String(),
 		ClearingDir: s.o.FS.PathJoin(s.o.Config.Data, clearingDir), Unready: s.Unready(),
 		Clock: s.Clock().Warning,
+		Now:   s.clock.Now(),
 	}
 	st.SAF.Queued, st.SAF.Parked = s.saf.Counts()
 	st.SAF.ByHost = map[string]int{}
@@ -144,16 +149,7 @@ func (s *Switch) serveStats(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Switch) serveDays(w http.ResponseWriter, _ *http.Request) {
-	type day struct {
-		Date  string          `json:"date"`
-		State string          `json:"state"`
-		Data  json.RawMessage `json:"data,omitempty"`
-	}
-	days := []day{}
-	err := s.journal.Days(func(d journal.Day) bool {
-		days = append(days, day{Date: d.Date.String(), State: dayState(d.State), Data: d.Data})
-		return true
-	})
+	days, err := ExportDays(s.journal)
 	if err != nil {
 		writeError(w, http.StatusInternalServerError, err)
 		return
@@ -240,8 +236,13 @@ func (s *Switch) serveBackup(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"dir": dir})
 }
 
-// servePayments streams the journal's payments as JSON lines, or the one that ?payment= names.
+// servePayments streams the journal's payments as JSON lines; with ?from= and ?to= those that clear on these business
+// dates; or the one that ?payment= names.
 func (s *Switch) servePayments(w http.ResponseWriter, r *http.Request) {
+	if err := knownParameters(r, "payment", "from", "to"); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
 	if text := r.FormValue("payment"); text != "" {
 		id, err := payment.ParseID(text)
 		if err != nil {
@@ -255,16 +256,50 @@ func (s *Switch) servePayments(w http.ResponseWriter, r *http.Request) {
 		case err != nil:
 			writeError(w, http.StatusInternalServerError, err)
 		default:
-			writeJSON(w, http.StatusOK, ExportPayment(p))
+			s.servePayment(w, p)
 		}
 		return
 	}
+	export := func() error { return ExportPayments(s.journal, w) }
+	if r.FormValue("from") != "" || r.FormValue("to") != "" {
+		first, err := dateParameter(r, "from")
+		last, err2 := dateParameter(r, "to")
+		switch most := first.Time().AddDate(maxExportYears, 0, 0); {
+		case err != nil || err2 != nil:
+			err = cmp.Or(err, err2)
+		case last < first || last.Time().After(most):
+			err = fmt.Errorf("to: %s: expected %s or a date of the %d years after it", last, first, maxExportYears)
+		}
+		if err != nil {
+			writeError(w, http.StatusBadRequest, err)
+			return
+		}
+		export = func() error { return ExportDated(s.journal, w, first, last) }
+	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	if err := ExportPayments(s.journal, w); err != nil {
+	if err := export(); err != nil {
 		// The status is sent already: a broken chunked body is how the reader learns that the export is not whole.
 		s.o.Logger.Error("export of payments failed", zap.Error(err))
 		panic(http.ErrAbortHandler)
 	}
+}
+
+func (s *Switch) servePayment(w http.ResponseWriter, p *payment.Payment) {
+	e, err := ExportPayment(s.journal, p)
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, e)
+}
+
+// dateParameter reads a business date; both ends of a range are needed.
+func dateParameter(r *http.Request, name string) (payment.Date, error) {
+	date, err := payment.ParseDate(r.FormValue(name))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w; a range has from and to", name, err)
+	}
+	return date, nil
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

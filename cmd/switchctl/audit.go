@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,6 +21,7 @@ import (
 	txswitch "switchyard/switch"
 	"switchyard/switch/audit"
 	"switchyard/switch/journal"
+	"switchyard/switch/payment"
 )
 
 // defaultIssuerControl is where issuer-sim's control HTTP listens unless it is told otherwise.
@@ -51,16 +54,32 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 	f.DurationVar(&a.wait, "wait", 30*time.Second, "how long to wait for what is in flight or queued")
 	f.IntVar(&a.limit, "limit", 50, "how many differences to print, and items of each list apart to report; all are counted")
 	f.BoolVar(&a.json, "json", false, "print the report as JSON")
+	f.StringArrayVar(&a.told, "told", nil,
+		"a gateway's own log of what it was told, JSON lines; may be given more than once")
+	f.StringVar(&a.from, "from", "",
+		"with --to: audit only what clears on these business dates, YYYY-MM-DD, both included")
+	f.StringVar(&a.to, "to", "", "see --from")
+	o := &a.options
+	f.DurationVar(&o.IntentAge, "intent-age", audit.DefaultIntentAge,
+		"how long a request may be without an outcome; 0: for good, as in the next three")
+	f.DurationVar(&o.AdviceAge, "advice-age", audit.DefaultAdviceAge, "how long an advice may be queued")
+	f.DurationVar(&o.VoidAge, "void-age", audit.DefaultVoidAge, "how long a void may be without an outcome")
+	f.DurationVar(&o.DateAge, "date-age", audit.DefaultDateAge,
+		"how long after its end, midnight UTC, a business date may be without its files")
 	cmd.MarkFlagsMutuallyExclusive("operator", "data")
+	cmd.MarkFlagsRequiredTogether("from", "to")
 	return cmd
 }
 
 // auditRun is one audit.
 type auditRun struct {
 	operator, issuer, clearing, data, acquirer string
+	from, to                                   string
+	told                                       []string
 	wait                                       time.Duration
 	limit                                      int
 	json                                       bool
+	options                                    audit.Options
 }
 
 func (a *auditRun) run(cmd *cobra.Command) error {
@@ -79,7 +98,10 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 	defer done()
 	src.Authorizations = book("http://" + a.issuer + "/v1/authorizations")
 	src.Ledger = book("http://" + a.issuer + "/v1/ledger?audit=1")
-	report, err := audit.Run(ctx, src, audit.Options{Acquirer: a.acquirer, Limit: a.limit})
+	for _, name := range a.told {
+		src.Told = append(src.Told, func(context.Context) (io.ReadCloser, error) { return os.Open(name) })
+	}
+	report, err := audit.Run(ctx, src, a.auditOptions())
 	if err != nil {
 		return err
 	}
@@ -97,6 +119,18 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 		return errNo
 	}
 	return nil
+}
+
+// auditOptions are the options as the audit takes them: no bound is one below 0 there.
+func (a *auditRun) auditOptions() audit.Options {
+	o := a.options
+	o.Acquirer, o.Limit, o.From, o.To = a.acquirer, a.limit, a.from, a.to
+	for _, age := range []*time.Duration{&o.IntentAge, &o.AdviceAge, &o.VoidAge, &o.DateAge} {
+		if *age == 0 {
+			*age = -1
+		}
+	}
+	return o
 }
 
 // running are the books of a switch that runs, once it has come to rest or the wait is over.
@@ -118,25 +152,30 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 			return src, nil, err
 		}
 	}
-	src.Switch = book("http://" + a.operator + "/v1/payments")
-	var written []string
-	src.Written = func(ctx context.Context) ([]string, error) {
-		var days []struct {
-			Date  string `json:"date"`
-			State string `json:"state"`
-		}
-		if err := getJSON(ctx, "http://"+a.operator+"/v1/days", &days); err != nil {
-			return nil, err
-		}
-		for _, d := range days {
-			if d.State == "written" {
-				written = append(written, d.Date)
-			}
-		}
-		return written, nil
+	src.Switch = book("http://" + a.operator + "/v1/payments" + a.query())
+	src.Now = func(ctx context.Context) (time.Time, error) { return switchClock(ctx, a.operator) }
+	src.Days = book("http://" + a.operator + "/v1/days")
+	src.Files = func(ctx context.Context) ([]audit.File, error) {
+		return clearingFiles(ctx, dir, a.clearing == "", src.Days)
 	}
-	src.Files = func(context.Context) ([]audit.File, error) { return clearingFiles(dir, written) }
 	return src, func() {}, nil
+}
+
+// query asks for the payments of the range alone.
+func (a *auditRun) query() string {
+	if a.from == "" && a.to == "" {
+		return ""
+	}
+	return "?" + url.Values{"from": {a.from}, "to": {a.to}}.Encode()
+}
+
+// switchClock is a running switch's own clock. One that does not tell it has no ages to measure.
+func switchClock(ctx context.Context, operator string) (time.Time, error) {
+	var stats struct {
+		Now time.Time `json:"now"`
+	}
+	err := getJSON(ctx, "http://"+operator+"/v1/stats", &stats)
+	return stats.Now, err
 }
 
 // restingStats is what the audit reads of /v1/stats.
@@ -192,36 +231,84 @@ func (a *auditRun) stopped(context.Context, io.Writer) (src audit.Sources, done 
 	if err != nil {
 		return src, nil, fmt.Errorf("%w (is a switch running on it?)", err)
 	}
+	export := func(w io.Writer) error { return txswitch.ExportPayments(j, w) }
+	if a.from != "" || a.to != "" {
+		first, err := payment.ParseDate(a.from)
+		last, err2 := payment.ParseDate(a.to)
+		if err := errors.Join(err, err2); err != nil {
+			return src, nil, errors.Join(err, j.Close())
+		}
+		export = func(w io.Writer) error { return txswitch.ExportDated(j, w, first, last) }
+	}
 	src.Switch = func(context.Context) (io.ReadCloser, error) {
 		out, in := io.Pipe()
-		go func() { in.CloseWithError(txswitch.ExportPayments(j, in)) }()
+		go func() { in.CloseWithError(export(in)) }()
 		return out, nil
 	}
-	var written []string
-	src.Written = func(context.Context) ([]string, error) {
-		err := j.Days(func(d journal.Day) bool {
-			if d.State == journal.DayWritten {
-				written = append(written, d.Date.String())
-			}
-			return true
-		})
-		return written, err
+	src.Now = func(context.Context) (time.Time, error) { return lastTime(j) }
+	src.Days = func(context.Context) (io.ReadCloser, error) {
+		days, err := txswitch.ExportDays(j)
+		if err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(days)
+		return io.NopCloser(bytes.NewReader(text)), err
 	}
 	clearing := a.clearing
 	if clearing == "" {
 		clearing = filepath.Join(a.data, "clearing")
 	}
-	src.Files = func(context.Context) ([]audit.File, error) { return clearingFiles(clearing, written) }
+	src.Files = func(ctx context.Context) ([]audit.File, error) {
+		return clearingFiles(ctx, clearing, a.clearing == "", src.Days)
+	}
 	return src, func() { _ = j.Close() }, nil // it was only read
 }
 
-// clearingFiles lists the clearing files of a folder. Only a switch that has closed no day yet may have none.
-func clearingFiles(dir string, written []string) ([]audit.File, error) {
-	switch _, err := os.Stat(dir); {
-	case errors.Is(err, fs.ErrNotExist) && len(written) == 0:
-		return nil, nil
-	case err != nil:
+// lastTime is the newest time in a journal: what a stopped switch's clock showed last. A stop alone ages nothing.
+func lastTime(j journal.Journal) (last time.Time, err error) {
+	err = j.Payments(payment.ID{}, func(p *payment.Payment) bool {
+		for i := range p.Ops {
+			for _, at := range [...]time.Time{p.Ops[i].At, p.Ops[i].DoneAt} {
+				if at.After(last) {
+					last = at
+				}
+			}
+		}
+		return true
+	})
+	return last, err
+}
+
+// clearingFiles lists the clearing files of a folder. The switch's own is made with its first file; where that is
+// written the folder must be there, and one that was named must be there always.
+func clearingFiles(ctx context.Context, dir string, own bool, days audit.Open) ([]audit.File, error) {
+	_, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) && own {
+		written, failed := anyWritten(ctx, days)
+		if failed != nil || !written {
+			return nil, failed
+		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("clearing files, said to be written: %w (--clearing names another folder)", err)
 	}
 	return audit.Files(os.DirFS(dir))
+}
+
+func anyWritten(ctx context.Context, days audit.Open) (bool, error) {
+	in, err := days(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	var list []struct {
+		State string `json:"state"`
+	}
+	err = json.NewDecoder(in).Decode(&list)
+	for _, d := range list {
+		if d.State == "written" {
+			return true, err
+		}
+	}
+	return false, err
 }

@@ -25,13 +25,27 @@ import (
 
 // The books of one payment: authorized with 1000, 400 of it captured on a date with files.
 const (
-	testJournal = `{"payment":"P10000000001","version":4,"merchant":"SHOP-7","currency":"EUR","pan":"411111******1111","ops":[
-{"n":0,"op":"authorize","state":"approved","key":"k1","amount":1000,"granted":1000,"target":-1,"host":"issuer","stan":"000001","de7":"1120120000","rrn":"632410000001","response_code":"00","auth_code":"A00001","at":"2026-11-20T12:00:00Z"},
-{"n":1,"op":"capture","state":"approved","key":"k2","amount":400,"granted":400,"target":-1,"number":1,"host":"issuer","stan":"000002","de7":"1120120001","rrn":"632410000001","response_code":"00","business_date":"2026-11-20","arn":"12345676324000000000013","at":"2026-11-20T12:00:01Z"}]}`
+	testJournal = `{"payment":"P10000000001","version":4,"merchant":"SHOP-7","currency":"EUR",
+"pan":"411111******1111","entry":"ecommerce","ops":[
+{"n":0,"op":"authorize","state":"approved","key":"k1","amount":1000,"granted":1000,"target":-1,"host":"issuer",
+"stan":"000001","de7":"1120120000","rrn":"632410000001","response_code":"00","auth_code":"A00001",
+"at":"2026-11-20T12:00:00Z"},
+{"n":1,"op":"capture","state":"approved","key":"k2","amount":400,"granted":400,"target":-1,"number":1,
+"host":"issuer","stan":"000002","de7":"1120120001","rrn":"632410000001","response_code":"00",
+"business_date":"2026-11-20","arn":"12345676324000000000013","at":"2026-11-20T12:00:01Z",
+"clearing":{"destination":"visa","merchant_name":"Shop","country":"IRL","mcc":"5999","sequence":1,"count":1}}]}`
 	testIssuer = `{"kind":"authorization","acquirer":"400001","rrn":"632410000001","stan":"000001","de7":"1120120000","pan":"411111******1111","merchant":"SHOP-7","currency":"EUR","response_code":"00","auth_code":"A00001","authorized":1000,"captured":400,"hold":600,
 "postings":[{"number":"1","arn":"12345676324000000000013","amount":400,"business_date":"1120","state":"unsettled"}]}`
+	testDays = `[{"date":"2026-11-20","state":"written","data":{"acquirer_id":"400001","processor_id":"123456",
+"code_page":"cp500","location":"UTC",
+"result":{"files":[{"destination":"visa","file_id":"0022611200000012345600001"}]}}},{"date":"2026-11-21",
+"state":"open"}]`
 	testLedger = `{"currencies":{"EUR":{"balanced":true}},"balanced":true}`
 )
+
+// testFileID names the file of the date.
+var testFileID = clearing.FileID{Date: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), ProcessorID: "123456",
+	Sequence: 1}
 
 // auditBooks serve the payment's books; a test changes them before it audits.
 type auditBooks struct {
@@ -43,29 +57,53 @@ type auditBooks struct {
 func newAuditBooks(t *testing.T) *auditBooks {
 	t.Helper()
 	b := &auditBooks{journal: testJournal, issuer: testIssuer, dir: t.TempDir()}
-	var file bytes.Buffer
-	w, err := clearing.NewWriter(&file, clearing.Header{
-		FileID: clearing.FileID{Date: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), ProcessorID: "12345", Sequence: 1},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = w.Write(&clearing.Presentment{
+	record := &clearing.Presentment{
 		PAN: "4111111111111111", AmountMinor: 400, Currency: "EUR", LocalTime: time.Date(2026, 11, 20, 12, 0, 1, 0, time.UTC),
-		POSDataCode: "000050S00000", FunctionCode: "200", MCC: "5999", ARN: "12345676324000000000013", ForwarderID: "123456",
-		RRN: "632410000001", AuthCode: "A00001", Merchant: "SHOP-7", Acceptor: clearing.Acceptor{Name: "Shop", CountryAlpha3: "IRL"},
-	})
+		POSDataCode: "000050S00000", FunctionCode: "200", MCC: "5999", ARN: "12345676324000000000013", AcquirerID: "400001",
+		ForwarderID: "123456", RRN: "632410000001", AuthCode: "A00001", Merchant: "SHOP-7",
+		Acceptor:     clearing.Acceptor{Name: "Shop", CountryAlpha3: "IRL"},
+		TerminalType: "CT6", ECommerceLevel: "210", PaymentID: "P10000000001", CaptureID: "P10000000001-1", Key: "k2",
+		Sequence: 1, Count: 1,
+		AcceptedAt: time.Date(2026, 11, 20, 12, 0, 1, 0, time.UTC), MerchantName: "Shop",
+	}
+	header := clearing.Header{FileID: testFileID}
+	dir := filepath.Join(b.dir, "2026-11-20")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var ipm, detail, summary bytes.Buffer
+	w, err := clearing.NewWriter(&ipm, header)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Close(); err != nil {
+	rows, sums := clearing.NewDetailWriter(&detail), clearing.NewSummary()
+	if err := errors.Join(w.Write(record), rows.Write(record), sums.Add(record), rows.Close(),
+		sums.WriteCSV(&summary)); err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(b.dir, "2026-11-20", "1.ipm")
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+	totals, err := w.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(name, file.Bytes(), 0o600); err != nil {
+	var listed []clearing.ManifestFile
+	for _, f := range []struct {
+		ending string
+		text   *bytes.Buffer
+	}{{".ipm", &ipm}, {".detail.csv", &detail}, {".summary.csv", &summary}} {
+		digest, name := clearing.NewDigest(io.Discard), testFileID.String()+f.ending
+		if _, err := digest.Write(f.text.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		listed = append(listed, digest.File(name))
+		if err := os.WriteFile(filepath.Join(dir, name), f.text.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	manifest, err := clearing.NewManifest(header, "visa", time.Time{}, totals, listed...).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, testFileID.String()+".manifest.json"), manifest, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -79,9 +117,10 @@ func (b *auditBooks) serve(t *testing.T) string {
 	}
 	text("GET /v1/stats", func() string {
 		queued := min(1, max(0, b.queued.Add(-1)+1))
-		return fmt.Sprintf(`{"in_flight":0,"saf":{"queued":%d,"parked":0},"clearing_dir":%q}`, queued, b.dir)
+		return fmt.Sprintf(`{"in_flight":0,"saf":{"queued":%d,"parked":0},"clearing_dir":%q,"now":"2026-11-20T12:01:00Z"}`,
+			queued, b.dir)
 	})
-	text("GET /v1/days", func() string { return `[{"date":"2026-11-20","state":"written"},{"date":"2026-11-21","state":"open"}]` })
+	text("GET /v1/days", func() string { return testDays })
 	text("GET /v1/payments", func() string { return strings.ReplaceAll(b.journal, "\n", "") })
 	mux.HandleFunc("GET /v1/authorizations", func(w http.ResponseWriter, _ *http.Request) {
 		if b.issuer != "" {

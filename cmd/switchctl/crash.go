@@ -30,8 +30,9 @@ func newCrashCmd() *cobra.Command {
 		Long: `Crash plays a small business day in each round, as demo does, and kills switchd, issuer-sim or both with SIGKILL one
 to three times while it is played, in some rounds in the middle of a cutover. Each is started again on its data. The
 driver connects anew and sends every request again, with its key, whose answer it did not get. At the end of the round
-the queue is drained, the day closed and its files verified, the three books are audited, and the driver asks for
-everything that was ever acknowledged to it, by key.
+the queue is drained, the day closed and its files verified, the three books are audited together with all that the
+driver was told, whichever process told it (told.jsonl in the round's folder), and the driver asks for everything that
+was ever acknowledged to it, by key.
 
 Each round prints its seed and what was killed when; --rounds 1 with that seed plans the same round, though the moment of
 a kill is as exact as the machine's clock and load let it be. After a fault the round's folder is kept.

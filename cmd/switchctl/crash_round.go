@@ -117,6 +117,15 @@ func (r *crashRound) run(ctx context.Context) {
 		return
 	}
 	defer func() { r.local.kill() }()
+	if r.toldLog, err = openTold(filepath.Join(r.dir, toldName)); err != nil {
+		r.wrong("%v", err)
+		return
+	}
+	defer func() {
+		if err := r.toldLog.close(); err != nil {
+			r.wrong("what was told: %v", err)
+		}
+	}()
 	clients := make([]*persistentClient, crashConnections)
 	for i := range clients {
 		clients[i] = &persistentClient{address: r.local.switchd.at.Gateway, inFlight: crashInFlight}
@@ -155,8 +164,9 @@ func (r *crashRound) play(ctx context.Context, clients []*persistentClient) (err
 		}
 	}()
 	r.book, err = day.Run(ctx, day.Options{
-		Plan: demoPlan(r.seed, time.Now()), Clients: persistent(clients), Payments: r.payments, InFlight: crashInFlight,
-		Outage: crashPatience, Remember: true, Progress: func() { r.finished.Add(1) },
+		Plan: demoPlan(r.seed, time.Now()), Clients: r.toldLog.players(persistent(clients)), Payments: r.payments,
+		InFlight: crashInFlight,
+		Outage:   crashPatience, Remember: true, Progress: func() { r.finished.Add(1) },
 	})
 	close(played)
 	<-struck

@@ -25,6 +25,9 @@ const (
 	drainPause   = 50 * time.Millisecond
 )
 
+// toldName is the file, in the folder of a run, with what its driver was told.
+const toldName = "told.jsonl"
+
 // maxReply bounds an answer that is read as a whole.
 const maxReply = 16 << 20
 
@@ -39,10 +42,11 @@ type switchStats struct {
 
 // dayEnd closes the business day that a driver has played on a switch of its own, and checks the books.
 type dayEnd struct {
-	local *localSwitch
-	book  *day.Book
-	dir   string                           // of what is written down
-	step  func(format string, args ...any) // says what is being done
+	local   *localSwitch
+	book    *day.Book
+	toldLog *toldFile                        // what the driver was told
+	dir     string                           // of what is written down
+	step    func(format string, args ...any) // says what is being done
 
 	problems []string
 	drained  time.Duration
@@ -79,7 +83,7 @@ func (d *dayEnd) close(ctx context.Context, more string) {
 	}
 	d.step("checking the clearing files")
 	d.clearing(ctx)
-	d.step("auditing the three books")
+	d.step("auditing the books")
 	d.audit(ctx)
 }
 
@@ -196,6 +200,9 @@ func (d *dayEnd) audit(ctx context.Context) {
 		Switch:         book(operator + "/v1/payments"),
 		Authorizations: book(control + "/v1/authorizations"),
 		Ledger:         book(control + "/v1/ledger"),
+		Now:            func(ctx context.Context) (time.Time, error) { return switchClock(ctx, d.local.switchd.at.Operator) },
+		Days:           book(operator + "/v1/days"),
+		Told:           d.toldLog.book(),
 		Files: func(context.Context) ([]audit.File, error) {
 			return audit.Files(os.DirFS(d.local.clearingDir()))
 		},
@@ -206,8 +213,9 @@ func (d *dayEnd) audit(ctx context.Context) {
 	}
 	d.audited = &auditFigures{
 		Payments: report.Payments, Holdings: report.Holdings, Presentments: report.Presentments,
-		Differences: report.DifferenceCount, InFlight: report.InFlight.Count, NotCleared: report.NotCleared.Count,
-		Balanced: report.Ledger != nil && report.Ledger.Balanced,
+		Told: report.Told, Differences: report.DifferenceCount, InFlight: report.InFlight.Count,
+		NotCleared: report.NotCleared.Count,
+		Balanced:   report.Ledger != nil && report.Ledger.Balanced,
 	}
 	var text bytes.Buffer
 	if err := report.WriteText(&text); err != nil {

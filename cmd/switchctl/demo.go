@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type demoFlags struct {
 	seed        uint64
 	out         string
 	faults      string // on or off
+	told        string
 }
 
 func newDemoCmd() *cobra.Command {
@@ -39,8 +41,8 @@ func newDemoCmd() *cobra.Command {
 		Long: `Demo starts issuer-sim and switchd on loopback, with their data in a folder that is made anew, and plays a day of
 payments through the gateway port: captures in full and in shipments, sales, reversals, refunds and declines, in five
 currencies, about one payment in a hundred sent twice. It checks every answer, closes the business day, checks the
-clearing files against what it did, hands them to the issuer, audits the three books, stops both daemons, and prints
-what came of it. The same seed plays the same day again.
+clearing files against what it did, hands them to the issuer, audits the three books and what it was told itself, stops
+both daemons, and prints what came of it. The same seed plays the same day again.
 
 With --faults on the issuer loses, delays, doubles or garbles two of a hundred answers, and has 300 ms for each. What
 was not answered is reversed, and the day goes on until the outcome of every payment is known.
@@ -58,6 +60,7 @@ same figures.`,
 	flags.IntVar(&f.connections, "connections", 4, "connections to the gateway port")
 	flags.Uint64Var(&f.seed, "seed", 1, "the day follows from it")
 	flags.StringVar(&f.out, "out", "demo-out", "folder, made anew")
+	flags.StringVar(&f.told, "told", "", "append what the switch answers to this file (default: told.jsonl in the folder)")
 	flags.StringVar(&f.faults, "faults", "off", "on: the issuer answers badly now and then")
 	return cmd
 }
@@ -120,6 +123,10 @@ func (d *demoRun) run(ctx context.Context) {
 		return
 	}
 	defer d.local.kill()
+	if d.toldLog, err = openTold(cmp.Or(d.demoFlags.told, filepath.Join(d.out, toldName))); err != nil {
+		d.wrong("%v", err)
+		return
+	}
 	if err := d.play(ctx); err != nil {
 		d.wrong("the day broke off: %v", err)
 	}
@@ -132,6 +139,9 @@ func (d *demoRun) run(ctx context.Context) {
 	}
 	if err := d.local.stop(); err != nil {
 		d.wrong("%v", err)
+	}
+	if err := d.toldLog.close(); err != nil {
+		d.wrong("what was told: %v", err)
 	}
 	if err := context.Cause(ctx); err != nil {
 		d.wrong("called off: %v", err)
@@ -149,7 +159,7 @@ func (d *demoRun) play(ctx context.Context) error {
 	d.progress.begin(d.payments, &finished)
 	d.book, err = day.Run(ctx, day.Options{
 		Plan:     demoPlan(d.seed, time.Now()),
-		Clients:  asPlayers(clients),
+		Clients:  d.toldLog.players(asPlayers(clients)),
 		Payments: d.payments,
 		InFlight: d.inFlight,
 		Faults:   d.Faults,

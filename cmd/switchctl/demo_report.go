@@ -77,6 +77,7 @@ type auditFigures struct {
 	Payments     int  `json:"payments"`
 	Holdings     int  `json:"holdings"`
 	Presentments int  `json:"presentments"`
+	Told         int  `json:"told"` // answers that the driver was given
 	Differences  int  `json:"differences"`
 	InFlight     int  `json:"in_flight"`
 	NotCleared   int  `json:"not_cleared"`
@@ -131,8 +132,9 @@ func (s *demoSummary) print(w io.Writer) error {
 		if !a.Balanced {
 			ledger = "NOT balanced"
 		}
-		fmt.Fprintf(&b, "\naudit: %d payments at the switch, %d authorizations, sales and refunds at the issuer, %d presentments in files: %d differences; issuer's ledger %s\n",
-			a.Payments, a.Holdings, a.Presentments, a.Differences, ledger)
+		fmt.Fprintf(&b, "\naudit: %d payments at the switch, %d authorizations, sales and refunds at the issuer, "+
+			"%d presentments in files, %d answers to the driver: %d differences; issuer's ledger %s\n",
+			a.Payments, a.Holdings, a.Presentments, a.Told, a.Differences, ledger)
 	}
 	if s.SwitchdMiB > 0 {
 		fmt.Fprintf(&b, "memory: switchd %.0f MiB, issuer-sim %.0f MiB at most\n", s.SwitchdMiB, s.IssuerMiB)

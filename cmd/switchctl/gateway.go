@@ -30,6 +30,7 @@ type gatewayFlags struct {
 	caFile, certFile, keyFile, server string
 	timeout                           time.Duration
 	asJSON                            bool
+	lost                              func(*api.Request) // of a request that is not answered; may be nil
 }
 
 func (g *gatewayFlags) add(cmd *cobra.Command) {
@@ -66,6 +67,9 @@ func (g *gatewayFlags) do(ctx context.Context, requests []api.Request, show func
 	defer gw.Close()
 	for i := range requests {
 		answer, err := gw.Do(ctx, &requests[i])
+		if err != nil && g.lost != nil {
+			g.lost(&requests[i])
+		}
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			return fmt.Errorf("no answer within %v%s", g.timeout, whatBecame(&requests[i]))

@@ -35,6 +35,7 @@ type loadFlags struct {
 	iso         bool
 	dialect     string
 	issuerRules string
+	told        string
 	json        bool
 }
 
@@ -79,7 +80,9 @@ and what they come from.`,
 	flags.BoolVar(&f.iso, "iso", false, "send ISO 8583 straight to an issuer")
 	flags.StringVar(&f.dialect, "dialect", "iso87ascii", "dialect of --iso")
 	flags.StringVar(&f.issuerRules, "issuer-rules", "", "rules file of issuer-sim, with --local: its pace, latency and faults")
+	flags.StringVar(&f.told, "told", "", toldUsage)
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
+	cmd.MarkFlagsMutuallyExclusive("iso", "told")
 	cmd.MarkFlagsMutuallyExclusive("closed", "rate")
 	cmd.MarkFlagsOneRequired("closed", "rate")
 	cmd.MarkFlagsMutuallyExclusive("local", "connect")
@@ -184,11 +187,10 @@ func (f *loadFlags) measure(ctx context.Context, stderr io.Writer) (*loadSummary
 	if err != nil {
 		return nil, err
 	}
-	defer closeTarget()
 	o.Target = target
 	fmt.Fprintf(stderr, "driving %s for %s, then measuring %s\n", f.connect, f.warmup, f.duration)
 	res, err := loadgen.Run(ctx, o)
-	if err != nil {
+	if err = errors.Join(err, closeTarget()); err != nil {
 		return nil, err
 	}
 	s := &loadSummary{
@@ -222,7 +224,7 @@ func (f *loadFlags) check() error {
 }
 
 // target connects to what is to be measured.
-func (f *loadFlags) target(ctx context.Context, lanes, inFlight int) (loadgen.Target, func(), error) {
+func (f *loadFlags) target(ctx context.Context, lanes, inFlight int) (loadgen.Target, func() error, error) {
 	payments := loadgen.Payments{Op: api.OpAuthorize, Run: runName(), Cards: loadgen.NewCards(time.Now()), Pool: f.cards, Seed: f.seed}
 	if f.sale {
 		payments.Op = api.OpSale
@@ -237,10 +239,20 @@ func (f *loadFlags) target(ctx context.Context, lanes, inFlight int) (loadgen.Ta
 	if err != nil {
 		return nil, nil, err
 	}
-	return loadgen.NewGatewayTarget(asLanes(clients), inFlight, payments), func() { closeAll(clients) }, nil
+	log, err := openTold(f.told)
+	if err != nil {
+		closeAll(clients)
+		return nil, nil, err
+	}
+	end := func() error {
+		closeAll(clients)
+		return log.close()
+	}
+	return loadgen.NewGatewayTarget(log.lanes(asLanes(clients)), inFlight, payments), end, nil
 }
 
-func (f *loadFlags) isoTarget(ctx context.Context, lanes int, payments loadgen.Payments) (loadgen.Target, func(), error) {
+func (f *loadFlags) isoTarget(ctx context.Context, lanes int, payments loadgen.Payments) (loadgen.Target,
+	func() error, error) {
 	if f.connect == "" {
 		f.connect = defaultISO
 	}
@@ -257,7 +269,11 @@ func (f *loadFlags) isoTarget(ctx context.Context, lanes int, payments loadgen.P
 		return nil, nil, err
 	}
 	target := loadgen.NewISOTarget(conns, codec, payments)
-	return target, target.Close, nil
+	end := func() error {
+		target.Close()
+		return nil
+	}
+	return target, end, nil
 }
 
 // runName begins the keys of a run. It differs from run to run, or a switch that knows the last run's keys would answer

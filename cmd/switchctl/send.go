@@ -26,6 +26,7 @@ type sendFlags struct {
 	gatewayFlags
 	req              api.Request
 	entry, initiator string
+	told             string
 }
 
 // newSendCmd is `switchctl send`.
@@ -65,6 +66,7 @@ Exits with 0 when all was approved or answered, with 1 when a request was declin
 	flags.Var((*minorUnits)(&r.Amount), "amount", "amount in minor units of the currency: 1000 is 10.00 EUR")
 	flags.BoolVar(&r.Partial, "partial", false, "the issuer may approve less")
 	flags.BoolVar(&r.Final, "final", false, "the last capture: release the rest")
+	flags.StringVar(&f.told, "told", "", toldUsage)
 	return cmd
 }
 
@@ -223,8 +225,14 @@ func readRequests(stdin io.Reader) ([]api.Request, error) {
 
 // send sends requests and prints their answers. The keys go where they do not mix with an answer printed as it came.
 func (f *sendFlags) send(ctx context.Context, stdout, stderr io.Writer, requests []api.Request) error {
+	log, err := openTold(f.told)
+	if err != nil {
+		return err
+	}
 	no := false
-	err := f.do(ctx, requests, func(r *api.Request, a *api.Answer) error {
+	f.lost = func(r *api.Request) { log.wrote(r, nil) }
+	err = f.do(ctx, requests, func(r *api.Request, a *api.Answer) error {
+		log.wrote(r, a)
 		no = no || a.Err != nil || (asksForApproval(r.Op) && !a.Approved)
 		if f.asJSON {
 			if r.Key != "" {
@@ -234,7 +242,7 @@ func (f *sendFlags) send(ctx context.Context, stdout, stderr io.Writer, requests
 		}
 		return printAnswer(stdout, r, a)
 	})
-	if err == nil && no {
+	if err = errors.Join(err, log.close()); err == nil && no {
 		return errNo
 	}
 	return err

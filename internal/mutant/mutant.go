@@ -41,6 +41,9 @@ const (
 	LogSampled            Mutant = "log-sampled"              // switchd: lines that are alike are left out of the log
 	FullHostWaitedFor     Mutant = "full-host-waited-for"     // flow: a full host is waited for though another has room
 	ReturningLinkRefused  Mutant = "returning-link-refused"   // link: nobody waits for a link that is coming back
+	WrongFieldInFile      Mutant = "wrong-field-in-file"      // cutover: DE12 of a record is when the issuer answered
+	ManifestOff           Mutant = "manifest-off"             // cutover: a manifest's debits have a refund among them
+	AnsweredIsReversed    Mutant = "answered-is-reversed"     // flow: a declined increment undoes its authorization (I4)
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -53,6 +56,7 @@ func All() []Mutant {
 		AcquirerFromConfig,
 		NotFoundEndsAny,
 		SweepUnconfirmed, CutoverUnconfirmed,
+		WrongFieldInFile, ManifestOff, AnsweredIsReversed,
 	}
 }
 

@@ -5,75 +5,45 @@ import (
 	"time"
 )
 
-// Sources are the three books.
+// Sources are the books. What is nil is not looked at, unless it says otherwise.
 type Sources struct {
-	// Switch is the journal's export, newline-delimited JSON, a payment a line. It is opened twice.
+	// Switch is the journal's export, newline-delimited JSON, a payment a line. It is opened twice, and must be there.
+	// With a range of business dates it holds each payment with a presentment in it.
 	Switch Open
-	// Authorizations is the issuer's book in the same form, an authorization, sale, refund or voice capture a line.
+	// Now is the switch's clock: what ages are measured by.
+	Now func(ctx context.Context) (time.Time, error)
+	// Days is the switch's list of business dates, a JSON array. It is read before Files. nil: a date with a file in the
+	// folder counts as written, and nothing is known of how.
+	Days Open
+	// Authorizations is the issuer's book, newline-delimited JSON, an authorization, sale, refund or voice capture a line.
+	// It must be there.
 	Authorizations Open
-	// Ledger is the issuer's own sums, one JSON object. nil: they are not looked at.
+	// Ledger is the issuer's own sums, one JSON object.
 	Ledger Open
-	// Files lists the clearing files. It is called once, after Written.
+	// Files lists the clearing files. It is called once, after Days was read, and must be there.
 	Files func(ctx context.Context) ([]File, error)
-	// Written lists the business dates (YYYY-MM-DD) that the switch says have all their files. nil: those that have one.
-	Written func(ctx context.Context) ([]string, error)
+	// Told is what gateways were told, a book that the switch did not write: see [readTold] for its lines.
+	Told []Open
 }
-
-// Options are what an audit goes by.
-type Options struct {
-	// Acquirer is the acquirer id (DE32) whose lines of the issuer's book are compared. Default "": all lines.
-	Acquirer string
-	// Limit is how many differences, and items of each list apart, a report holds; all are counted. Default 1000.
-	Limit int
-}
-
-const defaultLimit = 1000
 
 // Run reads the books and compares them. Differences are in the report and no error; an error says that a book could
 // not be read.
 func Run(ctx context.Context, src Sources, opts Options) (*Report, error) {
-	if opts.Limit <= 0 {
-		opts.Limit = defaultLimit
+	if err := opts.complete(); err != nil {
+		return nil, err
 	}
 	a := &auditor{
-		totals: totals{},
-		rrns:   newRegister(referenceWindow),
-		arns:   newRegister(referenceWindow),
-		stans:  newRegister(stanWindow),
-		keys:   newRegister(keyWindow),
-		report: newReport(opts.Limit),
+		options: opts,
+		totals:  totals{},
+		rrns:    newRegister(referenceWindow),
+		arns:    newRegister(referenceWindow),
+		stans:   newRegister(stanWindow),
+		keys:    newRegister(keyWindow),
+		missing: map[missingKey]*missingFiles{},
+		report:  newReport(opts),
 	}
-	var err error
-	if a.versions, err = readVersions(ctx, src.Switch); err != nil {
+	if err := a.read(ctx, &src); err != nil {
 		return nil, err
-	}
-	var written []string
-	if src.Written != nil {
-		if written, err = src.Written(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if a.issuer, err = readIssuer(ctx, src.Authorizations, opts.Acquirer); err != nil {
-		return nil, err
-	}
-	if src.Ledger != nil {
-		if a.report.Ledger, err = readLedger(ctx, src.Ledger); err != nil {
-			return nil, err
-		}
-	}
-	files, err := src.Files(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if a.files, err = readFiles(ctx, files); err != nil {
-		return nil, err
-	}
-	a.written = a.files.dates
-	if src.Written != nil {
-		a.written = map[string]bool{}
-		for _, date := range written {
-			a.written[date] = true
-		}
 	}
 	if err := readPayments(ctx, src.Switch, a.payment); err != nil {
 		return nil, err
@@ -81,12 +51,59 @@ func Run(ctx context.Context, src Sources, opts Options) (*Report, error) {
 	return a.finish(), nil
 }
 
+// read reads all that the payments are then held against.
+func (a *auditor) read(ctx context.Context, src *Sources) (err error) {
+	if a.first, err = readFirst(ctx, src.Switch, a.options.ranged()); err != nil {
+		return err
+	}
+	if src.Now != nil {
+		if a.now, err = src.Now(ctx); err != nil {
+			return err
+		}
+	}
+	if a.calendar, err = readDays(ctx, src.Days); err != nil {
+		return err
+	}
+	if a.issuer, err = readIssuer(ctx, src.Authorizations, a.options.Acquirer, a.first.rrns); err != nil {
+		return err
+	}
+	if src.Ledger != nil {
+		if a.report.Ledger, err = readLedger(ctx, src.Ledger); err != nil {
+			return err
+		}
+	}
+	if a.told, err = readTold(ctx, src.Told); err != nil {
+		return err
+	}
+	files, err := src.Files(ctx)
+	if err != nil {
+		return err
+	}
+	if a.files, err = readFiles(ctx, files, a.calendar, &a.options); err != nil {
+		return err
+	}
+	a.written = a.files.dates
+	if a.calendar.days != nil {
+		a.written = map[string]bool{}
+		for date, d := range a.calendar.days {
+			a.written[date] = d.State == dayWritten
+		}
+		a.expectFiles()
+	}
+	return nil
+}
+
 // auditor holds the books while the journal streams past.
 type auditor struct {
-	versions map[paymentID]uint64 // of the first reading
+	options  Options
+	now      time.Time     // the switch's; zero: not known
+	first    *firstReading // of the journal
+	calendar *calendar
 	issuer   *issuerBook
 	files    *clearingBook
+	told     *toldBook
 	written  map[string]bool // business dates with all their files
+	missing  map[missingKey]*missingFiles
 
 	rrns, arns, stans, keys *register
 
@@ -109,12 +126,15 @@ func (a *auditor) payment(p *entry) {
 		c.differ(History, nil, 0, "%s", fault)
 		c.waiveIssuer()
 		c.waiveFiles()
+		c.waiveTold()
 		return
 	}
 	c.names()
 	c.rules()
-	if before, known := a.versions[p.id]; !known || before != p.Version {
+	c.ages()
+	if before, known := a.first.versions[p.id]; !known || before != p.Version {
 		c.apart(&a.report.InFlight, &p.Ops[len(p.Ops)-1], "changed meanwhile")
+		c.waiveTold()
 		c.waiveIssuer()
 		c.waiveFiles()
 		return
@@ -134,12 +154,16 @@ func (a *auditor) payment(p *entry) {
 		c.compareIssuer()
 	}
 	c.compareFiles()
+	c.compareTold()
 }
 
 // finish reports what nobody claimed, and the totals.
 func (a *auditor) finish() *Report {
 	a.unclaimedHoldings()
 	a.unclaimedPresentments()
+	a.missingFiles()
+	a.unclaimedTold()
+	a.overdueDates()
 	for _, d := range a.files.wrong {
 		a.report.differ(d)
 	}
@@ -164,6 +188,7 @@ func (a *auditor) finish() *Report {
 	a.report.Holdings = len(a.issuer.byRRN) + len(a.issuer.twice)
 	a.report.Files = len(a.files.files)
 	a.report.Presentments = a.files.count
+	a.report.Told = a.told.lines
 	a.report.To = time.Now()
 	return a.report
 }

@@ -245,28 +245,42 @@ func TestEachDifference(t *testing.T) {
 				w.withdraw(o.in)
 			}
 		}, kinds(audit.PresentmentMissing, audit.ReversalMissing)},
-		"a capture twice in a file":   {func(w *town) { w.presentments = append(w.presentments, w.captured.Ops[1].in) }, kinds(audit.PresentmentTwice)},
-		"a capture in two files":      {func(w *town) { w.copyTo(w.captured.Ops[1].in, monday) }, kinds(audit.PresentmentTwice, audit.PresentmentDate, audit.Settlement)},
-		"a reversal twice":            {func(w *town) { w.presentments = append(w.presentments, w.takenBack.Ops[2].in) }, kinds(audit.PresentmentTwice)},
-		"a stranger in a file":        {func(w *town) { w.copyTo(w.captured.Ops[1].in, tuesday).ARN = w.arn() }, kinds(audit.PresentmentUnknown)},
-		"a reversal that nobody made": {func(w *town) { w.copyTo(w.captured.Ops[1].in, tuesday).ReversalOf = day(tuesday) }, kinds(audit.PresentmentUnknown)},
+		"a capture twice in a file": {func(w *town) { w.presentments = append(w.presentments, w.captured.Ops[1].in) },
+			kinds(audit.PresentmentTwice)},
+		"a capture in two files": {func(w *town) { w.copyTo(w.captured.Ops[1].in, monday) },
+			kinds(audit.PresentmentTwice, audit.PresentmentDate, audit.Settlement)},
+		"a reversal twice": {func(w *town) { w.presentments = append(w.presentments, w.takenBack.Ops[2].in) },
+			kinds(audit.PresentmentTwice)},
+		"a stranger in a file": {func(w *town) { w.copyTo(w.captured.Ops[1].in, tuesday).ARN = w.arn() },
+			kinds(audit.PresentmentUnknown)},
+		"a reversal that nobody made": {func(w *town) {
+			w.copyTo(w.captured.Ops[1].in,
+				tuesday).ReversalOf = dayOf(tuesday)
+		}, kinds(audit.PresentmentUnknown)},
 		"a declined refund in a file": {func(w *town) {
 			w.decline(w.refunded.Ops[2])
 			w.drop(w.holding(w.refunded.Ops[2].RRN))
 		}, kinds(audit.PresentmentDenied)},
-		"a voided capture in a file":   {func(w *town) { w.presentments = append(w.presentments, w.voided.Ops[1].in) }, kinds(audit.PresentmentVoided)},
-		"another amount in a file":     {func(w *town) { w.sale.Ops[0].in.AmountMinor = 334 }, kinds(audit.PresentmentAmount)},
-		"another currency in a file":   {func(w *town) { w.sale.Ops[0].in.Currency = "JPY" }, kinds(audit.PresentmentCurrency)},
-		"a credit in a file":           {func(w *town) { w.sale.Ops[0].in.Credit = true }, kinds(audit.PresentmentSign)},
-		"another card in a file":       {func(w *town) { w.sale.Ops[0].in.PAN = "4111111111111111" }, kinds(audit.PresentmentData)},
-		"another RRN in a file":        {func(w *town) { w.sale.Ops[0].in.RRN = w.rrn() }, kinds(audit.PresentmentData)},
-		"another auth code in a file":  {func(w *town) { w.captured.Ops[2].in.AuthCode = "B00000" }, kinds(audit.PresentmentData)},
-		"another merchant in a file":   {func(w *town) { w.sale.Ops[0].in.Merchant = "SHOP-8" }, kinds(audit.PresentmentData)},
-		"the file of another date":     {func(w *town) { w.sale.Ops[0].in.date = monday }, kinds(audit.PresentmentDate, audit.Settlement)},
-		"no file takes it back":        {func(w *town) { w.withdraw(w.takenBack.Ops[2].in) }, kinds(audit.ReversalMissing)},
-		"another amount taken back":    {func(w *town) { w.takenBack.Ops[2].in.AmountMinor = 699 }, kinds(audit.PresentmentAmount)},
-		"taken back on another date":   {func(w *town) { w.takenBack.Ops[2].in.date = monday }, kinds(audit.PresentmentDate)},
-		"takes back another date's":    {func(w *town) { w.takenBack.Ops[2].in.ReversalOf = day(wednesday) }, kinds(audit.PresentmentData)},
+		"a voided capture in a file": {func(w *town) { w.presentments = append(w.presentments, w.voided.Ops[1].in) },
+			kinds(audit.PresentmentVoided)},
+		"another amount in a file": {func(w *town) { w.sale.Ops[0].in.AmountMinor = 334 }, kinds(audit.PresentmentAmount)},
+		"another currency in a file": {func(w *town) { w.sale.Ops[0].in.Currency = "JPY" },
+			kinds(audit.PresentmentCurrency)},
+		"a credit in a file": {func(w *town) { w.sale.Ops[0].in.Credit = true }, kinds(audit.PresentmentSign)},
+		"another card in a file": {func(w *town) { w.sale.Ops[0].in.PAN = "4111111111111111" },
+			kinds(audit.PresentmentData)},
+		"another RRN in a file": {func(w *town) { w.sale.Ops[0].in.RRN = w.rrn() }, kinds(audit.PresentmentData)},
+		"another auth code in a file": {func(w *town) { w.captured.Ops[2].in.AuthCode = "B00000" },
+			kinds(audit.PresentmentData)},
+		"another merchant in a file": {func(w *town) { w.sale.Ops[0].in.Merchant = "SHOP-8" }, kinds(audit.PresentmentData)},
+		"the file of another date": {func(w *town) { w.sale.Ops[0].in.date = monday }, kinds(audit.PresentmentDate,
+			audit.Settlement)},
+		"no file takes it back": {func(w *town) { w.withdraw(w.takenBack.Ops[2].in) }, kinds(audit.ReversalMissing)},
+		"another amount taken back": {func(w *town) { w.takenBack.Ops[2].in.AmountMinor = 699 },
+			kinds(audit.PresentmentAmount)},
+		"taken back on another date": {func(w *town) { w.takenBack.Ops[2].in.date = monday }, kinds(audit.PresentmentDate)},
+		"takes back another date's": {func(w *town) { w.takenBack.Ops[2].in.ReversalOf = dayOf(wednesday) },
+			kinds(audit.PresentmentData)},
 		"a trailer with another sum":   {func(w *town) { w.replace("0301016", "9", 1) }, kinds(audit.FileTotals)},
 		"a trailer with another count": {func(w *town) { w.replace("0306008", "9", 1) }, kinds(audit.FileTotals)},
 		"a trailer with another id":    {func(w *town) { w.replace("0105025", "9", -1) }, kinds(audit.FileTotals)},
@@ -411,7 +425,7 @@ func TestWhichDatesAreCleared(t *testing.T) {
 	town := newTown()
 	town.withdraw(town.sale.Ops[0].in)
 	src := town.sources()
-	src.Written = nil
+	src.Days = nil
 	report, err := audit.Run(t.Context(), src, audit.Options{Acquirer: acquirer})
 	if err != nil {
 		t.Fatal(err)

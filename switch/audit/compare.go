@@ -19,6 +19,17 @@ func (c *check) apart(list *Apart, op *operation, state string) {
 	})
 }
 
+// counts tells whether an operation that clears goes into the totals: its business date is among those that are
+// audited.
+func (c *check) counts(op *operation) bool { return c.options.covers(op.BusinessDate) }
+
+// countOp adds what one operation moved to the totals.
+func (c *check) countOp(op *operation, l line, b book, minor int64) {
+	if c.counts(op) {
+		c.count(l, b, minor)
+	}
+}
+
 // count adds to the totals, unless the payment is apart.
 func (c *check) count(l line, b book, minor int64) {
 	if c.counted && minor != 0 {

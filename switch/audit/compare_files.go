@@ -54,24 +54,30 @@ func (c *check) presentment(i int) {
 
 // presented expects exactly one first presentment of op, once its business date has its files.
 func (c *check) presented(op *operation, found []*presented) {
+	c.ahead(op)
 	line := lineCaptured
 	if op.Op == opRefund {
 		line = lineRefunded
 	}
 	switch {
+	case len(found) == 0 && !c.counts(op):
+		return // its file is not read
 	case len(found) == 0 && c.written[op.BusinessDate]:
+		if c.inMissingFile(op, op.money()) {
+			return
+		}
 		c.differ(PresentmentMissing, op, op.money(), "%s %d of business date %s stands in no file", op.Op, op.Number, op.BusinessDate)
 		return
 	case len(found) == 0:
 		c.apart(&c.report.NotCleared, op, op.State)
-		c.count(line, bookPending, op.money())
+		c.countOp(op, line, bookPending, op.money())
 		return
 	case len(found) > 1:
 		c.differ(PresentmentTwice, op, op.money(), "%s %d stands in %s", op.Op, op.Number, places(found))
 	}
 	for _, p := range found {
-		c.count(line, bookClearing, p.amount)
-		c.samePresentment(op, p)
+		c.countOp(op, line, bookClearing, p.amount)
+		c.samePresentment(op, op, p)
 		if p.file.date != op.BusinessDate {
 			c.differ(PresentmentDate, op, op.money(), "%s %d of business date %s stands in %s of %s", op.Op, op.Number, op.BusinessDate, p.where(), p.file.date)
 		}
@@ -87,7 +93,12 @@ func (c *check) takenBack(op, void *operation, found []*presented) {
 			c.differ(PresentmentUnknown, op, p.amount, "%s %d is taken back by %s; the journal does not know of it", op.Op, op.Number, p.where())
 		}
 		return
+	case len(found) == 0 && !c.counts(void):
+		return
 	case len(found) == 0 && c.written[void.BusinessDate]:
+		if c.inMissingFile(void, op.money()) {
+			return
+		}
 		c.differ(ReversalMissing, op, op.money(), "%s %d was taken back on %s, no file says so (PDS0025)", op.Op, op.Number, void.BusinessDate)
 		return
 	case len(found) == 0:
@@ -97,8 +108,8 @@ func (c *check) takenBack(op, void *operation, found []*presented) {
 		c.differ(PresentmentTwice, op, op.money(), "%s %d is taken back by %s", op.Op, op.Number, places(found))
 	}
 	for _, p := range found {
-		c.count(lineTakenBack, bookClearing, p.amount)
-		c.samePresentment(op, p)
+		c.countOp(void, lineTakenBack, bookClearing, p.amount)
+		c.samePresentment(op, void, p)
 		if p.file.date != void.BusinessDate {
 			c.differ(PresentmentDate, op, op.money(), "%s %d was taken back on %s, stands in %s of %s", op.Op, op.Number, void.BusinessDate, p.where(), p.file.date)
 		}
@@ -114,33 +125,6 @@ func yearMonthDay(date string) string {
 		return date
 	}
 	return date[2:4] + date[5:7] + date[8:]
-}
-
-// samePresentment compares a presentment, or its reversal, with the operation.
-func (c *check) samePresentment(op *operation, p *presented) {
-	if p.amount != op.money() {
-		c.differ(PresentmentAmount, op, op.money()-p.amount, "%s %d: switch %d, %s %d", op.Op, op.Number, op.money(), p.where(), p.amount)
-	}
-	if is := p.currency.Value(); is != c.p.Currency {
-		c.differ(PresentmentCurrency, op, op.money(), "%s %d: switch %s, %s %s", op.Op, op.Number, c.p.Currency, p.where(), is)
-	}
-	if refund := op.Op == opRefund; p.credit != refund {
-		c.differ(PresentmentSign, op, op.money(), "%s %d has the other sign in %s", op.Op, op.Number, p.where())
-	}
-	auth := op.AuthCode
-	if op.Op == opCapture {
-		auth = c.p.Ops[0].AuthCode
-	}
-	for _, field := range [...]struct{ name, want, is string }{
-		{"card", masked(c.p.PAN), p.pan.Value()},
-		{"RRN", op.RRN, p.rrn.String()},
-		{"authorization code", auth, p.auth.String()},
-		{"merchant", c.p.Merchant, p.merchant.Value()},
-	} {
-		if field.is != field.want {
-			c.differ(PresentmentData, op, op.money(), "%s of %s %d: switch %q, %s %q", field.name, op.Op, op.Number, field.want, p.where(), field.is)
-		}
-	}
 }
 
 func places(found []*presented) string {
@@ -173,7 +157,7 @@ func (a *auditor) unclaimedPresentments() {
 		case p.credit:
 			l = lineRefunded
 		}
-		currency := p.currency.Value()
+		currency := p.currencyOf()
 		a.totals.add(currency, l, bookClearing, p.amount)
 		a.report.differ(Difference{Kind: PresentmentUnknown, RRN: p.rrn.String(), AmountMinor: p.amount, Currency: currency,
 			Detail: fmt.Sprintf("%s with acquirer reference %s; the journal does not know it", p.where(), p.arn)})

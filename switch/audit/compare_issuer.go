@@ -43,7 +43,7 @@ func (c *check) compareIssuer() {
 // countMissing adds an authorization or sale that the issuer does not have to the switch's column.
 func (c *check) countMissing() {
 	if c.p.Ops[0].Op == opSale {
-		c.count(lineCaptured, bookSwitch, c.p.Ops[0].Granted)
+		c.countOp(&c.p.Ops[0], lineCaptured, bookSwitch, c.p.Ops[0].Granted)
 		return
 	}
 	s, _ := c.p.sums()
@@ -185,7 +185,7 @@ func (c *check) capture(i int, h *holding) {
 		c.posting(i, h)
 	case op.stands():
 		c.differ(PostingMissing, op, op.Amount, "capture %d of %d: the issuer has nothing", op.Number, op.Amount)
-		c.count(lineCaptured, bookSwitch, op.Amount)
+		c.countOp(op, lineCaptured, bookSwitch, op.Amount)
 	}
 }
 
@@ -211,7 +211,7 @@ func (c *check) refund(i int) {
 		c.nothingHeld(i, h)
 	case h == nil:
 		c.differ(MissingAtIssuer, op, op.Granted, "refund approved with %d, the issuer has nothing", op.Granted)
-		c.count(lineRefunded, bookSwitch, op.Granted)
+		c.countOp(op, lineRefunded, bookSwitch, op.Granted)
 	default:
 		c.sameRequest(op, h, kindRefund)
 		if first := h.firstRRN.String(); first != c.p.Ops[0].RRN {
@@ -246,7 +246,7 @@ func (c *check) posting(i int, h *holding) {
 	voided := void != nil && void.Op == opVoid
 	moves := op.stands() && !voided
 	if moves {
-		c.count(line, bookSwitch, op.money())
+		c.countOp(op, line, bookSwitch, op.money())
 	}
 	switch {
 	case found == nil && (moves || op.State == stateApproved):
@@ -269,14 +269,14 @@ func (c *check) posting(i int, h *holding) {
 		c.differ(PostingReversed, op, found.amount, "%s %d stands, its posting at the issuer is reversed", op.Op, op.Number)
 	}
 	if void != nil && void.Op == opVoidPresentment {
-		c.count(lineTakenBack, bookSwitch, op.money())
+		c.countOp(void, lineTakenBack, bookSwitch, op.money())
 		if reversed {
-			c.count(lineTakenBack, bookIssuer, found.amount)
-			c.count(line, bookIssuer, found.amount)
+			c.countOp(void, lineTakenBack, bookIssuer, found.amount)
+			c.countOp(op, line, bookIssuer, found.amount)
 		}
 	}
 	if !reversed {
-		c.count(line, bookIssuer, found.amount)
+		c.countOp(op, line, bookIssuer, found.amount)
 		c.settlement(op, found)
 	}
 }
@@ -307,6 +307,9 @@ func monthDay(date string) string {
 // settlement holds a posting that stands against the files: settled by the file that holds it, and by each file that
 // was presented and holds it.
 func (c *check) settlement(op *operation, p *posting) {
+	if !c.counts(op) {
+		return // its file is not read
+	}
 	first, _ := c.files.find(op.ARN)
 	settled := p.state == postingSettled
 	held := false

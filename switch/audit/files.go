@@ -1,65 +1,83 @@
 package audit
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"path"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
-	"unique"
-
-	"switchyard/internal/money"
-	"switchyard/internal/pan"
-	"switchyard/switch/clearing"
 )
 
-// A File is one clearing file in the IPM layout.
+// A File is one clearing file in the IPM layout with the three that belong to it. One that is not there is nil.
 type File struct {
-	Name string // for reports
-	Open Open
+	Name string // without its ending, for reports
+	Date string // the business date whose folder it stands in, YYYY-MM-DD; "" where there are no such folders
+
+	Open, Detail, Summary, Manifest Open
 }
 
-// Files lists the clearing files of a folder that has one for each business date: <date>/<file id>.ipm.
+// The endings of the four.
+const (
+	endIPM      = ".ipm"
+	endDetail   = ".detail.csv"
+	endSummary  = ".summary.csv"
+	endManifest = ".manifest.json"
+)
+
+// Files lists the clearing files of a folder that has one for each business date: <date>/<file id>.ipm and its like.
 func Files(dir fs.FS) ([]File, error) {
-	names, err := fs.Glob(dir, "*/*.ipm")
+	names, err := fs.Glob(dir, "*/*")
 	if err != nil {
 		return nil, err
 	}
-	files := make([]File, 0, len(names))
-	for _, name := range names {
-		files = append(files, File{Name: path.Base(name), Open: func(context.Context) (io.ReadCloser, error) { return dir.Open(name) }})
+	return FilesOf(names, func(name string) Open {
+		return func(context.Context) (io.ReadCloser, error) { return dir.Open(name) }
+	}), nil
+}
+
+// FilesOf puts together the files that belong to each other, by their paths: <date>/<file id>.ipm and its like, in any
+// folder. What has another ending is passed over.
+func FilesOf(paths []string, open func(path string) Open) []File {
+	found := map[string]*File{}
+	for _, name := range paths {
+		for _, end := range []string{endIPM, endDetail, endSummary, endManifest} {
+			stem, ok := strings.CutSuffix(name, end)
+			if !ok {
+				continue
+			}
+			f := found[stem]
+			if f == nil {
+				f = &File{Name: path.Base(stem), Date: path.Base(path.Dir(stem))}
+				found[stem] = f
+			}
+			switch end {
+			case endIPM:
+				f.Open = open(name)
+			case endDetail:
+				f.Detail = open(name)
+			case endSummary:
+				f.Summary = open(name)
+			case endManifest:
+				f.Manifest = open(name)
+			}
+		}
 	}
-	return files, nil
+	files := make([]File, 0, len(found))
+	for _, f := range found {
+		files = append(files, *f)
+	}
+	slices.SortFunc(files, func(a, b File) int {
+		return cmp.Or(strings.Compare(a.Date, b.Date), strings.Compare(a.Name,
+			b.Name))
+	})
+	return files
 }
 
-// presented is one presentment of a file.
-type presented struct {
-	next     *presented // with the same ARN
-	file     *clearingFile
-	message  int32 // DE71
-	arn      arn
-	rrn      rrn
-	auth     authCode
-	reversal bool // PDS0025
-	credit   bool // DE3 says so: a refund, or the reversal of one
-	claimed  bool // the journal knows it
-	amount   int64
-	currency word
-	pan      word // masked
-	merchant word
-	reverses word // the date in PDS0025, YYMMDD
-}
-
-// where names the presentment's place for a person.
-func (p *presented) where() string {
-	return fmt.Sprintf("file %s message %d", p.file.id, p.message)
-}
-
+// clearingFile is a file that was read.
 type clearingFile struct {
 	id   string // PDS0105
 	date string // YYYY-MM-DD, from the id
@@ -73,178 +91,97 @@ type clearingBook struct {
 	byARN map[arn]*presented
 	count int
 	wrong []Difference // what the files show by themselves
+	// unreadable are the ids in the names of files that are there and could not be read to their end.
+	unreadable map[string]bool
+	seed       maphash.Seed // of the hashes of what is compared and not shown
+	calendar   *calendar
 }
 
-// readFiles reads the clearing files. What is wrong with a file is a difference and does not end the audit; that it
-// cannot be opened does.
-func readFiles(ctx context.Context, files []File) (*clearingBook, error) {
-	book := &clearingBook{byID: map[string]*clearingFile{}, dates: map[string]bool{}, byARN: map[arn]*presented{}}
-	for _, f := range files {
-		if err := book.read(ctx, f); err != nil {
-			return nil, fmt.Errorf("clearing file %s: %w", f.Name, err)
+// readFiles reads the clearing files of the dates that are audited. What is wrong with a file is a difference and does
+// not end the audit; that it cannot be read does.
+func readFiles(ctx context.Context, files []File, days *calendar, o *Options) (*clearingBook, error) {
+	book := &clearingBook{
+		byID: map[string]*clearingFile{}, dates: map[string]bool{}, unreadable: map[string]bool{},
+		byARN: map[arn]*presented{}, seed: maphash.MakeSeed(),
+		calendar: days,
+	}
+	for i := range files {
+		if f := &files[i]; f.Date == "" || o.covers(f.Date) {
+			if err := book.read(ctx, f); err != nil {
+				return nil, fmt.Errorf("clearing file %s: %w", f.Name, err)
+			}
 		}
 	}
 	return book, nil
 }
 
-func (b *clearingBook) read(ctx context.Context, f File) error {
-	in, err := f.Open(ctx)
+// read reads a file with those that belong to it, each once: the detail rows beside the records, the others against
+// what the records add up to.
+func (b *clearingBook) read(ctx context.Context, f *File) error {
+	if f.Open == nil {
+		b.unreadable[f.Name] = true // said here
+		b.differ(FileMissing, f.Name, "its .ipm is not there, only what belongs to it")
+		return nil
+	}
+	r := &fileReader{book: b, name: f.Name, sums: map[summaryKey]*summarySum{}}
+	ipm, err := openPart(ctx, f.Open)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	reader, err := clearing.NewReader(in)
-	if err != nil {
-		b.differ(FileUnreadable, f.Name, "%v", err)
-		return nil
-	}
-	r := fileReader{book: b, name: f.Name}
-	for {
-		if err := ctx.Err(); err != nil {
+	defer ipm.close()
+	var detail *part
+	if f.Detail != nil {
+		if detail, err = openPart(ctx, f.Detail); err != nil {
 			return err
 		}
-		record, err := reader.Next()
-		var format *clearing.FormatError
-		switch {
-		case err == io.EOF:
-			r.end()
-			return nil
-		case errors.As(err, &format):
-			b.differ(FileUnreadable, f.Name, "%v", err)
-			return nil
-		case err != nil:
+		defer detail.close()
+		r.rows = newDetailReader(r, detail)
+	}
+	whole, err := r.read(ctx, ipm)
+	if err != nil || !whole {
+		b.unreadable[f.Name] = true
+		return err
+	}
+	var absent []string
+	if detail == nil {
+		absent = append(absent, endDetail)
+	} else if err := r.rows.end(); err != nil {
+		return err
+	}
+	var summary *part
+	if f.Summary == nil {
+		absent = append(absent, endSummary)
+	} else {
+		if summary, err = openPart(ctx, f.Summary); err != nil {
 			return err
 		}
-		if goOn := r.record(record); !goOn {
-			return nil
+		defer summary.close()
+		if err := r.summary(summary); err != nil {
+			return err
 		}
 	}
+	if f.Manifest == nil {
+		absent = append(absent, endManifest)
+	} else if err := r.manifest(ctx, f.Manifest, map[string]*part{endIPM: ipm, endDetail: detail,
+		endSummary: summary}); err != nil {
+		return err
+	}
+	if len(absent) > 0 {
+		b.differ(FileMissing, f.Name, "its %s is not there", strings.Join(absent, ", "))
+	}
+	return nil
 }
 
 func (b *clearingBook) differ(kind Kind, file, format string, args ...any) {
 	b.wrong = append(b.wrong, Difference{Kind: kind, Detail: "file " + file + ": " + fmt.Sprintf(format, args...)})
 }
 
-// fileReader enters one file and adds it up.
-type fileReader struct {
-	book     *clearingBook
-	name     string
-	file     *clearingFile // nil before the header
-	messages int64
-	sum      int64 // of DE4 over all messages between header and trailer
-	ended    bool  // the trailer was there
-}
-
-const (
-	pdsReversal = 25
-	pdsFileID   = 105
-	pdsSum      = 301
-	pdsMessages = 306
-)
-
-// record takes one message of the file; false ends it.
-func (r *fileReader) record(rec *clearing.Record) bool {
-	r.messages++
-	function := string(rec.Get(24))
-	switch {
-	case r.ended:
-		r.book.differ(FileTotals, r.name, "message %d stands behind the trailer", r.messages)
-		return false
-	case r.file == nil && (rec.MTI != "1644" || function != "697"):
-		return r.refuse("does not begin with a header (1644/697)")
-	case r.file == nil:
-		return r.header(rec)
-	case rec.MTI == "1644" && function == "695":
-		r.trailer(rec)
-		return true
+// hash stands for a text that is compared and never shown, but for none.
+func (b *clearingBook) hash(text string) uint32 {
+	if text == "" {
+		return 0
 	}
-	amount, err := strconv.ParseInt(string(rec.Get(4)), 10, 64)
-	if err != nil && rec.Has(4) {
-		return r.refuse(fmt.Sprintf("message %d: DE4 is no number", r.messages))
-	}
-	r.sum += amount
-	if rec.MTI == "1240" && function == "200" {
-		return r.presentment(rec, amount)
-	}
-	return true
-}
-
-func (r *fileReader) refuse(why string) bool {
-	r.book.differ(FileUnreadable, r.name, "%s", why)
-	return false
-}
-
-func (r *fileReader) header(rec *clearing.Record) bool {
-	id, _ := rec.PDS(pdsFileID)
-	if len(id) != 25 {
-		return r.refuse("the header has no file id of 25 digits (PDS0105)")
-	}
-	day, err := time.Parse("060102", id[3:9])
-	if err != nil {
-		return r.refuse("the file id has no date (PDS0105)")
-	}
-	if r.book.byID[id] != nil {
-		r.book.differ(FileTwice, r.name, "id %s is another file's, too", id)
-		return false
-	}
-	r.file = &clearingFile{id: id, date: day.Format(time.DateOnly)}
-	r.book.byID[id] = r.file
-	r.book.files = append(r.book.files, r.file)
-	r.book.dates[r.file.date] = true
-	return true
-}
-
-func (r *fileReader) trailer(rec *clearing.Record) {
-	r.ended = true
-	id, _ := rec.PDS(pdsFileID)
-	sum, _ := rec.PDS(pdsSum)
-	messages, _ := rec.PDS(pdsMessages)
-	saidSum, sumErr := strconv.ParseInt(sum, 10, 64)
-	saidMessages, messagesErr := strconv.ParseInt(messages, 10, 64)
-	switch {
-	case id != r.file.id:
-		r.book.differ(FileTotals, r.name, "the trailer's file id is another one (PDS0105)")
-	case sumErr != nil || saidSum != r.sum:
-		r.book.differ(FileTotals, r.name, "the trailer says %q in total (PDS0301), its records %d", sum, r.sum)
-	case messagesErr != nil || saidMessages != r.messages:
-		r.book.differ(FileTotals, r.name, "the trailer says %q messages (PDS0306), there are %d", messages, r.messages)
-	}
-}
-
-func (r *fileReader) end() {
-	if !r.ended {
-		r.refuse("has no trailer (1644/695)")
-	}
-}
-
-func (r *fileReader) presentment(rec *clearing.Record, amount int64) bool {
-	code := rec.Get(3)
-	p := &presented{
-		file: r.file, message: int32(r.messages), amount: amount,
-		credit:   bytes.HasPrefix(code, []byte("20")) || bytes.HasPrefix(code, []byte("28")),
-		currency: currencyWord(string(rec.Get(49))),
-		pan:      unique.Make(pan.Mask(string(rec.Get(2)))),
-		merchant: unique.Make(strings.TrimRight(string(rec.Get(42)), " ")),
-	}
-	reversal, _ := rec.PDS(pdsReversal)
-	p.reversal = strings.HasPrefix(reversal, "R")
-	p.reverses = unique.Make(strings.TrimPrefix(reversal, "R"))
-	err := errors.Join(fill(p.arn[:], "DE31", string(rec.Get(31))), fill(p.rrn[:], "DE37", string(rec.Get(37))),
-		fill(p.auth[:], "DE38", strings.TrimRight(string(rec.Get(38)), " ")))
-	if err != nil {
-		return r.refuse(fmt.Sprintf("message %d: %v", r.messages, err))
-	}
-	p.next = r.book.byARN[p.arn]
-	r.book.byARN[p.arn] = p
-	r.book.count++
-	return true
-}
-
-func currencyWord(numeric string) word {
-	if c, ok := money.ByNumeric(numeric); ok {
-		return unique.Make(c.Alpha)
-	}
-	return unique.Make(numeric)
+	return uint32(maphash.String(b.seed, text)) | 1
 }
 
 // find returns the presentments with an ARN: the first ones and the reversals, in no order.

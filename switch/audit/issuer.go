@@ -166,8 +166,8 @@ type issuerLine struct {
 	} `json:"postings"`
 }
 
-// readIssuer reads the issuer's book, the lines of one acquirer or with "" of all.
-func readIssuer(ctx context.Context, open Open, acquirer string) (*issuerBook, error) {
+// readIssuer reads the issuer's book, the lines of one acquirer or with "" of all, and of some RRNs or with nil of all.
+func readIssuer(ctx context.Context, open Open, acquirer string, wanted map[rrn]bool) (*issuerBook, error) {
 	book := &issuerBook{byRRN: map[rrn]*holding{}, presented: map[word]bool{}}
 	return book, lines(ctx, "issuer's authorizations", open, func(text []byte) error {
 		var line issuerLine
@@ -180,6 +180,9 @@ func readIssuer(ctx context.Context, open Open, acquirer string) (*issuerBook, e
 		h, err := line.holding()
 		if err != nil {
 			return err
+		}
+		if wanted != nil && !wanted[h.rrn] {
+			return nil
 		}
 		for i := range h.postings {
 			if p := &h.postings[i]; p.state == postingSettled && p.file.Value() != "" {

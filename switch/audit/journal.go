@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -9,12 +10,19 @@ import (
 
 // entry is one payment as the journal's export tells it.
 type entry struct {
-	ID       string      `json:"payment"`
-	Version  uint64      `json:"version"`
-	Merchant string      `json:"merchant"`
-	Currency string      `json:"currency"`
-	PAN      string      `json:"pan"`
-	Ops      []operation `json:"ops"`
+	ID        string      `json:"payment"`
+	Version   uint64      `json:"version"`
+	Merchant  string      `json:"merchant"`
+	Currency  string      `json:"currency"`
+	PAN       string      `json:"pan"`
+	Terminal  string      `json:"terminal"`
+	Reference string      `json:"reference"`
+	Entry     string      `json:"entry"`
+	Acquirer  string      `json:"acquirer"`
+	ECI       string      `json:"eci"`
+	Sequence  string      `json:"sequence"`
+	EMV       string      `json:"emv"`
+	Ops       []operation `json:"ops"`
 
 	id      paymentID
 	standIn bool // approved by the switch in the issuer's place
@@ -37,9 +45,27 @@ type operation struct {
 	ResponseCode string    `json:"response_code"`
 	Late         string    `json:"late"` // DE39 of an answer that came after the deadline
 	AuthCode     string    `json:"auth_code"`
+	NetworkID    string    `json:"network_id"`
 	BusinessDate string    `json:"business_date"` // YYYY-MM-DD
 	ARN          string    `json:"arn"`
 	At           time.Time `json:"at"`
+	Clearing     *note     `json:"clearing"`
+}
+
+// note is what the journal fixed for an operation's record when the operation was accepted.
+type note struct {
+	Destination string `json:"destination"`
+	Name        string `json:"merchant_name"`
+	Street      string `json:"street"`
+	City        string `json:"city"`
+	PostalCode  string `json:"postal_code"`
+	State       string `json:"state"`
+	Country     string `json:"country"`
+	MCC         string `json:"mcc"`
+	FeePlan     string `json:"fee_plan"`
+	Reason      string `json:"message_reason"`
+	Sequence    int    `json:"sequence"`
+	Count       int    `json:"count"`
 }
 
 // The words of the export: operations …
@@ -80,22 +106,61 @@ var knownStates = []string{
 	statePending, stateQueued, stateApproved, stateDeclined, stateFailed, stateUnknown, stateParked, stateClosed,
 }
 
-// readVersions reads the journal for the first time: each payment's version.
-func readVersions(ctx context.Context, open Open) (map[paymentID]uint64, error) {
-	versions := map[paymentID]uint64{}
+// firstReading is what is kept of the journal's first reading.
+type firstReading struct {
+	versions map[paymentID]uint64
+	rrns     map[rrn]bool // of a range's payments: the lines of the issuer's book that belong to it; nil: all
+}
+
+// readFirst reads the journal for the first time: each payment's version and, of a range of dates, its RRNs.
+func readFirst(ctx context.Context, open Open, ranged bool) (*firstReading, error) {
+	f := &firstReading{versions: map[paymentID]uint64{}}
+	if ranged {
+		f.rrns = map[rrn]bool{}
+	}
 	err := lines(ctx, "journal", open, func(line []byte) error {
 		var head struct {
-			ID      string `json:"payment"`
-			Version uint64 `json:"version"`
+			ID      string   `json:"payment"`
+			Version uint64   `json:"version"`
+			Ops     nameList `json:"ops"`
 		}
+		head.Ops.wanted = ranged
 		if err := decode(line, &head); err != nil {
 			return err
 		}
 		id, err := parsePaymentID(head.ID)
-		versions[id] = head.Version
+		f.versions[id] = head.Version
+		for _, name := range head.Ops.rrns {
+			var key rrn
+			if err := fill(key[:], "rrn", name); err != nil {
+				return err
+			}
+			f.rrns[key] = true
+		}
 		return err
 	})
-	return versions, err
+	return f, err
+}
+
+// nameList takes the RRNs of a payment's operations, where they are wanted: reading them takes as long as the rest.
+type nameList struct {
+	wanted bool
+	rrns   []string
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *nameList) UnmarshalJSON(text []byte) error {
+	if !l.wanted {
+		return nil
+	}
+	var ops []struct {
+		RRN string `json:"rrn"`
+	}
+	err := json.Unmarshal(text, &ops)
+	for i := range ops {
+		l.rrns = append(l.rrns, ops[i].RRN)
+	}
+	return err
 }
 
 // readPayments reads the journal for the second time, a payment at a time.

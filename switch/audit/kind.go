@@ -17,6 +17,11 @@ const (
 
 	// A reversal ended on 21 or 25, the issuer knows no original, although an approval of its original is recorded (I5).
 	ReversalEnded Kind = "reversal_ended"
+	// Older than may be, by the switch's own clock.
+	IntentOverdue Kind = "intent_overdue" // a request without an outcome
+	AdviceOverdue Kind = "advice_overdue" // an advice in the queue
+	VoidOverdue   Kind = "void_overdue"   // a void without an outcome
+	DateOverdue   Kind = "date_overdue"   // a business date without its files
 )
 
 // Journal against the issuer's ledger.
@@ -54,12 +59,28 @@ const (
 	PresentmentAmount   Kind = "presentment_amount"   //
 	PresentmentCurrency Kind = "presentment_currency" //
 	PresentmentSign     Kind = "presentment_sign"     // a debit for a refund, or a credit for a capture
-	PresentmentData     Kind = "presentment_data"     // card mask, RRN, authorization code or merchant
+	PresentmentData     Kind = "presentment_data"     // any other element of the record, or of its row in the detail CSV
 	PresentmentDate     Kind = "presentment_date"     // in the file of another business date
 	ReversalMissing     Kind = "reversal_missing"     // voided after its date was sealed; no file takes it back (PDS0025)
 	FileTotals          Kind = "file_totals"          // header, trailer and records of a file disagree
 	FileTwice           Kind = "file_twice"           // two files with one id (PDS0105)
 	FileUnreadable      Kind = "file_unreadable"      //
+	FileMissing         Kind = "file_missing"         // the switch says that it wrote it; stands for all that is in it
+	FileUnknown         Kind = "file_unknown"         // the switch does not say that it wrote it
+	DetailCSV           Kind = "detail_csv"           // a row of the detail file is not its record
+	SummaryCSV          Kind = "summary_csv"          // the summary is not the sum of the records
+	Manifest            Kind = "manifest"             // it is not of these files: sums, hashes, settings
+)
+
+// Journal and files against what gateways were told.
+const (
+	ToldMissing   Kind = "told_missing"   // the journal has no such operation
+	ToldOutcome   Kind = "told_outcome"   // another outcome than the journal's: approved and declined, say
+	ToldReversed  Kind = "told_reversed"  // told approved, and then undone by the switch of its own accord
+	ToldAmount    Kind = "told_amount"    // another amount or currency
+	ToldData      Kind = "told_data"      // another RRN, STAN, code, business date, capture or refund
+	ToldUncleared Kind = "told_uncleared" // a told capture, sale or refund stands in no file of a written date
+	ToldTwice     Kind = "told_twice"     // the answers to one key name two operations
 )
 
 // Totals is the net under the others: no payment differs and yet the books' sums do.

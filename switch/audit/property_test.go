@@ -288,9 +288,9 @@ var spoilers = []spoiler{
 	onPresentment("an ARN", func(p *presentment) { p.ARN = "14000016320999999999991" }),
 	onPresentment("a reversal", func(p *presentment) {
 		if p.ReversalOf.IsZero() {
-			p.ReversalOf = day(p.date)
+			p.ReversalOf = dayOf(p.date)
 		} else {
-			p.ReversalOf = day(wednesday)
+			p.ReversalOf = dayOf(wednesday)
 		}
 	}),
 	onPresentment("a file", func(p *presentment) {

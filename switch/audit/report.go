@@ -15,11 +15,14 @@ import (
 type Report struct {
 	From time.Time `json:"from"` // the books were read between From and To
 	To   time.Time `json:"to"`
+	// Dates are the business dates that alone were looked at, "2026-11-01 to 2026-11-30"; empty: everything was.
+	Dates string `json:"dates,omitempty"`
 
 	Payments     int     `json:"payments"`     // in the journal
 	Holdings     int     `json:"holdings"`     // at the issuer: authorizations, and sales, refunds, voice captures
 	Files        int     `json:"files"`        // clearing files
 	Presentments int     `json:"presentments"` // in them
+	Told         int     `json:"told"`         // answers in gateways' own logs
 	Ledger       *Ledger `json:"ledger,omitempty"`
 
 	Totals []Total `json:"totals"` // what the books add up to, side by side; without what is apart
@@ -32,6 +35,7 @@ type Report struct {
 	InFlight   Apart `json:"in_flight"`   // a message is on its way, or the payment changed while the books were read
 	Decided    Apart `json:"decided"`     // advices that were refused for good, and then closed by a person
 	NotCleared Apart `json:"not_cleared"` // operations whose business date has no files yet
+	Ahead      Apart `json:"ahead"`       // operations of a business date that is days ahead of the switch's clock
 
 	limit int
 }
@@ -71,12 +75,16 @@ type Sum struct {
 }
 
 // newReport begins a report. Its lists are empty and not nil: JSON shows them as [].
-func newReport(limit int) *Report {
+func newReport(o Options) *Report {
 	none := func() Apart { return Apart{Items: []Item{}} }
-	return &Report{
+	r := &Report{
 		From: time.Now(), ByKind: map[Kind]int{}, Differences: []Difference{}, InFlight: none(), Decided: none(), NotCleared: none(),
-		limit: limit,
+		Ahead: none(), limit: o.Limit,
 	}
+	if o.ranged() {
+		r.Dates = o.From + " to " + o.To
+	}
+	return r
 }
 
 // Clean tells whether nothing differs.
@@ -104,7 +112,15 @@ func (r *Report) apart(a *Apart, item Item) {
 // WriteText prints the report.
 func (r *Report) WriteText(w io.Writer) error {
 	out := &printer{w: w}
-	out.printf("Three books as of %s, read in %s\n\n", r.From.UTC().Format("2006-01-02 15:04:05 MST"), r.To.Sub(r.From).Round(time.Millisecond))
+	books := "Three books"
+	if r.Told > 0 {
+		books = "Four books"
+	}
+	if r.Dates != "" {
+		books += " of the business dates " + r.Dates + ","
+	}
+	out.printf("%s as of %s, read in %s\n\n", books, r.From.UTC().Format("2006-01-02 15:04:05 MST"),
+		r.To.Sub(r.From).Round(time.Millisecond))
 	ledger := "ledger not asked for"
 	if r.Ledger != nil {
 		ledger = "ledger balanced"
@@ -116,6 +132,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(t, "switch\t%d payments, %d of them in flight\n", r.Payments, r.InFlight.Count)
 		fmt.Fprintf(t, "issuer\t%d authorizations, sales and refunds; %s\n", r.Holdings, ledger)
 		fmt.Fprintf(t, "clearing\t%d files with %d presentments; %d not yet cleared\n", r.Files, r.Presentments, r.NotCleared.Count)
+		if r.Told > 0 {
+			fmt.Fprintf(t, "gateways\t%d answers in their logs\n", r.Told)
+		}
 	})
 	if len(r.Totals) > 0 {
 		out.printf("\n")
@@ -130,6 +149,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	out.apart("in flight", &r.InFlight)
 	out.apart("refused, closed by a person", &r.Decided)
 	out.apart("not yet cleared", &r.NotCleared)
+	out.apart("accepted under a business date that has not come", &r.Ahead)
 	out.differences(r)
 	return out.err
 }

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,12 +26,17 @@ type world struct {
 	holdings     []*holding
 	presentments []*presentment
 	written      []string // business dates with files; each has one
+	days         []*day   // what the switch says of them; nil: what written says
 	ledger       ledger
+	told         []string  // lines of a gateway's log
+	now          time.Time // the switch's clock
 
 	// between is called between the first and the second reading of the journal.
 	between func()
-	// mangle changes a file's bytes, which are ASCII without blocks.
+	// mangle changes the bytes of a date's IPM file, which are ASCII without blocks, spoil those of any other file; nil
+	// takes it away.
 	mangle func(date string, file []byte) []byte
+	spoil  func(name string, file []byte) []byte
 	// again are dates whose file stands there twice.
 	again []string
 
@@ -43,12 +51,19 @@ const (
 )
 
 type payment struct {
-	ID       string `json:"payment"`
-	Version  int    `json:"version"`
-	Merchant string `json:"merchant"`
-	Currency string `json:"currency"`
-	PAN      string `json:"pan"`
-	Ops      []*op  `json:"ops"`
+	ID        string `json:"payment"`
+	Version   int    `json:"version"`
+	Merchant  string `json:"merchant"`
+	Currency  string `json:"currency"`
+	PAN       string `json:"pan"`
+	Terminal  string `json:"terminal"`
+	Reference string `json:"reference"`
+	Entry     string `json:"entry"`
+	Acquirer  string `json:"acquirer"`
+	ECI       string `json:"eci"`
+	Sequence  string `json:"sequence"`
+	EMV       string `json:"emv"`
+	Ops       []*op  `json:"ops"`
 
 	w      *world
 	number string   // the card's
@@ -71,12 +86,55 @@ type op struct {
 	ResponseCode string    `json:"response_code"`
 	Late         string    `json:"late"`
 	AuthCode     string    `json:"auth_code"`
+	NetworkID    string    `json:"network_id"`
 	BusinessDate string    `json:"business_date"`
 	ARN          string    `json:"arn"`
 	At           time.Time `json:"at"`
+	Clearing     *note     `json:"clearing,omitempty"`
 
 	posted *posting
 	in     *presentment
+}
+
+// note is what the switch's journal fixed for a record.
+type note struct {
+	Destination string `json:"destination"`
+	Name        string `json:"merchant_name"`
+	Street      string `json:"street"`
+	City        string `json:"city"`
+	PostalCode  string `json:"postal_code"`
+	State       string `json:"state"`
+	Country     string `json:"country"`
+	MCC         string `json:"mcc"`
+	FeePlan     string `json:"fee_plan"`
+	Reason      string `json:"message_reason"`
+	Sequence    int    `json:"sequence"`
+	Count       int    `json:"count"`
+}
+
+// day is a business date as the switch lists it.
+type day struct {
+	Date  string       `json:"date"`
+	State string       `json:"state"`
+	Data  *daySettings `json:"data,omitempty"`
+}
+
+type daySettings struct {
+	SealedAt    time.Time `json:"sealed_at"`
+	AcquirerID  string    `json:"acquirer_id"`
+	ProcessorID string    `json:"processor_id"`
+	CodePage    string    `json:"code_page"`
+	Location    string    `json:"location"`
+	Result      dayResult `json:"result"`
+}
+
+type dayResult struct {
+	Files []dayFile `json:"files"`
+}
+
+type dayFile struct {
+	Destination string `json:"destination"`
+	FileID      string `json:"file_id"`
 }
 
 type holding struct {
@@ -141,13 +199,25 @@ func newWorld() *world {
 	return &world{
 		written: []string{monday, tuesday},
 		ledger:  ledger{Currencies: map[string]account{"EUR": {true}, "JPY": {true}}, Balanced: true},
+		now:     time.Date(2026, 11, 16, 12, 1, 0, 0, time.UTC),
 	}
 }
 
 const (
-	merchantID = "SHOP-7"
-	acquirer   = "400001"
+	merchantID  = "SHOP-7"
+	acquirer    = "400001"
+	processor   = "123456"
+	destination = "visa"
 )
+
+// location is where the cards are used.
+var location = func() *time.Location {
+	l, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		panic(err)
+	}
+	return l
+}()
 
 // rrn makes the next RRN, and stan the STAN that goes with it.
 func (w *world) rrn() string {
@@ -168,6 +238,8 @@ func (w *world) begin(kind, state string, amount int64, currency string) *paymen
 	card += string(pan.LuhnDigit(card))
 	p := &payment{
 		ID: fmt.Sprintf("P1%010d", w.serial), Merchant: merchantID, Currency: currency, PAN: pan.Mask(card), w: w, number: card,
+		Terminal: "T1", Reference: fmt.Sprintf("order %d", w.serial), Entry: "ecommerce", ECI: "05", Sequence: "1",
+		EMV: "9F2701",
 	}
 	w.payments = append(w.payments, p)
 	o := p.add(kind, state, amount)
@@ -188,8 +260,12 @@ func (p *payment) add(kind, state string, amount int64) *op {
 	switch kind {
 	case "authorize", "sale", "verify", "increment", "refund", "voice":
 		o.RRN = w.rrn()
+		if state == "declined" {
+			o.ResponseCode = "51"
+		}
 		if state == "approved" {
 			o.Granted, o.ResponseCode, o.AuthCode = amount, "00", fmt.Sprintf("A%05d", w.serial)
+			o.NetworkID = fmt.Sprintf("N%d", w.serial)
 		}
 	case "timeout_reversal", "release":
 		o.Key = ""
@@ -239,11 +315,30 @@ func (p *payment) clear(o *op, h *holding, number int, date string) {
 	if o.Op == "capture" {
 		auth = p.Ops[0].AuthCode
 	}
+	o.Clearing = &note{
+		Destination: destination, Name: "Café Zoé", Street: "1 High St", City: "Cork", PostalCode: "T12", Country: "IRL",
+		MCC:     "5999",
+		FeePlan: "basic", Sequence: number, Count: number,
+	}
+	if o.Op == "capture" && number > 1 {
+		o.Clearing.Reason = "1404"
+	}
 	o.in = &presentment{date: date, of: o, Presentment: clearing.Presentment{
-		PAN: p.number, Credit: credit, AmountMinor: amount, Currency: p.Currency, LocalTime: o.At, POSDataCode: "000050S00000",
-		FunctionCode: "200", MCC: "5999", ARN: o.ARN, ForwarderID: "00000012345", RRN: o.RRN, AuthCode: auth, Merchant: p.Merchant,
-		Acceptor: clearing.Acceptor{Name: "Shop", CountryAlpha3: "IRL"},
+		PAN: p.number, Expiry: "2912", Credit: credit, AmountMinor: amount, Currency: p.Currency,
+		LocalTime:   o.At.In(location),
+		POSDataCode: "000050S00000", CardSequence: "001", FunctionCode: "200", MessageReason: o.Clearing.Reason,
+		MCC: "5999", ARN: o.ARN,
+		AcquirerID: acquirer, ForwarderID: processor, RRN: o.RRN, AuthCode: auth, Terminal: p.Terminal, Merchant: p.Merchant,
+		Acceptor: clearing.Acceptor{Name: "Cafe Zoe", Street: "1 High St", City: "Cork", PostalCode: "T12",
+			CountryAlpha3: "IRL"},
+		NetworkID:    p.Ops[0].NetworkID,
+		TerminalType: "CT6", ECommerceLevel: "215", PaymentID: p.ID, CaptureID: fmt.Sprintf("%s-%d", p.ID, o.N),
+		Reference: p.Reference,
+		Key:       o.Key, Sequence: number, Count: number, AcceptedAt: o.At, MerchantName: "Café Zoé", FeePlan: "basic",
 	}}
+	if !credit {
+		o.in.ChipData = []byte{0x9f, 0x27, 0x01}
+	}
 	p.w.presentments = append(p.w.presentments, o.in)
 }
 
@@ -344,7 +439,9 @@ func (p *payment) voidSealed(target *op, date string) *op {
 	o.Target, o.RRN, o.ARN, o.BusinessDate = target.N, target.RRN, target.ARN, date
 	o.Host, o.STAN, o.DE7 = "", "000000", ""
 	back := *target.in
-	back.of, back.date, back.ReversalOf = o, date, day(target.BusinessDate)
+	back.of, back.date, back.ReversalOf, back.Key, back.AcceptedAt = o, date, dayOf(target.BusinessDate), o.Key, o.At
+	note := *target.Clearing
+	o.Clearing = &note
 	o.in = &back
 	p.w.presentments = append(p.w.presentments, o.in)
 	return o
@@ -382,7 +479,7 @@ func (w *world) settle(date string) {
 	}
 }
 
-func day(date string) time.Time {
+func dayOf(date string) time.Time {
 	d, err := time.Parse(time.DateOnly, date)
 	if err != nil {
 		panic(err)
@@ -391,58 +488,166 @@ func day(date string) time.Time {
 }
 
 func fileID(date string) clearing.FileID {
-	return clearing.FileID{Date: day(date), ProcessorID: "12345", Sequence: 1}
+	return clearing.FileID{Date: dayOf(date), ProcessorID: processor, Sequence: 1}
 }
 
-// file writes the clearing file of a date.
-func (w *world) file(date string) ([]byte, error) {
-	var buf bytes.Buffer
-	out, err := clearing.NewWriter(&buf, clearing.Header{FileID: fileID(date), CodePage: clearing.ASCII})
+// sealedAt is when a date was sealed.
+func sealedAt(date string) time.Time { return dayOf(date).Add(24*time.Hour + time.Second) }
+
+// files writes the four clearing files of a date, by their names.
+func (w *world) files(date string) (map[string][]byte, error) {
+	var ipm, detail, summary bytes.Buffer
+	header := clearing.Header{FileID: fileID(date), CodePage: clearing.ASCII}
+	out, err := clearing.NewWriter(&ipm, header)
 	if err != nil {
 		return nil, err
 	}
+	rows, sums := clearing.NewDetailWriter(&detail), clearing.NewSummary()
 	for _, p := range w.presentments {
-		if p.date == date {
-			if err := out.Write(&p.Presentment); err != nil {
-				return nil, err
+		if p.date != date {
+			continue
+		}
+		if err := errors.Join(out.Write(&p.Presentment), rows.Write(&p.Presentment), sums.Add(&p.Presentment)); err != nil {
+			return nil, err
+		}
+	}
+	totals, err := out.Close()
+	if err = errors.Join(err, rows.Close(), sums.WriteCSV(&summary)); err != nil {
+		return nil, err
+	}
+	files, id := map[string][]byte{}, header.FileID.String()
+	var listed []clearing.ManifestFile
+	for _, f := range []struct {
+		ending string
+		text   []byte
+	}{{".ipm", ipm.Bytes()}, {".detail.csv", detail.Bytes()}, {".summary.csv", summary.Bytes()}} {
+		if f.ending == ".ipm" && w.mangle != nil {
+			f.text = w.mangle(date, f.text)
+		}
+		digest := clearing.NewDigest(io.Discard)
+		if _, err := digest.Write(f.text); err != nil {
+			return nil, err
+		}
+		listed = append(listed, digest.File(id+f.ending))
+		files[id+f.ending] = f.text
+	}
+	files[id+".manifest.json"], err = clearing.NewManifest(header, destination, sealedAt(date), totals, listed...).Encode()
+	return files, err
+}
+
+// folder writes all files, by their paths.
+func (w *world) folder() (map[string][]byte, error) {
+	folder := map[string][]byte{}
+	for i, date := range slices.Concat(w.written, w.again) {
+		files, err := w.files(date)
+		if err != nil {
+			return nil, err
+		}
+		for name, text := range files {
+			if i >= len(w.written) {
+				name = "again-" + name
+			}
+			if w.spoil != nil {
+				text = w.spoil(name, text)
+			}
+			if text != nil {
+				folder[date+"/"+name] = text
 			}
 		}
 	}
-	if _, err := out.Close(); err != nil {
-		return nil, err
+	return folder, nil
+}
+
+// listedDays is what the switch says of the business dates.
+func (w *world) listedDays() []*day {
+	if w.days != nil {
+		return w.days
 	}
-	if w.mangle != nil {
-		return w.mangle(date, buf.Bytes()), nil
+	var days []*day
+	for _, date := range []string{monday, tuesday, wednesday} {
+		d := &day{Date: date, State: "open"}
+		if slices.Contains(w.written, date) {
+			d.State = "written"
+			d.Data = &daySettings{
+				SealedAt: sealedAt(date), AcquirerID: acquirer, ProcessorID: processor, CodePage: "ascii",
+				Location: location.String(),
+				Result:   dayResult{Files: []dayFile{{destination, fileID(date).String()}}},
+			}
+		}
+		days = append(days, d)
 	}
-	return buf.Bytes(), nil
+	return days
 }
 
 // sources shows the books to the audit.
 func (w *world) sources() audit.Sources {
 	readings := 0
-	return audit.Sources{
+	asJSON := func(v func() any) audit.Open {
+		return func(context.Context) (io.ReadCloser, error) {
+			text, err := json.Marshal(v())
+			return io.NopCloser(bytes.NewReader(text)), err
+		}
+	}
+	src := audit.Sources{
 		Switch: func(context.Context) (io.ReadCloser, error) {
 			if readings++; readings == 2 && w.between != nil {
 				w.between()
 			}
 			return ndjson(w.payments)
 		},
+		Now:            func(context.Context) (time.Time, error) { return w.now, nil },
 		Authorizations: func(context.Context) (io.ReadCloser, error) { return ndjson(w.holdings) },
-		Ledger: func(context.Context) (io.ReadCloser, error) {
-			text, err := json.Marshal(w.ledger)
-			return io.NopCloser(bytes.NewReader(text)), err
-		},
-		Written: func(context.Context) ([]string, error) { return w.written, nil },
+		Ledger:         asJSON(func() any { return w.ledger }),
+		Days:           asJSON(func() any { return w.listedDays() }),
 		Files: func(context.Context) ([]audit.File, error) {
-			var files []audit.File
-			for _, date := range append(w.written, w.again...) {
-				files = append(files, audit.File{Name: date + ".ipm", Open: func(context.Context) (io.ReadCloser, error) {
-					text, err := w.file(date)
-					return io.NopCloser(bytes.NewReader(text)), err
-				}})
-			}
-			return files, nil
+			folder, err := w.folder()
+			return audit.FilesOf(slices.Collect(maps.Keys(folder)),
+				func(path string) audit.Open { return text(string(folder[path])) }), err
 		},
+	}
+	if w.told != nil {
+		src.Told = []audit.Open{text(strings.Join(w.told, "\n") + "\n")}
+	}
+	return src
+}
+
+// tell writes down what a gateway was told of an operation, as the switch answers it.
+func (w *world) tell(p *payment, o *op, change ...func(request, answer map[string]any)) {
+	request := map[string]any{"op": o.Op, "key": o.Key}
+	answer := map[string]any{
+		"payment": p.ID, "approved": o.State != "declined" && o.State != "failed" && o.State != "unknown",
+		"status": "authorized",
+		"rrn":    o.RRN, "stan": o.STAN, "amount": o.Amount, "currency": p.Currency, "authorized": p.Ops[0].Granted,
+		"replayed":      false,
+		"response_code": o.ResponseCode, "auth_code": o.AuthCode, "business_date": o.BusinessDate, "reason": "in words",
+	}
+	switch o.Op {
+	case "capture":
+		answer["capture"], answer["response_code"] = fmt.Sprintf("%s-%d", p.ID, o.N), ""
+	case "refund":
+		answer["refund"] = fmt.Sprintf("%s-%d", p.ID, o.N)
+	}
+	if o.N == 0 {
+		request["merchant"] = p.Merchant
+	}
+	for _, c := range change {
+		c(request, answer)
+	}
+	line, err := json.Marshal(map[string]any{"at": o.At, "request": request, "answer": answer})
+	if err != nil {
+		panic(err)
+	}
+	w.told = append(w.told, string(line))
+}
+
+// tellAll writes down what gateways were told of all that they asked for.
+func (w *world) tellAll() {
+	for _, p := range w.payments {
+		for _, o := range p.Ops {
+			if o.Key != "" && o.Op != "voice" && o.State != "pending" {
+				w.tell(p, o)
+			}
+		}
 	}
 }
 

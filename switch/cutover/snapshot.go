@@ -36,7 +36,8 @@ func (s Snapshot) Encode() []byte {
 	return b
 }
 
-func decodeSnapshot(b []byte) (s Snapshot, err error) {
+// DecodeSnapshot reads what Encode made.
+func DecodeSnapshot(b []byte) (s Snapshot, err error) {
 	err = json.Unmarshal(b, &s)
 	return s, err
 }

@@ -268,6 +268,12 @@ func (w *destinationWriter) finish() (File, error) {
 	if mutant.On(mutant.RebuildByClock) {
 		sealedAt = time.Now()
 	}
+	if mutant.On(mutant.ManifestOff) {
+		for i := range totals.Currencies {
+			c := &totals.Currencies[i]
+			c.DebitMinor, c.CreditMinor = c.DebitMinor+c.CreditMinor, 0
+		}
+	}
 	manifest := clearing.NewManifest(w.header, w.file.Destination, sealedAt, totals, names...)
 	text, err := manifest.Encode()
 	if err != nil {
@@ -297,7 +303,7 @@ func (e *Engine) record(p *plan, location *time.Location, ref journal.Presentmen
 	if ref.Op >= len(pay.Ops) {
 		return nil, fmt.Errorf("the payment has %d operations", len(pay.Ops))
 	}
-	s, err := decodeSnapshot(ref.Data)
+	s, err := DecodeSnapshot(ref.Data)
 	if err != nil {
 		return nil, fmt.Errorf("presentment record: %w", err)
 	}
@@ -330,6 +336,9 @@ func (e *Engine) record(p *plan, location *time.Location, ref journal.Presentmen
 	r.AmountMinor = cleared.Clears()
 	r.Credit = cleared.Kind == payment.KindRefund
 	r.LocalTime = cleared.At.In(location)
+	if mutant.On(mutant.WrongFieldInFile) {
+		r.LocalTime = cleared.DoneAt.In(location)
+	}
 	if r.AuthCode == "" && cleared.Kind != payment.KindRefund {
 		r.AuthCode = authCode(root.AuthCode)
 	}

@@ -248,6 +248,10 @@ func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *ex
 		}
 	default:
 		op.State = payment.StateDeclined
+		if root := &p.Ops[0]; mutant.On(mutant.AnsweredIsReversed) && op.Kind == payment.KindIncrement && i == 1 {
+			root.State, root.Granted = payment.StateUnknown, 0
+			return f.undo(ctx, p, 0, root.Amount, t)
+		}
 	}
 	return nil
 }

@@ -181,6 +181,8 @@ type Journal interface {
 	Days(yield func(Day) bool) error
 	// Presentments calls yield for a date's presentments in the order of destination, payment and operation.
 	Presentments(date payment.Date, yield func(Presentment) bool) error
+	// Presentment returns one, ErrNotFound where its date does not hold it.
+	Presentment(ref PresentmentRef) (Presentment, error)
 
 	// Log calls yield for the commits from a position on, in commit order, and returns the next position.
 	Log(from uint64, yield func(LogEntry) bool) (next uint64, err error)

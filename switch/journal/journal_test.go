@@ -788,6 +788,14 @@ func TestPresentments(t *testing.T) {
 	if got := read(); !reflect.DeepEqual(got, want[3:]) {
 		t.Errorf("after withdrawing three: %v", got)
 	}
+	for i, ref := range want {
+		switch p, err := j.Presentment(ref); {
+		case i < 3 && !errors.Is(err, ErrNotFound):
+			t.Errorf("%v, which was withdrawn: %v", ref, err)
+		case i >= 3 && (err != nil || p.PresentmentRef != ref || len(p.Data) == 0):
+			t.Errorf("%v: %+v, %v", ref, p, err)
+		}
+	}
 }
 
 // I8: while captures race with the end of their day, each is either in the sealed day or refused.

@@ -280,6 +280,17 @@ func (j *Pebble) Presentments(date payment.Date, yield func(Presentment) bool) e
 	})
 }
 
+// Presentment implements Journal.
+func (j *Pebble) Presentment(ref PresentmentRef) (Presentment, error) {
+	p := Presentment{PresentmentRef: ref}
+	var room [128]byte
+	err := j.read(appendPresentedKey(room[:0], &ref), func(value []byte) error {
+		p.Data = bytes.Clone(value)
+		return nil
+	})
+	return p, err
+}
+
 // Log implements Journal. Positions begin at 1; one that burned a key is skipped.
 func (j *Pebble) Log(from uint64, yield func(LogEntry) bool) (next uint64, err error) {
 	v, err := j.views.acquire()

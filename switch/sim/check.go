@@ -20,6 +20,7 @@ import (
 	"switchyard/switch/api"
 	"switchyard/switch/audit"
 	"switchyard/switch/clearing"
+	toldlog "switchyard/switch/gateway/told"
 )
 
 // settle asks, once everything is quiet, what became of every key, sends each request that took effect once more, and
@@ -158,7 +159,8 @@ type books struct {
 	payments       []byte
 	authorizations []byte
 	ledger         []byte
-	written        []string
+	days           []byte
+	stats          struct{ Now time.Time } // the switch's clock
 	files          []audit.File
 	list           []exported
 	byID           map[string]*exported
@@ -224,7 +226,6 @@ func (w *world) read(ctx context.Context, n *switchNode) (*books, error) {
 			return nil
 		}
 	}
-	var days []struct{ Date, State string }
 	for _, r := range []struct {
 		addr, path string
 		take       func([]byte) error
@@ -232,15 +233,11 @@ func (w *world) read(ctx context.Context, n *switchNode) (*books, error) {
 		{n.operator, "/v1/payments", keep(&b.payments)},
 		{controlAddr, "/v1/authorizations", keep(&b.authorizations)},
 		{controlAddr, "/v1/ledger?audit=1", keep(&b.ledger)},
-		{n.operator, "/v1/days", func(body []byte) error { return json.Unmarshal(body, &days) }},
+		{n.operator, "/v1/days", keep(&b.days)},
+		{n.operator, "/v1/stats", func(body []byte) error { return json.Unmarshal(body, &b.stats) }},
 	} {
 		if err := w.ask(ctx, "GET", r.addr, r.path, nil, r.take); err != nil {
 			return nil, err
-		}
-	}
-	for _, d := range days {
-		if d.State == "written" {
-			b.written = append(b.written, d.Date)
 		}
 	}
 	for dec := json.NewDecoder(bytes.NewReader(b.payments)); ; {
@@ -255,12 +252,14 @@ func (w *world) read(ctx context.Context, n *switchNode) (*books, error) {
 	for i := range b.list {
 		b.byID[b.list[i].Payment] = &b.list[i]
 	}
-	return b, n.walk(func(path string, text []byte) error {
-		if strings.HasSuffix(path, ".ipm") {
-			b.files = append(b.files, audit.File{Name: path, Open: opens(text)})
-		}
+	texts, paths := map[string][]byte{}, []string{}
+	err := n.walk(func(path string, text []byte) error {
+		texts[path] = text
+		paths = append(paths, path)
 		return nil
 	})
+	b.files = audit.FilesOf(paths, func(path string) audit.Open { return opens(texts[path]) })
+	return b, err
 }
 
 func opens(b []byte) audit.Open {
@@ -312,12 +311,26 @@ func walk(fs vfs.FS, dir string, do func(path string, text []byte) error) error 
 	return nil
 }
 
-// audit holds the three books against each other with the auditor, which knows nothing of the switch's code.
+// told is what the actors were told by a switch, as a gateway would have logged it: a truth outside its books.
+func (w *world) told(n *switchNode) (log []byte) {
+	w.history.mu.Lock()
+	defer w.history.mu.Unlock()
+	for _, c := range w.history.calls {
+		if c.by.node == n {
+			log = toldlog.AppendLine(log, w.begin.Add(c.at), &c.req.Request, c.answer)
+		}
+	}
+	return log
+}
+
+// audit holds the books, and what the actors were told, against each other with the auditor, which knows nothing of the
+// switch's code.
 func (w *world) audit(ctx context.Context, b *books) {
 	report, err := audit.Run(ctx, audit.Sources{
 		Switch: opens(b.payments), Authorizations: opens(b.authorizations), Ledger: opens(b.ledger),
-		Files:   func(context.Context) ([]audit.File, error) { return b.files, nil },
-		Written: func(context.Context) ([]string, error) { return b.written, nil },
+		Files: func(context.Context) ([]audit.File, error) { return b.files, nil },
+		Days:  opens(b.days), Now: func(context.Context) (time.Time, error) { return b.stats.Now, nil },
+		Told: []audit.Open{opens(w.told(b.node))},
 	}, audit.Options{Acquirer: b.node.acquirer})
 	if err != nil {
 		w.failf("the audit does not run", "%v", err)

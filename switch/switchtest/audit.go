@@ -2,11 +2,11 @@ package switchtest
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"switchyard/switch/audit"
 )
@@ -33,8 +33,9 @@ func (s *System) Audit() *audit.Report {
 		Switch:         open("http://" + s.OperatorAddr + "/v1/payments"),
 		Authorizations: open("http://" + s.ControlAddr + "/v1/authorizations"),
 		Ledger:         open("http://" + s.ControlAddr + "/v1/ledger"),
+		Now:            func(context.Context) (time.Time, error) { return time.Now(), nil },
+		Days:           open("http://" + s.OperatorAddr + "/v1/days"),
 		Files:          func(context.Context) ([]audit.File, error) { return s.clearingFiles() },
-		Written:        func(context.Context) ([]string, error) { return s.writtenDates(), nil },
 	}, audit.Options{})
 	s.must(err)
 	if !report.Clean() {
@@ -45,7 +46,7 @@ func (s *System) Audit() *audit.Report {
 	return report
 }
 
-func (s *System) clearingFiles() (files []audit.File, err error) {
+func (s *System) clearingFiles() ([]audit.File, error) {
 	root := s.FS.PathJoin(s.Config.Data, "clearing")
 	dates, err := s.FS.List(root)
 	if os.IsNotExist(err) {
@@ -54,31 +55,17 @@ func (s *System) clearingFiles() (files []audit.File, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var paths []string
 	for _, date := range dates {
 		names, err := s.FS.List(s.FS.PathJoin(root, date))
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			if strings.HasSuffix(name, ".ipm") {
-				path := s.FS.PathJoin(root, date, name)
-				files = append(files, audit.File{Name: name, Open: func(context.Context) (io.ReadCloser, error) { return s.FS.Open(path) }})
-			}
+			paths = append(paths, s.FS.PathJoin(root, date, name))
 		}
 	}
-	return files, nil
-}
-
-func (s *System) writtenDates() (dates []string) {
-	s.t.Helper()
-	var text string
-	s.Operator("GET", "/v1/days", &text)
-	var days []struct{ Date, State string }
-	s.must(json.Unmarshal([]byte(text), &days))
-	for _, d := range days {
-		if d.State == "written" {
-			dates = append(dates, d.Date)
-		}
-	}
-	return dates
+	return audit.FilesOf(paths, func(path string) audit.Open {
+		return func(context.Context) (io.ReadCloser, error) { return s.FS.Open(path) }
+	}), nil
 }

@@ -1,0 +1,120 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// calendar is what the switch says of its business dates.
+type calendar struct {
+	days map[string]*businessDay // by YYYY-MM-DD; nil: the switch was not asked
+}
+
+// businessDay is one date as GET /v1/days tells it. What it was sealed with is absent before.
+type businessDay struct {
+	Date  string       `json:"date"`
+	State string       `json:"state"`
+	Data  *daySettings `json:"data"`
+}
+
+// daySettings are what the files of a date are made with, fixed when it was sealed.
+type daySettings struct {
+	SealedAt    time.Time `json:"sealed_at"`
+	AcquirerID  string    `json:"acquirer_id"`
+	ProcessorID string    `json:"processor_id"`
+	CodePage    string    `json:"code_page"`
+	Blocked     bool      `json:"blocked"`
+	Production  bool      `json:"production"`
+	Location    string    `json:"location"`
+	Result      *struct {
+		Files []writtenFile `json:"files"`
+	} `json:"result"`
+
+	location *time.Location
+}
+
+// writtenFile is a clearing file that the switch says it wrote. A destination may have several on a date.
+type writtenFile struct {
+	Destination string `json:"destination"`
+	FileID      string `json:"file_id"`
+}
+
+const dayWritten = "written"
+
+// maxDays bounds the list of business dates: a hundred years of a few KB each.
+const maxDays = 256 << 20
+
+func readDays(ctx context.Context, open Open) (*calendar, error) {
+	if open == nil {
+		return &calendar{}, nil
+	}
+	in, err := open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("business dates: %w", err)
+	}
+	defer in.Close()
+	var list []*businessDay
+	if err := json.NewDecoder(io.LimitReader(in, maxDays)).Decode(&list); err != nil {
+		return nil, fmt.Errorf("business dates: no list as expected: %w", err)
+	}
+	c := &calendar{days: map[string]*businessDay{}}
+	for _, d := range list {
+		c.days[d.Date] = d
+		if d.Data == nil {
+			continue
+		}
+		if d.Data.location, err = time.LoadLocation(d.Data.Location); err != nil {
+			return nil, fmt.Errorf("business dates: %s: location: %w", d.Date, err)
+		}
+	}
+	return c, nil
+}
+
+// settings returns what a date was sealed with, nil where that is not known.
+func (c *calendar) settings(date string) *daySettings {
+	if d := c.days[date]; d != nil {
+		return d.Data
+	}
+	return nil
+}
+
+// files lists what the switch says it wrote for a date, nil where it does not say.
+func (c *calendar) files(date string) []writtenFile {
+	if s := c.settings(date); s != nil && s.Result != nil {
+		return s.Result.Files
+	}
+	return nil
+}
+
+// overdue reports the dates that should have been written: so long after their own end, which is midnight UTC, or after
+// they were sealed.
+func (a *auditor) overdueDates() {
+	if a.now.IsZero() || a.options.DateAge <= 0 {
+		return
+	}
+	dates := make([]string, 0, len(a.calendar.days))
+	for date := range a.calendar.days {
+		dates = append(dates, date)
+	}
+	slices.Sort(dates)
+	for _, date := range dates {
+		d := a.calendar.days[date]
+		day, err := time.Parse(time.DateOnly, date)
+		if d.State == dayWritten || err != nil || !a.options.covers(date) {
+			continue
+		}
+		since := day.AddDate(0, 0, 1)
+		if d.Data != nil && !d.Data.SealedAt.IsZero() && d.Data.SealedAt.Before(since) {
+			since = d.Data.SealedAt
+		}
+		if age := a.now.Sub(since); age > a.options.DateAge {
+			a.report.differ(Difference{Kind: DateOverdue,
+				Detail: fmt.Sprintf("business date %s is %s %s after it should have been written", date,
+					d.State, age.Round(time.Second))})
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package audit
+
+import (
+	"fmt"
+	"time"
+)
+
+// Options are what an audit goes by.
+type Options struct {
+	// Acquirer is the acquirer id (DE32) whose lines of the issuer's book are compared. Default "": all lines.
+	Acquirer string
+	// Limit is how many differences, and items of each list apart, a report holds; all are counted. Default 1000.
+	Limit int
+	// From and To are business dates (YYYY-MM-DD, both included). Where they are set the books hold the payments that
+	// clear on these dates, and the audit says nothing of any other: see [Sources.Switch].
+	From, To string
+
+	// How long what has no outcome may stay so, by [Sources.Now]. Default DefaultIntentAge and its like; below 0: for
+	// good.
+	IntentAge time.Duration // a request at the issuer
+	AdviceAge time.Duration // an advice in the queue
+	VoidAge   time.Duration // a void, as a request or as an advice
+	DateAge   time.Duration // a business date without files, after its end
+}
+
+// The defaults of Options. A request has an outcome within its route's deadline, 10 s by default, or is recovered at
+// the next start. An advice waits for its issuer, and a void keeps its date from being sealed.
+const (
+	defaultLimit     = 1000
+	DefaultIntentAge = 5 * time.Minute
+	DefaultAdviceAge = time.Hour
+	DefaultVoidAge   = 15 * time.Minute
+	DefaultDateAge   = 24 * time.Hour
+)
+
+// complete fills in the defaults and refuses a range that is none.
+func (o *Options) complete() error {
+	if o.Limit <= 0 {
+		o.Limit = defaultLimit
+	}
+	for _, age := range []struct {
+		of *time.Duration
+		by time.Duration
+	}{{&o.IntentAge, DefaultIntentAge}, {&o.AdviceAge, DefaultAdviceAge}, {&o.VoidAge, DefaultVoidAge}, {&o.DateAge,
+		DefaultDateAge}} {
+		if *age.of == 0 {
+			*age.of = age.by
+		}
+	}
+	if !o.ranged() {
+		return nil
+	}
+	for _, date := range []string{o.From, o.To} {
+		if _, err := time.Parse(time.DateOnly, date); err != nil {
+			return fmt.Errorf("range of business dates: %q is no date: expected YYYY-MM-DD for both its ends", date)
+		}
+	}
+	if o.From > o.To {
+		return fmt.Errorf("range of business dates: %s is after %s", o.From, o.To)
+	}
+	return nil
+}
+
+// ranged tells whether only some business dates are audited.
+func (o *Options) ranged() bool { return o.From != "" || o.To != "" }
+
+// covers tells whether a business date is audited.
+func (o *Options) covers(date string) bool {
+	return !o.ranged() || o.From <= date && date <= o.To
+}
