@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"switchyard/internal/money"
@@ -253,7 +254,7 @@ func authCode(op *payment.Op) string {
 
 // fileOf names the clearing file of an operation's date, if it is written.
 func (s *Switch) fileOf(p *payment.Payment, op *payment.Op) string {
-	d, err := s.journal.Day(op.Date)
+	d, err := s.journal.Day(op.Filed())
 	if err != nil || d.State != journal.DayWritten {
 		return " (not closed yet)"
 	}
@@ -265,14 +266,21 @@ func (s *Switch) fileOf(p *payment.Payment, op *payment.Op) string {
 			} `json:"files"`
 		} `json:"result"`
 	}
+	var ids []string
 	if json.Unmarshal(d.Data, &plan) == nil {
 		for _, f := range plan.Result.Files {
 			if f.Destination == p.Route {
-				return ", file " + f.FileID
+				ids = append(ids, f.FileID)
 			}
 		}
 	}
-	return ""
+	switch len(ids) {
+	case 0:
+		return ""
+	case 1:
+		return ", file " + ids[0]
+	}
+	return ", one of files " + strings.Join(ids, " ")
 }
 
 // wire rebuilds an operation's frame and describes it, masked; "" where it cannot.

@@ -55,6 +55,7 @@ type OpExport struct {
 	AuthCode     string     `json:"auth_code,omitempty"`
 	NetworkID    string     `json:"network_id,omitempty"`
 	BusinessDate string     `json:"business_date,omitempty"`
+	CarriedTo    string     `json:"carried_to,omitempty"` // the date in whose clearing it stands, where that is another
 	ARN          string     `json:"arn,omitempty"`
 	At           time.Time  `json:"at"`
 	DoneAt       *time.Time `json:"done_at,omitempty"`
@@ -83,6 +84,8 @@ type DayExport struct {
 	Date  string          `json:"date"`
 	State string          `json:"state"` // open, closing, sealed, written
 	Data  json.RawMessage `json:"data,omitempty"`
+	// Problem is why it could not be sealed or written so far.
+	Problem string `json:"problem,omitempty"`
 }
 
 // ExportDays lists the business dates in their order.
@@ -109,8 +112,7 @@ func ExportPayment(j journal.Journal, p *payment.Payment) (PaymentExport, error)
 			N: i, Op: op.Kind.String(), State: op.State.String(), Key: op.Key, Amount: op.Amount, Granted: op.Granted,
 			Target: op.Target, Number: op.Number, Final: op.Final, Stays: op.Stays, Host: op.Host, DE7: op.DE7, RRN: op.RRN,
 			ResponseCode: op.ResponseCode, Late: op.Late, AuthCode: op.AuthCode, NetworkID: op.NetworkID,
-			BusinessDate: op.Date.String(),
-			ARN:          op.ARN, At: op.At,
+			BusinessDate: op.Date.String(), CarriedTo: op.Carried.String(), ARN: op.ARN, At: op.At,
 		}
 		if op.STAN != 0 {
 			x.STAN = fmt.Sprintf("%06d", op.STAN)
@@ -152,7 +154,7 @@ func exportClearing(j journal.Journal, p *payment.Payment, i int) (*ClearingExpo
 
 // presentmentOf names operation i in the clearing of its date.
 func presentmentOf(p *payment.Payment, i int) journal.PresentmentRef {
-	return journal.PresentmentRef{Date: p.Ops[i].Date, Destination: p.Route, Payment: p.ID, Op: i}
+	return journal.PresentmentRef{Date: p.Ops[i].Filed(), Destination: p.Route, Payment: p.ID, Op: i}
 }
 
 // ExportPayments writes all payments of a journal as JSON lines, in the order of their ids.
@@ -205,7 +207,7 @@ func exportDate(j journal.Journal, first, date payment.Date, each func(*payment.
 // presentedSince tells whether a payment has a presentment on a date from first on, before another.
 func presentedSince(j journal.Journal, p *payment.Payment, first, before payment.Date) (bool, error) {
 	for i := range p.Ops {
-		if date := p.Ops[i].Date; date < first || date >= before {
+		if date := p.Ops[i].Filed(); date < first || date >= before {
 			continue
 		}
 		switch _, err := j.Presentment(presentmentOf(p, i)); {

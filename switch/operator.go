@@ -92,9 +92,21 @@ func (s *Switch) serveReady(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "ready")
-	if warning := s.Clock().Warning; warning != "" {
+	for _, warning := range s.Warnings() {
 		fmt.Fprintln(w, "warning:", warning)
 	}
+}
+
+// Warnings tells what needs a person although the switch serves.
+func (s *Switch) Warnings() (warnings []string) {
+	if warning := s.Clock().Warning; warning != "" {
+		warnings = append(warnings, warning)
+	}
+	for _, p := range s.engine.Problems() {
+		warnings = append(warnings, fmt.Sprintf("business date %s is closed, and since %s its files cannot be written: %v",
+			p.Date, p.Since.Format(time.RFC3339), p.Err))
+	}
+	return warnings
 }
 
 // Stats is what GET /v1/stats answers.
@@ -150,6 +162,14 @@ func (s *Switch) serveStats(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Switch) serveDays(w http.ResponseWriter, _ *http.Request) {
 	days, err := ExportDays(s.journal)
+	problems := s.engine.Problems()
+	for i := range days {
+		for _, p := range problems {
+			if p.Date.String() == days[i].Date {
+				days[i].Problem = p.Err.Error()
+			}
+		}
+	}
 	if err != nil {
 		writeError(w, http.StatusInternalServerError, err)
 		return

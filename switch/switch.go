@@ -25,6 +25,7 @@ import (
 	"switchyard/switch/identity"
 	"switchyard/switch/journal"
 	"switchyard/switch/link"
+	"switchyard/switch/merchant"
 	"switchyard/switch/message"
 	"switchyard/switch/payment"
 	"switchyard/switch/saf"
@@ -45,6 +46,8 @@ type Options struct {
 	// Fatal is called when the journal cannot be trusted any more (I14). It must not return.
 	Fatal func(msg string, err error)
 	Seed  uint64 // of jitter
+	// ClearingBounds are what one clearing file holds; default what the layout can say. Tests set low ones.
+	ClearingBounds cutover.Bounds
 	// Wall is the wall clock; nil: the machine's. Durations are package time's all the same.
 	Wall func() time.Time
 	// Synchronized tells whether a time service keeps the wall clock right; nil: what the kernel says.
@@ -138,11 +141,11 @@ func (s *Switch) compose() error {
 	if err != nil {
 		return err
 	}
-	sealed, err := s.sealedDates()
+	closed, err := s.closedDates()
 	if err != nil {
 		return err
 	}
-	turns, days := &turn.Table{}, flow.NewDays(sealed)
+	turns, days := &turn.Table{}, flow.NewDays(closed)
 	s.saf = saf.New(saf.Options{
 		Journal: s.journal, Issuers: issuers, Turns: turns, Keyring: o.Keyring, Clock: s.clock, MaxQueued: c.Limits.MaxQueued,
 		Reserve: c.Limits.MaxInFlight, Seed: o.Seed, Logger: o.Logger.Named("saf"), Registerer: o.Registry,
@@ -154,7 +157,7 @@ func (s *Switch) compose() error {
 		MaxInFlight: c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
 		Deadline: longestDeadline(issuers), StandIn: c.StandIn.flow(), Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
-	if err := s.composeEngine(days, s.router.destinations()); err != nil {
+	if err := s.composeEngine(days, turns, merchants); err != nil {
 		return err
 	}
 	if err := s.clockMetrics(); err != nil {
@@ -173,7 +176,7 @@ func longestDeadline(issuers map[string]*exchange.Issuer) time.Duration {
 	return longest
 }
 
-func (s *Switch) composeEngine(days *flow.Days, destinations []string) error {
+func (s *Switch) composeEngine(days *flow.Days, turns *turn.Table, merchants *merchant.Directory) error {
 	c := s.o.Config
 	codePage, err := clearing.ParseCodePage(c.Clearing.CodePage)
 	if err != nil {
@@ -189,8 +192,9 @@ func (s *Switch) composeEngine(days *flow.Days, destinations []string) error {
 		Location: location, At: time.Duration(c.BusinessDay.Cutover), Logger: s.o.Logger.Named("cutover"),
 		Settings: cutover.Settings{
 			AcquirerID: s.past.acquirer, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
-			Production: c.Clearing.Production, Destinations: destinations,
+			Production: c.Clearing.Production, Destinations: s.router.destinations(),
 		},
+		Merchants: merchants, Lock: turns.Lock, Bounds: s.o.ClearingBounds, Registerer: s.o.Registry,
 	})
 	return nil
 }
@@ -252,10 +256,10 @@ func (s *Switch) checkKey() error {
 	return s.o.Keyring.CheckAgainst(stored)
 }
 
-// sealedDates lists the business dates that take no more changes.
-func (s *Switch) sealedDates() (dates []payment.Date, err error) {
+// closedDates lists the business dates that nothing enters any more.
+func (s *Switch) closedDates() (dates []payment.Date, err error) {
 	err = s.journal.Days(func(d journal.Day) bool {
-		if d.State == journal.DaySealed || d.State == journal.DayWritten {
+		if d.State != journal.DayOpen {
 			dates = append(dates, d.Date)
 		}
 		return true

@@ -44,6 +44,11 @@ const (
 	WrongFieldInFile      Mutant = "wrong-field-in-file"      // cutover: DE12 of a record is when the issuer answered
 	ManifestOff           Mutant = "manifest-off"             // cutover: a manifest's debits have a refund among them
 	AnsweredIsReversed    Mutant = "answered-is-reversed"     // flow: a declined increment undoes its authorization (I4)
+	VoidedStillCounts     Mutant = "voided-still-counts"      // payment: a voided capture counts in DE25
+	VoidEntersClosing     Mutant = "void-enters-closing-date" // flow: a void enters a date that is being sealed
+	SplitIgnoresSums      Mutant = "split-ignores-sums"       // cutover: files are split by records only
+	NetworkIDWhenWritten  Mutant = "network-id-when-written"  // cutover: DE63 is read when the file is written (I8)
+	BrokenRecordHoldsAll  Mutant = "broken-record-holds-all"  // cutover: a broken record keeps its date from being sealed
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -69,6 +74,11 @@ func ByTest() map[Mutant]Test {
 		ForeignReversal: {"switchyard/issuer-sim", "TestMessages"},              // the switch sends no such reversal
 		DE7Repeated:     {"switchyard/switch/identity", "TestSecondsComeAgain"}, // a round of STANs takes longer than a plan
 		// A plan has not as many steps.
-		DeclinedTakesRoom: {"switchyard/switch/payment", "TestWhatCameToNothingTakesNoRoom"},
+		DeclinedTakesRoom:    {"switchyard/switch/payment", "TestWhatCameToNothingTakesNoRoom"},
+		VoidedStillCounts:    {"switchyard/switch/payment", "TestPlace"},
+		VoidEntersClosing:    {"switchyard/switch/flow", "TestNothingEntersAClosingDate"},
+		SplitIgnoresSums:     {"switchyard/switch/cutover", "TestMoreThanPDS0301Holds"},
+		NetworkIDWhenWritten: {"switchyard/switch/cutover", "TestAnswerAfterTheSeal"},
+		BrokenRecordHoldsAll: {"switchyard/switch/cutover", "TestRecordThatCannotBeBuilt"},
 	}
 }

@@ -21,7 +21,7 @@ func (c *check) apart(list *Apart, op *operation, state string) {
 
 // counts tells whether an operation that clears goes into the totals: its business date is among those that are
 // audited.
-func (c *check) counts(op *operation) bool { return c.options.covers(op.BusinessDate) }
+func (c *check) counts(op *operation) bool { return c.options.covers(op.filed()) }
 
 // countOp adds what one operation moved to the totals.
 func (c *check) countOp(op *operation, l line, b book, minor int64) {

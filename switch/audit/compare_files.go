@@ -62,11 +62,18 @@ func (c *check) presented(op *operation, found []*presented) {
 	switch {
 	case len(found) == 0 && !c.counts(op):
 		return // its file is not read
-	case len(found) == 0 && c.written[op.BusinessDate]:
+	case len(found) == 0 && c.written[op.filed()]:
 		if c.inMissingFile(op, op.money()) {
 			return
 		}
-		c.differ(PresentmentMissing, op, op.money(), "%s %d of business date %s stands in no file", op.Op, op.Number, op.BusinessDate)
+		c.differ(PresentmentMissing, op, op.money(), "%s %d of business date %s stands in no file", op.Op, op.Number,
+			op.filed())
+		return
+	case len(found) == 0 && op.CarriedTo != "":
+		c.countOp(op, line, bookPending, op.money())
+		c.differ(PresentmentAside, op, op.money(),
+			"%s %d of business date %s could not be cleared, and is in the clearing of %s", op.Op, op.Number,
+			op.BusinessDate, op.CarriedTo)
 		return
 	case len(found) == 0:
 		c.apart(&c.report.NotCleared, op, op.State)
@@ -78,8 +85,9 @@ func (c *check) presented(op *operation, found []*presented) {
 	for _, p := range found {
 		c.countOp(op, line, bookClearing, p.amount)
 		c.samePresentment(op, op, p)
-		if p.file.date != op.BusinessDate {
-			c.differ(PresentmentDate, op, op.money(), "%s %d of business date %s stands in %s of %s", op.Op, op.Number, op.BusinessDate, p.where(), p.file.date)
+		if p.file.date != op.filed() {
+			c.differ(PresentmentDate, op, op.money(), "%s %d of business date %s stands in %s of %s", op.Op, op.Number,
+				op.filed(), p.where(), p.file.date)
 		}
 	}
 }
@@ -95,11 +103,17 @@ func (c *check) takenBack(op, void *operation, found []*presented) {
 		return
 	case len(found) == 0 && !c.counts(void):
 		return
-	case len(found) == 0 && c.written[void.BusinessDate]:
+	case len(found) == 0 && c.written[void.filed()]:
 		if c.inMissingFile(void, op.money()) {
 			return
 		}
-		c.differ(ReversalMissing, op, op.money(), "%s %d was taken back on %s, no file says so (PDS0025)", op.Op, op.Number, void.BusinessDate)
+		c.differ(ReversalMissing, op, op.money(), "%s %d was taken back on %s, no file says so (PDS0025)", op.Op, op.Number,
+			void.filed())
+		return
+	case len(found) == 0 && void.CarriedTo != "":
+		c.differ(PresentmentAside, op, op.money(),
+			"that %s %d was taken back on %s could not be cleared, and is in the clearing of %s", op.Op, op.Number,
+			void.BusinessDate, void.CarriedTo)
 		return
 	case len(found) == 0:
 		c.apart(&c.report.NotCleared, void, void.State)
@@ -110,13 +124,23 @@ func (c *check) takenBack(op, void *operation, found []*presented) {
 	for _, p := range found {
 		c.countOp(void, lineTakenBack, bookClearing, p.amount)
 		c.samePresentment(op, void, p)
-		if p.file.date != void.BusinessDate {
-			c.differ(PresentmentDate, op, op.money(), "%s %d was taken back on %s, stands in %s of %s", op.Op, op.Number, void.BusinessDate, p.where(), p.file.date)
+		if p.file.date != void.filed() {
+			c.differ(PresentmentDate, op, op.money(), "%s %d was taken back on %s, stands in %s of %s", op.Op, op.Number,
+				void.filed(), p.where(), p.file.date)
 		}
-		if of := p.reverses.Value(); of != yearMonthDay(op.BusinessDate) {
-			c.differ(PresentmentData, op, op.money(), "%s takes back a presentment of %s (PDS0025), that of %s %d is of %s", p.where(), of, op.Op, op.Number, yearMonthDay(op.BusinessDate))
+		if of := p.reverses.Value(); of != yearMonthDay(op.filed()) {
+			c.differ(PresentmentData, op, op.money(), "%s takes back a presentment of %s (PDS0025), that of %s %d is of %s",
+				p.where(), of, op.Op, op.Number, yearMonthDay(op.filed()))
 		}
 	}
+}
+
+// filed is the business date in whose files an operation is expected.
+func (op *operation) filed() string {
+	if op.CarriedTo != "" {
+		return op.CarriedTo
+	}
+	return op.BusinessDate
 }
 
 // yearMonthDay turns YYYY-MM-DD into YYMMDD.

@@ -47,6 +47,7 @@ type operation struct {
 	AuthCode     string    `json:"auth_code"`
 	NetworkID    string    `json:"network_id"`
 	BusinessDate string    `json:"business_date"` // YYYY-MM-DD
+	CarriedTo    string    `json:"carried_to"`    // the date in whose clearing it stands, where that is another
 	ARN          string    `json:"arn"`
 	At           time.Time `json:"at"`
 	Clearing     *note     `json:"clearing"`

@@ -52,6 +52,7 @@ const (
 // Journal against the clearing files.
 const (
 	PresentmentMissing  Kind = "presentment_missing"  // in no file although its date has files
+	PresentmentAside    Kind = "presentment_aside"    // its record could not be built, and no file has it yet
 	PresentmentTwice    Kind = "presentment_twice"    // I8
 	PresentmentUnknown  Kind = "presentment_unknown"  // in a file; the journal does not know it
 	PresentmentDenied   Kind = "presentment_unbacked" // in a file; the operation was declined, failed, or has no outcome

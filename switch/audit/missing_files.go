@@ -59,11 +59,11 @@ func (a *auditor) expectFile(key missingKey, id string) {
 // missingOf returns the files that are not there and that the record of an operation may stand in, nil where all are.
 func (c *check) missingOf(op *operation) *missingFiles {
 	if op.Clearing != nil {
-		if m := c.missing[missingKey{op.BusinessDate, op.Clearing.Destination}]; m != nil {
+		if m := c.missing[missingKey{op.filed(), op.Clearing.Destination}]; m != nil {
 			return m
 		}
 	}
-	return c.missing[missingKey{date: op.BusinessDate}]
+	return c.missing[missingKey{date: op.filed()}]
 }
 
 // inMissingFile tells whether the record of an operation would stand in a file that is not there, and counts it there.

@@ -76,6 +76,13 @@ func (p *Presentment) Validate() error {
 	return r.presentment(p, 1)
 }
 
+// A Checker is Presentment.Validate for one after the other, in one buffer. It is for one goroutine; the zero value
+// is ready.
+type Checker struct{ record recordBuilder }
+
+// Check is p.Validate.
+func (c *Checker) Check(p *Presentment) error { return c.record.presentment(p, 1) }
+
 // An Acceptor is the merchant's name and place, DE43. Together with separators it fits 99 characters of portable text;
 // Fit makes any acceptor do so.
 type Acceptor struct {

@@ -29,6 +29,14 @@ const (
 	maxMessages = 99_999_999
 )
 
+// What one file holds. Whoever has more for a destination makes several.
+const (
+	MaxPresentments = maxMessages - 2    // header and trailer are messages, too
+	MaxSumMinor     = maxSumMinor        // of DE4 over all presentments
+	MaxSummaryRows  = maxSummaryRows - 1 // merchants times currencies: with the header row what a spreadsheet takes
+	MaxFileSequence = maxFileSequence    // of the files of a date
+)
+
 // A tally adds up totals by currency. There are at most 1,000 entries: DE49 has three digits.
 type tally map[string]*CurrencyTotals
 

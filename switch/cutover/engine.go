@@ -4,20 +4,25 @@
 // A date goes open, closing, sealed, written; each step is a commit of the journal, so a crash at any point goes on from
 // where it was: Start finishes what it finds. What a file is made from is fixed when the date is sealed, and the files are
 // a function of that and of the journal (I8): they are written under temporary names, synced and renamed, the manifest
-// last.
+// last. Sealing builds each record once, so that what cannot be built is put aside and keeps nothing else from
+// leaving, and splits what one file cannot hold. What fails is tried again every minute and told meanwhile
+// (Problems); nothing that the switch serves waits for it.
+//
+// Files in reading order: engine.go (when), finish.go (a date's way from closing to written), seal.go (what its files
+// are made from), split.go, record.go and snapshot.go (a record), write.go (the files), follow.go (a host's cutover).
 //
 // It does not know the layout of the files (package clearing) nor how a capture comes to stand in a date (package flow).
 package cutover
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"switchyard/internal/mutant"
@@ -26,6 +31,7 @@ import (
 	"switchyard/switch/clearing"
 	"switchyard/switch/clock"
 	"switchyard/switch/journal"
+	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
 )
 
@@ -56,7 +62,15 @@ type Options struct {
 	// At is the local time of day of the cutover, since midnight.
 	At       time.Duration
 	Settings Settings
-	Logger   *zap.Logger
+	// Merchants are asked for what a record whose own data make none can be built with.
+	Merchants *merchant.Directory
+	// Lock takes the short lock of a payment: turn.Table.Lock. Without it nobody else may change payments.
+	Lock func(payment.ID) (unlock func())
+	// Bounds are what one file holds; default, and at most, what the layout can say.
+	Bounds Bounds
+	Logger *zap.Logger
+	// Registerer takes the metrics; none are kept without it.
+	Registerer prometheus.Registerer
 }
 
 // Engine closes business days. Safe for concurrent use.
@@ -69,7 +83,11 @@ type Engine struct {
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 
-	mu slowlock.Mutex // held through a cutover: one at a time
+	mu      slowlock.Mutex                // held through a cutover: one at a time
+	written map[payment.Date]map[int]File // under mu: what this run has written of unfinished dates, by sequence
+
+	problems problems
+	metrics  metrics
 }
 
 const (
@@ -81,7 +99,14 @@ const (
 
 // New makes an engine.
 func New(o Options) *Engine {
-	e := &Engine{o: o, started: make(chan struct{}), wake: make(chan struct{}, 1)}
+	o.Bounds = o.Bounds.complete()
+	if o.Lock == nil {
+		o.Lock = func(payment.ID) func() { return func() {} }
+	}
+	e := &Engine{
+		o: o, started: make(chan struct{}), wake: make(chan struct{}, 1), written: map[payment.Date]map[int]File{},
+		metrics: newMetrics(o.Registerer),
+	}
 	e.running, e.stop = context.WithCancel(context.Background())
 	return e
 }
@@ -107,14 +132,16 @@ func (e *Engine) Open(ctx context.Context) error {
 	return nil
 }
 
-// Start finishes days that a crash left behind and cuts over on schedule from then on. It comes once no intent of an
-// earlier run is without an outcome: a sale of a day that is sealed must not be approved or reversed afterwards.
+// Start finishes days that a crash left behind and cuts over on schedule from then on; what cannot be finished yet is
+// tried again by the schedule. It comes once no intent of an earlier run is without an outcome: a sale of a day that
+// is sealed must not be approved or reversed afterwards. It fails only if ctx ends.
 func (e *Engine) Start(ctx context.Context) error {
-	if err := e.resume(ctx); err != nil {
-		return err
+	err := errors.Join(e.lastAside(), e.resume(ctx))
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	close(e.started)
-	e.done.Go(e.schedule)
+	e.done.Go(func() { e.schedule(err) })
 	return nil
 }
 
@@ -164,11 +191,11 @@ func (e *Engine) next(t time.Time) time.Time {
 }
 
 // schedule cuts over whenever the clock has moved on to a date that is not open yet. After a cutover by hand, or with a
-// host's, that date is open by then, so nothing happens. Days that a cutover left unfinished are finished first.
-func (e *Engine) schedule() {
-	for {
+// host's, that date is open by then, so nothing happens. Days that a cutover left unfinished are finished first. err
+// is what the first attempt at that came to.
+func (e *Engine) schedule(err error) {
+	for ; ; err = e.resume(e.running) {
 		wait := recheck
-		err := e.resume(e.running)
 		now := e.o.Clock.Confirmed()
 		if mutant.On(mutant.CutoverUnconfirmed) {
 			now = e.o.Clock.Wall()
@@ -252,101 +279,8 @@ func (e *Engine) cutover(ctx context.Context, next payment.Date) (Result, error)
 		return Result{}, fmt.Errorf("cut over %s: %w", date, err)
 	}
 	e.o.Logger.Info("cutover", zap.Stringer("closed", date), zap.Stringer("open", next))
-	return e.finish(ctx, journal.Day{Date: date, State: journal.DayClosing})
-}
-
-// resume finishes the days that are neither open nor written.
-func (e *Engine) resume(ctx context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var unfinished []journal.Day
-	err := e.o.Journal.Days(func(d journal.Day) bool {
-		if d.State == journal.DayClosing || d.State == journal.DaySealed {
-			unfinished = append(unfinished, d)
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	for _, d := range unfinished {
-		e.o.Logger.Info("finishing a business date that was being closed", zap.Stringer("date", d.Date))
-		if _, err := e.finish(ctx, d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// plan is what a date's files are made with, fixed when it is sealed; JSON in the journal's record of the day.
-type plan struct {
-	SealedAt    time.Time  `json:"sealed_at"`
-	AcquirerID  string     `json:"acquirer_id"`
-	ProcessorID string     `json:"processor_id"`
-	CodePage    string     `json:"code_page"`
-	Blocked     bool       `json:"blocked"`
-	Production  bool       `json:"production"`
-	Location    string     `json:"location"`
-	Files       []planFile `json:"files"`
-	Result      *Result    `json:"result,omitempty"` // once written
-}
-
-type planFile struct {
-	Destination string `json:"destination"`
-	Sequence    int    `json:"sequence"` // in PDS0105, over all destinations of the date
-}
-
-// finish takes a date from closing or sealed to written.
-func (e *Engine) finish(ctx context.Context, d journal.Day) (Result, error) {
-	if d.State == journal.DayClosing {
-		if err := e.o.Days.Seal(ctx, d.Date); err != nil {
-			return Result{}, fmt.Errorf("business date %s: waiting for outcomes: %w", d.Date, err)
-		}
-		p, err := e.plan(d.Date)
-		if err != nil {
-			return Result{}, err
-		}
-		d.State = journal.DaySealed
-		if d.Data, err = json.Marshal(p); err != nil {
-			return Result{}, err
-		}
-		if err := e.o.Journal.SetDay(ctx, d); err != nil {
-			return Result{}, fmt.Errorf("seal business date %s: %w", d.Date, err)
-		}
-	}
-	var p plan
-	if err := json.Unmarshal(d.Data, &p); err != nil {
-		return Result{}, fmt.Errorf("record of business date %s: %w", d.Date, err)
-	}
-	result, err := e.write(d.Date, &p)
-	if err != nil {
-		return Result{}, fmt.Errorf("clearing files of %s: %w", d.Date, err)
-	}
-	p.Result = &result
-	d.State = journal.DayWritten
-	if d.Data, err = json.Marshal(p); err != nil {
+	if err := e.sealEarlier(ctx, date); err != nil {
 		return Result{}, err
 	}
-	if err := e.o.Journal.SetDay(ctx, d); err != nil {
-		return Result{}, fmt.Errorf("close business date %s: %w", d.Date, err)
-	}
-	e.o.Logger.Info("clearing files written", zap.Stringer("date", d.Date), zap.Int("files", len(result.Files)))
-	return result, nil
-}
-
-// plan fixes the files of a date: one a destination that is configured or has presentments, in the order of their names.
-func (e *Engine) plan(date payment.Date) (plan, error) {
-	s := e.o.Settings
-	p := plan{
-		SealedAt: e.o.Clock.Now().Truncate(time.Millisecond), AcquirerID: s.AcquirerID, ProcessorID: s.ProcessorID,
-		CodePage: s.CodePage.String(), Blocked: s.Blocked, Production: s.Production, Location: e.o.Location.String(),
-	}
-	destinations, err := e.destinations(date)
-	if err != nil {
-		return p, err
-	}
-	for i, name := range destinations {
-		p.Files = append(p.Files, planFile{Destination: name, Sequence: i + 1})
-	}
-	return p, nil
+	return e.finish(ctx, &journal.Day{Date: date, State: journal.DayClosing})
 }

@@ -137,11 +137,12 @@ func crashWhile(t *testing.T, n int64, want map[string]string) bool {
 		}))
 		o.Journal = &stumbling{b.j, countdown}
 	}))
-	err := e.Start(t.Context())
+	b.must(e.Start(t.Context()))
+	failed := len(e.Problems()) > 0
 	e.Close()
 	left := fs.CrashClone(vfs.CrashCloneCfg{})
 	b.close()
-	if err == nil {
+	if !failed {
 		return false
 	}
 	sealed := false

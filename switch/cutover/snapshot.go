@@ -3,6 +3,10 @@ package cutover
 import (
 	"encoding/json"
 	"fmt"
+	"time"
+
+	"switchyard/switch/merchant"
+	"switchyard/switch/payment"
 )
 
 // DE25 of the presentments of an authorization with several captures.
@@ -11,8 +15,9 @@ const (
 	ReasonLast       = "1404"
 )
 
-// Snapshot is what a presentment's record takes from the config: fixed when the capture is accepted, so that a rebuilt
-// file has the same bytes whatever the config says by then (I8).
+// Snapshot is what a presentment's record takes from the config, and from the payment where that may still change:
+// fixed when the capture is accepted, and what depends on the payment's other captures once more when its date is
+// sealed. So a rebuilt file has the same bytes whatever the config and the payment say by then (I8).
 type Snapshot struct {
 	Name       string `json:"n,omitempty"`
 	Street     string `json:"s,omitempty"`
@@ -24,7 +29,59 @@ type Snapshot struct {
 	FeePlan    string `json:"f,omitempty"`
 	Reason     string `json:"r,omitempty"` // DE25
 	Sequence   int    `json:"q"`
-	Count      int    `json:"k"` // Sequence + 1 while more captures may come
+	Count      int    `json:"k"` // more than Sequence while more captures may come
+
+	// Format is 1 where the two below are the record's. In snapshots of before it is 0: then they are read from the
+	// payment.
+	Format    int    `json:"v,omitempty"`
+	AuthCode  string `json:"a,omitempty"` // DE38
+	NetworkID string `json:"w,omitempty"` // DE63
+}
+
+// SnapshotOf is the snapshot of operation i, a capture, sale or refund, at a moment.
+func SnapshotOf(p *payment.Payment, i int, now time.Time, profile *merchant.Profile) Snapshot {
+	s := Snapshot{MCC: p.MCC}
+	s.merchant(profile)
+	s.place(p, i, now)
+	s.answers(p, i)
+	return s
+}
+
+// merchant takes what a record says of its merchant.
+func (s *Snapshot) merchant(profile *merchant.Profile) {
+	s.Name, s.Street, s.City = profile.Name, profile.Street, profile.City
+	s.PostalCode, s.State, s.Country = profile.PostalCode, profile.State, profile.Country
+	s.FeePlan = profile.FeePlan
+}
+
+// place sets which record of its authorization this is.
+func (s *Snapshot) place(p *payment.Payment, i int, now time.Time) {
+	s.Sequence, s.Count = p.Place(i, now)
+	s.Reason = ""
+	switch {
+	case p.Ops[i].Kind != payment.KindCapture:
+	case s.Count > s.Sequence:
+		s.Reason = ReasonMoreToCome
+	case s.Sequence > 1:
+		s.Reason = ReasonLast
+	}
+}
+
+// answers takes what the issuer has answered by now. That of an advice, such as a stand-in's, may come at any time.
+func (s *Snapshot) answers(p *payment.Payment, i int) {
+	s.Format = 1
+	s.AuthCode, s.NetworkID = answered(p, i)
+}
+
+// answered is DE38 and DE63 of a record of operation i as the payment has them, left out where a record cannot hold
+// them.
+func answered(p *payment.Payment, i int) (code, network string) {
+	op, root := &p.Ops[i], &p.Ops[0]
+	code = authCode(op.AuthCode)
+	if code == "" && op.Kind != payment.KindRefund {
+		code = authCode(root.AuthCode)
+	}
+	return code, networkID(root.NetworkID)
 }
 
 // Encode makes the bytes that the journal keeps.

@@ -2,18 +2,13 @@ package cutover
 
 import (
 	"bufio"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"switchyard/internal/mutant"
-	"switchyard/switch/api"
 	"switchyard/switch/clearing"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -23,6 +18,8 @@ import (
 type Result struct {
 	BusinessDate string `json:"business_date"`
 	Files        []File `json:"files"`
+	// Aside tells of what could not be built and stands in no file; nil where there is nothing.
+	Aside *Aside `json:"aside,omitempty"`
 }
 
 // File is the clearing of one destination. Paths begin with the clearing folder.
@@ -39,26 +36,8 @@ type File struct {
 	Totals      any    `json:"totals"`
 }
 
-// emptyDay is the destination of the one, empty file of a date without presentments where the config names no destination.
-const emptyDay = "default"
-
-// destinations lists the destinations of a date's files, sorted.
-func (e *Engine) destinations(date payment.Date) ([]string, error) {
-	names := map[string]bool{}
-	for _, name := range e.o.Settings.Destinations {
-		names[name] = true
-	}
-	err := e.o.Journal.Presentments(date, func(p journal.Presentment) bool {
-		names[p.Destination] = true
-		return true
-	})
-	if len(names) == 0 {
-		names[emptyDay] = true
-	}
-	return slices.Sorted(maps.Keys(names)), err
-}
-
-// write makes all files of a sealed date. What stands there from an attempt that did not finish is written over.
+// write makes all files of a sealed date. What stands there from an attempt that did not finish is written over. A
+// file that cannot be written keeps no other from being; what this run has written already is not written again.
 func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
 	dir := e.o.FS.PathJoin(e.o.Dir, date.String())
 	if err := e.o.FS.MkdirAll(dir, 0o700); err != nil {
@@ -68,41 +47,37 @@ func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{BusinessDate: date.String()}
-	writers := map[string]*destinationWriter{}
-	var made outputs
-	defer func() { made.abandon() }()
-	for _, f := range p.Files {
-		w, err := e.open(&made, dir, date, p, f)
-		if err != nil {
-			return Result{}, err
-		}
-		w.location = location
-		writers[f.Destination] = w
+	if e.written[date] == nil {
+		e.written[date] = map[int]File{}
 	}
+	w := &dateWriter{
+		e: e, date: date, dir: dir, plan: p, maker: maker{e: e, plan: p, location: location},
+		waiting: map[string][]*fileWriter{}, done: e.written[date],
+	}
+	for i := range p.Files {
+		f := &fileWriter{d: w, planFile: p.Files[i], left: p.Files[i].Records}
+		if p.Format == 0 {
+			f.left = -1
+		}
+		w.files = append(w.files, f)
+		w.waiting[f.Destination] = append(w.waiting[f.Destination], f)
+	}
+	defer w.abandon()
 	var failed error
-	err = e.o.Journal.Presentments(date, func(ref journal.Presentment) bool {
-		failed = e.writeOne(writers[ref.Destination], p, ref)
+	err = e.o.Journal.Presentments(date, func(row journal.Presentment) bool {
+		failed = w.row(row)
 		return failed == nil
 	})
-	if mutant.On(mutant.CaptureInTwoFiles) {
-		_ = e.o.Journal.Presentments(payment.DateOf(date.Time().AddDate(0, 0, -1)), func(ref journal.Presentment) bool {
-			failed = e.writeOne(writers[ref.Destination], p, ref)
-			return false
-		})
+	if err = errors.Join(err, failed); err != nil {
+		return Result{}, err
 	}
-	if failed != nil {
-		return Result{}, failed
+	result := Result{BusinessDate: date.String()}
+	for _, f := range w.files {
+		err = errors.Join(err, f.end())
+		result.Files = append(result.Files, w.done[f.Sequence])
 	}
 	if err != nil {
 		return Result{}, err
-	}
-	for _, f := range p.Files {
-		file, err := writers[f.Destination].finish()
-		if err != nil {
-			return Result{}, err
-		}
-		result.Files = append(result.Files, file)
 	}
 	// The folders above are new on the first day; without their entries the files would not be found after a crash.
 	for _, d := range []string{dir, e.o.Dir, e.o.FS.PathDir(e.o.Dir)} {
@@ -121,19 +96,79 @@ func (e *Engine) syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// destinationWriter writes the files of one destination side by side, under temporary names until finish.
-type destinationWriter struct {
-	fs       vfs.FS
-	made     *outputs
-	header   clearing.Header
-	plan     *plan
-	file     File
-	location *time.Location
+// dateWriter lays the presentments of a date into its files.
+type dateWriter struct {
+	e     *Engine
+	date  payment.Date
+	dir   string
+	plan  *plan
+	maker maker
 
-	ipmOut, detailOut *output
+	files   []*fileWriter
+	waiting map[string][]*fileWriter // by destination: those that are not full, the next one first
+	done    map[int]File             // by sequence
+}
+
+// row writes one presentment into the file whose turn it is. Its error is that of the whole date.
+func (w *dateWriter) row(row journal.Presentment) error {
+	waiting := w.waiting[row.Destination]
+	for len(waiting) > 0 && waiting[0].left == 0 {
+		waiting = waiting[1:]
+	}
+	w.waiting[row.Destination] = waiting
+	if len(waiting) == 0 {
+		return fmt.Errorf("payment %s, operation %d: no file of %q in the plan of the day has room for it",
+			row.Payment, row.Op, row.Destination)
+	}
+	f := waiting[0]
+	f.left--
+	if _, done := w.done[f.Sequence]; done || f.err != nil {
+		return nil
+	}
+	f.err = f.row(row)
+	if f.err == nil && f.left == 0 {
+		f.err = f.finish()
+	}
+	return nil
+}
+
+// abandon closes what an attempt that failed left open. The next attempt writes over it.
+func (w *dateWriter) abandon() {
+	for _, f := range w.files {
+		f.made.abandon()
+	}
+}
+
+// fileWriter writes the files that are made of one clearing file side by side, under temporary names until finish.
+type fileWriter struct {
+	d *dateWriter
+	planFile
+	left int // presentments to come; below 0: as many as there are
+	made outputs
+	err  error
+
+	header            clearing.Header
+	file              File
+	ipmOut, detailOut *output // nil until open
 	ipm               *clearing.Writer
 	detail            *clearing.DetailWriter
 	summary           *clearing.Summary
+}
+
+// end finishes a file whose last presentment has been written, or that has none, and returns what became of it.
+func (f *fileWriter) end() error {
+	if _, done := f.d.done[f.Sequence]; !done && f.err == nil {
+		switch {
+		case f.left > 0:
+			f.err = fmt.Errorf("%d presentments fewer than the plan of the day has", f.left)
+		default:
+			f.err = f.finish()
+		}
+	}
+	if f.err != nil {
+		return fmt.Errorf("file %d, %s: %w", f.Sequence, f.Destination, f.err)
+	}
+	return nil
 }
 
 // output is a file under a temporary name.
@@ -184,87 +219,120 @@ func (o *output) finish() (clearing.ManifestFile, error) {
 		}
 	}
 	file := o.file
-	o.file = nil
+	o.file, o.buffer = nil, nil
 	if err := file.Close(); err != nil {
 		return clearing.ManifestFile{}, err
 	}
 	return o.digest.File(o.name), o.fs.Rename(o.path+temporary, o.path)
 }
 
-func (e *Engine) open(made *outputs, dir string, date payment.Date, p *plan, f planFile) (*destinationWriter, error) {
+// open begins the file.
+func (f *fileWriter) open() error {
+	if f.ipmOut != nil {
+		return nil
+	}
+	fs, p := f.d.e.o.FS, f.d.plan
 	codePage, err := clearing.ParseCodePage(p.CodePage)
 	if err != nil {
-		return nil, err
-	}
-	w := &destinationWriter{
-		fs: e.o.FS, made: made, plan: p, summary: clearing.NewSummary(),
-		header: clearing.Header{
-			FileID:     clearing.FileID{Date: date.Time(), ProcessorID: p.ProcessorID, Sequence: f.Sequence},
-			Production: p.Production, CodePage: codePage, Blocked: p.Blocked,
-		},
-	}
-	id := w.header.FileID.String()
-	w.file = File{
-		Destination: f.Destination, FileID: id,
-		IPM: e.o.FS.PathJoin(dir, id+".ipm"), DetailCSV: e.o.FS.PathJoin(dir, id+".detail.csv"),
-		SummaryCSV: e.o.FS.PathJoin(dir, id+".summary.csv"), Manifest: e.o.FS.PathJoin(dir, id+".manifest.json"),
-	}
-	if w.ipmOut, err = made.create(e.o.FS, dir, id+".ipm"); err != nil {
-		return nil, err
-	}
-	if w.detailOut, err = made.create(e.o.FS, dir, id+".detail.csv"); err != nil {
-		return nil, err
-	}
-	if w.ipm, err = clearing.NewWriter(w.ipmOut.digest, w.header); err != nil {
-		return nil, err
-	}
-	w.detail = clearing.NewDetailWriter(w.detailOut.digest)
-	return w, nil
-}
-
-// writeOne writes one presentment into the files of its destination.
-func (e *Engine) writeOne(w *destinationWriter, p *plan, ref journal.Presentment) error {
-	if w == nil {
-		return fmt.Errorf("payment %s, operation %d: destination %q is not among the files of the day", ref.Payment, ref.Op, ref.Destination)
-	}
-	record, err := e.record(p, w.location, ref)
-	if err != nil {
-		return fmt.Errorf("payment %s, operation %d: %w", ref.Payment, ref.Op, err)
-	}
-	if err := w.ipm.Write(record); err != nil {
-		return fmt.Errorf("payment %s, operation %d: %w", ref.Payment, ref.Op, err)
-	}
-	if err := w.detail.Write(record); err != nil {
 		return err
 	}
-	return w.summary.Add(record)
+	f.summary = clearing.NewSummary()
+	f.header = clearing.Header{
+		FileID:     clearing.FileID{Date: f.d.date.Time(), ProcessorID: p.ProcessorID, Sequence: f.Sequence},
+		Production: p.Production, CodePage: codePage, Blocked: p.Blocked,
+	}
+	id := f.header.FileID.String()
+	f.file = File{
+		Destination: f.Destination, FileID: id,
+		IPM: fs.PathJoin(f.d.dir, id+".ipm"), DetailCSV: fs.PathJoin(f.d.dir, id+".detail.csv"),
+		SummaryCSV: fs.PathJoin(f.d.dir, id+".summary.csv"), Manifest: fs.PathJoin(f.d.dir, id+".manifest.json"),
+	}
+	if f.ipmOut, err = f.made.create(fs, f.d.dir, id+".ipm"); err != nil {
+		return err
+	}
+	if f.detailOut, err = f.made.create(fs, f.d.dir, id+".detail.csv"); err != nil {
+		return err
+	}
+	if f.ipm, err = clearing.NewWriter(f.ipmOut.digest, f.header); err != nil {
+		return err
+	}
+	f.detail = clearing.NewDetailWriter(f.detailOut.digest)
+	if mutant.On(mutant.CaptureInTwoFiles) {
+		before := payment.DateOf(f.d.date.Time().AddDate(0, 0, -1))
+		_ = f.d.e.o.Journal.Presentments(before, func(row journal.Presentment) bool {
+			if row.Destination == f.Destination {
+				err = f.row(row)
+			}
+			return false
+		})
+	}
+	return err
 }
 
-func (w *destinationWriter) finish() (File, error) {
-	totals, err := w.ipm.Close()
+// row writes one presentment.
+func (f *fileWriter) row(row journal.Presentment) error {
+	if err := f.open(); err != nil {
+		return err
+	}
+	record, err := f.d.record(row)
+	if err == nil {
+		err = f.ipm.Write(record)
+	}
 	if err != nil {
-		return File{}, err
+		return fmt.Errorf("payment %s, operation %d: %w", row.Payment, row.Op, err)
 	}
-	if err := w.detail.Close(); err != nil {
-		return File{}, err
+	if err := f.detail.Write(record); err != nil {
+		return err
 	}
-	dir := w.fs.PathDir(w.file.IPM)
-	summaryOut, err := w.made.create(w.fs, dir, w.file.FileID+".summary.csv")
+	return f.summary.Add(record)
+}
+
+// record makes a presentment's record, as it was settled when the date was sealed.
+func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, error) {
+	pay, err := w.e.o.Journal.Payment(row.Payment)
 	if err != nil {
-		return File{}, err
+		return nil, err
 	}
-	if err := w.summary.WriteCSV(summaryOut.digest); err != nil {
-		return File{}, err
+	if row.Op >= len(pay.Ops) {
+		return nil, fmt.Errorf("the payment has %d operations", len(pay.Ops))
+	}
+	s, err := DecodeSnapshot(row.Data)
+	if err != nil {
+		return nil, fmt.Errorf("presentment record: %w", err)
+	}
+	record, fault, err := w.maker.record(pay, row.Op, &s)
+	return record, errors.Join(fault, err)
+}
+
+// finish ends the file and gives it and what goes with it their names, the manifest last.
+func (f *fileWriter) finish() error {
+	if err := f.open(); err != nil {
+		return err
+	}
+	totals, err := f.ipm.Close()
+	if err != nil {
+		return err
+	}
+	if err := f.detail.Close(); err != nil {
+		return err
+	}
+	fs := f.d.e.o.FS
+	summaryOut, err := f.made.create(fs, f.d.dir, f.file.FileID+".summary.csv")
+	if err != nil {
+		return err
+	}
+	if err := f.summary.WriteCSV(summaryOut.digest); err != nil {
+		return err
 	}
 	var names []clearing.ManifestFile
-	for _, o := range []*output{w.ipmOut, w.detailOut, summaryOut} {
-		f, err := o.finish()
+	for _, o := range []*output{f.ipmOut, f.detailOut, summaryOut} {
+		name, err := o.finish()
 		if err != nil {
-			return File{}, err
+			return err
 		}
-		names = append(names, f)
+		names = append(names, name)
 	}
-	sealedAt := w.plan.SealedAt
+	sealedAt := f.d.plan.SealedAt
 	if mutant.On(mutant.RebuildByClock) {
 		sealedAt = time.Now()
 	}
@@ -274,140 +342,24 @@ func (w *destinationWriter) finish() (File, error) {
 			c.DebitMinor, c.CreditMinor = c.DebitMinor+c.CreditMinor, 0
 		}
 	}
-	manifest := clearing.NewManifest(w.header, w.file.Destination, sealedAt, totals, names...)
+	manifest := clearing.NewManifest(f.header, f.file.Destination, sealedAt, totals, names...)
 	text, err := manifest.Encode()
 	if err != nil {
-		return File{}, err
+		return err
 	}
-	manifestOut, err := w.made.create(w.fs, dir, w.file.FileID+".manifest.json")
+	manifestOut, err := f.made.create(fs, f.d.dir, f.file.FileID+".manifest.json")
 	if err != nil {
-		return File{}, err
+		return err
 	}
 	if _, err := manifestOut.digest.Write(text); err != nil {
-		return File{}, err
+		return err
 	}
 	if _, err := manifestOut.finish(); err != nil {
-		return File{}, err
+		return err
 	}
-	w.file.Messages, w.file.Records, w.file.SumMinor = totals.Messages, totals.Presentments, totals.SumMinor
-	w.file.Totals = totals.Currencies
-	return w.file, nil
-}
-
-// record makes a presentment's record from the payment as it was accepted.
-func (e *Engine) record(p *plan, location *time.Location, ref journal.Presentment) (*clearing.Presentment, error) {
-	pay, err := e.o.Journal.Payment(ref.Payment)
-	if err != nil {
-		return nil, err
-	}
-	if ref.Op >= len(pay.Ops) {
-		return nil, fmt.Errorf("the payment has %d operations", len(pay.Ops))
-	}
-	s, err := DecodeSnapshot(ref.Data)
-	if err != nil {
-		return nil, fmt.Errorf("presentment record: %w", err)
-	}
-	number, expiry, err := e.o.Keyring.Open(pay.SealKey, pay.ID, pay.SealedCard)
-	if err != nil {
-		return nil, err
-	}
-	acquirer := pay.Acquirer
-	if acquirer == "" {
-		acquirer = p.AcquirerID
-	}
-	op, root := &pay.Ops[ref.Op], &pay.Ops[0]
-	cleared := op // the operation whose money the record moves
-	r := &clearing.Presentment{
-		PAN: number, Expiry: expiry, Currency: pay.Currency, FunctionCode: "200", MessageReason: s.Reason, MCC: s.MCC,
-		CardSequence: cardSequence(pay.Sequence), ARN: op.ARN, AcquirerID: acquirer, ForwarderID: p.ProcessorID,
-		RRN: op.RRN, AuthCode: authCode(op.AuthCode),
-		Terminal: pay.Terminal, Merchant: pay.Merchant, NetworkID: networkID(root.NetworkID), POSDataCode: posDataCode(api.Entry(pay.Entry)),
-		Acceptor: clearing.Acceptor{
-			Name: s.Name, Street: s.Street, City: s.City, PostalCode: s.PostalCode, State: s.State, CountryAlpha3: s.Country,
-		}.Fit(),
-		PaymentID: pay.ID.String(), CaptureID: fmt.Sprintf("%s-%d", pay.ID, ref.Op), Reference: pay.Reference, Key: op.Key,
-		Sequence: s.Sequence, Count: s.Count, AcceptedAt: op.At, MerchantName: s.Name, FeePlan: s.FeePlan,
-	}
-	if op.Kind == payment.KindVoidPresentment {
-		cleared = &pay.Ops[op.Target]
-		r.ReversalOf = cleared.Date.Time()
-		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, op.Target)
-	}
-	r.AmountMinor = cleared.Clears()
-	r.Credit = cleared.Kind == payment.KindRefund
-	r.LocalTime = cleared.At.In(location)
-	if mutant.On(mutant.WrongFieldInFile) {
-		r.LocalTime = cleared.DoneAt.In(location)
-	}
-	if r.AuthCode == "" && cleared.Kind != payment.KindRefund {
-		r.AuthCode = authCode(root.AuthCode)
-	}
-	if api.Entry(pay.Entry) == api.EntryEcommerce {
-		r.TerminalType, r.ECommerceLevel = "CT6", "21"+eciDigit(pay.ECI)
-	}
-	if pay.EMV != "" && cleared.Kind != payment.KindRefund {
-		if r.ChipData, err = hex.DecodeString(pay.EMV); err != nil {
-			return nil, fmt.Errorf("stored chip data: %w", err)
-		}
-	}
-	return r, nil
-}
-
-func cardSequence(s string) string {
-	if s == "" {
-		return ""
-	}
-	return "000"[:3-min(3, len(s))] + s
-}
-
-// eciDigit is the level of security of an e-commerce payment, the last digit of its indicator.
-func eciDigit(eci string) string {
-	if last := eci[max(0, len(eci)-1):]; last >= "0" && last <= "9" {
-		return last
-	}
-	return "0"
-}
-
-// authCode and networkID are what the issuer answered (DE38, DE48 tag 03), left out where a record cannot hold it: what
-// somebody else sent must not keep the day from closing.
-func authCode(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c != ' ' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return ""
-		}
-	}
-	return s
-}
-
-func networkID(s string) string {
-	const most = 15 // DE63, behind its first place
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' || strings.IndexByte("![]^|", s[i]) >= 0 { // code pages disagree on these
-			return ""
-		}
-	}
-	if len(s) > most {
-		return ""
-	}
-	return s
-}
-
-// posDataCode is DE22 of a record: how the card's data was read stands in its seventh place, whether the cardholder and
-// the card were there in its fifth and sixth.
-func posDataCode(e api.Entry) string {
-	switch e {
-	case api.EntryMOTO:
-		return "000020100000"
-	case api.EntryStored:
-		return "000040700000"
-	case api.EntryManual:
-		return "000001100000"
-	case api.EntryChip:
-		return "500001500001"
-	case api.EntryContactless:
-		return "500001M00001"
-	case api.EntryMagstripe:
-		return "200001200001"
-	}
-	return "000050S00000"
+	f.file.Messages, f.file.Records, f.file.SumMinor = totals.Messages, totals.Presentments, totals.SumMinor
+	f.file.Totals = totals.Currencies
+	f.d.done[f.Sequence] = f.file
+	f.summary, f.detail, f.ipm = nil, nil, nil // a date may have many files
+	return nil
 }

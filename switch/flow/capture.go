@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"switchyard/switch/api"
-	"switchyard/switch/cutover"
 	"switchyard/switch/exchange"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -82,7 +81,7 @@ func (f *Flow) acceptCapture(ctx context.Context, p *payment.Payment, req *api.R
 	if err := f.queueOps(ctx, p, issuer, ops, t); err != nil {
 		return api.Answer{}, err
 	}
-	t.Present = []journal.Presentment{f.present(p, i, rest == 0 || req.Final)}
+	t.Present = []journal.Presentment{f.present(p, i)}
 	p.Version++
 	if err := f.o.Journal.Commit(ctx, t); err != nil {
 		return api.Answer{}, err
@@ -137,30 +136,4 @@ func (f *Flow) voiceCapture(ctx context.Context, caller *api.Caller, req *api.Re
 		}
 		return a
 	}
-}
-
-// present is the presentment of operation i, with the merchant's data as they are now. last says that no more captures
-// come.
-func (f *Flow) present(p *payment.Payment, i int, last bool) journal.Presentment {
-	op := &p.Ops[i]
-	s := cutover.Snapshot{Sequence: op.Number, Count: op.Number, MCC: p.MCC}
-	if !last {
-		s.Count++
-	}
-	if op.Kind == payment.KindCapture {
-		switch {
-		case !last:
-			s.Reason = cutover.ReasonMoreToCome
-		case op.Number > 1:
-			s.Reason = cutover.ReasonLast
-		}
-	}
-	profile := f.o.Merchants.Lookup(p.Merchant)
-	if profile == nil { // taken out of the merchants file since the payment was made
-		profile = f.o.Merchants.Fallback(p.Merchant)
-	}
-	s.Name, s.Street, s.City = profile.Name, profile.Street, profile.City
-	s.PostalCode, s.State, s.Country = profile.PostalCode, profile.State, profile.Country
-	s.FeePlan = profile.FeePlan
-	return journal.Presentment{PresentmentRef: presentmentRef(p, i, op.Date), Data: s.Encode()}
 }

@@ -9,39 +9,40 @@ import (
 )
 
 // Days keeps a business date from being sealed while an operation that would change its presentments has no outcome:
-// a sale or refund of that date, or a void of one of its captures. Safe for concurrent use.
+// a sale or refund of that date, or a void of one of its captures. From the moment on that it is being sealed nothing
+// enters it, so what is waited for is what was under way then. Safe for concurrent use.
 type Days struct {
 	mu      sync.Mutex
 	pending map[payment.Date]int
-	sealed  map[payment.Date]bool
+	closed  map[payment.Date]bool
 	idle    map[payment.Date]chan struct{}
 }
 
-// NewDays makes the table; sealed are the dates that the journal says are sealed.
-func NewDays(sealed []payment.Date) *Days {
-	d := &Days{pending: map[payment.Date]int{}, sealed: map[payment.Date]bool{}, idle: map[payment.Date]chan struct{}{}}
-	for _, date := range sealed {
-		d.sealed[date] = true
+// NewDays makes the table; closed are the dates that the journal says are closing, sealed or written.
+func NewDays(closed []payment.Date) *Days {
+	d := &Days{pending: map[payment.Date]int{}, closed: map[payment.Date]bool{}, idle: map[payment.Date]chan struct{}{}}
+	for _, date := range closed {
+		d.closed[date] = true
 	}
 	return d
 }
 
-// Enter announces an operation that may change a date's presentments; false where the date is sealed.
+// Enter announces an operation that may change a date's presentments; false where the date is being sealed, or is.
 func (d *Days) Enter(date payment.Date) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.sealed[date] {
+	if d.closed[date] {
 		return false
 	}
 	d.pending[date]++
 	return true
 }
 
-// Sealed tells whether a date is sealed.
-func (d *Days) Sealed(date payment.Date) bool {
+// Closed tells whether a date is being sealed, or is: what stands in its clearing stays there.
+func (d *Days) Closed(date payment.Date) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.sealed[date]
+	return d.closed[date]
 }
 
 // Leave ends what Enter announced: the outcome is committed.
@@ -58,12 +59,14 @@ func (d *Days) Leave(date payment.Date) {
 	}
 }
 
-// Seal waits until no operation of the date is without an outcome and lets none begin afterwards.
+// Seal lets no operation of the date begin any more and waits for the outcomes of those that have: at most the issuer's
+// deadline.
 func (d *Days) Seal(ctx context.Context, date payment.Date) error {
 	for {
 		d.mu.Lock()
+		d.closed[date] = d.closed[date] || !mutant.On(mutant.VoidEntersClosing)
 		if d.pending[date] == 0 || mutant.On(mutant.SealWithoutWaiting) {
-			d.sealed[date] = true
+			d.closed[date] = true
 			d.mu.Unlock()
 			return nil
 		}

@@ -33,7 +33,7 @@ func (f *Flow) reverse(ctx context.Context, req *api.Request, id payment.ID, cla
 	})
 }
 
-// void undoes a capture or sale: at the issuer while its business date is not sealed, by a reversal presentment after.
+// void undoes a capture or sale: at the issuer while its business date is open, by a reversal presentment after.
 func (f *Flow) void(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
 	named := payment.NoTarget
 	if req.Present.Has(api.FieldCapture) {
@@ -43,19 +43,25 @@ func (f *Flow) void(ctx context.Context, req *api.Request, id payment.ID, claim 
 		}
 		named = i
 	}
-	if a, done := f.voidPresentment(ctx, req, id, claim, named); done {
-		return a
-	}
-	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
-		target, r := p.CheckVoid(named, now)
-		if r != nil {
-			return payment.Op{}, r
+	for {
+		if a, done := f.voidPresentment(ctx, req, id, claim, named); done {
+			return a
 		}
-		return payment.Op{Kind: payment.KindVoid, Amount: p.Ops[target].Clears(), Target: target, RRN: p.Ops[target].RRN}, nil
-	})
+		a := f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
+			target, r := p.CheckVoid(named, now)
+			if r != nil {
+				return payment.Op{}, r
+			}
+			o := &p.Ops[target]
+			return payment.Op{Kind: payment.KindVoid, Amount: o.Clears(), Target: target, RRN: o.RRN}, nil
+		})
+		if a.Err != closedMeanwhile {
+			return a
+		}
+	}
 }
 
-// voidPresentment serves a void whose capture stands in a sealed date. done is false where it does not.
+// voidPresentment serves a void whose capture stands in the clearing of a closed date. done is false where it does not.
 func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim, named int) (a api.Answer, done bool) {
 	unlock := f.o.Turns.Lock(id)
 	defer unlock()
@@ -70,7 +76,7 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 			return refusal(r), true
 		}
 		o := &p.Ops[target]
-		if !f.o.Days.Sealed(o.Date) {
+		if !f.o.Days.Closed(o.Filed()) {
 			return api.Answer{}, false
 		}
 		p.Ops = append(p.Ops, payment.Op{
@@ -80,8 +86,12 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 		i := len(p.Ops) - 1
 		p.Version++
 		claim.Op = i
+		row, err := f.presentAgain(p, i)
+		if err != nil {
+			return f.fault("read what the void takes back", err), true
+		}
 		err = f.o.Journal.Commit(ctx, &journal.Transition{
-			Payment: p, Keys: []journal.KeyClaim{claim}, Day: p.Ops[i].Date, Present: []journal.Presentment{f.present(p, i, true)},
+			Payment: p, Keys: []journal.KeyClaim{claim}, Day: p.Ops[i].Date, Present: []journal.Presentment{row},
 		})
 		switch {
 		case err == journal.ErrDayClosed:

@@ -45,7 +45,7 @@ func (f *Flow) commitIntent(ctx context.Context, t *journal.Transition, i int, c
 			return nil, refusedWith
 		}
 		if date == 0 && op.Kind == payment.KindVoid {
-			return nil, api.NewError(api.CodeBusy, "the capture's business date is being sealed")
+			return nil, closedMeanwhile
 		}
 		leave = func() {
 			if date != 0 {
@@ -74,13 +74,16 @@ func (f *Flow) commitIntent(ctx context.Context, t *journal.Transition, i int, c
 	}
 }
 
+// closedMeanwhile refuses a void at the issuer whose capture's business date was closed before its intent.
+var closedMeanwhile = api.NewError(api.CodeBusy, "the capture's business date was closed at this moment")
+
 // dateOperation gives a sale or refund the open business date and an ARN, and enters the date that the operation's
 // outcome may change.
 func (f *Flow) dateOperation(ctx context.Context, p *payment.Payment, i int, t *journal.Transition) (payment.Date, *api.Error) {
 	op := &p.Ops[i]
 	switch {
 	case op.Kind == payment.KindVoid:
-		if date := p.Ops[op.Target].Date; f.o.Days.Enter(date) {
+		if date := p.Ops[op.Target].Filed(); f.o.Days.Enter(date) {
 			return date, nil
 		}
 		return 0, nil
@@ -288,9 +291,9 @@ func (f *Flow) clear(p *payment.Payment, i int, t *journal.Transition) {
 	switch {
 	case clears(op.Kind) && op.State == payment.StateApproved:
 		t.Unsealed = op.Date
-		t.Present = append(t.Present, f.present(p, i, true))
+		t.Present = append(t.Present, f.present(p, i))
 	case op.Kind == payment.KindVoid && op.Accepted():
-		t.Unsealed = p.Ops[op.Target].Date
+		t.Unsealed = p.Ops[op.Target].Filed()
 		if mutant.On(mutant.VoidStaysInFile) {
 			return
 		}

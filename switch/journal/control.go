@@ -147,6 +147,30 @@ func (j *Pebble) SetDay(ctx context.Context, d Day) error {
 	}, nil)
 }
 
+// Amend implements Journal.
+func (j *Pebble) Amend(ctx context.Context, rows ...Presentment) error {
+	for i := range rows {
+		if err := checkPresentment(&rows[i]); err != nil {
+			return err
+		}
+	}
+	return j.control(ctx, func(c *committer, b *pebble.Batch) error {
+		for i := range rows {
+			if !c.unsealed(rows[i].Date) {
+				return ErrDayClosed
+			}
+			key := appendPresentedKey(nil, &rows[i].PresentmentRef)
+			if err := with(j.db, key, func([]byte) error { return nil }); err != nil {
+				return err
+			}
+			if err := b.Set(key, rows[i].Data, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
+}
+
 // SweepKeys implements Journal. It follows the log, in which keys stand in the order in which they were claimed, and stops
 // at the first commit that is not before the moment. A key that was claimed again since is kept.
 func (j *Pebble) SweepKeys(ctx context.Context, before time.Time, limit int) (swept int, more bool, err error) {

@@ -179,6 +179,9 @@ type Journal interface {
 	SetDay(ctx context.Context, d Day) error
 	Day(date payment.Date) (Day, error)
 	Days(yield func(Day) bool) error
+	// Amend rewrites the data of presentments that stand, all or none: ErrNotFound if one of them does not, ErrDayClosed
+	// if its date is sealed.
+	Amend(ctx context.Context, rows ...Presentment) error
 	// Presentments calls yield for a date's presentments in the order of destination, payment and operation.
 	Presentments(date payment.Date, yield func(Presentment) bool) error
 	// Presentment returns one, ErrNotFound where its date does not hold it.

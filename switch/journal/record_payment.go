@@ -40,7 +40,9 @@ const (
 	opLate
 	opDate
 	opARN
-	opEnd
+
+	opCarried = 1 << 25
+	opEnd     = 1 << 26
 )
 
 // appendPayment appends p's record to b. It refuses what the record could not give back: negative amounts, times that
@@ -96,8 +98,10 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 	switch {
 	case op.Amount < 0 || op.Granted < 0 || op.Stays < 0:
 		return b, "a negative amount"
-	case op.Target < payment.NoTarget || op.Target > payment.MaxOps || op.Number < 0 || op.Number > math.MaxInt32 || op.Date < 0:
-		return b, "target, number or date is out of range"
+	case op.Target < payment.NoTarget || op.Target > payment.MaxOps || op.Number < 0 || op.Number > math.MaxInt32:
+		return b, "target or number is out of range"
+	case op.Date < 0 || op.Carried < 0:
+		return b, "a date is out of range"
 	case !storable(op.At) || !storable(op.DoneAt):
 		return b, "at or done-at is out of range"
 	case max(len(op.Key), len(op.Host), len(op.DE7), len(op.RRN), len(op.ResponseCode), len(op.AuthCode), len(op.NetworkID),
@@ -149,6 +153,8 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 			b = binary.AppendUvarint(b, uint64(op.Date))
 		case opARN:
 			b = appendText(b, op.ARN)
+		case opCarried:
+			b = binary.AppendUvarint(b, uint64(op.Carried))
 		}
 	}
 	return b, ""
@@ -182,6 +188,7 @@ func opSet(op *payment.Op) (set uint32) {
 	bit(op.Late != "", opLate)
 	bit(op.Date != 0, opDate)
 	bit(op.ARN != "", opARN)
+	bit(op.Carried != 0, opCarried)
 	return set
 }
 
@@ -294,6 +301,8 @@ func decodeOp(d *decoder, op *payment.Op, count int) {
 			op.Date = payment.Date(d.uvarint("date", math.MaxInt32))
 		case opARN:
 			op.ARN = d.text("arn")
+		case opCarried:
+			op.Carried = payment.Date(d.uvarint("carried", math.MaxInt32))
 		}
 	}
 	if got := opSet(op); d.err == nil && got != set {

@@ -34,7 +34,7 @@ func goldenPayment() *payment.Payment {
 				Amount: 127, Granted: 128, Target: 0, Number: 1, Final: true, Advised: true, Stays: 5,
 				At: goldenTime, DoneAt: goldenTime.Add(-345),
 				Host: "h", STAN: 999999, DE7: "1121", RRN: "R", ResponseCode: "00", AuthCode: "A", NetworkID: "N",
-				AVS: "Y", CVCResult: "M", Late: "91", Date: 20261121, ARN: "7",
+				AVS: "Y", CVCResult: "M", Late: "91", Date: 20261121, ARN: "7", Carried: 20261122,
 			},
 			{Kind: payment.KindAuthorize, State: payment.StatePending, Target: payment.NoTarget},
 		},
@@ -59,7 +59,7 @@ const goldenHex = `
 	80 00 00 00 00 00 00 00                           -- expires: none
 	02                                                -- two operations
 	06 02                                             -- capture, queued
-	FF FF FF 01                                       -- all 22 fields
+	FF FF FF 11                                       -- all fields: bits 0 to 21 and 25
 	01 6B                                             -- key
 	7F  80 01                                         -- amount 127, granted 128
 	00  01                                            -- target 0, number 1 (final and advised have no bytes)
@@ -73,6 +73,7 @@ const goldenHex = `
 	01 59  01 4D  02 39 31                            -- avs, cvc result, late
 	81 D2 D4 09                                       -- date 20261121: 01 35 29 01 in groups of seven bits
 	01 37                                             -- arn
+	82 D2 D4 09                                       -- carried: 20261122
 	01 01 00                                          -- authorize, pending, no field
 `
 
@@ -185,7 +186,8 @@ func TestPaymentErrors(t *testing.T) {
 		{"long number", change(1, 0x80, 0x00), "field version number at byte 1: expected a number (uvarint in its shortest form)"},
 		{"kind", change(op, payment.KindCount), "field ops[0].kind at byte " + strconv.Itoa(op) + ": expected " + strconv.Itoa(payment.KindCount-1) + " at most, found " + strconv.Itoa(payment.KindCount)},
 		{"state", change(op+1, payment.StateCount), "field ops[0].state at byte " + strconv.Itoa(op+1) + ": expected " + strconv.Itoa(payment.StateCount-1) + " at most, found " + strconv.Itoa(payment.StateCount)},
-		{"unknown field", append(bytes.Clone(whole[:second+2]), 0x80, 0x80, 0x80, 0x02), "field ops[1].field set at byte " + strconv.Itoa(second+2) + ": expected a number up to 4194303, found 4194304"},
+		{"unknown field", append(bytes.Clone(whole[:second+2]), 0x80, 0x80, 0x80, 0x20),
+			"field ops[1].field set at byte " + strconv.Itoa(second+2) + ": expected a number up to 67108863, found 67108864"},
 		{"empty field", append(change(second+2, 1), 0), "field ops[1].field set at byte " + strconv.Itoa(second+4) + ": expected no bit for an empty field, found bit 0"},
 	} {
 		if _, err := decodePayment(payment.ID{}, c.value); err == nil || !strings.Contains(err.Error(), c.want) {

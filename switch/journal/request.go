@@ -201,11 +201,8 @@ func check(t *Transition) error {
 		}
 	}
 	for i := range t.Present {
-		if err := checkPresented(&t.Present[i].PresentmentRef); err != nil {
+		if err := checkPresentment(&t.Present[i]); err != nil {
 			return err
-		}
-		if len(t.Present[i].Data) > maxData {
-			return fmt.Errorf("journal: a presentment of %d bytes, expected at most %d", len(t.Present[i].Data), maxData)
 		}
 	}
 	for i := range t.Withdraw {
@@ -230,6 +227,13 @@ func checkClaims(keys []KeyClaim) error {
 		}
 	}
 	return nil
+}
+
+func checkPresentment(p *Presentment) error {
+	if len(p.Data) > maxData {
+		return fmt.Errorf("journal: a presentment of %d bytes, expected at most %d", len(p.Data), maxData)
+	}
+	return checkPresented(&p.PresentmentRef)
 }
 
 func checkPresented(ref *PresentmentRef) error {

@@ -190,8 +190,10 @@ func (v *verifier) payments() error {
 				}
 			}
 			if clears(p, i) {
-				ref := PresentmentRef{Date: op.Date, Destination: p.Route, Payment: id, Op: i}
-				if err := v.expect(appendPresentedKey(nil, &ref), "payment %s: operation %d (%s) is not in the clearing of %s", id, i, op.Kind, op.Date); err != nil {
+				ref := PresentmentRef{Date: op.Filed(), Destination: p.Route, Payment: id, Op: i}
+				key := appendPresentedKey(nil, &ref)
+				err := v.expect(key, "payment %s: operation %d (%s) is not in the clearing of %s", id, i, op.Kind, ref.Date)
+				if err != nil {
 					return nil, err
 				}
 			}
@@ -326,8 +328,9 @@ func (v *verifier) presentments() error {
 			return nil, v.report("presentment on %s: its payment %s is not there", ref.Date, ref.Payment)
 		case ref.Op >= len(p.Ops):
 			return nil, v.report("presentment on %s: payment %s has no operation %d", ref.Date, p.ID, ref.Op)
-		case p.Ops[ref.Op].Date != ref.Date:
-			return nil, v.report("presentment on %s: operation %d of payment %s is of %q", ref.Date, ref.Op, p.ID, p.Ops[ref.Op].Date)
+		case p.Ops[ref.Op].Filed() != ref.Date:
+			filed := p.Ops[ref.Op].Filed()
+			return nil, v.report("presentment on %s: operation %d of payment %s is of %q", ref.Date, ref.Op, p.ID, filed)
 		}
 		return nil, v.expect(dayKey(ref.Date), "presentment on %s: there is no such business date", ref.Date)
 	})

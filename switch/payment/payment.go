@@ -212,6 +212,17 @@ type Op struct {
 
 	Date Date   // business date of an operation that clears
 	ARN  string // DE31 of its presentment
+	// Carried is the later business date in whose clearing the presentment stands, 0 while it stands in Date's: its
+	// record could not be built when its date was sealed.
+	Carried Date
+}
+
+// Filed is the business date in whose clearing the operation's presentment stands.
+func (op *Op) Filed() Date {
+	if op.Carried != 0 {
+		return op.Carried
+	}
+	return op.Date
 }
 
 // Clears is what a capture, sale or refund moves in clearing: a capture all that was asked for, a fact once accepted; the

@@ -1,0 +1,183 @@
+package cutover
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// unfinished lists the dates that are neither open nor written, in their order.
+func (e *Engine) unfinished() (days []journal.Day, err error) {
+	err = e.o.Journal.Days(func(d journal.Day) bool {
+		if d.State == journal.DayClosing || d.State == journal.DaySealed {
+			days = append(days, d)
+		}
+		return true
+	})
+	return days, err
+}
+
+// resume finishes the dates that are neither open nor written. One that cannot be written holds up no other; one that
+// cannot be sealed does, since a record may depend on the dates before its own.
+func (e *Engine) resume(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	days, err := e.unfinished()
+	for _, d := range days {
+		e.o.Logger.Info("finishing a business date that was being closed", zap.Stringer("date", d.Date))
+		_, failed := e.finish(ctx, &d)
+		err = errors.Join(err, failed)
+		if d.State == journal.DayClosing {
+			break
+		}
+	}
+	return err
+}
+
+// sealEarlier finishes what is not sealed before a date.
+func (e *Engine) sealEarlier(ctx context.Context, date payment.Date) error {
+	days, err := e.unfinished()
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		if d.State != journal.DayClosing || d.Date >= date {
+			continue
+		}
+		if _, err := e.finish(ctx, &d); d.State == journal.DayClosing {
+			return err
+		}
+	}
+	return nil
+}
+
+// plan is what a date's files are made with, fixed when it is sealed; JSON in the journal's record of the day.
+type plan struct {
+	// Format is 1 where Files say how many records each takes. Before it was 0, with a file a destination.
+	Format      int        `json:"format,omitempty"`
+	SealedAt    time.Time  `json:"sealed_at"`
+	AcquirerID  string     `json:"acquirer_id"`
+	ProcessorID string     `json:"processor_id"`
+	CodePage    string     `json:"code_page"`
+	Blocked     bool       `json:"blocked"`
+	Production  bool       `json:"production"`
+	Location    string     `json:"location"`
+	Files       []planFile `json:"files"`
+	Aside       *Aside     `json:"aside,omitempty"`
+	Result      *Result    `json:"result,omitempty"` // once written
+}
+
+// planFormat is that of the plans made now.
+const planFormat = 1
+
+type planFile struct {
+	Destination string `json:"destination"`
+	Sequence    int    `json:"sequence"` // in PDS0105, over all destinations of the date
+	// Records is how many of the destination's presentments the file takes, in their order, after those of the files
+	// before it.
+	Records int `json:"records"`
+}
+
+// Aside tells of the presentments of a date whose records could not be built: they stand in no file of it and are in
+// the next date's clearing.
+type Aside struct {
+	Count   int           `json:"count"`
+	Records []AsideRecord `json:"records"` // the first of them
+}
+
+// AsideRecord is one of them.
+type AsideRecord struct {
+	Payment     string `json:"payment"`
+	Operation   int    `json:"operation"`
+	Merchant    string `json:"merchant"`
+	Destination string `json:"destination"`
+	Why         string `json:"why"`
+	CarriedTo   string `json:"carried_to"` // the business date in whose clearing it is now
+}
+
+// finish takes a date from closing or sealed to written; d says how far it got.
+func (e *Engine) finish(ctx context.Context, d *journal.Day) (result Result, err error) {
+	defer func() { e.note(ctx, d.Date, err) }()
+	if d.State == journal.DayClosing {
+		if err := e.o.Days.Seal(ctx, d.Date); err != nil {
+			return Result{}, fmt.Errorf("business date %s: waiting for outcomes: %w", d.Date, err)
+		}
+		p, err := e.seal(ctx, d.Date)
+		if err != nil {
+			return Result{}, fmt.Errorf("seal business date %s: %w", d.Date, err)
+		}
+		if err := e.move(ctx, d, journal.DaySealed, p); err != nil {
+			return Result{}, fmt.Errorf("seal business date %s: %w", d.Date, err)
+		}
+		e.sealed(d.Date, p)
+	}
+	var p plan
+	if err := json.Unmarshal(d.Data, &p); err != nil {
+		return Result{}, fmt.Errorf("record of business date %s: %w", d.Date, err)
+	}
+	if result, err = e.write(d.Date, &p); err != nil {
+		return Result{}, fmt.Errorf("clearing files of %s: %w", d.Date, err)
+	}
+	p.Result = &result
+	if err := e.move(ctx, d, journal.DayWritten, &p); err != nil {
+		return Result{}, fmt.Errorf("close business date %s: %w", d.Date, err)
+	}
+	delete(e.written, d.Date)
+	e.o.Logger.Info("clearing files written", zap.Stringer("date", d.Date), zap.Int("files", len(result.Files)))
+	result.Aside = p.Aside
+	return result, nil
+}
+
+// move takes the record of a date to its next state.
+func (e *Engine) move(ctx context.Context, d *journal.Day, state journal.DayState, p *plan) error {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	next := journal.Day{Date: d.Date, State: state, Data: data}
+	if err := e.o.Journal.SetDay(ctx, next); err != nil {
+		return err
+	}
+	*d = next
+	return nil
+}
+
+// lastAside sets the metric after a start.
+func (e *Engine) lastAside() error {
+	var last journal.Day
+	err := e.o.Journal.Days(func(d journal.Day) bool {
+		if (d.State == journal.DaySealed || d.State == journal.DayWritten) && d.Date > last.Date {
+			last = d
+		}
+		return true
+	})
+	if err != nil || last.Date == 0 {
+		return err
+	}
+	var p plan
+	if err := json.Unmarshal(last.Data, &p); err != nil {
+		return fmt.Errorf("record of business date %s: %w", last.Date, err)
+	}
+	if p.Aside != nil {
+		e.metrics.aside.Set(float64(p.Aside.Count))
+	}
+	return nil
+}
+
+// sealed tells what was put aside when a date was sealed.
+func (e *Engine) sealed(date payment.Date, p *plan) {
+	count := 0
+	if p.Aside != nil {
+		count = p.Aside.Count
+		e.o.Logger.Error("records could not be built; they stand in no file, and are in the next business date's clearing",
+			zap.Stringer("date", date), zap.Int("count", count))
+	}
+	e.metrics.aside.Set(float64(count))
+}

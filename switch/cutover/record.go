@@ -1,0 +1,160 @@
+package cutover
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"switchyard/internal/mutant"
+	"switchyard/internal/pan"
+	"switchyard/switch/api"
+	"switchyard/switch/clearing"
+	"switchyard/switch/merchant"
+	"switchyard/switch/payment"
+)
+
+// maker makes the records of a date from payments and snapshots.
+type maker struct {
+	e        *Engine
+	plan     *plan
+	location *time.Location
+}
+
+// record makes the record of operation i. fault says why there can be none, which is this record's own affair; err is
+// what nothing can be made without.
+func (m *maker) record(pay *payment.Payment, i int, s *Snapshot) (_ *clearing.Presentment, fault, err error) {
+	number, expiry, err := m.e.o.Keyring.Open(pay.SealKey, pay.ID, pay.SealedCard)
+	switch {
+	case errors.Is(err, pan.ErrSealed):
+		return nil, err, nil
+	case err != nil:
+		return nil, nil, err
+	}
+	acquirer := pay.Acquirer
+	if acquirer == "" {
+		acquirer = m.plan.AcquirerID
+	}
+	op := &pay.Ops[i]
+	cleared := op // the operation whose money the record moves
+	r := &clearing.Presentment{
+		PAN: number, Expiry: expiry, Currency: pay.Currency, FunctionCode: "200", MessageReason: s.Reason, MCC: s.MCC,
+		CardSequence: cardSequence(pay.Sequence), ARN: op.ARN, AcquirerID: acquirer, ForwarderID: m.plan.ProcessorID,
+		RRN: op.RRN, Terminal: pay.Terminal, Merchant: pay.Merchant, POSDataCode: posDataCode(api.Entry(pay.Entry)),
+		Acceptor: s.acceptor(), PaymentID: pay.ID.String(), CaptureID: fmt.Sprintf("%s-%d", pay.ID, i),
+		Reference: pay.Reference, Key: op.Key, Sequence: s.Sequence, Count: s.Count, AcceptedAt: op.At, MerchantName: s.Name,
+		FeePlan: s.FeePlan, AuthCode: s.AuthCode, NetworkID: s.NetworkID,
+	}
+	if s.Format == 0 {
+		r.AuthCode, r.NetworkID = answered(pay, i)
+	}
+	if mutant.On(mutant.NetworkIDWhenWritten) {
+		r.NetworkID = networkID(pay.Ops[0].NetworkID)
+	}
+	if op.Kind == payment.KindVoidPresentment {
+		cleared = &pay.Ops[op.Target]
+		r.ReversalOf = cleared.Filed().Time()
+		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, op.Target)
+	}
+	r.AmountMinor = cleared.Clears()
+	r.Credit = cleared.Kind == payment.KindRefund
+	r.LocalTime = cleared.At.In(m.location)
+	if mutant.On(mutant.WrongFieldInFile) {
+		r.LocalTime = cleared.DoneAt.In(m.location)
+	}
+	if api.Entry(pay.Entry) == api.EntryEcommerce {
+		r.TerminalType, r.ECommerceLevel = "CT6", "21"+eciDigit(pay.ECI)
+	}
+	if pay.EMV != "" && cleared.Kind != payment.KindRefund {
+		if r.ChipData, err = hex.DecodeString(pay.EMV); err != nil {
+			return nil, fmt.Errorf("stored chip data: %w", err), nil
+		}
+	}
+	return r, nil, nil
+}
+
+func (s *Snapshot) acceptor() clearing.Acceptor {
+	return clearing.Acceptor{
+		Name: s.Name, Street: s.Street, City: s.City, PostalCode: s.PostalCode, State: s.State, CountryAlpha3: s.Country,
+	}.Fit()
+}
+
+// CheckMerchant builds a record of a merchant, so that what cannot be cleared is refused with the profile and not
+// found out when the day is closed.
+func CheckMerchant(profile *merchant.Profile) error {
+	var s Snapshot
+	s.merchant(profile)
+	at := time.Date(2026, 11, 21, 14, 22, 33, 0, time.UTC)
+	arn, err := clearing.ARN("400001", at, 1)
+	if err != nil {
+		return err
+	}
+	r := clearing.Presentment{
+		PAN: "4111111111111111", AmountMinor: 1, Currency: "EUR", LocalTime: at, POSDataCode: posDataCode(api.EntryEcommerce),
+		FunctionCode: "200", MCC: profile.MCC, ARN: arn, ForwarderID: "400001", Merchant: profile.ID, Acceptor: s.acceptor(),
+	}
+	if err := r.Validate(); err != nil {
+		return fmt.Errorf("merchant %s: no clearing record can be built: %w", profile.ID, err)
+	}
+	return nil
+}
+
+func cardSequence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "000"[:3-min(3, len(s))] + s
+}
+
+// eciDigit is the level of security of an e-commerce payment, the last digit of its indicator.
+func eciDigit(eci string) string {
+	if last := eci[max(0, len(eci)-1):]; last >= "0" && last <= "9" {
+		return last
+	}
+	return "0"
+}
+
+// authCode and networkID are what the issuer answered (DE38, DE48 tag 03), left out where a record cannot hold it: what
+// somebody else sent must not keep the day from closing.
+func authCode(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c != ' ' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return ""
+		}
+	}
+	return s
+}
+
+func networkID(s string) string {
+	const most = 15 // DE63, behind its first place
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || strings.IndexByte("![]^|", s[i]) >= 0 { // code pages disagree on these
+			return ""
+		}
+	}
+	if len(s) > most {
+		return ""
+	}
+	return s
+}
+
+// posDataCode is DE22 of a record: how the card's data was read stands in its seventh place, whether the cardholder and
+// the card were there in its fifth and sixth.
+func posDataCode(e api.Entry) string {
+	switch e {
+	case api.EntryMOTO:
+		return "000020100000"
+	case api.EntryStored:
+		return "000040700000"
+	case api.EntryManual:
+		return "000001100000"
+	case api.EntryChip:
+		return "500001500001"
+	case api.EntryContactless:
+		return "500001M00001"
+	case api.EntryMagstripe:
+		return "200001200001"
+	}
+	return "000050S00000"
+}

@@ -1,0 +1,256 @@
+package cutover
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/internal/mutant"
+	"switchyard/switch/clearing"
+	"switchyard/switch/journal"
+	"switchyard/switch/merchant"
+	"switchyard/switch/payment"
+)
+
+// seal fixes what the files of a date are made from. Nothing enters the date or leaves it any more. Each record is
+// built once: which place it has among its authorization's is known now, and what cannot be built is carried into the
+// next date.
+func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
+	set := e.o.Settings
+	p := &plan{
+		Format: planFormat, SealedAt: e.o.Clock.Now().Truncate(time.Millisecond), AcquirerID: set.AcquirerID,
+		ProcessorID: set.ProcessorID, CodePage: set.CodePage.String(), Blocked: set.Blocked, Production: set.Production,
+		Location: e.o.Location.String(),
+	}
+	s := &sealing{
+		e: e, ctx: ctx, now: e.o.Clock.Confirmed(), plan: p, maker: maker{e: e, plan: p, location: e.o.Location},
+		files: newSplitter(e.o.Bounds, set.Destinations),
+	}
+	var rows []journal.Presentment // of one payment
+	var failed error
+	flush := func() {
+		if len(rows) > 0 && failed == nil {
+			failed = s.payment(rows)
+			rows = rows[:0]
+		}
+	}
+	err := e.o.Journal.Presentments(date, func(row journal.Presentment) bool {
+		if len(rows) > 0 && (row.Payment != rows[0].Payment || row.Destination != rows[0].Destination) {
+			flush()
+		}
+		rows = append(rows, row)
+		return failed == nil
+	})
+	flush()
+	if err = errors.Join(err, failed); err != nil {
+		return nil, err
+	}
+	if err := s.amend(); err != nil {
+		return nil, err
+	}
+	p.Files, err = s.files.plan(clearing.MaxFileSequence)
+	return p, err
+}
+
+// sealing is one attempt to seal a date.
+type sealing struct {
+	e       *Engine
+	ctx     context.Context
+	now     time.Time // confirmed: what windows end by
+	plan    *plan
+	maker   maker
+	checker clearing.Checker
+	files   *splitter
+	amended []journal.Presentment // to be rewritten
+}
+
+// most that is rewritten with one sync, and that the plan names of what was put aside.
+const (
+	amendedAtOnce = 1000
+	asideNamed    = 100
+)
+
+// payment settles the presentments of one payment.
+func (s *sealing) payment(rows []journal.Presentment) error {
+	p, err := s.e.o.Journal.Payment(rows[0].Payment)
+	if err != nil {
+		return err
+	}
+	settled := map[int]*Snapshot{} // by operation; nil: put aside
+	for _, row := range rows {
+		if row.Op >= len(p.Ops) {
+			return fmt.Errorf("payment %s has %d operations, and a presentment of operation %d", p.ID, len(p.Ops), row.Op)
+		}
+		snapshot, record, fault, err := s.settle(p, row, settled)
+		if err != nil {
+			return fmt.Errorf("payment %s, operation %d: %w", p.ID, row.Op, err)
+		}
+		settled[row.Op] = snapshot
+		if fault != nil {
+			if err := s.carry(row, fault); err != nil {
+				return fmt.Errorf("payment %s, operation %d: %w", p.ID, row.Op, err)
+			}
+			continue
+		}
+		if data := snapshot.Encode(); !bytes.Equal(data, row.Data) {
+			row.Data = data
+			s.amended = append(s.amended, row)
+		}
+		s.files.add(row.Destination, record.Merchant, record.Currency, record.AmountMinor)
+	}
+	if len(s.amended) >= amendedAtOnce {
+		return s.amend()
+	}
+	return nil
+}
+
+func (s *sealing) amend() error {
+	if len(s.amended) == 0 {
+		return nil
+	}
+	err := s.e.o.Journal.Amend(s.ctx, s.amended...)
+	s.amended = s.amended[:0]
+	return err
+}
+
+// settle decides what a presentment's record says. fault tells why there is none.
+func (s *sealing) settle(p *payment.Payment, row journal.Presentment, settled map[int]*Snapshot) (
+	_ *Snapshot, _ *clearing.Presentment, fault, err error,
+) {
+	op := &p.Ops[row.Op]
+	snapshot, fault := DecodeSnapshot(row.Data)
+	switch {
+	case fault != nil:
+		fault = fmt.Errorf("presentment record: %w", fault)
+	case op.Kind == payment.KindVoidPresentment:
+		snapshot, fault, err = s.original(p, row, settled)
+	default:
+		snapshot.place(p, row.Op, s.now)
+		snapshot.answers(p, row.Op)
+	}
+	if err != nil || errors.Is(fault, errOriginalAside) {
+		return nil, nil, fault, err
+	}
+	if fault == nil {
+		var record *clearing.Presentment
+		if record, fault, err = s.build(p, row.Op, &snapshot); err != nil || fault == nil {
+			return &snapshot, record, nil, err
+		}
+	}
+	profile := s.profile(p.Merchant)
+	if profile == nil {
+		return nil, nil, fault, nil
+	}
+	today := SnapshotOf(p, row.Op, s.now, profile)
+	if op.Kind == payment.KindVoidPresentment {
+		today = snapshot
+		today.merchant(profile)
+	}
+	record, still, err := s.build(p, row.Op, &today)
+	if err != nil || still != nil {
+		return nil, nil, fault, err
+	}
+	return &today, record, nil, nil
+}
+
+func (s *sealing) profile(id string) *merchant.Profile {
+	if s.e.o.Merchants == nil {
+		return nil
+	}
+	if profile := s.e.o.Merchants.Lookup(id); profile != nil {
+		return profile
+	}
+	return s.e.o.Merchants.Fallback(id)
+}
+
+// build makes a record and holds it against the layout.
+func (s *sealing) build(p *payment.Payment, op int, snapshot *Snapshot) (
+	record *clearing.Presentment, fault, err error,
+) {
+	record, fault, err = s.maker.record(p, op, snapshot)
+	if err == nil && fault == nil {
+		fault = s.checker.Check(record)
+	}
+	if mutant.On(mutant.BrokenRecordHoldsAll) && fault != nil {
+		return nil, nil, fault
+	}
+	return record, fault, err
+}
+
+// errOriginalAside says that a reversal waits for the record that it takes back.
+var errOriginalAside = errors.New("the record that it takes back is put aside")
+
+// original is what the record of a reversal repeats: that which its original says.
+func (s *sealing) original(p *payment.Payment, row journal.Presentment, settled map[int]*Snapshot) (
+	snapshot Snapshot, fault, err error,
+) {
+	target := p.Ops[row.Op].Target
+	filed := p.Ops[target].Filed()
+	if same, here := settled[target]; here {
+		if same == nil {
+			return snapshot, errOriginalAside, nil
+		}
+		return *same, nil, nil
+	}
+	if day, err := s.e.o.Journal.Day(filed); err != nil {
+		return snapshot, nil, err
+	} else if day.State == journal.DayOpen || day.State == journal.DayClosing {
+		return snapshot, errOriginalAside, nil
+	}
+	ref := journal.PresentmentRef{Date: filed, Destination: row.Destination, Payment: row.Payment, Op: target}
+	switch first, err := s.e.o.Journal.Presentment(ref); {
+	case errors.Is(err, journal.ErrNotFound): // nothing but what was fixed when the reversal was accepted
+		snapshot, fault = DecodeSnapshot(row.Data)
+	case err != nil:
+		return snapshot, nil, err
+	default:
+		snapshot, fault = DecodeSnapshot(first.Data)
+	}
+	if snapshot.Format == 0 {
+		snapshot.answers(p, target)
+	}
+	return snapshot, fault, nil
+}
+
+// carry puts a presentment aside: it leaves its date and stands in the open one, in one commit.
+func (s *sealing) carry(row journal.Presentment, fault error) error {
+	defer s.e.o.Lock(row.Payment)()
+	for {
+		p, err := s.e.o.Journal.Payment(row.Payment)
+		if err != nil {
+			return err
+		}
+		moved := row
+		moved.Date = s.e.o.Journal.OpenDay()
+		p.Ops[row.Op].Carried = moved.Date
+		p.Version++
+		err = s.e.o.Journal.Commit(s.ctx, &journal.Transition{
+			Payment: p, Day: moved.Date,
+			Withdraw: []journal.PresentmentRef{row.PresentmentRef}, Present: []journal.Presentment{moved},
+		})
+		if errors.Is(err, journal.ErrDayClosed) && moved.Date != s.e.o.Journal.OpenDay() {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if s.plan.Aside == nil {
+			s.plan.Aside = &Aside{}
+		}
+		s.plan.Aside.Count++
+		if len(s.plan.Aside.Records) < asideNamed {
+			told := AsideRecord{
+				Payment: p.ID.String(), Operation: row.Op, Merchant: p.Merchant, Destination: row.Destination,
+				Why: fault.Error(), CarriedTo: moved.Date.String(),
+			}
+			s.plan.Aside.Records = append(s.plan.Aside.Records, told)
+			s.e.o.Logger.Error("a record cannot be built; it is put aside",
+				zap.Stringer("date", row.Date), zap.Any("record", told))
+		}
+		return nil
+	}
+}

@@ -1,0 +1,30 @@
+package flow
+
+import (
+	"errors"
+
+	"switchyard/switch/cutover"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// present is the presentment of operation i, a capture, sale or refund, with what its record takes from the
+// configuration and from the payment as they are at this moment.
+func (f *Flow) present(p *payment.Payment, i int) journal.Presentment {
+	profile := f.o.Merchants.Lookup(p.Merchant)
+	if profile == nil { // taken out of the merchants file since the payment was made
+		profile = f.o.Merchants.Fallback(p.Merchant)
+	}
+	s := cutover.SnapshotOf(p, i, f.o.Clock.Confirmed(), profile)
+	return journal.Presentment{PresentmentRef: presentmentRef(p, i, p.Ops[i].Date), Data: s.Encode()}
+}
+
+// presentAgain is the presentment of operation i, which takes another one back: it repeats what that one says.
+func (f *Flow) presentAgain(p *payment.Payment, i int) (journal.Presentment, error) {
+	target := p.Ops[i].Target
+	original, err := f.o.Journal.Presentment(presentmentRef(p, target, p.Ops[target].Filed()))
+	if errors.Is(err, journal.ErrNotFound) {
+		original, err = f.present(p, target), nil
+	}
+	return journal.Presentment{PresentmentRef: presentmentRef(p, i, p.Ops[i].Date), Data: original.Data}, err
+}
