@@ -1,6 +1,7 @@
 package txswitch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -24,6 +25,9 @@ import (
 type Config struct {
 	Data string `yaml:"data"` // folder of the journal, the key and the clearing files
 	Node uint32 `yaml:"node"` // 0 to 35; in payment ids, RRNs and ARNs
+	// Nodes are the numbers of all switches that send under this acquirer id to the same hosts, this one's included: each
+	// takes its share of the STANs. None: it is the only one.
+	Nodes []uint32 `yaml:"nodes"`
 	// AcquirerID is DE32; its first six digits are the BIN in ARNs.
 	AcquirerID string `yaml:"acquirer_id"`
 
@@ -269,6 +273,8 @@ func (c *Config) Check() error {
 		return errors.New("data: missing; expected a folder")
 	case c.Node > 35:
 		return fmt.Errorf("node: %d: expected 0 to 35", c.Node)
+	case len(c.Nodes) > 0 && !slices.Contains(c.Nodes, c.Node):
+		return fmt.Errorf("nodes: %v: expected the switch's own, %d, among them", c.Nodes, c.Node)
 	case len(c.AcquirerID) < 6 || len(c.AcquirerID) > 11 || strings.Trim(c.AcquirerID, "0123456789") != "":
 		return fmt.Errorf("acquirer_id: %q: expected 6 to 11 digits (DE32)", c.AcquirerID)
 	case len(c.Clearing.ProcessorID) < 6 || len(c.Clearing.ProcessorID) > 11 || strings.Trim(c.Clearing.ProcessorID, "0123456789") != "":
@@ -310,6 +316,11 @@ func (c *Config) Check() error {
 	if err := c.StandIn.check(); err != nil {
 		return fmt.Errorf("stand_in: %w", err)
 	}
+	for i, node := range c.Nodes {
+		if node > 35 || slices.Contains(c.Nodes[:i], node) {
+			return fmt.Errorf("nodes: %d: expected numbers from 0 to 35, each once", node)
+		}
+	}
 	for i := range c.Issuers {
 		if err := c.checkIssuer(i); err != nil {
 			return fmt.Errorf("issuers[%d]: %w", i, err)
@@ -343,6 +354,12 @@ func (c *Config) checkIssuer(i int) error {
 		return fmt.Errorf("links: %d: expected 1 to %d", x.Links, link.MaxLinks)
 	case x.Window < 0 || x.Window > link.MaxWindow:
 		return fmt.Errorf("window: %d: expected 1 to %d", x.Window, link.MaxWindow)
+	}
+	const stans, links, window = 999_999, 2, 2048 // what 0 stands for
+	share := stans / max(len(c.Nodes), 1)
+	if most := cmp.Or(x.Links, links) * cmp.Or(x.Window, window); len(c.Nodes) > 1 && most > share {
+		return fmt.Errorf("links, window: %d requests in flight: expected at most %d, this node's share of the STANs",
+			most, share)
 	}
 	_, err := x.codec()
 	return err

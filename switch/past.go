@@ -36,6 +36,9 @@ func readPast(j *journal.Pebble, c *Config, logger *zap.Logger) (p past, err err
 				"captured nor undone until it is back under this name", zap.String("issuer", host))
 		}
 	}
+	if err := rememberNode(j, c.Node, logger); err != nil {
+		return p, err
+	}
 	v, err := j.Meta(metaAcquirer)
 	if !errors.Is(err, journal.ErrNotFound) {
 		p.acquirer = string(v)
@@ -53,6 +56,25 @@ func readPast(j *journal.Pebble, c *Config, logger *zap.Logger) (p past, err err
 		return p, fmt.Errorf("remember the acquirer id: %w", err)
 	}
 	return p, nil
+}
+
+// metaNode names the value that keeps the node number, one byte, of the last start.
+const metaNode = "node/last"
+
+// rememberNode says that the node number is another one than before: payment ids and RRNs carry it, so another
+// switch that has or had it would give the same ones.
+func rememberNode(j *journal.Pebble, node uint32, logger *zap.Logger) error {
+	v, err := j.Meta(metaNode)
+	switch {
+	case err != nil && !errors.Is(err, journal.ErrNotFound):
+		return err
+	case len(v) == 1 && uint32(v[0]) == node:
+		return nil
+	case len(v) == 1:
+		logger.Warn("the node number is another one than at the last start: no other switch may have, or ever have had, "+
+			"the new one, or payment ids and RRNs come twice", zap.Uint8("before", v[0]), zap.Uint32("now", node))
+	}
+	return j.PutMeta(context.Background(), metaNode, []byte{byte(node)})
 }
 
 // usedStreams lists the acquirer ids and the hosts that STANs were given for.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -120,6 +121,9 @@ func (s *Switch) compose() error {
 		return err
 	}
 	ids := identity.NewAllocator(s.journal, c.Node, s.clock)
+	if len(c.Nodes) > 1 {
+		ids.Share(slices.Index(c.Nodes, c.Node), len(c.Nodes))
+	}
 	builder := &message.Builder{AcquirerID: c.AcquirerID, Unrecorded: s.past.acquirer, Merchants: merchants}
 	if s.strays, err = newStrayLog(s.journal, o.Logger); err != nil {
 		return err
@@ -248,12 +252,18 @@ func (s *Switch) checkKey() error {
 	stored, err := s.journal.Meta(name)
 	if errors.Is(err, journal.ErrNotFound) {
 		check := s.o.Keyring.Check()
-		return s.journal.PutMeta(context.Background(), name, check[:])
+		if err := s.journal.PutMeta(context.Background(), name, check[:]); err != nil {
+			return err
+		}
+		return rememberKey(s.journal, s.o.Keyring)
 	}
 	if err != nil {
 		return err
 	}
-	return s.o.Keyring.CheckAgainst(stored)
+	if err := s.o.Keyring.CheckAgainst(stored); err != nil {
+		return err
+	}
+	return rememberKey(s.journal, s.o.Keyring)
 }
 
 // closedDates lists the business dates that nothing enters any more.

@@ -40,6 +40,7 @@ const (
 	ForeignReversal       Mutant = "foreign-reversal-taken"   // issuer-sim: a reversal in another currency is taken
 	LogSampled            Mutant = "log-sampled"              // switchd: lines that are alike are left out of the log
 	FullHostWaitedFor     Mutant = "full-host-waited-for"     // flow: a full host is waited for though another has room
+	STANsNotShared        Mutant = "stans-not-shared"         // identity: nodes of one acquirer id give the same STANs (I9)
 	ReturningLinkRefused  Mutant = "returning-link-refused"   // link: nobody waits for a link that is coming back
 	WrongFieldInFile      Mutant = "wrong-field-in-file"      // cutover: DE12 of a record is when the issuer answered
 	ManifestOff           Mutant = "manifest-off"             // cutover: a manifest's debits have a refund among them

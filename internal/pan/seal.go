@@ -154,6 +154,9 @@ func (k *Keyring) add(id uint32, secret []byte) error {
 // SealingKey returns the id of the key that [Keyring.Seal] uses; the record keeps it for [Keyring.Open].
 func (k *Keyring) SealingKey() uint32 { return k.sealing }
 
+// Has tells whether the ring has a key.
+func (k *Keyring) Has(id uint32) bool { return k.keys[id] != nil }
+
 // Seal encrypts a card number (at most 255 bytes) and its expiry (YYMM) with AES-256-GCM. The nonce is the payment's
 // unique number: never two cards under one. The key's id is authenticated with them.
 func (k *Keyring) Seal(nonce [12]byte, pan, expiry string) []byte {

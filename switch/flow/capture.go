@@ -32,10 +32,13 @@ func (f *Flow) capture(ctx context.Context, req *api.Request, id payment.ID, cla
 			return refused(api.NewError(api.CodeBusy, "an earlier request has no outcome yet, so what a final capture leaves is not known"))
 		}
 		a, err := f.acceptCapture(ctx, p, req, claim, amount, now)
-		if errors.Is(err, journal.ErrDayClosed) {
+		var gone *hostGoneError
+		switch {
+		case errors.Is(err, journal.ErrDayClosed):
 			continue // a cutover came between: the next date
-		}
-		if err != nil {
+		case errors.As(err, &gone):
+			return f.hostGone(gone)
+		case err != nil:
 			return f.fault("accept the capture", err)
 		}
 		return a
@@ -55,7 +58,7 @@ func (f *Flow) acceptCapture(ctx context.Context, p *payment.Payment, req *api.R
 	root := &p.Ops[0]
 	issuer := f.o.Issuers[root.Host]
 	if issuer == nil {
-		return api.Answer{}, errors.New("host " + root.Host + " is not configured")
+		return api.Answer{}, &hostGoneError{root.Host}
 	}
 	i := len(p.Ops)
 	rest := p.Sums().Capturable() - amount

@@ -153,8 +153,7 @@ func (f *Flow) inTurn(ctx context.Context, req *api.Request, id payment.ID, clai
 	}
 	issuer := f.o.Issuers[p.Ops[0].Host]
 	if issuer == nil {
-		f.o.Logger.Error("host " + p.Ops[0].Host + " is not configured")
-		return refused(api.NewError(api.CodeIssuerUnavailable, "the payment's issuer host is not configured")), false
+		return f.hostGone(&hostGoneError{p.Ops[0].Host}), false
 	}
 	issuers := []*exchange.Issuer{issuer}
 	if req.Op == api.OpIncrement || req.Op == api.OpRefund {

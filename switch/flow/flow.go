@@ -241,10 +241,16 @@ func (f *Flow) find(caller *api.Caller, text string) (*payment.Payment, *api.Err
 		return nil, unknown
 	case err != nil:
 		return nil, f.fault("read payment", err).Err
-	case p.Gateway != caller.Gateway || !caller.MayActFor(p.Merchant):
+	case !owns(caller, p):
 		return nil, unknown
 	}
 	return p, nil
+}
+
+// owns tells whether a payment is a caller's: of its own making, or from before gateways were listed, and of a
+// merchant that it may act for.
+func owns(caller *api.Caller, p *payment.Payment) bool {
+	return (p.Gateway == caller.Gateway || p.Gateway == "") && caller.MayActFor(p.Merchant)
 }
 
 // onPayment serves a keyed operation on an existing payment.

@@ -110,7 +110,7 @@ func (f *Flow) replay(ctx context.Context, caller *api.Caller, entry journal.Key
 	if err != nil {
 		return f.fault("read payment", err)
 	}
-	if p.Gateway != caller.Gateway {
+	if !owns(caller, p) {
 		return refused(&api.Error{Code: api.CodeConflict, Field: "key", Message: "the key was used by another gateway"})
 	}
 	if entry.Op >= len(p.Ops) {

@@ -267,7 +267,7 @@ func (f *Flow) undo(ctx context.Context, p *payment.Payment, target int, amount 
 	}
 	issuer := f.o.Issuers[o.Host]
 	if issuer == nil {
-		return errors.New("host " + o.Host + " is not configured")
+		return &hostGoneError{o.Host}
 	}
 	if err := issuer.Identify(ctx, &op); err != nil {
 		return err

@@ -13,10 +13,19 @@ import (
 const recoverAtOnce = 256
 
 // Open reads which intents a crash left without an outcome; Unrecovered counts them from then on. It comes before the first
-// request.
+// request, and fails where the config has no more of the hosts that they were sent to.
 func (f *Flow) Open() (err error) {
 	if f.left, err = f.o.Journal.OpenIntents(); err != nil {
 		return err
+	}
+	for _, ref := range f.left {
+		p, err := f.o.Journal.Payment(ref.Payment)
+		if err != nil {
+			return fmt.Errorf("payment %s: %w", ref.Payment, err)
+		}
+		if host := p.Ops[0].Host; f.o.Issuers[host] == nil {
+			return fmt.Errorf("payment %s has a request without an outcome: %w", p.ID, &hostGoneError{host})
+		}
 	}
 	f.unrecovered.Store(int64(len(f.left)))
 	return nil

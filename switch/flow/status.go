@@ -74,7 +74,7 @@ func (f *Flow) byReference(caller *api.Caller, req *api.Request) api.Answer {
 		if err != nil {
 			return f.fault("read payment", err)
 		}
-		if p.Gateway == caller.Gateway {
+		if owns(caller, p) {
 			a.Payments = append(a.Payments, answer(p, 0, now))
 		}
 	}

@@ -93,6 +93,7 @@ type Allocator struct {
 	clock   *clock.Clock
 	numbers block // of payments and RRNs
 	arns    block
+	share   share // of the STANs
 }
 
 // NewAllocator makes the allocator of a node, 0 to 35. A nil clock is the machine's.

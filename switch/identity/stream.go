@@ -30,6 +30,7 @@ const (
 // them a later sixteenth is used, and where all were used in that second the next second that is free.
 type Stream struct {
 	clock *clock.Clock
+	share share
 
 	mu     slowlock.Mutex
 	stans  block
@@ -46,7 +47,8 @@ type Stream struct {
 func (a *Allocator) Stream(acquirer, host string) (*Stream, error) {
 	name := acquirer + "/" + host
 	s := &Stream{
-		clock: a.clock, stans: block{store: a.store, counter: "stan/" + name, size: firstSTANs, most: mostSTANs},
+		clock: a.clock, share: a.share, stans: block{store: a.store, counter: "stan/" + name, size: firstSTANs,
+			most: mostSTANs},
 	}
 	old, err := oldReserve(a.store, name)
 	if err != nil {
@@ -60,8 +62,8 @@ func (a *Allocator) Stream(acquirer, host string) (*Stream, error) {
 	return s, nil
 }
 
-// Next returns the identity of a new message: its STAN, 1 to 999999, and its DE7, MMDDhhmmss UTC.
-func (s *Stream) Next(ctx context.Context) (stan uint32, de7 string, err error) {
+// next returns the next identity, whosever its STAN is.
+func (s *Stream) next(ctx context.Context) (stan uint32, de7 string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, err := s.stans.take(ctx)

@@ -217,6 +217,12 @@ func (s *System) StopIssuer() {
 // StartIssuer starts it again on the same port.
 func (s *System) StartIssuer() { s.startIssuer() }
 
+// Speak changes the dialect of what is started from now on; ListGateways who may connect to it.
+func (s *System) Speak(dialect string) { s.o.Dialect = dialect }
+
+// ListGateways is described with Speak.
+func (s *System) ListGateways(gateways ...Gateway) { s.o.Gateways = gateways }
+
 // StartSwitch starts the switch on FS and connects Client once it is ready.
 func (s *System) StartSwitch() {
 	s.t.Helper()
