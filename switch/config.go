@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ type Config struct {
 	Nodes []uint32 `yaml:"nodes"`
 	// AcquirerID is DE32; its first six digits are the BIN in ARNs.
 	AcquirerID string `yaml:"acquirer_id"`
+	// AcquirerBINs are the BINs in ARNs, in order, each for 999,999,999 on a business date; none: the first six digits
+	// of the payment's acquirer.
+	AcquirerBINs []string `yaml:"acquirer_bins"`
 
 	Gateway  GatewayConfig  `yaml:"gateway"`
 	Operator OperatorConfig `yaml:"operator"`
@@ -39,6 +43,7 @@ type Config struct {
 
 	Merchants   MerchantsConfig   `yaml:"merchants"`
 	BusinessDay BusinessDayConfig `yaml:"business_day"`
+	Mark        MarkConfig        `yaml:"mark"`
 	Clearing    ClearingConfig    `yaml:"clearing"`
 	Limits      LimitsConfig      `yaml:"limits"`
 	StandIn     StandInConfig     `yaml:"stand_in"`
@@ -61,6 +66,11 @@ type GatewayEntry struct {
 	SecretHash  string   `yaml:"secret_hash"` // as `switchctl secret` prints it
 	Certificate string   `yaml:"certificate"` // subject of its client certificate, instead of a secret
 	Merchants   []string `yaml:"merchants"`   // whom it may act for; none means any
+}
+
+// MarkConfig says where the mark lies by which a data folder that was put back to an earlier copy is recognised.
+type MarkConfig struct {
+	File string `yaml:"file"` // default <data>.mark, beside the data folder
 }
 
 // OperatorConfig is the operator API.
@@ -277,6 +287,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("nodes: %v: expected the switch's own, %d, among them", c.Nodes, c.Node)
 	case len(c.AcquirerID) < 6 || len(c.AcquirerID) > 11 || strings.Trim(c.AcquirerID, "0123456789") != "":
 		return fmt.Errorf("acquirer_id: %q: expected 6 to 11 digits (DE32)", c.AcquirerID)
+	case len(c.AcquirerBINs) > 0 && badBIN(c.AcquirerBINs) != "":
+		return fmt.Errorf("acquirer_bins: %s: expected BINs of six digits, each once", badBIN(c.AcquirerBINs))
 	case len(c.Clearing.ProcessorID) < 6 || len(c.Clearing.ProcessorID) > 11 || strings.Trim(c.Clearing.ProcessorID, "0123456789") != "":
 		return fmt.Errorf("clearing.processor_id: %q: expected 6 to 11 digits", c.Clearing.ProcessorID)
 	case c.Gateway.MaxConnections < 1:
@@ -334,6 +346,26 @@ func (c *Config) Check() error {
 		return fmt.Errorf("routes: %w", err)
 	}
 	return c.checkGateway()
+}
+
+const binLen = 6
+
+// badBIN returns the first that is none, or stands twice; "" if all are well.
+func badBIN(bins []string) string {
+	for i, bin := range bins {
+		if len(bin) != binLen || strings.Trim(bin, "0123456789") != "" || slices.Contains(bins[:i], bin) {
+			return strconv.Quote(bin)
+		}
+	}
+	return ""
+}
+
+// markFile is the path of the mark outside of the data folder.
+func (c *Config) markFile() string {
+	if c.Mark.File != "" {
+		return c.Mark.File
+	}
+	return strings.TrimRight(c.Data, "/") + ".mark"
 }
 
 func (c *Config) checkIssuer(i int) error {

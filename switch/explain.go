@@ -92,19 +92,28 @@ func (s *Switch) Explain(name string) (*Story, error) {
 
 // lookUp finds a payment by its id, by the RRN of its first request, or by that of a later one.
 func (s *Switch) lookUp(name string) (*payment.Payment, error) {
-	id, err := payment.ParseID(name)
-	if err != nil {
-		var ok bool
-		if id, ok = identity.PaymentOf(name); !ok {
-			return nil, errNoSuchPayment
+	if id, err := payment.ParseID(name); err == nil {
+		p, err := s.journal.Payment(id)
+		if errors.Is(err, journal.ErrNotFound) {
+			err = errNoSuchPayment
 		}
+		return p, err
 	}
-	p, err := s.journal.Payment(id)
-	if err == nil && (p.ID.String() == name || p.Ops[0].RRN == name) {
-		return p, nil
+	if !identity.IsRRN(name) {
+		return nil, errNoSuchPayment
 	}
-	if err != nil && !errors.Is(err, journal.ErrNotFound) {
+	newest, err := s.journal.NewestPayment()
+	if err != nil {
 		return nil, err
+	}
+	for id := range identity.PaymentsOf(name, newest) {
+		p, err := s.journal.Payment(id)
+		if err == nil && p.Ops[0].RRN == name {
+			return p, nil
+		}
+		if err != nil && !errors.Is(err, journal.ErrNotFound) {
+			return nil, err
+		}
 	}
 	return s.byLaterRRN(name)
 }

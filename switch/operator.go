@@ -48,12 +48,14 @@ func (s *Switch) operatorAPI() http.Handler {
 	mux.HandleFunc("GET /v1/explain", s.serveExplain)
 	mux.HandleFunc("GET /v1/strays", s.serveStrays)
 	mux.HandleFunc("GET /v1/saf", s.serveSAF)
-	mux.HandleFunc("POST /v1/saf/retry", s.serveSAFDecision)
-	mux.HandleFunc("POST /v1/saf/close", s.serveSAFDecision)
+	mux.HandleFunc("POST /v1/saf/retry", s.unlessHeld(s.serveSAFDecision))
+	mux.HandleFunc("POST /v1/saf/close", s.unlessHeld(s.serveSAFDecision))
 	mux.HandleFunc("GET /v1/days", s.serveDays)
-	mux.HandleFunc("POST /v1/cutover", s.serveCutover)
+	mux.HandleFunc("POST /v1/cutover", s.unlessHeld(s.serveCutover))
 	mux.HandleFunc("GET /v1/clock", s.serveClock)
 	mux.HandleFunc("POST /v1/clock/confirm", s.serveConfirmClock)
+	mux.HandleFunc("GET /v1/restore", s.serveReview)
+	mux.HandleFunc("POST /v1/restore/confirm", s.serveConfirm)
 	mux.HandleFunc("POST /v1/backup", s.serveBackup)
 	// A page in a browser on this machine could post here; it may not.
 	return http.NewCrossOriginProtection().Handler(mux)
@@ -76,6 +78,9 @@ func (s *Switch) closeOperator() error {
 func (s *Switch) Unready() string {
 	if s.stopping.Load() {
 		return "the switch is stopping"
+	}
+	if h := s.journal.Hold(); h != nil {
+		return "held until an operator confirms it (switchctl restore review): " + strings.Join(h.Reasons, "; ")
 	}
 	for _, r := range s.router.table.Routes() {
 		ready := slices.ContainsFunc(r.Hosts, func(h route.WeightedHost) bool { return s.issuers[h.Host].Host.Ready() })
@@ -116,6 +121,7 @@ type Stats struct {
 	Links       map[string][]LinkStats `json:"links"` // by host
 	OpenDay     string                 `json:"open_day"`
 	ClearingDir string                 `json:"clearing_dir"`
+	Held        bool                   `json:"held,omitempty"` // until an operator confirms what was restored
 	Unready     string                 `json:"unready,omitempty"`
 	// Clock is what is wrong with the clock.
 	Clock string    `json:"clock,omitempty"`
@@ -145,7 +151,18 @@ func (s *Switch) Stats() Stats {
 		Clock: s.Clock().Warning,
 		Now:   s.clock.Now(),
 	}
+	st.Held = s.journal.Hold() != nil
 	st.SAF.Queued, st.SAF.Parked = s.saf.Counts()
+	if st.Held { // nothing is sent, so nothing is counted in memory
+		_ = s.saf.List(func(r journal.SAFRow) bool {
+			if r.Parked {
+				st.SAF.Parked++
+			} else {
+				st.SAF.Queued++
+			}
+			return true
+		})
+	}
 	st.SAF.ByHost = map[string]int{}
 	for _, h := range s.hosts {
 		st.SAF.ByHost[h.Name()] = s.saf.Queued(h.Name())
@@ -248,12 +265,14 @@ func (s *Switch) serveBackup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	begin := time.Now()
-	if err := s.journal.Checkpoint(dir); err != nil {
+	m, err := s.journal.Backup(dir)
+	if err != nil {
 		writeError(w, http.StatusInternalServerError, err)
 		return
 	}
-	s.o.Logger.Info("backup written", zap.String("dir", dir), zap.Duration("took", time.Since(begin)))
-	writeJSON(w, http.StatusOK, map[string]string{"dir": dir})
+	s.o.Logger.Info("backup written", zap.String("dir", dir), zap.Uint64("position", m.Position), zap.Duration("took",
+		time.Since(begin)))
+	writeJSON(w, http.StatusOK, map[string]any{"dir": dir, "position": m.Position})
 }
 
 // servePayments streams the journal's payments as JSON lines; with ?from= and ?to= those that clear on these business

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/pan"
+	"switchyard/internal/slowlock"
 	"switchyard/switch/clearing"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
@@ -67,6 +68,7 @@ type Switch struct {
 	saf     *saf.Queue
 	hosts   []*link.Host
 	issuers map[string]*exchange.Issuer
+	ids     *identity.Allocator
 	router  *router
 	strays  *strayLog
 	engine  *cutover.Engine
@@ -74,7 +76,10 @@ type Switch struct {
 	gateway *gateway.Server
 
 	operator *http.Server
+	began    time.Time
+	running  context.Context    // until Close
 	stop     context.CancelFunc // ends the housekeeping
+	holding  slowlock.Mutex     // held while a hold is looked at or ended
 	serving  sync.WaitGroup
 	failed   chan error
 
@@ -95,13 +100,17 @@ func New(o Options) (*Switch, error) {
 	var err error
 	s.journal, err = journal.Open(journal.Options{
 		FS: o.FS, Dir: o.FS.PathJoin(c.Data, "journal"), Node: c.Node, Clock: s.clock, Logger: o.Logger.Named("journal"),
-		Registerer: o.Registry, Fatal: o.Fatal,
+		Registerer: o.Registry, Fatal: o.Fatal, Mark: o.FS.PathJoin(c.markFile()), Marked: identity.Marked, Seed: o.Seed,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.clock.Resume(s.journal.Seen())
-	if err := s.compose(); err != nil {
+	s.began = s.clock.Wall()
+	if err = s.compose(); err == nil {
+		err = s.detectHold(context.Background())
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.journal.Close())
 	}
 	return s, nil
@@ -123,6 +132,10 @@ func (s *Switch) compose() error {
 	ids := identity.NewAllocator(s.journal, c.Node, s.clock)
 	if len(c.Nodes) > 1 {
 		ids.Share(slices.Index(c.Nodes, c.Node), len(c.Nodes))
+	}
+	s.ids = ids
+	if err := ids.OpenARNs(context.Background(), s.journal.OpenDay()); err != nil {
+		return err
 	}
 	builder := &message.Builder{AcquirerID: c.AcquirerID, Unrecorded: s.past.acquirer, Merchants: merchants}
 	if s.strays, err = newStrayLog(s.journal, o.Logger); err != nil {
@@ -158,7 +171,8 @@ func (s *Switch) compose() error {
 	s.flow = flow.New(flow.Options{
 		Journal: s.journal, IDs: ids, Keyring: o.Keyring, Merchants: merchants, Routes: s.router,
 		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, Clock: s.clock, Builder: builder,
-		MaxInFlight: c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
+		AcquirerBINs: c.AcquirerBINs,
+		MaxInFlight:  c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
 		Deadline: longestDeadline(issuers), StandIn: c.StandIn.flow(), Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
 	if err := s.composeEngine(days, turns, merchants); err != nil {
@@ -277,29 +291,27 @@ func (s *Switch) closedDates() (dates []payment.Date, err error) {
 	return dates, err
 }
 
-// Start recovers what a crash left, connects the issuers and serves.
+// Start recovers what a crash left, connects the issuers and serves. On a journal that is held it only answers
+// questions.
 func (s *Switch) Start(ctx context.Context) error {
 	if err := s.flow.Open(); err != nil {
 		return err
 	}
-	if err := s.engine.Open(ctx); err != nil {
-		return err
-	}
-	if err := s.saf.Start(); err != nil {
+	running, stop := context.WithCancel(context.Background())
+	s.running, s.stop = running, stop
+	if h := s.journal.Hold(); h != nil {
+		s.flow.Hold(heldMessage)
+		s.o.Logger.Error("the journal is an earlier copy of itself, or may be: the switch is held until an "+
+			"operator confirms it (switchctl restore review)",
+			zap.Strings("why", h.Reasons), zap.Time("last_commit", s.journal.LastCommit().UTC()))
+	} else if err := s.work(running); err != nil {
 		return err
 	}
 	for _, h := range s.hosts {
 		h.Start()
 	}
-	running, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	s.recovering.Go(func() { s.recover(running) })
-	if s.follow != nil {
-		s.following.Go(func() { s.follow.run(running, s.engine) })
-	}
 	s.serving.Go(func() { s.watchDisk(running) })
 	s.serving.Go(func() { s.watchClock(running) })
-	s.serving.Go(func() { s.sweepKeys(running) })
 	s.serving.Go(func() {
 		if err := s.gateway.Serve(); err != nil {
 			s.failed <- fmt.Errorf("gateway port: %w", err)
@@ -312,6 +324,22 @@ func (s *Switch) Start(ctx context.Context) error {
 			}
 		})
 	}
+	return nil
+}
+
+// work begins what changes something: business dates, store and forward, recovery, sweeps.
+func (s *Switch) work(running context.Context) error {
+	if err := s.engine.Open(running); err != nil {
+		return err
+	}
+	if err := s.saf.Start(); err != nil {
+		return err
+	}
+	s.recovering.Go(func() { s.recover(running) })
+	if s.follow != nil {
+		s.following.Go(func() { s.follow.run(running, s.engine) })
+	}
+	s.serving.Go(func() { s.sweepKeys(running) })
 	return nil
 }
 
@@ -339,6 +367,8 @@ func (s *Switch) Failed() <-chan error { return s.failed }
 func (s *Switch) Close(ctx context.Context) error {
 	var errs []error
 	s.stopping.Store(true)
+	s.holding.Lock() // a confirmation that has begun begins all its work before the end of it
+	s.holding.Unlock()
 	cut := s.gateway.Shutdown(ctx)
 	if s.stop != nil {
 		s.stop()

@@ -76,6 +76,7 @@ Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused,
 		newAuditCmd(),
 		newExplainCmd(),
 		newSafCmd(),
+		newRestoreCmd(),
 		newIsoCmd(),
 		newSecretCmd(),
 	)

@@ -2,10 +2,13 @@ package main
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"switchyard/switch/api"
 	"switchyard/switch/switchtest"
 )
 
@@ -23,10 +26,53 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GATEWAY", system.GatewayAddr)
 			env.Setenv("OPERATOR", system.OperatorAddr)
 			env.Setenv("CONTROL", system.ControlAddr)
+			if strings.HasSuffix(env.WorkDir, "script-restore") {
+				held := heldSystem(t)
+				env.Setenv("HELD_OPERATOR", held.OperatorAddr)
+				env.Setenv("HELD_CONTROL", held.ControlAddr)
+			}
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "confirm": confirm},
 	})
+}
+
+// heldSystem is a switch whose data folder was put back to before one of its payments, while the advice of a capture
+// waited.
+func heldSystem(t *testing.T) *switchtest.System {
+	t.Helper()
+	s := switchtest.Start(t, switchtest.Options{IssuerData: true})
+	put := func(from, to string) {
+		if err := s.FS.RemoveAll(to); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := vfs.Clone(s.FS, s.FS, from, to, vfs.CloneSync); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := s.Do(switchtest.Authorize("before", 5000))
+	s.StopIssuer()
+	s.Do(switchtest.On(api.OpCapture, "capture", before.Payment, 3000))
+	s.StopSwitch()
+	put(s.Config.Data, "earlier")
+	s.StartIssuer()
+	s.StartSwitch()
+	s.AwaitDrained()
+	if a := s.Do(switchtest.Authorize("after", 7000)); !a.Approved {
+		t.Fatalf("authorize: %+v", a)
+	}
+	s.StopSwitch()
+	put("earlier", s.Config.Data)
+	s.StartSwitch()
+	return s
+}
+
+// confirm confirms the switch of $HELD_OPERATOR with the token of its review.
+func confirm(ts *testscript.TestScript, _ bool, _ []string) {
+	operator := ts.Getenv("HELD_OPERATOR")
+	ts.Check(ts.Exec("switchctl", "restore", "review", "--operator", operator))
+	lines := strings.Fields(ts.ReadFile("stdout"))
+	ts.Check(ts.Exec("switchctl", "restore", "confirm", "--operator", operator, lines[len(lines)-1]))
 }
 
 // exits runs a command and holds its exit code: exits CODE COMMAND ARG…

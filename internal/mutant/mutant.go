@@ -50,6 +50,10 @@ const (
 	SplitIgnoresSums      Mutant = "split-ignores-sums"       // cutover: files are split by records only
 	NetworkIDWhenWritten  Mutant = "network-id-when-written"  // cutover: DE63 is read when the file is written (I8)
 	BrokenRecordHoldsAll  Mutant = "broken-record-holds-all"  // cutover: a broken record keeps its date from being sealed
+	RestoredNotHeld       Mutant = "restored-not-held"        // txswitch: an earlier copy of a journal goes on at once (I4)
+	FileOverwritten       Mutant = "file-overwritten"         // cutover: a file takes another one's place (I8)
+	ARNWraps              Mutant = "arn-wraps"                // identity: ARNs begin again where they end (I9)
+	BackupUnchecked       Mutant = "backup-unchecked"         // journal: a backup is not held against its manifest
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -63,6 +67,7 @@ func All() []Mutant {
 		NotFoundEndsAny,
 		SweepUnconfirmed, CutoverUnconfirmed,
 		WrongFieldInFile, ManifestOff, AnsweredIsReversed,
+		RestoredNotHeld, FileOverwritten,
 	}
 }
 
@@ -81,5 +86,7 @@ func ByTest() map[Mutant]Test {
 		SplitIgnoresSums:     {"switchyard/switch/cutover", "TestMoreThanPDS0301Holds"},
 		NetworkIDWhenWritten: {"switchyard/switch/cutover", "TestAnswerAfterTheSeal"},
 		BrokenRecordHoldsAll: {"switchyard/switch/cutover", "TestRecordThatCannotBeBuilt"},
+		ARNWraps:             {"switchyard/switch/identity", "TestARNsAreUsedUp"}, // a plan does not use up 10⁹
+		BackupUnchecked:      {"switchyard/switch/journal", "TestBackup"},         // nor does it damage a backup
 	}
 }

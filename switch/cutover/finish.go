@@ -70,8 +70,11 @@ type plan struct {
 	Production  bool       `json:"production"`
 	Location    string     `json:"location"`
 	Files       []planFile `json:"files"`
-	Aside       *Aside     `json:"aside,omitempty"`
-	Result      *Result    `json:"result,omitempty"` // once written
+	// Delivered are the ids of files that were there when the date was sealed: the journal had been put back to an
+	// earlier copy. What stands in them is counted in Files and not written.
+	Delivered []string `json:"delivered,omitempty"`
+	Aside     *Aside   `json:"aside,omitempty"`
+	Result    *Result  `json:"result,omitempty"` // once written
 }
 
 // planFormat is that of the plans made now.
@@ -122,7 +125,14 @@ func (e *Engine) finish(ctx context.Context, d *journal.Day) (result Result, err
 	if err := json.Unmarshal(d.Data, &p); err != nil {
 		return Result{}, fmt.Errorf("record of business date %s: %w", d.Date, err)
 	}
-	if result, err = e.write(d.Date, &p); err != nil {
+	result, err = e.write(d.Date, &p)
+	if occupied := (*OccupiedError)(nil); errors.As(err, &occupied) {
+		if err := e.resequence(ctx, d, &p, occupied); err != nil {
+			return Result{}, fmt.Errorf("new sequences for %s: %w", d.Date, err)
+		}
+		result, err = e.write(d.Date, &p)
+	}
+	if err != nil {
 		return Result{}, fmt.Errorf("clearing files of %s: %w", d.Date, err)
 	}
 	p.Result = &result

@@ -52,8 +52,10 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	if err := s.amend(); err != nil {
 		return nil, err
 	}
-	p.Files, err = s.files.plan(clearing.MaxFileSequence)
-	return p, err
+	if p.Files, err = s.files.plan(clearing.MaxFileSequence); err != nil {
+		return nil, err
+	}
+	return p, e.behindDelivered(date, p)
 }
 
 // sealing is one attempt to seal a date.

@@ -36,7 +36,7 @@ type File struct {
 	Totals      any    `json:"totals"`
 }
 
-// write makes all files of a sealed date. What stands there from an attempt that did not finish is written over. A
+// write makes all files of a sealed date. What stands there under temporary names is written over. A
 // file that cannot be written keeps no other from being; what this run has written already is not written again.
 func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
 	dir := e.o.FS.PathJoin(e.o.Dir, date.String())
@@ -50,8 +50,12 @@ func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
 	if e.written[date] == nil {
 		e.written[date] = map[int]File{}
 	}
+	before, err := e.delivered(date, p)
+	if err != nil {
+		return Result{}, err
+	}
 	w := &dateWriter{
-		e: e, date: date, dir: dir, plan: p, maker: maker{e: e, plan: p, location: location},
+		before: before, e: e, date: date, dir: dir, plan: p, maker: maker{e: e, plan: p, location: location},
 		waiting: map[string][]*fileWriter{}, done: e.written[date],
 	}
 	for i := range p.Files {
@@ -103,6 +107,8 @@ type dateWriter struct {
 	dir   string
 	plan  *plan
 	maker maker
+	// before are the records that stand in files which were there when the date was sealed; they are not written again.
+	before deliveredRecords
 
 	files   []*fileWriter
 	waiting map[string][]*fileWriter // by destination: those that are not full, the next one first
@@ -223,7 +229,7 @@ func (o *output) finish() (clearing.ManifestFile, error) {
 	if err := file.Close(); err != nil {
 		return clearing.ManifestFile{}, err
 	}
-	return o.digest.File(o.name), o.fs.Rename(o.path+temporary, o.path)
+	return o.digest.File(o.name), o.place()
 }
 
 // open begins the file.
@@ -275,6 +281,9 @@ func (f *fileWriter) row(row journal.Presentment) error {
 		return err
 	}
 	record, err := f.d.record(row)
+	if err == nil && f.d.before.has(record) {
+		return nil
+	}
 	if err == nil {
 		err = f.ipm.Write(record)
 	}

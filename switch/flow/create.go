@@ -225,14 +225,19 @@ func storedEMV(req *api.Request) (string, error) {
 	return spec.FilterEMV(req.EMV)
 }
 
-// arn makes the acquirer reference number of a payment's presentment accepted on a date.
+// arn makes the acquirer reference number of a payment's presentment accepted on a date: under the BIN of the
+// payment's acquirer, or under those that the configuration names instead.
 func (f *Flow) arn(ctx context.Context, p *payment.Payment, date payment.Date) (string, error) {
-	seq, err := f.o.IDs.ARN(ctx)
+	const binLen = 6
+	bins := f.o.AcquirerBINs
+	if len(bins) == 0 {
+		bins = []string{f.o.Builder.Acquirer(p)[:binLen]}
+	}
+	bin, seq, err := f.o.IDs.ARN(ctx, bins, date)
 	if err != nil {
 		return "", err
 	}
-	const binLen = 6
-	return clearing.ARN(f.o.Builder.Acquirer(p)[:binLen], date.Time(), seq)
+	return clearing.ARN(bin, date.Time(), seq)
 }
 
 // clears tells whether an operation that is sent online stands in the clearing of its own business date.

@@ -60,8 +60,9 @@ type Options struct {
 	Days      *Days
 	Clock     *clock.Clock // nil: the machine's
 
-	Builder     *message.Builder // of the issuers' messages
-	MaxInFlight int              // requests at issuers at once; default DefaultMaxInFlight
+	Builder      *message.Builder // of the issuers' messages
+	AcquirerBINs []string         // in ARNs, six digits each; none: the one of the payment's acquirer
+	MaxInFlight  int              // requests at issuers at once; default DefaultMaxInFlight
 	// AdmissionTimeout is how long a request waits for a slot in a window before it is refused busy; default
 	// DefaultAdmissionTimeout.
 	AdmissionTimeout time.Duration
@@ -92,6 +93,8 @@ type Flow struct {
 	left        []journal.IntentRef // from Open to Recover
 
 	closedFor atomic.Pointer[string] // why no new work is taken; nil while it is
+	heldFor   atomic.Pointer[string] // why the switch is held after a restore; nil while it is not
+	usedUp    atomic.Int64           // when it was said last that there are no acquirer references left, in seconds
 	standIns  slowlock.Mutex         // one at a time, so that the count a card and day is kept
 	metrics   metrics
 }
@@ -119,6 +122,16 @@ func (f *Flow) CloseFor(why string) {
 		return
 	}
 	f.closedFor.Store(&why)
+}
+
+// Hold refuses new work because the journal may be an earlier copy of itself, until it is called with "". What it
+// does not know may have been, so nobody is told then that a payment or a key is unknown.
+func (f *Flow) Hold(why string) {
+	if why == "" {
+		f.heldFor.Store(nil)
+		return
+	}
+	f.heldFor.Store(&why)
 }
 
 // InFlight returns how many operations are being served.
@@ -162,8 +175,14 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 		return api.Answer{NoIntent: true}
 	case api.OpStatus:
 		a := f.status(caller, req)
+		if why := f.heldFor.Load(); why != nil && a.Err != nil && a.Err.Code == api.CodeUnknownPayment {
+			a = refused(api.NewError(api.CodeBusy, *why))
+		}
 		a.NoIntent = true
 		return a
+	}
+	if why := f.heldFor.Load(); why != nil {
+		return refused(api.NewError(api.CodeBusy, *why))
 	}
 	if why := f.closedFor.Load(); why != nil {
 		return refused(api.NewError(api.CodeBusy, *why))
@@ -223,9 +242,23 @@ func (f *Flow) fault(what string, err error) api.Answer {
 		return refused(api.NewError(api.CodeBusy, "no room towards the issuer in time"))
 	case errors.Is(err, journal.ErrClosed):
 		return refused(api.NewError(api.CodeInternal, "the switch is stopping"))
+	case errors.Is(err, identity.ErrUsedUp):
+		f.alarmUsedUp(err)
+		return refused(api.NewError(api.CodeBusy, "the acquirer references of the business date are used up"))
 	}
 	f.o.Logger.Error("request failed", zap.String("at", what), zap.Error(err))
 	return refused(api.NewError(api.CodeInternal, "the request could not be served; see the switch's log"))
+}
+
+// alarmEvery is how often the log repeats that there are no acquirer references left.
+const alarmEvery = time.Minute
+
+func (f *Flow) alarmUsedUp(err error) {
+	now := f.o.Clock.Now().Unix()
+	last := f.usedUp.Load()
+	if now-last >= int64(alarmEvery/time.Second) && f.usedUp.CompareAndSwap(last, now) {
+		f.o.Logger.Error("captures, sales and refunds are refused until the next business date", zap.Error(err))
+	}
 }
 
 // find loads a payment that the caller may see.

@@ -68,7 +68,36 @@ func (f *Flow) Recover(ctx context.Context) (recovered int, err error) {
 // Unrecovered returns how many intents of an earlier run have no outcome yet.
 func (f *Flow) Unrecovered() int { return int(f.unrecovered.Load()) }
 
+// Park ends the intents that an earlier run left without an outcome like Recover, but sends nothing: what would be
+// sent is parked with a reason, for a person to decide on. For a journal that was put back: what it does not know of
+// may have been approved since, and told. Those that leave names are left to Recover. It comes after Open and before
+// saf's Start.
+func (f *Flow) Park(ctx context.Context, reason string, leave func(payment.ID) bool) error {
+	var left []journal.IntentRef
+	for i, ref := range f.left {
+		if leave(ref.Payment) {
+			left = append(left, ref)
+			continue
+		}
+		if err := f.endOne(ctx, ref, reason); err != nil {
+			f.left = append(left, f.left[i:]...)
+			return err
+		}
+		f.unrecovered.Add(-1)
+	}
+	f.left = left
+	return nil
+}
+
+// Left lists the intents of an earlier run until Park or Recover has ended them.
+func (f *Flow) Left() []journal.IntentRef { return f.left }
+
 func (f *Flow) recoverOne(ctx context.Context, ref journal.IntentRef) error {
+	return f.endOne(ctx, ref, "")
+}
+
+// endOne ends an intent. Where there is a reason, what it queues is parked.
+func (f *Flow) endOne(ctx context.Context, ref journal.IntentRef, parked string) error {
 	unlock := f.o.Turns.Lock(ref.Payment)
 	defer unlock()
 	p, err := f.o.Journal.Payment(ref.Payment)
@@ -85,9 +114,17 @@ func (f *Flow) recoverOne(ctx context.Context, ref journal.IntentRef) error {
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
 	}
 	f.clear(p, ref.Op, t)
+	for i := range t.Queue {
+		if row := &t.Queue[i]; parked != "" {
+			row.Parked, row.Reason = true, parked
+			p.Ops[row.Op].State = payment.StateParked
+		}
+	}
 	if err := f.o.Journal.Commit(ctx, t); err != nil {
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
 	}
-	f.deliver(p, t)
+	if parked == "" {
+		f.deliver(p, t)
+	}
 	return nil
 }

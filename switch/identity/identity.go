@@ -10,8 +10,6 @@ package identity
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"switchyard/internal/slowlock"
@@ -92,7 +90,7 @@ type Allocator struct {
 	node    uint32
 	clock   *clock.Clock
 	numbers block // of payments and RRNs
-	arns    block
+	arns    arnBlocks
 	share   share // of the STANs
 }
 
@@ -101,7 +99,7 @@ func NewAllocator(store Store, node uint32, clock *clock.Clock) *Allocator {
 	return &Allocator{
 		store: store, node: node, clock: clock,
 		numbers: block{store: store, counter: paymentCounter},
-		arns:    block{store: store, counter: arnCounter},
+		arns:    newARNBlocks(store, clock),
 	}
 }
 
@@ -111,15 +109,9 @@ func (a *Allocator) Payment(ctx context.Context) (payment.ID, error) {
 	return payment.NewID(a.node, n), err
 }
 
-// ARN returns a new sequence number for a DE31. It has the node in its highest digits: eleven digits, nodes 0 to 35.
-func (a *Allocator) ARN(ctx context.Context) (uint64, error) {
-	n, err := a.arns.take(ctx)
-	const perNode = 1_000_000_000 // nine digits a node; with YDDD beside it they suffice for a billion presentments a day
-	return uint64(a.node)*perNode + n%perNode, err
-}
-
-// RRN returns the DE37 of a payment's first request: YDDD of now, the node as one base-36 digit, seven base-36 digits of
-// the payment's own number, so that the payment can be found by it. The number does not come round within ten years.
+// RRN returns the DE37 of a payment's first request: YDDD of now, the node as one base-36 digit, seven base-36 digits
+// of the payment's own number, so that the payment can be found by it. The seven digits come round after 36^7
+// numbers, nine days at 100,000 a second, and YDDD after ten years.
 func (a *Allocator) RRN(id payment.ID, now time.Time) string { return a.rrn(id.Counter(), now) }
 
 // LaterRRN returns the DE37 of a later request, an increment or refund. It takes a number that no payment has.
@@ -146,37 +138,9 @@ func (a *Allocator) rrn(n uint64, now time.Time) string {
 	return string(b[:])
 }
 
-// PaymentOf returns the payment whose first request has an RRN. Whether there is such a payment is the journal's to say:
-// the RRN may be a later request's.
-func PaymentOf(rrn string) (payment.ID, bool) {
-	if len(rrn) != rrnLen {
-		return payment.ID{}, false
-	}
-	node := strings.IndexByte(base36, rrn[4])
-	n, err := strconv.ParseUint(rrn[5:], 36, 64)
-	if node < 0 || err != nil {
-		return payment.ID{}, false
-	}
-	return payment.NewID(uint32(node), n), true
-}
-
-// SkipAhead moves every number of a restored journal past what may have been used since its backup was made: by what the
-// fastest switch could have used in that time. STANs need none of it, since their DE7 begins after the restore.
-func SkipAhead(ctx context.Context, store Store, since time.Duration) error {
-	const perSecond = 1_000_000
-	n := uint64(since/time.Second+1)*perSecond + blockSize
-	for _, counter := range []string{paymentCounter, arnCounter} {
-		if _, err := store.Reserve(ctx, counter, n); err != nil {
-			return fmt.Errorf("move %s ahead: %w", counter, err)
-		}
-	}
-	return nil
-}
-
 // The durable counters.
 const (
 	paymentCounter = "payment"
-	arnCounter     = "arn"
 	// STANCounter begins the names of the streams' counters; acquirer id, a slash and the host follow.
 	STANCounter = "stan/"
 )

@@ -28,6 +28,8 @@ type group struct {
 	batch    *pebble.Batch // nil if nothing is to be written: all were refused
 	requests []*request
 	view     *view // of the store after it
+	mark     mark  // of it; its counters are set where it moved one
+	released bool  // it ended a hold
 }
 
 // committer is the state of the committing goroutine and nobody else's.
@@ -41,6 +43,11 @@ type committer struct {
 	openDay  payment.Date
 	counters map[string]uint64 // next number, of counters used since the start
 	position uint64            // log position of the next commit
+	synced   syncedRecord      // of the newest batch
+	marked   map[string]uint64 // counters that stand in the mark, the newest maxMarked of them
+	moved    bool              // one of them by the batch under way
+	released bool              // the hold is ended by it
+	order    []string          // of marked, the one that was moved longest ago first
 
 	lowWritten   uint64 // low-water mark last written
 	lowWrittenAt time.Time
@@ -72,6 +79,7 @@ func newCommitter(j *Pebble) *committer {
 		days:     map[payment.Date]DayState{},
 		counters: map[string]uint64{},
 		claimed:  map[uint64]claimRef{},
+		marked:   map[string]uint64{},
 		position: 1,
 	}
 }
@@ -257,6 +265,7 @@ func (c *committer) submit(g *group, b *pebble.Batch) {
 	j := c.j
 	g.batch = b
 	if b != nil {
+		c.number(g, b)
 		must(j.db.ApplyNoSyncWait(b, pebble.Sync))
 		g.view = j.views.take(j.db, c.position)
 	}
@@ -429,6 +438,11 @@ func (j *Pebble) syncLoop() {
 				return
 			}
 			j.metrics.group(g, time.Since(started))
+			if err := j.writeMarks(g); err != nil {
+				<-j.unsynced
+				j.fail("the journal's mark cannot be written", err)
+				return
+			}
 			j.views.publish(g.view)
 		}
 		<-j.unsynced

@@ -56,6 +56,7 @@ func (j *Pebble) Reserve(ctx context.Context, counter string, n uint64) (first u
 		}
 		first = next
 		c.counters[counter] = next + n
+		c.note(counter, next+n)
 		if mutant.On(mutant.ForgetReservations) {
 			return nil
 		}
@@ -130,15 +131,16 @@ func (j *Pebble) Cutover(ctx context.Context, from, next payment.Date) error {
 	}, func() { j.openDay.Store(int32(next)) })
 }
 
-// SetDay implements Journal. Any other move is ErrDayClosed. Once a day is sealed no presentment enters or leaves it: read
-// [Pebble.Presentments] after SetDay has returned, not before.
+// SetDay implements Journal. A sealed day's data may be replaced until it is written. Any other move is ErrDayClosed.
+// Once a day is sealed no presentment enters or leaves it: read [Pebble.Presentments] after SetDay has returned, not
+// before.
 func (j *Pebble) SetDay(ctx context.Context, d Day) error {
 	if len(d.Data) > maxData {
 		return fmt.Errorf("journal: business date %s: data of %d bytes, expected at most %d", d.Date, len(d.Data), maxData)
 	}
 	return j.control(ctx, func(c *committer, b *pebble.Batch) error {
 		switch at := c.days[d.Date]; {
-		case at == DayClosing && d.State == DaySealed, at == DaySealed && d.State == DayWritten:
+		case at == DayClosing && d.State == DaySealed, at == DaySealed && (d.State == DaySealed || d.State == DayWritten):
 		default:
 			return ErrDayClosed
 		}

@@ -137,9 +137,12 @@ func TestCrash(t *testing.T) {
 	rng := rand.New(rand.NewPCG(20261121, 1))
 	const rounds, workers = 8, 8
 	for round := range rounds {
-		j, err := Open(options(t, fs))
+		j, err := Open(markedOptions(t, fs))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if h := j.Hold(); h != nil {
+			t.Fatalf("held after a crash: %+v", h)
 		}
 		a.check(t, j)
 		open, err := j.OpenIntents()

@@ -174,8 +174,9 @@ type Journal interface {
 	// it fails with ErrDayClosed if from is not the open one. In a new journal from is 0.
 	OpenDay() payment.Date
 	Cutover(ctx context.Context, from, next payment.Date) error
-	// SetDay moves a closing day to sealed, or a sealed one to written, with its data; any other move is ErrDayClosed.
-	// Once it is sealed no presentment enters or leaves a day: read Presentments after SetDay has returned.
+	// SetDay moves a closing day to sealed, or a sealed one to written, with its data, or replaces a sealed one's; any
+	// other move is ErrDayClosed. Once it is sealed no presentment enters or leaves a day: read Presentments after
+	// SetDay has returned.
 	SetDay(ctx context.Context, d Day) error
 	Day(date payment.Date) (Day, error)
 	Days(yield func(Day) bool) error

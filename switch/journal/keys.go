@@ -38,6 +38,8 @@ var (
 	keyLow    = []byte{prefixInternal, 'l'} // low-water mark of open intents, a log position
 	keySwept  = []byte{prefixInternal, 's'} // keys claimed below this log position have been swept
 	keySeen   = []byte{prefixInternal, 't'} // the time that was seen last
+	keySynced = []byte{prefixInternal, 'm'} // identity, number of the batch that it stands in, marked
+	keyHold   = []byte{prefixInternal, 'h'} // why the journal is held; JSON
 )
 
 func appendPaymentKey(b []byte, id payment.ID) []byte {

@@ -73,6 +73,13 @@ type Options struct {
 	CacheBytes int64 // block cache; 0: DefaultCacheBytes
 	// ReadOnly opens an existing journal for reading: what would write fails with ErrReadOnly.
 	ReadOnly bool
+	// Mark is the path of a mark that outlives the journal's folder, "" for none: a journal that is behind its mark is an
+	// earlier copy, and held. See [Pebble.Hold].
+	Mark string
+	// Marked tells which counters stand in the mark with their next number; nil for none.
+	Marked func(counter string) bool
+	// Seed goes, with the time, into the identity of a journal that has none yet.
+	Seed uint64
 }
 
 // ErrReadOnly is returned by what would write to a journal opened for reading.
@@ -105,7 +112,12 @@ type Pebble struct {
 	intents []IntentRef // as found at Open
 	seen    time.Time   // the last time, likewise
 	stepped bool
-	safLow  sync.Map // host → *atomic.Uint64: no row of the host has a lower sequence
+	held    atomic.Pointer[Hold]
+	lost    atomic.Pointer[mark] // the mark outside, where it is ahead of the journal
+	last    time.Time            // of the newest commit at Open; zero for none
+
+	inside, outside *marker  // the syncer's; nil where there is none
+	safLow          sync.Map // host → *atomic.Uint64: no row of the host has a lower sequence
 
 	metrics *metrics
 }
@@ -147,23 +159,28 @@ func Open(o Options) (*Pebble, error) {
 	j.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
 	j.groups.New = func() any { return &group{} }
 
+	if err := checkInside(&o); err != nil {
+		return nil, err
+	}
 	j.cache = pebble.NewCache(o.CacheBytes)
 	j.fs, j.watch = vfs.WithDiskHealthChecks(o.FS, slowDisk, nil, j.diskSlow)
 	db, err := pebble.Open(o.Dir, j.pebbleOptions())
 	if err != nil {
-		err = errors.Join(err, j.release())
-		if errors.Is(err, syscall.EAGAIN) {
-			return nil, fmt.Errorf("journal: %s is in use by another process", o.Dir)
-		}
-		return nil, fmt.Errorf("journal: open %s: %w", o.Dir, err)
+		return nil, openError(o.Dir, errors.Join(err, j.release()))
 	}
 	j.db = db
 	c, err := j.load()
 	if err == nil {
+		err = j.loadHold()
+	}
+	if err == nil && !o.ReadOnly {
+		err = j.openMarks(c)
+	}
+	if err == nil {
 		j.metrics, err = newMetrics(j, o.Registerer)
 	}
 	if err != nil {
-		return nil, errors.Join(err, db.Close(), j.release())
+		return nil, errors.Join(err, j.inside.close(), j.outside.close(), db.Close(), j.release())
 	}
 	j.views.publish(j.views.take(db, c.position))
 	if o.ReadOnly {
@@ -176,6 +193,14 @@ func Open(o Options) (*Pebble, error) {
 	go j.syncLoop()
 	go c.loop()
 	return j, nil
+}
+
+// openError says why a store could not be opened.
+func openError(dir string, err error) error {
+	if errors.Is(err, syscall.EAGAIN) {
+		return fmt.Errorf("journal: %s is in use by another process", dir)
+	}
+	return fmt.Errorf("journal: open %s: %w", dir, err)
 }
 
 func (j *Pebble) pebbleOptions() *pebble.Options {
@@ -256,7 +281,7 @@ func (j *Pebble) Close() error {
 	<-j.filtered
 	j.views.close()
 	j.metrics.unregister()
-	err := errors.Join(j.closeStore(), j.release())
+	err := errors.Join(j.inside.close(), j.outside.close(), j.closeStore(), j.release())
 	if err != nil && !j.failed.Load() {
 		return fmt.Errorf("journal: close: %w", err)
 	}

@@ -75,6 +75,20 @@ func (j *Pebble) Payment(id payment.ID) (p *payment.Payment, err error) {
 	return p, err
 }
 
+// NewestPayment returns the highest counter of this node's payments, 0 if there is none.
+func (j *Pebble) NewestPayment() (counter uint64, err error) {
+	prefix := binary.BigEndian.AppendUint32([]byte{prefixPayment}, j.opts.Node)
+	err = j.scan(prefix, after(prefix), func(it *pebble.Iterator) error {
+		if !it.Last() {
+			return nil
+		}
+		id, err := parsePaymentKey(it.Key())
+		counter = id.Counter()
+		return err
+	})
+	return counter, err
+}
+
 // Key implements Journal.
 func (j *Pebble) Key(merchant, key string) (e KeyEntry, err error) {
 	var room [128]byte

@@ -125,6 +125,9 @@ func (c *committer) load() error {
 	if err := c.loadDays(); err != nil {
 		return err
 	}
+	if c.synced, err = readSynced(c.j.db); err != nil {
+		return err
+	}
 	return c.loadLog()
 }
 
@@ -191,5 +194,19 @@ func (c *committer) loadLog() error {
 	c.position = next
 	c.lowWritten = low
 	c.j.intents = c.intents.refs()
-	return nil
+	return c.loadLast()
+}
+
+// loadLast finds the time of the newest commit.
+func (c *committer) loadLast() error {
+	return within(c.j.db, []byte{prefixLog}, []byte{prefixLog + 1}, func(it *pebble.Iterator) error {
+		if !it.Last() {
+			return nil
+		}
+		row, err := openLogRow(it.Key(), it.Value())
+		if err == nil {
+			c.j.last = row.at
+		}
+		return err
+	})
 }

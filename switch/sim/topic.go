@@ -48,6 +48,8 @@ type (
 	settles interface{ settle() }
 	// checks holds the books in the end against what the topic knows.
 	checks interface{ check(all []*books) }
+	// follows does something last, after the check of everything.
+	follows interface{ after() }
 	// excuses tells whether the end of an operation is as it should be although it is neither approved, declined nor
 	// failed, and whether its payment may stand apart in the audit.
 	excuses interface {

@@ -137,6 +137,9 @@ func run(p *Plan) *Result {
 		w.settle()
 		w.present()
 		w.check()
+		for _, p := range partsOf[follows](w) {
+			p.after()
+		}
 	}
 	transport.CloseIdleConnections()
 	lives := 0

@@ -255,7 +255,7 @@ func (s *System) StartSwitch() {
 	})
 	s.must(err)
 	s.must(s.Switch.Start(context.Background()))
-	if s.Issuer != nil {
+	if s.Issuer != nil && !s.Switch.Stats().Held {
 		s.AwaitReady()
 	}
 	s.Client = nil

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/internal/money"
+	txswitch "switchyard/switch"
+)
+
+// newRestoreCmd is `switchctl restore`: what an operator does with a switch that was put back to an earlier state.
+func newRestoreCmd() *cobra.Command {
+	var r restoreRun
+	cmd := &cobra.Command{
+		Use:   "restore",
+		Short: "See what is in doubt after a restore, and let the switch serve again",
+		Long: `A switch whose journal is an earlier copy of itself starts held: restored from a backup, or put back by a
+copy or a machine's snapshot. It answers questions, and neither takes work nor reverses, sends or closes anything, until
+an operator has seen the review and confirmed it.
+
+Exit codes: 0 done; 1 the switch is not held, or the token is of an earlier review; 2 no answer.`,
+	}
+	cmd.PersistentFlags().StringVar(&r.operator, "operator", defaultOperator, "operator API of the switch")
+	cmd.AddCommand(r.reviewCmd(), r.confirmCmd())
+	return cmd
+}
+
+type restoreRun struct {
+	operator, issuer, acquirer string
+	recover                    []string
+	json                       bool
+	limit                      int
+}
+
+func (r *restoreRun) reviewCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "review",
+		Short: "Show why the switch is held, and what is in doubt",
+		Long: `Review shows why the switch is held; which operations it knows the beginning of and not the end; which clearing
+files were written that it does not know; and, with --issuer, what the issuer has that the journal does not, and what it
+says of what is in doubt. It changes nothing. Its last line is how to confirm it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.review(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&r.issuer, "issuer", "", "control HTTP of issuer-sim, to hold its book against the journal "+
+		"(default: it is not asked)")
+	f.StringVar(&r.acquirer, "acquirer", "",
+		"acquirer id (DE32) of the switch, where several switches share the issuer (default: all)")
+	f.IntVar(&r.limit, "limit", 200, "how many operations of each list to show; all are counted")
+	f.BoolVar(&r.json, "json", false, "print the review as JSON")
+	return cmd
+}
+
+func (r *restoreRun) confirmCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "confirm TOKEN",
+		Short: "Let the switch serve again; TOKEN is the one that the review has shown",
+		Long: `Confirm ends the hold for good. What is in doubt is parked: nothing of it is reversed or sent, and a person
+decides on each with switchctl saf retry (send it) or close (it was settled otherwise). For the payments that --recover
+names it goes on as after a crash instead: unanswered requests are reversed, advices sent.
+
+Reverse nothing that a gateway may have been told is approved: what the issuer has approved, it most likely was.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.confirm(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringSliceVar(&r.recover, "recover", nil,
+		"payments, by commas, to go on with as after a crash; all: every one")
+	return cmd
+}
+
+func (r *restoreRun) review(ctx context.Context, out, notices io.Writer) error {
+	if r.limit < 0 {
+		return fmt.Errorf("--limit is %d, expected 0 or more", r.limit)
+	}
+	var review struct {
+		txswitch.Review
+		Issuer *issuerSays `json:"issuer,omitempty"`
+	}
+	if err := getJSON(ctx, fmt.Sprintf("http://%s/v1/restore?limit=%d", r.operator, r.limit), &review.Review); err != nil {
+		return err
+	}
+	if !review.Held {
+		fmt.Fprintln(notices, "the switch is not held")
+		return errNo
+	}
+	if r.issuer != "" {
+		said, err := r.ask(ctx)
+		if err != nil {
+			return err
+		}
+		review.Issuer = said
+	}
+	if r.json {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(review)
+	}
+	return writeReview(out, &review.Review, review.Issuer)
+}
+
+// issuerSays is what an issuer's book says of a journal that was put back.
+type issuerSays struct {
+	// Unknown are approved and not reversed, and the journal does not have them, the first of them.
+	UnknownCount int              `json:"unknown_count"`
+	Unknown      []issuerApproval `json:"unknown"`
+	byRRN        map[string]issuerApproval
+}
+
+// issuerApproval is an entry of the issuer's book.
+type issuerApproval struct {
+	Kind         string    `json:"kind"`
+	Acquirer     string    `json:"acquirer"`
+	RRN          string    `json:"rrn"`
+	PAN          string    `json:"pan"`
+	Merchant     string    `json:"merchant"`
+	Currency     string    `json:"currency"`
+	ResponseCode string    `json:"response_code"`
+	AuthCode     string    `json:"auth_code"`
+	Authorized   int64     `json:"authorized"`
+	Captured     int64     `json:"captured"`
+	Hold         int64     `json:"hold"`
+	Reversed     bool      `json:"reversed"`
+	At           time.Time `json:"at"`
+}
+
+func (a *issuerApproval) approved() bool { return a.ResponseCode == "00" || a.ResponseCode == "10" }
+
+// ask reads the journal's RRNs and the issuer's book.
+func (r *restoreRun) ask(ctx context.Context) (*issuerSays, error) {
+	known := map[string]bool{}
+	err := eachLine(ctx, "http://"+r.operator+"/v1/payments", func(p *struct {
+		Ops []struct {
+			RRN string `json:"rrn"`
+		} `json:"ops"`
+	}) {
+		for i := range p.Ops {
+			known[p.Ops[i].RRN] = true
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	said := &issuerSays{Unknown: []issuerApproval{}, byRRN: map[string]issuerApproval{}}
+	err = eachLine(ctx, "http://"+r.issuer+"/v1/authorizations", func(a *issuerApproval) {
+		switch {
+		case r.acquirer != "" && a.Acquirer != r.acquirer:
+		case known[a.RRN]:
+			said.byRRN[a.RRN] = *a
+		case a.approved() && !a.Reversed:
+			said.UnknownCount++
+			if len(said.Unknown) < r.limit {
+				said.Unknown = append(said.Unknown, *a)
+			}
+		}
+	})
+	return said, err
+}
+
+// eachLine reads a body of JSON objects.
+func eachLine[T any](ctx context.Context, url string, take func(*T)) error {
+	body, err := fetch(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	dec := json.NewDecoder(body)
+	for n := 0; ; n++ {
+		var one T
+		if err := dec.Decode(&one); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("%s: the answer breaks off after %d lines: %w", url, n, err)
+		}
+		take(&one)
+	}
+}
+
+func writeReview(w io.Writer, r *txswitch.Review, issuer *issuerSays) error {
+	fmt.Fprintf(w, "the switch is held since %s:\n", r.Since.Format(time.RFC3339))
+	for _, reason := range r.Reasons {
+		fmt.Fprintf(w, "  %s\n", reason)
+	}
+	fmt.Fprintf(w, "its newest commit is of %s, its open business date %s; ", r.LastCommit.Format(time.RFC3339), r.OpenDay)
+	if r.Marked {
+		fmt.Fprintln(w, "its mark knows which numbers were given since")
+	} else {
+		fmt.Fprintln(w, "no mark knows which numbers were given since: they are moved on by the time that has passed")
+	}
+	fmt.Fprintf(w, "\nin doubt: %d operations that it knows the beginning of\n", r.InDoubtCount)
+	table := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
+	for i := range r.InDoubt {
+		d := &r.InDoubt[i]
+		line := fmt.Sprintf("  %s\t%s\t%s\t%s\t%s\t%s", d.Payment, d.Kind, d.State, money.Format(d.AmountMinor,
+			d.Currency), d.RRN, d.At.Format(time.RFC3339))
+		if issuer != nil {
+			line += "\t" + issuer.of(d.RRN)
+		}
+		fmt.Fprintln(table, line)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nclearing files that it does not know: %d\n", len(r.Files))
+	for i := range r.Files {
+		f := &r.Files[i]
+		fmt.Fprintf(w, "  %s  %s  %s  %d presentments, sum %d\n", f.Date, f.FileID, f.Destination, f.Presentments, f.SumMinor)
+	}
+	if issuer == nil {
+		fmt.Fprintln(w, "\nthe issuer was not asked (--issuer names issuer-sim's control HTTP)")
+	} else {
+		issuer.write(w)
+	}
+	_, err := fmt.Fprintf(w, "\nwhat is in doubt is parked, unless --recover names it. To let the switch "+
+		"serve:\n  switchctl restore confirm %s\n", r.Token)
+	return err
+}
+
+// of is what the issuer says of an operation in doubt.
+func (s *issuerSays) of(rrn string) string {
+	a, ok := s.byRRN[rrn]
+	switch {
+	case !ok:
+		return "the issuer has nothing"
+	case a.Reversed:
+		return "the issuer has it reversed"
+	case !a.approved():
+		return "the issuer declined it with " + a.ResponseCode
+	}
+	return fmt.Sprintf("the issuer approved it with %s: authorized %s, captured %s, holds %s", a.AuthCode,
+		money.Format(a.Authorized, a.Currency), money.Format(a.Captured, a.Currency), money.Format(a.Hold, a.Currency))
+}
+
+func (s *issuerSays) write(w io.Writer) {
+	fmt.Fprintf(w, "\napproved at the issuer and unknown to the journal: %d\n", s.UnknownCount)
+	for i := range s.Unknown {
+		a := &s.Unknown[i]
+		fmt.Fprintf(w, "  %s  %s  %s  captured %s  %s  merchant %s  code %s  %s\n", a.RRN, a.Kind,
+			money.Format(a.Authorized, a.Currency),
+			money.Format(a.Captured, a.Currency), a.PAN, a.Merchant, a.AuthCode, a.At.Format(time.RFC3339))
+	}
+}
+
+func (r *restoreRun) confirm(ctx context.Context, token string, out, notices io.Writer) error {
+	query := url.Values{"token": {token}}
+	if len(r.recover) > 0 {
+		query.Set("recover", strings.Join(r.recover, ","))
+	}
+	_, err := request(ctx, http.MethodPost, "http://"+r.operator+"/v1/restore/confirm?"+query.Encode(), nil)
+	if status := (*statusError)(nil); errors.As(err, &status) && status.code == http.StatusConflict {
+		fmt.Fprintf(notices, "refused: %s\n", status.said)
+		return errNo
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, "confirmed: the switch serves; see switchctl saf list --parked and switchctl audit")
+	return err
+}

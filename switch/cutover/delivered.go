@@ -1,0 +1,170 @@
+package cutover
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/zap"
+
+	"switchyard/internal/mutant"
+	"switchyard/switch/clearing"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// A file under its final name may have been delivered. So it is never written over by other bytes, and what stands in
+// it is not presented again: not even where the journal knows nothing of it, because it was put back to an earlier
+// copy of itself. A date that is sealed then takes sequences behind those that are there, and leaves out what stands
+// in those files.
+
+// manifestSuffix ends the name of the file that is written last.
+const manifestSuffix = ".manifest.json"
+
+// deliveredFiles looks at what stands in a date's folder: the highest sequence of the processor's files, and the ids
+// of all that are whole, whichever processor id they were written under.
+func (e *Engine) deliveredFiles(date payment.Date, processor string) (highest int, whole []string, err error) {
+	if mutant.On(mutant.FileOverwritten) {
+		return 0, nil, nil
+	}
+	names, err := e.o.FS.List(e.o.FS.PathJoin(e.o.Dir, date.String()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil, nil
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	slices.Sort(names)
+	const sequenceDigits = 5
+	ours := clearing.FileID{Date: date.Time(), ProcessorID: processor}.String()
+	for _, name := range names {
+		text, _, _ := strings.Cut(name, ".")
+		id, err := clearing.ParseFileID(text)
+		if err != nil || strings.HasSuffix(name, temporary) {
+			continue
+		}
+		if text[:len(text)-sequenceDigits] == ours[:len(ours)-sequenceDigits] {
+			highest = max(highest, id.Sequence)
+		}
+		if strings.HasSuffix(name, manifestSuffix) {
+			whole = append(whole, text)
+		}
+	}
+	return highest, whole, nil
+}
+
+// deliveredRecords are the presentments in files.
+type deliveredRecords map[deliveredRecord]bool
+
+// deliveredRecord names a presentment: a reversal has the ARN of what it takes back.
+type deliveredRecord struct {
+	arn      string
+	reversal bool
+}
+
+// delivered reads what stands in the files of a date that were there before it was sealed.
+func (e *Engine) delivered(date payment.Date, p *plan) (deliveredRecords, error) {
+	all := deliveredRecords{}
+	for _, id := range p.Delivered {
+		name := e.o.FS.PathJoin(e.o.Dir, date.String(), id+".detail.csv")
+		f, err := e.o.FS.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("a file that was there when the date was sealed: %w", err)
+		}
+		for row, failed := range clearing.ReadDetail(f) {
+			if failed != nil {
+				err = failed
+				break
+			}
+			all[deliveredRecord{row.ARN, row.Reversal}] = true
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return all, nil
+}
+
+func (d deliveredRecords) has(r *clearing.Presentment) bool {
+	return d[deliveredRecord{r.ARN, !r.ReversalOf.IsZero()}]
+}
+
+// OccupiedError says that a file with other bytes stands where one was to be written.
+type OccupiedError struct{ Name string }
+
+// Error implements error.
+func (e *OccupiedError) Error() string {
+	return fmt.Sprintf("%s is there with other bytes, and is not written over", e.Name)
+}
+
+// place gives a file that is written its final name, unless another one has it.
+func (o *output) place() error {
+	if mutant.On(mutant.FileOverwritten) {
+		return o.fs.Rename(o.path+temporary, o.path)
+	}
+	there, err := sumOf(o.fs, o.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return o.fs.Rename(o.path+temporary, o.path)
+	case err != nil:
+		return err
+	case there != o.digest.File(o.name).SHA256:
+		return &OccupiedError{Name: o.name}
+	}
+	return o.fs.Remove(o.path + temporary)
+}
+
+// sumOf is the SHA-256 of a file.
+func sumOf(fsys vfs.FS, path string) (string, error) {
+	f, err := fsys.Open(path)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, f.Close())
+}
+
+// resequence gives the files of a sealed date sequences behind all that are there, because one of them is occupied.
+// What the date's own earlier attempts have written stays where it is, and counts as delivered like the rest.
+func (e *Engine) resequence(ctx context.Context, d *journal.Day, p *plan, occupied *OccupiedError) error {
+	highest, whole, err := e.deliveredFiles(d.Date, p.ProcessorID)
+	if err != nil {
+		return err
+	}
+	e.o.Logger.Error("a clearing file stands there with other bytes; it is kept, and the date's records "+
+		"that do not stand in a file "+
+		"are written under new sequences: see what is in it with switchctl audit", zap.Stringer("date", d.Date),
+		zap.String("file", occupied.Name), zap.Int("first_sequence", highest+1))
+	p.Delivered = whole
+	for i := range p.Files {
+		p.Files[i].Sequence = highest + 1 + i
+	}
+	delete(e.written, d.Date)
+	return e.move(ctx, d, journal.DaySealed, p)
+}
+
+// behindDelivered gives the files of a plan sequences behind those that are there already.
+func (e *Engine) behindDelivered(date payment.Date, p *plan) error {
+	highest, whole, err := e.deliveredFiles(date, p.ProcessorID)
+	if err != nil {
+		return err
+	}
+	if len(whole) > 0 {
+		e.o.Logger.Error("clearing files of a date that is being sealed only now stand there already; they are kept, "+
+			"what stands in them is not written again, and the rest is written under new sequences",
+			zap.Stringer("date", date), zap.Strings("files", whole))
+	}
+	p.Delivered = whole
+	for i := range p.Files {
+		p.Files[i].Sequence += highest
+	}
+	return nil
+}

@@ -1,0 +1,393 @@
+package txswitch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/internal/mutant"
+	"switchyard/switch/clearing"
+	"switchyard/switch/identity"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// A journal that is an earlier copy of itself does not know what was approved, captured and delivered since. So the
+// switch starts held on it: it answers questions and nothing else, until an operator has seen the review and
+// confirmed it.
+
+// Review is what GET /v1/restore answers: why the switch is held, and what is in doubt.
+type Review struct {
+	Held       bool      `json:"held"`
+	Since      time.Time `json:"since,omitzero"`
+	Reasons    []string  `json:"reasons,omitempty"`
+	LastCommit time.Time `json:"last_commit,omitzero"` // the newest that the journal has
+	Marked     bool      `json:"marked"`               // a mark knows which numbers were given since
+	OpenDay    string    `json:"open_day"`
+	// InDoubt are the operations whose end the journal does not know, the first of them; InDoubtCount counts all.
+	InDoubtCount int     `json:"in_doubt_count"`
+	InDoubt      []Doubt `json:"in_doubt"`
+	// Files stand in the clearing folder, of dates that the journal has not sealed: they were written after it was
+	// copied.
+	Files []LostFile `json:"files"`
+	// Token names all of this; the confirmation gives it back.
+	Token string `json:"token,omitempty"`
+}
+
+// Doubt is an operation that the journal knows the beginning of.
+type Doubt struct {
+	Payment     string    `json:"payment"`
+	Op          int       `json:"op"`
+	Kind        string    `json:"kind"`
+	State       string    `json:"state"` // pending: sent; queued: an advice that may have been delivered
+	Host        string    `json:"host"`
+	RRN         string    `json:"rrn"`
+	AmountMinor int64     `json:"amount_minor"`
+	Currency    string    `json:"currency"`
+	Merchant    string    `json:"merchant"`
+	At          time.Time `json:"at"`
+}
+
+// LostFile is a clearing file of which the journal knows nothing.
+type LostFile struct {
+	Date         string `json:"date"`
+	FileID       string `json:"file_id"`
+	Destination  string `json:"destination"`
+	Presentments int    `json:"presentments"`
+	SumMinor     int64  `json:"sum_minor"`
+}
+
+const (
+	// restoredFiles keeps which files in the clearing folder an operator has confirmed, JSON.
+	restoredFiles = "restore-files"
+	// parkedReason is why what was in doubt waits for a person.
+	parkedReason = "restored: what became of it is not known"
+	// maxDoubtsShown bounds a review.
+	maxDoubtsShown   = 1000
+	heldMessage      = "the switch was put back to an earlier state and waits for its operator"
+	tokenLen         = 12
+	allPayments      = "all"
+	manifestFileName = ".manifest.json"
+)
+
+// detectHold holds the journal where the clearing folder has files of dates that it has not sealed.
+func (s *Switch) detectHold(ctx context.Context) error {
+	if mutant.On(mutant.RestoredNotHeld) {
+		if s.journal.Hold() != nil {
+			return s.journal.Release(ctx)
+		}
+		return nil
+	}
+	files, err := s.lostFiles()
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	known, err := s.confirmedFiles()
+	if err != nil {
+		return err
+	}
+	files = slices.DeleteFunc(files, func(f LostFile) bool { return slices.Contains(known, f.FileID) })
+	if len(files) == 0 {
+		return nil
+	}
+	return s.journal.AddHold(ctx, fmt.Sprintf("the clearing folder has the file %s of business date %s, "+
+		"which the journal has not sealed",
+		files[0].FileID, files[0].Date))
+}
+
+func (s *Switch) confirmedFiles() (ids []string, err error) {
+	text, err := s.journal.Meta(restoredFiles)
+	if errors.Is(err, journal.ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &ids)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", restoredFiles, err)
+	}
+	return ids, nil
+}
+
+// lostFiles lists the manifests of dates that the journal has not sealed.
+func (s *Switch) lostFiles() (files []LostFile, err error) {
+	fsys, root := s.o.FS, s.o.FS.PathJoin(s.o.Config.Data, clearingDir)
+	if _, err := fsys.Stat(root); err != nil {
+		return nil, nil // made with the first file
+	}
+	folders, err := fsys.List(root)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(folders)
+	for _, folder := range folders {
+		at, err := time.Parse(time.DateOnly, folder)
+		if err != nil {
+			continue
+		}
+		d, err := s.journal.Day(payment.DateOf(at))
+		if err == nil && (d.State == journal.DaySealed || d.State == journal.DayWritten) {
+			continue
+		}
+		if err != nil && !errors.Is(err, journal.ErrNotFound) {
+			return nil, err
+		}
+		names, err := fsys.List(fsys.PathJoin(root, folder))
+		if err != nil {
+			return nil, err
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			if !strings.HasSuffix(name, manifestFileName) {
+				continue
+			}
+			f, err := s.lostFile(fsys.PathJoin(root, folder, name))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			f.Date = folder
+			files = append(files, f)
+		}
+	}
+	return files, nil
+}
+
+func (s *Switch) lostFile(path string) (LostFile, error) {
+	in, err := s.o.FS.Open(path)
+	if err != nil {
+		return LostFile{}, err
+	}
+	m, err := clearing.ReadManifest(in)
+	if err = errors.Join(err, in.Close()); err != nil {
+		return LostFile{}, err
+	}
+	return LostFile{
+		FileID: m.FileID, Destination: m.Destination, Presentments: m.Totals.Presentments, SumMinor: m.Totals.SumMinor,
+	}, nil
+}
+
+// Review says why the switch is held and what is in doubt, up to limit operations of it.
+func (s *Switch) Review(limit int) (*Review, error) {
+	r := &Review{OpenDay: s.journal.OpenDay().String(), InDoubt: []Doubt{}, Files: []LostFile{}}
+	h := s.journal.Hold()
+	if h == nil {
+		return r, nil
+	}
+	r.Held, r.Since, r.Reasons, r.LastCommit = true, h.Since, h.Reasons, s.journal.LastCommit().UTC()
+	_, r.Marked = s.journal.Lost()
+	files, err := s.lostFiles()
+	if err != nil {
+		return nil, err
+	}
+	r.Files = append(r.Files, files...)
+	seen := sha256.New()
+	if err := json.NewEncoder(seen).Encode(r); err != nil {
+		return nil, err
+	}
+	err = s.doubts(func(d *Doubt) error {
+		r.InDoubtCount++
+		if len(r.InDoubt) < limit {
+			r.InDoubt = append(r.InDoubt, *d)
+		}
+		return json.NewEncoder(seen).Encode(d)
+	})
+	r.Token = hex.EncodeToString(seen.Sum(nil))[:tokenLen]
+	return r, err
+}
+
+// doubts calls yield for every operation without an outcome, then for every queued advice.
+func (s *Switch) doubts(yield func(*Doubt) error) error {
+	one := func(id payment.ID, i int) error {
+		p, err := s.journal.Payment(id)
+		if err != nil {
+			return err
+		}
+		op := &p.Ops[i]
+		return yield(&Doubt{
+			Payment: id.String(), Op: i, Kind: op.Kind.String(), State: op.State.String(), Host: op.Host, RRN: op.RRN,
+			AmountMinor: op.Amount, Currency: p.Currency, Merchant: p.Merchant, At: op.At.UTC(),
+		})
+	}
+	for _, ref := range s.flow.Left() {
+		if err := one(ref.Payment, ref.Op); err != nil {
+			return err
+		}
+	}
+	var failed error
+	err := s.saf.List(func(row journal.SAFRow) bool {
+		if !row.Parked {
+			failed = one(row.Payment, row.Op)
+		}
+		return failed == nil
+	})
+	return errors.Join(err, failed)
+}
+
+// ErrNotHeld is returned for the confirmation of a switch that is not held.
+var ErrNotHeld = errors.New("the switch is not held")
+
+// ErrClockUnconfirmed is returned for a confirmation while the clock is in doubt: after a restore it most often is,
+// and by a clock that still shows the time of the backup numbers would be given again.
+var ErrClockUnconfirmed = errors.New("the clock is not confirmed: see to it first (switchctl clock)")
+
+// ErrNotReviewed is returned for a confirmation that does not give the token of the review as it is now.
+var ErrNotReviewed = errors.New("this is not the token of the review as it is now: see it again")
+
+// Confirm ends the hold: an operator has seen the review that token names. What is in doubt is parked, but of the
+// payments in recover, for which it goes on as after a crash: their unanswered requests are reversed and their
+// advices sent. With all every one of them is. Numbers move past what may have been given since; then the switch
+// serves.
+func (s *Switch) Confirm(ctx context.Context, token string, all bool, recover []payment.ID) error {
+	s.holding.Lock()
+	defer s.holding.Unlock()
+	switch {
+	case s.stopping.Load():
+		return errors.New("the switch is stopping")
+	case s.journal.Hold() == nil:
+		return ErrNotHeld
+	case s.Clock().Unconfirmed != "":
+		return ErrClockUnconfirmed
+	}
+	review, err := s.Review(0)
+	if err != nil {
+		return err
+	}
+	if token != review.Token {
+		return ErrNotReviewed
+	}
+	if err := s.skipNumbers(ctx, review); err != nil {
+		return err
+	}
+	leave := func(id payment.ID) bool { return all || slices.Contains(recover, id) }
+	if err := s.flow.Park(ctx, parkedReason, leave); err != nil {
+		return err
+	}
+	if err := s.saf.ParkAll(ctx, parkedReason, leave); err != nil {
+		return err
+	}
+	known := make([]string, len(review.Files))
+	for i := range review.Files {
+		known[i] = review.Files[i].FileID
+	}
+	text, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	if err := s.journal.PutMeta(ctx, restoredFiles, text); err != nil {
+		return err
+	}
+	if err := s.journal.Release(ctx); err != nil {
+		return err
+	}
+	s.o.Logger.Warn("an operator has confirmed the journal; the switch serves", zap.Strings("was_held_for",
+		review.Reasons),
+		zap.Int("in_doubt", review.InDoubtCount), zap.Bool("all_recovered", all), zap.Int("recovered", len(recover)))
+	if err := s.work(s.running); err != nil {
+		s.failed <- err
+		return err
+	}
+	s.flow.Hold("")
+	return nil
+}
+
+// skipNumbers moves the numbers on where no mark knows which were given; where one does, the release of the journal
+// does it.
+func (s *Switch) skipNumbers(ctx context.Context, r *Review) error {
+	if r.Marked {
+		return nil
+	}
+	now := s.clock.Now()
+	since := now.Sub(r.LastCommit)
+	if s.journal.LastCommit().IsZero() {
+		since = identity.MaxSkip
+	}
+	switch {
+	case since < 0:
+		return fmt.Errorf("the clock says %s, and the journal's newest commit is of %s: set the clock right", now,
+			r.LastCommit)
+	case since > identity.MaxSkip && s.began.Truncate(24*time.Hour).Equal(now.Truncate(24*time.Hour)):
+		return fmt.Errorf("the journal's newest commit is of %s and no mark knows the numbers given since, so "+
+			"RRNs of today may have been given: "+
+			"put the mark back, or confirm after 00:00 UTC", r.LastCommit.Format(time.RFC3339))
+	}
+	until := max(s.journal.OpenDay(), payment.DateOf(now)).Next().Next()
+	return s.ids.Skip(ctx, since, until, r.Since)
+}
+
+// serveReview answers what is in doubt; ?limit= of it.
+func (s *Switch) serveReview(w http.ResponseWriter, r *http.Request) {
+	if err := knownParameters(r, "limit"); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	limit := maxDoubtsShown
+	if text := r.FormValue("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			writeError(w, http.StatusBadRequest, fmt.Errorf("limit: %q: expected how many operations to list", text))
+			return
+		}
+		limit = n
+	}
+	s.holding.Lock()
+	defer s.holding.Unlock()
+	review, err := s.Review(limit)
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, review)
+}
+
+// serveConfirm ends the hold: ?token= of the review, and ?recover= payments, by commas, or all.
+func (s *Switch) serveConfirm(w http.ResponseWriter, r *http.Request) {
+	if err := knownParameters(r, "token", "recover"); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	var ids []payment.ID
+	all := r.FormValue("recover") == allPayments
+	if text := r.FormValue("recover"); text != "" && !all {
+		for name := range strings.SplitSeq(text, ",") {
+			id, err := payment.ParseID(name)
+			if err != nil {
+				writeError(w, http.StatusBadRequest, fmt.Errorf("recover: %q: expected payments, by commas, or %s", name,
+					allPayments))
+				return
+			}
+			ids = append(ids, id)
+		}
+	}
+	// A caller that hangs up does not leave it half done.
+	switch err := s.Confirm(context.WithoutCancel(r.Context()), r.FormValue("token"), all, ids); {
+	case errors.Is(err, ErrNotHeld), errors.Is(err, ErrNotReviewed), errors.Is(err, ErrClockUnconfirmed):
+		writeError(w, http.StatusConflict, err)
+	case err != nil:
+		s.o.Logger.Error("the confirmation failed; the switch is still held, or stops", zap.Error(err))
+		writeError(w, http.StatusInternalServerError, err)
+	default:
+		writeJSON(w, http.StatusOK, map[string]bool{"held": false})
+	}
+}
+
+// unlessHeld refuses what would change something while the switch is held.
+func (s *Switch) unlessHeld(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if h := s.journal.Hold(); h != nil {
+			writeError(w, http.StatusConflict, fmt.Errorf("the switch is held: %s; see switchctl restore review",
+				strings.Join(h.Reasons, "; ")))
+			return
+		}
+		serve(w, r)
+	}
+}

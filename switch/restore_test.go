@@ -1,0 +1,184 @@
+package txswitch_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	txswitch "switchyard/switch"
+	"switchyard/switch/api"
+	"switchyard/switch/payment"
+	"switchyard/switch/switchtest"
+)
+
+// copyData puts a data folder where another one is.
+func copyData(t *testing.T, s *switchtest.System, from, to string) {
+	t.Helper()
+	if err := s.FS.RemoveAll(to); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := vfs.Clone(s.FS, s.FS, from, to, vfs.CloneSync); err != nil || !ok {
+		t.Fatalf("copy %s to %s: %v, %v", from, to, ok, err)
+	}
+}
+
+// status asks an operator path and returns its status code and body.
+func status(t *testing.T, s *switchtest.System, method, path string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequest(method, "http://"+s.OperatorAddr+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// putBack plays a switch whose data folder is put back to an earlier copy: before the copy a payment is captured,
+// whose advice waits, and another's request is at the issuer, which is silent; after it the second is answered and
+// told.
+func putBack(t *testing.T, drop func(*switchtest.System)) (s *switchtest.System, before, after api.Answer) {
+	t.Helper()
+	s = switchtest.Start(t, switchtest.Options{IssuerData: true})
+	before = s.Do(switchtest.Authorize("before", 5000))
+	s.StopIssuer()
+	if a := s.Do(switchtest.On(api.OpCapture, "capture", before.Payment, 3000)); a.Err != nil || !a.Approved {
+		t.Fatalf("capture: %+v", a)
+	}
+	s.StopSwitch()
+	copyData(t, s, s.Config.Data, "earlier")
+	s.StartIssuer()
+	s.StartSwitch()
+	s.AwaitDrained()
+	after = s.Do(switchtest.Authorize("after", 7000))
+	if after.Err != nil || !after.Approved {
+		t.Fatalf("authorize: %+v", after)
+	}
+	s.StopSwitch()
+	copyData(t, s, "earlier", s.Config.Data)
+	if drop != nil {
+		drop(s)
+	}
+	s.StartSwitch()
+	return s, before, after
+}
+
+// A data folder that was put back is recognised at the start. The switch then answers questions and does nothing, and
+// says why, until an operator gives back the token of what it has shown.
+func TestPutBackIsHeld(t *testing.T) {
+	s, before, after := putBack(t, nil)
+	code, text := status(t, s, "GET", "/readyz")
+	if code != http.StatusServiceUnavailable || !strings.Contains(text, "earlier copy") {
+		t.Errorf("readyz: %d %s", code, text)
+	}
+	for name, req := range map[string]api.Request{
+		"new work": switchtest.Authorize("new", 100), "a repeat": switchtest.Authorize("before", 5000),
+		"capture":                         switchtest.On(api.OpCapture, "c2", before.Payment, 100),
+		"status of what it does not know": switchtest.On(api.OpStatus, "", after.Payment, 0),
+	} {
+		if a := s.Do(req); a.Err == nil || a.Err.Code != api.CodeBusy || !a.Err.Retry() {
+			t.Errorf("%s: %+v, want busy", name, a)
+		}
+	}
+	if a := s.Do(switchtest.On(api.OpStatus, "", before.Payment, 0)); a.Err != nil || a.Payment != before.Payment {
+		t.Errorf("status: %+v", a)
+	}
+	for _, path := range []string{"/v1/cutover", "/v1/saf/retry?host=issuer&seq=1"} {
+		if code, text := status(t, s, "POST", path); code != http.StatusConflict || !strings.Contains(text, "held") {
+			t.Errorf("POST %s: %d %s", path, code, text)
+		}
+	}
+	if st := s.Switch.Stats(); st.SAF.Queued != 1 || !st.Held {
+		t.Errorf("stats %+v, want one advice queued, and held", st)
+	}
+	var r txswitch.Review
+	s.Operator("GET", "/v1/restore", &r)
+	if !r.Held || !r.Marked || r.InDoubtCount != 1 ||
+		r.InDoubt[0].Payment != before.Payment || r.InDoubt[0].Kind != "capture" {
+		t.Fatalf("review %+v", r)
+	}
+	if code, text := status(t, s, "POST", "/v1/restore/confirm?token=guessed"); code != http.StatusConflict {
+		t.Errorf("a wrong token: %d %s", code, text)
+	}
+	s.StopSwitch()
+	s.StartSwitch()
+	if !s.Switch.Stats().Held {
+		t.Fatal("not held at the next start")
+	}
+	s.Operator("GET", "/v1/restore", &r)
+	s.Operator("POST", "/v1/restore/confirm?token="+r.Token, nil)
+	s.AwaitReady()
+	if st := s.Switch.Stats(); st.SAF.Queued != 0 || st.SAF.Parked != 1 || st.Held {
+		t.Errorf("stats %+v, want the advice parked", st)
+	}
+	a := s.Do(switchtest.Authorize("new", 100))
+	if a.Err != nil || !a.Approved {
+		t.Errorf("after the confirmation: %+v", a)
+	}
+	if a.Payment == after.Payment || a.RRN == after.RRN {
+		t.Errorf("payment %s and RRN %s were given twice", a.Payment, a.RRN)
+	}
+	if code, _ := status(t, s, "POST", "/v1/restore/confirm?token="+r.Token); code != http.StatusConflict {
+		t.Errorf("a second confirmation: %d", code)
+	}
+	s.StopSwitch()
+	s.StartSwitch()
+	if s.Switch.Stats().Held {
+		t.Error("held again after the confirmation")
+	}
+}
+
+// What an operator names is recovered as after a crash.
+func TestConfirmRecovers(t *testing.T) {
+	s, before, _ := putBack(t, nil)
+	var r txswitch.Review
+	s.Operator("GET", "/v1/restore", &r)
+	id, err := payment.ParseID(before.Payment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Switch.Confirm(context.Background(), r.Token, false, []payment.ID{id}); err != nil {
+		t.Fatal(err)
+	}
+	s.AwaitReady()
+	s.AwaitDrained()
+	if st := s.Switch.Stats(); st.SAF.Parked != 0 {
+		t.Errorf("stats %+v, want the advice delivered", st)
+	}
+}
+
+// Without its mark a journal is held, too, and its numbers move past what may have been given since.
+func TestPutBackWithoutMark(t *testing.T) {
+	s, _, after := putBack(t, func(s *switchtest.System) {
+		if err := s.FS.Remove(s.Config.Data + ".mark"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var r txswitch.Review
+	s.Operator("GET", "/v1/restore", &r)
+	if !r.Held || r.Marked {
+		t.Fatalf("review %+v", r)
+	}
+	s.Operator("POST", "/v1/restore/confirm?token="+r.Token, nil)
+	s.AwaitReady()
+	a := s.Do(switchtest.Authorize("new", 100))
+	if a.Err != nil || !a.Approved || a.Payment <= after.Payment {
+		t.Errorf("after the confirmation: %+v; %s was given before", a, after.Payment)
+	}
+	sale := switchtest.Authorize("sale", 100)
+	sale.Op = api.OpSale
+	if a := s.Do(sale); a.Err != nil || !a.Approved {
+		t.Errorf("sale: %+v", a)
+	}
+}

@@ -1,0 +1,316 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"pgregory.net/rapid"
+
+	txswitch "switchyard/switch"
+	"switchyard/switch/clearing"
+	"switchyard/switch/journal"
+)
+
+// The journal of a switch is put back to an earlier copy of itself, as an operator does after the loss of a disk: a
+// copy of its folder, or a backup. It comes last, when all books agree and all files were written; then nothing of
+// what gateways were told may change at the issuer, or in files that stand, however old the copy is.
+
+func init() { addTopic(topic{name: "restore", draw: drawRestore}) }
+
+const restorePercent = 15
+
+func drawRestore(t *rapid.T, _ *Plan) section {
+	if !percent(t, restorePercent) {
+		return nil
+	}
+	return restoreSection{
+		Copied: between(t, 0, span/2), Backup: percent(t, 50), NoMark: percent(t, 30), Restarts: percent(t, 30),
+	}
+}
+
+type restoreSection struct {
+	Copied   time.Duration // since the actors began
+	Backup   bool          // made by the switch; else its folder is copied as it lies on the disk
+	NoMark   bool          // the mark outside of the data folder is lost, too
+	Restarts bool          // the switch is started again while it is held
+}
+
+func (s restoreSection) String() string {
+	return fmt.Sprintf("restore: copied at %s, by backup %t, without its mark %t, started again %t", s.Copied,
+		s.Backup, s.NoMark, s.Restarts)
+}
+
+func (s restoreSection) begin(w *world) any {
+	return &restorePart{restoreSection: s, w: w, n: w.nodes[0]}
+}
+
+type restorePart struct {
+	restoreSection
+	w *world
+	n *switchNode
+
+	mu      sync.Mutex
+	copied  *vfs.MemFS // nil: the switch was down
+	pending bool       // to be put back before the next life
+}
+
+// Paths of the switch's disk.
+const (
+	journalFolder = "switch/journal"
+	backupFolder  = "backup"
+	markFile      = "switch.mark"
+)
+
+// play implements plays: it makes the copy.
+func (r *restorePart) play() {
+	time.Sleep(r.Copied)
+	if r.Backup {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := r.w.ask(ctx, "POST", r.n.operator, "/v1/backup?dir="+backupFolder, nil, nil); err != nil {
+			r.w.trace.addf("operator", "no backup: %v", err)
+			return
+		}
+	}
+	r.n.mu.Lock()
+	defer r.n.mu.Unlock()
+	if l := r.n.life; l != nil && l.started && !l.over {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.copied = crashed(l.mem, 0, r.w.chance, uint64(r.Copied))
+		r.w.trace.addf("operator", "the journal is copied")
+	}
+}
+
+// prepare implements prepares: it puts the copy in the journal's place.
+func (r *restorePart) prepare(n *switchNode, _ int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n != r.n || !r.pending {
+		return
+	}
+	r.pending = false
+	from := journalFolder
+	if r.Backup {
+		from = backupFolder
+		if _, err := journal.CheckBackup(r.copied, from); err != nil {
+			r.w.failf("a backup does not hold against its manifest", "%v", err)
+		}
+	}
+	err := n.disk.RemoveAll(journalFolder)
+	if err == nil {
+		_, err = vfs.Clone(r.copied, n.disk, from, journalFolder, vfs.CloneSync)
+	}
+	if err == nil && r.Backup {
+		err = n.disk.Remove(journalFolder + "/" + journal.BackupManifestName)
+	}
+	if err == nil && r.NoMark {
+		err = n.disk.Remove(markFile)
+	}
+	if err != nil {
+		r.w.failf("the copy cannot be put back", "%v", err)
+	}
+	r.w.trace.addf("operator", "the journal is put back")
+}
+
+// after implements follows.
+func (r *restorePart) after() {
+	r.mu.Lock()
+	r.pending = r.copied != nil
+	pending := r.pending
+	r.mu.Unlock()
+	if !pending {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	was := r.standing(ctx)
+	r.w.wire.mu.Lock()
+	sent := len(r.w.wire.frames)
+	r.w.wire.mu.Unlock()
+	r.w.faults.add("put back", 1)
+	r.n.restart(&Fault{For: time.Second})
+	token := r.held(ctx)
+	if r.Restarts {
+		r.n.restart(&Fault{For: time.Second})
+		token = r.held(ctx)
+	}
+	if token == "" {
+		return
+	}
+	r.silent(sent)
+	if err := r.w.ask(ctx, "POST", r.n.operator, "/v1/restore/confirm?token="+token, nil, nil); err != nil {
+		r.w.failf("restore, it cannot be confirmed", "%v", err)
+		return
+	}
+	if !r.w.quiet() {
+		return
+	}
+	r.same(was, r.standing(ctx))
+	r.goOn(ctx, sent)
+}
+
+// lifeLimit is how long a switch may take to come up.
+const lifeLimit = time.Minute
+
+// held waits for the next life, which must be held, refuse work, and close nothing; it returns the review's token.
+func (r *restorePart) held(ctx context.Context) (token string) {
+	var review txswitch.Review
+	for give := time.Now().Add(lifeLimit); ; time.Sleep(100 * time.Millisecond) {
+		err := r.w.ask(ctx, "GET", r.n.operator, "/v1/restore", nil, func(b []byte) error {
+			return json.Unmarshal(b,
+				&review)
+		})
+		if s, up := r.n.stats(); err == nil && up && s.OpenDay != "" {
+			break
+		}
+		if time.Now().After(give) {
+			r.w.failf("restore, the switch does not come up", "%v", err)
+			return ""
+		}
+	}
+	if !review.Held {
+		r.w.failf("restore, a journal that was put back is not held", "%+v", review)
+		return ""
+	}
+	a := newActor(r.w, 0)
+	defer a.hangUp()
+	step := Step{Do: DoAuthorize, Amount: 777}
+	req := step.creation("after the restore")
+	if ans, _ := a.once(&req, false); ans == nil || ans.Err == nil || !ans.Err.Retry() {
+		r.w.failf("restore, held, and takes work", "%v", ans)
+	}
+	if err := r.w.ask(ctx, "POST", r.n.operator, "/v1/cutover?ahead=true", nil, nil); err == nil {
+		r.w.failf("restore, held, and closes a day", "")
+	}
+	time.Sleep(5 * time.Second) // in which it might send what it finds
+	return review.Token
+}
+
+// silent wants that no financial message was sent since.
+func (r *restorePart) silent(since int) {
+	r.w.wire.mu.Lock()
+	defer r.w.wire.mu.Unlock()
+	for i := range r.w.wire.frames[since:] {
+		if f := &r.w.wire.frames[since+i]; f.node == r.n && f.financial() {
+			r.w.failf("restore, held, and sends", "%s", f.text())
+		}
+	}
+}
+
+// standing is what must not change: the issuer's book, and the files by their path.
+type standing struct {
+	authorizations []byte
+	files          map[string]string
+}
+
+func (r *restorePart) standing(ctx context.Context) standing {
+	s := standing{files: map[string]string{}}
+	err := r.w.ask(ctx, "GET", controlAddr, "/v1/authorizations", nil,
+		func(b []byte) error { s.authorizations = b; return nil })
+	if err != nil {
+		r.w.failf("the books cannot be read", "%v", err)
+	}
+	err = r.n.walk(func(path string, text []byte) error {
+		if isClearing(path) && !strings.HasSuffix(path, ".tmp") {
+			s.files[path] = sumOf(text)
+		}
+		return nil
+	})
+	if err != nil {
+		r.w.failf("the disk cannot be read", "%v", err)
+	}
+	return s
+}
+
+// same wants that nothing has changed of what stood before the journal was put back.
+func (r *restorePart) same(was, is standing) {
+	if !bytes.Equal(was.authorizations, is.authorizations) {
+		before, after := bytes.Split(was.authorizations, []byte("\n")), bytes.Split(is.authorizations, []byte("\n"))
+		for i := range min(len(before), len(after)) {
+			if !bytes.Equal(before[i], after[i]) {
+				r.w.failf("restore, the issuer's book changes", "%s\nnow %s", before[i], after[i])
+				break
+			}
+		}
+	}
+	r.unchanged(was, is)
+}
+
+func (r *restorePart) unchanged(was, is standing) {
+	for _, path := range slices.Sorted(maps.Keys(was.files)) {
+		if is.files[path] != was.files[path] {
+			r.w.failf("restore, a file that stood is another one", "%s", path)
+		}
+	}
+}
+
+// goOn pays and closes the day after the confirmation: numbers and presentments are new, and files stay.
+func (r *restorePart) goOn(ctx context.Context, before int) {
+	was := r.standing(ctx)
+	a := newActor(r.w, 0)
+	defer a.hangUp()
+	for i := range 3 {
+		step := Step{Do: []Do{DoAuthorize, DoSale, DoVoice}[i], Amount: 900}
+		req := step.creation(fmt.Sprint("restored ", i))
+		if ans, _ := a.once(&req, false); ans == nil || ans.Err != nil || !ans.Approved {
+			r.w.failf("restore, confirmed, and does not serve", "%v", ans)
+		}
+	}
+	if !r.w.quiet() {
+		return
+	}
+	r.newNumbers(before)
+	r.n.cutover(true)
+	r.unchanged(was, r.standing(ctx))
+	presented := map[string]string{}
+	err := r.n.walk(func(path string, text []byte) error {
+		if !strings.HasSuffix(path, ".detail.csv") {
+			return nil
+		}
+		for row, err := range clearing.ReadDetail(bytes.NewReader(text)) {
+			if err != nil {
+				return err
+			}
+			name := fmt.Sprintf("%s %t", row.ARN, row.Reversal)
+			if first := presented[name]; first != "" {
+				r.w.failf("restore, a presentment stands in two files", "%s, a reversal %t: %s and %s", row.ARN, row.Reversal,
+					first, path)
+			}
+			presented[name] = path
+		}
+		return nil
+	})
+	if err != nil {
+		r.w.failf("the disk cannot be read", "%v", err)
+	}
+}
+
+// newNumbers wants that nothing that was sent since has a name that was given before.
+func (r *restorePart) newNumbers(before int) {
+	r.w.wire.mu.Lock()
+	defer r.w.wire.mu.Unlock()
+	identities, rrns := map[string]*frame{}, map[string]*frame{}
+	for i := range r.w.wire.frames {
+		f := &r.w.wire.frames[i]
+		id := f.acquirer + " " + f.identity()
+		if i < before {
+			identities[id], rrns[f.rrn] = f, f
+			continue
+		}
+		if was := identities[id]; was != nil && !bytes.Equal(was.raw, f.raw) {
+			r.w.failf("restore, an identity is used again", "%s, before it %s", f.text(), was.text())
+		}
+		if was := rrns[f.rrn]; was != nil && f.financial() && (f.mti == "0100" || f.mti == "0200") {
+			r.w.failf("restore, an RRN is used again", "%s, before it %s", f.text(), was.text())
+		}
+	}
+}
