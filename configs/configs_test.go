@@ -155,7 +155,7 @@ func TestCommentedSettings(t *testing.T) {
 			parseSwitchd(t, "switchd.yaml", []byte(strings.Join(text, "")))
 		})
 	}
-	const want = 7 // gateway.tls, gateways, issuers.tls, rules, currencies, max_amount_minor, mccs
+	const want = 8 // gateway.tls, gateways, issuers.tls, rules, currencies, limits, max_amount_minor, mccs
 	if blocks != want {
 		t.Errorf("%d blocks found, want %d", blocks, want)
 	}

@@ -15,10 +15,12 @@ import (
 	"switchyard/spec"
 	"switchyard/switch/clearing"
 	"switchyard/switch/clock"
+	"switchyard/switch/cutover"
 	"switchyard/switch/flow"
 	"switchyard/switch/gateway"
 	"switchyard/switch/link"
 	"switchyard/switch/merchant"
+	"switchyard/switch/route"
 	"switchyard/switch/saf"
 )
 
@@ -66,6 +68,8 @@ type GatewayEntry struct {
 	SecretHash  string   `yaml:"secret_hash"` // as `switchctl secret` prints it
 	Certificate string   `yaml:"certificate"` // subject of its client certificate, instead of a secret
 	Merchants   []string `yaml:"merchants"`   // whom it may act for; none means any
+
+	Limits *merchant.Limits `yaml:"limits"` // of what it asks for; none bounds nothing
 }
 
 // MarkConfig says where the mark lies by which a data folder that was put back to an earlier copy is recognised.
@@ -144,6 +148,9 @@ type ClearingConfig struct {
 	CodePage    string `yaml:"code_page"`    // cp500 or ascii
 	Blocked     bool   `yaml:"blocked"`      // 1014 blocking
 	Production  bool   `yaml:"production"`   // else the header says test
+	// NodeInFileID is for nodes that share a processor id: the last five digits of a file id are then the node (2) and the
+	// sequence (3), else all five are the sequence.
+	NodeInFileID bool `yaml:"node_in_file_id"`
 }
 
 // LimitsConfig bounds what is taken on.
@@ -322,7 +329,7 @@ func (c *Config) Check() error {
 	if c.BusinessDay.Timezone == "Local" { // a rebuilt file must have the same bytes on any machine (I8)
 		return errors.New("business_day.timezone: Local: expected an IANA name, which means the same everywhere")
 	}
-	if _, err := c.directory(); err != nil {
+	if err := c.checkMerchants(); err != nil {
 		return err
 	}
 	if err := c.StandIn.check(); err != nil {
@@ -342,8 +349,12 @@ func (c *Config) Check() error {
 	if follow != "" && !slices.ContainsFunc(c.Issuers, func(x IssuerConfig) bool { return x.Name == follow }) {
 		return fmt.Errorf("business_day.follow: %q is not among the issuers; expected the name of one, or nothing", follow)
 	}
-	if _, err := c.table(); err != nil {
+	table, err := c.table()
+	if err != nil {
 		return fmt.Errorf("routes: %w", err)
+	}
+	if err := c.checkDestinations(table); err != nil {
+		return err
 	}
 	return c.checkGateway()
 }
@@ -411,6 +422,9 @@ func (c *Config) checkGateway() error {
 		if e.Name == "" || (e.SecretHash == "") == (e.Certificate == "") {
 			return fmt.Errorf("gateway.gateways[%d]: expected a name and either secret_hash or certificate", i)
 		}
+		if err := e.Limits.Check(); err != nil {
+			return fmt.Errorf("gateway.gateways[%d].%w", i, err)
+		}
 		if e.Certificate != "" && (g.TLS == nil || g.TLS.CA == "") {
 			return fmt.Errorf("gateway.gateways[%d]: certificate: nobody is asked for one without gateway.tls.ca", i)
 		}
@@ -422,6 +436,17 @@ func (c *Config) checkGateway() error {
 		return nil
 	}
 	return fmt.Errorf("gateway.listen: %s is not loopback: set gateway.tls and gateway.gateways first, so that only known gateways connect and card data is not sent in clear", g.Listen)
+}
+
+// limits are those of the gateways, by name.
+func (g *GatewayConfig) limits() map[string]*merchant.Limits {
+	limits := map[string]*merchant.Limits{}
+	for _, e := range g.Gateways {
+		if e.Limits != nil {
+			limits[e.Name] = e.Limits
+		}
+	}
+	return limits
 }
 
 // list is the gateways as package gateway takes them.
@@ -460,6 +485,35 @@ func (x *IssuerConfig) codec() (*spec.Codec, error) {
 		return nil, fmt.Errorf("dialect: %w", err)
 	}
 	return spec.Compile(s)
+}
+
+// checkMerchants holds the merchants against what messages and clearing records can say.
+func (c *Config) checkMerchants() error {
+	d, err := c.directory()
+	if err != nil {
+		return err
+	}
+	for i := range c.Merchants.Profiles {
+		if err := cutover.CheckMerchant(d.Lookup(c.Merchants.Profiles[i].ID)); err != nil {
+			return fmt.Errorf("merchants: merchant %d: %w", i+1, err)
+		}
+	}
+	if err := cutover.CheckMerchant(d.Fallback("M1")); err != nil {
+		return fmt.Errorf("merchants: default merchant: %w", err)
+	}
+	return nil
+}
+
+// checkDestinations refuses more destinations than a date's file ids can tell apart.
+func (c *Config) checkDestinations(t *route.Table) error {
+	named := map[string]bool{}
+	for _, r := range t.Routes() {
+		named[r.Destination] = true
+	}
+	if most := cutover.MostFiles(c.Clearing.NodeInFileID); len(named) > most {
+		return fmt.Errorf("routes: %d destinations: a date has at most %d clearing files (PDS0105)", len(named), most)
+	}
+	return nil
 }
 
 // directory makes the merchants.

@@ -173,7 +173,8 @@ func (s *Switch) compose() error {
 		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, Clock: s.clock, Builder: builder,
 		AcquirerBINs: c.AcquirerBINs,
 		MaxInFlight:  c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
-		Deadline: longestDeadline(issuers), StandIn: c.StandIn.flow(), Logger: o.Logger.Named("flow"), Registerer: o.Registry,
+		Deadline: longestDeadline(issuers), StandIn: c.StandIn.flow(), GatewayLimits: c.Gateway.limits(),
+		Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
 	if err := s.composeEngine(days, turns, merchants); err != nil {
 		return err
@@ -211,6 +212,7 @@ func (s *Switch) composeEngine(days *flow.Days, turns *turn.Table, merchants *me
 		Settings: cutover.Settings{
 			AcquirerID: s.past.acquirer, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
 			Production: c.Clearing.Production, Destinations: s.router.destinations(),
+			Node: c.Node, NodeInFileID: c.Clearing.NodeInFileID,
 		},
 		Merchants: merchants, Lock: turns.Lock, Bounds: s.o.ClearingBounds, Registerer: s.o.Registry,
 	})

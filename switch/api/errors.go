@@ -13,6 +13,7 @@ const (
 	CodeConflict          Code = "conflict" // the key was used with another body
 	CodeInvalidState      Code = "invalid_state"
 	CodeAmountExceeds     Code = "amount_exceeds"
+	CodeLimitExceeded     Code = "limit_exceeded" // of the merchant or the gateway
 	CodeNoRoute           Code = "no_route"
 	CodeBusy              Code = "busy"
 	CodeIssuerUnavailable Code = "issuer_unavailable"

@@ -22,6 +22,23 @@ const (
 	fileIDDateLayout = "060102"
 )
 
+// NodeSequence is the Sequence of a node's n-th file of a date, where several nodes share a processor id: two digits
+// of the node and three of n. What those cannot say is an error and never wraps.
+func NodeSequence(node uint32, n int) (int, error) {
+	const mostNode = 99
+	if node > mostNode || n < 1 || n > MaxNodeSequence {
+		reason := fmt.Sprintf("node %d, file %d: expected a node up to %d and a file of 1 to %d", node, n, mostNode,
+			MaxNodeSequence)
+		return 0, &FieldError{PDS: 105, Reason: reason}
+	}
+	return int(node)*(MaxNodeSequence+1) + n, nil
+}
+
+// SplitNodeSequence takes what NodeSequence made apart.
+func SplitNodeSequence(sequence int) (node uint32, n int) {
+	return uint32(sequence / (MaxNodeSequence + 1)), sequence % (MaxNodeSequence + 1)
+}
+
 // String is the 25 digits of PDS0105: type n3, YYMMDD, processor n11, sequence n5. It is meaningful for a valid id only.
 func (id FileID) String() string {
 	b := make([]byte, 0, fileIDLength)

@@ -35,6 +35,7 @@ const (
 	MaxSumMinor     = maxSumMinor        // of DE4 over all presentments
 	MaxSummaryRows  = maxSummaryRows - 1 // merchants times currencies: with the header row what a spreadsheet takes
 	MaxFileSequence = maxFileSequence    // of the files of a date
+	MaxNodeSequence = 999                // of the files of a node and date, where nodes share a processor id
 )
 
 // A tally adds up totals by currency. There are at most 1,000 entries: DE49 has three digits.

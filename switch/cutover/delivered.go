@@ -30,7 +30,7 @@ const manifestSuffix = ".manifest.json"
 
 // deliveredFiles looks at what stands in a date's folder: the highest sequence of the processor's files, and the ids
 // of all that are whole, whichever processor id they were written under.
-func (e *Engine) deliveredFiles(date payment.Date, processor string) (highest int, whole []string, err error) {
+func (e *Engine) deliveredFiles(date payment.Date, p *plan) (highest int, whole []string, err error) {
 	if mutant.On(mutant.FileOverwritten) {
 		return 0, nil, nil
 	}
@@ -43,7 +43,7 @@ func (e *Engine) deliveredFiles(date payment.Date, processor string) (highest in
 	}
 	slices.Sort(names)
 	const sequenceDigits = 5
-	ours := clearing.FileID{Date: date.Time(), ProcessorID: processor}.String()
+	ours := clearing.FileID{Date: date.Time(), ProcessorID: p.ProcessorID}.String()
 	for _, name := range names {
 		text, _, _ := strings.Cut(name, ".")
 		id, err := clearing.ParseFileID(text)
@@ -51,13 +51,25 @@ func (e *Engine) deliveredFiles(date payment.Date, processor string) (highest in
 			continue
 		}
 		if text[:len(text)-sequenceDigits] == ours[:len(ours)-sequenceDigits] {
-			highest = max(highest, id.Sequence)
+			highest = max(highest, p.sequenceOf(id))
 		}
 		if strings.HasSuffix(name, manifestSuffix) {
 			whole = append(whole, text)
 		}
 	}
 	return highest, whole, nil
+}
+
+// sequenceOf is the plan's sequence of a file of its processor, 0 for another node's.
+func (p *plan) sequenceOf(id clearing.FileID) int {
+	if p.Node == nil {
+		return id.Sequence
+	}
+	node, sequence := clearing.SplitNodeSequence(id.Sequence)
+	if node != *p.Node {
+		return 0
+	}
+	return sequence
 }
 
 // deliveredRecords are the presentments in files.
@@ -135,7 +147,7 @@ func sumOf(fsys vfs.FS, path string) (string, error) {
 // resequence gives the files of a sealed date sequences behind all that are there, because one of them is occupied.
 // What the date's own earlier attempts have written stays where it is, and counts as delivered like the rest.
 func (e *Engine) resequence(ctx context.Context, d *journal.Day, p *plan, occupied *OccupiedError) error {
-	highest, whole, err := e.deliveredFiles(d.Date, p.ProcessorID)
+	highest, whole, err := e.deliveredFiles(d.Date, p)
 	if err != nil {
 		return err
 	}
@@ -153,7 +165,7 @@ func (e *Engine) resequence(ctx context.Context, d *journal.Day, p *plan, occupi
 
 // behindDelivered gives the files of a plan sequences behind those that are there already.
 func (e *Engine) behindDelivered(date payment.Date, p *plan) error {
-	highest, whole, err := e.deliveredFiles(date, p.ProcessorID)
+	highest, whole, err := e.deliveredFiles(date, p)
 	if err != nil {
 		return err
 	}

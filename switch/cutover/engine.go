@@ -48,6 +48,10 @@ type Settings struct {
 	Blocked      bool
 	Production   bool
 	Destinations []string // each gets a file every day, an empty one too
+	// NodeInFileID makes the last five digits of a file id the node (2) and the sequence (3), for nodes that share a
+	// processor id.
+	NodeInFileID bool
+	Node         uint32
 }
 
 // Options are what an engine works with.

@@ -69,6 +69,7 @@ type plan struct {
 	Blocked     bool       `json:"blocked"`
 	Production  bool       `json:"production"`
 	Location    string     `json:"location"`
+	Node        *uint32    `json:"node,omitempty"` // in the file ids; none: it is not
 	Files       []planFile `json:"files"`
 	// Delivered are the ids of files that were there when the date was sealed: the journal had been put back to an
 	// earlier copy. What stands in them is counted in Files and not written.

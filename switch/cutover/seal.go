@@ -52,7 +52,10 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	if err := s.amend(); err != nil {
 		return nil, err
 	}
-	if p.Files, err = s.files.plan(clearing.MaxFileSequence); err != nil {
+	if set.NodeInFileID {
+		p.Node = &set.Node
+	}
+	if p.Files, err = s.files.plan(MostFiles(set.NodeInFileID)); err != nil {
 		return nil, err
 	}
 	return p, e.behindDelivered(date, p)

@@ -31,6 +31,14 @@ func within[T int | int64](bound, most T) T {
 	return min(bound, most)
 }
 
+// MostFiles is how many files a date can have: what the digits of PDS0105 tell apart.
+func MostFiles(nodeInFileID bool) int {
+	if nodeInFileID {
+		return clearing.MaxNodeSequence
+	}
+	return clearing.MaxFileSequence
+}
+
 // splitter lays presentments into files. Those of a destination come one after another, in the order of the journal.
 type splitter struct {
 	bounds Bounds

@@ -247,6 +247,11 @@ func (f *fileWriter) open() error {
 		FileID:     clearing.FileID{Date: f.d.date.Time(), ProcessorID: p.ProcessorID, Sequence: f.Sequence},
 		Production: p.Production, CodePage: codePage, Blocked: p.Blocked,
 	}
+	if p.Node != nil {
+		if f.header.FileID.Sequence, err = clearing.NodeSequence(*p.Node, f.Sequence); err != nil {
+			return err
+		}
+	}
 	id := f.header.FileID.String()
 	f.file = File{
 		Destination: f.Destination, FileID: id,

@@ -8,6 +8,7 @@ import (
 	"switchyard/switch/api"
 	"switchyard/switch/exchange"
 	"switchyard/switch/journal"
+	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
 )
 
@@ -119,6 +120,21 @@ func (f *Flow) voiceCapture(ctx context.Context, caller *api.Caller, req *api.Re
 	if refusedWith := f.roomForAdvice(host); refusedWith != nil {
 		return refused(refusedWith)
 	}
+	counted, refusedWith := f.spend(ctx, profile, caller.Gateway, req.Currency, req.Amount)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	a := f.voiceWithin(ctx, caller, req, claim, profile, route)
+	counted.settle(&a)
+	return a
+}
+
+// voiceWithin makes the payment of a voice capture that is within its limits.
+func (f *Flow) voiceWithin(
+	ctx context.Context, caller *api.Caller, req *api.Request, claim journal.KeyClaim,
+	profile *merchant.Profile, route Route,
+) api.Answer {
+	host := route.Issuers[0].Name
 	for {
 		p, err := f.newPayment(ctx, caller, req, profile, route)
 		if err != nil {

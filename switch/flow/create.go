@@ -24,6 +24,20 @@ func (f *Flow) create(ctx context.Context, caller *api.Caller, req *api.Request,
 	if refusedWith != nil {
 		return refused(refusedWith)
 	}
+	counted, refusedWith := f.spend(ctx, profile, caller.Gateway, req.Currency, req.Amount)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	a := f.createWithin(ctx, caller, req, claim, profile, route)
+	counted.settle(&a)
+	return a
+}
+
+// createWithin makes the payment of a request that is within its limits.
+func (f *Flow) createWithin(
+	ctx context.Context, caller *api.Caller, req *api.Request, claim journal.KeyClaim,
+	profile *merchant.Profile, route Route,
+) api.Answer {
 	emv, err := storedEMV(req)
 	if err != nil {
 		return refused(api.FieldError("emv", err.Error()))

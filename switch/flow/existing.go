@@ -14,9 +14,19 @@ import (
 type preparation func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal)
 
 func (f *Flow) increment(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
-	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
+	p, err := f.o.Journal.Payment(id)
+	if err != nil {
+		return f.fault("read payment", err)
+	}
+	counted, refusedWith := f.spend(ctx, f.profileOf(p), p.Gateway, p.Currency, req.Amount)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	a := f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
 		return payment.Op{Kind: payment.KindIncrement, Amount: req.Amount, Target: payment.NoTarget}, p.CheckIncrement(req.Amount, now)
 	})
+	counted.settle(&a)
+	return a
 }
 
 func (f *Flow) refund(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {

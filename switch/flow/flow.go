@@ -70,6 +70,8 @@ type Options struct {
 	Deadline time.Duration
 
 	StandIn StandIn
+	// GatewayLimits bound what a gateway asks for, by its name.
+	GatewayLimits map[string]*merchant.Limits
 
 	Logger     *zap.Logger
 	Registerer prometheus.Registerer
@@ -86,6 +88,7 @@ const (
 type Flow struct {
 	o           Options
 	keys        keyTable
+	limiter     limiter
 	unanswered  unansweredTable
 	inFlight    atomic.Int64
 	recovered   chan struct{} // closed once Recover has returned

@@ -5,18 +5,23 @@ import (
 
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
+	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
 )
 
 // present is the presentment of operation i, a capture, sale or refund, with what its record takes from the
 // configuration and from the payment as they are at this moment.
 func (f *Flow) present(p *payment.Payment, i int) journal.Presentment {
-	profile := f.o.Merchants.Lookup(p.Merchant)
-	if profile == nil { // taken out of the merchants file since the payment was made
-		profile = f.o.Merchants.Fallback(p.Merchant)
-	}
-	s := cutover.SnapshotOf(p, i, f.o.Clock.Confirmed(), profile)
+	s := cutover.SnapshotOf(p, i, f.o.Clock.Confirmed(), f.profileOf(p))
 	return journal.Presentment{PresentmentRef: presentmentRef(p, i, p.Ops[i].Date), Data: s.Encode()}
+}
+
+// profileOf is the merchant of a payment as it is now.
+func (f *Flow) profileOf(p *payment.Payment) *merchant.Profile {
+	if profile := f.o.Merchants.Lookup(p.Merchant); profile != nil {
+		return profile
+	}
+	return f.o.Merchants.Fallback(p.Merchant) // taken out of the merchants file since the payment was made
 }
 
 // presentAgain is the presentment of operation i, which takes another one back: it repeats what that one says.

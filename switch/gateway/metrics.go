@@ -52,7 +52,7 @@ const (
 
 var errorCodes = [...]api.Code{api.CodeInvalidRequest, api.CodeInvalidField, api.CodeUnknownOp, api.CodeUnknownPayment, api.CodeUnauthorized,
 	api.CodeConflict, api.CodeInvalidState, api.CodeAmountExceeds, api.CodeNoRoute, api.CodeBusy, api.CodeIssuerUnavailable,
-	api.CodeTooLarge, api.CodeInternal}
+	api.CodeTooLarge, api.CodeInternal, api.CodeLimitExceeded}
 
 const outcomeCount = int(firstError) + len(errorCodes)
 

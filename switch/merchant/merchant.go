@@ -30,8 +30,10 @@ type Profile struct {
 	Currencies        []string `yaml:"currencies"` // ISO 4217 letters; none means any
 	FeePlan           string   `yaml:"fee_plan"`
 	CaptureWindowDays int      `yaml:"capture_window_days"`
+	Limits            *Limits  `yaml:"limits"` // none bounds nothing
 
 	nameLocation string
+	unknown      bool // not in the directory
 }
 
 // DefaultCaptureWindowDays is how long after an authorization its capture is taken, where a profile says nothing.
@@ -39,6 +41,9 @@ const DefaultCaptureWindowDays = 30
 
 // MaxCaptureWindowDays is the longest capture window: keys are kept 35 days, never less than the window.
 const MaxCaptureWindowDays = 35
+
+// unknownID is the id of the profile that unknown merchants get.
+const unknownID = "DEFAULT"
 
 // DefaultProfile is what an unknown merchant gets, under its own id and with it as its name.
 func DefaultProfile() Profile {
@@ -68,6 +73,14 @@ func (p *Profile) NameLocation() string { return p.nameLocation }
 
 // CountryAlpha2 is the country as DE43 has it.
 func (p *Profile) CountryAlpha2() string { return p.nameLocation[nameLen+cityLen:] }
+
+// LimitsOf names whose the limits are: the merchant's own, or those that all unknown merchants have together.
+func (p *Profile) LimitsOf() string {
+	if p.unknown {
+		return unknownID
+	}
+	return p.ID
+}
 
 // complete fills in what a profile leaves out and checks it.
 func (p *Profile) complete() error {
@@ -99,6 +112,9 @@ func (p *Profile) complete() error {
 		if err := checkText(f.value, f.limit); err != nil {
 			return fmt.Errorf("merchant %s: %s %q: %w", p.ID, f.name, f.value, err)
 		}
+	}
+	if err := p.Limits.Check(); err != nil {
+		return fmt.Errorf("merchant %s: %w", p.ID, err)
 	}
 	for _, c := range p.Currencies {
 		if _, ok := money.Lookup(c); !ok {
@@ -150,7 +166,7 @@ type Directory struct {
 
 // NewDirectory makes a directory of profiles. Unknown merchants are refused, or get fallback under their own id.
 func NewDirectory(profiles []Profile, refuseUnknown bool, fallback Profile) (*Directory, error) {
-	fallback.ID = "DEFAULT"
+	fallback.ID = unknownID
 	if err := fallback.complete(); err != nil {
 		return nil, fmt.Errorf("default merchant: %w", err)
 	}
@@ -180,7 +196,8 @@ func (d *Directory) Lookup(id string) *Profile {
 func (d *Directory) Fallback(id string) *Profile {
 	p := d.fallback
 	p.ID = id
-	if p.Name == "DEFAULT" && checkText(id, 25) == nil {
+	p.unknown = true
+	if p.Name == unknownID && checkText(id, 25) == nil && strings.TrimSpace(id) != "" {
 		p.Name = id
 	}
 	p.locate(d.fallback.CountryAlpha2())

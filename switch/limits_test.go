@@ -1,0 +1,124 @@
+package txswitch_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	txswitch "switchyard/switch"
+	"switchyard/switch/api"
+	"switchyard/switch/merchant"
+	"switchyard/switch/switchtest"
+)
+
+const (
+	secretOfG1 = "the first gateway's secret, long enough"
+	secretOfG2 = "the second gateway's secret, long enough"
+)
+
+// What a merchant and a gateway may ask for, one request and a business date: declined requests and repeats count for
+// nothing, a start forgets nothing, another date begins anew.
+func TestLimits(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{
+		Gateways: []switchtest.Gateway{{Name: "G1", Secret: secretOfG1}, {Name: "G2", Secret: secretOfG2}},
+		Configure: func(c *txswitch.Config) {
+			c.Gateway.Gateways[1].Limits = &merchant.Limits{MaxDayCount: 1}
+			limits := merchant.Limits{MaxAmountMinor: map[string]int64{"EUR": 5000}, MaxDayMinor: map[string]int64{"EUR": 6400}}
+			c.Merchants.Profiles = []merchant.Profile{{ID: "M1", City: "Berlin", Country: "DEU", MCC: "5999", Limits: &limits}}
+		},
+	})
+	ask := func(gateway string, req api.Request, want string) api.Answer {
+		t.Helper()
+		secret := map[string]string{"G1": secretOfG1, "G2": secretOfG2}[gateway]
+		a := s.DoOn(s.Connect(gateway, secret), req)
+		got := string(a.Status)
+		if a.Err != nil {
+			got = a.Err.Error()
+		}
+		if got != want {
+			t.Errorf("%s, %s %d: %q, want %q", gateway, req.Key, req.Amount, got, want)
+		}
+		return a
+	}
+	declined := switchtest.Authorize("declined", 5000)
+	declined.Card.Number = "4000000000000515"
+	dollars := switchtest.Authorize("dollars", 100)
+	dollars.Currency = "USD"
+
+	const each = "limit_exceeded: amount: the merchant's limit of one request is "
+	ask("G1", switchtest.Authorize("large", 5001), each+"5000 minor units of EUR")
+	ask("G1", dollars, each+"0 minor units of USD")
+	ask("G1", declined, "declined")
+	first := ask("G1", switchtest.Authorize("first", 5000), "authorized")
+	if again := ask("G1", switchtest.Authorize("first", 5000), "authorized"); !again.Replayed {
+		t.Error("a repeat was served anew")
+	}
+	const used = "limit_exceeded: amount: the merchant's limit of a business date is 6400 minor units of EUR"
+	ask("G1", switchtest.Authorize("second", 1401), used)
+	ask("G1", switchtest.On(api.OpIncrement, "more", first.Payment, 300), "authorized")
+	ask("G1", switchtest.On(api.OpIncrement, "too much more", first.Payment, 1101), used)
+	s.StopSwitch()
+	s.StartSwitch()
+	ask("G1", switchtest.Authorize("third", 1101), used)
+	ask("G2", switchtest.Authorize("fourth", 900), "authorized")
+	const once = "limit_exceeded: amount: the gateway's limit of a business date is 1 requests"
+	ask("G2", switchtest.Authorize("fifth", 1), once)
+	ask("G1", switchtest.On(api.OpCapture, "capture", first.Payment, 5300), "captured")
+	s.Operator("POST", "/v1/cutover", nil)
+	ask("G2", switchtest.Authorize("sixth", 5000), "authorized")
+	ask("G2", switchtest.Authorize("seventh", 1), once)
+}
+
+// What cannot be cleared is refused with the configuration.
+func TestConfigThatCannotBeCleared(t *testing.T) {
+	profile := func(change func(*merchant.Profile)) func(*txswitch.Config) {
+		return func(c *txswitch.Config) {
+			p := merchant.Profile{ID: "M1", Name: "Shop", City: "Berlin", Country: "DEU", MCC: "5999"}
+			change(&p)
+			c.Merchants.Profiles = []merchant.Profile{p}
+		}
+	}
+	for want, change := range map[string]func(*txswitch.Config){
+		"merchants: merchant 1: merchant M1: no clearing record can be built: clearing: DE43": profile(
+			func(p *merchant.Profile) { p.Name = " " },
+		),
+		"merchants: default merchant: ": func(c *txswitch.Config) { c.Merchants.Default.Name = "  " },
+		"merchants: merchant 1: merchant M1: limits.max_day_minor: EUX: 1: expected": profile(func(p *merchant.Profile) {
+			p.Limits = &merchant.Limits{MaxDayMinor: map[string]int64{"EUX": 1}}
+		}),
+		"routes: 1000 destinations: a date has at most 999 clearing files": func(c *txswitch.Config) {
+			c.Clearing.NodeInFileID = true
+			for i := range 1000 {
+				name := fmt.Sprint("d", i)
+				c.Routes.Rules = append(c.Routes.Rules, txswitch.RouteRule{
+					Prefix: fmt.Sprint(4000 + i), Route: name, Destination: name, Host: c.Issuers[0].Name,
+				})
+			}
+		},
+	} {
+		c := txswitch.DefaultConfig()
+		change(c)
+		if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v; want %s", err, want)
+		}
+	}
+	if err := txswitch.DefaultConfig().Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Nodes that share a processor id say which of them a file is of.
+func TestNodeInFileID(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Configure: func(c *txswitch.Config) {
+		c.Node, c.Clearing.NodeInFileID = 7, true
+	}})
+	var result struct {
+		Files []struct {
+			FileID string `json:"file_id"`
+		}
+	}
+	s.Operator("POST", "/v1/cutover", &result)
+	if len(result.Files) != 1 || !strings.HasSuffix(result.Files[0].FileID, "40000107001") {
+		t.Errorf("the files are %+v", result.Files)
+	}
+}
