@@ -58,7 +58,12 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	if p.Files, err = s.files.plan(MostFiles(set.NodeInFileID)); err != nil {
 		return nil, err
 	}
-	return p, e.behindDelivered(date, p)
+	if err := e.behindDelivered(date, p); err != nil {
+		// The date is sealed all the same: what cannot be read cannot be written to either, and a file that turns out to be
+		// there with other bytes is found then (resequence).
+		e.o.Logger.Error("the clearing folder could not be looked at", zap.Stringer("date", date), zap.Error(err))
+	}
+	return p, nil
 }
 
 // sealing is one attempt to seal a date.
