@@ -70,7 +70,8 @@ func clockWarning(st *clock.Status) string {
 }
 
 // watchClock looks at the clock, keeps the time that it shows for the next start, and says when it is in doubt or was
-// set back, also while the switch was not running, and when it is right again.
+// set back, also while the switch was not running, and when it is right again. The schedule looks at it after each
+// change.
 func (s *Switch) watchClock(ctx context.Context) {
 	ticker := time.NewTicker(clockInterval)
 	defer ticker.Stop()
@@ -89,13 +90,14 @@ func (s *Switch) watchClock(ctx context.Context) {
 		select {
 		case <-ticker.C:
 		case <-s.clock.Changed():
+			s.engine.Recheck()
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// clockChanged says what is new about the clock and lets the schedule look at it.
+// clockChanged says what is new about the clock.
 func (s *Switch) clockChanged(last, st *clock.Status) {
 	fields := []zap.Field{zap.Time("wall", st.Wall), zap.Time("now", st.Now)}
 	switch back := st.Behind > clockSetBack; {
@@ -109,9 +111,6 @@ func (s *Switch) clockChanged(last, st *clock.Status) {
 			append(fields, zap.Duration("behind", st.Behind.Round(time.Second)))...)
 	case !back && last.Behind > clockSetBack:
 		s.o.Logger.Info("the clock has caught up with the latest time that it had shown, or was confirmed", fields...)
-	}
-	if last.Doubt != clock.Confirmed && st.Doubt == clock.Confirmed {
-		s.engine.Recheck()
 	}
 }
 

@@ -144,7 +144,8 @@ func TestCutoverWithUnknownParameter(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "wiat: no such parameter: expected wait, ahead") {
+	const want = "wiat: no such parameter: expected wait, ahead, to"
+	if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), want) {
 		t.Errorf("%s: %s, %v", resp.Status, body, err)
 	}
 	if now := s.Switch.Stats().OpenDay; now != day {

@@ -209,9 +209,9 @@ func dayState(s journal.DayState) string {
 }
 
 // serveCutover closes the open business date; it returns once its files stand under their final names. ?ahead=true
-// closes a date that has not begun, too.
+// closes the date after the calendar's, too; ?to=DATE opens that date and not the next.
 func (s *Switch) serveCutover(w http.ResponseWriter, r *http.Request) {
-	if err := knownParameters(r, "wait", "ahead"); err != nil {
+	if err := knownParameters(r, "wait", "ahead", "to"); err != nil {
 		writeError(w, http.StatusBadRequest, err)
 		return
 	}
@@ -224,12 +224,22 @@ func (s *Switch) serveCutover(w http.ResponseWriter, r *http.Request) {
 		}
 		wait = d
 	}
+	to, err := cutoverDate(r)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
 	// A caller that hangs up does not leave the day half closed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), wait)
 	defer cancel()
-	result, err := s.engine.Cutover(ctx, r.FormValue("ahead") == "true")
+	var result cutover.Result
+	if to != 0 {
+		result, err = s.engine.CutoverTo(ctx, to)
+	} else {
+		result, err = s.engine.Cutover(ctx, r.FormValue("ahead") == "true")
+	}
 	switch {
-	case errors.Is(err, cutover.ErrNotBegun), errors.Is(err, cutover.ErrOvertaken):
+	case refusedCutover(err):
 		writeError(w, http.StatusConflict, err)
 	case err != nil:
 		s.o.Logger.Error("cutover failed", zap.Error(err))
@@ -237,6 +247,30 @@ func (s *Switch) serveCutover(w http.ResponseWriter, r *http.Request) {
 	default:
 		writeJSON(w, http.StatusOK, result)
 	}
+}
+
+// cutoverDate is ?to=, 0 without it.
+func cutoverDate(r *http.Request) (payment.Date, error) {
+	text := r.FormValue("to")
+	if text == "" {
+		return 0, nil
+	}
+	if r.FormValue("ahead") != "" {
+		return 0, errors.New("to: given together with ahead; expected one of them")
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return 0, fmt.Errorf("to: %q: expected a business date, like 2026-11-21", text)
+	}
+	return payment.DateOf(day), nil
+}
+
+// refusedCutover tells whether a cutover was refused for what the date is, with nothing done.
+func refusedCutover(err error) bool {
+	return slices.ContainsFunc([]error{
+		cutover.ErrNotBegun, cutover.ErrOvertaken, cutover.ErrTooFar, cutover.ErrUsed, cutover.ErrPast,
+		cutover.ErrUnconfirmed,
+	}, func(reason error) bool { return errors.Is(err, reason) })
 }
 
 // knownParameters refuses a request with a parameter that its path does not have: a misspelt one would be passed over.

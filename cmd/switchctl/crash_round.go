@@ -73,6 +73,8 @@ type crashRound struct {
 	whole    map[string][sha256.Size]byte // the clearing files that there were at some kill
 }
 
+func (s strike) cuts() bool { return s.cutover }
+
 // newCrashRound plans a round.
 func newCrashRound(seed uint64, payments int, dir string) *crashRound {
 	rng := rand.New(rand.NewPCG(seed, 0x6372617368))
@@ -85,7 +87,8 @@ func newCrashRound(seed uint64, payments int, dir string) *crashRound {
 			delay:  time.Duration(rng.Int64N(int64(strikeDelay))),
 			down:   time.Duration(rng.Int64N(int64(downMost))), switchFirst: rng.IntN(2) == 0,
 		}
-		if s.victim != victimIssuer && rng.IntN(3) == 0 {
+		// One cutover a round: the one in the end closes the date after it, and none further ahead is closed by hand.
+		if s.victim != victimIssuer && rng.IntN(3) == 0 && !slices.ContainsFunc(r.strikes, strike.cuts) {
 			s.cutover, s.delay = true, time.Duration(rng.Int64N(int64(cutoverDelay)))
 		}
 		r.strikes = append(r.strikes, s)

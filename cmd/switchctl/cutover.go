@@ -32,21 +32,27 @@ that date's scheduled cutover.
 Should it not be done within --wait, the date stays closed and its files are written later: at the switch's next start at
 the latest.
 
+--to opens another date than the next: the way back from a date that a wrong clock opened. What was accepted under the
+wrong date is closed with it, in files of its own. It is today's date or tomorrow's, and was never opened before.
+
 Exit codes: 0 the files are written; 1 refused: the open date has not begun, since the one before it was closed early
-(--ahead closes it all the same); 2 no answer, or not done in time.`,
+(--ahead closes it all the same, if it is tomorrow's), or the date of --to cannot be opened; 2 no answer, or not done in
+time.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.operator, "operator", defaultOperator, "operator API of the switch")
 	f.DurationVar(&c.wait, "wait", time.Minute, "how long to wait for the files, at most 10m")
-	f.BoolVar(&c.ahead, "ahead", false, "close a date that has not begun, too")
+	f.BoolVar(&c.ahead, "ahead", false, "close tomorrow's date, too, which has not begun")
+	f.StringVar(&c.to, "to", "", "open this date and not the next, after a wrong clock: YYYY-MM-DD")
 	f.BoolVar(&c.json, "json", false, "print the switch's answer as JSON")
 	return cmd
 }
 
 type cutoverRun struct {
 	operator    string
+	to          string
 	wait        time.Duration
 	ahead, json bool
 }
@@ -75,6 +81,9 @@ func (c *cutoverRun) run(cmd *cobra.Command) error {
 	query := url.Values{"wait": {c.wait.String()}}
 	if c.ahead {
 		query.Set("ahead", "true")
+	}
+	if c.to != "" {
+		query.Set("to", c.to)
 	}
 	body, err := request(ctx, http.MethodPost, "http://"+c.operator+"/v1/cutover?"+query.Encode(), nil)
 	if status := (*statusError)(nil); errors.As(err, &status) && status.code == http.StatusConflict {

@@ -165,6 +165,15 @@ func (c *Clock) Wall() time.Time {
 	return c.o.Wall().UTC().Round(0)
 }
 
+// Doubt tells whether the clock is in doubt, and why.
+func (c *Clock) Doubt() Doubt {
+	if c == nil {
+		return Confirmed
+	}
+	_, s := c.look()
+	return s.doubt
+}
+
 // Seen returns what is to be kept over a stop and given to Resume.
 func (c *Clock) Seen() (now time.Time, stepped bool) {
 	if c == nil {

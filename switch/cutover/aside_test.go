@@ -77,6 +77,7 @@ func TestRecordThatCannotBeBuilt(t *testing.T) {
 			ID: "M1", Name: "Shop", City: "Berlin", PostalCode: "10115", Country: "DEU", MCC: "5999",
 		}}, true, merchant.DefaultProfile())
 		b.must(err)
+		sleepUntil(t, time.UTC, "2026-11-21 12:00:00") // no date is closed that is further ahead
 		e, stop = b.run(settings(func(o *cutover.Options) { o.Merchants = directory }))
 		defer stop()
 		result, err := e.Cutover(t.Context(), true)

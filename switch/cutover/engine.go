@@ -119,6 +119,18 @@ func New(o Options) *Engine {
 // hand or with a host's cutover.
 var ErrNotBegun = errors.New("the open business date has not begun yet: its predecessor was closed ahead of the schedule")
 
+// ErrTooFar is returned for a date that is too far ahead of the calendar.
+var ErrTooFar = errors.New("too far ahead of the calendar")
+
+// ErrUsed is returned for a date that was opened before.
+var ErrUsed = errors.New("it was opened before; no date opens twice")
+
+// ErrPast is returned for a date before the calendar's.
+var ErrPast = errors.New("the calendar is past it")
+
+// ErrUnconfirmed is returned for what goes by the calendar while nobody has confirmed the clock.
+var ErrUnconfirmed = errors.New("the clock is unconfirmed: set it right, or confirm it with switchctl clock confirm")
+
 // ErrOvertaken is returned for a cutover that another one came before.
 var ErrOvertaken = errors.New("another cutover has opened it already")
 
@@ -195,8 +207,9 @@ func (e *Engine) next(t time.Time) time.Time {
 }
 
 // schedule cuts over whenever the clock has moved on to a date that is not open yet. After a cutover by hand, or with a
-// host's, that date is open by then, so nothing happens. Days that a cutover left unfinished are finished first. err
-// is what the first attempt at that came to.
+// host's, that date is open by then, so nothing happens. A date that was used ahead of its time, by a wrong clock, is
+// passed over: what is accepted on it stands in the one after it. Days that a cutover left unfinished are finished
+// first. err is what the first attempt at that came to.
 func (e *Engine) schedule(err error) {
 	for ; ; err = e.resume(e.running) {
 		wait := recheck
@@ -205,7 +218,7 @@ func (e *Engine) schedule(err error) {
 			now = e.o.Clock.Wall()
 		}
 		if date := e.dateAt(now); date > e.o.Journal.OpenDay() {
-			_, failed := e.cutover(e.running, date)
+			_, failed := e.cutover(e.running, e.o.Journal.OpenDay(), date)
 			err = errors.Join(err, failed)
 		}
 		if err != nil && e.running.Err() == nil {
@@ -225,21 +238,71 @@ func (e *Engine) schedule(err error) {
 	}
 }
 
-// Cutover closes the open business date by hand, in place of its scheduled cutover, and returns what was written. With
-// ahead it does so even if the open date has not begun. When it fails, or ctx ends, with the next date open already, the
-// schedule finishes the rest.
+// Cutover closes the open business date by hand, in place of its scheduled cutover, and returns what was written.
+// With ahead it does so even if the open date has not begun, but not if it is more than one date ahead of the
+// calendar. When it fails, or ctx ends, with the next date open already, the schedule finishes the rest.
 func (e *Engine) Cutover(ctx context.Context, ahead bool) (Result, error) {
-	return e.closeOpen(ctx, func(open payment.Date) error {
-		if open > e.dateAt(e.o.Clock.Now()) && !ahead {
-			return ErrNotBegun
+	return e.closeOpen(ctx, func(open payment.Date) (next payment.Date, err error) {
+		switch today := e.dateAt(e.o.Clock.Now()); {
+		case open <= today:
+		case !ahead:
+			return 0, ErrNotBegun
+		case e.o.Clock.Doubt() != clock.Confirmed:
+			return 0, ErrUnconfirmed
+		case open > today.Next():
+			return 0, fmt.Errorf("%w: the calendar is at %s, and no more than one date ahead of it is closed; "+
+				"where a wrong clock opened this one, cut over to the date that should be open", ErrTooFar, today)
 		}
-		return nil
+		return open.Next(), nil
 	})
 }
 
-// closeOpen closes the open business date unless refuse has a reason not to, and no other one: should the schedule close it
-// meanwhile the error is ErrOvertaken.
-func (e *Engine) closeOpen(ctx context.Context, refuse func(open payment.Date) error) (Result, error) {
+// CutoverTo closes the open business date by hand and opens another one: the way back from a date that was opened by
+// a wrong clock. What was accepted under the wrong date is closed with it, in files of its own. The other date is the
+// calendar's or the one after it, and was never opened.
+func (e *Engine) CutoverTo(ctx context.Context, date payment.Date) (Result, error) {
+	return e.closeOpen(ctx, func(open payment.Date) (next payment.Date, err error) {
+		today := e.dateAt(e.o.Clock.Now())
+		if e.o.Clock.Doubt() != clock.Confirmed {
+			return 0, ErrUnconfirmed
+		}
+		first, err := e.unused(today)
+		if err != nil {
+			return 0, err
+		}
+		_, err = e.o.Journal.Day(date)
+		switch {
+		case date == open:
+			return 0, fmt.Errorf("%w: %s is the open one", ErrUsed, date)
+		case err == nil:
+			return 0, fmt.Errorf("%w: %s; the first that can be opened is %s", ErrUsed, date, first)
+		case !errors.Is(err, journal.ErrNotFound):
+			return 0, err
+		case date < today:
+			return 0, fmt.Errorf("%w: %s; the first that can be opened is %s", ErrPast, date, first)
+		case date > today.Next() && date > first:
+			return 0, fmt.Errorf("%s is %w, which is at %s; the first that can be opened is %s", date, ErrTooFar, today, first)
+		}
+		return date, nil
+	})
+}
+
+// unused is the first date from one on that was never opened.
+func (e *Engine) unused(date payment.Date) (payment.Date, error) {
+	for {
+		switch _, err := e.o.Journal.Day(date); {
+		case errors.Is(err, journal.ErrNotFound):
+			return date, nil
+		case err != nil:
+			return 0, err
+		}
+		date = date.Next()
+	}
+}
+
+// closeOpen closes the open business date, unless next has a reason not to, and no other one, and opens the first
+// unused date from next's on: should the schedule close it meanwhile the error is ErrOvertaken.
+func (e *Engine) closeOpen(ctx context.Context, next func(open payment.Date) (payment.Date, error)) (Result, error) {
 	select {
 	case <-e.started:
 	case <-e.running.Done():
@@ -248,13 +311,14 @@ func (e *Engine) closeOpen(ctx context.Context, refuse func(open payment.Date) e
 		return Result{}, fmt.Errorf("the days that the last run left are not finished yet: %w", ctx.Err())
 	}
 	open := e.o.Journal.OpenDay()
-	if err := refuse(open); err != nil {
+	to, err := next(open)
+	if err != nil {
 		return Result{}, fmt.Errorf("business date %s: %w", open, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.running, cancel)()
-	result, err := e.cutover(ctx, open.Next())
+	result, err := e.cutover(ctx, open, to)
 	if err != nil {
 		e.Recheck()
 	}
@@ -269,15 +333,19 @@ func (e *Engine) Recheck() {
 	}
 }
 
-func (e *Engine) cutover(ctx context.Context, next payment.Date) (Result, error) {
+// cutover closes a date, which must still be open, and opens the first unused one from next on.
+func (e *Engine) cutover(ctx context.Context, date, next payment.Date) (Result, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.running.Err() != nil {
 		return Result{}, ErrClosed
 	}
-	date := e.o.Journal.OpenDay()
-	if date >= next {
+	if e.o.Journal.OpenDay() != date {
 		return Result{}, fmt.Errorf("business date %s: %w", next, ErrOvertaken)
+	}
+	next, err := e.unused(next)
+	if err != nil {
+		return Result{}, err
 	}
 	if err := e.o.Journal.Cutover(ctx, date, next); err != nil {
 		return Result{}, fmt.Errorf("cut over %s: %w", date, err)

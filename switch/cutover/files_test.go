@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"switchyard/switch/api"
 	"switchyard/switch/clearing"
+	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -213,7 +215,11 @@ func (s *stumbling) SetDay(ctx context.Context, d journal.Day) error {
 func TestCapturesRaceCutovers(t *testing.T) {
 	b := openBook(t, vfs.NewMem())
 	defer b.close()
-	e, stop := b.run(settings())
+	var cutovers atomic.Int64
+	wall := clock.New(clock.Options{
+		Wall: func() time.Time { return time.Now().AddDate(0, 0, int(cutovers.Load())) }, Leap: 1000 * time.Hour,
+	})
+	e, stop := b.run(settings(func(o *cutover.Options) { o.Clock = wall }))
 	defer stop()
 	const tills, captures, days = 8, 40, 10
 	var payments []*payment.Payment
@@ -234,6 +240,7 @@ func TestCapturesRaceCutovers(t *testing.T) {
 		if _, err := e.Cutover(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
+		cutovers.Add(1)
 	}
 	wg.Wait()
 	if _, err := e.Cutover(t.Context(), true); err != nil {

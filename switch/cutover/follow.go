@@ -26,42 +26,45 @@ var ErrTooSoon = errors.New("the announcement belongs to the last cutover")
 // Together they keep what a host repeats from closing two dates: the first until the next date begins by the clock, the
 // second around that moment. They hold over a restart.
 func (e *Engine) Follow(ctx context.Context) (Result, error) {
-	return e.closeOpen(ctx, func(open payment.Date) error {
+	return e.closeOpen(ctx, func(open payment.Date) (next payment.Date, err error) {
 		now := e.o.Clock.Now()
 		if open > e.dateAt(now) {
-			return ErrNotBegun
+			return 0, ErrNotBegun
 		}
 		last, err := e.lastCutover(now)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if since := now.Sub(last); since < minFollowed {
-			return fmt.Errorf("%w, %s ago", ErrTooSoon, since.Round(time.Second))
+			return 0, fmt.Errorf("%w, %s ago", ErrTooSoon, since.Round(time.Second))
 		}
-		return nil
+		return open.Next(), nil
 	})
 }
 
-// lastCutover returns when the date before the open one was sealed, which is right after its cutover: now while it is being
-// closed, and the zero time where there is none. A date whose sealing took long, over a stop perhaps, keeps announcements
-// from closing the next one for longer, never for less.
-func (e *Engine) lastCutover(now time.Time) (time.Time, error) {
-	var last journal.Day
-	err := e.o.Journal.Days(func(d journal.Day) bool {
-		if d.State != journal.DayOpen && d.Date > last.Date {
-			last = d
+// lastCutover returns when a date was sealed last, which is right after its cutover: now while one is being closed,
+// and the zero time where there is none. A date whose sealing took long, over a stop perhaps, keeps announcements
+// from closing the next one for longer, never for less. One that was sealed in the future was so by a wrong clock,
+// and tells nothing.
+func (e *Engine) lastCutover(now time.Time) (last time.Time, err error) {
+	var damaged error
+	err = e.o.Journal.Days(func(d journal.Day) bool {
+		var p plan
+		switch d.State {
+		case journal.DayOpen:
+			return true
+		case journal.DayClosing:
+			last = now
+			return false
+		}
+		if damaged = json.Unmarshal(d.Data, &p); damaged != nil {
+			damaged = fmt.Errorf("record of business date %s: %w", d.Date, damaged)
+			return false
+		}
+		if p.SealedAt.After(last) && !p.SealedAt.After(now) {
+			last = p.SealedAt
 		}
 		return true
 	})
-	switch {
-	case err != nil || last.Date == 0:
-		return time.Time{}, err
-	case last.State == journal.DayClosing:
-		return now, nil
-	}
-	var p plan
-	if err := json.Unmarshal(last.Data, &p); err != nil {
-		return time.Time{}, fmt.Errorf("record of business date %s: %w", last.Date, err)
-	}
-	return p.SealedAt, nil
+	return last, errors.Join(err, damaged)
 }

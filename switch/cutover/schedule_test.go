@@ -40,7 +40,7 @@ func (c *calendar) OpenDay() payment.Date {
 func (c *calendar) Cutover(_ context.Context, from, next payment.Date) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if from != c.open || next <= from {
+	if _, opened := c.days[next]; opened || from != c.open {
 		return journal.ErrDayClosed
 	}
 	if from != 0 {
@@ -68,6 +68,16 @@ func (c *calendar) Days(yield func(journal.Day) bool) error {
 		}
 	}
 	return nil
+}
+
+func (c *calendar) Day(date payment.Date) (journal.Day, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d, ok := c.days[date]
+	if !ok {
+		return d, journal.ErrNotFound
+	}
+	return d, nil
 }
 
 func (c *calendar) Presentments(payment.Date, func(journal.Presentment) bool) error { return nil }
@@ -167,6 +177,11 @@ func TestManualCutover(t *testing.T) {
 		}
 		if result, err = e.Cutover(t.Context(), true); err != nil || result.BusinessDate != "2026-11-24" {
 			t.Errorf("%+v, %v", result, err)
+		}
+		for range 40 {
+			if _, err := e.Cutover(t.Context(), true); !errors.Is(err, cutover.ErrTooFar) {
+				t.Errorf("two dates ahead: %v", err)
+			}
 		}
 		sleepUntil(t, location, "2026-11-24 23:00:00")
 		synctest.Wait()

@@ -105,7 +105,7 @@ func TestSecondsComeAgain(t *testing.T) {
 				x.want(t, fmt.Sprintf("back by %s", back), last)
 				x.now = x.now.Add(time.Second)
 			}
-			x.round(t, 2048) // the STANs of the beginning are next
+			x.round(t, 1024) // the STANs of the beginning are next
 			x.start(t)
 		}
 	}

@@ -102,13 +102,13 @@ func (j *Pebble) UpdateSAF(ctx context.Context, rows ...SAFRow) error {
 	}, nil)
 }
 
-// Cutover implements Journal. next must be later than from.
+// Cutover implements Journal.
 func (j *Pebble) Cutover(ctx context.Context, from, next payment.Date) error {
-	if next <= from || next <= 0 {
-		return fmt.Errorf("journal: cutover from %q to %q: expected a later business date", from, next)
+	if next == from || next <= 0 {
+		return fmt.Errorf("journal: cutover from %q to %q: expected another business date", from, next)
 	}
 	return j.control(ctx, func(c *committer, b *pebble.Batch) error {
-		if c.openDay != from {
+		if _, opened := c.days[next]; opened || c.openDay != from {
 			return ErrDayClosed
 		}
 		if from != 0 {

@@ -171,7 +171,8 @@ type Journal interface {
 	Meta(name string) ([]byte, error)
 
 	// OpenDay returns the open business date, 0 in a new journal. Cutover opens next and sets the open one to closing;
-	// it fails with ErrDayClosed if from is not the open one. In a new journal from is 0.
+	// it fails with ErrDayClosed if from is not the open one, or next was opened before: no date opens twice. next may be
+	// earlier than from, where that was opened by a wrong clock. In a new journal from is 0.
 	OpenDay() payment.Date
 	Cutover(ctx context.Context, from, next payment.Date) error
 	// SetDay moves a closing day to sealed, or a sealed one to written, with its data, or replaces a sealed one's; any

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -24,6 +25,7 @@ type switchNode struct {
 	acquirer          string // DE32, where there is more than one node
 	files             fileNotes
 	lives             int
+	later             atomic.Int64 // nanoseconds by which its wall clock is ahead of virtual time
 
 	mu   sync.Mutex
 	disk *vfs.MemFS
@@ -166,10 +168,12 @@ func (l *switchLife) start() error {
 		FS: &disk{
 			FS: l.mem, chance: n.chance(l.number), most: w.plan.SyncMost, onSync: l.onSync, onFile: l.onFile, full: n.isFull,
 		},
-		Fatal:    func(msg string, err error) { w.fatal(l, msg, err) },
-		Seed:     w.plan.Seed,
-		Logger:   w.trace.logger(n.name),
-		Registry: l.registry,
+		Fatal:        func(msg string, err error) { w.fatal(l, msg, err) },
+		Wall:         func() time.Time { return time.Now().Add(n.wallOffset()) },
+		Synchronized: func() bool { return true },
+		Seed:         w.plan.Seed,
+		Logger:       w.trace.logger(n.name),
+		Registry:     l.registry,
 	}
 	for _, p := range partsOf[configures](w) {
 		p.configure(n, l.number, &o)

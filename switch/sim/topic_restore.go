@@ -49,6 +49,9 @@ func (s restoreSection) String() string {
 }
 
 func (s restoreSection) begin(w *world) any {
+	if _, set := sectionOf[*clockSection](w.plan); set {
+		return nil // how long ago the copy was made is read off the clock: while it was wrong, nothing is confirmed
+	}
 	return &restorePart{restoreSection: s, w: w, n: w.nodes[0]}
 }
 

@@ -315,6 +315,10 @@ func (n *switchNode) cutover(must bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	err := n.w.ask(ctx, "POST", n.operator, "/v1/cutover?wait=90s&ahead=true", nil, nil)
+	var refused *statusError
+	if must && errors.As(err, &refused) && refused.status == http.StatusConflict {
+		err = n.nextDays(ctx)
+	}
 	if err != nil && must {
 		if overtaken(err) {
 			err = n.awaitWritten(ctx)
