@@ -88,5 +88,9 @@ func ByTest() map[Mutant]Test {
 		BrokenRecordHoldsAll: {"switchyard/switch/cutover", "TestRecordThatCannotBeBuilt"},
 		ARNWraps:             {"switchyard/switch/identity", "TestARNsAreUsedUp"}, // a plan does not use up 10⁹
 		BackupUnchecked:      {"switchyard/switch/journal", "TestBackup"},         // nor does it damage a backup
+		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
+		FullHostWaitedFor:    {"switchyard/switch", "TestFullHostIsPassedOver"},
+		STANsNotShared:       {"switchyard/switch/identity", "TestNodesShareSTANs"},
+		ReturningLinkRefused: {"switchyard/switch/link", "TestHostThatClosesAfterEachAnswer"},
 	}
 }
