@@ -74,7 +74,7 @@ const (
 	parkedReason = "restored: what became of it is not known"
 	// maxDoubtsShown bounds a review.
 	maxDoubtsShown   = 1000
-	heldMessage      = "the switch was put back to an earlier state and waits for its operator"
+	heldMessage      = "the switch was put back to an earlier state and waits for its operator (switchctl restore review)"
 	tokenLen         = 12
 	allPayments      = "all"
 	manifestFileName = ".manifest.json"

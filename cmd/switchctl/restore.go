@@ -195,7 +195,12 @@ func writeReview(w io.Writer, r *txswitch.Review, issuer *issuerSays) error {
 	for _, reason := range r.Reasons {
 		fmt.Fprintf(w, "  %s\n", reason)
 	}
-	fmt.Fprintf(w, "its newest commit is of %s, its open business date %s; ", r.LastCommit.Format(time.RFC3339), r.OpenDay)
+	if r.LastCommit.IsZero() {
+		fmt.Fprint(w, "it is empty; ")
+	} else {
+		fmt.Fprintf(w, "its newest commit is of %s, its open business date %s; ",
+			r.LastCommit.Format(time.RFC3339), r.OpenDay)
+	}
 	if r.Marked {
 		fmt.Fprintln(w, "its mark knows which numbers were given since")
 	} else {
