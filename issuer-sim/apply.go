@@ -47,6 +47,9 @@ func (s *shard) applyApproved(r *request, out *outcome, at uint32) (number uint6
 			posted.early, posted.number = false, r.number
 			posted.requested, posted.class, posted.stan, posted.de7 = r.amount, r.class, r.stan, r.de7
 			s.byMoment[r.moment.of(r.card)] = posted.authorization
+			if a := s.authorizations.at(posted.authorization); a.kind == kindVoice && a.authCode == [6]byte{} {
+				a.authCode = r.authCode
+			}
 			return posted.authorization, s.byARN[r.arn]
 		}
 		number = s.byRRN[authorizationKey{r.acquirer, r.rrn}]

@@ -148,3 +148,27 @@ func TestClearing(t *testing.T) {
 	status, got = s.clear("not a clearing file at all")
 	want("no clearing file", fmt.Sprint(status, " ", got), "422 the file does not verify")
 }
+
+// A voice capture has its authorization code although its clearing record, which makes the posting, came before it; after
+// a restart, too.
+func TestAuthCodeAfterClearing(t *testing.T) {
+	options := issuersim.Options{FS: vfs.NewMem(), DataDir: "data"}
+	s := start(t, options)
+	arn := testARN(t, 1)
+	s.clear(present(t, 1, &clearing.Presentment{ARN: arn, RRN: pad("R1", 12), AmountMinor: 60}))
+	m, err := message("0220 stan=1 rrn=R1 amount=60 num=1 arn=" + arn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Set(38, "V10001")
+	if code := s.exchange(m).String(39); code != "00" {
+		t.Fatal(code)
+	}
+	for range 2 {
+		if all := s.authorizations(); len(all) != 1 || all[0]["auth_code"] != "V10001" {
+			t.Errorf("the book: %v", all)
+		}
+		s.stop()
+		s = start(t, options)
+	}
+}
