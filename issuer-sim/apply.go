@@ -1,5 +1,7 @@
 package issuersim
 
+import "switchyard/internal/mutant"
+
 // apply does what was decided and remembers it. It goes by the request and the outcome's code and amount alone, so that
 // the log, which holds these, is read back by applying it again.
 func (s *shard) apply(r *request, out *outcome, at uint32, known *seen) {
@@ -42,7 +44,7 @@ func (s *shard) applyApproved(r *request, out *outcome, at uint32) (number uint6
 		s.rehold(a, before, 0)
 		return number, n
 	case kindCapture, kindVoice:
-		if posted := s.posted(r.arn); posted != nil {
+		if posted := s.posted(r.arn); posted != nil && !mutant.On(mutant.PostedAgain) {
 			// Its clearing record came first.
 			posted.early, posted.number = false, r.number
 			posted.requested, posted.class, posted.stan, posted.de7 = r.amount, r.class, r.stan, r.de7

@@ -149,8 +149,8 @@ func TestClearing(t *testing.T) {
 	want("no clearing file", fmt.Sprint(status, " ", got), "422 the file does not verify")
 }
 
-// A voice capture has its authorization code although its clearing record, which makes the posting, came before it; after
-// a restart, too.
+// A voice capture has its authorization code although its clearing record, which makes the posting, came before it;
+// after a restart, too.
 func TestAuthCodeAfterClearing(t *testing.T) {
 	options := issuersim.Options{FS: vfs.NewMem(), DataDir: "data"}
 	s := start(t, options)

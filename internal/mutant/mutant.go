@@ -9,6 +9,16 @@ package mutant
 // Mutant is a known bug.
 type Mutant string
 
+// Bugs that only several merchants, gateways, nodes, keys and early clearing files show.
+const (
+	KeyWithoutMerchant Mutant = "key-without-merchant" // flow: a key of one merchant is another's, too (I3)
+	ForeignPayments    Mutant = "foreign-payments"     // flow: a gateway is served on another's payment
+	RRNWithoutNode     Mutant = "rrn-without-node"     // identity: the node's number is missing from the RRN (I9)
+	AnswerTellsAsked   Mutant = "answer-tells-asked"   // flow: a gateway is told what it asked for, not what was granted
+	OldKeysDropped     Mutant = "old-keys-dropped"     // pan: what an earlier key sealed cannot be opened
+	PostedAgain        Mutant = "posted-again"         // issuer-sim: a capture is posted beside its clearing record
+)
+
 // The bugs. Each stands in one place, where a condition asks for it.
 const (
 	AnswerBeforeSync      Mutant = "answer-before-sync"       // journal: an outcome is acknowledged before it is synced (I2)
@@ -61,6 +71,7 @@ func All() []Mutant {
 	return []Mutant{
 		AnswerBeforeSync, SendBeforeSync, DropReversalOnRestart, MatchBySTAN, RepeatAppliedTwice, KeyAppliedTwice, LateAnswerRevives,
 		CaptureInTwoFiles,
+		KeyWithoutMerchant, ForeignPayments, RRNWithoutNode, AnswerTellsAsked, OldKeysDropped, PostedAgain,
 		TimeoutIsDecline, LostIsNotSent, ForgetReservations, DropAdvice, RepeatWithNewSTAN, ReversalAcceptsAny, SealWithoutWaiting,
 		FilesNotSynced, RebuildByClock, FailureIgnored, VoidStaysInFile, PartialNotUndone,
 		AcquirerFromConfig,

@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"switchyard/internal/mutant"
 )
 
 // The text form of a key: "switchyard-key-1 0a1b2c3d <32 bytes in base64>".
@@ -175,7 +177,7 @@ func (k *Keyring) Seal(nonce [12]byte, pan, expiry string) []byte {
 // the ring does not have it, and with [ErrSealed] when the bytes do not open.
 func (k *Keyring) Open(keyID uint32, nonce [12]byte, sealed []byte) (pan, expiry string, err error) {
 	aead := k.keys[keyID]
-	if aead == nil {
+	if aead == nil || keyID != k.sealing && mutant.On(mutant.OldKeysDropped) {
 		return "", "", fmt.Errorf("pan: the card is sealed with key %08x, which is not in the key file", keyID)
 	}
 	var id [4]byte

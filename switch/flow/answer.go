@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/api"
 	"switchyard/switch/payment"
 )
@@ -15,7 +16,7 @@ func answer(p *payment.Payment, i int, now time.Time) api.Answer {
 	a := summary(p, now)
 	a.Approved = approved(op)
 	a.Amount = op.Amount
-	if op.State == payment.StateApproved && op.Granted > 0 {
+	if op.State == payment.StateApproved && op.Granted > 0 && !mutant.On(mutant.AnswerTellsAsked) {
 		a.Amount = op.Granted
 	}
 	a.RRN, a.STAN = op.RRN, stanText(op.STAN)

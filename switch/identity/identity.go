@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"time"
 
+	"switchyard/internal/mutant"
 	"switchyard/internal/slowlock"
 	"switchyard/switch/clock"
 	"switchyard/switch/payment"
@@ -131,6 +132,9 @@ func (a *Allocator) rrn(n uint64, now time.Time) string {
 	day := now.YearDay()
 	b[1], b[2], b[3] = byte('0'+day/100), byte('0'+day/10%10), byte('0'+day%10)
 	b[4] = base36[a.node%36]
+	if mutant.On(mutant.RRNWithoutNode) {
+		b[4] = '0'
+	}
 	for i := rrnLen - 1; i > 4; i-- {
 		b[i] = base36[n%36]
 		n /= 36

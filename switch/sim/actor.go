@@ -27,6 +27,7 @@ type actor struct {
 	about  subject          // of its next steps
 	reuse  wish             // its last request with a key
 	dialed uint64
+	slow   time.Duration // after which it reads on every other connection; 0: at once
 }
 
 // subject is a payment as an actor knows it.
@@ -233,5 +234,13 @@ func (a *actor) connect(ctx context.Context) (*client.Client, error) {
 }
 
 func (a *actor) dial(ctx context.Context, _, addr string) (net.Conn, error) {
-	return a.w.net.dial(ctx, a.party, addr)
+	a.mu.Lock()
+	a.dialed++
+	slow := a.slow > 0 && a.dialed%2 == 1
+	a.mu.Unlock()
+	c, err := a.w.net.dial(ctx, a.party, addr)
+	if err != nil || !slow {
+		return c, err
+	}
+	return slowed(c, a.slow), nil
 }

@@ -61,8 +61,9 @@ func (n *issuerNode) up() {
 	l := &issuerLife{party: &party{name: issuerName}, mem: n.disk, registry: prometheus.NewRegistry()}
 	var err error
 	l.sim, err = issuersim.New(issuersim.Options{
-		Listener: n.w.net.listen(l.party, issuerAddr, secondAddr), ControlListener: n.w.net.listen(l.party, controlAddr),
-		DataDir: "issuer", FS: l.mem, Sync: true, Seed: n.w.plan.Seed, Rules: n.rules,
+		Codec: n.w.codec, Listener: n.w.net.listen(l.party, issuerAddr, secondAddr),
+		ControlListener: n.w.net.listen(l.party, controlAddr),
+		DataDir:         "issuer", FS: l.mem, Sync: true, Seed: n.w.plan.Seed, Rules: n.rules,
 		Logger: n.w.trace.logger(issuerName), Registry: l.registry,
 		Limits: issuersim.Limits{Cards: 3200, Authorizations: 32_000, Messages: 64_000},
 	})

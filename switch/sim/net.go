@@ -235,6 +235,13 @@ func (n *network) takeDown(from, addr string, d time.Duration) {
 	})
 }
 
+// bringUp ends all that takeDown began.
+func (n *network) bringUp() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	clear(n.down)
+}
+
 // conn is one end of a connection.
 type conn struct {
 	net           *network
@@ -295,7 +302,9 @@ func (c *conn) LocalAddr() net.Addr { return c.local }
 func (c *conn) RemoteAddr() net.Addr { return c.remote }
 
 // SetDeadline implements net.Conn.
-func (c *conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
 
 // SetReadDeadline implements net.Conn.
 func (c *conn) SetReadDeadline(t time.Time) error {
@@ -303,8 +312,11 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// SetWriteDeadline implements net.Conn. A write never waits: what is under way has room for all that a run writes.
-func (c *conn) SetWriteDeadline(time.Time) error { return nil }
+// SetWriteDeadline implements net.Conn. Only where the reader's room is bounded does a write wait.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.out.setWriteDeadline(t)
+	return nil
+}
 
 // pipe is one direction of a connection.
 type pipe struct {
@@ -321,6 +333,9 @@ type pipe struct {
 	writeErr error
 	deadline time.Time
 	alarm    *time.Timer
+	room     int // bytes that may be unread before a write waits; 0: any number
+	writeBy  time.Time
+	writeRun *time.Timer
 }
 
 type chunk struct {
@@ -337,6 +352,12 @@ func newPipe(n *network) *pipe {
 func (p *pipe) write(b []byte, name string, c chance) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for p.room > 0 && p.unread() >= p.room && p.writeErr == nil && p.readErr == nil {
+		if !p.writeBy.IsZero() && !time.Now().Before(p.writeBy) {
+			return 0, os.ErrDeadlineExceeded
+		}
+		p.changed.Wait()
+	}
 	if p.writeErr != nil {
 		return 0, p.writeErr
 	}
@@ -385,6 +406,9 @@ func (p *pipe) read(b []byte) (int, error) {
 		case len(p.ready) > 0:
 			n := copy(b, p.ready)
 			p.ready = p.ready[n:]
+			if p.room > 0 {
+				p.changed.Broadcast()
+			}
 			return n, nil
 		case len(p.flight) == 0 && p.endErr != nil:
 			return 0, p.endErr
@@ -434,6 +458,44 @@ func (p *pipe) shut(err error) {
 	if p.writeErr == nil {
 		p.writeErr = err
 	}
+	if p.writeRun != nil {
+		p.writeRun.Stop()
+	}
+	p.changed.Broadcast()
+}
+
+// bound makes writes wait while so many bytes are unread.
+func (p *pipe) bound(room int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.room = room
+}
+
+// unread is how many bytes nobody has read. The caller holds mu.
+func (p *pipe) unread() int {
+	n := len(p.ready)
+	for i := range p.flight {
+		n += len(p.flight[i].bytes)
+	}
+	return n
+}
+
+func (p *pipe) setWriteDeadline(t time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.writeBy = t
+	if p.writeRun != nil {
+		p.writeRun.Stop()
+		p.writeRun = nil
+	}
+	if p.room == 0 || t.IsZero() || p.writeErr != nil {
+		return
+	}
+	p.writeRun = time.AfterFunc(time.Until(t), func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.changed.Broadcast()
+	})
 }
 
 // finish makes reads fail once everything has arrived.

@@ -24,6 +24,7 @@ type switchNode struct {
 	gateway, operator string // addresses
 	acquirer          string // DE32, where there is more than one node
 	files             fileNotes
+	taken             taken
 	lives             int
 	later             atomic.Int64 // nanoseconds by which its wall clock is ahead of virtual time
 

@@ -150,6 +150,11 @@ func (r *restorePart) after() {
 		return
 	}
 	r.silent(sent)
+	// A copy may be hours old, and a clock that is so far ahead of the journal is confirmed first.
+	if err := r.w.ask(ctx, "POST", r.n.operator, "/v1/clock/confirm", nil, nil); err != nil {
+		r.w.failf("restore, the clock cannot be confirmed", "%v", err)
+		return
+	}
 	if err := r.w.ask(ctx, "POST", r.n.operator, "/v1/restore/confirm?token="+token, nil, nil); err != nil {
 		r.w.failf("restore, it cannot be confirmed", "%v", err)
 		return

@@ -33,8 +33,6 @@ type frame struct {
 	raw           []byte // without the MTI, which is all in which a repeat differs
 }
 
-func (w *wire) init() { w.codec = spec.MustCodec(spec.DefaultDialect) }
-
 // sent takes what was written to a link in one call: whole frames.
 func (w *wire) sent(n *switchNode, c *conn, b []byte, at time.Duration) {
 	w.mu.Lock()

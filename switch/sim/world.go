@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"switchyard/internal/pan"
+	"switchyard/spec"
 )
 
 // The parties' addresses.
@@ -36,6 +37,8 @@ type world struct {
 	trace   *trace
 	net     *network
 	keyring *pan.Keyring
+	keyText string      // that it was made from
+	codec   *spec.Codec // of the dialect that the issuer speaks
 	nodes   []*switchNode
 	actors  []*actor
 	issuer  *issuerNode
@@ -44,7 +47,9 @@ type world struct {
 	faults  faultCounts
 	parts   []any // of the plan's sections
 
-	begin   time.Time // of the actors
+	begin   time.Time     // of the actors
+	acted   chan struct{} // closed when the actors have played their steps
+	awake   atomic.Int64  // actors that have steps left and do not rest for long
 	order   atomic.Int64
 	visitor *party         // the operator and the actors never die
 	aside   sync.WaitGroup // what faults began and the plan does not end without
@@ -102,12 +107,15 @@ type Result struct {
 // run plays a plan. It must be called in a bubble of testing/synctest, and every goroutine of it has ended when it
 // returns.
 func run(p *Plan) *Result {
-	w := &world{plan: p, chance: chance(p.Seed), trace: &trace{}, visitor: &party{name: operatorName}}
+	w := &world{
+		plan: p, chance: chance(p.Seed), trace: &trace{}, visitor: &party{name: operatorName}, codec: asciiCodec,
+		acted: make(chan struct{}),
+	}
 	w.net = newNetwork(w.chance)
 	w.net.onWrite = w.onWrite
-	w.wire.init()
 	text, err := pan.GenerateKey(rand.NewChaCha8([32]byte{1, 2, 3}))
 	if err == nil {
+		w.keyText = text
 		w.keyring, err = pan.ParseKeyring(text)
 	}
 	if err != nil {
@@ -128,6 +136,7 @@ func run(p *Plan) *Result {
 	for _, s := range p.Sections {
 		w.parts = append(w.parts, s.begin(w))
 	}
+	w.wire.codec = w.codec
 	w.issuer.up()
 	for _, n := range w.nodes {
 		n.up()
@@ -168,11 +177,24 @@ func (w *world) failf(kind, format string, args ...any) {
 func (w *world) play() {
 	var all sync.WaitGroup
 	for i := range w.plan.Actors {
-		w.actors = append(w.actors, newActor(w, i))
+		a := newActor(w, i)
+		if s, ok := sectionOf[slowSection](w.plan); ok && s.Actor == i {
+			a.slow = s.Late
+		}
+		w.actors = append(w.actors, a)
 	}
+	var acting sync.WaitGroup
+	w.awake.Store(int64(len(w.actors)))
 	for i, steps := range w.plan.Actors {
-		all.Go(func() { w.actors[i].play(steps) })
+		acting.Go(func() {
+			defer w.awake.Add(-1)
+			w.actors[i].play(steps)
+		})
 	}
+	all.Go(func() {
+		acting.Wait()
+		close(w.acted)
+	})
 	for _, p := range partsOf[plays](w) {
 		all.Go(p.play)
 	}
@@ -205,7 +227,16 @@ func (w *world) play() {
 }
 
 // rest waits, as a step says.
-func (w *world) rest(d time.Duration) { time.Sleep(d) }
+func (w *world) rest(d time.Duration) {
+	if d > restful {
+		w.awake.Add(-1)
+		defer w.awake.Add(1)
+	}
+	time.Sleep(d)
+}
+
+// restful is a rest during which the bounds are looked at less often, once all actors rest.
+const restful = time.Minute
 
 // watchEvery is how often the bounds are looked at.
 const watchEvery = 199 * time.Millisecond
@@ -219,6 +250,11 @@ func (w *world) watch(over <-chan struct{}) {
 		case <-tick.C:
 		case <-over:
 			return
+		}
+		if w.awake.Load() <= 0 {
+			tick.Reset(restful)
+		} else {
+			tick.Reset(watchEvery)
 		}
 		for _, n := range w.nodes {
 			n.inBounds()

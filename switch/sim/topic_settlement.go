@@ -1,0 +1,145 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Clearing files reach the issuer as they are written, while advices of their captures may still be under way, and
+// payments are voided and refunded after they were settled.
+
+func init() { addTopic(topic{name: "settlement", draw: drawSettlement}) }
+
+const settlementPercent = 30
+
+func drawSettlement(t *rapid.T, p *Plan) section {
+	if !percent(t, settlementPercent) {
+		return nil
+	}
+	s := settlementSection{Every: between(t, 500*time.Millisecond, 10*time.Second)}
+	p.Faults = append(p.Faults, Fault{Kind: Cutover, At: between(t, time.Second, span/2), Node: bits(t, p.Nodes)})
+	for i := range p.Actors {
+		if !percent(t, 60) {
+			continue
+		}
+		later := Step{Wait: between(t, span/4, span), Copies: 1, Do: []Do{DoVoid, DoRefund, DoCapture, DoReverse}[bits(t, 4)]}
+		if percent(t, 50) {
+			later.Amount = int64(1 + bits(t, 5000))
+		}
+		p.Actors[i] = append(p.Actors[i], later)
+	}
+	return s
+}
+
+// settlementSection says how often somebody looks into the clearing folders.
+type settlementSection struct{ Every time.Duration }
+
+// String implements section.
+func (s settlementSection) String() string {
+	return "files are brought to the issuer every " + s.Every.String()
+}
+
+func (s settlementSection) begin(w *world) any { return &settlementPart{w: w, every: s.Every} }
+
+type settlementPart struct {
+	w     *world
+	every time.Duration
+}
+
+// play implements plays.
+func (s *settlementPart) play() {
+	for {
+		select {
+		case <-time.After(s.every):
+		case <-s.w.acted:
+			return
+		}
+		for _, n := range s.w.nodes {
+			n.bring()
+		}
+	}
+}
+
+// taken are the files of a node that the issuer has taken while the plan was played.
+type taken struct {
+	mu    sync.Mutex
+	paths map[string]bool
+}
+
+func (t *taken) has(path string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.paths[path]
+}
+
+func (t *taken) add(path string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.paths == nil {
+		t.paths = map[string]bool{}
+	}
+	t.paths[path] = true
+}
+
+// bring hands the files that have a manifest to the issuer. What it does not take for now is brought again.
+func (n *switchNode) bring() {
+	type file struct {
+		path string
+		text []byte
+	}
+	var files []file
+	complete := map[string]bool{} // folders with a manifest
+	err := n.walk(func(path string, text []byte) error {
+		folder := path[:strings.LastIndexByte(path, '/')+1]
+		switch {
+		case !isClearing(path):
+		case strings.HasSuffix(path, ".manifest.json"):
+			complete[folder] = true
+		case strings.HasSuffix(path, ".ipm") && !n.taken.has(path):
+			files = append(files, file{path, text})
+		}
+		return nil
+	})
+	if err != nil {
+		return // the node is down, or a file has gone under its temporary name
+	}
+	for _, f := range files {
+		if complete[f.path[:strings.LastIndexByte(f.path, '/')+1]] {
+			n.bringOne(f.path, f.text)
+		}
+	}
+}
+
+func (n *switchNode) bringOne(path string, text []byte) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var result struct{ Exceptions []json.RawMessage }
+	err := n.w.ask(ctx, "POST", controlAddr, "/v1/clearing", text, func(b []byte) error {
+		return json.Unmarshal(b,
+			&result)
+	})
+	var refused *statusError
+	switch {
+	case err == nil:
+		n.w.faults.add("file brought while the plan is played", 1)
+		n.w.trace.addf("issuer", "has taken %s%s", path, n.suffix())
+	case errors.As(err, &refused) && refused.status == http.StatusConflict: // taken before, and the answer was lost
+	case errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity:
+		n.w.failf("I8 the issuer cannot read a clearing file", "%s: %v", path, err)
+		return
+	default:
+		return
+	}
+	if len(result.Exceptions) > 0 {
+		n.w.failf("I8 the issuer has exceptions to a file", "%s: %s", path, result.Exceptions)
+	}
+	n.taken.add(path)
+	n.files.noteOne(path, text)
+}
