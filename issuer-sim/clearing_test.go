@@ -172,3 +172,20 @@ func TestAuthCodeAfterClearing(t *testing.T) {
 		s = start(t, options)
 	}
 }
+
+// Two voice captures on one card with one STAN and DE7, as they come over two hosts of one issuer, are two.
+func TestTwoHostsOneSTAN(t *testing.T) {
+	s := start(t, issuersim.Options{})
+	for n, rrn := range []string{"R1", "R2", "R1"} { // the third is the first again
+		m, err := message("0220 stan=1 rrn=" + rrn + " amount=60 num=1 arn=" + testARN(t, uint64(n%2)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := s.exchange(m).String(39); code != "00" {
+			t.Fatalf("%s: %s", rrn, code)
+		}
+	}
+	if got := s.server.Ledger().Currencies["EUR"].Unsettled; got != 120 {
+		t.Errorf("posted %d, want 120", got)
+	}
+}

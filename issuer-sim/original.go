@@ -66,10 +66,11 @@ func (s *shard) inBooks(r *request) (o original, found bool) {
 	return o, false
 }
 
-// applied tells whether an advice stands in the books already, as the very message that it is.
+// applied tells whether an advice stands in the books already, as the very message that it is: with its RRN, too, since
+// the numbers of messages are of an acquirer's link to a host, and this issuer may be two of its hosts.
 func (s *shard) applied(r *request) bool {
 	a := s.authorizations.at(s.byMoment[r.moment.of(r.card)])
-	if r.class == classReversal || a == nil || a.card != r.card {
+	if r.class == classReversal || a == nil || a.card != r.card || a.rrn != r.rrn {
 		return false
 	}
 	_, found := s.within(a, &r.moment)
