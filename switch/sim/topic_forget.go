@@ -130,7 +130,7 @@ const mostRounds = 6
 func (o *operator) unrest() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.rounds == mostRounds {
+	if o.rounds == mostRounds || o.w.putBack.Load() {
 		return ""
 	}
 	decided := 0

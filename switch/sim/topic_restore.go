@@ -140,6 +140,7 @@ func (r *restorePart) after() {
 	sent := len(r.w.wire.frames)
 	r.w.wire.mu.Unlock()
 	r.w.faults.add("put back", 1)
+	r.w.putBack.Store(true)
 	r.n.restart(&Fault{For: time.Second})
 	token := r.held(ctx)
 	if r.Restarts {

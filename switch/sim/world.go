@@ -49,6 +49,7 @@ type world struct {
 
 	begin   time.Time     // of the actors
 	acted   chan struct{} // closed when the actors have played their steps
+	putBack atomic.Bool   // a journal was put back: what is parked from then on is in doubt, and no retry's
 	awake   atomic.Int64  // actors that have steps left and do not rest for long
 	order   atomic.Int64
 	visitor *party         // the operator and the actors never die
