@@ -353,16 +353,16 @@ func (n *switchNode) cutover(must bool) {
 	defer cancel()
 	err := n.w.ask(ctx, "POST", n.operator, "/v1/cutover?wait=90s&ahead=true", nil, nil)
 	var refused *statusError
-	if must && errors.As(err, &refused) && refused.status == http.StatusConflict {
+	switch {
+	case err == nil || !must:
+		return
+	case overtaken(err):
+		err = n.awaitWritten(ctx)
+	case errors.As(err, &refused) && refused.status == http.StatusConflict:
 		err = n.nextDays(ctx)
 	}
-	if err != nil && must {
-		if overtaken(err) {
-			err = n.awaitWritten(ctx)
-		}
-		if err != nil {
-			n.w.failf("cutover fails", "%v", err)
-		}
+	if err != nil {
+		n.w.failf("cutover fails", "%v", err)
 	}
 }
 
