@@ -15,8 +15,8 @@ import (
 	"switchyard/spec"
 	txswitch "switchyard/switch"
 	"switchyard/switch/flow"
+	"switchyard/switch/issuer/route"
 	"switchyard/switch/merchant"
-	"switchyard/switch/route"
 	"switchyard/switch/switchtest"
 )
 

@@ -17,11 +17,11 @@ import (
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
 	"switchyard/switch/flow"
-	"switchyard/switch/gateway"
-	"switchyard/switch/link"
+	"switchyard/switch/front/lines"
+	"switchyard/switch/issuer/link"
+	"switchyard/switch/issuer/route"
+	"switchyard/switch/issuer/saf"
 	"switchyard/switch/merchant"
-	"switchyard/switch/route"
-	"switchyard/switch/saf"
 )
 
 // Config is switchd's configuration, as configs/switchd.yaml shows it. DefaultConfig is what holds without a file.
@@ -429,7 +429,7 @@ func (c *Config) checkGateway() error {
 			return fmt.Errorf("gateway.gateways[%d]: certificate: nobody is asked for one without gateway.tls.ca", i)
 		}
 	}
-	if err := gateway.CheckGateways(g.list()); err != nil {
+	if err := lines.CheckGateways(g.list()); err != nil {
 		return fmt.Errorf("gateway.%w", err)
 	}
 	if loopback(host) || (len(g.Gateways) > 0 && g.TLS != nil) {
@@ -449,10 +449,10 @@ func (g *GatewayConfig) limits() map[string]*merchant.Limits {
 	return limits
 }
 
-// list is the gateways as package gateway takes them.
-func (g *GatewayConfig) list() (gateways []gateway.Gateway) {
+// list is the gateways as package lines takes them.
+func (g *GatewayConfig) list() (gateways []lines.Gateway) {
 	for _, e := range g.Gateways {
-		gateways = append(gateways, gateway.Gateway{
+		gateways = append(gateways, lines.Gateway{
 			Name: e.Name, SecretHash: e.SecretHash, CertSubject: e.Certificate, Merchants: e.Merchants,
 		})
 	}

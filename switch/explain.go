@@ -11,11 +11,11 @@ import (
 
 	"switchyard/internal/money"
 	"switchyard/spec"
-	"switchyard/switch/exchange"
-	"switchyard/switch/identity"
+	"switchyard/switch/issuer/exchange"
+	"switchyard/switch/issuer/identity"
+	"switchyard/switch/issuer/link"
+	"switchyard/switch/issuer/message"
 	"switchyard/switch/journal"
-	"switchyard/switch/link"
-	"switchyard/switch/message"
 	"switchyard/switch/payment"
 )
 

@@ -17,9 +17,9 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/switch/cutover"
+	"switchyard/switch/issuer/route"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
-	"switchyard/switch/route"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"switchyard/switch/identity"
+	"switchyard/switch/issuer/identity"
 	"switchyard/switch/journal"
 )
 

@@ -17,7 +17,7 @@ import (
 
 	"switchyard/internal/mutant"
 	"switchyard/switch/clearing"
-	"switchyard/switch/identity"
+	"switchyard/switch/issuer/identity"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )

@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 
 	cardno "switchyard/internal/pan"
-	"switchyard/switch/exchange"
 	"switchyard/switch/flow"
-	"switchyard/switch/route"
+	"switchyard/switch/issuer/exchange"
+	"switchyard/switch/issuer/route"
 )
 
 // defaultRoute takes every card where no table is configured.

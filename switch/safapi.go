@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
-	"switchyard/switch/saf"
 )
 
 // Advice is a row of the store-and-forward queue as GET /v1/saf shows it, one a line.

@@ -13,8 +13,8 @@ import (
 
 	"switchyard/internal/slowlock"
 	"switchyard/spec"
+	"switchyard/switch/issuer/link"
 	"switchyard/switch/journal"
-	"switchyard/switch/link"
 )
 
 // maxStrays bounds the log of responses that completed no request: the newest ones are kept.

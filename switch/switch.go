@@ -21,16 +21,16 @@ import (
 	"switchyard/switch/clearing"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
-	"switchyard/switch/exchange"
 	"switchyard/switch/flow"
-	"switchyard/switch/gateway"
-	"switchyard/switch/identity"
+	"switchyard/switch/front/lines"
+	"switchyard/switch/issuer/exchange"
+	"switchyard/switch/issuer/identity"
+	"switchyard/switch/issuer/link"
+	"switchyard/switch/issuer/message"
+	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
-	"switchyard/switch/link"
 	"switchyard/switch/merchant"
-	"switchyard/switch/message"
 	"switchyard/switch/payment"
-	"switchyard/switch/saf"
 	"switchyard/switch/turn"
 )
 
@@ -73,7 +73,7 @@ type Switch struct {
 	strays  *strayLog
 	engine  *cutover.Engine
 	follow  *follower // nil: no host's cutover is followed
-	gateway *gateway.Server
+	gateway *lines.Server
 
 	operator *http.Server
 	began    time.Time
@@ -221,7 +221,7 @@ func (s *Switch) composeEngine(days *flow.Days, turns *turn.Table, merchants *me
 
 func (s *Switch) composeGateway() (err error) {
 	g := s.o.Config.Gateway
-	s.gateway, err = gateway.New(gateway.Options{
+	s.gateway, err = lines.New(lines.Options{
 		Listener: s.o.Gateway, Handler: s.flow, Gateways: g.list(), MaxConnections: g.MaxConnections,
 		MaxInFlightPerConn: g.MaxInFlightPerConnection, MaxInFlight: s.o.Config.Limits.MaxInFlight, TLS: s.o.GatewayTLS,
 		Logger: s.o.Logger.Named("gateway"), Registerer: s.o.Registry,

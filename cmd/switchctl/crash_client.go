@@ -6,7 +6,7 @@ import (
 
 	"switchyard/internal/loadgen/day"
 	"switchyard/switch/api"
-	"switchyard/switch/gateway/client"
+	"switchyard/switch/front/lines/client"
 )
 
 // persistentClient is a connection to a switch that may go away: the next request after it broke connects anew. What was

@@ -17,8 +17,8 @@ import (
 
 	"switchyard/internal/money"
 	"switchyard/switch/api"
-	"switchyard/switch/gateway/client"
-	"switchyard/switch/gateway/wire"
+	"switchyard/switch/front/lines/client"
+	"switchyard/switch/front/lines/wire"
 )
 
 // secretVariable holds the gateway's secret, so that it need not stand in a command line.

@@ -7,7 +7,7 @@ import (
 
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/day"
-	"switchyard/switch/gateway/client"
+	"switchyard/switch/front/lines/client"
 )
 
 // dialLimit is how long connecting may take.

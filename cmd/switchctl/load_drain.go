@@ -19,7 +19,7 @@ import (
 	"switchyard/internal/loadgen"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
-	"switchyard/switch/gateway/client"
+	"switchyard/switch/front/lines/client"
 )
 
 // drainFlags are what load drain is told.

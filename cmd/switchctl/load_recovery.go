@@ -21,7 +21,7 @@ import (
 	"switchyard/internal/pan"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
-	"switchyard/switch/identity"
+	"switchyard/switch/issuer/identity"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"switchyard/switch/gateway"
+	"switchyard/switch/front/lines"
 )
 
 // newSecretCmd is `switchctl secret`: a secret for a gateway, and what the switch's configuration keeps of it.
@@ -22,7 +22,7 @@ second is its hash, for the switch's (secret_hash). It is kept nowhere.`,
 			var random [32]byte
 			rand.Read(random[:]) // never fails: crypto/rand ends the process instead
 			secret := hex.EncodeToString(random[:])
-			hash, err := gateway.HashSecret(secret)
+			hash, err := lines.HashSecret(secret)
 			if err != nil {
 				return err
 			}

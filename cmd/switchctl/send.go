@@ -15,7 +15,7 @@ import (
 
 	"switchyard/internal/money"
 	"switchyard/switch/api"
-	"switchyard/switch/gateway/wire"
+	"switchyard/switch/front/lines/wire"
 )
 
 // panVariable may hold the card number, so that it need not stand in a shell's history.

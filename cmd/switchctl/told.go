@@ -11,7 +11,7 @@ import (
 	"switchyard/internal/loadgen/day"
 	"switchyard/switch/api"
 	"switchyard/switch/audit"
-	"switchyard/switch/gateway/told"
+	"switchyard/switch/front/lines/told"
 )
 
 // toldUsage is the flag of the commands that write down what they are told.

@@ -7,7 +7,7 @@ import (
 	"switchyard/switch/api"
 )
 
-// Gateway is a pipelined connection to a switch's gateway port; the client of package gateway/client is one.
+// Gateway is a pipelined connection to a switch's gateway port; the client of package lines/client is one.
 type Gateway interface {
 	// Send sends a request and calls done once with its answer, or with the connection's error. When Send returns an error
 	// done is not called. req may be changed once Send has returned.

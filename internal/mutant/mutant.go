@@ -88,8 +88,8 @@ type Test struct{ Package, Name string }
 // ByTest lists the bugs that no plan of the simulation can play, with the test that finds each.
 func ByTest() map[Mutant]Test {
 	return map[Mutant]Test{
-		ForeignReversal: {"switchyard/issuer-sim", "TestMessages"},              // the switch sends no such reversal
-		DE7Repeated:     {"switchyard/switch/identity", "TestSecondsComeAgain"}, // a round of STANs takes longer than a plan
+		ForeignReversal: {"switchyard/issuer-sim", "TestMessages"},                     // the switch sends no such reversal
+		DE7Repeated:     {"switchyard/switch/issuer/identity", "TestSecondsComeAgain"}, // a round of STANs takes longer than a plan
 		// A plan has not as many steps.
 		DeclinedTakesRoom:    {"switchyard/switch/payment", "TestWhatCameToNothingTakesNoRoom"},
 		VoidedStillCounts:    {"switchyard/switch/payment", "TestPlace"},
@@ -97,11 +97,11 @@ func ByTest() map[Mutant]Test {
 		SplitIgnoresSums:     {"switchyard/switch/cutover", "TestMoreThanPDS0301Holds"},
 		NetworkIDWhenWritten: {"switchyard/switch/cutover", "TestAnswerAfterTheSeal"},
 		BrokenRecordHoldsAll: {"switchyard/switch/cutover", "TestRecordThatCannotBeBuilt"},
-		ARNWraps:             {"switchyard/switch/identity", "TestARNsAreUsedUp"}, // a plan does not use up 10⁹
-		BackupUnchecked:      {"switchyard/switch/journal", "TestBackup"},         // nor does it damage a backup
+		ARNWraps:             {"switchyard/switch/issuer/identity", "TestARNsAreUsedUp"}, // a plan does not use up 10⁹
+		BackupUnchecked:      {"switchyard/switch/journal", "TestBackup"},                // nor does it damage a backup
 		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		FullHostWaitedFor:    {"switchyard/switch", "TestFullHostIsPassedOver"},
-		STANsNotShared:       {"switchyard/switch/identity", "TestNodesShareSTANs"},
-		ReturningLinkRefused: {"switchyard/switch/link", "TestHostThatClosesAfterEachAnswer"},
+		STANsNotShared:       {"switchyard/switch/issuer/identity", "TestNodesShareSTANs"},
+		ReturningLinkRefused: {"switchyard/switch/issuer/link", "TestHostThatClosesAfterEachAnswer"},
 	}
 }

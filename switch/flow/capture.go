@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"switchyard/switch/api"
-	"switchyard/switch/exchange"
+	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"

@@ -10,11 +10,11 @@ import (
 	"switchyard/spec"
 	"switchyard/switch/api"
 	"switchyard/switch/clearing"
-	"switchyard/switch/exchange"
+	"switchyard/switch/issuer/exchange"
+	"switchyard/switch/issuer/link"
+	"switchyard/switch/issuer/message"
 	"switchyard/switch/journal"
-	"switchyard/switch/link"
 	"switchyard/switch/merchant"
-	"switchyard/switch/message"
 	"switchyard/switch/payment"
 )
 

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"switchyard/switch/api"
-	"switchyard/switch/exchange"
+	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )

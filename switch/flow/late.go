@@ -7,8 +7,8 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/mutant"
+	"switchyard/switch/issuer/link"
 	"switchyard/switch/journal"
-	"switchyard/switch/link"
 	"switchyard/switch/payment"
 )
 

@@ -10,11 +10,11 @@ import (
 	"switchyard/internal/mutant"
 	"switchyard/internal/pan"
 	"switchyard/switch/api"
-	"switchyard/switch/exchange"
+	"switchyard/switch/issuer/exchange"
+	"switchyard/switch/issuer/message"
+	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
-	"switchyard/switch/message"
 	"switchyard/switch/payment"
-	"switchyard/switch/saf"
 )
 
 // sealCard stores the card in a payment: sealed, hashed and masked.

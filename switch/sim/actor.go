@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"switchyard/switch/api"
-	"switchyard/switch/gateway/client"
+	"switchyard/switch/front/lines/client"
 )
 
 // actor is a gateway that plays steps one after another.

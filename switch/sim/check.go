@@ -20,7 +20,7 @@ import (
 	"switchyard/switch/api"
 	"switchyard/switch/audit"
 	"switchyard/switch/clearing"
-	toldlog "switchyard/switch/gateway/told"
+	toldlog "switchyard/switch/front/lines/told"
 )
 
 // settle asks, once everything is quiet, what became of every key, sends each request that took effect once more, and

@@ -8,7 +8,7 @@ import (
 
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
-	"switchyard/switch/gateway"
+	"switchyard/switch/front/lines"
 )
 
 // Listed gateways: each says who it is, acts for its merchants and sees nothing of the other's. One tells a wrong
@@ -55,7 +55,7 @@ type gatewaysPart struct{ w *world }
 // configure implements configures.
 func (g *gatewaysPart) configure(_ *switchNode, _ int, o *txswitch.Options) {
 	for _, who := range gatewayIdentities {
-		hash, err := gateway.HashSecret(who.secret)
+		hash, err := lines.HashSecret(who.secret)
 		if err != nil {
 			g.w.failf("a secret", "%v", err)
 		}

@@ -32,8 +32,8 @@ import (
 	"switchyard/spec"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
-	"switchyard/switch/gateway"
-	"switchyard/switch/gateway/client"
+	"switchyard/switch/front/lines"
+	"switchyard/switch/front/lines/client"
 )
 
 // Options change what a system is started with. The zero value is the defaults of both daemons.
@@ -232,7 +232,7 @@ func (s *System) StartSwitch() {
 	c.Issuers[0].Deadline = config.Duration(s.o.Deadline)
 	c.Issuers[0].Dialect = s.o.Dialect
 	for _, g := range s.o.Gateways {
-		hash, err := gateway.HashSecret(g.Secret)
+		hash, err := lines.HashSecret(g.Secret)
 		s.must(err)
 		c.Gateway.Gateways = append(c.Gateway.Gateways, txswitch.GatewayEntry{Name: g.Name, SecretHash: hash, Merchants: g.Merchants})
 	}

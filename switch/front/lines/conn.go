@@ -1,0 +1,410 @@
+package lines
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/switch/api"
+	"switchyard/switch/front/lines/wire"
+)
+
+// conn is one connection: a reader goroutine, which owns it, and a writer goroutine.
+type conn struct {
+	srv    *Server
+	nc     net.Conn
+	in     lines
+	caller *api.Caller // who it is; nil before the hello. The reader sets it before the first request
+	greets bool        // a hello is still to be expected or allowed
+	since  time.Time   // accepted; later the last read, where IdleTimeout is set
+	timed  bool        // a read deadline is set
+
+	mu       sync.Mutex
+	work     sync.Cond // the writer waits for answers or the end
+	room     sync.Cond // the reader waits for fewer lines in flight, or fewer bytes unsent
+	out      *[]byte   // answers for the writer, nil where none wait
+	unsent   int       // bytes in out or being written
+	inFlight int       // lines read and not yet answered
+	ending   bool      // no more lines: the writer ends when all answers are out
+	failed   reason    // set when the connection broke; what is in flight then has no one to answer
+	written  chan struct{}
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{srv: s, nc: nc, in: lines{from: nc, maxLine: s.opt.MaxLine}, greets: true, since: time.Now(), written: make(chan struct{})}
+	c.work.L, c.room.L = &c.mu, &c.mu
+	if s.identities == nil {
+		c.caller = &anyone
+	}
+	return c
+}
+
+// anyone is the caller where no gateways are listed.
+var anyone api.Caller
+
+// run serves the connection until it ends.
+func (c *conn) run() {
+	go c.write()
+	why := c.handshake()
+	for why == stillOpen {
+		why = c.readLines()
+	}
+	c.mu.Lock()
+	c.ending = true
+	c.work.Signal()
+	c.mu.Unlock()
+	<-c.written
+	c.mu.Lock()
+	if c.failed != stillOpen {
+		why = c.failed
+	}
+	c.mu.Unlock()
+	if why.ours() {
+		linger(c.nc)
+	}
+	c.nc.Close()
+	if why != peerClosed {
+		c.srv.log.Info("gateway: connection closed", zap.Stringer("peer", c.nc.RemoteAddr()), zap.String("gateway", c.name()), zap.Stringer("reason", why))
+	}
+	c.srv.remove(c, why)
+}
+
+func (c *conn) name() string {
+	if c.caller == nil {
+		return ""
+	}
+	return c.caller.Gateway
+}
+
+// handshake completes TLS, where it is spoken, and takes a certificate for a hello.
+func (c *conn) handshake() reason {
+	tc, isTLS := c.nc.(*tls.Conn)
+	if !isTLS {
+		return stillOpen
+	}
+	tc.SetDeadline(c.since.Add(c.srv.opt.HelloTimeout))
+	if c.srv.closing.Load() {
+		return shutdown
+	}
+	if err := tc.Handshake(); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return helloTimeout
+		}
+		c.srv.log.Info("gateway: TLS handshake failed", zap.Stringer("peer", tc.RemoteAddr()), zap.Error(err))
+		return handshake
+	}
+	c.nc.SetDeadline(time.Time{})
+	if c.srv.identities != nil {
+		if caller := c.srv.identities.byCertificate(tc.ConnectionState()); caller != nil {
+			c.caller, c.greets = caller, false
+		}
+	}
+	return stillOpen
+}
+
+// readLines waits for bytes and takes every line that is whole.
+func (c *conn) readLines() reason {
+	if why := c.wait(); why != stillOpen {
+		return why
+	}
+	read := time.Now()
+	if c.srv.opt.IdleTimeout > 0 && c.caller != nil {
+		c.since = read
+	}
+	for {
+		line, ok := c.in.next()
+		if !ok {
+			return stillOpen
+		}
+		if why := c.hold(); why != stillOpen {
+			return why
+		}
+		if why := c.take(line, read); why != stillOpen {
+			return why
+		}
+	}
+}
+
+// wait reads until there is something new.
+func (c *conn) wait() reason {
+	for {
+		c.setDeadline()
+		if c.srv.closing.Load() { // asked after the deadline was set: Shutdown sets its own after the flag
+			return shutdown
+		}
+		err := c.in.read()
+		switch {
+		case err == nil:
+			return stillOpen
+		case errors.Is(err, errLineTooLong):
+			if why := c.hold(); why != stillOpen {
+				return why
+			}
+			c.reject("", api.NewError(api.CodeTooLarge, "a line has at most "+strconv.Itoa(c.srv.opt.MaxLine)+" bytes"))
+			return tooLarge
+		case errors.Is(err, io.EOF) && c.in.half():
+			return halfLine
+		case errors.Is(err, io.EOF):
+			return peerClosed
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return lost
+		}
+		switch {
+		case c.srv.closing.Load():
+			return shutdown
+		case c.caller == nil:
+			return helloTimeout
+		case c.quiet():
+			return idle
+		}
+		c.in.shrink()
+	}
+}
+
+// setDeadline says when the next read shall return without bytes: for the hello, to give a grown buffer back, or to end a
+// connection that is idle. Most quiet connections have none.
+func (c *conn) setDeadline() {
+	var at time.Time
+	switch {
+	case c.caller == nil:
+		at = c.since.Add(c.srv.opt.HelloTimeout)
+	case c.in.grown():
+		at = time.Now().Add(shrinkAfter)
+	case c.srv.opt.IdleTimeout > 0:
+		at = time.Now().Add(c.srv.opt.IdleTimeout)
+	}
+	if c.timed || !at.IsZero() {
+		c.nc.SetReadDeadline(at)
+	}
+	c.timed = !at.IsZero()
+}
+
+// quiet tells whether nothing came for IdleTimeout and no answer is awaited.
+func (c *conn) quiet() bool {
+	if c.srv.opt.IdleTimeout <= 0 || time.Since(c.since) < c.srv.opt.IdleTimeout {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.inFlight == 0
+}
+
+// hold counts a line as in flight, first waiting while the connection is at a bound.
+func (c *conn) hold() reason {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed == stillOpen && !c.hasRoom() {
+		c.srv.metrics.paused.Inc()
+		for c.failed == stillOpen && !c.hasRoom() && !c.srv.closing.Load() {
+			c.room.Wait()
+		}
+	}
+	if c.failed != stillOpen {
+		return c.failed
+	}
+	if c.srv.closing.Load() {
+		return shutdown
+	}
+	c.inFlight++
+	return stillOpen
+}
+
+// hasRoom tells whether one more line may be taken. Each line in flight reserves room for its answer, so that a peer that
+// reads, though slowly, is slowed down and not closed when many answers come at once.
+func (c *conn) hasRoom() bool {
+	return c.inFlight < c.srv.opt.MaxInFlightPerConn && c.unsent+(c.inFlight+1)*answerRoom <= c.srv.opt.UnsentLimit
+}
+
+// take serves one line, which is held.
+func (c *conn) take(line []byte, read time.Time) reason {
+	t := c.srv.task(c)
+	t.read = read
+	fault := wire.DecodeRequest(line, &t.req)
+	if fault == nil {
+		fault = t.req.Validate()
+	}
+	switch {
+	case c.caller == nil && (fault != nil || t.req.Op != api.OpHello):
+		return c.refuse(t, "the first line must be a hello")
+	case fault != nil:
+		c.reject(t.req.ID, fault)
+	case t.req.Op == api.OpHello:
+		return c.hello(t)
+	case t.req.Op == api.OpPing:
+		c.reply(t, &api.Answer{ID: t.req.ID, Op: api.OpPing})
+		return stillOpen
+	case c.srv.inFlight.Add(1) > int64(c.srv.opt.MaxInFlight):
+		c.srv.inFlight.Add(-1)
+		c.reject(t.req.ID, api.NewError(api.CodeBusy, "as many requests are in flight as may be"))
+	default:
+		c.srv.dispatch(t)
+		return stillOpen
+	}
+	c.srv.release(t)
+	return stillOpen
+}
+
+// hello identifies the connection, once.
+func (c *conn) hello(t *task) reason {
+	if !c.greets {
+		return c.refuse(t, "the connection has said hello already")
+	}
+	c.greets = false
+	if c.srv.identities != nil {
+		if c.caller = c.srv.identities.bySecret(t.req.Gateway, t.req.Secret); c.caller == nil {
+			return c.refuse(t, "no such gateway, or a wrong secret")
+		}
+	}
+	c.srv.log.Debug("gateway: hello", zap.Stringer("peer", c.nc.RemoteAddr()), zap.String("gateway", c.caller.Gateway))
+	c.reply(t, &api.Answer{ID: t.req.ID, Op: api.OpHello, Gateway: c.caller.Gateway})
+	return stillOpen
+}
+
+// refuse ends a connection that is not let in.
+func (c *conn) refuse(t *task, message string) reason {
+	c.reject(t.req.ID, api.NewError(api.CodeUnauthorized, message))
+	c.srv.release(t)
+	return unauthorized
+}
+
+// reply answers what needs no flow.
+func (c *conn) reply(t *task, a *api.Answer) {
+	c.srv.metrics.requests[a.Op][answered].Inc()
+	c.answer(t, a)
+	c.srv.release(t)
+}
+
+// reject answers a line that does not reach the flow. The line itself is not logged (I12).
+func (c *conn) reject(id string, fault *api.Error) {
+	c.srv.metrics.rejected[codeIndex(fault.Code)].Inc()
+	c.srv.log.Debug("gateway: line rejected", zap.Stringer("peer", c.nc.RemoteAddr()), zap.String("gateway", c.name()),
+		zap.String("code", string(fault.Code)), zap.String("field", fault.Field), zap.String("message", fault.Message))
+	t := c.srv.task(c)
+	c.answer(t, &api.Answer{ID: id, Err: fault})
+	c.srv.release(t)
+}
+
+// answer queues the answer to a held line.
+func (c *conn) answer(t *task, a *api.Answer) {
+	t.line = append(wire.AppendAnswer(t.line[:0], a), '\n')
+	c.mu.Lock()
+	c.inFlight--
+	if c.failed != stillOpen {
+		c.mu.Unlock()
+		return
+	}
+	if c.out == nil {
+		c.out = c.srv.buffers.Get().(*[]byte)
+	}
+	*c.out = append(*c.out, t.line...)
+	c.unsent += len(t.line)
+	tooMuch := c.unsent > c.srv.opt.UnsentLimit
+	if c.hasRoom() {
+		c.room.Signal()
+	}
+	c.work.Signal()
+	c.mu.Unlock()
+	if tooMuch {
+		c.fail(unsentBytes)
+	}
+}
+
+// write sends answers until all are out and no more can come, or the connection breaks. What has come together while the
+// last bytes were written goes out in one call.
+func (c *conn) write() {
+	defer close(c.written)
+	for {
+		out := c.answers()
+		if out == nil {
+			return
+		}
+		c.nc.SetWriteDeadline(time.Now().Add(c.srv.opt.UnsentTimeout))
+		n, err := c.nc.Write(*out)
+		if err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				c.fail(unsentTimeout)
+			} else {
+				c.fail(lost)
+			}
+			return
+		}
+		c.mu.Lock()
+		c.unsent -= n
+		if c.hasRoom() {
+			c.room.Signal()
+		}
+		c.mu.Unlock()
+		c.srv.recycle(out)
+	}
+}
+
+// answers waits for queued answers; nil at the end.
+func (c *conn) answers() *[]byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.out == nil && c.failed == stillOpen && !(c.ending && c.inFlight == 0) {
+		c.work.Wait()
+		c.mu.Unlock()
+		runtime.Gosched() // lets the workers that are ready add their answers: half the CPU of a busy connection is system calls
+		c.mu.Lock()
+	}
+	if c.failed != stillOpen {
+		return nil
+	}
+	out := c.out
+	c.out = nil
+	return out
+}
+
+// recycle keeps a buffer of answers for any connection.
+func (s *Server) recycle(b *[]byte) {
+	if cap(*b) <= keepBuffer {
+		*b = (*b)[:0]
+		s.buffers.Put(b)
+	}
+}
+
+// fail breaks the connection at once: its goroutines end, what is in flight is answered to no one.
+func (c *conn) fail(why reason) {
+	c.mu.Lock()
+	if c.failed == stillOpen {
+		c.failed = why
+	}
+	c.out = nil
+	c.work.Signal()
+	c.room.Signal()
+	c.mu.Unlock()
+	c.nc.Close()
+}
+
+// stopReading makes a read that is under way return. The server is closing.
+func (c *conn) stopReading() {
+	c.nc.SetReadDeadline(time.Unix(1, 0))
+	c.mu.Lock()
+	c.room.Signal()
+	c.mu.Unlock()
+}
+
+// linger says that nothing more comes and drops what the peer has still under way, within bounds.
+func linger(nc net.Conn) {
+	if half, ok := nc.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+	nc.SetReadDeadline(time.Now().Add(lingerTimeout))
+	buf := make([]byte, firstBuffer)
+	for left := lingerBytes; left > 0; {
+		n, err := nc.Read(buf)
+		if err != nil {
+			return
+		}
+		left -= n
+	}
+}

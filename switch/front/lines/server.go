@@ -1,0 +1,233 @@
+package lines
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/switch/api"
+	"switchyard/switch/front/lines/wire"
+)
+
+// Server serves gateways. Its methods may be called from any goroutine.
+type Server struct {
+	opt        Options
+	log        *zap.Logger
+	metrics    *metrics
+	identities *identities // nil where no gateways are listed
+
+	// running is the handler's context: it ends when Shutdown gives up waiting, or is done.
+	running context.Context
+	stop    context.CancelFunc
+
+	mu      sync.Mutex
+	conns   map[*conn]struct{} // at most MaxConnections
+	closing atomic.Bool        // set under mu
+
+	inFlight    atomic.Int64 // requests with the handler, at most MaxInFlight
+	refusing    atomic.Int64 // surplus connections being refused, at most maxRefusing
+	idleWorkers atomic.Int64 // at most maxIdleWorkers
+	handoff     chan *task   // to an idle worker; closed once no reader is left
+	readers     sync.WaitGroup
+	workers     sync.WaitGroup
+	tasks       sync.Pool
+	buffers     sync.Pool
+}
+
+// task is one request on its way. It is reused.
+type task struct {
+	conn *conn
+	read time.Time // when its line was read
+	req  api.Request
+	line []byte // the answer's text, reused
+}
+
+// New prepares a server. The error names what of the options is wrong.
+func New(options Options) (*Server, error) {
+	opt, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	ids, err := newIdentities(opt.Gateways)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opt: opt, log: opt.Logger, identities: ids, conns: map[*conn]struct{}{}, handoff: make(chan *task)}
+	s.tasks.New = func() any { return new(task) }
+	s.buffers.New = func() any { return new([]byte) }
+	s.running, s.stop = context.WithCancel(context.Background())
+	if s.metrics, err = newMetrics(opt.Registerer, func() float64 { return float64(s.inFlight.Load()) }); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Serve accepts connections until Shutdown, and then returns nil, or until the listener fails for good. Call it once. A
+// failed accept (no file descriptor left, a peer gone) is logged and tried again after a pause.
+func (s *Server) Serve() error {
+	delay := minAcceptDelay
+	for {
+		nc, err := s.opt.Listener.Accept()
+		switch {
+		case err == nil:
+			delay = minAcceptDelay
+			s.admit(nc)
+		case s.closing.Load():
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		default:
+			s.log.Warn("gateway: accept failed, trying again", zap.Error(err), zap.Duration("in", delay))
+			select {
+			case <-time.After(delay):
+			case <-s.running.Done():
+				return nil
+			}
+			delay = min(2*delay, maxAcceptDelay)
+		}
+	}
+}
+
+// admit starts a connection, or refuses it.
+func (s *Server) admit(nc net.Conn) {
+	if s.opt.TLS != nil {
+		nc = tls.Server(nc, s.opt.TLS)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing.Load():
+		nc.Close()
+	case len(s.conns) < s.opt.MaxConnections:
+		c := newConn(s, nc)
+		s.conns[c] = struct{}{}
+		s.metrics.connections.Inc()
+		s.readers.Add(1)
+		go c.run()
+	case s.refusing.Add(1) > maxRefusing:
+		s.refusing.Add(-1)
+		s.metrics.closed[surplus].Inc()
+		nc.Close()
+	default:
+		s.readers.Add(1)
+		go s.refuse(nc)
+	}
+}
+
+// refuse tells a surplus connection why it is closed.
+func (s *Server) refuse(nc net.Conn) {
+	defer s.readers.Done()
+	defer s.refusing.Add(-1)
+	busy := api.Answer{Err: api.NewError(api.CodeBusy, "as many gateways are connected as may be (max_connections)")}
+	s.metrics.rejected[codeIndex(api.CodeBusy)].Inc()
+	s.metrics.closed[surplus].Inc()
+	nc.SetDeadline(time.Now().Add(lingerTimeout))
+	if _, err := nc.Write(append(wire.AppendAnswer(nil, &busy), '\n')); err == nil {
+		linger(nc)
+	}
+	nc.Close()
+}
+
+// remove forgets a connection that has ended.
+func (s *Server) remove(c *conn, why reason) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+	s.metrics.connections.Dec()
+	s.metrics.closed[why].Inc()
+	s.readers.Done()
+}
+
+// Shutdown stops accepting and reading, lets the requests in flight finish, sends their answers and closes. When ctx ends
+// first it closes what is left, cancels the handler's context and returns ctx's error; the goroutines of requests that
+// are still with the handler then end with it.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	first := s.closing.CompareAndSwap(false, true)
+	for c := range s.conns {
+		c.stopReading()
+	}
+	s.mu.Unlock()
+	if first {
+		s.opt.Listener.Close()
+	}
+	done := make(chan struct{})
+	go func() {
+		s.readers.Wait()
+		if first {
+			close(s.handoff)
+		}
+		s.workers.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		s.stop()
+		return nil
+	case <-ctx.Done():
+	}
+	s.stop()
+	s.mu.Lock()
+	for c := range s.conns {
+		c.fail(shutdown)
+	}
+	s.mu.Unlock()
+	return ctx.Err()
+}
+
+// dispatch gives a request to an idle worker, or to a new one. Workers are kept because their stacks have grown to what
+// the flow needs; the number of busy ones is bounded by MaxInFlight.
+func (s *Server) dispatch(t *task) {
+	select {
+	case s.handoff <- t:
+	default:
+		s.workers.Add(1)
+		go s.work(t)
+	}
+}
+
+func (s *Server) work(t *task) {
+	defer s.workers.Done()
+	for t != nil {
+		s.handle(t)
+		if s.idleWorkers.Add(1) > maxIdleWorkers {
+			s.idleWorkers.Add(-1)
+			return
+		}
+		t = <-s.handoff
+		s.idleWorkers.Add(-1)
+	}
+}
+
+// handle serves one request and queues its answer.
+func (s *Server) handle(t *task) {
+	answer := s.opt.Handler.Handle(s.running, t.conn.caller, &t.req)
+	answer.ID, answer.Op = t.req.ID, t.req.Op
+	s.metrics.seconds[answer.Op].Observe(time.Since(t.read).Seconds())
+	s.metrics.requests[answer.Op][outcomeOf(&answer)].Inc()
+	t.conn.answer(t, &answer)
+	s.inFlight.Add(-1)
+	s.release(t)
+}
+
+func (s *Server) task(c *conn) *task {
+	t := s.tasks.Get().(*task)
+	t.conn = c
+	return t
+}
+
+// release keeps a task for the next request, without its card data.
+func (s *Server) release(t *task) {
+	t.conn = nil
+	t.req = api.Request{}
+	if cap(t.line) > keepBuffer {
+		t.line = nil
+	}
+	s.tasks.Put(t)
+}

@@ -1,0 +1,169 @@
+// Package exchange carries one operation of a payment to an issuer and back: a slot in a link's window, the message's
+// identity, the frame, the matched answer. Package flow uses it for requests, package saf for advices.
+//
+// The order is the caller's to keep: [Issuer.Acquire], [Issuer.Identify] and [Call.Pack] before the intent is committed,
+// [Call.Send] after (I1). A Call is used by one goroutine, sends once, and ends with [Call.Free].
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"switchyard/internal/mutant"
+	"switchyard/spec"
+	"switchyard/switch/api"
+	"switchyard/switch/issuer/identity"
+	"switchyard/switch/issuer/link"
+	"switchyard/switch/issuer/message"
+	"switchyard/switch/payment"
+)
+
+// Issuer is one issuer host as the flows see it. Safe for concurrent use.
+type Issuer struct {
+	Name     string
+	Codec    *spec.Codec
+	Stream   *identity.Stream
+	Host     *link.Host
+	Builder  *message.Builder
+	Deadline time.Duration // how long an answer is waited for
+}
+
+// Call is one exchange.
+type Call struct {
+	issuer *Issuer
+	slot   *link.Slot
+	want   link.Match
+	frame  []byte
+
+	request  spec.Message
+	Response spec.Message // valid after a Send that returned nil, until Free
+}
+
+// calls keeps messages and frames, which are large, from being made anew for each exchange.
+var calls = sync.Pool{New: func() any { return new(Call) }}
+
+// Acquire takes a slot for a request in a window of the issuer's links. It fails with link.ErrUnavailable when none is signed
+// on and link.ErrBusy when none is free before ctx ends.
+func (x *Issuer) Acquire(ctx context.Context) (*Call, error) {
+	return x.call(x.Host.Acquire(ctx))
+}
+
+// TryAcquire is Acquire without a wait: false where no link has room now.
+func (x *Issuer) TryAcquire() (*Call, bool) {
+	slot, ok := x.Host.TryAcquire()
+	if !ok {
+		return nil, false
+	}
+	c, err := x.call(slot, nil)
+	return c, err == nil
+}
+
+// AcquireAdvice is Acquire for an advice, which leaves requests their share of the windows.
+func (x *Issuer) AcquireAdvice(ctx context.Context) (*Call, error) {
+	return x.call(x.Host.AcquireAdvice(ctx))
+}
+
+func (x *Issuer) call(slot *link.Slot, err error) (*Call, error) {
+	if err != nil {
+		return nil, err
+	}
+	c := calls.Get().(*Call)
+	c.issuer, c.slot = x, slot
+	return c, nil
+}
+
+// Identify gives an operation its host, STAN and DE7.
+func (x *Issuer) Identify(ctx context.Context, op *payment.Op) (err error) {
+	op.Host = x.Name
+	op.STAN, op.DE7, err = x.Stream.Next(ctx)
+	return err
+}
+
+// Pack builds the frame of operation i; see message.Builder.Build.
+func (c *Call) Pack(p *payment.Payment, i int, card message.Card, req *api.Request, repeat bool) error {
+	if err := c.issuer.Builder.Build(&c.request, p, i, card, req, repeat); err != nil {
+		return err
+	}
+	var err error
+	if c.frame, err = c.issuer.Codec.PackFrame(c.frame[:0], &c.request); err != nil {
+		return fmt.Errorf("pack %s: %w", c.request.MTI(), err)
+	}
+	op := &p.Ops[i]
+	minor, _ := c.request.Uint(4)
+	c.want = link.Match{
+		MTI: c.request.MTI(), STAN: op.STAN, DE7: op.DE7, RRN: op.RRN, Terminal: p.Terminal,
+		Currency: c.request.String(49), AmountMinor: int64(minor), CheckAmount: true,
+	}
+	return nil
+}
+
+// Send sends the packed frame and waits for its answer until the issuer's deadline. nil: Response holds it.
+// link.ErrNotSent: no byte went out. Any other error: the outcome is unknown. The slot is free afterwards.
+func (c *Call) Send(ctx context.Context) error {
+	c.want.Deadline = time.Now().Add(c.issuer.Deadline)
+	err := c.slot.Send(ctx, c.frame, c.want, &c.Response)
+	c.slot = nil
+	return err
+}
+
+// NotSent tells whether an error of Send means that the issuer cannot have seen the message.
+func NotSent(err error) bool {
+	return errors.Is(err, link.ErrNotSent) || mutant.On(mutant.LostIsNotSent) && errors.Is(err, link.ErrLinkLost)
+}
+
+// Free gives the call back; a slot that was not used is released. Frame and request hold card data and are wiped.
+func (c *Call) Free() {
+	if c.slot != nil {
+		c.slot.Release()
+	}
+	clear(c.frame)
+	c.request.Reset()
+	c.issuer, c.slot, c.want = nil, nil, link.Match{}
+	calls.Put(c)
+}
+
+// Code returns DE39 of the response.
+func (c *Call) Code() string { return codeOf(c.Response.Bytes(39)) }
+
+// codeOf makes a string of a response code; the common ones cost no allocation.
+func codeOf(b []byte) string {
+	switch string(b) {
+	case "00":
+		return "00"
+	case "10":
+		return "10"
+	case "51":
+		return "51"
+	}
+	return string(b)
+}
+
+// Settle writes the response into an operation: its code and what comes with it. It does not decide the state.
+func (c *Call) Settle(op *payment.Op, at time.Time) {
+	op.DoneAt = at
+	op.ResponseCode = c.Code()
+	if code := c.Response.Bytes(38); len(code) > 0 {
+		op.AuthCode = string(code)
+	}
+	tlv := c.Response.Bytes(48)
+	if v, ok := spec.FindTLV(tlv, spec.TagNetworkID); ok {
+		op.NetworkID = string(v)
+	}
+	if v, ok := spec.FindTLV(tlv, spec.TagAVSResult); ok {
+		op.AVS = string(v)
+	}
+	if v, ok := spec.FindTLV(tlv, spec.TagCVCResult); ok {
+		op.CVCResult = string(v)
+	}
+}
+
+// Amount returns DE4 of the response, or fallback where it has none.
+func (c *Call) Amount(fallback int64) int64 {
+	if v, ok := c.Response.Uint(4); ok {
+		return int64(v)
+	}
+	return fallback
+}

@@ -1,0 +1,387 @@
+// Package saf is the store-and-forward queue: captures (0220) and reversals (0420) that the switch has accepted and the
+// issuer has not acknowledged yet.
+//
+// A row of the queue is durable before it is handed to [Queue.Add]; this package sends it, sends it again with the repeat
+// MTI until the issuer answers, and commits the end. It guarantees that a payment's advices go out in the order in which
+// they were queued, one at a time; that no advice is dropped: what the issuer refuses for good is parked with its reason
+// and an alarm; and I5: a reversal ends on 00 only, or on 21 or 25 where no approval of its original is recorded.
+//
+// It knows nothing of why an advice was queued. A host's durable rows are bounded by MaxQueued, past which captures are
+// refused ([Queue.Room]), and Reserve, past which requests are refused that a reversal may have to follow
+// ([Queue.RoomForRequest]); reversals are always taken (I13). A host that is silent fills its own queue and no other. Of a long
+// queue only a window is in memory; the rest is read when there is room.
+//
+// Requests go first: they keep a share of the links' windows (link.Host.AcquireAdvice), and while there are any, as few
+// advices are sent at once as it takes to send BesideRate of them a second.
+package saf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"switchyard/internal/mutant"
+	"switchyard/internal/pan"
+	"switchyard/switch/clock"
+	"switchyard/switch/issuer/exchange"
+	"switchyard/switch/issuer/link"
+	"switchyard/switch/issuer/message"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+	"switchyard/switch/turn"
+)
+
+// Bounds and delays.
+const (
+	// DefaultMaxQueued bounds the rows of a host's queue: an outage of five hours at 50 captures a second.
+	DefaultMaxQueued = 1_000_000
+	// DefaultInFlight is how many advices of one host are sent at once.
+	DefaultInFlight = 512
+	// requestsLast is how long a request, to whichever host, counts as one that advices are sent beside; see pace.
+	requestsLast = time.Second
+	// DefaultWindow is how many rows of a host's queue are in memory, about 200 bytes each; the queue is read on when half of
+	// them are sent.
+	DefaultWindow = 1 << 16
+	retryFirst    = time.Second
+	retryMost     = time.Minute
+	// hostRetry is how long a queue rests when its host has no link.
+	hostRetry = 200 * time.Millisecond
+)
+
+// Options are what a queue works with.
+type Options struct {
+	Journal    journal.Journal
+	Issuers    map[string]*exchange.Issuer
+	Turns      *turn.Table
+	Keyring    *pan.Keyring
+	Clock      *clock.Clock // nil: the machine's
+	MaxQueued  int          // rows of a host's queue; default DefaultMaxQueued
+	Reserve    int          // rows of it beyond MaxQueued that are kept for the reversals of requests in flight
+	InFlight   int          // a host; default DefaultInFlight
+	Window     int          // rows of a host's queue that are in memory; default DefaultWindow
+	Seed       uint64       // of the jitter
+	Logger     *zap.Logger
+	Registerer prometheus.Registerer
+}
+
+// Queue is the queues of all hosts. Safe for concurrent use.
+type Queue struct {
+	o       Options
+	hosts   map[string]*host
+	waiting waiters
+	ctx     context.Context
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	metrics metrics
+}
+
+// New makes the queue; Start reads what is durable and begins to send.
+func New(o Options) *Queue {
+	if o.MaxQueued == 0 {
+		o.MaxQueued = DefaultMaxQueued
+	}
+	if o.InFlight == 0 {
+		o.InFlight = DefaultInFlight
+	}
+	if o.Window == 0 {
+		o.Window = DefaultWindow
+	}
+	q := &Queue{o: o, hosts: map[string]*host{}, metrics: newMetrics(o.Registerer)}
+	q.waiting.count = map[payment.ID]int{}
+	q.waiting.wake = map[payment.ID]chan struct{}{}
+	q.ctx, q.stop = context.WithCancel(context.Background())
+	for name, x := range o.Issuers {
+		q.hosts[name] = newHost(x, rand.New(rand.NewPCG(o.Seed, hashOf(name))), o.Window)
+	}
+	return q
+}
+
+// hashOf gives each host a stream of jitter of its own, the same at each start.
+func hashOf(name string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return h.Sum64()
+}
+
+// Start loads the durable rows and begins to send. A row of a host that is not configured is an error that names it.
+func (q *Queue) Start() error {
+	hosts, err := q.o.Journal.SAFHosts()
+	if err != nil {
+		return err
+	}
+	for _, name := range hosts {
+		if q.hosts[name] == nil {
+			return fmt.Errorf("the store-and-forward queue holds advices for host %q, which the config does not name", name)
+		}
+		if err := q.load(q.hosts[name]); err != nil {
+			return err
+		}
+	}
+	for name, h := range q.hosts {
+		if queued := int(h.queued.Load()); queued >= q.o.MaxQueued {
+			q.o.Logger.Warn("store-and-forward: more advices are queued than max_queued allows; captures are refused until they are sent",
+				zap.String("host", name), zap.Int("queued", queued), zap.Int("max_queued", q.o.MaxQueued))
+		}
+		q.done.Go(func() { q.run(h) })
+	}
+	return nil
+}
+
+// Close stops sending and waits until what is being sent is settled or given up. Rows stay durable.
+func (q *Queue) Close() {
+	q.stop()
+	q.done.Wait()
+}
+
+// load counts the durable rows of a host and takes the first of them into memory.
+func (q *Queue) load(h *host) error {
+	queued := 0
+	err := q.o.Journal.SAF(h.issuer.Name, 0, func(r journal.SAFRow) bool {
+		if r.Parked {
+			q.parked(1)
+			return true
+		}
+		if mutant.On(mutant.DropReversalOnRestart) {
+			if p, err := q.o.Journal.Payment(r.Payment); err == nil && p.Ops[r.Op].Kind == payment.KindUndo {
+				return true
+			}
+		}
+		queued++
+		if h.admit(r.Seq) {
+			q.push(h, r, true)
+		}
+		return true
+	})
+	q.grow(h, queued)
+	return err
+}
+
+// Add takes a row that was just committed. sent says that its message may have gone out under the same MTI already, so
+// that the first sending from the queue is a repeat.
+func (q *Queue) Add(r journal.SAFRow, sent bool) {
+	h := q.hosts[r.Host]
+	q.grow(h, 1)
+	if h.admit(r.Seq) {
+		q.push(h, r, sent)
+	}
+}
+
+func (q *Queue) push(h *host, r journal.SAFRow, sent bool) {
+	q.waiting.add(r.Payment)
+	if !h.push(r.Payment, item{seq: r.Seq, op: r.Op, sent: sent}) {
+		q.waiting.drop(r.Payment)
+	}
+}
+
+// refill reads on in a queue of which only the beginning is in memory.
+func (q *Queue) refill(h *host) error {
+	from, ok := h.wants()
+	if !ok {
+		return nil
+	}
+	room, next := max(1, h.window/2), from
+	err := q.o.Journal.SAF(h.issuer.Name, from, func(r journal.SAFRow) bool {
+		if room == 0 {
+			return false
+		}
+		next = r.Seq + 1
+		if !r.Parked {
+			q.push(h, r, true)
+			room--
+		}
+		return true
+	})
+	h.refilled(next, err == nil && room > 0)
+	return err
+}
+
+func (q *Queue) parked(n int) {
+	q.metrics.parked.Add(float64(n))
+	q.waiting.park(n)
+}
+
+// grow counts durable rows of a host that are queued; n < 0: that are no more.
+func (q *Queue) grow(h *host, n int) {
+	h.queued.Add(int64(n))
+	q.metrics.queued.WithLabelValues(h.issuer.Name).Add(float64(n))
+}
+
+// Room tells whether a host's queue takes another capture. inFlight is how many requests may yet need a reversal.
+func (q *Queue) Room(host string, inFlight int) bool {
+	return q.Queued(host)+inFlight < q.o.MaxQueued
+}
+
+// RoomForRequest tells whether a host's queue has room for the reversals of all that is in flight, the request asked about
+// included.
+func (q *Queue) RoomForRequest(host string, inFlight int) bool {
+	return q.Queued(host)+inFlight <= q.o.MaxQueued+q.o.Reserve
+}
+
+// Queued is how many advices are queued for a host.
+func (q *Queue) Queued(host string) int {
+	if h := q.hosts[host]; h != nil {
+		return int(h.queued.Load())
+	}
+	return 0
+}
+
+// Counts returns how many advices are queued, over all hosts, and how many are parked.
+func (q *Queue) Counts() (queued, parked int) {
+	for _, h := range q.hosts {
+		queued += int(h.queued.Load())
+	}
+	return queued, q.waiting.parkedRows()
+}
+
+// Wait waits until the payment has no queued advice, or returns ctx's error.
+func (q *Queue) Wait(ctx context.Context, id payment.ID) error { return q.waiting.wait(ctx, id) }
+
+// send makes one attempt at the head of a payment's advices and says what becomes of it.
+func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
+	release, err := q.o.Turns.Take(q.ctx, id)
+	if err != nil {
+		return verdictLater
+	}
+	defer release()
+	p, err := q.o.Journal.Payment(id)
+	if err != nil {
+		return q.fault(id, it, fmt.Errorf("read the payment: %w", err))
+	}
+	if it.op >= len(p.Ops) {
+		return q.fault(id, it, fmt.Errorf("the row names operation %d of %d", it.op, len(p.Ops)))
+	}
+	if p.Ops[it.op].State != payment.StateQueued {
+		return verdictDone
+	}
+	number, expiry, err := q.o.Keyring.Open(p.SealKey, p.ID, p.SealedCard)
+	if err != nil {
+		return q.fault(id, it, err)
+	}
+	call, err := h.issuer.AcquireAdvice(q.ctx)
+	switch {
+	case errors.Is(err, link.ErrUnavailable):
+		return verdictNoLink
+	case err != nil:
+		return verdictLater
+	}
+	defer call.Free()
+	if mutant.On(mutant.RepeatWithNewSTAN) && it.sent {
+		_ = h.issuer.Identify(q.ctx, &p.Ops[it.op])
+	}
+	if err := call.Pack(p, it.op, message.Card{PAN: number, Expiry: expiry}, nil, it.sent); err != nil {
+		return q.fault(id, it, err)
+	}
+	if err := call.Send(q.ctx); err != nil {
+		if exchange.NotSent(err) {
+			return verdictNoLink
+		}
+		it.sent = true
+		q.metrics.attempts.WithLabelValues("unanswered").Inc()
+		return verdictRepeat
+	}
+	it.sent = true
+	if judge(p, it.op, call.Code()) == payment.StateQueued {
+		q.metrics.attempts.WithLabelValues("repeat").Inc()
+		return verdictRepeat
+	}
+	state, err := q.settle(h, p, it, call)
+	if err != nil {
+		if !errors.Is(err, journal.ErrClosed) {
+			q.o.Logger.Error("store-and-forward: outcome not committed", zap.Stringer("payment", id), zap.Error(err))
+		}
+		return verdictRepeat
+	}
+	q.metrics.attempts.WithLabelValues(state.String()).Inc()
+	return verdictDone
+}
+
+// judge says what a response code means for the advice of operation i: approved, parked, or still queued.
+func judge(p *payment.Payment, i int, code string) payment.State {
+	kind := p.Ops[i].Kind
+	fact := kind == payment.KindCapture || kind == payment.KindStandIn
+	switch {
+	case mutant.On(mutant.ReversalAcceptsAny) && kind != payment.KindCapture:
+		return payment.StateApproved
+	case code == "91" || code == "96" || code == "":
+		return payment.StateQueued
+	case fact && payment.Approving(code, kind), !fact && p.ReversalDone(i, code):
+		return payment.StateApproved
+	}
+	return payment.StateParked
+}
+
+// ParkedReason says in a parked row why a person has to decide.
+func ParkedReason(p *payment.Payment, i int, code string) string {
+	if payment.NotFound(code) && p.ApprovalRecorded(i) {
+		return "response code " + code + ": the issuer does not find what it approved"
+	}
+	return "response code " + code
+}
+
+// settle commits the end of an advice and returns how it ended. p is the payment as it was when the advice was sent;
+// only if something else, such as another capture or a late approval of what is reversed, was committed meanwhile, it
+// is read again.
+func (q *Queue) settle(h *host, p *payment.Payment, it *item, call *exchange.Call) (payment.State, error) {
+	unlock := q.o.Turns.Lock(p.ID)
+	defer unlock()
+	state, err := q.conclude(h, p, it, call)
+	if !errors.Is(err, journal.ErrVersion) {
+		return state, err
+	}
+	if p, err = q.o.Journal.Payment(p.ID); err != nil {
+		return state, err
+	}
+	return q.conclude(h, p, it, call)
+}
+
+func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.Call) (payment.State, error) {
+	op := &p.Ops[it.op]
+	code := op.AuthCode
+	call.Settle(op, q.o.Clock.Now())
+	op.AuthCode = code // an advice's acknowledgement does not change the authorization code
+	state := judge(p, it.op, op.ResponseCode)
+	op.State = state
+	if state == payment.StateApproved {
+		op.Granted = op.Amount
+	}
+	p.Version++
+	ref := journal.SAFRef{Host: h.issuer.Name, Seq: it.seq}
+	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}}
+	if state == payment.StateParked {
+		t.Queue = []journal.SAFRow{{
+			SAFRef: journal.SAFRef{Host: ref.Host}, Payment: p.ID, Op: it.op, Node: p.ID.Node(),
+			Queued: q.o.Clock.Now(), Parked: true, Reason: ParkedReason(p, it.op, op.ResponseCode),
+		}}
+	}
+	if err := q.o.Journal.Commit(context.WithoutCancel(q.ctx), &t); err != nil {
+		return state, err
+	}
+	if state == payment.StateParked {
+		q.AddParked(p, it.op)
+	}
+	return state, nil
+}
+
+// AddParked takes the parked row of operation i, which was just committed: a person decides what becomes of it.
+func (q *Queue) AddParked(p *payment.Payment, i int) {
+	q.parked(1)
+	op := &p.Ops[i]
+	q.o.Logger.Error("store-and-forward: the issuer refused an advice for good; it is parked",
+		zap.Stringer("payment", p.ID), zap.Stringer("operation", op.Kind), zap.String("rrn", op.RRN),
+		zap.String("response_code", op.ResponseCode), zap.String("reason", ParkedReason(p, i, op.ResponseCode)))
+}
+
+// fault logs what keeps an advice from being sent at all; it is tried again, since no advice is ever dropped.
+func (q *Queue) fault(id payment.ID, it *item, err error) verdict {
+	if !errors.Is(err, journal.ErrClosed) {
+		q.o.Logger.Error("store-and-forward: advice cannot be sent", zap.Stringer("payment", id), zap.Int("operation", it.op), zap.Error(err))
+	}
+	return verdictRepeat
+}
