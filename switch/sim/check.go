@@ -310,15 +310,19 @@ func opens(b []byte) audit.Open {
 	return func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 }
 
-// walk calls do with each file of the node's disk.
+// walk calls do with each file of the node's disk; walkIn with those of one folder.
 func (n *switchNode) walk(do func(path string, text []byte) error) error {
+	return n.walkIn("switch", do)
+}
+
+func (n *switchNode) walkIn(dir string, do func(path string, text []byte) error) error {
 	n.mu.Lock()
 	l := n.life
 	n.mu.Unlock()
 	if l == nil {
 		return fmt.Errorf("the switch is down")
 	}
-	return walk(l.mem, "switch", do)
+	return walk(l.mem, dir, do)
 }
 
 func walk(fs vfs.FS, dir string, do func(path string, text []byte) error) error {

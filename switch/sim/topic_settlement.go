@@ -56,8 +56,12 @@ type settlementPart struct {
 // play implements plays.
 func (s *settlementPart) play() {
 	for {
+		every := s.every
+		if s.w.awake.Load() <= 0 {
+			every = max(every, restful)
+		}
 		select {
-		case <-time.After(s.every):
+		case <-time.After(every):
 		case <-s.w.acted:
 			return
 		}
@@ -96,10 +100,9 @@ func (n *switchNode) bring() {
 	}
 	var files []file
 	complete := map[string]bool{} // folders with a manifest
-	err := n.walk(func(path string, text []byte) error {
+	err := n.walkIn(clearingFolder[:len(clearingFolder)-1], func(path string, text []byte) error {
 		folder := path[:strings.LastIndexByte(path, '/')+1]
 		switch {
-		case !isClearing(path):
 		case strings.HasSuffix(path, ".manifest.json"):
 			complete[folder] = true
 		case strings.HasSuffix(path, ".ipm") && !n.taken.has(path):
