@@ -100,18 +100,20 @@ func (s forgetSection) String() string {
 }
 
 func (s forgetSection) begin(w *world) any {
-	return &operator{w: w, closes: s.Closes, closed: map[string]bool{}}
+	return &operator{w: w, closes: s.Closes, closed: map[string]bool{}, retried: map[string]bool{}}
 }
 
 // operator decides on what is parked, once nothing fails any more: it is sent again once, and closed if a plan says
-// so. What the issuer refuses again fails the run, since it has everything in its books.
+// so. What the issuer refuses again fails the run, since it has everything in its books, but for the reversal of a part
+// that a later release has overtaken: its DE95 leaves more than stands by now, so it is closed.
 type operator struct {
 	w      *world
 	closes bool
 
-	mu     sync.Mutex
-	rounds int
-	closed map[string]bool // payments
+	mu      sync.Mutex
+	rounds  int
+	closed  map[string]bool // payments
+	retried map[string]bool // payments whose reverse was sent again
 }
 
 // parkedRow is what the list of parked advices says of one; a reading of its own.
@@ -141,9 +143,12 @@ func (o *operator) unrest() string {
 		}
 		for _, r := range rows {
 			what := "retry"
-			if o.closes && o.w.chance.oneIn(2, "close", r.Seq) {
+			if o.retried[r.Payment] && r.Kind == "reverse" || o.closes && o.w.chance.oneIn(2, "close", r.Seq) {
 				what = "close"
 				o.closed[r.Payment] = true
+			}
+			if r.Kind == "reverse" {
+				o.retried[r.Payment] = true
 			}
 			if err := o.ask(n, "POST", fmt.Sprintf("/v1/saf/%s?host=%s&seq=%d", what, r.Host, r.Seq), nil); err != nil {
 				return fmt.Sprintf("a parked advice cannot be decided on: %v", err)
