@@ -11,6 +11,7 @@ import (
 
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
+	"switchyard/switch/operator"
 	"switchyard/switch/switchtest"
 )
 
@@ -24,7 +25,7 @@ func (c *setClock) set(off time.Duration) { c.off.Store(int64(off)) }
 func (c *setClock) wall() time.Time { return time.Now().Add(time.Duration(c.off.Load())) }
 
 // clockOf asks the operator API how the clock stands.
-func clockOf(s *switchtest.System) (c txswitch.ClockStatus) {
+func clockOf(s *switchtest.System) (c operator.ClockStatus) {
 	s.Operator("GET", "/v1/clock", &c)
 	return c
 }
@@ -104,7 +105,7 @@ func TestClockAhead(t *testing.T) {
 		t.Errorf("business date %s is open, want %s", got, open)
 	}
 
-	var confirmed txswitch.ClockStatus
+	var confirmed operator.ClockStatus
 	s.Operator("POST", "/v1/clock/confirm", &confirmed)
 	if confirmed.Unconfirmed != "" || confirmed.Warning != "" {
 		t.Errorf("confirmed it is %+v", confirmed)

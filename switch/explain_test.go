@@ -9,17 +9,17 @@ import (
 	"time"
 
 	issuersim "switchyard/issuer-sim"
-	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
+	"switchyard/switch/operator"
 	"switchyard/switch/switchtest"
 )
 
 // events are a payment's story, each event by its name; what came twice stands once, as it was first.
-func events(s *switchtest.System, payment string) map[string]txswitch.Event {
-	var story txswitch.Story
+func events(s *switchtest.System, payment string) map[string]operator.Event {
+	var story operator.Story
 	s.Operator("GET", "/v1/explain?of="+payment, &story)
-	named := map[string]txswitch.Event{}
+	named := map[string]operator.Event{}
 	for _, e := range story.Events {
 		if _, twice := named[e.What]; !twice {
 			named[e.What] = e
@@ -52,7 +52,7 @@ rules:
 	if err != nil {
 		t.Fatal(err)
 	}
-	another, err := json.Marshal(txswitch.Stray{N: 4096, At: time.Now(), Kind: "stray", Host: "issuer", STAN: "000001"})
+	another, err := json.Marshal(operator.Stray{N: 4096, At: time.Now(), Kind: "stray", Host: "issuer", STAN: "000001"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ rules:
 	wantApproved(t, a, "00")
 	s.Do(switchtest.On(api.OpReverse, "k2", a.Payment, 0))
 	s.AwaitDrained()
-	var story txswitch.Story
+	var story operator.Story
 	s.Operator("GET", "/v1/explain?of="+a.Payment, &story)
 	var told []string
 	for _, e := range story.Events {

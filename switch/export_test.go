@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	txswitch "switchyard/switch"
 	"switchyard/switch/api"
+	"switchyard/switch/operator"
 	"switchyard/switch/switchtest"
 )
 
@@ -18,7 +18,7 @@ import (
 // the journal fixed for the record.
 func TestPaymentsOfBusinessDates(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{})
-	stats := func() (st txswitch.Stats) {
+	stats := func() (st operator.Stats) {
 		t.Helper()
 		var text string
 		s.Operator("GET", "/v1/stats", &text)
@@ -46,12 +46,12 @@ func TestPaymentsOfBusinessDates(t *testing.T) {
 	second := captured("second")
 	next := stats().OpenDay
 
-	export := func(query string) (ids []string, list []txswitch.PaymentExport) {
+	export := func(query string) (ids []string, list []operator.PaymentExport) {
 		t.Helper()
 		var text string
 		s.Operator("GET", "/v1/payments"+query, &text)
 		for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
-			var p txswitch.PaymentExport
+			var p operator.PaymentExport
 			if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,6 @@
 package txswitch_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -10,9 +9,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	txswitch "switchyard/switch"
 	"switchyard/switch/api"
-	"switchyard/switch/payment"
+	"switchyard/switch/operator"
 	"switchyard/switch/switchtest"
 )
 
@@ -102,7 +100,7 @@ func TestPutBackIsHeld(t *testing.T) {
 	if st := s.Switch.Stats(); st.SAF.Queued != 1 || !st.Held {
 		t.Errorf("stats %+v, want one advice queued, and held", st)
 	}
-	var r txswitch.Review
+	var r operator.Review
 	s.Operator("GET", "/v1/restore", &r)
 	if !r.Held || !r.Marked || r.InDoubtCount != 1 ||
 		r.InDoubt[0].Payment != before.Payment || r.InDoubt[0].Kind != "capture" {
@@ -142,15 +140,9 @@ func TestPutBackIsHeld(t *testing.T) {
 // What an operator names is recovered as after a crash.
 func TestConfirmRecovers(t *testing.T) {
 	s, before, _ := putBack(t, nil)
-	var r txswitch.Review
+	var r operator.Review
 	s.Operator("GET", "/v1/restore", &r)
-	id, err := payment.ParseID(before.Payment)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Switch.Confirm(context.Background(), r.Token, false, []payment.ID{id}); err != nil {
-		t.Fatal(err)
-	}
+	s.Operator("POST", "/v1/restore/confirm?token="+r.Token+"&recover="+before.Payment, nil)
 	s.AwaitReady()
 	s.AwaitDrained()
 	if st := s.Switch.Stats(); st.SAF.Parked != 0 {
@@ -165,7 +157,7 @@ func TestPutBackWithoutMark(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	var r txswitch.Review
+	var r operator.Review
 	s.Operator("GET", "/v1/restore", &r)
 	if !r.Held || r.Marked {
 		t.Fatalf("review %+v", r)

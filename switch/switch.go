@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -17,7 +16,6 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/pan"
-	"switchyard/internal/slowlock"
 	"switchyard/switch/clearing"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
@@ -30,6 +28,7 @@ import (
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
+	"switchyard/switch/operator"
 	"switchyard/switch/payment"
 	"switchyard/switch/turn"
 )
@@ -70,22 +69,20 @@ type Switch struct {
 	issuers map[string]*exchange.Issuer
 	ids     *identity.Allocator
 	router  *router
-	strays  *strayLog
+	strays  *operator.StrayLog
+	api     *operator.API
 	engine  *cutover.Engine
 	follow  *follower // nil: no host's cutover is followed
 	gateway *lines.Server
 
 	operator *http.Server
-	began    time.Time
 	running  context.Context    // until Close
 	stop     context.CancelFunc // ends the housekeeping
-	holding  slowlock.Mutex     // held while a hold is looked at or ended
 	serving  sync.WaitGroup
 	failed   chan error
 
 	recovering sync.WaitGroup
 	following  sync.WaitGroup
-	stopping   atomic.Bool
 }
 
 // clearingDir is the folder of the clearing files within the data folder.
@@ -106,9 +103,8 @@ func New(o Options) (*Switch, error) {
 		return nil, err
 	}
 	s.clock.Resume(s.journal.Seen())
-	s.began = s.clock.Wall()
 	if err = s.compose(); err == nil {
-		err = s.detectHold(context.Background())
+		err = s.api.DetectHold(context.Background())
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.journal.Close())
@@ -138,7 +134,7 @@ func (s *Switch) compose() error {
 		return err
 	}
 	builder := &message.Builder{AcquirerID: c.AcquirerID, Unrecorded: s.past.acquirer, Merchants: merchants}
-	if s.strays, err = newStrayLog(s.journal, o.Logger); err != nil {
+	if s.strays, err = operator.NewStrayLog(s.journal, o.Logger); err != nil {
 		return err
 	}
 	issuers := map[string]*exchange.Issuer{}
@@ -182,6 +178,7 @@ func (s *Switch) compose() error {
 	if err := s.clockMetrics(); err != nil {
 		return err
 	}
+	s.composeOperator()
 	return s.composeGateway()
 }
 
@@ -226,13 +223,7 @@ func (s *Switch) composeGateway() (err error) {
 		MaxInFlightPerConn: g.MaxInFlightPerConnection, MaxInFlight: s.o.Config.Limits.MaxInFlight, TLS: s.o.GatewayTLS,
 		Logger: s.o.Logger.Named("gateway"), Registerer: s.o.Registry,
 	})
-	if err != nil {
-		return err
-	}
-	if s.o.Operator != nil {
-		s.operator = &http.Server{Handler: s.operatorAPI(), ReadHeaderTimeout: operatorHeaderTimeout}
-	}
-	return nil
+	return err
 }
 
 // issuer makes one issuer host: its codec, its numbers and its links.
@@ -250,7 +241,7 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Identity: stream, Clock: s.clock,
 		Dial: s.o.Dial, TLS: s.o.IssuerTLS[x.Name],
 		Logger: s.o.Logger.Named("link"), Registerer: s.o.Registry, Seed: s.o.Seed, OnStray: s.stray,
-		OnMalformed: s.malformed, OnCutover: s.follow.callback(x.Name),
+		OnMalformed: s.strays.Malformed, OnCutover: s.follow.callback(x.Name),
 	})
 	if err != nil {
 		return nil, err
@@ -368,9 +359,7 @@ func (s *Switch) Failed() <-chan error { return s.failed }
 // of the switch is left when it returns, operators' requests aside that are being read by nobody.
 func (s *Switch) Close(ctx context.Context) error {
 	var errs []error
-	s.stopping.Store(true)
-	s.holding.Lock() // a confirmation that has begun begins all its work before the end of it
-	s.holding.Unlock()
+	s.api.Stop()
 	cut := s.gateway.Shutdown(ctx)
 	if s.stop != nil {
 		s.stop()

@@ -18,9 +18,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/cobra"
 
-	txswitch "switchyard/switch"
 	"switchyard/switch/audit"
 	"switchyard/switch/journal"
+	"switchyard/switch/operator"
 	"switchyard/switch/payment"
 )
 
@@ -231,14 +231,14 @@ func (a *auditRun) stopped(context.Context, io.Writer) (src audit.Sources, done 
 	if err != nil {
 		return src, nil, fmt.Errorf("%w (is a switch running on it?)", err)
 	}
-	export := func(w io.Writer) error { return txswitch.ExportPayments(j, w) }
+	export := func(w io.Writer) error { return operator.ExportPayments(j, w) }
 	if a.from != "" || a.to != "" {
 		first, err := payment.ParseDate(a.from)
 		last, err2 := payment.ParseDate(a.to)
 		if err := errors.Join(err, err2); err != nil {
 			return src, nil, errors.Join(err, j.Close())
 		}
-		export = func(w io.Writer) error { return txswitch.ExportDated(j, w, first, last) }
+		export = func(w io.Writer) error { return operator.ExportDated(j, w, first, last) }
 	}
 	src.Switch = func(context.Context) (io.ReadCloser, error) {
 		out, in := io.Pipe()
@@ -247,7 +247,7 @@ func (a *auditRun) stopped(context.Context, io.Writer) (src audit.Sources, done 
 	}
 	src.Now = func(context.Context) (time.Time, error) { return lastTime(j) }
 	src.Days = func(context.Context) (io.ReadCloser, error) {
-		days, err := txswitch.ExportDays(j)
+		days, err := operator.ExportDays(j)
 		if err != nil {
 			return nil, err
 		}

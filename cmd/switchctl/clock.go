@@ -10,22 +10,22 @@ import (
 
 	"github.com/spf13/cobra"
 
-	txswitch "switchyard/switch"
+	"switchyard/switch/operator"
 )
 
 // newClockCmd is `switchctl clock`: shows the clock of a running switch and confirms it.
 func newClockCmd() *cobra.Command {
-	var operator string
+	var addr string
 	var asJSON bool
 	ask := func(method, path string) func(*cobra.Command, []string) error {
 		return func(cmd *cobra.Command, _ []string) error {
-			body, err := request(cmd.Context(), method, "http://"+operator+path, nil)
+			body, err := request(cmd.Context(), method, "http://"+addr+path, nil)
 			if err != nil {
 				return err
 			}
-			var c txswitch.ClockStatus
+			var c operator.ClockStatus
 			if err := json.Unmarshal(body, &c); err != nil || c.Now.IsZero() {
-				return fmt.Errorf("%s does not tell its clock as a switch does: %.200s", operator, body)
+				return fmt.Errorf("%s does not tell its clock as a switch does: %.200s", addr, body)
 			}
 			if asJSON {
 				_, err = cmd.OutOrStdout().Write(body)
@@ -49,7 +49,7 @@ Exit codes: 0 nothing is wrong with the clock; 1 it is in doubt or was set back;
 		Args: cobra.NoArgs,
 		RunE: ask(http.MethodGet, "/v1/clock"),
 	}
-	cmd.PersistentFlags().StringVar(&operator, "operator", defaultOperator, "operator API of the switch")
+	cmd.PersistentFlags().StringVar(&addr, "operator", defaultOperator, "operator API of the switch")
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the switch's answer as JSON")
 	cmd.AddCommand(&cobra.Command{
 		Use:   "confirm",
@@ -63,7 +63,7 @@ gone: requests repeated under those keys are carried out again.`,
 	return cmd
 }
 
-func writeClock(w io.Writer, c *txswitch.ClockStatus) error {
+func writeClock(w io.Writer, c *operator.ClockStatus) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	show := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 	fmt.Fprintf(t, "the clock shows\t%s\n", show(c.Wall))

@@ -12,12 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	txswitch "switchyard/switch"
+	"switchyard/switch/operator"
 )
 
 // newExplainCmd is `switchctl explain`: one payment's whole story.
 func newExplainCmd() *cobra.Command {
-	var operator string
+	var addr string
 	var frames, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain PAYMENT|RRN",
@@ -29,7 +29,7 @@ requests.
 Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			body, err := request(cmd.Context(), http.MethodGet, "http://"+operator+"/v1/explain?of="+url.QueryEscape(args[0]), nil)
+			body, err := request(cmd.Context(), http.MethodGet, "http://"+addr+"/v1/explain?of="+url.QueryEscape(args[0]), nil)
 			var status *statusError
 			if errors.As(err, &status) && status.code == http.StatusNotFound && !status.noPath {
 				fmt.Fprintf(cmd.ErrOrStderr(), "no payment has the id or RRN %q\n", args[0])
@@ -42,7 +42,7 @@ Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 				_, err := cmd.OutOrStdout().Write(body)
 				return err
 			}
-			var story txswitch.Story
+			var story operator.Story
 			if err := json.Unmarshal(body, &story); err != nil {
 				return fmt.Errorf("the switch's answer: %w", err)
 			}
@@ -50,7 +50,7 @@ Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&operator, "operator", defaultOperator, "operator API of the switch")
+	f.StringVar(&addr, "operator", defaultOperator, "operator API of the switch")
 	f.BoolVar(&frames, "frames", false, "show each frame's fields too")
 	f.BoolVar(&asJSON, "json", false, "print the story as JSON")
 	return cmd
@@ -58,7 +58,7 @@ Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 
 // writeStory prints a timeline: the date once, then a line an event with the time since the one before. An event whose time
 // nobody has kept has none.
-func writeStory(w io.Writer, s *txswitch.Story, frames bool) error {
+func writeStory(w io.Writer, s *operator.Story, frames bool) error {
 	fmt.Fprintf(w, "payment %s of %s, card %s: %s\n%s\n", s.Payment, s.Merchant, s.PAN, s.Standing, s.Money)
 	var last time.Time
 	for _, e := range s.Events {

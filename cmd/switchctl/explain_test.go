@@ -5,16 +5,18 @@ import (
 	"testing"
 	"time"
 
-	txswitch "switchyard/switch"
+	"switchyard/switch/operator"
 )
 
 // An event without a time has none in the timeline, and the one behind it counts from the last that has.
 func TestTimelineWithAnEventThatHasNoTime(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 23, 59, 59, 0, time.UTC)
 	var out strings.Builder
-	err := writeStory(&out, &txswitch.Story{Payment: "P1", Merchant: "M1", PAN: "p", Standing: "reversed", Money: "m", Events: []txswitch.Event{
-		{At: begin, What: "silence", Text: "a"}, {What: "late", Text: "b"}, {At: begin.Add(2 * time.Second), What: "stray", Text: "c"},
-	}}, false)
+	err := writeStory(&out, &operator.Story{Payment: "P1", Merchant: "M1", PAN: "p", Standing: "reversed", Money: "m",
+		Events: []operator.Event{
+			{At: begin, What: "silence", Text: "a"}, {What: "late", Text: "b"},
+			{At: begin.Add(2 * time.Second), What: "stray", Text: "c"},
+		}}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

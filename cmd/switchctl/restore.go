@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/money"
-	txswitch "switchyard/switch"
+	"switchyard/switch/operator"
 )
 
 // newRestoreCmd is `switchctl restore`: what an operator does with a switch that was put back to an earlier state.
@@ -88,7 +88,7 @@ func (r *restoreRun) review(ctx context.Context, out, notices io.Writer) error {
 		return fmt.Errorf("--limit is %d, expected 0 or more", r.limit)
 	}
 	var review struct {
-		txswitch.Review
+		operator.Review
 		Issuer *issuerSays `json:"issuer,omitempty"`
 	}
 	if err := getJSON(ctx, fmt.Sprintf("http://%s/v1/restore?limit=%d", r.operator, r.limit), &review.Review); err != nil {
@@ -190,7 +190,7 @@ func eachLine[T any](ctx context.Context, url string, take func(*T)) error {
 	}
 }
 
-func writeReview(w io.Writer, r *txswitch.Review, issuer *issuerSays) error {
+func writeReview(w io.Writer, r *operator.Review, issuer *issuerSays) error {
 	fmt.Fprintf(w, "the switch is held since %s:\n", r.Since.Format(time.RFC3339))
 	for _, reason := range r.Reasons {
 		fmt.Fprintf(w, "  %s\n", reason)

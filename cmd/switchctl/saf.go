@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	txswitch "switchyard/switch"
+	"switchyard/switch/operator"
 )
 
 // newSafCmd is `switchctl saf`: what waits for the issuer's acknowledgement, and what it refused.
@@ -69,7 +69,7 @@ func writeAdvices(w io.Writer, body io.Reader) error {
 	fmt.Fprintln(table, "HOST\tSEQ\tPAYMENT\tWHAT\tRRN\tQUEUED\tSTATE")
 	count := 0
 	for dec := json.NewDecoder(body); ; count++ {
-		var a txswitch.Advice
+		var a operator.Advice
 		if err := dec.Decode(&a); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"switchyard/internal/config"
 	txswitch "switchyard/switch"
+	"switchyard/switch/operator"
 )
 
 // switchNode is the machine of a switch: a disk that outlives crashes, and one life of the switch after another.
@@ -305,13 +306,13 @@ func (n *switchNode) isFull() bool {
 }
 
 // stats is where the switch stands; false while it is down.
-func (n *switchNode) stats() (txswitch.Stats, bool) {
+func (n *switchNode) stats() (operator.Stats, bool) {
 	n.mu.Lock()
 	l := n.life
 	up := l != nil && l.started
 	n.mu.Unlock()
 	if !up {
-		return txswitch.Stats{}, false
+		return operator.Stats{}, false
 	}
 	return l.sw.Stats(), true
 }

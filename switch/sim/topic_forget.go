@@ -100,13 +100,13 @@ func (s forgetSection) String() string {
 }
 
 func (s forgetSection) begin(w *world) any {
-	return &operator{w: w, closes: s.Closes, closed: map[string]bool{}, retried: map[string]bool{}}
+	return &decider{w: w, closes: s.Closes, closed: map[string]bool{}, retried: map[string]bool{}}
 }
 
-// operator decides on what is parked, once nothing fails any more: it is sent again once, and closed if a plan says
-// so. What the issuer refuses again fails the run, since it has everything in its books, but for the reversal of a part
-// that a later release has overtaken: its DE95 leaves more than stands by now, so it is closed.
-type operator struct {
+// decider is the operator who decides on what is parked, once nothing fails any more: it is sent again once, and closed
+// if a plan says so. What the issuer refuses again fails the run, since it has everything in its books, but for the
+// reversal of a part that a later release has overtaken: its DE95 leaves more than stands by now, so it is closed.
+type decider struct {
 	w      *world
 	closes bool
 
@@ -129,7 +129,7 @@ type parkedRow struct {
 const mostRounds = 6
 
 // unrest implements hastens: it is asked when everything else has settled.
-func (o *operator) unrest() string {
+func (o *decider) unrest() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.rounds == mostRounds || o.w.putBack.Load() {
@@ -165,7 +165,7 @@ func (o *operator) unrest() string {
 }
 
 // excuse implements excuses: what the operator closed has ended, and its payment stands apart.
-func (o *operator) excuse(_ *books, p *exported, op int) bool {
+func (o *decider) excuse(_ *books, p *exported, op int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.closed[p.Payment] {
@@ -183,7 +183,7 @@ func (o *operator) excuse(_ *books, p *exported, op int) bool {
 }
 
 // parked lists what waits for a person at a node.
-func (o *operator) parked(n *switchNode) (rows []parkedRow, err error) {
+func (o *decider) parked(n *switchNode) (rows []parkedRow, err error) {
 	err = o.ask(n, "GET", "/v1/saf?parked=true", func(body []byte) error {
 		for dec := json.NewDecoder(bytes.NewReader(body)); ; {
 			var r parkedRow
@@ -198,7 +198,7 @@ func (o *operator) parked(n *switchNode) (rows []parkedRow, err error) {
 	return rows, err
 }
 
-func (o *operator) ask(n *switchNode, method, path string, take func([]byte) error) error {
+func (o *decider) ask(n *switchNode, method, path string, take func([]byte) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return o.w.ask(ctx, method, n.operator, path, nil, take)

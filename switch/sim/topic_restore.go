@@ -14,9 +14,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
-	txswitch "switchyard/switch"
 	"switchyard/switch/clearing"
 	"switchyard/switch/journal"
+	"switchyard/switch/operator"
 )
 
 // The journal of a switch is put back to an earlier copy of itself, as an operator does after the loss of a disk: a
@@ -172,7 +172,7 @@ const lifeLimit = time.Minute
 
 // held waits for the next life, which must be held, refuse work, and close nothing; it returns the review's token.
 func (r *restorePart) held(ctx context.Context) (token string) {
-	var review txswitch.Review
+	var review operator.Review
 	for give := time.Now().Add(lifeLimit); ; time.Sleep(100 * time.Millisecond) {
 		err := r.w.ask(ctx, "GET", r.n.operator, "/v1/restore", nil, func(b []byte) error {
 			return json.Unmarshal(b,

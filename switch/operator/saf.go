@@ -1,4 +1,4 @@
-package txswitch
+package operator
 
 import (
 	"bufio"
@@ -27,24 +27,24 @@ type Advice struct {
 }
 
 // serveSAF streams the queue; ?parked=true only what waits for a person.
-func (s *Switch) serveSAF(w http.ResponseWriter, r *http.Request) {
+func (a *API) serveSAF(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	const bufferBytes = 64 << 10
 	out := bufio.NewWriterSize(w, bufferBytes)
 	enc := json.NewEncoder(out)
 	onlyParked := r.FormValue("parked") == "true"
-	err := s.saf.List(func(row journal.SAFRow) bool {
+	err := a.o.Queue.List(func(row journal.SAFRow) bool {
 		if onlyParked && !row.Parked {
 			return true
 		}
-		a := Advice{
-			Host: row.Host, Seq: row.Seq, Payment: row.Payment.String(), Op: row.Op, Queued: row.Queued.UTC(), Parked: row.Parked,
-			Reason: row.Reason,
+		shown := Advice{
+			Host: row.Host, Seq: row.Seq, Payment: row.Payment.String(), Op: row.Op, Queued: row.Queued.UTC(),
+			Parked: row.Parked, Reason: row.Reason,
 		}
-		if p, err := s.journal.Payment(row.Payment); err == nil && row.Op < len(p.Ops) {
-			a.Kind, a.RRN = p.Ops[row.Op].Kind.String(), p.Ops[row.Op].RRN
+		if p, err := a.o.Journal.Payment(row.Payment); err == nil && row.Op < len(p.Ops) {
+			shown.Kind, shown.RRN = p.Ops[row.Op].Kind.String(), p.Ops[row.Op].RRN
 		}
-		return enc.Encode(a) == nil
+		return enc.Encode(shown) == nil
 	})
 	if err == nil {
 		err = out.Flush()
@@ -55,16 +55,17 @@ func (s *Switch) serveSAF(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveSAFDecision retries or closes a parked advice: ?host=…&seq=….
-func (s *Switch) serveSAFDecision(w http.ResponseWriter, r *http.Request) {
+func (a *API) serveSAFDecision(w http.ResponseWriter, r *http.Request) {
 	seq, err := strconv.ParseUint(r.FormValue("seq"), 10, 64)
 	if err != nil {
-		writeError(w, http.StatusBadRequest, fmt.Errorf("seq: %q: expected the sequence that the list shows", r.FormValue("seq")))
+		err = fmt.Errorf("seq: %q: expected the sequence that the list shows", r.FormValue("seq"))
+		writeError(w, http.StatusBadRequest, err)
 		return
 	}
 	ref := journal.SAFRef{Host: r.FormValue("host"), Seq: seq}
-	decide := s.saf.Retry
+	decide := a.o.Queue.Retry
 	if r.URL.Path == "/v1/saf/close" {
-		decide = s.saf.CloseParked
+		decide = a.o.Queue.CloseParked
 	}
 	switch err := decide(r.Context(), ref); {
 	case errors.Is(err, saf.ErrNotParked):

@@ -1,4 +1,4 @@
-package txswitch
+package operator
 
 import (
 	"bufio"
@@ -89,7 +89,7 @@ type DayExport struct {
 }
 
 // ExportDays lists the business dates in their order.
-func ExportDays(j journal.Journal) ([]DayExport, error) {
+func ExportDays(j Records) ([]DayExport, error) {
 	days := []DayExport{}
 	err := j.Days(func(d journal.Day) bool {
 		days = append(days, DayExport{Date: d.Date.String(), State: dayState(d.State), Data: d.Data})
@@ -99,7 +99,7 @@ func ExportDays(j journal.Journal) ([]DayExport, error) {
 }
 
 // ExportPayment makes the export of one payment.
-func ExportPayment(j journal.Journal, p *payment.Payment) (PaymentExport, error) {
+func ExportPayment(j Records, p *payment.Payment) (PaymentExport, error) {
 	e := PaymentExport{
 		Payment: p.ID.String(), Version: p.Version, Gateway: p.Gateway, Merchant: p.Merchant, Terminal: p.Terminal,
 		Currency: p.Currency, Reference: p.Reference, Created: p.Created, PAN: p.MaskedPAN, Route: p.Route,
@@ -130,7 +130,7 @@ func ExportPayment(j journal.Journal, p *payment.Payment) (PaymentExport, error)
 }
 
 // exportClearing returns what stands in the clearing of operation i's date, nil for one that does not stand there.
-func exportClearing(j journal.Journal, p *payment.Payment, i int) (*ClearingExport, error) {
+func exportClearing(j Records, p *payment.Payment, i int) (*ClearingExport, error) {
 	if p.Ops[i].Date == 0 {
 		return nil, nil
 	}
@@ -158,7 +158,7 @@ func presentmentOf(p *payment.Payment, i int) journal.PresentmentRef {
 }
 
 // ExportPayments writes all payments of a journal as JSON lines, in the order of their ids.
-func ExportPayments(j journal.Journal, w io.Writer) error {
+func ExportPayments(j Records, w io.Writer) error {
 	return exportLines(j, w, func(each func(*payment.Payment) error) error {
 		var failed error
 		err := j.Payments(payment.ID{}, func(p *payment.Payment) bool {
@@ -171,7 +171,7 @@ func ExportPayments(j journal.Journal, w io.Writer) error {
 
 // ExportDated writes the payments that have a presentment on a business date from first to last, each once, in the
 // order of their first such date. It reads these dates and payments and nothing else.
-func ExportDated(j journal.Journal, w io.Writer, first, last payment.Date) error {
+func ExportDated(j Records, w io.Writer, first, last payment.Date) error {
 	return exportLines(j, w, func(each func(*payment.Payment) error) error {
 		for date := first; date <= last; date = date.Next() {
 			if err := exportDate(j, first, date, each); err != nil {
@@ -183,7 +183,7 @@ func ExportDated(j journal.Journal, w io.Writer, first, last payment.Date) error
 }
 
 // exportDate calls each with the payments of a date that no earlier date since first has.
-func exportDate(j journal.Journal, first, date payment.Date, each func(*payment.Payment) error) error {
+func exportDate(j Records, first, date payment.Date, each func(*payment.Payment) error) error {
 	var before payment.ID
 	var failed error
 	err := j.Presentments(date, func(row journal.Presentment) bool {
@@ -205,7 +205,7 @@ func exportDate(j journal.Journal, first, date payment.Date, each func(*payment.
 }
 
 // presentedSince tells whether a payment has a presentment on a date from first on, before another.
-func presentedSince(j journal.Journal, p *payment.Payment, first, before payment.Date) (bool, error) {
+func presentedSince(j Records, p *payment.Payment, first, before payment.Date) (bool, error) {
 	for i := range p.Ops {
 		if date := p.Ops[i].Filed(); date < first || date >= before {
 			continue
@@ -221,7 +221,7 @@ func presentedSince(j journal.Journal, p *payment.Payment, first, before payment
 }
 
 // exportLines writes the payments that payments yields.
-func exportLines(j journal.Journal, w io.Writer, payments func(each func(*payment.Payment) error) error) error {
+func exportLines(j Records, w io.Writer, payments func(each func(*payment.Payment) error) error) error {
 	const bufferBytes = 64 << 10
 	out := bufio.NewWriterSize(w, bufferBytes)
 	enc := json.NewEncoder(out)

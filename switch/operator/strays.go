@@ -1,4 +1,4 @@
-package txswitch
+package operator
 
 import (
 	"cmp"
@@ -40,9 +40,9 @@ type Stray struct {
 	Malformed    string    `json:"malformed,omitempty"` // why a frame is no message
 }
 
-// strayLog is a ring of Strays in the journal's small named values. Safe for concurrent use.
-type strayLog struct {
-	journal journal.Journal
+// StrayLog is a ring of Strays in the journal's small named values. Safe for concurrent use.
+type StrayLog struct {
+	journal Values
 	logger  *zap.Logger
 
 	mu   slowlock.Mutex
@@ -51,8 +51,9 @@ type strayLog struct {
 
 func strayName(n uint64) string { return fmt.Sprintf("stray/%04d", n%maxStrays) }
 
-func newStrayLog(j journal.Journal, logger *zap.Logger) (*strayLog, error) {
-	l := &strayLog{journal: j, logger: logger}
+// NewStrayLog makes the log of a journal, with what it holds.
+func NewStrayLog(j Values, logger *zap.Logger) (*StrayLog, error) {
+	l := &StrayLog{journal: j, logger: logger}
 	all, err := l.list()
 	if len(all) > 0 {
 		l.next = all[len(all)-1].N + 1
@@ -61,7 +62,7 @@ func newStrayLog(j journal.Journal, logger *zap.Logger) (*strayLog, error) {
 }
 
 // list returns what the log holds, oldest first.
-func (l *strayLog) list() ([]Stray, error) {
+func (l *StrayLog) list() ([]Stray, error) {
 	var all []Stray
 	for n := range uint64(maxStrays) {
 		text, err := l.journal.Meta(strayName(n))
@@ -82,7 +83,7 @@ func (l *strayLog) list() ([]Stray, error) {
 }
 
 // put stores one; a failure is logged, since nothing depends on it.
-func (l *strayLog) put(s Stray) {
+func (l *StrayLog) put(s Stray) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.N = l.next
@@ -96,27 +97,26 @@ func (l *strayLog) put(s Stray) {
 	}
 }
 
-// stray takes a response that completed no request: a late answer goes to its payment, all go to the log.
-func (s *Switch) stray(l link.Late) {
+// Response records a response that completed no request: of is the payment whose late answer it is, or "".
+func (l *StrayLog) Response(late link.Late, of string) {
 	r := Stray{
-		At: l.At.UTC(), Kind: l.Kind.String(), Host: l.Host, Link: l.Link, MTI: l.Response.MTI(), STAN: l.Response.String(11),
-		DE7: l.Response.String(7), RRN: l.Response.String(37), ResponseCode: l.Response.String(39), OfRRN: l.Request.RRN,
+		At: late.At.UTC(), Kind: late.Kind.String(), Host: late.Host, Link: late.Link, MTI: late.Response.MTI(),
+		STAN: late.Response.String(11), DE7: late.Response.String(7), RRN: late.Response.String(37),
+		ResponseCode: late.Response.String(39), OfRRN: late.Request.RRN, Payment: of,
 	}
-	if id, ok := s.flow.Late(l); ok {
-		r.Payment = id.String()
+	if !late.Sent.IsZero() && !late.Nearest {
+		r.Answered = late.At.Sub(late.Sent).Round(time.Millisecond).String()
 	}
-	if !l.Sent.IsZero() && !l.Nearest {
-		r.Answered = l.At.Sub(l.Sent).Round(time.Millisecond).String()
+	if late.Nearest {
+		r.Nearest = fmt.Sprintf("%s STAN %06d RRN %s: %s differs", late.Request.MTI, late.Request.STAN, late.Request.RRN,
+			differing(late.Differs))
 	}
-	if l.Nearest {
-		r.Nearest = fmt.Sprintf("%s STAN %06d RRN %s: %s differs", l.Request.MTI, l.Request.STAN, l.Request.RRN, differing(l.Differs))
-	}
-	s.strays.put(r)
+	l.put(r)
 }
 
-// malformed takes a frame that is no message.
-func (s *Switch) malformed(m link.Malformed) {
-	s.strays.put(Stray{
+// Malformed records a frame that is no message.
+func (l *StrayLog) Malformed(m link.Malformed) {
+	l.put(Stray{
 		At: m.At.UTC(), Kind: "malformed", Host: m.Host, Link: m.Link, Malformed: fmt.Sprintf("%d bytes: %s", m.Bytes, m.Why),
 	})
 }

@@ -1,4 +1,4 @@
-package txswitch
+package operator
 
 import (
 	"context"
@@ -74,25 +74,24 @@ const (
 	parkedReason = "restored: what became of it is not known"
 	// maxDoubtsShown bounds a review.
 	maxDoubtsShown   = 1000
-	heldMessage      = "the switch was put back to an earlier state and waits for its operator (switchctl restore review)"
 	tokenLen         = 12
 	allPayments      = "all"
 	manifestFileName = ".manifest.json"
 )
 
-// detectHold holds the journal where the clearing folder has files of dates that it has not sealed.
-func (s *Switch) detectHold(ctx context.Context) error {
+// DetectHold holds the journal where the clearing folder has files of dates that it has not sealed.
+func (a *API) DetectHold(ctx context.Context) error {
 	if mutant.On(mutant.RestoredNotHeld) {
-		if s.journal.Hold() != nil {
-			return s.journal.Release(ctx)
+		if a.o.Journal.Hold() != nil {
+			return a.o.Journal.Release(ctx)
 		}
 		return nil
 	}
-	files, err := s.lostFiles()
+	files, err := a.lostFiles()
 	if err != nil || len(files) == 0 {
 		return err
 	}
-	known, err := s.confirmedFiles()
+	known, err := a.confirmedFiles()
 	if err != nil {
 		return err
 	}
@@ -100,13 +99,13 @@ func (s *Switch) detectHold(ctx context.Context) error {
 	if len(files) == 0 {
 		return nil
 	}
-	return s.journal.AddHold(ctx, fmt.Sprintf("the clearing folder has the file %s of business date %s, "+
+	return a.o.Journal.AddHold(ctx, fmt.Sprintf("the clearing folder has the file %s of business date %s, "+
 		"which the journal has not sealed",
 		files[0].FileID, files[0].Date))
 }
 
-func (s *Switch) confirmedFiles() (ids []string, err error) {
-	text, err := s.journal.Meta(restoredFiles)
+func (a *API) confirmedFiles() (ids []string, err error) {
+	text, err := a.o.Journal.Meta(restoredFiles)
 	if errors.Is(err, journal.ErrNotFound) {
 		return nil, nil
 	}
@@ -120,8 +119,8 @@ func (s *Switch) confirmedFiles() (ids []string, err error) {
 }
 
 // lostFiles lists the manifests of dates that the journal has not sealed.
-func (s *Switch) lostFiles() (files []LostFile, err error) {
-	fsys, root := s.o.FS, s.o.FS.PathJoin(s.o.Config.Data, clearingDir)
+func (a *API) lostFiles() (files []LostFile, err error) {
+	fsys, root := a.o.FS, a.o.ClearingDir
 	if _, err := fsys.Stat(root); err != nil {
 		return nil, nil // made with the first file
 	}
@@ -135,7 +134,7 @@ func (s *Switch) lostFiles() (files []LostFile, err error) {
 		if err != nil {
 			continue
 		}
-		d, err := s.journal.Day(payment.DateOf(at))
+		d, err := a.o.Journal.Day(payment.DateOf(at))
 		if err == nil && (d.State == journal.DaySealed || d.State == journal.DayWritten) {
 			continue
 		}
@@ -151,7 +150,7 @@ func (s *Switch) lostFiles() (files []LostFile, err error) {
 			if !strings.HasSuffix(name, manifestFileName) {
 				continue
 			}
-			f, err := s.lostFile(fsys.PathJoin(root, folder, name))
+			f, err := a.lostFile(fsys.PathJoin(root, folder, name))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
@@ -162,8 +161,8 @@ func (s *Switch) lostFiles() (files []LostFile, err error) {
 	return files, nil
 }
 
-func (s *Switch) lostFile(path string) (LostFile, error) {
-	in, err := s.o.FS.Open(path)
+func (a *API) lostFile(path string) (LostFile, error) {
+	in, err := a.o.FS.Open(path)
 	if err != nil {
 		return LostFile{}, err
 	}
@@ -177,15 +176,15 @@ func (s *Switch) lostFile(path string) (LostFile, error) {
 }
 
 // Review says why the switch is held and what is in doubt, up to limit operations of it.
-func (s *Switch) Review(limit int) (*Review, error) {
-	r := &Review{OpenDay: s.journal.OpenDay().String(), InDoubt: []Doubt{}, Files: []LostFile{}}
-	h := s.journal.Hold()
+func (a *API) Review(limit int) (*Review, error) {
+	r := &Review{OpenDay: a.o.Journal.OpenDay().String(), InDoubt: []Doubt{}, Files: []LostFile{}}
+	h := a.o.Journal.Hold()
 	if h == nil {
 		return r, nil
 	}
-	r.Held, r.Since, r.Reasons, r.LastCommit = true, h.Since, h.Reasons, s.journal.LastCommit().UTC()
-	_, r.Marked = s.journal.Lost()
-	files, err := s.lostFiles()
+	r.Held, r.Since, r.Reasons, r.LastCommit = true, h.Since, h.Reasons, a.o.Journal.LastCommit().UTC()
+	_, r.Marked = a.o.Journal.Lost()
+	files, err := a.lostFiles()
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +193,7 @@ func (s *Switch) Review(limit int) (*Review, error) {
 	if err := json.NewEncoder(seen).Encode(r); err != nil {
 		return nil, err
 	}
-	err = s.doubts(func(d *Doubt) error {
+	err = a.doubts(func(d *Doubt) error {
 		r.InDoubtCount++
 		if len(r.InDoubt) < limit {
 			r.InDoubt = append(r.InDoubt, *d)
@@ -206,9 +205,9 @@ func (s *Switch) Review(limit int) (*Review, error) {
 }
 
 // doubts calls yield for every operation without an outcome, then for every queued advice.
-func (s *Switch) doubts(yield func(*Doubt) error) error {
+func (a *API) doubts(yield func(*Doubt) error) error {
 	one := func(id payment.ID, i int) error {
-		p, err := s.journal.Payment(id)
+		p, err := a.o.Journal.Payment(id)
 		if err != nil {
 			return err
 		}
@@ -218,13 +217,13 @@ func (s *Switch) doubts(yield func(*Doubt) error) error {
 			AmountMinor: op.Amount, Currency: p.Currency, Merchant: p.Merchant, At: op.At.UTC(),
 		})
 	}
-	for _, ref := range s.flow.Left() {
+	for _, ref := range a.o.Requests.Left() {
 		if err := one(ref.Payment, ref.Op); err != nil {
 			return err
 		}
 	}
 	var failed error
-	err := s.saf.List(func(row journal.SAFRow) bool {
+	err := a.o.Queue.List(func(row journal.SAFRow) bool {
 		if !row.Parked {
 			failed = one(row.Payment, row.Op)
 		}
@@ -247,32 +246,32 @@ var ErrNotReviewed = errors.New("this is not the token of the review as it is no
 // payments in recover, for which it goes on as after a crash: their unanswered requests are reversed and their
 // advices sent. With all every one of them is. Numbers move past what may have been given since; then the switch
 // serves.
-func (s *Switch) Confirm(ctx context.Context, token string, all bool, recover []payment.ID) error {
-	s.holding.Lock()
-	defer s.holding.Unlock()
+func (a *API) Confirm(ctx context.Context, token string, all bool, recover []payment.ID) error {
+	a.holding.Lock()
+	defer a.holding.Unlock()
 	switch {
-	case s.stopping.Load():
+	case a.stopping.Load():
 		return errors.New("the switch is stopping")
-	case s.journal.Hold() == nil:
+	case a.o.Journal.Hold() == nil:
 		return ErrNotHeld
-	case s.Clock().Unconfirmed != "":
+	case a.Clock().Unconfirmed != "":
 		return ErrClockUnconfirmed
 	}
-	review, err := s.Review(0)
+	review, err := a.Review(0)
 	if err != nil {
 		return err
 	}
 	if token != review.Token {
 		return ErrNotReviewed
 	}
-	if err := s.skipNumbers(ctx, review); err != nil {
+	if err := a.skipNumbers(ctx, review); err != nil {
 		return err
 	}
 	leave := func(id payment.ID) bool { return all || slices.Contains(recover, id) }
-	if err := s.flow.Park(ctx, parkedReason, leave); err != nil {
+	if err := a.o.Requests.Park(ctx, parkedReason, leave); err != nil {
 		return err
 	}
-	if err := s.saf.ParkAll(ctx, parkedReason, leave); err != nil {
+	if err := a.o.Queue.ParkAll(ctx, parkedReason, leave); err != nil {
 		return err
 	}
 	known := make([]string, len(review.Files))
@@ -283,49 +282,44 @@ func (s *Switch) Confirm(ctx context.Context, token string, all bool, recover []
 	if err != nil {
 		return err
 	}
-	if err := s.journal.PutMeta(ctx, restoredFiles, text); err != nil {
+	if err := a.o.Journal.PutMeta(ctx, restoredFiles, text); err != nil {
 		return err
 	}
-	if err := s.journal.Release(ctx); err != nil {
+	if err := a.o.Journal.Release(ctx); err != nil {
 		return err
 	}
-	s.o.Logger.Warn("an operator has confirmed the journal; the switch serves", zap.Strings("was_held_for",
+	a.o.Logger.Warn("an operator has confirmed the journal; the switch serves", zap.Strings("was_held_for",
 		review.Reasons),
 		zap.Int("in_doubt", review.InDoubtCount), zap.Bool("all_recovered", all), zap.Int("recovered", len(recover)))
-	if err := s.work(s.running); err != nil {
-		s.failed <- err
-		return err
-	}
-	s.flow.Hold("")
-	return nil
+	return a.o.Begin()
 }
 
 // skipNumbers moves the numbers on where no mark knows which were given; where one does, the release of the journal
 // does it.
-func (s *Switch) skipNumbers(ctx context.Context, r *Review) error {
+func (a *API) skipNumbers(ctx context.Context, r *Review) error {
 	if r.Marked {
 		return nil
 	}
-	now := s.clock.Now()
+	now := a.o.Clock.Now()
 	since := now.Sub(r.LastCommit)
-	if s.journal.LastCommit().IsZero() {
+	if a.o.Journal.LastCommit().IsZero() {
 		since = identity.MaxSkip
 	}
 	switch {
 	case since < 0:
 		return fmt.Errorf("the clock says %s, and the journal's newest commit is of %s: set the clock right", now,
 			r.LastCommit)
-	case since > identity.MaxSkip && s.began.Truncate(24*time.Hour).Equal(now.Truncate(24*time.Hour)):
+	case since > identity.MaxSkip && a.began.Truncate(24*time.Hour).Equal(now.Truncate(24*time.Hour)):
 		return fmt.Errorf("the journal's newest commit is of %s and no mark knows the numbers given since, so "+
 			"RRNs of today may have been given: "+
 			"put the mark back, or confirm after 00:00 UTC", r.LastCommit.Format(time.RFC3339))
 	}
-	until := max(s.journal.OpenDay(), payment.DateOf(now)).Next().Next()
-	return s.ids.Skip(ctx, since, until, r.Since)
+	until := max(a.o.Journal.OpenDay(), payment.DateOf(now)).Next().Next()
+	return a.o.Numbers.Skip(ctx, since, until, r.Since)
 }
 
 // serveReview answers what is in doubt; ?limit= of it.
-func (s *Switch) serveReview(w http.ResponseWriter, r *http.Request) {
+func (a *API) serveReview(w http.ResponseWriter, r *http.Request) {
 	if err := knownParameters(r, "limit"); err != nil {
 		writeError(w, http.StatusBadRequest, err)
 		return
@@ -339,9 +333,9 @@ func (s *Switch) serveReview(w http.ResponseWriter, r *http.Request) {
 		}
 		limit = n
 	}
-	s.holding.Lock()
-	defer s.holding.Unlock()
-	review, err := s.Review(limit)
+	a.holding.Lock()
+	defer a.holding.Unlock()
+	review, err := a.Review(limit)
 	if err != nil {
 		writeError(w, http.StatusInternalServerError, err)
 		return
@@ -350,7 +344,7 @@ func (s *Switch) serveReview(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveConfirm ends the hold: ?token= of the review, and ?recover= payments, by commas, or all.
-func (s *Switch) serveConfirm(w http.ResponseWriter, r *http.Request) {
+func (a *API) serveConfirm(w http.ResponseWriter, r *http.Request) {
 	if err := knownParameters(r, "token", "recover"); err != nil {
 		writeError(w, http.StatusBadRequest, err)
 		return
@@ -369,11 +363,11 @@ func (s *Switch) serveConfirm(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	// A caller that hangs up does not leave it half done.
-	switch err := s.Confirm(context.WithoutCancel(r.Context()), r.FormValue("token"), all, ids); {
+	switch err := a.Confirm(context.WithoutCancel(r.Context()), r.FormValue("token"), all, ids); {
 	case errors.Is(err, ErrNotHeld), errors.Is(err, ErrNotReviewed), errors.Is(err, ErrClockUnconfirmed):
 		writeError(w, http.StatusConflict, err)
 	case err != nil:
-		s.o.Logger.Error("the confirmation failed; the switch is still held, or stops", zap.Error(err))
+		a.o.Logger.Error("the confirmation failed; the switch is still held, or stops", zap.Error(err))
 		writeError(w, http.StatusInternalServerError, err)
 	default:
 		writeJSON(w, http.StatusOK, map[string]bool{"held": false})
@@ -381,9 +375,9 @@ func (s *Switch) serveConfirm(w http.ResponseWriter, r *http.Request) {
 }
 
 // unlessHeld refuses what would change something while the switch is held.
-func (s *Switch) unlessHeld(serve http.HandlerFunc) http.HandlerFunc {
+func (a *API) unlessHeld(serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if h := s.journal.Hold(); h != nil {
+		if h := a.o.Journal.Hold(); h != nil {
 			writeError(w, http.StatusConflict, fmt.Errorf("the switch is held: %s; see switchctl restore review",
 				strings.Join(h.Reasons, "; ")))
 			return

@@ -1,4 +1,4 @@
-package txswitch
+package operator
 
 import (
 	"encoding/json"
@@ -33,7 +33,7 @@ type Story struct {
 // Event is one moment of it.
 type Event struct {
 	At   time.Time `json:"at,omitzero"`     // zero: nobody has kept when; the event stands where it belongs
-	What string    `json:"what"`            // request, commit, out, in, silence, late, stray, queued, acknowledged, parked, clearing, …
+	What string    `json:"what"`            // request, commit, out, in, silence, late, stray, queued, parked, clearing, …
 	Text string    `json:"text"`            // for a person
 	Wire string    `json:"frame,omitempty"` // the frame, described and masked, rebuilt from the record
 
@@ -60,25 +60,26 @@ func newEvent(when moment, kind, wire, text string) Event {
 var errNoSuchPayment = errors.New("no payment has this id or RRN")
 
 // Explain tells a payment's story by its id or by the RRN of any of its requests.
-func (s *Switch) Explain(name string) (*Story, error) {
-	p, err := s.lookUp(name)
+func (a *API) Explain(name string) (*Story, error) {
+	p, err := a.lookUp(name)
 	if err != nil {
 		return nil, err
 	}
 	sums := p.Sums()
 	story := &Story{
 		Payment: p.ID.String(), Merchant: p.Merchant, PAN: p.MaskedPAN, Currency: p.Currency,
-		Standing: p.Standing(s.clock.Confirmed()).String(),
-		Money: fmt.Sprintf("authorized %s, released %s, captured %s, refunded %s", money.Format(sums.Authorized, p.Currency),
-			money.Format(sums.Released, p.Currency), money.Format(sums.Captured, p.Currency), money.Format(sums.Refunded, p.Currency)),
+		Standing: p.Standing(a.o.Clock.Confirmed()).String(),
+		Money: fmt.Sprintf("authorized %s, released %s, captured %s, refunded %s",
+			money.Format(sums.Authorized, p.Currency), money.Format(sums.Released, p.Currency),
+			money.Format(sums.Captured, p.Currency), money.Format(sums.Refunded, p.Currency)),
 	}
-	strays, err := s.strays.list()
+	strays, err := a.o.Strays.list()
 	if err != nil {
 		return nil, err
 	}
 	rrns := map[string]bool{}
 	for i := range p.Ops {
-		story.Events = append(story.Events, s.operationEvents(p, i, strays)...)
+		story.Events = append(story.Events, a.operationEvents(p, i, strays)...)
 		rrns[p.Ops[i].RRN] = true
 	}
 	for _, stray := range strays {
@@ -91,9 +92,9 @@ func (s *Switch) Explain(name string) (*Story, error) {
 }
 
 // lookUp finds a payment by its id, by the RRN of its first request, or by that of a later one.
-func (s *Switch) lookUp(name string) (*payment.Payment, error) {
+func (a *API) lookUp(name string) (*payment.Payment, error) {
 	if id, err := payment.ParseID(name); err == nil {
-		p, err := s.journal.Payment(id)
+		p, err := a.o.Journal.Payment(id)
 		if errors.Is(err, journal.ErrNotFound) {
 			err = errNoSuchPayment
 		}
@@ -102,12 +103,12 @@ func (s *Switch) lookUp(name string) (*payment.Payment, error) {
 	if !identity.IsRRN(name) {
 		return nil, errNoSuchPayment
 	}
-	newest, err := s.journal.NewestPayment()
+	newest, err := a.o.Journal.NewestPayment()
 	if err != nil {
 		return nil, err
 	}
 	for id := range identity.PaymentsOf(name, newest) {
-		p, err := s.journal.Payment(id)
+		p, err := a.o.Journal.Payment(id)
 		if err == nil && p.Ops[0].RRN == name {
 			return p, nil
 		}
@@ -115,13 +116,13 @@ func (s *Switch) lookUp(name string) (*payment.Payment, error) {
 			return nil, err
 		}
 	}
-	return s.byLaterRRN(name)
+	return a.byLaterRRN(name)
 }
 
 // byLaterRRN looks for an increment's or refund's RRN. Such RRNs have no index of their own, so this reads every payment;
 // a person asks it now and then.
-func (s *Switch) byLaterRRN(rrn string) (found *payment.Payment, err error) {
-	err = s.journal.Payments(payment.ID{}, func(p *payment.Payment) bool {
+func (a *API) byLaterRRN(rrn string) (found *payment.Payment, err error) {
+	err = a.o.Journal.Payments(payment.ID{}, func(p *payment.Payment) bool {
 		if slices.ContainsFunc(p.Ops, func(op payment.Op) bool { return op.RRN == rrn }) {
 			found = p
 		}
@@ -137,7 +138,7 @@ func (s *Switch) byLaterRRN(rrn string) (found *payment.Payment, err error) {
 type teller func(when moment, kind, wire, format string, args ...any)
 
 // operationEvents tells one operation: the request, its intent, the frame, what came back or did not, and its clearing.
-func (s *Switch) operationEvents(p *payment.Payment, i int, strays []Stray) []Event {
+func (a *API) operationEvents(p *payment.Payment, i int, strays []Stray) []Event {
 	op := &p.Ops[i]
 	what := fmt.Sprintf("%s of %s", op.Kind, money.Format(op.Amount, p.Currency))
 	if op.Target != payment.NoTarget {
@@ -152,8 +153,8 @@ func (s *Switch) operationEvents(p *payment.Payment, i int, strays []Stray) []Ev
 	} else {
 		add(at(op.At), "switch", "", "%s", what)
 	}
-	s.sendingEvents(p, i, add)
-	s.outcomeEvents(p, i, add)
+	a.sendingEvents(p, i, add)
+	a.outcomeEvents(p, i, add)
 	if op.Late != "" {
 		when, kept := cameLate(op, strays), ""
 		if when.lost {
@@ -162,18 +163,20 @@ func (s *Switch) operationEvents(p *payment.Payment, i int, strays []Stray) []Ev
 		add(when, "late", "", "its answer came after all, with %s%s; it changes nothing, the reversal goes on", op.Late, kept)
 	}
 	if op.Date != 0 && op.ARN != "" {
-		add(at(op.At), "clearing", "", "business date %s%s, ARN %s", op.Date, s.fileOf(p, op), op.ARN)
+		add(at(op.At), "clearing", "", "business date %s%s, ARN %s", op.Date, a.fileOf(p, op), op.ARN)
 	}
 	return events
 }
 
 // sendingEvents tells how an operation's message went out: as a request, by store-and-forward, or first the one and then
 // the other.
-func (s *Switch) sendingEvents(p *payment.Payment, i int, add teller) {
+func (a *API) sendingEvents(p *payment.Payment, i int, add teller) {
 	op := &p.Ops[i]
 	mti := message.MTI(p, i, false)
 	frame := func(p *payment.Payment) (identity, wire string) {
-		return fmt.Sprintf("%s to %s: STAN %06d, DE7 %s, RRN %s", message.MTI(p, i, false), op.Host, op.STAN, op.DE7, op.RRN), s.wire(p, i)
+		identity = fmt.Sprintf("%s to %s: STAN %06d, DE7 %s, RRN %s", message.MTI(p, i, false), op.Host, op.STAN, op.DE7,
+			op.RRN)
+		return identity, a.wire(p, i)
 	}
 	const repeated = "%s, by store-and-forward, repeated until it is acknowledged"
 	switch {
@@ -219,16 +222,16 @@ func cameLate(op *payment.Op, strays []Stray) moment {
 	return after(op.DoneAt)
 }
 
-func (s *Switch) outcomeEvents(p *payment.Payment, i int, add teller) {
+func (a *API) outcomeEvents(p *payment.Payment, i int, add teller) {
 	op := &p.Ops[i]
 	done := func(kind, format string, args ...any) { add(at(op.DoneAt), kind, "", format, args...) }
 	took := op.DoneAt.Sub(op.At).Round(time.Microsecond)
 	switch op.State {
 	case payment.StatePending:
-		add(at(s.clock.Now()), "waiting", "", "no answer yet")
+		add(at(a.o.Clock.Now()), "waiting", "", "no answer yet")
 	case payment.StateUnknown:
 		why := fmt.Sprintf("no answer from %s within %s", op.Host, took)
-		if x := s.issuers[op.Host]; x != nil && took < x.Deadline {
+		if x := a.o.Issuers[op.Host]; x != nil && took < x.Deadline {
 			// The record has no more than the moment, but before the deadline nothing else ends the wait.
 			why = fmt.Sprintf("the link to %s was lost %s after, or the switch stopped", op.Host, took)
 		}
@@ -236,7 +239,7 @@ func (s *Switch) outcomeEvents(p *payment.Payment, i int, add teller) {
 	case payment.StateFailed:
 		done("failed", "nothing was sent: the link was lost before the first byte")
 	case payment.StateQueued:
-		add(at(s.clock.Now()), "waiting", "", "not acknowledged yet")
+		add(at(a.o.Clock.Now()), "waiting", "", "not acknowledged yet")
 	case payment.StateParked:
 		done("parked", "the issuer refused it for good with %s; a person decides (switchctl saf)", op.ResponseCode)
 	case payment.StateClosed:
@@ -262,8 +265,8 @@ func authCode(op *payment.Op) string {
 }
 
 // fileOf names the clearing file of an operation's date, if it is written.
-func (s *Switch) fileOf(p *payment.Payment, op *payment.Op) string {
-	d, err := s.journal.Day(op.Filed())
+func (a *API) fileOf(p *payment.Payment, op *payment.Op) string {
+	d, err := a.o.Journal.Day(op.Filed())
 	if err != nil || d.State != journal.DayWritten {
 		return " (not closed yet)"
 	}
@@ -293,9 +296,9 @@ func (s *Switch) fileOf(p *payment.Payment, op *payment.Op) string {
 }
 
 // wire rebuilds an operation's frame and describes it, masked; "" where it cannot.
-func (s *Switch) wire(p *payment.Payment, i int) string {
-	x := s.issuers[p.Ops[i].Host]
-	number, expiry, err := s.o.Keyring.Open(p.SealKey, p.ID, p.SealedCard)
+func (a *API) wire(p *payment.Payment, i int) string {
+	x := a.o.Issuers[p.Ops[i].Host]
+	number, expiry, err := a.o.Keyring.Open(p.SealKey, p.ID, p.SealedCard)
 	if x == nil || err != nil {
 		return ""
 	}
@@ -311,7 +314,8 @@ func describe(x *exchange.Issuer, p *payment.Payment, i int, card message.Card) 
 }
 
 func strayEvent(r Stray) Event {
-	text := fmt.Sprintf("%s response %s over %s/%s: STAN %s, RRN %s, code %s", r.Kind, r.MTI, r.Host, r.Link, r.STAN, r.RRN, r.ResponseCode)
+	text := fmt.Sprintf("%s response %s over %s/%s: STAN %s, RRN %s, code %s", r.Kind, r.MTI, r.Host, r.Link, r.STAN, r.RRN,
+		r.ResponseCode)
 	if r.Answered != "" {
 		text += ", " + r.Answered + " after the request"
 	}
@@ -321,8 +325,8 @@ func strayEvent(r Stray) Event {
 	return newEvent(at(r.At), "stray", "", text)
 }
 
-func (s *Switch) serveExplain(w http.ResponseWriter, r *http.Request) {
-	story, err := s.Explain(r.FormValue("of"))
+func (a *API) serveExplain(w http.ResponseWriter, r *http.Request) {
+	story, err := a.Explain(r.FormValue("of"))
 	switch {
 	case errors.Is(err, errNoSuchPayment):
 		writeError(w, http.StatusNotFound, err)
@@ -333,8 +337,8 @@ func (s *Switch) serveExplain(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Switch) serveStrays(w http.ResponseWriter, _ *http.Request) {
-	all, err := s.strays.list()
+func (a *API) serveStrays(w http.ResponseWriter, _ *http.Request) {
+	all, err := a.o.Strays.list()
 	if err != nil {
 		writeError(w, http.StatusInternalServerError, err)
 		return

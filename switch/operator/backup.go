@@ -1,0 +1,36 @@
+package operator
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// serveBackup writes a consistent copy of the journal to the new folder ?dir=, while the switch runs.
+func (a *API) serveBackup(w http.ResponseWriter, r *http.Request) {
+	dir := r.FormValue("dir")
+	if err := knownParameters(r, "dir"); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	if dir == "" {
+		writeError(w, http.StatusBadRequest, errors.New("dir: missing; expected a new folder"))
+		return
+	}
+	if _, err := a.o.FS.Stat(dir); err == nil {
+		writeError(w, http.StatusConflict, fmt.Errorf("dir: %s exists; expected a new folder", dir))
+		return
+	}
+	begin := time.Now()
+	m, err := a.o.Journal.Backup(dir)
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, err)
+		return
+	}
+	a.o.Logger.Info("backup written", zap.String("dir", dir), zap.Uint64("position", m.Position), zap.Duration("took",
+		time.Since(begin)))
+	writeJSON(w, http.StatusOK, map[string]any{"dir": dir, "position": m.Position})
+}

@@ -1,0 +1,82 @@
+package operator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// maxExportYears bounds a range of business dates, of which each is looked for.
+const maxExportYears = 10
+
+// servePayments streams the journal's payments as JSON lines; with ?from= and ?to= those that clear on these business
+// dates; or the one that ?payment= names.
+func (a *API) servePayments(w http.ResponseWriter, r *http.Request) {
+	if err := knownParameters(r, "payment", "from", "to"); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	if text := r.FormValue("payment"); text != "" {
+		id, err := payment.ParseID(text)
+		if err != nil {
+			writeError(w, http.StatusBadRequest, fmt.Errorf("payment: %w", err))
+			return
+		}
+		p, err := a.o.Journal.Payment(id)
+		switch {
+		case errors.Is(err, journal.ErrNotFound):
+			writeError(w, http.StatusNotFound, errors.New("no such payment"))
+		case err != nil:
+			writeError(w, http.StatusInternalServerError, err)
+		default:
+			a.servePayment(w, p)
+		}
+		return
+	}
+	export := func() error { return ExportPayments(a.o.Journal, w) }
+	if r.FormValue("from") != "" || r.FormValue("to") != "" {
+		first, err := dateParameter(r, "from")
+		last, err2 := dateParameter(r, "to")
+		switch most := first.Time().AddDate(maxExportYears, 0, 0); {
+		case err != nil || err2 != nil:
+			err = cmp.Or(err, err2)
+		case last < first || last.Time().After(most):
+			err = fmt.Errorf("to: %s: expected %s or a date of the %d years after it", last, first, maxExportYears)
+		}
+		if err != nil {
+			writeError(w, http.StatusBadRequest, err)
+			return
+		}
+		export = func() error { return ExportDated(a.o.Journal, w, first, last) }
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if err := export(); err != nil {
+		// The status is sent already: a broken chunked body is how the reader learns that the export is not whole.
+		a.o.Logger.Error("export of payments failed", zap.Error(err))
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (a *API) servePayment(w http.ResponseWriter, p *payment.Payment) {
+	e, err := ExportPayment(a.o.Journal, p)
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, e)
+}
+
+// dateParameter reads a business date; both ends of a range are needed.
+func dateParameter(r *http.Request, name string) (payment.Date, error) {
+	date, err := payment.ParseDate(r.FormValue(name))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w; a range has from and to", name, err)
+	}
+	return date, nil
+}
