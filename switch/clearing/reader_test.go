@@ -169,6 +169,24 @@ func TestEveryLengthAroundABlock(t *testing.T) {
 	}
 }
 
+// A file without blocks that is as long as one: the zeros that end it stand where a block would end.
+func TestUnblockedFileAsLongAsABlock(t *testing.T) {
+	for n := 1; n <= 999; n++ {
+		p := goldenPresentments()[0]
+		p.PDS = []clearing.PDS{{Tag: 500, Value: strings.Repeat("a", n)}}
+		data, _ := writeFile(t, clearing.Header{FileID: testFileID}, p)
+		if len(data) != 1014 {
+			continue
+		}
+		report, err := clearing.Verify(bytes.NewReader(data))
+		if err != nil || !report.OK || report.Framing.Blocked || len(report.Warnings) > 0 {
+			t.Errorf("read as %+v, %v", report, err)
+		}
+		return
+	}
+	t.Fatal("no file of 1014 bytes was made")
+}
+
 // Subelements that do not fit one element go on in the next, never split, whatever lies between.
 func TestSubelementsSpill(t *testing.T) {
 	p := goldenPresentments()[0]

@@ -35,6 +35,7 @@ type guess struct {
 	page     CodePage
 	clean    bool // nothing contradicted it
 	records  int  // whole records found before something did
+	ended    bool // the length zero that ends a file was found
 	trailers bool // most places where a block would end look like it
 }
 
@@ -44,6 +45,10 @@ func (g guess) better(than guess) bool {
 	}
 	if g.records != than.records {
 		return g.records > than.records
+	}
+	// Before trailers: the length that ends an unblocked file of 1014 bytes lies where a block's 00 00 would.
+	if g.ended != than.ended {
+		return g.ended
 	}
 	return g.trailers && !than.trailers
 }
@@ -83,29 +88,30 @@ func try(window []byte, whole bool, framing Framing) guess {
 	if len(data) > lengthSize && data[lengthSize] < 0x80 {
 		g.page = ASCII
 	}
-	g.records, g.clean = walk(data, whole, framing, g.page)
+	g.records, g.clean, g.ended = walk(data, whole, framing, g.page)
 	g.clean = g.clean && endsWhole
 	return g
 }
 
-// walk counts the records that begin like one, and reports whether the data ends as a file or a window may.
-func walk(data []byte, whole bool, framing Framing, page CodePage) (records int, clean bool) {
+// walk counts the records that begin like one, and reports whether the data ends as a file or a window may, and whether
+// with the length zero.
+func walk(data []byte, whole bool, framing Framing, page CodePage) (records int, clean, ended bool) {
 	for pos := 0; ; {
 		rest := data[pos:]
 		if len(rest) < lengthSize {
-			return records, !whole || len(rest) == 0 || framing.Blocked && isFiller(rest)
+			return records, !whole || len(rest) == 0 || framing.Blocked && isFiller(rest), false
 		}
 		length, ok := recordLength(rest, framing.RDW)
 		switch {
 		case ok && length == 0:
 			tail := rest[lengthSize:]
-			return records, len(tail) == 0 || framing.Blocked && isFiller(tail)
+			return records, len(tail) == 0 || framing.Blocked && isFiller(tail), true
 		case !ok || length < minRecord || length > maxRecord:
-			return records, framing.Blocked && isFiller(rest)
+			return records, framing.Blocked && isFiller(rest), false
 		case len(rest) < lengthSize+length:
-			return records, !whole && startsLikeRecord(rest[lengthSize:], page)
+			return records, !whole && startsLikeRecord(rest[lengthSize:], page), false
 		case !startsLikeRecord(rest[lengthSize:], page):
-			return records, false
+			return records, false, false
 		}
 		records++
 		pos += lengthSize + length
