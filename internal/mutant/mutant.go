@@ -46,6 +46,7 @@ const (
 	PartialNotUndone      Mutant = "partial-not-undone"       // flow: an unwanted partial approval is declined and not reversed (I4)
 	AcquirerFromConfig    Mutant = "acquirer-from-config"     // message: DE32 and DE90 come from today's config
 	NotFoundEndsAny       Mutant = "25-ends-any-reversal"     // payment: 21 and 25 end any reversal (I5)
+	CaptureUnchecked      Mutant = "capture-unchecked"        // payment: more is captured than is left (I7)
 	DeclinedTakesRoom     Mutant = "declined-takes-room"      // payment: declined operations use up a payment's room
 	ForeignReversal       Mutant = "foreign-reversal-taken"   // issuer-sim: a reversal in another currency is taken
 	LogSampled            Mutant = "log-sampled"              // switchd: lines that are alike are left out of the log
@@ -76,6 +77,7 @@ func All() []Mutant {
 		FilesNotSynced, RebuildByClock, FailureIgnored, VoidStaysInFile, PartialNotUndone,
 		AcquirerFromConfig,
 		NotFoundEndsAny,
+		CaptureUnchecked,
 		SweepUnconfirmed, CutoverUnconfirmed,
 		WrongFieldInFile, ManifestOff, AnsweredIsReversed,
 		RestoredNotHeld, FileOverwritten,

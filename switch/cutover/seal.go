@@ -241,6 +241,7 @@ func (s *sealing) carry(row journal.Presentment, fault error) error {
 		err = s.e.o.Journal.Commit(s.ctx, &journal.Transition{
 			Payment: p, Day: moved.Date,
 			Withdraw: []journal.PresentmentRef{row.PresentmentRef}, Present: []journal.Presentment{moved},
+			EvenBroken: true, // moves no money
 		})
 		if errors.Is(err, journal.ErrDayClosed) && moved.Date != s.e.o.Journal.OpenDay() {
 			continue

@@ -65,10 +65,14 @@ func reason(p *payment.Payment, i int) string {
 	case payment.StateFailed:
 		return "nothing was sent to the issuer"
 	case payment.StateUnknown:
-		if p.Undone(i) {
-			return "no answer from the issuer in time; the request is reversed"
+		why := "no answer from the issuer in time"
+		if op.ResponseCode != "" {
+			why = notTakenReason
 		}
-		return "no answer from the issuer in time; the request is being reversed"
+		if p.Undone(i) {
+			return why + "; the request is reversed"
+		}
+		return why + "; the request is being reversed"
 	case payment.StateQueued:
 		if op.Kind == payment.KindStandIn {
 			return "approved by the switch while the issuer is unreachable; the issuer is being told"

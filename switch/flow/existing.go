@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"switchyard/switch/api"
@@ -104,7 +105,7 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 			Payment: p, Keys: []journal.KeyClaim{claim}, Day: p.Ops[i].Date, Present: []journal.Presentment{row},
 		})
 		switch {
-		case err == journal.ErrDayClosed:
+		case errors.Is(err, journal.ErrDayClosed):
 			continue // a cutover came between: the next date
 		case err != nil:
 			return f.fault("commit the void", err), true

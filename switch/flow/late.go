@@ -116,7 +116,7 @@ func (f *Flow) recordLate(ref operationRef, code string) error {
 		op.State, op.Granted = payment.StateApproved, op.Amount
 	}
 	p.Version++
-	t := &journal.Transition{Payment: p}
+	t := &journal.Transition{Payment: p, EvenBroken: true} // the issuer has approved it, whatever that breaks
 	undo := p.LateUndo(ref.op)
 	if undo != payment.NoTarget {
 		p.Ops[undo].State, p.Ops[undo].Granted = payment.StateQueued, 0

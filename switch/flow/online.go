@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"go.uber.org/zap"
-
 	"switchyard/internal/mutant"
 	"switchyard/internal/pan"
 	"switchyard/switch/api"
@@ -144,14 +142,12 @@ func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, call *ex
 			return err
 		}
 	}
-	op = &p.Ops[i]
 	f.clear(p, i, t)
-	if broken := p.Invariant(); broken != "" {
-		f.o.Logger.Error("invariant broken", zap.Stringer("payment", p.ID), zap.String("invariant", broken))
-	}
-	if err := f.o.Journal.Commit(ctx, t); err != nil {
+	t, err := f.commitReceived(ctx, p, i, call, sent, t)
+	if err != nil {
 		return err
 	}
+	op = &p.Ops[i]
 	f.metrics.outcome.Observe(time.Since(begin).Seconds())
 	f.metrics.outcomes.WithLabelValues(firstOutcome(op)).Inc()
 	f.deliver(p, t)
@@ -163,7 +159,7 @@ func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, call *ex
 func (f *Flow) deliver(p *payment.Payment, t *journal.Transition) {
 	for _, row := range t.Queue {
 		if row.Parked {
-			f.o.SAF.AddParked(p, row.Op)
+			f.o.SAF.AddParked(p, row)
 			continue
 		}
 		op := &p.Ops[row.Op]

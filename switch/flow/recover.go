@@ -109,7 +109,7 @@ func (f *Flow) endOne(ctx context.Context, ref journal.IntentRef, parked string)
 	}
 	p.Version++
 	p.Ops[ref.Op].DoneAt = f.o.Clock.Now()
-	t := &journal.Transition{Payment: p, Closes: []int{ref.Op}}
+	t := &journal.Transition{Payment: p, Closes: []int{ref.Op}, EvenBroken: true} // a crash is received, too
 	if err := f.unknown(ctx, p, ref.Op, t); err != nil {
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
 	}

@@ -41,6 +41,9 @@ type Transition struct {
 	// Present adds presentments to their business date; Withdraw removes them.
 	Present  []Presentment
 	Withdraw []PresentmentRef
+	// EvenBroken stores a payment that breaks I7 all the same, with the alarm: for what was received and must not be
+	// lost, and for what moves no money.
+	EvenBroken bool
 }
 
 // KeyClaim claims an idempotency key of a merchant.
@@ -141,7 +144,8 @@ type IntentRef struct {
 // Journal is durable storage of payments. All methods are safe for concurrent use. Reads return only what is synced.
 type Journal interface {
 	// Commit applies one transition and returns when it is synced: nil, ErrVersion, *KeyTakenError, ErrDayClosed,
-	// ErrUnknown or ErrClosed; any other error says what of the transition cannot be stored. A taken key goes before a
+	// ErrUnknown, ErrClosed, or *BrokenError where the payment breaks I7 (looked at first, and an alarm each time); any
+	// other error says what of the transition cannot be stored. A taken key goes before a
 	// wrong version, that before a closed day. A presentment is refused with ErrDayClosed on a date that is sealed or
 	// was never opened, whatever Day and Unsealed say. When ctx ends before the transition was taken into a group its
 	// error is returned and nothing is applied; once taken, Commit waits for the sync whatever ctx says.

@@ -13,6 +13,7 @@ type metrics struct {
 	commits    prometheus.Histogram
 	syncs      prometheus.Histogram
 	groups     prometheus.Histogram
+	broken     prometheus.Counter
 	all        []prometheus.Collector
 }
 
@@ -33,8 +34,12 @@ func newMetrics(j *Pebble, r prometheus.Registerer) (*metrics, error) {
 			Name: "switchyard_journal_group_commits", Buckets: prometheus.ExponentialBuckets(1, 2, 13),
 			Help: "Commits in a group that was synced at once.",
 		}),
+		broken: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "switchyard_money_invariant_broken_total",
+			Help: "Transitions whose payment breaks a money invariant: refused, or stored because they were received.",
+		}),
 	}
-	m.all = []prometheus.Collector{m.commits, m.syncs, m.groups,
+	m.all = []prometheus.Collector{m.commits, m.syncs, m.groups, m.broken,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "switchyard_journal_waiting",
 			Help: "Commits that wait to be taken into a group.",

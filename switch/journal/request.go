@@ -257,7 +257,11 @@ func (j *Pebble) Commit(ctx context.Context, t *Transition) error {
 	r := j.requests.Get().(*request)
 	r.reset()
 	r.started = time.Now()
-	if err := r.encode(t, j.opts.Clock.Now()); err != nil {
+	err := r.encode(t, j.opts.Clock.Now())
+	if err == nil {
+		err = j.checkMoney(t)
+	}
+	if err != nil {
 		j.requests.Put(r)
 		return err
 	}
@@ -266,7 +270,7 @@ func (j *Pebble) Commit(ctx context.Context, t *Transition) error {
 		go j.submit(ctx, r)
 		return nil
 	}
-	err := j.submit(ctx, r)
+	err = j.submit(ctx, r)
 	switch err {
 	case nil:
 		for i := range t.Queue {

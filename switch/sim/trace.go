@@ -8,6 +8,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"switchyard/switch/journal"
 )
 
 // trace is what happened in a run, in order, with virtual times: what the actors did, what the plan did to the system, and
@@ -17,6 +19,7 @@ type trace struct {
 	b     bytes.Buffer
 	begin time.Time
 	lost  int
+	alarm func(kind, format string, args ...any) // of a broken money invariant
 }
 
 // maxTrace bounds a trace in bytes; the rest is counted.
@@ -85,6 +88,9 @@ func (c *traceCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Ch
 
 // Write implements zapcore.Core.
 func (c *traceCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	if e.Message == journal.BrokenMoney {
+		defer c.trace.alarm("I7 "+journal.BrokenMoney, "a transition of %s", c.node)
+	}
 	line, err := c.encoder.EncodeEntry(e, fields)
 	if err != nil {
 		return err

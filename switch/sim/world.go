@@ -112,6 +112,7 @@ func run(p *Plan) *Result {
 		plan: p, chance: chance(p.Seed), trace: &trace{}, visitor: &party{name: operatorName}, codec: asciiCodec,
 		acted: make(chan struct{}),
 	}
+	w.trace.alarm = w.failf
 	w.net = newNetwork(w.chance)
 	w.net.onWrite = w.onWrite
 	text, err := pan.GenerateKey(rand.NewChaCha8([32]byte{1, 2, 3}))

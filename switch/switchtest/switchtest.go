@@ -34,6 +34,7 @@ import (
 	"switchyard/switch/api"
 	"switchyard/switch/front/lines"
 	"switchyard/switch/front/lines/client"
+	"switchyard/switch/journal"
 )
 
 // Options change what a system is started with. The zero value is the defaults of both daemons.
@@ -52,6 +53,8 @@ type Options struct {
 	IssuerAddr string
 	// LogLevel of both; default debug, so that tests see all that could be logged.
 	LogLevel zapcore.Level
+	// BrokenMoney says that the test breaks a money invariant itself; else that fails it.
+	BrokenMoney bool
 	// Dialect that the switch and the issuer speak; default iso87ascii.
 	Dialect string
 	// SyncTakes is how long the switch's disk takes for each sync; default none at all.
@@ -139,6 +142,9 @@ func Start(t testing.TB, o Options) *System {
 		s.StopSwitch()
 		if s.Issuer != nil {
 			s.StopIssuer()
+		}
+		if !o.BrokenMoney && strings.Contains(s.Logs.String(), journal.BrokenMoney) {
+			t.Errorf("the switch committed, or would have, what breaks I7:\n%s", s.Logs)
 		}
 	})
 	return s

@@ -61,9 +61,11 @@ func (q *Queue) decide(ctx context.Context, ref journal.SAFRef, state payment.St
 	if op.State != payment.StateParked {
 		return ErrNotParked
 	}
+	before := p.Sums()
 	op.State = state
 	p.Version++
-	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}}
+	// What a decision leaves as it was it may leave so in a payment that is broken already: its advice must have an end.
+	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}, EvenBroken: p.Sums() == before}
 	if state == payment.StateQueued {
 		row.SAFRef, row.Parked, row.Reason, row.Queued = journal.SAFRef{Host: ref.Host}, false, "", q.o.Clock.Now()
 		t.Queue = []journal.SAFRow{row}

@@ -41,7 +41,7 @@ func (q *Queue) park(ctx context.Context, row journal.SAFRow, reason string) err
 	}
 	p.Ops[row.Op].State = payment.StateParked
 	p.Version++
-	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{row.SAFRef}}
+	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{row.SAFRef}, EvenBroken: true} // moves no money
 	row.SAFRef, row.Parked, row.Reason = journal.SAFRef{Host: row.Host}, true, reason
 	t.Queue = []journal.SAFRow{row}
 	return q.o.Journal.Commit(ctx, &t)

@@ -331,51 +331,67 @@ func ParkedReason(p *payment.Payment, i int, code string) string {
 func (q *Queue) settle(h *host, p *payment.Payment, it *item, call *exchange.Call) (payment.State, error) {
 	unlock := q.o.Turns.Lock(p.ID)
 	defer unlock()
-	state, err := q.conclude(h, p, it, call)
-	if !errors.Is(err, journal.ErrVersion) {
-		return state, err
+	broken := false
+	for {
+		state, err := q.conclude(h, p, it, call, broken)
+		if !errors.Is(err, journal.ErrVersion) && (broken || !journal.IsBroken(err)) {
+			return state, err
+		}
+		broken = broken || journal.IsBroken(err)
+		if p, err = q.o.Journal.Payment(p.ID); err != nil {
+			return state, err
+		}
 	}
-	if p, err = q.o.Journal.Payment(p.ID); err != nil {
-		return state, err
-	}
-	return q.conclude(h, p, it, call)
 }
 
-func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.Call) (payment.State, error) {
+// conclude makes one attempt. broken says that the answer's consequence breaks I7: the answer is recorded, the sums stay
+// what they were, and a person decides.
+func (q *Queue) conclude(
+	h *host, p *payment.Payment, it *item, call *exchange.Call, broken bool,
+) (payment.State, error) {
 	op := &p.Ops[it.op]
 	code := op.AuthCode
 	call.Settle(op, q.o.Clock.Now())
 	op.AuthCode = code // an advice's acknowledgement does not change the authorization code
-	state := judge(p, it.op, op.ResponseCode)
+	state, reason := judge(p, it.op, op.ResponseCode), ""
+	switch {
+	case broken:
+		state, reason = payment.StateParked, brokenReason
+	case state == payment.StateParked:
+		reason = ParkedReason(p, it.op, op.ResponseCode)
+	}
 	op.State = state
 	if state == payment.StateApproved {
 		op.Granted = op.Amount
 	}
 	p.Version++
 	ref := journal.SAFRef{Host: h.issuer.Name, Seq: it.seq}
-	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}}
+	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}, EvenBroken: broken}
 	if state == payment.StateParked {
 		t.Queue = []journal.SAFRow{{
 			SAFRef: journal.SAFRef{Host: ref.Host}, Payment: p.ID, Op: it.op, Node: p.ID.Node(),
-			Queued: q.o.Clock.Now(), Parked: true, Reason: ParkedReason(p, it.op, op.ResponseCode),
+			Queued: q.o.Clock.Now(), Parked: true, Reason: reason,
 		}}
 	}
 	if err := q.o.Journal.Commit(context.WithoutCancel(q.ctx), &t); err != nil {
 		return state, err
 	}
-	if state == payment.StateParked {
-		q.AddParked(p, it.op)
+	for _, row := range t.Queue {
+		q.AddParked(p, row)
 	}
 	return state, nil
 }
 
-// AddParked takes the parked row of operation i, which was just committed: a person decides what becomes of it.
-func (q *Queue) AddParked(p *payment.Payment, i int) {
+// brokenReason says in a parked row that the issuer's answer is recorded, and what follows from it is not.
+const brokenReason = "what the issuer's answer would change breaks a money invariant"
+
+// AddParked takes a parked row, which was just committed: a person decides what becomes of it.
+func (q *Queue) AddParked(p *payment.Payment, row journal.SAFRow) {
 	q.parked(1)
-	op := &p.Ops[i]
+	op := &p.Ops[row.Op]
 	q.o.Logger.Error("store-and-forward: the issuer refused an advice for good; it is parked",
 		zap.Stringer("payment", p.ID), zap.Stringer("operation", op.Kind), zap.String("rrn", op.RRN),
-		zap.String("response_code", op.ResponseCode), zap.String("reason", ParkedReason(p, i, op.ResponseCode)))
+		zap.String("response_code", op.ResponseCode), zap.String("reason", row.Reason))
 }
 
 // fault logs what keeps an advice from being sent at all; it is tried again, since no advice is ever dropped.
