@@ -113,23 +113,30 @@ func (c *Clock) read() (m time.Duration, wall time.Time) {
 	return m, c.o.Wall().UTC().Round(0)
 }
 
-// Resume takes up the time that was seen last before the start; zero: none was. stepped says that the clock was in
-// doubt then because it was set ahead while the switch ran. It comes before anything is dated.
-func (c *Clock) Resume(seen time.Time, stepped bool) {
+// Seen is what is kept of a clock over a stop.
+type Seen struct {
+	At      time.Time // what it showed last and was believed; zero: nothing is known
+	Latest  time.Time // the latest that it ever showed and was believed
+	Stepped bool      // it was in doubt because it was set ahead while the switch ran
+}
+
+// Resume takes up what was seen before the start. It comes before anything is dated.
+func (c *Clock) Resume(seen Seen) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m, wall := c.read()
 	s := believed(m, wall)
-	switch ahead := wall.Sub(seen); {
-	case seen.IsZero():
-	case ahead > c.o.Leap && (stepped || !c.o.Synchronized()):
-		s = believed(m, seen.UTC().Round(0))
+	if !seen.At.IsZero() && wall.Sub(seen.At) > c.o.Leap && (seen.Stepped || !c.o.Synchronized()) {
+		s = believed(m, seen.At.UTC().Round(0))
 		s.confirmed, s.doubt = s.latest, AfterStop
-		if stepped {
+		if seen.Stepped {
 			s.doubt = Stepped
 		}
-	case ahead < 0:
-		s.latest = seen
+	}
+	for _, at := range []time.Time{seen.At, seen.Latest} {
+		if at = at.UTC().Round(0); s.latest.Before(at) {
+			s.latest = at
+		}
 	}
 	c.set(s)
 }
@@ -174,13 +181,31 @@ func (c *Clock) Doubt() Doubt {
 	return s.doubt
 }
 
-// Seen returns what is to be kept over a stop and given to Resume.
-func (c *Clock) Seen() (now time.Time, stepped bool) {
+// Latest returns the latest time that the clock ever showed and was believed, Now at least. What is kept for a time is
+// kept from it on: from Now, what came while the clock was behind would be given up too early once it is right.
+func (c *Clock) Latest() time.Time {
 	if c == nil {
-		return time.Now().UTC().Round(0), false
+		return time.Now().UTC().Round(0)
 	}
 	now, s := c.look()
-	return now, s.doubt == Stepped
+	if s.latest.After(now) {
+		return s.latest
+	}
+	return now
+}
+
+// Seen returns what is to be kept over a stop and given to Resume.
+func (c *Clock) Seen() Seen {
+	if c == nil {
+		now := time.Now().UTC().Round(0)
+		return Seen{At: now, Latest: now}
+	}
+	now, s := c.look()
+	seen := Seen{At: now, Latest: now, Stepped: s.doubt == Stepped}
+	if s.latest.After(now) {
+		seen.Latest = s.latest
+	}
+	return seen
 }
 
 // look reads the clock. Nearly always the wall clock is where the monotonic one says.

@@ -99,7 +99,7 @@ func TestResume(t *testing.T) {
 		seen := time.Now().UTC()
 		time.Sleep(5 * time.Hour)
 		c := m.clock()
-		c.Resume(seen, false)
+		c.Resume(clock.Seen{At: seen})
 		holds(t, "after a stop of five hours", c, clock.AfterStop, seen, seen)
 		time.Sleep(time.Minute)
 		holds(t, "a minute later", c, clock.AfterStop, seen.Add(time.Minute), seen)
@@ -108,18 +108,18 @@ func TestResume(t *testing.T) {
 		holds(t, "once the time service knows", c, clock.Confirmed, right, right)
 
 		c = m.clock()
-		c.Resume(seen, false)
+		c.Resume(clock.Seen{At: seen})
 		holds(t, "at a start with a time service", c, clock.Confirmed, right, right)
 		c = m.clock()
-		c.Resume(seen, true)
+		c.Resume(clock.Seen{At: seen, Stepped: true})
 		holds(t, "at a start after a step that nobody confirmed", c, clock.Stepped, seen, seen)
-		if _, stepped := c.Seen(); !stepped {
+		if !c.Seen().Stepped {
 			t.Error("the step is forgotten over a second start")
 		}
 		m.synced = false
 		for _, seen := range []time.Time{{}, right.Add(-time.Hour), right.Add(24 * time.Hour)} {
 			c = m.clock()
-			c.Resume(seen, false)
+			c.Resume(clock.Seen{At: seen})
 			holds(t, "at a start that is no leap", c, clock.Confirmed, right, right)
 		}
 		if behind := c.Look().Behind; behind != 24*time.Hour {
@@ -138,7 +138,7 @@ func TestChanged(t *testing.T) {
 		c := m.clock()
 		for i, change := range []func(){
 			func() { m.off = 2 * time.Hour; c.Now() }, func() { c.Confirm() }, func() { m.off = 0; c.Now() },
-			func() { c.Resume(time.Now().Add(-2*time.Hour), false) },
+			func() { c.Resume(clock.Seen{At: time.Now().Add(-2 * time.Hour)}) },
 		} {
 			change()
 			select {

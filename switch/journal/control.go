@@ -199,8 +199,8 @@ func (j *Pebble) SweepKeys(ctx context.Context, before time.Time, limit int) (sw
 				return false
 			}
 			for _, k := range e.Keys {
-				var gone bool
-				if gone, failed = j.sweepKey(b, k, before); failed != nil {
+				var gone, young bool
+				if gone, young, failed = j.sweepKey(b, k, before); failed != nil || young {
 					return false
 				}
 				if gone {
@@ -225,21 +225,24 @@ func (j *Pebble) SweepKeys(ctx context.Context, before time.Time, limit int) (sw
 // maxSweep bounds the commits that one SweepKeys reads while others wait for the committer.
 const maxSweep = 10_000
 
-// sweepKey deletes a key that was claimed before a moment.
-func (j *Pebble) sweepKey(b *pebble.Batch, k keyName, before time.Time) (gone bool, err error) {
+// sweepKey deletes a key that was claimed before a moment; one that was not is young.
+func (j *Pebble) sweepKey(b *pebble.Batch, k keyName, before time.Time) (gone, young bool, err error) {
 	key := appendClaimKey(nil, k.Merchant, k.Key)
 	value, err := get(j.db, key)
 	if errors.Is(err, ErrNotFound) {
-		return false, nil
+		return false, false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	e, err := decodeClaim(key, value)
-	if err != nil || !e.Claimed.Before(before) {
-		return false, err
+	if err != nil {
+		return false, false, err
 	}
-	return true, b.Delete(key, nil)
+	if !e.Claimed.Before(before) {
+		return false, true, nil
+	}
+	return true, false, b.Delete(key, nil)
 }
 
 // Checkpoint implements Journal: what is synced when it is called is in it, and it opens as a journal does. dir must not

@@ -110,8 +110,7 @@ type Pebble struct {
 
 	openDay atomic.Int32
 	intents []IntentRef // as found at Open
-	seen    time.Time   // the last time, likewise
-	stepped bool
+	seen    clock.Seen  // what the clock had shown, likewise
 	held    atomic.Pointer[Hold]
 	lost    atomic.Pointer[mark] // the mark outside, where it is ahead of the journal
 	last    time.Time            // of the newest commit at Open; zero for none

@@ -88,8 +88,8 @@ func (r *request) reset() {
 	}
 }
 
-// encode fills r with t.
-func (r *request) encode(t *Transition, now time.Time) (err error) {
+// encode fills r with t. latest is what its keys are kept from.
+func (r *request) encode(t *Transition, latest time.Time) (err error) {
 	p := t.Payment
 	if err := check(t); err != nil {
 		return err
@@ -106,7 +106,7 @@ func (r *request) encode(t *Transition, now time.Time) (err error) {
 	}
 	r.payment.end = len(r.buf)
 
-	r.encodeClaims(p.ID, t.Keys, now)
+	r.encodeClaims(p.ID, t.Keys, latest)
 	if p.Version == 1 && p.Reference != "" {
 		w := r.key(rowSet)
 		r.buf = appendReferenceKey(r.buf, p)
@@ -148,13 +148,13 @@ func (r *request) encode(t *Transition, now time.Time) (err error) {
 }
 
 // encodeClaims adds the rows of claimed keys; a zero id burns them.
-func (r *request) encodeClaims(id payment.ID, keys []KeyClaim, now time.Time) {
+func (r *request) encodeClaims(id payment.ID, keys []KeyClaim, at time.Time) {
 	for i := range keys {
 		k := &keys[i]
 		w := r.key(rowSet)
 		r.buf = appendClaimKey(r.buf, k.Merchant, k.Key)
 		w.value = len(r.buf)
-		r.buf = appendClaim(r.buf, &KeyEntry{Payment: id, Op: k.Op, MAC: k.MAC, Claimed: now})
+		r.buf = appendClaim(r.buf, &KeyEntry{Payment: id, Op: k.Op, MAC: k.MAC, Claimed: at})
 		w.end = len(r.buf)
 		r.claims = append(r.claims, w)
 	}
@@ -257,7 +257,7 @@ func (j *Pebble) Commit(ctx context.Context, t *Transition) error {
 	r := j.requests.Get().(*request)
 	r.reset()
 	r.started = time.Now()
-	err := r.encode(t, j.opts.Clock.Now())
+	err := r.encode(t, j.opts.Clock.Latest())
 	if err == nil {
 		err = j.checkMoney(t)
 	}
@@ -295,7 +295,7 @@ func (j *Pebble) BurnKey(ctx context.Context, claim KeyClaim) error {
 	r := j.requests.Get().(*request)
 	r.reset()
 	r.started = time.Now()
-	r.encodeClaims(payment.ID{}, keys, j.opts.Clock.Now())
+	r.encodeClaims(payment.ID{}, keys, j.opts.Clock.Latest())
 	r.encodeEntry(payment.ID{}, 0, nil, nil, keys)
 	err := j.submit(ctx, r)
 	switch err {

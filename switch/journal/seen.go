@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"switchyard/switch/clock"
 )
 
 // The time that was seen last, by which the next start judges its clock. It goes along with a group's batch, and while
@@ -17,26 +19,27 @@ const (
 	seenEvery = time.Second
 )
 
-func appendSeen(b []byte, at time.Time, stepped bool) []byte {
-	b = appendTime(append(b, seenFormat), at)
-	if stepped {
+func appendSeen(b []byte, seen clock.Seen) []byte {
+	b = appendTime(append(b, seenFormat), seen.At)
+	b = appendTime(b, seen.Latest)
+	if seen.Stepped {
 		return append(b, 1)
 	}
 	return append(b, 0)
 }
 
-func decodeSeen(value []byte) (at time.Time, stepped bool, err error) {
+func decodeSeen(value []byte) (seen clock.Seen, err error) {
 	d := newDecoder(value, func() string { return "time seen last" })
 	d.version(seenFormat)
-	at = d.time("time")
-	stepped = d.bool("stepped")
-	return at, stepped, d.end()
+	seen.At = d.time("time")
+	seen.Latest = d.time("latest")
+	seen.Stepped = d.bool("stepped")
+	return seen, d.end()
 }
 
 // seen adds the time to a batch.
 func (c *committer) seen(b *pebble.Batch) {
-	at, stepped := c.j.opts.Clock.Seen()
-	must(b.Set(keySeen, appendSeen(nil, at, stepped), nil))
+	must(b.Set(keySeen, appendSeen(nil, c.j.opts.Clock.Seen()), nil))
 	c.seenAt = time.Now()
 }
 
@@ -44,7 +47,7 @@ func (c *committer) seen(b *pebble.Batch) {
 func (j *Pebble) loadSeen() error {
 	value, err := get(j.db, keySeen)
 	if err == nil {
-		j.seen, j.stepped, err = decodeSeen(value)
+		j.seen, err = decodeSeen(value)
 		return err
 	}
 	if !errors.Is(err, ErrNotFound) {
@@ -56,15 +59,14 @@ func (j *Pebble) loadSeen() error {
 		}
 		row, err := openLogRow(it.Key(), it.Value())
 		if err == nil {
-			j.seen = row.at
+			j.seen.At = row.at
 		}
 		return err
 	})
 }
 
-// Seen returns the time that the journal's clock showed last before it was opened, zero in a new journal, and whether
-// it was in doubt then because it had been set ahead.
-func (j *Pebble) Seen() (at time.Time, stepped bool) { return j.seen, j.stepped }
+// Seen returns what the journal's clock had shown before it was opened; zero in a new journal.
+func (j *Pebble) Seen() clock.Seen { return j.seen }
 
 // KeepTime writes the time that the clock shows, for the next start.
 func (j *Pebble) KeepTime(ctx context.Context) error {

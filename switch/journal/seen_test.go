@@ -16,19 +16,19 @@ import (
 
 // The record of the time seen last, as docs/journal.md describes it.
 func TestGoldenSeen(t *testing.T) {
-	want, err := hex.DecodeString("01" + "18EA07B4337E8159" + "01")
+	want, err := hex.DecodeString("01" + "18EA07B4337E8159" + "18EA07B4337E815A" + "01")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := appendSeen(nil, goldenTime, true); !bytes.Equal(got, want) {
+	seen := clock.Seen{At: goldenTime, Latest: goldenTime.Add(1), Stepped: true}
+	if got := appendSeen(nil, seen); !bytes.Equal(got, want) {
 		t.Errorf("% X, want % X", got, want)
 	}
-	at, stepped, err := decodeSeen(want)
-	if err != nil || !at.Equal(goldenTime) || !stepped {
-		t.Errorf("read back: %s, %t, %v", at, stepped, err)
+	if got, err := decodeSeen(want); err != nil || got != seen {
+		t.Errorf("read back: %+v, %v", got, err)
 	}
-	for _, bad := range [][]byte{nil, want[:9], append(bytes.Clone(want), 0), {2}, append(bytes.Clone(want[:9]), 2)} {
-		if _, _, err := decodeSeen(bad); err == nil || !strings.Contains(err.Error(), "time seen last") {
+	for _, bad := range [][]byte{nil, want[:17], append(bytes.Clone(want), 0), {2}, append(bytes.Clone(want[:17]), 2)} {
+		if _, err := decodeSeen(bad); err == nil || !strings.Contains(err.Error(), "time seen last") {
 			t.Errorf("% X: %v", bad, err)
 		}
 	}
@@ -58,15 +58,15 @@ func TestSeen(t *testing.T) {
 		expect := func(what string, want time.Time, wantStepped bool) {
 			t.Helper()
 			life(func(j *Pebble) {
-				if at, stepped := j.Seen(); !at.Equal(want) || stepped != wantStepped {
-					t.Errorf("%s: seen %s, stepped %t, want %s, %t", what, at, stepped, want, wantStepped)
+				if seen := j.Seen(); !seen.At.Equal(want) || seen.Stepped != wantStepped {
+					t.Errorf("%s: seen %+v, want %s, %t", what, seen, want, wantStepped)
 				}
 			})
 		}
 		var committed time.Time
 		life(func(j *Pebble) {
-			if at, _ := j.Seen(); !at.IsZero() {
-				t.Errorf("a new journal has seen %s", at)
+			if seen := j.Seen(); !seen.At.IsZero() {
+				t.Errorf("a new journal has seen %s", seen.At)
 			}
 			time.Sleep(time.Minute)
 			committed = time.Now()
@@ -101,6 +101,53 @@ func TestSeen(t *testing.T) {
 			}
 			if err := j.Verify(func(problem string) bool { t.Error(problem); return true }); err != nil {
 				t.Error(err)
+			}
+		})
+	})
+}
+
+// A key that is claimed while the clock is behind is kept from the latest time that was ever seen, over a restart too:
+// once the clock is right again it is as young as it is.
+func TestKeyClaimedWhileTheClockIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const behind = 33 * 24 * time.Hour
+		o := options(t, vfs.NewMem())
+		life := func(do func(j *Pebble, off *time.Duration)) {
+			t.Helper()
+			off := -behind
+			o.Clock = clock.New(clock.Options{
+				Wall: func() time.Time { return time.Now().Add(off) }, Synchronized: func() bool { return true },
+			})
+			j, err := Open(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Clock.Resume(j.Seen())
+			do(j, &off)
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		life(func(j *Pebble, off *time.Duration) {
+			*off = 0
+			o.Clock.Confirm()
+			if err := j.KeepTime(ctx); err != nil {
+				t.Fatal(err)
+			}
+			*off = -behind
+			commit(t, j, &Transition{Payment: fresh(1), Keys: claim("before a restart")})
+		})
+		time.Sleep(time.Minute)
+		life(func(j *Pebble, off *time.Duration) {
+			commit(t, j, &Transition{Payment: fresh(2), Keys: claim("after it")})
+			*off = 0
+			o.Clock.Confirm()
+			if n, _, err := j.SweepKeys(ctx, o.Clock.Confirmed().Add(-24*time.Hour), 100); err != nil || n != 0 {
+				t.Errorf("a minute later %d keys of a day ago are swept, %v", n, err)
+			}
+			time.Sleep(25 * time.Hour)
+			if n, _, err := j.SweepKeys(ctx, o.Clock.Confirmed().Add(-24*time.Hour), 100); err != nil || n != 2 {
+				t.Errorf("a day later %d keys are swept, %v", n, err)
 			}
 		})
 	})

@@ -369,7 +369,7 @@ func (v *verifier) seen() error {
 		return nil
 	}
 	if err == nil {
-		if _, _, damage := decodeSeen(value); damage != nil {
+		if _, damage := decodeSeen(value); damage != nil {
 			return v.report("%v", damage)
 		}
 	}

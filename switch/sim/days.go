@@ -17,12 +17,22 @@ func (n *switchNode) nextDays(ctx context.Context) error {
 	if !up {
 		return fmt.Errorf("the switch is down")
 	}
-	const passing = 3 * 24 * time.Hour // one date ahead by hand, one more that was, and the one that is open
-	n.later.Add(int64(passing))
-	if err := n.w.ask(ctx, "POST", n.operator, "/v1/clock/confirm", nil, nil); err != nil {
-		return err
-	}
-	for {
+	const (
+		passing  = 3 * 24 * time.Hour // one date ahead by hand, one more that was, and the one that is open
+		patience = 20                 // seconds until another day passes: a clock that was ahead may have used dates too
+	)
+	for passed := 0; ; passed++ {
+		if passed%patience == 0 {
+			days := 24 * time.Hour
+			if passed == 0 {
+				days = passing
+			}
+			n.moved.CompareAndSwap(0, int64(time.Since(n.w.begin)))
+			n.later.Add(int64(days))
+			if err := n.w.ask(ctx, "POST", n.operator, "/v1/clock/confirm", nil, nil); err != nil {
+				return err
+			}
+		}
 		var days []struct{ Date, State string }
 		err := n.w.ask(ctx, "GET", n.operator, "/v1/days", nil, func(b []byte) error { return json.Unmarshal(b, &days) })
 		if err != nil {

@@ -28,6 +28,7 @@ type switchNode struct {
 	taken             taken
 	lives             int
 	later             atomic.Int64 // nanoseconds by which its wall clock is ahead of virtual time
+	moved             atomic.Int64 // since when, in nanoseconds from the beginning; 0: never
 
 	mu   sync.Mutex
 	disk *vfs.MemFS

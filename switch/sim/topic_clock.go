@@ -296,6 +296,9 @@ func (c *clockPart) check([]*books) {
 		f := &c.w.wire.frames[i]
 		most := time.Duration(f.node.lives)*time.Hour + 10*time.Minute
 		right := c.w.begin.Add(f.at + c.s.Begin)
+		if moved := time.Duration(f.node.moved.Load()); moved > 0 && f.at >= moved {
+			right = right.Add(f.node.wallOffset())
+		}
 		for _, year := range []int{right.Year(), right.Year() - 1} {
 			at, err := time.Parse("20060102150405", fmt.Sprint(year, f.de7))
 			if err == nil && at.Before(right.AddDate(0, 6, 0)) {
