@@ -27,15 +27,20 @@ func answer(p *payment.Payment, i int, now time.Time) api.Answer {
 		a.ResponseCode = op.ResponseCode
 	}
 	a.Reason = reason(p, i)
-	switch op.Kind {
-	case payment.KindCapture, payment.KindSale:
-		if a.Approved {
-			a.Capture = operationID(p.ID, i)
-		}
-	case payment.KindRefund:
-		a.Refund = operationID(p.ID, i)
-	}
+	a.Capture, a.Refund = named(p, i)
 	return a
+}
+
+// named returns the id by which an operation is named later: of a capture or sale that was approved, or of a refund.
+func named(p *payment.Payment, i int) (capture, refund string) {
+	op := &p.Ops[i]
+	switch row := op.Kind.Row(); {
+	case row.Captures && approved(op):
+		capture = operationID(p.ID, i)
+	case row.Refunds:
+		refund = operationID(p.ID, i)
+	}
+	return capture, refund
 }
 
 // summary is the part of an answer that speaks of the payment as a whole.
@@ -53,7 +58,7 @@ func approved(op *payment.Op) bool {
 	return op.State == payment.StateApproved || op.Advised && op.Kind != payment.KindUndo
 }
 
-// status is the wire's name of a standing: package payment names them as DESIGN's list does.
+// status is the wire's name of a standing: package payment names them alike.
 func status(s payment.Standing) api.Status { return api.Status(s.String()) }
 
 // reason says an outcome in words.
@@ -79,7 +84,7 @@ func reason(p *payment.Payment, i int) string {
 		}
 		return "accepted; the issuer is being told"
 	case payment.StateParked:
-		if op.Kind == payment.KindReverse || op.Kind == payment.KindVoid {
+		if op.Kind.AskedReversal() {
 			return "accepted; the issuer refused it, and a person decides"
 		}
 	}
@@ -89,85 +94,10 @@ func reason(p *payment.Payment, i int) string {
 	case op.Advised:
 		return "accepted"
 	}
-	if op.State == payment.StateDeclined && op.ResponseCode == "10" {
+	if op.State == payment.StateDeclined && payment.Meaning(op.ResponseCode).Partial {
 		return "approved for a lower amount, which the request did not allow; it is being reversed"
 	}
-	return responseText(op.ResponseCode)
-}
-
-// responseText is DE39 in words.
-func responseText(code string) string {
-	switch code {
-	case "":
-		return ""
-	case "00":
-		return "approved"
-	case "08":
-		return "approved with identification"
-	case "10":
-		return "approved for a lower amount"
-	case "11":
-		return "approved (VIP)"
-	case "01", "02":
-		return "the issuer wants to be called"
-	case "03":
-		return "invalid merchant"
-	case "04", "07":
-		return "the card is to be kept"
-	case "05":
-		return "do not honour"
-	case "12":
-		return "invalid transaction"
-	case "13":
-		return "invalid amount"
-	case "14":
-		return "no such card"
-	case "15":
-		return "no such issuer"
-	case "21":
-		return "no action taken"
-	case "25":
-		return "original not found"
-	case "30":
-		return "format error"
-	case "41":
-		return "lost card"
-	case "43":
-		return "stolen card"
-	case "51":
-		return "insufficient funds"
-	case "54":
-		return "expired card"
-	case "57":
-		return "not permitted to the cardholder"
-	case "58":
-		return "not permitted to the terminal"
-	case "59":
-		return "suspected fraud"
-	case "61":
-		return "over the card's limit"
-	case "62":
-		return "restricted card"
-	case "63":
-		return "security violation"
-	case "65":
-		return "over the card's number of uses"
-	case "85":
-		return "no reason to decline"
-	case "91":
-		return "the issuer is unavailable"
-	case "92":
-		return "no way to the issuer"
-	case "93":
-		return "against the law"
-	case "94":
-		return "duplicate transmission"
-	case "96":
-		return "system malfunction at the issuer"
-	case "N7":
-		return "wrong card verification code"
-	}
-	return "response code " + code
+	return payment.Words(op.ResponseCode)
 }
 
 func stanText(stan uint32) string {

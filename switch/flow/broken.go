@@ -42,7 +42,7 @@ func (f *Flow) notTaken(
 	op := &p.Ops[i]
 	call.Settle(op, f.o.Clock.Now())
 	switch {
-	case op.Kind == payment.KindReverse || op.Kind == payment.KindVoid:
+	case op.Kind.AskedReversal():
 		f.park(p, i, t)
 		t.Queue[0].Reason = notTakenReason
 	case payment.Approving(op.ResponseCode, op.Kind):

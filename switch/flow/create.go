@@ -255,4 +255,4 @@ func (f *Flow) arn(ctx context.Context, p *payment.Payment, date payment.Date) (
 }
 
 // clears tells whether an operation that is sent online stands in the clearing of its own business date.
-func clears(k payment.Kind) bool { return k == payment.KindSale || k == payment.KindRefund }
+func clears(k payment.Kind) bool { return k.Row().Clears && k.Row().Request != "" }

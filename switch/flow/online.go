@@ -163,7 +163,7 @@ func (f *Flow) deliver(p *payment.Payment, t *journal.Transition) {
 			continue
 		}
 		op := &p.Ops[row.Op]
-		f.o.SAF.Add(row, op.Kind == payment.KindVoid && p.Ops[op.Target].Kind == payment.KindCapture)
+		f.o.SAF.Add(row, op.Kind == payment.KindVoid && p.Ops[op.Target].Kind.Fact())
 	}
 }
 
@@ -190,7 +190,7 @@ func firstOutcome(op *payment.Op) string {
 func (f *Flow) unknown(ctx context.Context, p *payment.Payment, i int, t *journal.Transition) error {
 	op := &p.Ops[i]
 	op.Late = f.unanswered.put(messageKey{op.Host, op.STAN, op.DE7}, operationRef{p.ID, i})
-	if op.Kind == payment.KindReverse || op.Kind == payment.KindVoid {
+	if op.Kind.AskedReversal() {
 		f.goOn(p, i, t)
 		return nil
 	}
@@ -224,17 +224,18 @@ func (f *Flow) park(p *payment.Payment, i int, t *journal.Transition) {
 func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *exchange.Call, partial bool, t *journal.Transition) error {
 	op := &p.Ops[i]
 	call.Settle(op, op.DoneAt)
-	reversal := op.Kind == payment.KindReverse || op.Kind == payment.KindVoid
-	switch code := op.ResponseCode; {
-	case reversal && (code == "91" || code == "96"): // no answer (I5)
+	reversal := op.Kind.AskedReversal()
+	code := op.ResponseCode
+	switch means := payment.Meaning(code); {
+	case reversal && means.Again: // no answer (I5)
 		f.goOn(p, i, t)
 	case reversal && p.ReversalDone(i, code):
 		op.State, op.Granted = payment.StateApproved, op.Amount
-	case reversal && payment.NotFound(code):
+	case reversal && means.NotFound:
 		f.park(p, i, t)
 	case reversal:
 		op.State = payment.StateDeclined
-	case code == "10" && (!partial || call.Amount(op.Amount) == 0):
+	case means.Partial && (!partial || call.Amount(op.Amount) == 0):
 		op.State = payment.StateDeclined
 		if mutant.On(mutant.PartialNotUndone) {
 			return nil
@@ -242,7 +243,7 @@ func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *ex
 		return f.undo(ctx, p, i, op.Amount, t)
 	case payment.Approving(code, op.Kind):
 		op.State, op.Granted = payment.StateApproved, op.Amount
-		if code == "10" {
+		if means.Partial {
 			op.Granted = call.Amount(op.Amount)
 		}
 	default:

@@ -48,14 +48,7 @@ func story(p *payment.Payment, i int, now time.Time) api.Answer {
 			At: op.At, Op: op.Kind.String(), State: op.State.String(), Key: op.Key, Amount: op.Amount,
 			Approved: approved(op), ResponseCode: op.ResponseCode, RRN: op.RRN, STAN: stanText(op.STAN),
 		}
-		switch op.Kind {
-		case payment.KindCapture, payment.KindSale:
-			if h.Approved {
-				h.Capture = operationID(p.ID, j)
-			}
-		case payment.KindRefund:
-			h.Refund = operationID(p.ID, j)
-		}
+		h.Capture, h.Refund = named(p, j)
 		a.History[j] = h
 	}
 	return a

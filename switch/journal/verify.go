@@ -205,16 +205,7 @@ func (v *verifier) payments() error {
 // clears tells whether an operation must stand in the clearing of its date: a capture from its acceptance on, a sale or
 // refund once approved, unless a void has withdrawn it.
 func clears(p *payment.Payment, i int) bool {
-	switch op := &p.Ops[i]; op.Kind {
-	case payment.KindCapture, payment.KindVoidPresentment:
-		if !standing(op) {
-			return false
-		}
-	case payment.KindSale, payment.KindRefund:
-		if op.State != payment.StateApproved {
-			return false
-		}
-	default:
+	if op := &p.Ops[i]; !op.Kind.Row().Clears || !op.Counts() {
 		return false
 	}
 	for j := i + 1; j < len(p.Ops); j++ {

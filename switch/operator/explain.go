@@ -204,7 +204,7 @@ func (a *API) sendingEvents(p *payment.Payment, i int, add teller) {
 // wentOn tells whether an advice began as a request: a reversal or void that the issuer did not answer. The record has one
 // moment for what came of it, so that none is kept of its going on.
 func wentOn(op *payment.Op) bool {
-	return op.Advised && (op.Kind == payment.KindReverse || op.Kind == payment.KindVoid)
+	return op.Advised && op.Kind.AskedReversal()
 }
 
 // cameLate is when the late answer to an operation came: the log of strays says so, as long as it holds it.
@@ -222,6 +222,17 @@ func cameLate(op *payment.Op, strays []Stray) moment {
 	return after(op.DoneAt)
 }
 
+// notTaken is what becomes of an answer of the issuer's whose consequence no payment may have (I7).
+const notTaken = "which the switch could not take: it breaks a money invariant"
+
+// whyParked says what an operation was parked on.
+func whyParked(op *payment.Op) string {
+	if means := payment.Meaning(op.ResponseCode); means.Done || op.Kind.Fact() && means.Approves {
+		return "the issuer acknowledged it with " + op.ResponseCode + ", " + notTaken
+	}
+	return "the issuer refused it for good with " + op.ResponseCode
+}
+
 func (a *API) outcomeEvents(p *payment.Payment, i int, add teller) {
 	op := &p.Ops[i]
 	done := func(kind, format string, args ...any) { add(at(op.DoneAt), kind, "", format, args...) }
@@ -230,6 +241,10 @@ func (a *API) outcomeEvents(p *payment.Payment, i int, add teller) {
 	case payment.StatePending:
 		add(at(a.o.Clock.Now()), "waiting", "", "no answer yet")
 	case payment.StateUnknown:
+		if op.ResponseCode != "" {
+			done("in", "%s after %s, %s: a reversal was queued in the same commit", op.ResponseCode, took, notTaken)
+			return
+		}
 		why := fmt.Sprintf("no answer from %s within %s", op.Host, took)
 		if x := a.o.Issuers[op.Host]; x != nil && took < x.Deadline {
 			// The record has no more than the moment, but before the deadline nothing else ends the wait.
@@ -241,9 +256,9 @@ func (a *API) outcomeEvents(p *payment.Payment, i int, add teller) {
 	case payment.StateQueued:
 		add(at(a.o.Clock.Now()), "waiting", "", "not acknowledged yet")
 	case payment.StateParked:
-		done("parked", "the issuer refused it for good with %s; a person decides (switchctl saf)", op.ResponseCode)
+		done("parked", "%s; a person decides (switchctl saf)", whyParked(op))
 	case payment.StateClosed:
-		done("parked", "the issuer refused it for good with %s", op.ResponseCode)
+		done("parked", "%s", whyParked(op))
 		add(after(op.DoneAt), "closed", "", "closed by a person (when is not kept)")
 	default:
 		if op.ResponseCode == "" {

@@ -67,7 +67,7 @@ func (p *Payment) CheckCapture(amount int64, now time.Time) (int64, *Refusal) {
 	if r := p.growing(); r != nil {
 		return 0, r
 	}
-	if p.Ops[0].Kind == KindSale {
+	if !KindCapture.follows(p.Ops[0].Kind) {
 		return 0, state("a sale is captured already")
 	}
 	if r := p.mayCapture(now); r != nil {
@@ -141,7 +141,7 @@ func (p *Payment) CheckIncrement(amount int64, now time.Time) *Refusal {
 	if r := p.mayTryAgain(KindIncrement, now); r != nil {
 		return r
 	}
-	if k := p.Ops[0].Kind; k != KindAuthorize && k != KindStandIn {
+	if !KindIncrement.follows(p.Ops[0].Kind) {
 		return state("only an authorization can be incremented")
 	}
 	switch p.Standing(now) {
@@ -208,6 +208,5 @@ func (p *Payment) CheckVoid(target int, now time.Time) (int, *Refusal) {
 // voidable tells whether operation i is a capture or sale that stands.
 func (p *Payment) voidable(i int) bool {
 	op := &p.Ops[i]
-	stands := op.Kind == KindCapture && op.Accepted() || op.Kind == KindSale && op.State == StateApproved
-	return stands && !p.Voided(i)
+	return op.Kind.Row().UndoneBy == KindVoid && op.Counts() && !p.Voided(i)
 }

@@ -14,41 +14,30 @@ func (p *Payment) Sums() Sums {
 
 func (p *Payment) add(s *Sums, i int) {
 	op := &p.Ops[i]
-	switch op.Kind {
-	case KindAuthorize, KindVoice, KindIncrement:
-		if op.State == StateApproved {
-			s.Authorized += op.Granted
-		}
-	case KindStandIn:
-		if op.Accepted() {
-			s.Authorized += op.Granted
-		}
-	case KindSale:
-		if op.State == StateApproved {
-			s.Authorized += op.Granted
-			s.Captured += op.Granted
-		}
-	case KindCapture:
-		if op.Accepted() {
-			s.Captured += op.Amount
-		}
-	case KindReverse, KindRelease:
-		if op.Accepted() || op.State == StatePending {
+	row := op.Kind.Row()
+	if row.Refunds && (op.State == StatePending || op.State == StateUnknown && !p.Undone(i)) {
+		s.Refunded += op.Amount // it may be, or may yet be, made
+		return
+	}
+	if !op.Counts() {
+		return
+	}
+	if row.Authorizes {
+		s.Authorized += op.Granted
+	}
+	if row.Captures {
+		s.Captured += op.Clears()
+	}
+	if row.Releases {
+		s.Released += op.Amount
+	}
+	if row.Refunds {
+		s.Refunded += op.Granted
+	}
+	if row.TakesBack {
+		s.Captured -= op.Amount
+		if p.voidReleases(op) {
 			s.Released += op.Amount
-		}
-	case KindVoid, KindVoidPresentment:
-		if op.Accepted() || op.State == StatePending {
-			s.Captured -= op.Amount
-			if p.voidReleases(op) {
-				s.Released += op.Amount
-			}
-		}
-	case KindRefund:
-		switch {
-		case op.State == StateApproved:
-			s.Refunded += op.Granted
-		case op.State == StatePending, op.State == StateUnknown && !p.Undone(i):
-			s.Refunded += op.Amount
 		}
 	}
 }
@@ -81,16 +70,15 @@ func (p *Payment) Undone(i int) bool {
 // Voided tells whether operation i (a capture or sale) is undone by a void that stands or is under way.
 func (p *Payment) Voided(i int) bool {
 	for j := i + 1; j < len(p.Ops); j++ {
-		v := &p.Ops[j]
-		void := v.Kind == KindVoid || v.Kind == KindVoidPresentment
-		if void && v.Target == i && (v.Accepted() || v.State == StatePending) {
+		if v := &p.Ops[j]; v.Kind.Row().TakesBack && v.Target == i && v.Counts() {
 			return true
 		}
 	}
 	return false
 }
 
-// Standing is where a payment stands, in the order of DESIGN's status list. Package flow gives it the wire's name.
+// Standing is where a payment stands, in the order of the list in docs/design.md. Package flow gives it the wire's
+// name.
 type Standing uint8
 
 // The standings; the first that fits is taken.
@@ -160,7 +148,7 @@ func (p *Payment) reversing() bool {
 		switch {
 		case op.State == StateUnknown && !p.Undone(i):
 			return true
-		case (op.Kind == KindReverse || op.Kind == KindVoid) && (op.State == StateQueued || op.State == StateParked):
+		case op.Kind.AskedReversal() && (op.State == StateQueued || op.State == StateParked):
 			return true
 		}
 	}
@@ -191,15 +179,13 @@ func (p *Payment) Busy() bool {
 // final capture would leave to release.
 func (p *Payment) Unsettled() bool {
 	for i := range p.Ops {
-		switch op := &p.Ops[i]; op.Kind {
-		case KindIncrement:
-			if op.State == StatePending {
-				return true
-			}
-		case KindReverse, KindVoid:
-			if op.State == StatePending || op.State == StateQueued {
-				return true
-			}
+		op := &p.Ops[i]
+		row := op.Kind.Row()
+		switch {
+		case row.Authorizes && op.State == StatePending && row.After != nil:
+			return true
+		case op.Kind.AskedReversal() && (op.State == StatePending || op.State == StateQueued):
+			return true
 		}
 	}
 	return false

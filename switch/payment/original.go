@@ -2,44 +2,30 @@ package payment
 
 import "switchyard/internal/mutant"
 
-// Approving tells whether a response code approves: 00, 08, 10, 11, and 85 for a verification.
-func Approving(code string, kind Kind) bool {
-	switch code {
-	case "00", "08", "10", "11":
-		return true
-	case "85":
-		return kind == KindVerify
-	}
-	return false
-}
-
-// NotFound tells whether a response code to a reversal says that the issuer knows no original: 21 and 25.
-func NotFound(code string) bool { return code == "21" || code == "25" }
-
 // ReversalDone tells whether a response code ends reversal i: 00 does, and 21 or 25 where no approval of its original
 // is recorded (I5). An issuer that approved the original and now does not find it has forgotten a hold or a debit,
 // which still stands or does not: nobody can say before a person has asked.
 func (p *Payment) ReversalDone(i int, code string) bool {
-	if NotFound(code) {
+	row := Meaning(code)
+	if row.NotFound {
 		return !p.ApprovalRecorded(i) || mutant.On(mutant.NotFoundEndsAny)
 	}
-	return code == "00"
+	return row.Done
 }
 
 // ApprovalRecorded tells whether the issuer's approval of what operation i reverses stands in the record. The original
 // of an undo and of a void is their target; a reverse and a release are about the first request and take its
 // increments with it.
 func (p *Payment) ApprovalRecorded(i int) bool {
-	switch op := &p.Ops[i]; op.Kind {
-	case KindUndo, KindVoid:
+	op := &p.Ops[i]
+	row := op.Kind.Row()
+	switch {
+	case row.Reverses && row.Original == OriginalTarget:
 		return p.Ops[op.Target].approvalRecorded()
-	case KindReverse, KindRelease:
+	case row.Reverses:
 		for j := range p.Ops[:i] {
-			switch o := &p.Ops[j]; o.Kind {
-			case KindAuthorize, KindStandIn, KindIncrement:
-				if o.approvalRecorded() {
-					return true
-				}
+			if o := &p.Ops[j]; o.Kind.Row().UndoneBy == KindReverse && o.approvalRecorded() {
+				return true
 			}
 		}
 	}

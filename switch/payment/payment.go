@@ -111,40 +111,6 @@ func ParseDate(s string) (Date, error) {
 	return DateOf(t), nil
 }
 
-// Kind is the kind of an operation. Values stand in the journal: append only.
-type Kind uint8
-
-// The kinds, with the message that each sends.
-const (
-	KindNone            Kind = 0
-	KindAuthorize       Kind = 1  // 0100
-	KindSale            Kind = 2  // 0200
-	KindVerify          Kind = 3  // 0100, amount 0
-	KindVoice           Kind = 4  // none: an authorization obtained elsewhere, the root of a capture without payment
-	KindIncrement       Kind = 5  // 0100
-	KindCapture         Kind = 6  // 0220 by store-and-forward
-	KindReverse         Kind = 7  // 0400, then 0420 by store-and-forward if unanswered; releases Amount
-	KindRelease         Kind = 8  // 0420 by store-and-forward: the rest after a final capture
-	KindVoid            Kind = 9  // 0400 of a sale or 0420 of a capture, Target; before its date is sealed
-	KindVoidPresentment Kind = 10 // none: a reversal presentment of Target in the next file
-	KindRefund          Kind = 11 // 0200, DE3 200000
-	KindStandIn         Kind = 13 // 0120 by store-and-forward: an authorization that the switch itself approved
-	KindUndo            Kind = 12 // 0420 by store-and-forward: undoes Target, whose outcome is unknown or unwanted
-)
-
-// KindCount is one more than the largest Kind.
-const KindCount = 14
-
-var kindNames = [KindCount]string{"", "authorize", "sale", "verify", "voice", "increment", "capture", "reverse", "release", "void", "void_presentment", "refund", "timeout_reversal", "stand_in"}
-
-// String returns the name that histories and exports show.
-func (k Kind) String() string {
-	if int(k) >= len(kindNames) {
-		return fmt.Sprintf("kind %d", uint8(k))
-	}
-	return kindNames[k]
-}
-
 // State is where an operation stands. Values stand in the journal: append only.
 type State uint8
 
@@ -228,7 +194,7 @@ func (op *Op) Filed() Date {
 // Clears is what a capture, sale or refund moves in clearing: a capture all that was asked for, a fact once accepted; the
 // others what the issuer granted.
 func (op *Op) Clears() int64 {
-	if op.Kind == KindCapture {
+	if op.Kind.Fact() && op.Kind.Row().Captures {
 		return op.Amount
 	}
 	return op.Granted

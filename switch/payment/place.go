@@ -32,11 +32,11 @@ func (p *Payment) Place(i int, now time.Time) (sequence, count int) {
 // presented tells whether operation i, a capture, sale or refund, has a record that stands in a file, or will.
 func (p *Payment) presented(i int) bool {
 	op := &p.Ops[i]
-	if op.Kind != KindCapture {
-		return op.State == StateApproved
-	}
-	if !op.Accepted() {
+	if !op.Counts() {
 		return false
+	}
+	if op.Kind != KindCapture {
+		return true
 	}
 	for j := i + 1; j < len(p.Ops) && !mutant.On(mutant.VoidedStillCounts); j++ {
 		if v := &p.Ops[j]; v.Kind == KindVoid && v.Target == i && (v.Accepted() || v.State == StatePending) {

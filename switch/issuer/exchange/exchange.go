@@ -126,20 +126,7 @@ func (c *Call) Free() {
 }
 
 // Code returns DE39 of the response.
-func (c *Call) Code() string { return codeOf(c.Response.Bytes(39)) }
-
-// codeOf makes a string of a response code; the common ones cost no allocation.
-func codeOf(b []byte) string {
-	switch string(b) {
-	case "00":
-		return "00"
-	case "10":
-		return "10"
-	case "51":
-		return "51"
-	}
-	return string(b)
-}
+func (c *Call) Code() string { return payment.CodeOf(c.Response.Bytes(39)) }
 
 // Settle writes the response into an operation: its code and what comes with it. It does not decide the state.
 func (c *Call) Settle(op *payment.Op, at time.Time) {

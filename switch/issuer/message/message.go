@@ -73,47 +73,27 @@ type Card struct {
 // MTI returns the message type of operation i: its first sending, or with repeat the advice's repeat.
 func MTI(p *payment.Payment, i int, repeat bool) string {
 	op := &p.Ops[i]
-	switch op.Kind {
-	case payment.KindAuthorize, payment.KindVerify, payment.KindIncrement:
-		return "0100"
-	case payment.KindSale, payment.KindRefund:
-		return "0200"
-	case payment.KindStandIn:
-		return advice("0120", "0121", repeat)
-	case payment.KindCapture:
-		return advice("0220", "0221", repeat)
-	case payment.KindReverse:
-		if !op.Advised {
-			return "0400"
-		}
-	case payment.KindVoid:
-		if !op.Advised && p.Ops[op.Target].Kind == payment.KindSale {
-			return "0400"
-		}
-	case payment.KindRelease, payment.KindUndo:
-	default:
-		return ""
+	row := op.Kind.Row()
+	asked := row.Request != "" && (row.Advice == "" || !op.Advised)
+	if op.Kind == payment.KindVoid && p.Ops[op.Target].Kind.Fact() {
+		asked = false // what the issuer was told by an advice is taken back by one
 	}
-	return advice("0420", "0421", repeat)
-}
-
-func advice(first, again string, repeat bool) string {
-	if repeat {
-		return again
+	switch {
+	case asked:
+		return row.Request
+	case repeat:
+		return row.Repeat
 	}
-	return first
+	return row.Advice
 }
 
 // ProcessingCode returns DE3 of operation i; that of what it undoes where it undoes something.
 func ProcessingCode(p *payment.Payment, i int) string {
 	op := &p.Ops[i]
-	if op.Target != payment.NoTarget && p.Ops[op.Target].Kind == payment.KindRefund {
-		return "200000"
+	if code := op.Kind.Row().ProcessingCode; code != "" || op.Target == payment.NoTarget {
+		return code
 	}
-	if op.Kind == payment.KindRefund {
-		return "200000"
-	}
-	return "000000"
+	return p.Ops[op.Target].Kind.Row().ProcessingCode
 }
 
 // Build writes operation i of a payment into m. req is the gateway's request where this is its first sending, else nil.
@@ -152,7 +132,7 @@ func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, r
 	m.Set(25, posCondition(api.Entry(p.Entry)))
 	m.Set(32, acquirer)
 	m.Set(37, op.RRN)
-	if code := p.Ops[0].AuthCode; code != "" && (reversal || op.Kind == payment.KindCapture || op.Kind == payment.KindStandIn) {
+	if code := p.Ops[0].AuthCode; code != "" && (reversal || op.Kind.Fact()) {
 		m.Set(38, code)
 	}
 	m.Set(41, p.Terminal)
@@ -208,11 +188,10 @@ func businessDate(p *payment.Payment, i int) payment.Date {
 func original(m *spec.Message, p *payment.Payment, i int, acquirer string) {
 	op := &p.Ops[i]
 	target := op.Target
-	switch op.Kind {
-	case payment.KindCapture, payment.KindReverse, payment.KindRelease:
+	switch op.Kind.Row().Original {
+	case payment.OriginalFirst:
 		target = 0
-	case payment.KindVoid, payment.KindUndo:
-	default:
+	case payment.OriginalNone:
 		return
 	}
 	if p.Ops[target].Kind == payment.KindVoice {

@@ -305,11 +305,11 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 // judge says what a response code means for the advice of operation i: approved, parked, or still queued.
 func judge(p *payment.Payment, i int, code string) payment.State {
 	kind := p.Ops[i].Kind
-	fact := kind == payment.KindCapture || kind == payment.KindStandIn
+	fact := kind.Fact()
 	switch {
 	case mutant.On(mutant.ReversalAcceptsAny) && kind != payment.KindCapture:
 		return payment.StateApproved
-	case code == "91" || code == "96" || code == "":
+	case payment.Meaning(code).Again:
 		return payment.StateQueued
 	case fact && payment.Approving(code, kind), !fact && p.ReversalDone(i, code):
 		return payment.StateApproved
@@ -319,7 +319,7 @@ func judge(p *payment.Payment, i int, code string) payment.State {
 
 // ParkedReason says in a parked row why a person has to decide.
 func ParkedReason(p *payment.Payment, i int, code string) string {
-	if payment.NotFound(code) && p.ApprovalRecorded(i) {
+	if payment.Meaning(code).NotFound && p.ApprovalRecorded(i) {
 		return "response code " + code + ": the issuer does not find what it approved"
 	}
 	return "response code " + code
