@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 	"switchyard/switch/audit"
 	"switchyard/switch/journal"
 	"switchyard/switch/operator"
+	"switchyard/switch/operator/client"
 	"switchyard/switch/payment"
 )
 
@@ -96,8 +96,8 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer done()
-	src.Authorizations = book("http://" + a.issuer + "/v1/authorizations")
-	src.Ledger = book("http://" + a.issuer + "/v1/ledger?audit=1")
+	src.Authorizations = book(a.issuer, "/v1/authorizations", nil)
+	src.Ledger = book(a.issuer, "/v1/ledger", url.Values{"audit": {"1"}})
 	for _, name := range a.told {
 		src.Told = append(src.Told, func(context.Context) (io.ReadCloser, error) { return os.Open(name) })
 	}
@@ -139,12 +139,9 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 	if err != nil {
 		return src, nil, err
 	}
-	if stats.busy() {
+	if busy(stats) {
 		fmt.Fprintf(notices, "after %s %d requests are in flight and %d advices queued; they are listed apart\n",
 			a.wait, stats.InFlight, stats.SAF.Queued)
-	}
-	if stats.ClearingDir == "" {
-		return src, nil, fmt.Errorf("%s does not answer as a switch's operator API does: is it the right port?", a.operator)
 	}
 	dir := cmp.Or(a.clearing, stats.ClearingDir)
 	if a.clearing != "" { // the switch's own is made with its first file
@@ -152,46 +149,34 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 			return src, nil, err
 		}
 	}
-	src.Switch = book("http://" + a.operator + "/v1/payments" + a.query())
-	src.Now = func(ctx context.Context) (time.Time, error) { return switchClock(ctx, a.operator) }
-	src.Days = book("http://" + a.operator + "/v1/days")
+	api := client.New(a.operator)
+	src.Switch = func(ctx context.Context) (io.ReadCloser, error) { return api.OpenDated(ctx, a.from, a.to) }
+	src.Now = func(ctx context.Context) (time.Time, error) { return switchClock(ctx, api) }
+	src.Days = api.OpenDays
 	src.Files = func(ctx context.Context) ([]audit.File, error) {
 		return clearingFiles(ctx, dir, a.clearing == "", src.Days)
 	}
 	return src, func() {}, nil
 }
 
-// query asks for the payments of the range alone.
-func (a *auditRun) query() string {
-	if a.from == "" && a.to == "" {
-		return ""
-	}
-	return "?" + url.Values{"from": {a.from}, "to": {a.to}}.Encode()
-}
-
 // switchClock is a running switch's own clock. One that does not tell it has no ages to measure.
-func switchClock(ctx context.Context, operator string) (time.Time, error) {
-	var stats struct {
-		Now time.Time `json:"now"`
+func switchClock(ctx context.Context, api *client.Client) (time.Time, error) {
+	stats, err := api.Stats(ctx)
+	if err != nil {
+		return time.Time{}, err
 	}
-	err := getJSON(ctx, "http://"+operator+"/v1/stats", &stats)
-	return stats.Now, err
+	return stats.Now, nil
 }
 
-// restingStats is what the audit reads of /v1/stats.
-type restingStats struct {
-	switchStats
-	ClearingDir string `json:"clearing_dir"`
-}
-
-func (s *restingStats) busy() bool { return s.InFlight > 0 || s.SAF.Queued > 0 }
+// busy tells whether something is under way that ends by itself.
+func busy(s *operator.Stats) bool { return s.InFlight > 0 || s.SAF.Queued > 0 }
 
 // drain asks the switch until nothing is in flight and no advice is queued, or the wait is over.
-func (a *auditRun) drain(ctx context.Context) (stats restingStats, err error) {
+func (a *auditRun) drain(ctx context.Context) (stats *operator.Stats, err error) {
 	over := time.After(a.wait)
 	for {
-		stats = restingStats{}
-		if err := getJSON(ctx, "http://"+a.operator+"/v1/stats", &stats); err != nil || !stats.busy() {
+		stats, err := client.New(a.operator).Stats(ctx)
+		if err != nil || !busy(stats) {
 			return stats, err
 		}
 		select {
@@ -202,17 +187,6 @@ func (a *auditRun) drain(ctx context.Context) (stats restingStats, err error) {
 		case <-time.After(drainPause):
 		}
 	}
-}
-
-func getJSON(ctx context.Context, url string, into any) error {
-	body, err := request(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%s: %w", url, err)
-	}
-	return nil
 }
 
 // stopped are the books in the data folder of a switch that does not run. done closes its journal.

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/switch/clearing"
+	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -287,7 +288,7 @@ func TestCutoverPrintsItsFiles(t *testing.T) {
 		}
 	}
 	out, _, err = execute(t, newCutoverCmd(), "--operator", at, "--wait", "5s", "--json")
-	var result cutoverResult
+	var result cutover.Result
 	if err != nil || json.Unmarshal([]byte(out), &result) != nil || len(result.Files) != 1 || result.Files[0].SumMinor != 1500 {
 		t.Errorf("error %v, JSON:\n%s", err, out)
 	}
@@ -305,7 +306,7 @@ func TestWrongPort(t *testing.T) {
 		want string
 	}{
 		{newCutoverCmd(), []string{"--operator", other}, "is " + other + " the right port?"},
-		{newCutoverCmd(), []string{"--operator", says}, "does not answer a cutover as a switch does"},
+		{newCutoverCmd(), []string{"--operator", says}, "does not answer POST /v1/cutover as a switch"},
 		{newExplainCmd(), []string{"P10000000001", "--operator", other}, "is " + other + " the right port?"},
 		{newSafCmd(), []string{"retry", "issuer", "5", "--operator", other}, "is " + other + " the right port?"},
 		{newSafCmd(), []string{"list", "--operator", other}, "is " + other + " the right port?"},

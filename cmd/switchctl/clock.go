@@ -1,36 +1,33 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"switchyard/switch/operator"
+	"switchyard/switch/operator/client"
 )
 
 // newClockCmd is `switchctl clock`: shows the clock of a running switch and confirms it.
 func newClockCmd() *cobra.Command {
 	var addr string
 	var asJSON bool
-	ask := func(method, path string) func(*cobra.Command, []string) error {
+	type asking func(*client.Client, context.Context) (*operator.ClockStatus, error)
+	ask := func(call asking) func(*cobra.Command, []string) error {
 		return func(cmd *cobra.Command, _ []string) error {
-			body, err := request(cmd.Context(), method, "http://"+addr+path, nil)
+			c, err := call(client.New(addr), cmd.Context())
 			if err != nil {
 				return err
 			}
-			var c operator.ClockStatus
-			if err := json.Unmarshal(body, &c); err != nil || c.Now.IsZero() {
-				return fmt.Errorf("%s does not tell its clock as a switch does: %.200s", addr, body)
-			}
 			if asJSON {
-				_, err = cmd.OutOrStdout().Write(body)
+				err = writeJSON(cmd.OutOrStdout(), c)
 			} else {
-				err = writeClock(cmd.OutOrStdout(), &c)
+				err = writeClock(cmd.OutOrStdout(), c)
 			}
 			if err == nil && c.Warning != "" {
 				return errNo
@@ -47,7 +44,7 @@ time that the switch saw last before it was started, or was set ahead while it r
 
 Exit codes: 0 nothing is wrong with the clock; 1 it is in doubt or was set back; 2 no answer.`,
 		Args: cobra.NoArgs,
-		RunE: ask(http.MethodGet, "/v1/clock"),
+		RunE: ask((*client.Client).Clock),
 	}
 	cmd.PersistentFlags().StringVar(&addr, "operator", defaultOperator, "operator API of the switch")
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the switch's answer as JSON")
@@ -58,7 +55,7 @@ Exit codes: 0 nothing is wrong with the clock; 1 it is in doubt or was set back;
 dated, swept, expired and closed by it. Look at it first (switchctl clock). What is swept by a clock that is wrong is
 gone: requests repeated under those keys are carried out again.`,
 		Args: cobra.NoArgs,
-		RunE: ask(http.MethodPost, "/v1/clock/confirm"),
+		RunE: ask((*client.Client).ConfirmClock),
 	})
 	return cmd
 }

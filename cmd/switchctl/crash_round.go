@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"switchyard/internal/loadgen/day"
+	"switchyard/switch/operator/client"
 )
 
 // victim is what is killed at once.
@@ -228,7 +228,7 @@ func (r *crashRound) strike(ctx context.Context, s *strike) error {
 
 // cutover closes the open date, whichever it is.
 func (r *crashRound) cutover(ctx context.Context) error {
-	_, err := request(ctx, http.MethodPost, fmt.Sprintf("http://%s/v1/cutover?wait=%s&ahead=true", r.local.switchd.at.Operator, cutoverLimit), nil)
+	_, err := r.local.operator().Cutover(ctx, client.Cutover{Wait: cutoverLimit, Ahead: true})
 	return err
 }
 
@@ -294,7 +294,7 @@ func (r *crashRound) settleBooks(ctx context.Context, clients []*persistentClien
 		r.wrong("%v", err)
 		return
 	}
-	r.close(ctx, "&ahead=true")
+	r.close(ctx, true)
 	if err := r.inspect(); err != nil {
 		r.wrong("%v", err)
 	}
@@ -309,8 +309,8 @@ func (r *crashRound) settleBooks(ctx context.Context, clients []*persistentClien
 
 // days checks that no business date is left half closed.
 func (r *crashRound) days(ctx context.Context) {
-	var days []struct{ Date, State string }
-	if err := getJSON(ctx, "http://"+r.local.switchd.at.Operator+"/v1/days", &days); err != nil {
+	days, err := r.local.operator().Days(ctx)
+	if err != nil {
 		r.wrong("days: %v", err)
 	}
 	open := 0

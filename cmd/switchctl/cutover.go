@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,7 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/money"
-	"switchyard/switch/clearing"
+	"switchyard/switch/cutover"
+	"switchyard/switch/operator/client"
 )
 
 // newCutoverCmd is `switchctl cutover`: closes the open business date of a running switch.
@@ -57,70 +54,36 @@ type cutoverRun struct {
 	ahead, json bool
 }
 
-// cutoverResult is the operator API's answer.
-type cutoverResult struct {
-	BusinessDate string `json:"business_date"`
-	Files        []struct {
-		Destination  string                    `json:"destination"`
-		FileID       string                    `json:"file_id"`
-		IPM          string                    `json:"ipm"`
-		DetailCSV    string                    `json:"detail_csv"`
-		SummaryCSV   string                    `json:"summary_csv"`
-		Manifest     string                    `json:"manifest"`
-		Messages     int                       `json:"messages"`
-		Presentments int                       `json:"presentments"`
-		SumMinor     int64                     `json:"sum_minor"`
-		Totals       []clearing.CurrencyTotals `json:"totals"`
-	} `json:"files"`
-}
-
 func (c *cutoverRun) run(cmd *cobra.Command) error {
 	const grace = 10 * time.Second // for the answer, after the switch has given up waiting
 	ctx, cancel := context.WithTimeout(cmd.Context(), c.wait+grace)
 	defer cancel()
-	query := url.Values{"wait": {c.wait.String()}}
-	if c.ahead {
-		query.Set("ahead", "true")
-	}
-	if c.to != "" {
-		query.Set("to", c.to)
-	}
-	body, err := request(ctx, http.MethodPost, "http://"+c.operator+"/v1/cutover?"+query.Encode(), nil)
-	if status := (*statusError)(nil); errors.As(err, &status) && status.code == http.StatusConflict {
-		fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", status.said)
+	result, err := client.New(c.operator).Cutover(ctx, client.Cutover{Wait: c.wait, Ahead: c.ahead, To: c.to})
+	if why, refused := client.Refused(err); refused {
+		fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
 		return errNo
 	}
 	if err != nil {
 		return err
 	}
-	var result cutoverResult
-	if err := json.Unmarshal(body, &result); err != nil || result.BusinessDate == "" {
-		return fmt.Errorf("%s does not answer a cutover as a switch does: %.200s", c.operator, body)
-	}
 	if c.json {
-		enc := json.NewEncoder(cmd.OutOrStdout())
-		enc.SetIndent("", "  ")
-		return enc.Encode(result)
+		return writeJSON(cmd.OutOrStdout(), result)
 	}
-	return result.writeText(cmd.OutOrStdout())
+	return writeCutover(cmd.OutOrStdout(), result)
 }
 
-// operatorError is what an answer of the operator API that is no success says.
-func operatorError(body []byte) string {
-	var answer struct {
-		Error string `json:"error"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil || answer.Error == "" {
-		return string(bytes.TrimSpace(body))
-	}
-	return answer.Error
+// writeJSON prints an answer as the switch gives it.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }
 
-func (r *cutoverResult) writeText(w io.Writer) error {
+func writeCutover(w io.Writer, r *cutover.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "business date %s is closed; clearing files: %d\n", r.BusinessDate, len(r.Files))
 	for _, f := range r.Files {
-		fmt.Fprintf(t, "\n%s\t%d presentments, file %s\n", f.Destination, f.Presentments, f.FileID)
+		fmt.Fprintf(t, "\n%s\t%d presentments, file %s\n", f.Destination, f.Records, f.FileID)
 		for _, total := range f.Totals {
 			fmt.Fprintf(t, "\t%d debits %s, %d credits %s\n", total.DebitCount, money.Format(total.DebitMinor, total.Currency),
 				total.CreditCount, money.Format(total.CreditMinor, total.Currency))

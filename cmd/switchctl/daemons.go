@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"switchyard/switch/operator/client"
 )
 
 // How long a daemon may take to begin listening, for the switch to sign on at the issuer, and to end after a SIGTERM.
@@ -335,22 +336,11 @@ func (l *localSwitch) awaitReady(ctx context.Context) error {
 
 // ready asks once; the reason is empty when it is.
 func (l *localSwitch) ready(ctx context.Context) (reason string, err error) {
-	const longestReason = 4096
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.switchd.at.Operator+"/readyz", nil)
-	if err != nil {
-		return "", err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusOK {
-		return "", nil
-	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, longestReason))
-	return resp.Status + " " + string(text), err
+	return l.operator().Unready(ctx)
 }
+
+// operator asks the switch's operator API.
+func (l *localSwitch) operator() *client.Client { return client.New(l.switchd.at.Operator) }
 
 // alive is nil while both run.
 func (l *localSwitch) alive() error { return errors.Join(l.issuer.alive(), l.switchd.alive()) }

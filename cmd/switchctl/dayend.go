@@ -3,19 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"switchyard/internal/httpcall"
 	"switchyard/internal/loadgen/day"
 	"switchyard/switch/audit"
 	"switchyard/switch/clearing"
+	"switchyard/switch/operator/client"
 )
 
 // How long the captures may take to reach the issuer after the day, and the switch to write the clearing files.
@@ -27,18 +28,6 @@ const (
 
 // toldName is the file, in the folder of a run, with what its driver was told.
 const toldName = "told.jsonl"
-
-// maxReply bounds an answer that is read as a whole.
-const maxReply = 16 << 20
-
-// switchStats is what is read of the operator API's /v1/stats.
-type switchStats struct {
-	InFlight int `json:"in_flight"`
-	SAF      struct {
-		Queued int `json:"queued"`
-		Parked int `json:"parked"`
-	} `json:"saf"`
-}
 
 // dayEnd closes the business day that a driver has played on a switch of its own, and checks the books.
 type dayEnd struct {
@@ -67,8 +56,9 @@ func (d *dayEnd) mismatches() {
 	}
 }
 
-// close ends the business day and holds the books against each other. more is added to the cutover's query.
-func (d *dayEnd) close(ctx context.Context, more string) {
+// close ends the business day and holds the books against each other. With ahead tomorrow's date is closed,
+// too.
+func (d *dayEnd) close(ctx context.Context, ahead bool) {
 	d.step("waiting for the captures to reach the issuer")
 	if err := d.drain(ctx); err != nil {
 		d.wrong("store-and-forward: %v", err)
@@ -76,8 +66,7 @@ func (d *dayEnd) close(ctx context.Context, more string) {
 	d.step("closing the business day")
 	ctxCut, cancel := context.WithTimeout(ctx, 2*cutoverLimit)
 	defer cancel()
-	url := fmt.Sprintf("http://%s/v1/cutover?wait=%s%s", d.local.switchd.at.Operator, cutoverLimit, more)
-	if _, err := request(ctxCut, http.MethodPost, url, nil); err != nil {
+	if _, err := d.local.operator().Cutover(ctxCut, client.Cutover{Wait: cutoverLimit, Ahead: ahead}); err != nil {
 		d.wrong("cutover: %v", err)
 		return
 	}
@@ -93,13 +82,9 @@ func (d *dayEnd) drain(ctx context.Context) error {
 	defer cancel()
 	start := time.Now()
 	for {
-		body, err := request(ctx, http.MethodGet, "http://"+d.local.switchd.at.Operator+"/v1/stats", nil)
+		s, err := d.local.operator().Stats(ctx)
 		if err != nil {
 			return err
-		}
-		var s switchStats
-		if err := json.Unmarshal(body, &s); err != nil {
-			return fmt.Errorf("/v1/stats: %w", err)
 		}
 		if s.SAF.Parked > 0 {
 			return fmt.Errorf("%d advices were refused by the issuer and are parked", s.SAF.Parked)
@@ -154,8 +139,8 @@ func (d *dayEnd) clearing(ctx context.Context) {
 
 // settle hands a clearing file to the issuer. An issuer without the endpoint is no fault of the switch.
 func (d *dayEnd) settle(ctx context.Context, text []byte) (settled bool, err error) {
-	_, err = request(ctx, http.MethodPost, "http://"+d.local.issuer.at.Control+"/v1/clearing", text)
-	if status := (*statusError)(nil); errors.As(err, &status) && status.code == http.StatusNotFound {
+	_, err = controlOf(d.local.issuer.at.Control).Read(ctx, http.MethodPost, "/v1/clearing", nil, text)
+	if httpcall.Status(err) == http.StatusNotFound {
 		return false, nil
 	}
 	return err == nil, err
@@ -195,13 +180,13 @@ func checkClearingFile(name string) (*clearingFile, []byte, error) {
 
 // audit holds the switch's, the issuer's and the clearing files' account of each payment against each other.
 func (d *dayEnd) audit(ctx context.Context) {
-	operator, control := "http://"+d.local.switchd.at.Operator, "http://"+d.local.issuer.at.Control
+	operator, control := d.local.operator(), d.local.issuer.at.Control
 	report, err := audit.Run(ctx, audit.Sources{
-		Switch:         book(operator + "/v1/payments"),
-		Authorizations: book(control + "/v1/authorizations"),
-		Ledger:         book(control + "/v1/ledger"),
-		Now:            func(ctx context.Context) (time.Time, error) { return switchClock(ctx, d.local.switchd.at.Operator) },
-		Days:           book(operator + "/v1/days"),
+		Switch:         operator.OpenPayments,
+		Authorizations: book(control, "/v1/authorizations", nil),
+		Ledger:         book(control, "/v1/ledger", nil),
+		Now:            func(ctx context.Context) (time.Time, error) { return switchClock(ctx, operator) },
+		Days:           operator.OpenDays,
 		Told:           d.toldLog.book(),
 		Files: func(context.Context) ([]audit.File, error) {
 			return audit.Files(os.DirFS(d.local.clearingDir()))
@@ -250,56 +235,12 @@ func (d *dayEnd) judge(report *audit.Report) {
 // clearingDir is where the switch writes its clearing files.
 func (l *localSwitch) clearingDir() string { return filepath.Join(l.dir, "switchd", "clearing") }
 
-// book opens an export over HTTP.
-func book(url string) audit.Open {
+// controlOf is the control HTTP of an issuer-sim.
+func controlOf(addr string) httpcall.Port { return httpcall.Port{Addr: addr} }
+
+// book opens one of the issuer's books.
+func book(issuer, path string, query url.Values) audit.Open {
 	return func(ctx context.Context) (io.ReadCloser, error) {
-		return fetch(ctx, http.MethodGet, url, nil)
+		return controlOf(issuer).Open(ctx, http.MethodGet, path, query, nil)
 	}
 }
-
-// request asks for something that is read as a whole.
-func request(ctx context.Context, method, url string, body []byte) ([]byte, error) {
-	in, err := fetch(ctx, method, url, body)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	return io.ReadAll(io.LimitReader(in, maxReply))
-}
-
-// fetch asks for something. A status other than 2xx is an error that says what the answer says.
-func fetch(ctx context.Context, method, url string, body []byte) (io.ReadCloser, error) {
-	const longestFault = 1024
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode/100 == 2 {
-		return resp.Body, nil
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, longestFault))
-	if err != nil {
-		return nil, err
-	}
-	said := operatorError(text)
-	fault := &statusError{code: resp.StatusCode, said: said, text: fmt.Sprintf("%s %s: %s: %s", method, req.URL.Path, resp.Status, said)}
-	if fault.noPath = resp.StatusCode == http.StatusNotFound && !json.Valid(text); fault.noPath {
-		fault.text += "; is " + req.URL.Host + " the right port?"
-	}
-	return nil, fault
-}
-
-// statusError is an HTTP answer that is no success.
-type statusError struct {
-	code   int
-	text   string
-	said   string // by the answer's body
-	noPath bool   // 404 of a server that does not know the path, which is another program's
-}
-
-func (e *statusError) Error() string { return e.text }

@@ -131,7 +131,7 @@ func (d *demoRun) run(ctx context.Context) {
 		d.wrong("the day broke off: %v", err)
 	}
 	if d.local.alive() == nil && ctx.Err() == nil {
-		d.close(ctx, "")
+		d.close(ctx, false)
 	}
 	d.SwitchdMiB, d.IssuerMiB = round(d.local.switchd.peakMiB()), round(d.local.issuer.peakMiB())
 	if d.SwitchdMiB > memoryLimitMiB {

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"switchyard/switch/operator"
+	"switchyard/switch/operator/client"
 )
 
 // newExplainCmd is `switchctl explain`: one payment's whole story.
@@ -29,9 +26,8 @@ requests.
 Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			body, err := request(cmd.Context(), http.MethodGet, "http://"+addr+"/v1/explain?of="+url.QueryEscape(args[0]), nil)
-			var status *statusError
-			if errors.As(err, &status) && status.code == http.StatusNotFound && !status.noPath {
+			story, err := client.New(addr).Explain(cmd.Context(), args[0])
+			if client.NotFound(err) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "no payment has the id or RRN %q\n", args[0])
 				return errNo
 			}
@@ -39,14 +35,9 @@ Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 				return err
 			}
 			if asJSON {
-				_, err := cmd.OutOrStdout().Write(body)
-				return err
+				return writeJSON(cmd.OutOrStdout(), story)
 			}
-			var story operator.Story
-			if err := json.Unmarshal(body, &story); err != nil {
-				return fmt.Errorf("the switch's answer: %w", err)
-			}
-			return writeStory(cmd.OutOrStdout(), &story, frames)
+			return writeStory(cmd.OutOrStdout(), story, frames)
 		},
 	}
 	f := cmd.Flags()

@@ -264,9 +264,11 @@ func (d *drainRun) drain(ctx context.Context) error {
 
 // queued asks how many advices wait.
 func (d *drainRun) queued(ctx context.Context) (int, error) {
-	var s switchStats
-	err := getJSON(ctx, "http://"+d.local.switchd.at.Operator+"/v1/stats", &s)
-	if err == nil && s.SAF.Parked > 0 {
+	s, err := d.local.operator().Stats(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if s.SAF.Parked > 0 {
 		err = fmt.Errorf("%d advices were refused by the issuer and are parked", s.SAF.Parked)
 	}
 	return s.SAF.Queued, err

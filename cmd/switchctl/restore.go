@@ -2,20 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/httpcall"
 	"switchyard/internal/money"
 	"switchyard/switch/operator"
+	"switchyard/switch/operator/client"
 )
 
 // newRestoreCmd is `switchctl restore`: what an operator does with a switch that was put back to an earlier state.
@@ -91,9 +88,11 @@ func (r *restoreRun) review(ctx context.Context, out, notices io.Writer) error {
 		operator.Review
 		Issuer *issuerSays `json:"issuer,omitempty"`
 	}
-	if err := getJSON(ctx, fmt.Sprintf("http://%s/v1/restore?limit=%d", r.operator, r.limit), &review.Review); err != nil {
+	seen, err := client.New(r.operator).Review(ctx, r.limit)
+	if err != nil {
 		return err
 	}
+	review.Review = *seen
 	if !review.Held {
 		fmt.Fprintln(notices, "the switch is not held")
 		return errNo
@@ -106,9 +105,7 @@ func (r *restoreRun) review(ctx context.Context, out, notices io.Writer) error {
 		review.Issuer = said
 	}
 	if r.json {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(review)
+		return writeJSON(out, review)
 	}
 	return writeReview(out, &review.Review, review.Issuer)
 }
@@ -143,20 +140,17 @@ func (a *issuerApproval) approved() bool { return a.ResponseCode == "00" || a.Re
 // ask reads the journal's RRNs and the issuer's book.
 func (r *restoreRun) ask(ctx context.Context) (*issuerSays, error) {
 	known := map[string]bool{}
-	err := eachLine(ctx, "http://"+r.operator+"/v1/payments", func(p *struct {
-		Ops []struct {
-			RRN string `json:"rrn"`
-		} `json:"ops"`
-	}) {
+	err := client.New(r.operator).EachPayment(ctx, func(p *operator.PaymentExport) error {
 		for i := range p.Ops {
 			known[p.Ops[i].RRN] = true
 		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	said := &issuerSays{Unknown: []issuerApproval{}, byRRN: map[string]issuerApproval{}}
-	err = eachLine(ctx, "http://"+r.issuer+"/v1/authorizations", func(a *issuerApproval) {
+	err = httpcall.Lines(ctx, controlOf(r.issuer), "/v1/authorizations", nil, func(a *issuerApproval) error {
 		switch {
 		case r.acquirer != "" && a.Acquirer != r.acquirer:
 		case known[a.RRN]:
@@ -167,27 +161,9 @@ func (r *restoreRun) ask(ctx context.Context) (*issuerSays, error) {
 				said.Unknown = append(said.Unknown, *a)
 			}
 		}
+		return nil
 	})
 	return said, err
-}
-
-// eachLine reads a body of JSON objects.
-func eachLine[T any](ctx context.Context, url string, take func(*T)) error {
-	body, err := fetch(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	dec := json.NewDecoder(body)
-	for n := 0; ; n++ {
-		var one T
-		if err := dec.Decode(&one); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("%s: the answer breaks off after %d lines: %w", url, n, err)
-		}
-		take(&one)
-	}
 }
 
 func writeReview(w io.Writer, r *operator.Review, issuer *issuerSays) error {
@@ -261,13 +237,9 @@ func (s *issuerSays) write(w io.Writer) {
 }
 
 func (r *restoreRun) confirm(ctx context.Context, token string, out, notices io.Writer) error {
-	query := url.Values{"token": {token}}
-	if len(r.recover) > 0 {
-		query.Set("recover", strings.Join(r.recover, ","))
-	}
-	_, err := request(ctx, http.MethodPost, "http://"+r.operator+"/v1/restore/confirm?"+query.Encode(), nil)
-	if status := (*statusError)(nil); errors.As(err, &status) && status.code == http.StatusConflict {
-		fmt.Fprintf(notices, "refused: %s\n", status.said)
+	err := client.New(r.operator).Confirm(ctx, token, r.recover...)
+	if why, refused := client.Refused(err); refused {
+		fmt.Fprintf(notices, "refused: %s\n", why)
 		return errNo
 	}
 	if err != nil {

@@ -7,8 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,6 +17,7 @@ import (
 
 	txswitch "switchyard/switch"
 	"switchyard/switch/journal"
+	"switchyard/switch/operator/client"
 )
 
 // journalFolder is the journal's folder within the data folder, and within a backup.
@@ -45,7 +44,7 @@ are copied as files, or written again from the journal.`,
 			if err := os.Mkdir(dir, 0o700); err != nil {
 				return err
 			}
-			if err := postBackup(cmd.Context(), operator, filepath.Join(dir, journalFolder)); err != nil {
+			if err := client.New(operator).Backup(cmd.Context(), filepath.Join(dir, journalFolder)); err != nil {
 				return errors.Join(err, os.RemoveAll(dir)) // made above; half a backup is none
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "journal copied to %s; check it with: switchd verify --data %s\n", dir, dir)
@@ -54,24 +53,6 @@ are copied as files, or written again from the journal.`,
 	}
 	cmd.Flags().StringVar(&operator, "operator", txswitch.DefaultConfig().Operator.Listen, "operator API of the switch")
 	return cmd
-}
-
-func postBackup(ctx context.Context, operator, dir string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+operator+"/v1/backup?dir="+url.QueryEscape(dir), nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	const maxAnswer = 64 << 10
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the switch refused: %s: %s", resp.Status, body)
-	}
-	return err
 }
 
 // withoutManifest is the flag of verify and restore that takes what nothing says the end of.

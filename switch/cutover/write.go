@@ -24,16 +24,16 @@ type Result struct {
 
 // File is the clearing of one destination. Paths begin with the clearing folder.
 type File struct {
-	Destination string `json:"destination"`
-	FileID      string `json:"file_id"`
-	IPM         string `json:"ipm"`
-	DetailCSV   string `json:"detail_csv"`
-	SummaryCSV  string `json:"summary_csv"`
-	Manifest    string `json:"manifest"`
-	Messages    int    `json:"messages"` // PDS0306
-	Records     int    `json:"presentments"`
-	SumMinor    int64  `json:"sum_minor"` // PDS0301: a plain sum over all currencies
-	Totals      any    `json:"totals"`
+	Destination string                    `json:"destination"`
+	FileID      string                    `json:"file_id"`
+	IPM         string                    `json:"ipm"`
+	DetailCSV   string                    `json:"detail_csv"`
+	SummaryCSV  string                    `json:"summary_csv"`
+	Manifest    string                    `json:"manifest"`
+	Messages    int                       `json:"messages"` // PDS0306
+	Records     int                       `json:"presentments"`
+	SumMinor    int64                     `json:"sum_minor"` // PDS0301: a plain sum over all currencies
+	Totals      []clearing.CurrencyTotals `json:"totals"`
 }
 
 // write makes all files of a sealed date. What stands there under temporary names is written over. A

@@ -3,7 +3,7 @@
 // no card in clear.
 //
 // It knows the switch by [Options] alone: what it asks of each part is an interface that names no more than that.
-// Package txswitch composes it and serves [API.Handler].
+// Package txswitch composes it and serves [API.Handler]; package client speaks it.
 package operator
 
 import (

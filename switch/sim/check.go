@@ -17,6 +17,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"switchyard/internal/httpcall"
 	"switchyard/switch/api"
 	"switchyard/switch/audit"
 	"switchyard/switch/clearing"
@@ -123,7 +124,7 @@ func (n *switchNode) present(ctx context.Context) {
 			Posted     int // records whose posting was not there
 			Exceptions []json.RawMessage
 		}
-		err := w.ask(ctx, "POST", controlAddr, "/v1/clearing", text, func(body []byte) error { return json.Unmarshal(body, &result) })
+		err := w.control(ctx, "POST", "/v1/clearing", text, func(body []byte) error { return json.Unmarshal(body, &result) })
 		if err != nil || result.Posted > 0 || len(result.Exceptions) > 0 {
 			w.failf("I8 the issuer does not take a clearing file as it is", "%s: %v, %d without a posting, %s", path, err, result.Posted, result.Exceptions)
 		}
@@ -137,9 +138,9 @@ func (n *switchNode) present(ctx context.Context) {
 
 // refuseTaken wants that the issuer does not take a file again.
 func (n *switchNode) refuseTaken(ctx context.Context, path string, text []byte) {
-	var refused *statusError
-	err := n.w.ask(ctx, "POST", controlAddr, "/v1/clearing", text, nil)
-	if !errors.As(err, &refused) || refused.status != http.StatusConflict {
+	var refused *httpcall.StatusError
+	err := n.w.control(ctx, "POST", "/v1/clearing", text, nil)
+	if !errors.As(err, &refused) || refused.Status != http.StatusConflict {
 		n.w.failf("I8 the issuer takes a clearing file twice", "%s: %v", path, err)
 	}
 }
@@ -204,7 +205,7 @@ type books struct {
 	authorizations []byte
 	ledger         []byte
 	days           []byte
-	stats          struct{ Now time.Time } // the switch's clock
+	now            time.Time // by the switch's clock
 	files          []audit.File
 	list           []exported
 	byID           map[string]*exported
@@ -270,20 +271,25 @@ func (w *world) read(ctx context.Context, n *switchNode) (*books, error) {
 			return nil
 		}
 	}
-	for _, r := range []struct {
-		addr, path string
-		take       func([]byte) error
-	}{
-		{n.operator, "/v1/payments", keep(&b.payments)},
-		{controlAddr, "/v1/authorizations", keep(&b.authorizations)},
-		{controlAddr, "/v1/ledger?audit=1", keep(&b.ledger)},
-		{n.operator, "/v1/days", keep(&b.days)},
-		{n.operator, "/v1/stats", func(body []byte) error { return json.Unmarshal(body, &b.stats) }},
-	} {
-		if err := w.ask(ctx, "GET", r.addr, r.path, nil, r.take); err != nil {
-			return nil, err
-		}
+	payments, err := n.api().OpenPayments(ctx)
+	if err := whole(payments, err, keep(&b.payments)); err != nil {
+		return nil, err
 	}
+	if err := w.control(ctx, "GET", "/v1/authorizations", nil, keep(&b.authorizations)); err != nil {
+		return nil, err
+	}
+	if err := w.control(ctx, "GET", "/v1/ledger?audit=1", nil, keep(&b.ledger)); err != nil {
+		return nil, err
+	}
+	days, err := n.api().OpenDays(ctx)
+	if err := whole(days, err, keep(&b.days)); err != nil {
+		return nil, err
+	}
+	stats, err := n.api().Stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.now = stats.Now
 	for dec := json.NewDecoder(bytes.NewReader(b.payments)); ; {
 		var p exported
 		if err := dec.Decode(&p); err == io.EOF {
@@ -297,7 +303,7 @@ func (w *world) read(ctx context.Context, n *switchNode) (*books, error) {
 		b.byID[b.list[i].Payment] = &b.list[i]
 	}
 	texts, paths := map[string][]byte{}, []string{}
-	err := n.walk(func(path string, text []byte) error {
+	err = n.walk(func(path string, text []byte) error {
 		texts[path] = text
 		paths = append(paths, path)
 		return nil
@@ -377,7 +383,7 @@ func (w *world) audit(ctx context.Context, b *books) {
 	report, err := audit.Run(ctx, audit.Sources{
 		Switch: opens(b.payments), Authorizations: opens(b.authorizations), Ledger: opens(b.ledger),
 		Files: func(context.Context) ([]audit.File, error) { return b.files, nil },
-		Days:  opens(b.days), Now: func(context.Context) (time.Time, error) { return b.stats.Now, nil },
+		Days:  opens(b.days), Now: func(context.Context) (time.Time, error) { return b.now, nil },
 		Told: []audit.Open{opens(w.told(b.node))},
 	}, audit.Options{Acquirer: b.node.acquirer})
 	if err != nil {

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -29,12 +28,11 @@ func (n *switchNode) nextDays(ctx context.Context) error {
 			}
 			n.moved.CompareAndSwap(0, int64(time.Since(n.w.begin)))
 			n.later.Add(int64(days))
-			if err := n.w.ask(ctx, "POST", n.operator, "/v1/clock/confirm", nil, nil); err != nil {
+			if _, err := n.api().ConfirmClock(ctx); err != nil {
 				return err
 			}
 		}
-		var days []struct{ Date, State string }
-		err := n.w.ask(ctx, "GET", n.operator, "/v1/days", nil, func(b []byte) error { return json.Unmarshal(b, &days) })
+		days, err := n.api().Days(ctx)
 		if err != nil {
 			return err
 		}

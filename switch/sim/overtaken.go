@@ -2,12 +2,11 @@ package sim
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
+
+	"switchyard/switch/operator/client"
 )
 
 // cutoverOvertaken is what such a meeting counts as.
@@ -16,18 +15,16 @@ const cutoverOvertaken = "cutover by hand overtaken"
 // overtaken tells whether a cutover by hand was refused because the scheduled one, at midnight, was making it at that
 // moment. The date is closed then, by that one.
 func overtaken(err error) bool {
-	var refused *statusError
-	return errors.As(err, &refused) && refused.status == http.StatusConflict && strings.Contains(refused.text,
-		"another cutover")
+	why, refused := client.Refused(err)
+	return refused && strings.Contains(why, "another cutover")
 }
 
 // awaitWritten waits until each date but the open one has its files.
 func (n *switchNode) awaitWritten(ctx context.Context) error {
 	n.w.faults.add(cutoverOvertaken, 1)
 	for {
-		var days []struct{ Date, State string }
-		take := func(body []byte) error { return json.Unmarshal(body, &days) }
-		if err := n.w.ask(ctx, "GET", n.operator, "/v1/days", nil, take); err != nil {
+		days, err := n.api().Days(ctx)
+		if err != nil {
 			return err
 		}
 		unfinished := ""

@@ -320,7 +320,7 @@ func (t *toldBook) onCards(ctx context.Context) {
 				Balance, Held int64
 			}
 		}
-		err := t.w.ask(ctx, "GET", controlAddr, "/v1/accounts/"+number, nil,
+		err := t.w.control(ctx, "GET", "/v1/accounts/"+number, nil,
 			func(b []byte) error { return json.Unmarshal(b, &v) })
 		if err != nil {
 			t.w.failf("told: a card cannot be read", "%v", err)
@@ -352,7 +352,7 @@ func (t *toldBook) onCards(ctx context.Context) {
 	var ledger struct {
 		Currencies map[string]struct{ Settled, Unsettled int64 }
 	}
-	err := t.w.ask(ctx, "GET", controlAddr, "/v1/ledger", nil, func(b []byte) error { return json.Unmarshal(b, &ledger) })
+	err := t.w.control(ctx, "GET", "/v1/ledger", nil, func(b []byte) error { return json.Unmarshal(b, &ledger) })
 	if err != nil {
 		t.w.failf("told: the ledger cannot be read", "%v", err)
 		return

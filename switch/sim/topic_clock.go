@@ -2,10 +2,7 @@ package sim
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +11,7 @@ import (
 
 	txswitch "switchyard/switch"
 	"switchyard/switch/journal"
+	"switchyard/switch/operator/client"
 )
 
 // The wall clocks of the switches: they are stepped both ways, at a start or while running, drift, are put right, and
@@ -213,7 +211,7 @@ func (c *clockPart) confirm() {
 	c.mu.Unlock()
 	for _, n := range c.w.nodes {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		_ = c.w.ask(ctx, http.MethodPost, n.operator, "/v1/clock/confirm", nil, nil) // it may be down
+		_, _ = n.api().ConfirmClock(ctx) // it may be down
 		cancel()
 	}
 }
@@ -265,10 +263,7 @@ func (c *clockPart) settle() {
 func (c *clockPart) goBack(n *switchNode, today time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	var days []struct{ Date string }
-	err := c.w.ask(ctx, http.MethodGet, n.operator, "/v1/days", nil, func(b []byte) error {
-		return json.Unmarshal(b, &days)
-	})
+	days, err := n.api().Days(ctx)
 	used := map[string]bool{}
 	for _, d := range days {
 		used[d.Date] = true
@@ -278,10 +273,9 @@ func (c *clockPart) goBack(n *switchNode, today time.Time) {
 		date = date.AddDate(0, 0, 1)
 	}
 	if err == nil {
-		err = c.w.ask(ctx, http.MethodPost, n.operator, "/v1/cutover?wait=90s&to="+date.Format(time.DateOnly), nil, nil)
+		_, err = n.api().Cutover(ctx, client.Cutover{Wait: 90 * time.Second, To: date.Format(time.DateOnly)})
 	}
-	var refused *statusError
-	if err != nil && !(errors.As(err, &refused) && refused.status == http.StatusConflict) {
+	if _, refused := client.Refused(err); err != nil && !refused {
 		c.w.failf("there is no way back to the right date", "%v", err)
 	}
 }

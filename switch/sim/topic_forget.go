@@ -1,16 +1,16 @@
 package sim
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"switchyard/switch/operator"
+	"switchyard/switch/operator/client"
 )
 
 // An issuer that refuses reversals for good, does not find what it approved, forgets the messages that it has
@@ -116,17 +116,12 @@ type decider struct {
 	retried map[string]bool // payments whose reverse was sent again
 }
 
-// parkedRow is what the list of parked advices says of one; a reading of its own.
-type parkedRow struct {
-	Host    string `json:"host"`
-	Seq     uint64 `json:"seq"`
-	Kind    string `json:"kind"`
-	Payment string `json:"payment"`
-}
-
 // mostRounds is how often the operator looks for what was parked meanwhile: each payment's advices go one after
 // another.
 const mostRounds = 6
+
+// roundWithin bounds the calls of one round.
+const roundWithin = 10 * time.Minute
 
 // unrest implements hastens: it is asked when everything else has settled.
 func (o *decider) unrest() string {
@@ -135,22 +130,24 @@ func (o *decider) unrest() string {
 	if o.rounds == mostRounds || o.w.putBack.Load() {
 		return ""
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), roundWithin)
+	defer cancel()
 	decided := 0
 	for _, n := range o.w.nodes {
-		rows, err := o.parked(n)
+		rows, err := o.parked(ctx, n)
 		if err != nil {
 			return fmt.Sprintf("the parked advices cannot be read: %v", err)
 		}
 		for _, r := range rows {
-			what := "retry"
+			what, decide := "retry", (*client.Client).RetryAdvice
 			if o.retried[r.Payment] && r.Kind == "reverse" || o.closes && o.w.chance.oneIn(2, "close", r.Seq) {
-				what = "close"
+				what, decide = "close", (*client.Client).CloseAdvice
 				o.closed[r.Payment] = true
 			}
 			if r.Kind == "reverse" {
 				o.retried[r.Payment] = true
 			}
-			if err := o.ask(n, "POST", fmt.Sprintf("/v1/saf/%s?host=%s&seq=%d", what, r.Host, r.Seq), nil); err != nil {
+			if err := decide(n.api(), ctx, r.Host, r.Seq); err != nil {
 				return fmt.Sprintf("a parked advice cannot be decided on: %v", err)
 			}
 			o.w.faults.add("operator: "+what+" "+r.Kind, 1)
@@ -183,23 +180,10 @@ func (o *decider) excuse(_ *books, p *exported, op int) bool {
 }
 
 // parked lists what waits for a person at a node.
-func (o *decider) parked(n *switchNode) (rows []parkedRow, err error) {
-	err = o.ask(n, "GET", "/v1/saf?parked=true", func(body []byte) error {
-		for dec := json.NewDecoder(bytes.NewReader(body)); ; {
-			var r parkedRow
-			if err := dec.Decode(&r); err == io.EOF {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			rows = append(rows, r)
-		}
+func (o *decider) parked(ctx context.Context, n *switchNode) (rows []operator.Advice, err error) {
+	err = n.api().EachAdvice(ctx, true, func(a *operator.Advice) error {
+		rows = append(rows, *a)
+		return nil
 	})
 	return rows, err
-}
-
-func (o *decider) ask(n *switchNode, method, path string, take func([]byte) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	return o.w.ask(ctx, method, n.operator, path, nil, take)
 }

@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"switchyard/switch/clearing"
 	"switchyard/switch/journal"
 	"switchyard/switch/operator"
+	"switchyard/switch/operator/client"
 )
 
 // The journal of a switch is put back to an earlier copy of itself, as an operator does after the loss of a disk: a
@@ -78,7 +78,7 @@ func (r *restorePart) play() {
 	if r.Backup {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := r.w.ask(ctx, "POST", r.n.operator, "/v1/backup?dir="+backupFolder, nil, nil); err != nil {
+		if err := r.n.api().Backup(ctx, backupFolder); err != nil {
 			r.w.trace.addf("operator", "no backup: %v", err)
 			return
 		}
@@ -152,11 +152,11 @@ func (r *restorePart) after() {
 	}
 	r.silent(sent)
 	// A copy may be hours old, and a clock that is so far ahead of the journal is confirmed first.
-	if err := r.w.ask(ctx, "POST", r.n.operator, "/v1/clock/confirm", nil, nil); err != nil {
+	if _, err := r.n.api().ConfirmClock(ctx); err != nil {
 		r.w.failf("restore, the clock cannot be confirmed", "%v", err)
 		return
 	}
-	if err := r.w.ask(ctx, "POST", r.n.operator, "/v1/restore/confirm?token="+token, nil, nil); err != nil {
+	if err := r.n.api().Confirm(ctx, token); err != nil {
 		r.w.failf("restore, it cannot be confirmed", "%v", err)
 		return
 	}
@@ -167,17 +167,18 @@ func (r *restorePart) after() {
 	r.goOn(ctx, sent)
 }
 
+// reviewed is how many operations in doubt a review lists here; it counts all.
+const reviewed = 10
+
 // lifeLimit is how long a switch may take to come up.
 const lifeLimit = time.Minute
 
 // held waits for the next life, which must be held, refuse work, and close nothing; it returns the review's token.
 func (r *restorePart) held(ctx context.Context) (token string) {
-	var review operator.Review
+	var review *operator.Review
 	for give := time.Now().Add(lifeLimit); ; time.Sleep(100 * time.Millisecond) {
-		err := r.w.ask(ctx, "GET", r.n.operator, "/v1/restore", nil, func(b []byte) error {
-			return json.Unmarshal(b,
-				&review)
-		})
+		var err error
+		review, err = r.n.api().Review(ctx, reviewed)
 		if s, up := r.n.stats(); err == nil && up && s.OpenDay != "" {
 			break
 		}
@@ -187,7 +188,7 @@ func (r *restorePart) held(ctx context.Context) (token string) {
 		}
 	}
 	if !review.Held {
-		r.w.failf("restore, a journal that was put back is not held", "%+v", review)
+		r.w.failf("restore, a journal that was put back is not held", "%+v", *review)
 		return ""
 	}
 	a := newActor(r.w, 0)
@@ -197,7 +198,7 @@ func (r *restorePart) held(ctx context.Context) (token string) {
 	if ans, _ := a.once(&req, false); ans == nil || ans.Err == nil || !ans.Err.Retry() {
 		r.w.failf("restore, held, and takes work", "%v", ans)
 	}
-	if err := r.w.ask(ctx, "POST", r.n.operator, "/v1/cutover?ahead=true", nil, nil); err == nil {
+	if _, err := r.n.api().Cutover(ctx, client.Cutover{Ahead: true}); err == nil {
 		r.w.failf("restore, held, and closes a day", "")
 	}
 	time.Sleep(5 * time.Second) // in which it might send what it finds
@@ -223,7 +224,7 @@ type standing struct {
 
 func (r *restorePart) standing(ctx context.Context) standing {
 	s := standing{files: map[string]string{}}
-	err := r.w.ask(ctx, "GET", controlAddr, "/v1/authorizations", nil,
+	err := r.w.control(ctx, "GET", "/v1/authorizations", nil,
 		func(b []byte) error { s.authorizations = b; return nil })
 	if err != nil {
 		r.w.failf("the books cannot be read", "%v", err)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"switchyard/internal/httpcall"
 )
 
 // Clearing files reach the issuer as they are written, while advices of their captures may still be under way, and
@@ -124,17 +126,17 @@ func (n *switchNode) bringOne(path string, text []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var result struct{ Exceptions []json.RawMessage }
-	err := n.w.ask(ctx, "POST", controlAddr, "/v1/clearing", text, func(b []byte) error {
+	err := n.w.control(ctx, "POST", "/v1/clearing", text, func(b []byte) error {
 		return json.Unmarshal(b,
 			&result)
 	})
-	var refused *statusError
+	var refused *httpcall.StatusError
 	switch {
 	case err == nil:
 		n.w.faults.add("file brought while the plan is played", 1)
 		n.w.trace.addf("issuer", "has taken %s%s", path, n.suffix())
-	case errors.As(err, &refused) && refused.status == http.StatusConflict: // taken before, and the answer was lost
-	case errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity:
+	case errors.As(err, &refused) && refused.Status == http.StatusConflict: // taken before, and the answer was lost
+	case errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity:
 		n.w.failf("I8 the issuer cannot read a clearing file", "%s: %v", path, err)
 		return
 	default:

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,13 +8,16 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"switchyard/internal/httpcall"
 	"switchyard/internal/pan"
 	"switchyard/spec"
+	"switchyard/switch/operator/client"
 )
 
 // The parties' addresses.
@@ -352,14 +354,14 @@ func (w *world) onSync(n *switchNode) error {
 func (n *switchNode) cutover(must bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	err := n.w.ask(ctx, "POST", n.operator, "/v1/cutover?wait=90s&ahead=true", nil, nil)
-	var refused *statusError
+	_, err := n.api().Cutover(ctx, client.Cutover{Wait: 90 * time.Second, Ahead: true})
+	_, refused := client.Refused(err)
 	switch {
 	case err == nil || !must:
 		return
 	case overtaken(err):
 		err = n.awaitWritten(ctx)
-	case errors.As(err, &refused) && refused.status == http.StatusConflict:
+	case refused:
 		err = n.nextDays(ctx)
 	}
 	if err != nil {
@@ -367,36 +369,31 @@ func (n *switchNode) cutover(must bool) {
 	}
 }
 
-// statusError is an answer of a control port that is none.
-type statusError struct {
-	status int
-	text   string
+// api is the client of the node's operator API.
+func (n *switchNode) api() *client.Client { return client.Over(n.operator, n.w.http) }
+
+// control asks the issuer's control port, with a body if there is one, and gives the answer's to take.
+func (w *world) control(ctx context.Context, method, path string, send []byte, take func([]byte) error) error {
+	at, err := url.Parse(path)
+	if err != nil {
+		return err
+	}
+	port := httpcall.Port{Addr: controlAddr, Client: w.http}
+	body, err := port.Open(ctx, method, at.Path, at.Query(), send)
+	return whole(body, err, take)
 }
 
-func (e *statusError) Error() string { return e.text }
-
-// ask makes a request of one of the control ports, with a body if there is one, and gives the answer's to take.
-func (w *world) ask(ctx context.Context, method, addr, path string, send []byte, take func([]byte) error) error {
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+path, bytes.NewReader(send))
+// whole reads an answer to its end and gives it to take.
+func whole(body io.ReadCloser, err error, take func([]byte) error) error {
 	if err != nil {
 		return err
 	}
-	resp, err := w.http.Do(req)
-	if err != nil {
+	defer body.Close()
+	text, err := io.ReadAll(body)
+	if err != nil || take == nil {
 		return err
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return &statusError{resp.StatusCode, fmt.Sprintf("%s %s: %s: %s", method, path, resp.Status, bytes.TrimSpace(body))}
-	}
-	if take == nil {
-		return nil
-	}
-	return take(body)
+	return take(text)
 }
 
 // drainWithin is how long the system may take, once nothing fails any more, to settle everything: reversals are repeated

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/internal/httpcall"
 	"switchyard/switch/audit"
 )
 
@@ -16,25 +17,18 @@ import (
 func (s *System) Audit() *audit.Report {
 	s.t.Helper()
 	s.AwaitDrained()
-	open := func(url string) audit.Open {
+	api, control := s.API(), httpcall.Port{Addr: s.ControlAddr}
+	book := func(path string) audit.Open {
 		return func(ctx context.Context) (io.ReadCloser, error) {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-			if err != nil {
-				return nil, err
-			}
-			resp, err := http.DefaultClient.Do(req)
-			if err != nil {
-				return nil, err
-			}
-			return resp.Body, nil
+			return control.Open(ctx, http.MethodGet, path, nil, nil)
 		}
 	}
 	report, err := audit.Run(context.Background(), audit.Sources{
-		Switch:         open("http://" + s.OperatorAddr + "/v1/payments"),
-		Authorizations: open("http://" + s.ControlAddr + "/v1/authorizations"),
-		Ledger:         open("http://" + s.ControlAddr + "/v1/ledger"),
+		Switch:         api.OpenPayments,
+		Authorizations: book("/v1/authorizations"),
+		Ledger:         book("/v1/ledger"),
 		Now:            func(context.Context) (time.Time, error) { return time.Now(), nil },
-		Days:           open("http://" + s.OperatorAddr + "/v1/days"),
+		Days:           api.OpenDays,
 		Files:          func(context.Context) ([]audit.File, error) { return s.clearingFiles() },
 	}, audit.Options{})
 	s.must(err)

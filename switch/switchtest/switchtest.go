@@ -12,9 +12,8 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +26,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"switchyard/internal/config"
+	"switchyard/internal/httpcall"
 	"switchyard/internal/pan"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec"
@@ -35,6 +35,7 @@ import (
 	"switchyard/switch/front/lines"
 	"switchyard/switch/front/lines/client"
 	"switchyard/switch/journal"
+	operator "switchyard/switch/operator/client"
 )
 
 // Options change what a system is started with. The zero value is the defaults of both daemons.
@@ -377,30 +378,28 @@ func (s *System) Do(req api.Request) api.Answer {
 	return s.DoOn(s.Client, req)
 }
 
-// Operator calls the operator API and decodes its JSON into into (if not nil).
+// API is the client of the operator API.
+func (s *System) API() *operator.Client { return operator.New(s.OperatorAddr) }
+
+// Operator calls the operator API and decodes its JSON into into (if not nil); where that is a *string, it gets the
+// text.
 func (s *System) Operator(method, path string, into any) {
 	s.t.Helper()
-	s.http(method, "http://"+s.OperatorAddr+path, into)
+	s.http(s.OperatorAddr, method, path, into)
 }
 
 // Control calls the issuer's control API.
 func (s *System) Control(method, path string, into any) {
 	s.t.Helper()
-	s.http(method, "http://"+s.ControlAddr+path, into)
+	s.http(s.ControlAddr, method, path, into)
 }
 
-func (s *System) http(method, url string, into any) {
+func (s *System) http(addr, method, path string, into any) {
 	s.t.Helper()
-	req, err := http.NewRequest(method, url, nil)
+	at, err := url.Parse(path)
 	s.must(err)
-	resp, err := http.DefaultClient.Do(req)
+	body, err := httpcall.Port{Addr: addr}.Read(context.Background(), method, at.Path, at.Query(), nil)
 	s.must(err)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	s.must(err)
-	if resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s %s: %s: %s", method, url, resp.Status, body)
-	}
 	switch into := into.(type) {
 	case nil:
 	case *string:

@@ -1,0 +1,142 @@
+// Package httpcall asks an HTTP port of one of the daemons: JSON or JSON lines where it goes well, and where it does
+// not an error that has the daemon's own words.
+package httpcall
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+const (
+	// maxReply bounds an answer that is read as a whole.
+	maxReply = 16 << 20
+	// maxSaid bounds what is read of an answer that is no success.
+	maxSaid = 4 << 10
+)
+
+// Port is an HTTP port of a daemon.
+type Port struct {
+	Addr   string       // host:port
+	Client *http.Client // nil: the default one
+}
+
+// StatusError is an answer that is no success.
+type StatusError struct {
+	Method, Path string
+	Status       int
+	Said         string // by the answer
+	// NoPath says that it is the 404 of a server that does not know the path: another program's, most often.
+	NoPath bool
+	addr   string
+}
+
+func (e *StatusError) Error() string {
+	text := fmt.Sprintf("%s %s: %d %s: %s", e.Method, e.Path, e.Status, http.StatusText(e.Status), e.Said)
+	if e.NoPath {
+		text += "; is " + e.addr + " the right port?"
+	}
+	return text
+}
+
+// Status is the status of the answer that err is, or 0.
+func Status(err error) int {
+	var status *StatusError
+	if errors.As(err, &status) {
+		return status.Status
+	}
+	return 0
+}
+
+// Open asks for something that is read as it comes. A status other than 2xx is a *StatusError.
+func (p Port) Open(ctx context.Context, method, path string, query url.Values, body []byte) (io.ReadCloser, error) {
+	target := url.URL{Scheme: "http", Host: p.Addr, Path: path, RawQuery: query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	client := p.Client
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxSaid))
+	if err != nil {
+		return nil, err
+	}
+	return nil, &StatusError{
+		Method: method, Path: path, Status: resp.StatusCode, Said: said(text),
+		NoPath: resp.StatusCode == http.StatusNotFound && !json.Valid(text), addr: p.Addr,
+	}
+}
+
+// said is what an answer that is no success says.
+func said(body []byte) string {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Error == "" {
+		return string(bytes.TrimSpace(body))
+	}
+	return answer.Error
+}
+
+// Read asks for something that is read as a whole.
+func (p Port) Read(ctx context.Context, method, path string, query url.Values, body []byte) ([]byte, error) {
+	in, err := p.Open(ctx, method, path, query, body)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	text, err := io.ReadAll(io.LimitReader(in, maxReply+1))
+	if err == nil && len(text) > maxReply {
+		err = fmt.Errorf("%s %s: the answer has more than %d bytes", method, path, maxReply)
+	}
+	return text, err
+}
+
+// JSON asks for an object or array.
+func (p Port) JSON(ctx context.Context, method, path string, query url.Values, into any) error {
+	text, err := p.Read(ctx, method, path, query, nil)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s %s: %w: %.200s", method, path, err, text)
+	}
+	return nil
+}
+
+// Lines reads JSON lines as they come. An error of take ends it. An answer that breaks off is an error and not a
+// shorter one.
+func Lines[T any](ctx context.Context, p Port, path string, query url.Values, take func(*T) error) error {
+	body, err := p.Open(ctx, http.MethodGet, path, query, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	dec := json.NewDecoder(body)
+	for n := 0; ; n++ {
+		var one T
+		if err := dec.Decode(&one); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("GET %s: the answer breaks off after %d lines: %w", path, n, err)
+		}
+		if err := take(&one); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,210 @@
+// Package client speaks the operator API of a switch: what switchctl, switchd, the tests and the simulation ask it by.
+//
+// A call that the switch answers with anything but a success is an error that has the switch's words. [Refused] and
+// [NotFound] tell those apart that say something about what was asked for; all else failed. Each call lasts as long as
+// its context at most.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchyard/internal/httpcall"
+	"switchyard/switch/cutover"
+	"switchyard/switch/operator"
+)
+
+// Client asks one switch. Safe for concurrent use.
+type Client struct{ port httpcall.Port }
+
+// New makes a client of the operator API at addr, host:port. It connects with the first call.
+func New(addr string) *Client { return Over(addr, nil) }
+
+// Over makes a client whose calls go over h.
+func Over(addr string, h *http.Client) *Client { return &Client{httpcall.Port{Addr: addr, Client: h}} }
+
+// Refused tells whether the switch refused a decision for how things stand (409), with nothing done, and why.
+func Refused(err error) (why string, ok bool) {
+	var status *httpcall.StatusError
+	if errors.As(err, &status) && status.Status == http.StatusConflict {
+		return status.Said, true
+	}
+	return "", false
+}
+
+// NotFound tells whether the switch has not what was asked for. Another server that does not know the path is not
+// meant.
+func NotFound(err error) bool {
+	var status *httpcall.StatusError
+	return errors.As(err, &status) && status.Status == http.StatusNotFound && !status.NoPath
+}
+
+// object asks for an object that a switch's answer has whole where has is true of it.
+func object[T any](
+	ctx context.Context, c *Client, method, path string, query url.Values, has func(*T) bool,
+) (*T, error) {
+	into := new(T)
+	if err := c.port.JSON(ctx, method, path, query, into); err != nil {
+		return nil, err
+	}
+	if !has(into) {
+		return nil, fmt.Errorf("%s does not answer %s %s as a switch's operator API does: is it the right port?",
+			c.port.Addr, method, path)
+	}
+	return into, nil
+}
+
+// Unready tells why the switch does not serve everything yet; "" once it does.
+func (c *Client) Unready(ctx context.Context) (why string, err error) {
+	_, err = c.port.Read(ctx, http.MethodGet, "/readyz", nil, nil)
+	var status *httpcall.StatusError
+	if errors.As(err, &status) {
+		return fmt.Sprintf("%d %s", status.Status, status.Said), nil
+	}
+	return "", err
+}
+
+// Stats tells where the switch stands.
+func (c *Client) Stats(ctx context.Context) (*operator.Stats, error) {
+	return object(ctx, c, http.MethodGet, "/v1/stats", nil, func(s *operator.Stats) bool { return s.ClearingDir != "" })
+}
+
+// Clock tells how the clock stands.
+func (c *Client) Clock(ctx context.Context) (*operator.ClockStatus, error) {
+	return object(ctx, c, http.MethodGet, "/v1/clock", nil, tellsClock)
+}
+
+// ConfirmClock says that what the clock shows is right.
+func (c *Client) ConfirmClock(ctx context.Context) (*operator.ClockStatus, error) {
+	return object(ctx, c, http.MethodPost, "/v1/clock/confirm", nil, tellsClock)
+}
+
+func tellsClock(s *operator.ClockStatus) bool { return !s.Now.IsZero() }
+
+// Explain tells a payment's story, by its id or the RRN of any of its requests.
+func (c *Client) Explain(ctx context.Context, of string) (*operator.Story, error) {
+	return object(ctx, c, http.MethodGet, "/v1/explain", url.Values{"of": {of}},
+		func(s *operator.Story) bool { return s.Payment != "" })
+}
+
+// Payment is one payment, as the audit reads it.
+func (c *Client) Payment(ctx context.Context, id string) (*operator.PaymentExport, error) {
+	return object(ctx, c, http.MethodGet, "/v1/payments", url.Values{"payment": {id}},
+		func(p *operator.PaymentExport) bool { return p.Payment != "" })
+}
+
+// EachPayment calls take with every payment, as they stood at one moment. An error of take ends it.
+func (c *Client) EachPayment(ctx context.Context, take func(*operator.PaymentExport) error) error {
+	return httpcall.Lines(ctx, c.port, "/v1/payments", nil, take)
+}
+
+// OpenPayments is the same as a book, which the audit reads.
+func (c *Client) OpenPayments(ctx context.Context) (io.ReadCloser, error) {
+	return c.OpenDated(ctx, "", "")
+}
+
+// OpenDated is the book of the payments that clear on the business dates from first to last, YYYY-MM-DD; of all of them
+// where both are "".
+func (c *Client) OpenDated(ctx context.Context, first, last string) (io.ReadCloser, error) {
+	query := url.Values{}
+	if first != "" || last != "" {
+		query = url.Values{"from": {first}, "to": {last}}
+	}
+	return c.port.Open(ctx, http.MethodGet, "/v1/payments", query, nil)
+}
+
+// Days lists the business dates in their order.
+func (c *Client) Days(ctx context.Context) (days []operator.DayExport, err error) {
+	err = c.port.JSON(ctx, http.MethodGet, "/v1/days", nil, &days)
+	return days, err
+}
+
+// OpenDays is the same as a book, which the audit reads.
+func (c *Client) OpenDays(ctx context.Context) (io.ReadCloser, error) {
+	return c.port.Open(ctx, http.MethodGet, "/v1/days", nil, nil)
+}
+
+// Cutover says how a business date is closed.
+type Cutover struct {
+	Wait  time.Duration // for the files; 0: a minute
+	Ahead bool          // the date after the calendar's, too
+	To    string        // the date that is opened, YYYY-MM-DD; "": the next one
+}
+
+// Cutover closes the open business date and returns once its files are written. Refused says that it stays open.
+func (c *Client) Cutover(ctx context.Context, how Cutover) (*cutover.Result, error) {
+	query := url.Values{}
+	if how.Wait != 0 {
+		query.Set("wait", how.Wait.String())
+	}
+	if how.Ahead {
+		query.Set("ahead", "true")
+	}
+	if how.To != "" {
+		query.Set("to", how.To)
+	}
+	return object(ctx, c, http.MethodPost, "/v1/cutover", query,
+		func(r *cutover.Result) bool { return r.BusinessDate != "" })
+}
+
+// Strays lists the newest messages of issuers that completed no request, oldest first.
+func (c *Client) Strays(ctx context.Context) (strays []operator.Stray, err error) {
+	err = c.port.JSON(ctx, http.MethodGet, "/v1/strays", nil, &strays)
+	return strays, err
+}
+
+// EachAdvice calls take with each advice that the issuer has not acknowledged; with parked alone only with those that
+// wait for a person. An error of take ends it.
+func (c *Client) EachAdvice(ctx context.Context, parked bool, take func(*operator.Advice) error) error {
+	query := url.Values{}
+	if parked {
+		query.Set("parked", "true")
+	}
+	return httpcall.Lines(ctx, c.port, "/v1/saf", query, take)
+}
+
+// RetryAdvice has a parked advice sent again. NotFound says that there is none.
+func (c *Client) RetryAdvice(ctx context.Context, host string, seq uint64) error {
+	return c.decide(ctx, "retry", host, seq)
+}
+
+// CloseAdvice ends a parked advice for good. NotFound says that there is none.
+func (c *Client) CloseAdvice(ctx context.Context, host string, seq uint64) error {
+	return c.decide(ctx, "close", host, seq)
+}
+
+func (c *Client) decide(ctx context.Context, verb, host string, seq uint64) error {
+	query := url.Values{"host": {host}, "seq": {strconv.FormatUint(seq, 10)}}
+	_, err := c.port.Read(ctx, http.MethodPost, "/v1/saf/"+verb, query, nil)
+	return err
+}
+
+// Backup writes a consistent copy of the journal to a new folder on the switch's machine. Refused says that it exists.
+func (c *Client) Backup(ctx context.Context, dir string) error {
+	_, err := c.port.Read(ctx, http.MethodPost, "/v1/backup", url.Values{"dir": {dir}}, nil)
+	return err
+}
+
+// Review tells why the switch is held and what is in doubt, up to limit operations of it.
+func (c *Client) Review(ctx context.Context, limit int) (*operator.Review, error) {
+	return object(ctx, c, http.MethodGet, "/v1/restore", url.Values{"limit": {strconv.Itoa(limit)}},
+		func(r *operator.Review) bool { return r.OpenDay != "" })
+}
+
+// Confirm ends the hold: token is of the review that was seen, payments are those to go on with as after a crash, or
+// "all". Refused says that the switch is not held, or that there is more to see first.
+func (c *Client) Confirm(ctx context.Context, token string, payments ...string) error {
+	query := url.Values{"token": {token}}
+	if len(payments) > 0 {
+		query.Set("recover", strings.Join(payments, ","))
+	}
+	_, err := c.port.Read(ctx, http.MethodPost, "/v1/restore/confirm", query, nil)
+	return err
+}
