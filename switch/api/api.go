@@ -32,14 +32,16 @@ const (
 	OpStatus    Op = 9
 	OpPing      Op = 10
 	OpHello     Op = 11
-	opCount     Op = 12
+	OpCount     Op = 12 // one more than the largest
 )
 
-var opNames = [opCount]string{"", "authorize", "sale", "verify", "increment", "capture", "reverse", "void", "refund", "status", "ping", "hello"}
+var opNames = [OpCount]string{
+	"", "authorize", "sale", "verify", "increment", "capture", "reverse", "void", "refund", "status", "ping", "hello",
+}
 
 // String returns the operation's name on the wire.
 func (o Op) String() string {
-	if o >= opCount {
+	if o >= OpCount {
 		return ""
 	}
 	return opNames[o]
@@ -47,7 +49,7 @@ func (o Op) String() string {
 
 // ParseOp finds an operation by its name on the wire.
 func ParseOp(name string) (Op, bool) {
-	for op := OpAuthorize; op < opCount; op++ {
+	for op := OpAuthorize; op < OpCount; op++ {
 		if opNames[op] == name {
 			return op, true
 		}

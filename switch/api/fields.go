@@ -128,7 +128,7 @@ func (r *Request) Validate() *Error {
 	if r.Op == OpNone {
 		return FieldError("op", "missing; every request needs it")
 	}
-	if r.Op >= opCount {
+	if r.Op >= OpCount {
 		return &Error{Code: CodeUnknownOp, Field: "op", Message: "no such operation"}
 	}
 	s := shapeOf(r)

@@ -178,11 +178,12 @@ func (f *Flow) inTurn(ctx context.Context, req *api.Request, id payment.ID, clai
 		return f.fault("take a slot", err), false
 	}
 	defer call.Free()
-	i, leave, a, advising := f.intend(ctx, req, id, claim, prepare, issuer, call)
-	if leave == nil {
+	begun, a, advising := f.intend(ctx, req, id, claim, prepare, issuer, call)
+	if !begun.ok {
 		return a, advising
 	}
-	defer leave()
+	defer begun.leave()
+	i := begun.op
 	sent := f.send(ctx, call)
 	unlock := f.o.Turns.Lock(id)
 	defer unlock()
@@ -195,44 +196,54 @@ func (f *Flow) inTurn(ctx context.Context, req *api.Request, id payment.ID, clai
 	return answer(p, i, f.o.Clock.Confirmed()), false
 }
 
-// intend appends the operation and commits its intent under the payment's lock. leave is nil where it did not.
-func (f *Flow) intend(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim, prepare preparation, issuer *exchange.Issuer, call *exchange.Call) (i int, leave func(), a api.Answer, advising bool) {
+// intent is one that was committed, if ok: of operation op, which holds its business date until leave.
+type intent struct {
+	ok    bool
+	op    int
+	leave func()
+}
+
+// intend appends the operation and commits its intent under the payment's lock.
+func (f *Flow) intend(
+	ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim, prepare preparation,
+	issuer *exchange.Issuer, call *exchange.Call,
+) (begun intent, a api.Answer, advising bool) {
 	unlock := f.o.Turns.Lock(id)
 	defer unlock()
 	p, err := f.o.Journal.Payment(id)
 	if err != nil {
-		return 0, nil, f.fault("read payment", err), false
+		return begun, f.fault("read payment", err), false
 	}
 	if p.Advising() {
-		return 0, nil, api.Answer{}, true
+		return begun, api.Answer{}, true
 	}
 	now := f.o.Clock.Now()
 	op, r := prepare(p, f.o.Clock.Confirmed())
 	if r != nil {
-		return 0, nil, refusal(r), false
+		return begun, refusal(r), false
 	}
 	card, err := f.openCard(p)
 	if err != nil {
-		return 0, nil, f.fault("open the card", err), false
+		return begun, f.fault("open the card", err), false
 	}
 	op.State, op.Key, op.At = payment.StatePending, req.Key, now
 	if op.RRN == "" {
 		if op.RRN, err = f.o.IDs.LaterRRN(ctx, now); err != nil {
-			return 0, nil, f.fault("take an RRN", err), false
+			return begun, f.fault("take an RRN", err), false
 		}
 	}
 	if err := issuer.Identify(ctx, &op); err != nil {
-		return 0, nil, f.fault("take a STAN", err), false
+		return begun, f.fault("take a STAN", err), false
 	}
 	p.Ops = append(p.Ops, op)
-	i = len(p.Ops) - 1
+	i := len(p.Ops) - 1
 	claim.Op = i
 	t := &journal.Transition{Payment: p, Keys: []journal.KeyClaim{claim}, Opens: []int{i}}
 	leave, refusedWith := f.commitIntent(ctx, t, i, call, card, nil)
 	if refusedWith != nil {
-		return 0, nil, refused(refusedWith), false
+		return begun, refused(refusedWith), false
 	}
-	return i, leave, api.Answer{}, false
+	return intent{ok: true, op: i, leave: leave}, api.Answer{}, false
 }
 
 // reverseByKey reverses what a request made whose answer the gateway may have lost. A key that was never used is

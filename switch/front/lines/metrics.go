@@ -85,8 +85,8 @@ type metrics struct {
 	paused      prometheus.Counter
 	rejected    [len(errorCodes)]prometheus.Counter
 	closed      [reasonCount]prometheus.Counter
-	requests    [api.OpHello + 1][outcomeCount]prometheus.Counter
-	seconds     [api.OpHello + 1]prometheus.Observer
+	requests    [api.OpCount][outcomeCount]prometheus.Counter
+	seconds     [api.OpCount]prometheus.Observer
 }
 
 func newMetrics(reg prometheus.Registerer, inFlight func() float64) (*metrics, error) {
@@ -117,7 +117,7 @@ func newMetrics(reg prometheus.Registerer, inFlight func() float64) (*metrics, e
 	for r := peerClosed; r < reasonCount; r++ {
 		m.closed[r] = closed.WithLabelValues(r.String())
 	}
-	for op := api.OpAuthorize; op <= api.OpHello; op++ {
+	for op := api.OpAuthorize; op < api.OpCount; op++ {
 		m.seconds[op] = seconds.WithLabelValues(op.String())
 		m.requests[op][approved] = requests.WithLabelValues(op.String(), "approved")
 		m.requests[op][notApproved] = requests.WithLabelValues(op.String(), "not_approved")
