@@ -23,11 +23,26 @@ func (s *Switch) composeOperator() {
 	s.api = operator.New(operator.Options{
 		Journal: s.journal, Requests: s.flow, Queue: s.saf, Cutover: s.engine, Numbers: s.ids, Strays: s.strays,
 		Clock: s.clock, Keyring: s.o.Keyring, Hosts: s.hosts, Issuers: s.issuers, Routes: s.router.table.Routes(), FS: s.o.FS,
-		ClearingDir: s.o.FS.PathJoin(s.o.Config.Data, clearingDir), Begin: s.begin, Logger: s.o.Logger, Metrics: s.o.Registry,
+		ClearingDir: s.o.FS.PathJoin(s.o.Config.Data, clearingDir), Reached: s.reached(),
+		Begin: s.begin, Logger: s.o.Logger, Metrics: s.o.Registry,
 	})
 	if s.o.Operator != nil {
 		s.operator = &http.Server{Handler: s.api.Handler(), ReadHeaderTimeout: operatorHeaderTimeout}
 	}
+}
+
+// reached are the hosts of the configured address and of the listener.
+func (s *Switch) reached() (hosts []string) {
+	addresses := []string{s.o.Config.Operator.Listen}
+	if s.o.Operator != nil {
+		addresses = append(addresses, s.o.Operator.Addr().String())
+	}
+	for _, address := range addresses {
+		if host, _, err := net.SplitHostPort(address); err == nil && host != "" {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }
 
 // begin starts what a held switch left, once its operator has confirmed it.

@@ -65,6 +65,8 @@ const (
 	FileOverwritten       Mutant = "file-overwritten"         // cutover: a file takes another one's place (I8)
 	ARNWraps              Mutant = "arn-wraps"                // identity: ARNs begin again where they end (I9)
 	BackupUnchecked       Mutant = "backup-unchecked"         // journal: a backup is not held against its manifest
+	AnyHostDrives         Mutant = "any-host-drives"          // operator: a request is taken whatever its Host
+	UnknownParameter      Mutant = "unknown-parameter"        // operator: a parameter that nobody knows is passed over
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -102,6 +104,8 @@ func ByTest() map[Mutant]Test {
 		ARNWraps:             {"switchyard/switch/issuer/identity", "TestARNsAreUsedUp"}, // a plan does not use up 10⁹
 		BackupUnchecked:      {"switchyard/switch/journal", "TestBackup"},                // nor does it damage a backup
 		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
+		AnyHostDrives:        {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
+		UnknownParameter:     {"switchyard/switch", "TestOperatorParameters"},
 		FullHostWaitedFor:    {"switchyard/switch", "TestFullHostIsPassedOver"},
 		STANsNotShared:       {"switchyard/switch/issuer/identity", "TestNodesShareSTANs"},
 		ReturningLinkRefused: {"switchyard/switch/issuer/link", "TestHostThatClosesAfterEachAnswer"},

@@ -52,10 +52,6 @@ func dayState(s journal.DayState) string {
 // serveCutover closes the open business date; it returns once its files stand under their final names. ?ahead=true
 // closes the date after the calendar's, too; ?to=DATE opens that date and not the next.
 func (a *API) serveCutover(w http.ResponseWriter, r *http.Request) {
-	if err := knownParameters(r, "wait", "ahead", "to"); err != nil {
-		writeError(w, http.StatusBadRequest, err)
-		return
-	}
 	wait := time.Minute
 	if text := r.FormValue("wait"); text != "" {
 		d, err := time.ParseDuration(text)
@@ -64,6 +60,11 @@ func (a *API) serveCutover(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		wait = d
+	}
+	ahead, err := flag(r, "ahead")
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
 	}
 	to, err := cutoverDate(r)
 	if err != nil {
@@ -77,7 +78,7 @@ func (a *API) serveCutover(w http.ResponseWriter, r *http.Request) {
 	if to != 0 {
 		result, err = a.o.Cutover.CutoverTo(ctx, to)
 	} else {
-		result, err = a.o.Cutover.Cutover(ctx, r.FormValue("ahead") == "true")
+		result, err = a.o.Cutover.Cutover(ctx, ahead)
 	}
 	switch {
 	case refusedCutover(err):

@@ -33,7 +33,7 @@ type Story struct {
 // Event is one moment of it.
 type Event struct {
 	At   time.Time `json:"at,omitzero"`     // zero: nobody has kept when; the event stands where it belongs
-	What string    `json:"what"`            // request, commit, out, in, silence, late, stray, queued, parked, clearing, …
+	What string    `json:"what"`            // request, commit, out, in, silence, late, queued, parked, clearing, …
 	Text string    `json:"text"`            // for a person
 	Wire string    `json:"frame,omitempty"` // the frame, described and masked, rebuilt from the record
 
@@ -119,8 +119,8 @@ func (a *API) lookUp(name string) (*payment.Payment, error) {
 	return a.byLaterRRN(name)
 }
 
-// byLaterRRN looks for an increment's or refund's RRN. Such RRNs have no index of their own, so this reads every payment;
-// a person asks it now and then.
+// byLaterRRN looks for an increment's or refund's RRN. Such RRNs have no index of their own, so this reads every
+// payment; a person asks it now and then.
 func (a *API) byLaterRRN(rrn string) (found *payment.Payment, err error) {
 	err = a.o.Journal.Payments(payment.ID{}, func(p *payment.Payment) bool {
 		if slices.ContainsFunc(p.Ops, func(op payment.Op) bool { return op.RRN == rrn }) {
@@ -168,8 +168,8 @@ func (a *API) operationEvents(p *payment.Payment, i int, strays []Stray) []Event
 	return events
 }
 
-// sendingEvents tells how an operation's message went out: as a request, by store-and-forward, or first the one and then
-// the other.
+// sendingEvents tells how an operation's message went out: as a request, by store-and-forward, or first the one and
+// then the other.
 func (a *API) sendingEvents(p *payment.Payment, i int, add teller) {
 	op := &p.Ops[i]
 	mti := message.MTI(p, i, false)
@@ -341,6 +341,10 @@ func strayEvent(r Stray) Event {
 }
 
 func (a *API) serveExplain(w http.ResponseWriter, r *http.Request) {
+	if r.FormValue("of") == "" {
+		writeError(w, http.StatusBadRequest, errors.New("of: missing; expected a payment's id or RRN"))
+		return
+	}
 	story, err := a.Explain(r.FormValue("of"))
 	switch {
 	case errors.Is(err, errNoSuchPayment):

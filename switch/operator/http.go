@@ -4,18 +4,103 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+
+	"switchyard/internal/mutant"
 )
 
-// knownParameters refuses a request with a parameter that its path does not have: a misspelt one would be passed over.
-func knownParameters(r *http.Request, known ...string) error {
-	for name := range r.URL.Query() {
-		if !slices.Contains(known, name) {
+// maxForm bounds the parameters in a request's body.
+const maxForm = 64 << 10
+
+// endpoint is a request that the API answers.
+type endpoint struct {
+	pattern    string // of http.ServeMux
+	parameters []string
+	serve      http.HandlerFunc
+}
+
+// anything is the parameter of what has a query of its own form.
+const anything = "*"
+
+// routes serves each request whose parameters are known, given once and well formed. All else is an error of the one
+// shape.
+func routes(endpoints []endpoint) http.Handler {
+	mux := http.NewServeMux()
+	for _, e := range endpoints {
+		mux.HandleFunc(e.pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := checkParameters(w, r, e.parameters); err != nil {
+				writeError(w, http.StatusBadRequest, err)
+				return
+			}
+			e.serve(w, r)
+		})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		refusal := &statusOnly{header: w.Header()}
+		mux.ServeHTTP(refusal, r)
+		err := fmt.Errorf("%s: no such path: see the operator API in docs/operations.md", r.URL.Path)
+		if allowed := w.Header().Get("Allow"); allowed != "" {
+			err = fmt.Errorf("%s of %s: expected %s", r.Method, r.URL.Path, allowed)
+		}
+		writeError(w, refusal.status, err)
+	})
+}
+
+// statusOnly takes of an answer the header and the status.
+type statusOnly struct {
+	header http.Header
+	status int
+}
+
+func (s *statusOnly) Header() http.Header         { return s.header }
+func (s *statusOnly) WriteHeader(status int)      { s.status = status }
+func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
+
+// checkParameters refuses a request with a parameter that its path does not have, in the query or a form: a misspelt
+// one would be passed over.
+func checkParameters(w http.ResponseWriter, r *http.Request, known []string) error {
+	if slices.Contains(known, anything) || mutant.On(mutant.UnknownParameter) {
+		return nil
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+		return fmt.Errorf("the query is malformed: %w", err)
+	}
+	if kind := r.Header.Get("Content-Type"); strings.HasPrefix(kind, "multipart/") {
+		return fmt.Errorf("a body of type %q: expected parameters in the query, or application/x-www-form-urlencoded", kind)
+	}
+	if err := r.ParseForm(); err != nil {
+		return fmt.Errorf("the form is malformed: %w", err)
+	}
+	for name, values := range r.Form {
+		switch {
+		case !slices.Contains(known, name) && len(known) == 0:
+			return fmt.Errorf("%s: no such parameter: %s has none", name, r.URL.Path)
+		case !slices.Contains(known, name):
 			return fmt.Errorf("%s: no such parameter: expected %s", name, strings.Join(known, ", "))
+		case len(values) > 1 && !strings.HasSuffix(name, "[]"):
+			return fmt.Errorf("%s: given %d times, expected once", name, len(values))
 		}
 	}
 	return nil
+}
+
+// flag reads a parameter that is true or false; false without it.
+func flag(r *http.Request, name string) (bool, error) {
+	text := r.FormValue(name)
+	if text == "" {
+		return false, nil
+	}
+	if text != "true" && text != "false" {
+		return false, fmt.Errorf("%s: %q: expected true or false", name, text)
+	}
+	return text == "true", nil
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
@@ -26,6 +111,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = enc.Encode(v) // the reader has gone; there is nobody to tell
 }
 
+// writeError answers what is no success: each has this one shape.
 func writeError(w http.ResponseWriter, status int, err error) {
 	writeJSON(w, status, map[string]string{"error": err.Error()})
 }

@@ -46,6 +46,8 @@ type Options struct {
 	// FS has the clearing folder, and takes backups.
 	FS          vfs.FS
 	ClearingDir string
+	// Reached are the hosts that the API is reached by, besides loopback and the address a request came in on.
+	Reached []string
 	// Begin starts what a held switch leaves, once an operator has confirmed it.
 	Begin   func() error
 	Logger  *zap.Logger
@@ -133,30 +135,43 @@ func (a *API) Stop() {
 	a.holding.Unlock()
 }
 
-// Handler serves the API. It asks nobody who they are.
+// Handler serves the API. It asks nobody who they are, and keeps web pages away.
 func (a *API) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.o.Metrics, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", a.serveReady)
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /v1/stats", a.serveStats)
-	mux.HandleFunc("GET /v1/payments", a.servePayments)
-	mux.HandleFunc("GET /v1/explain", a.serveExplain)
-	mux.HandleFunc("GET /v1/strays", a.serveStrays)
-	mux.HandleFunc("GET /v1/saf", a.serveSAF)
-	mux.HandleFunc("POST /v1/saf/retry", a.unlessHeld(a.serveSAFDecision))
-	mux.HandleFunc("POST /v1/saf/close", a.unlessHeld(a.serveSAFDecision))
-	mux.HandleFunc("GET /v1/days", a.serveDays)
-	mux.HandleFunc("POST /v1/cutover", a.unlessHeld(a.serveCutover))
-	mux.HandleFunc("GET /v1/clock", a.serveClock)
-	mux.HandleFunc("POST /v1/clock/confirm", a.serveConfirmClock)
-	mux.HandleFunc("GET /v1/restore", a.serveReview)
-	mux.HandleFunc("POST /v1/restore/confirm", a.serveConfirm)
-	mux.HandleFunc("POST /v1/backup", a.serveBackup)
-	// A page in a browser on this machine could post here; it may not.
-	return http.NewCrossOriginProtection().Handler(mux)
+	guard := newGuard(a.o.Reached)
+	api := routes(a.endpoints())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := guard.check(r); err != nil {
+			writeError(w, http.StatusForbidden, err)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}
+
+// endpoints are all requests that the API answers, with their parameters.
+func (a *API) endpoints() []endpoint {
+	profile := []string{"debug", "gc", "seconds"}
+	return []endpoint{
+		{"GET /metrics", []string{"name[]"}, promhttp.HandlerFor(a.o.Metrics, promhttp.HandlerOpts{}).ServeHTTP},
+		{"GET /healthz", nil, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }},
+		{"GET /readyz", nil, a.serveReady},
+		{"GET /debug/pprof/", profile, pprof.Index},
+		{"GET /debug/pprof/profile", profile, pprof.Profile},
+		{"GET /debug/pprof/trace", profile, pprof.Trace},
+		{"GET /debug/pprof/symbol", []string{anything}, pprof.Symbol}, // addresses
+		{"GET /v1/stats", nil, a.serveStats},
+		{"GET /v1/payments", []string{"payment", "from", "to"}, a.servePayments},
+		{"GET /v1/explain", []string{"of"}, a.serveExplain},
+		{"GET /v1/strays", nil, a.serveStrays},
+		{"GET /v1/saf", []string{"parked"}, a.serveSAF},
+		{"POST /v1/saf/retry", []string{"host", "seq"}, a.unlessHeld(a.serveSAFDecision)},
+		{"POST /v1/saf/close", []string{"host", "seq"}, a.unlessHeld(a.serveSAFDecision)},
+		{"GET /v1/days", nil, a.serveDays},
+		{"POST /v1/cutover", []string{"wait", "ahead", "to"}, a.unlessHeld(a.serveCutover)},
+		{"GET /v1/clock", nil, a.serveClock},
+		{"POST /v1/clock/confirm", nil, a.serveConfirmClock},
+		{"GET /v1/restore", []string{"limit"}, a.serveReview},
+		{"POST /v1/restore/confirm", []string{"token", "recover"}, a.serveConfirm},
+		{"POST /v1/backup", []string{"dir"}, a.serveBackup},
+	}
 }

@@ -28,12 +28,16 @@ type Advice struct {
 
 // serveSAF streams the queue; ?parked=true only what waits for a person.
 func (a *API) serveSAF(w http.ResponseWriter, r *http.Request) {
+	onlyParked, err := flag(r, "parked")
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	const bufferBytes = 64 << 10
 	out := bufio.NewWriterSize(w, bufferBytes)
 	enc := json.NewEncoder(out)
-	onlyParked := r.FormValue("parked") == "true"
-	err := a.o.Queue.List(func(row journal.SAFRow) bool {
+	err = a.o.Queue.List(func(row journal.SAFRow) bool {
 		if onlyParked && !row.Parked {
 			return true
 		}

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -95,7 +96,7 @@ func (a *API) Unready() string {
 
 func (a *API) serveReady(w http.ResponseWriter, _ *http.Request) {
 	if why := a.Unready(); why != "" {
-		http.Error(w, why, http.StatusServiceUnavailable)
+		writeError(w, http.StatusServiceUnavailable, errors.New(why))
 		return
 	}
 	fmt.Fprintln(w, "ready")

@@ -1,0 +1,183 @@
+package txswitch_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	txswitch "switchyard/switch"
+	"switchyard/switch/switchtest"
+)
+
+// operatorRequests are all that the operator API answers, with their parameters.
+var operatorRequests = []struct {
+	method, path string
+	parameters   []string
+}{
+	{"GET", "/metrics", []string{"name[]"}},
+	{"GET", "/healthz", nil},
+	{"GET", "/readyz", nil},
+	{"GET", "/debug/pprof/", []string{"debug", "gc", "seconds"}},
+	{"GET", "/debug/pprof/profile", []string{"debug", "gc", "seconds"}},
+	{"GET", "/debug/pprof/trace", []string{"debug", "gc", "seconds"}},
+	{"GET", "/v1/stats", nil},
+	{"GET", "/v1/payments", []string{"payment", "from", "to"}},
+	{"GET", "/v1/explain", []string{"of"}},
+	{"GET", "/v1/strays", nil},
+	{"GET", "/v1/saf", []string{"parked"}},
+	{"POST", "/v1/saf/retry", []string{"host", "seq"}},
+	{"POST", "/v1/saf/close", []string{"host", "seq"}},
+	{"GET", "/v1/days", nil},
+	{"POST", "/v1/cutover", []string{"wait", "ahead", "to"}},
+	{"GET", "/v1/clock", nil},
+	{"POST", "/v1/clock/confirm", nil},
+	{"GET", "/v1/restore", []string{"limit"}},
+	{"POST", "/v1/restore/confirm", []string{"token", "recover"}},
+	{"POST", "/v1/backup", []string{"dir"}},
+}
+
+// asked is what the operator API answers: its status, and what it says where that is no success, which must have the
+// one shape.
+func asked(t *testing.T, req *http.Request, err error) (status int, said string) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp.StatusCode, ""
+	}
+	var answer map[string]string
+	if err := json.Unmarshal(body, &answer); err != nil || len(answer) != 1 || answer["error"] == "" ||
+		resp.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%s %s: %s, %s: %q is no error of the API's shape", req.Method, req.URL, resp.Status,
+			resp.Header.Get("Content-Type"), body)
+	}
+	return resp.StatusCode, answer["error"]
+}
+
+// A parameter that a request does not have is refused by name, with those that it has: passed over, a misspelt one
+// would do something else than what was asked for.
+func TestOperatorParameters(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	for _, r := range operatorRequests {
+		req, err := http.NewRequest(r.method, "http://"+s.OperatorAddr+r.path+"?of_=1", nil)
+		status, said := asked(t, req, err)
+		missing := slices.ContainsFunc(r.parameters, func(name string) bool { return !strings.Contains(said, name) })
+		if status != http.StatusBadRequest || !strings.HasPrefix(said, "of_: no such parameter") || missing {
+			t.Errorf("%s %s: %d %q", r.method, r.path, status, said)
+		}
+	}
+}
+
+// What is malformed, given twice, or asked for where there is nothing is an error of the one shape.
+func TestOperatorErrors(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	day := s.Switch.Stats().OpenDay
+	const form = "application/x-www-form-urlencoded"
+	for _, c := range []struct {
+		method, path, kind, body string
+		status                   int
+		want                     string
+	}{
+		{"POST", "/v1/cutover?wait=1s&wait=2s", "", "", 400, "wait: given 2 times"},
+		{"POST", "/v1/cutover?ahead=yes", "", "", 400, `ahead: "yes": expected true or false`},
+		{"POST", "/v1/cutover?ahead=true;to=x", "", "", 400, "the query is malformed"},
+		{"POST", "/v1/cutover", form, "ahaed=true", 400, "ahaed: no such parameter: expected wait, ahead, to"},
+		{"POST", "/v1/cutover?ahead=true", form, "ahead=false", 400, "ahead: given 2 times"},
+		{"POST", "/v1/cutover", "multipart/form-data; boundary=x", "", 400, "expected parameters in the query"},
+		{"GET", "/v1/saf?parked=1", "", "", 400, `parked: "1": expected true or false`},
+		{"GET", "/v1/explain", "", "", 400, "of: missing"},
+		{"GET", "/v1/explain?of=P1", "", "", 404, "no payment has this id or RRN"},
+		{"GET", "/v1/payment", "", "", 404, "/v1/payment: no such path"},
+		{"GET", "/v1/cutover", "", "", 405, "GET of /v1/cutover: expected POST"},
+		{"DELETE", "/v1/stats", "", "", 405, "DELETE of /v1/stats: expected GET"},
+	} {
+		req, err := http.NewRequest(c.method, "http://"+s.OperatorAddr+c.path, strings.NewReader(c.body))
+		if err == nil && c.kind != "" {
+			req.Header.Set("Content-Type", c.kind)
+		}
+		if status, said := asked(t, req, err); status != c.status || !strings.Contains(said, c.want) {
+			t.Errorf("%s %s %s: %d %q, want %d %q", c.method, c.path, c.body, status, said, c.status, c.want)
+		}
+	}
+	if now := s.Switch.Stats().OpenDay; now != day {
+		t.Errorf("%s was closed", day)
+	}
+	s.StopIssuer()
+	s.Await("the links are down", func() bool { return s.Switch.Unready() != "" })
+	req, err := http.NewRequest("GET", "http://"+s.OperatorAddr+"/readyz", nil)
+	if status, said := asked(t, req, err); status != http.StatusServiceUnavailable || !strings.Contains(said, "route") {
+		t.Errorf("/readyz: %d %q", status, said)
+	}
+}
+
+// No page of a site drives the switch or reads from it, in a browser on the switch's own machine: neither by a name
+// that leads here since a moment ago, which is then the Host, nor from its own, which is then the Origin.
+func TestOperatorKeepsWebPagesAway(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Configure: func(c *txswitch.Config) {
+		c.Operator.Listen = "switch.example:9583"
+	}})
+	day := s.Switch.Stats().OpenDay
+	own := s.OperatorAddr
+	for _, c := range []struct {
+		host, origin, site string
+		ok                 bool
+	}{
+		{host: own, ok: true},
+		{host: "localhost:9583", ok: true},
+		{host: "LOCALHOST.:80", ok: true},
+		{host: "127.0.0.2", ok: true},
+		{host: "[::1]:9583", ok: true},
+		{host: "Switch.Example:9583", ok: true},
+		{host: own, origin: "http://" + own, ok: true},
+		{host: own, site: "same-origin", ok: true},
+		{host: "site.example:9583"},
+		{host: "localhost.site.example"},
+		{host: "127.0.0.1.site.example:9583"},
+		{host: "192.0.2.1:9583"}, // no address that it was reached at
+		{host: own, origin: "http://site.example"},
+		{host: own, origin: "http://127.0.0.1:8080"}, // another program's page
+		{host: own, origin: "null"},
+		{host: "site.example:9583", origin: "http://site.example:9583"},
+	} {
+		for _, method := range []string{"GET", "POST"} {
+			path := "/v1/stats"
+			if method == "POST" {
+				path = "/v1/cutover?to=2001-01-01" // of the past, so that it closes nothing where it is let in
+			}
+			req, err := http.NewRequest(method, "http://"+own+path, nil)
+			if err == nil {
+				req.Host = c.host
+				for name, value := range map[string]string{"Origin": c.origin, "Sec-Fetch-Site": c.site} {
+					if value != "" {
+						req.Header.Set(name, value)
+					}
+				}
+			}
+			status, said := asked(t, req, err)
+			if refused := status == http.StatusForbidden; refused == c.ok || refused && said == "" {
+				t.Errorf("%s with %+v: %d %q", method, c, status, said)
+			}
+		}
+	}
+	req, err := http.NewRequest("POST", "http://"+own+"/v1/cutover", nil)
+	req.Header.Set("Sec-Fetch-Site", "cross-site") // as a browser sends it with a form's
+	if status, _ := asked(t, req, err); status != http.StatusForbidden {
+		t.Errorf("another site's form: %d", status)
+	}
+	if now := s.Switch.Stats().OpenDay; now != day {
+		t.Errorf("%s was closed", day)
+	}
+}
