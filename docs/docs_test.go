@@ -156,7 +156,7 @@ func TestOperationsListsMetrics(t *testing.T) {
 func TestOperationsListsTheOperatorAPI(t *testing.T) {
 	path := regexp.MustCompile(`"(?:GET|POST) (/v1/[a-z/]+)"`)
 	var there []string
-	for _, m := range path.FindAllStringSubmatch(read(t, filepath.Join(root, "switch", "operator.go")), -1) {
+	for _, m := range path.FindAllStringSubmatch(read(t, filepath.Join(root, "switch", "operator", "operator.go")), -1) {
 		there = append(there, m[1])
 	}
 	api := read(t, "operations.md")

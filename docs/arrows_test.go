@@ -1,0 +1,94 @@
+package docs_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// below lists what a folder's packages may import of ours; what is not listed here may import anything but cmd. A name
+// with a slash at its end stands for all below it.
+var below = map[string][]string{
+	"spec":             {},
+	"internal/config":  {},
+	"internal/money":   {},
+	"internal/mutant":  {},
+	"internal/pan":     {"internal/mutant"},
+	"internal/version": {},
+	"switch/api":       {"internal/money", "internal/pan", "internal/mutant"},
+	"switch/payment":   {"internal/mutant"},
+	"switch/clearing":  {"internal/money", "internal/pan", "internal/mutant"},
+	// The auditor and the issuer decide by themselves: that is their worth.
+	"switch/audit": {"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec"},
+	"issuer-sim":   {"internal/", "spec", "switch/clearing"},
+	// Doors translate: they know no flow and no journal.
+	"switch/front/": {"internal/", "switch/api", "switch/front/"},
+	// The way out knows nothing of who asks.
+	"switch/issuer/": {
+		"internal/", "spec", "switch/api", "switch/clock", "switch/issuer/", "switch/journal", "switch/merchant",
+		"switch/payment", "switch/turn",
+	},
+	"switch/journal": {"internal/", "switch/clock", "switch/payment"},
+}
+
+// The arrows between packages point down.
+func TestArrows(t *testing.T) {
+	list := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const module = "switchyard/"
+	packages := 0
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; packages++ {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module)
+		for _, path := range p.Imports {
+			if imported, ours := strings.CutPrefix(path, module); ours && !allowed(name, imported) {
+				t.Errorf("%s imports %s", name, imported)
+			}
+		}
+	}
+	if least := 30; packages < least {
+		t.Errorf("only %d packages were found", packages)
+	}
+}
+
+func allowed(name, imported string) bool {
+	if strings.HasPrefix(imported, "cmd/") {
+		return false
+	}
+	for folder, may := range below {
+		if !within(name, folder) {
+			continue
+		}
+		ok := false
+		for _, m := range may {
+			ok = ok || within(imported, m)
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// within tells whether a package is what a name of below stands for.
+func within(name, folder string) bool {
+	if strings.HasSuffix(folder, "/") {
+		return strings.HasPrefix(name, folder)
+	}
+	return name == folder
+}
