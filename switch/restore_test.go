@@ -174,3 +174,39 @@ func TestPutBackWithoutMark(t *testing.T) {
 		t.Errorf("sale: %+v", a)
 	}
 }
+
+// A clearing folder that cannot be read keeps no switch from serving: that its journal is no earlier copy its mark
+// tells.
+func TestClearingFolderUnread(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	s.StopSwitch()
+	folder := s.FS.PathJoin(s.Config.Data, "clearing")
+	f, err := s.FS.Create(folder, vfs.WriteCategoryUnspecified) // a file where the folder should be
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s.StartSwitch()
+	s.AwaitReady()
+	if a := s.Do(switchtest.Authorize("served", 100)); a.Err != nil || !a.Approved {
+		t.Errorf("authorize: %+v", a)
+	}
+}
+
+// A manifest that cannot be read is a file all the same that the journal does not know.
+func TestManifestUnread(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	s.StopSwitch()
+	const id = "0022611210000040000100001"
+	folder := s.FS.PathJoin(s.Config.Data, "clearing", "2099-01-01")
+	err := s.FS.MkdirAll(folder, 0o700)
+	f, failed := s.FS.Create(s.FS.PathJoin(folder, id+".manifest.json"), vfs.WriteCategoryUnspecified)
+	if err = errors.Join(err, failed, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s.StartSwitch()
+	var r operator.Review
+	s.Operator("GET", "/v1/restore", &r)
+	if !r.Held || len(r.Files) != 1 || r.Files[0].FileID != id || r.Files[0].Problem == "" {
+		t.Errorf("review %+v", r)
+	}
+}

@@ -24,6 +24,9 @@ import (
 	"switchyard/switch/payment"
 )
 
+// allNodes stands for no number of a switch.
+const allNodes = -1
+
 // defaultIssuerControl is where issuer-sim's control HTTP listens unless it is told otherwise.
 const defaultIssuerControl = "127.0.0.1:9584"
 
@@ -51,6 +54,7 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 	f.StringVar(&a.clearing, "clearing", "", "folder of the clearing files (default: the one the switch names)")
 	f.StringVar(&a.data, "data", "", "data folder of a stopped switch, or a backup of one, to read instead of --operator")
 	f.StringVar(&a.acquirer, "acquirer", "", "acquirer id (DE32) of the switch, where several switches share the issuer (default: all)")
+	f.IntVar(&a.node, "node", allNodes, "number of the switch, where several share --acquirer (default: all)")
 	f.DurationVar(&a.wait, "wait", 30*time.Second, "how long to wait for what is in flight or queued")
 	f.IntVar(&a.limit, "limit", 50, "how many differences to print, and items of each list apart to report; all are counted")
 	f.BoolVar(&a.json, "json", false, "print the report as JSON")
@@ -74,6 +78,7 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 // auditRun is one audit.
 type auditRun struct {
 	operator, issuer, clearing, data, acquirer string
+	node                                       int
 	from, to                                   string
 	told                                       []string
 	wait                                       time.Duration
@@ -125,6 +130,10 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 func (a *auditRun) auditOptions() audit.Options {
 	o := a.options
 	o.Acquirer, o.Limit, o.From, o.To = a.acquirer, a.limit, a.from, a.to
+	if a.node != allNodes {
+		node := uint32(a.node)
+		o.Node = &node
+	}
 	for _, age := range []*time.Duration{&o.IntentAge, &o.AdviceAge, &o.VoidAge, &o.DateAge} {
 		if *age == 0 {
 			*age = -1

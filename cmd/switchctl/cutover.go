@@ -90,5 +90,9 @@ func writeCutover(w io.Writer, r *cutover.Result) error {
 		}
 		fmt.Fprintf(t, "\t%s\n", strings.Join([]string{f.IPM, f.DetailCSV, f.SummaryCSV, f.Manifest}, "\n\t"))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil || r.Aside == nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return writeAside(w, r.Aside)
 }

@@ -199,6 +199,10 @@ func writeReview(w io.Writer, r *operator.Review, issuer *issuerSays) error {
 	fmt.Fprintf(w, "\nclearing files that it does not know: %d\n", len(r.Files))
 	for i := range r.Files {
 		f := &r.Files[i]
+		if f.Problem != "" {
+			fmt.Fprintf(w, "  %s  %s  its manifest cannot be read: %s\n", f.Date, f.FileID, f.Problem)
+			continue
+		}
 		fmt.Fprintf(w, "  %s  %s  %s  %d presentments, sum %d\n", f.Date, f.FileID, f.Destination, f.Presentments, f.SumMinor)
 	}
 	if issuer == nil {

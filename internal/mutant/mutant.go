@@ -83,6 +83,7 @@ func All() []Mutant {
 		SweepUnconfirmed, CutoverUnconfirmed,
 		WrongFieldInFile, ManifestOff, AnsweredIsReversed,
 		RestoredNotHeld, FileOverwritten,
+		SplitIgnoresSums, BrokenRecordHoldsAll, VoidEntersClosing, STANsNotShared,
 	}
 }
 
@@ -97,17 +98,13 @@ func ByTest() map[Mutant]Test {
 		// A plan has not as many steps.
 		DeclinedTakesRoom:    {"switchyard/switch/payment", "TestWhatCameToNothingTakesNoRoom"},
 		VoidedStillCounts:    {"switchyard/switch/payment", "TestPlace"},
-		VoidEntersClosing:    {"switchyard/switch/flow", "TestNothingEntersAClosingDate"},
-		SplitIgnoresSums:     {"switchyard/switch/cutover", "TestMoreThanPDS0301Holds"},
 		NetworkIDWhenWritten: {"switchyard/switch/cutover", "TestAnswerAfterTheSeal"},
-		BrokenRecordHoldsAll: {"switchyard/switch/cutover", "TestRecordThatCannotBeBuilt"},
 		ARNWraps:             {"switchyard/switch/issuer/identity", "TestARNsAreUsedUp"}, // a plan does not use up 10⁹
 		BackupUnchecked:      {"switchyard/switch/journal", "TestBackup"},                // nor does it damage a backup
 		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:        {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter:     {"switchyard/switch", "TestOperatorParameters"},
 		FullHostWaitedFor:    {"switchyard/switch", "TestFullHostIsPassedOver"},
-		STANsNotShared:       {"switchyard/switch/issuer/identity", "TestNodesShareSTANs"},
 		ReturningLinkRefused: {"switchyard/switch/issuer/link", "TestHostThatClosesAfterEachAnswer"},
 	}
 }

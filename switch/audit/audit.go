@@ -64,7 +64,7 @@ func (a *auditor) read(ctx context.Context, src *Sources) (err error) {
 	if a.calendar, err = readDays(ctx, src.Days); err != nil {
 		return err
 	}
-	if a.issuer, err = readIssuer(ctx, src.Authorizations, a.options.Acquirer, a.first.rrns); err != nil {
+	if a.issuer, err = readIssuer(ctx, src.Authorizations, &a.options, a.first.rrns); err != nil {
 		return err
 	}
 	if src.Ledger != nil {

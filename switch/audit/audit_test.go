@@ -440,6 +440,31 @@ func TestWhichDatesAreCleared(t *testing.T) {
 	}
 }
 
+// Switches that share an acquirer id are told apart by the number in their RRNs.
+func TestOtherNodesAreLeftOut(t *testing.T) {
+	town := newTown()
+	p := town.authorize(70, "EUR")
+	town.forget(p)
+	ours := p.held.RRN[4]
+	p.held.RRN = p.held.RRN[:4] + "Z" + p.held.RRN[5:]
+	for _, c := range []struct {
+		node  uint32
+		clean bool
+	}{{uint32(ours - '0'), true}, {35, false}} {
+		report, err := audit.Run(t.Context(), town.sources(), audit.Options{Acquirer: acquirer, Node: &c.node})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Clean() != c.clean || c.clean == (report.ByKind[audit.UnknownToSwitch] > 0) {
+			t.Errorf("node %d: differences: %+v", c.node, report.Differences)
+		}
+	}
+	no := uint32(36)
+	if _, err := audit.Run(t.Context(), town.sources(), audit.Options{Node: &no}); err == nil {
+		t.Error("node 36 is taken")
+	}
+}
+
 func TestOtherAcquirersAreLeftOut(t *testing.T) {
 	town := newTown()
 	p := town.authorize(70, "EUR")

@@ -166,15 +166,15 @@ type issuerLine struct {
 	} `json:"postings"`
 }
 
-// readIssuer reads the issuer's book, the lines of one acquirer or with "" of all, and of some RRNs or with nil of all.
-func readIssuer(ctx context.Context, open Open, acquirer string, wanted map[rrn]bool) (*issuerBook, error) {
+// readIssuer reads the lines of the issuer's book that the options ask for, of some RRNs or with nil of all.
+func readIssuer(ctx context.Context, open Open, o *Options, wanted map[rrn]bool) (*issuerBook, error) {
 	book := &issuerBook{byRRN: map[rrn]*holding{}, presented: map[word]bool{}}
 	return book, lines(ctx, "issuer's authorizations", open, func(text []byte) error {
 		var line issuerLine
 		if err := decode(text, &line); err != nil {
 			return err
 		}
-		if acquirer != "" && line.Acquirer != acquirer {
+		if o.Acquirer != "" && line.Acquirer != o.Acquirer || !o.ofNode(line.RRN) {
 			return nil
 		}
 		h, err := line.holding()

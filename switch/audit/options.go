@@ -2,6 +2,8 @@ package audit
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -9,6 +11,9 @@ import (
 type Options struct {
 	// Acquirer is the acquirer id (DE32) whose lines of the issuer's book are compared. Default "": all lines.
 	Acquirer string
+	// Node is the number of the switch, 0 to 35, where several share an acquirer id: the lines of the issuer's book
+	// are compared whose RRN has it. Default nil: all lines.
+	Node *uint32
 	// Limit is how many differences, and items of each list apart, a report holds; all are counted. Default 1000.
 	Limit int
 	// From and To are business dates (YYYY-MM-DD, both included). Where they are set the books hold the payments that
@@ -47,6 +52,9 @@ func (o *Options) complete() error {
 			*age.of = age.by
 		}
 	}
+	if o.Node != nil && *o.Node >= rrnBase {
+		return fmt.Errorf("node %d: expected 0 to %d", *o.Node, rrnBase-1)
+	}
 	if !o.ranged() {
 		return nil
 	}
@@ -67,4 +75,16 @@ func (o *Options) ranged() bool { return o.From != "" || o.To != "" }
 // covers tells whether a business date is audited.
 func (o *Options) covers(date string) bool {
 	return !o.ranged() || o.From <= date && date <= o.To
+}
+
+// rrnBase is that of the digits of an RRN (DE37): YDDD of the request, the number of the switch, its own number.
+const rrnBase = 36
+
+// ofNode tells whether an RRN is the audited switch's.
+func (o *Options) ofNode(name string) bool {
+	const at = 4
+	if o.Node == nil {
+		return true
+	}
+	return len(name) > at && strings.EqualFold(name[at:at+1], strconv.FormatUint(uint64(*o.Node), rrnBase))
 }

@@ -65,6 +65,8 @@ type LostFile struct {
 	Destination  string `json:"destination"`
 	Presentments int    `json:"presentments"`
 	SumMinor     int64  `json:"sum_minor"`
+	// Problem is why its manifest cannot be read; then only its name is known.
+	Problem string `json:"problem,omitempty"`
 }
 
 const (
@@ -88,6 +90,12 @@ func (a *API) DetectHold(ctx context.Context) error {
 		return nil
 	}
 	files, err := a.lostFiles()
+	if errors.Is(err, errFolderUnread) {
+		// The mark agrees with the journal, or it would be held. A switch serves also where no file can be read or written.
+		a.o.Logger.Error("whether there are clearing files that the journal does not know cannot be seen; "+
+			"the switch serves, since its mark tells of no later state", zap.Error(err))
+		return nil
+	}
 	if err != nil || len(files) == 0 {
 		return err
 	}
@@ -118,6 +126,9 @@ func (a *API) confirmedFiles() (ids []string, err error) {
 	return ids, nil
 }
 
+// errFolderUnread says that the clearing folder cannot be read.
+var errFolderUnread = errors.New("the clearing folder cannot be read")
+
 // lostFiles lists the manifests of dates that the journal has not sealed.
 func (a *API) lostFiles() (files []LostFile, err error) {
 	fsys, root := a.o.FS, a.o.ClearingDir
@@ -126,7 +137,7 @@ func (a *API) lostFiles() (files []LostFile, err error) {
 	}
 	folders, err := fsys.List(root)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errFolderUnread, err)
 	}
 	slices.Sort(folders)
 	for _, folder := range folders {
@@ -143,7 +154,7 @@ func (a *API) lostFiles() (files []LostFile, err error) {
 		}
 		names, err := fsys.List(fsys.PathJoin(root, folder))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", errFolderUnread, err)
 		}
 		slices.Sort(names)
 		for _, name := range names {
@@ -151,8 +162,8 @@ func (a *API) lostFiles() (files []LostFile, err error) {
 				continue
 			}
 			f, err := a.lostFile(fsys.PathJoin(root, folder, name))
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
+			if err != nil { // its name tells enough to hold the switch
+				f = LostFile{FileID: strings.TrimSuffix(name, manifestFileName), Problem: err.Error()}
 			}
 			f.Date = folder
 			files = append(files, f)

@@ -385,7 +385,7 @@ func (w *world) audit(ctx context.Context, b *books) {
 		Files: func(context.Context) ([]audit.File, error) { return b.files, nil },
 		Days:  opens(b.days), Now: func(context.Context) (time.Time, error) { return b.now, nil },
 		Told: []audit.Open{opens(w.told(b.node))},
-	}, audit.Options{Acquirer: b.node.acquirer})
+	}, audit.Options{Acquirer: b.node.acquirer, Node: b.node.inRRN})
 	if err != nil {
 		w.failf("the audit does not run", "%v", err)
 		return

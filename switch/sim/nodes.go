@@ -22,8 +22,9 @@ type switchNode struct {
 	w                 *world
 	number            int // among the nodes of the plan
 	name              string
-	gateway, operator string // addresses
-	acquirer          string // DE32, where there is more than one node
+	gateway, operator string  // addresses
+	acquirer          string  // DE32, where there is more than one node
+	inRRN             *uint32 // its number, where the nodes of a plan share a DE32
 	files             fileNotes
 	taken             taken
 	lives             int
@@ -184,8 +185,14 @@ func (l *switchLife) start() error {
 	if err := c.Check(); err != nil {
 		return err
 	}
+	for _, p := range partsOf[spoils](w) {
+		p.spoil(n, l.number, &o)
+	}
 	if len(w.nodes) > 1 {
 		n.acquirer = c.AcquirerID
+		if len(c.Nodes) > 1 {
+			n.inRRN = &c.Node
+		}
 	}
 	sw, err := txswitch.New(o)
 	if err != nil {

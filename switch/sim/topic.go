@@ -34,6 +34,10 @@ type (
 	configures interface {
 		configure(n *switchNode, life int, o *txswitch.Options)
 	}
+	// spoils changes a life's configuration once it was checked, to what a start would refuse today.
+	spoils interface {
+		spoil(n *switchNode, life int, o *txswitch.Options)
+	}
 	// prepares does something before a life of a node opens its disk, as an operator whose switch is down.
 	prepares interface {
 		prepare(n *switchNode, life int)

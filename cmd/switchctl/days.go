@@ -1,0 +1,153 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/switch/cutover"
+	"switchyard/switch/operator"
+	"switchyard/switch/operator/client"
+)
+
+// newDaysCmd is `switchctl days`: the business dates of a running switch, and what keeps one from being written.
+func newDaysCmd() *cobra.Command {
+	var addr string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "days",
+		Short: "List the business dates of a running switch, and what is wrong with one",
+		Long: `List the business dates of a running switch: where each stands (open, closing, sealed, written), how many
+files and presentments it has, why it could not be closed so far, and which records could not be built and were put
+aside.
+
+Exit codes: 0 nothing is in the way; 1 a date could not be closed so far, or the one that was sealed last has records
+put aside; 2 no answer.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			exported, err := client.New(addr).Days(cmd.Context())
+			if err != nil {
+				return err
+			}
+			days := make([]businessDay, len(exported))
+			for i := range exported {
+				if days[i], err = dayOf(&exported[i]); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				err = writeJSON(cmd.OutOrStdout(), exported)
+			} else {
+				err = writeDays(cmd.OutOrStdout(), days)
+			}
+			if err == nil && inTheWay(days) {
+				return errNo
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&addr, "operator", defaultOperator, "operator API of the switch")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the switch's answer as JSON")
+	return cmd
+}
+
+// businessDay is a business date with what the list reads of its data.
+type businessDay struct {
+	*operator.DayExport
+	data struct {
+		Files []struct {
+			Records int `json:"records"`
+		} `json:"files"`
+		Aside *cutover.Aside `json:"aside"`
+		// Result is there once the files are written; plans of before files were split count records only in it.
+		Result *struct {
+			Files []struct {
+				Presentments int `json:"presentments"`
+			} `json:"files"`
+		} `json:"result"`
+	}
+}
+
+func dayOf(x *operator.DayExport) (businessDay, error) {
+	d := businessDay{DayExport: x}
+	if len(x.Data) == 0 {
+		return d, nil
+	}
+	if err := json.Unmarshal(x.Data, &d.data); err != nil {
+		return d, fmt.Errorf("business date %s: data: %w", x.Date, err)
+	}
+	return d, nil
+}
+
+func (d *businessDay) counts() (files, presentments int) {
+	if r := d.data.Result; r != nil {
+		for i := range r.Files {
+			presentments += r.Files[i].Presentments
+		}
+		return len(r.Files), presentments
+	}
+	for i := range d.data.Files {
+		presentments += d.data.Files[i].Records
+	}
+	return len(d.data.Files), presentments
+}
+
+// inTheWay tells whether something of the dates waits for a person.
+func inTheWay(days []businessDay) bool {
+	aside := false
+	for i := range days {
+		if days[i].Problem != "" {
+			return true
+		}
+		if days[i].State == "sealed" || days[i].State == "written" {
+			aside = days[i].data.Aside != nil
+		}
+	}
+	return aside
+}
+
+func writeDays(w io.Writer, days []businessDay) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i := range days {
+		d := &days[i]
+		fmt.Fprintf(t, "%s\t%s", d.Date, d.State)
+		if files, presentments := d.counts(); files > 0 {
+			fmt.Fprintf(t, "\tfiles: %d\tpresentments: %d", files, presentments)
+		}
+		fmt.Fprintln(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for i := range days {
+		if d := &days[i]; d.Problem != "" {
+			fmt.Fprintf(w, "\n%s could not be closed so far: %s\n", d.Date, d.Problem)
+		}
+	}
+	for i := range days {
+		if d := &days[i]; d.data.Aside != nil {
+			fmt.Fprintf(w, "\n%s: ", d.Date)
+			if err := writeAside(w, d.data.Aside); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeAside lists records that could not be built.
+func writeAside(w io.Writer, a *cutover.Aside) error {
+	fmt.Fprintf(w, "records that could not be built and stand in no file of the date: %d\n", a.Count)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i := range a.Records {
+		r := &a.Records[i]
+		fmt.Fprintf(t, "  %s-%d\tmerchant %s\tcarried to %s\t%s\n", r.Payment, r.Operation, r.Merchant, r.CarriedTo, r.Why)
+	}
+	if more := a.Count - len(a.Records); more > 0 {
+		fmt.Fprintf(t, "  and %d more\n", more)
+	}
+	return t.Flush()
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// operatorSays runs a command against an operator API that gives one answer.
+func operatorSays(t *testing.T, answer string, cmd *cobra.Command, args ...string) (stdout string, err error) {
+	t.Helper()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, answer) // whoever hangs up has failed already
+	}))
+	defer api.Close()
+	var out bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetErr(io.Discard)
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true // as the root command does
+	cmd.SetArgs(append(args, "--operator", strings.TrimPrefix(api.URL, "http://")))
+	err = cmd.Execute()
+	return out.String(), err
+}
+
+const asideAnswer = `{"count": 2, "records": [{"payment": "p1", "operation": 1, "merchant": "M1", "destination": "visa",
+	"why": "name is missing", "carried_to": "2026-11-21"}]}`
+
+const asideText = `records that could not be built and stand in no file of the date: 2
+  p1-1  merchant M1  carried to 2026-11-21  name is missing
+  and 1 more
+`
+
+func TestDays(t *testing.T) {
+	written := `{"date": "2026-11-19", "state": "written", "data": {"files": [{"records": 3}],
+		"result": {"files": [{"presentments": 3}]}}}`
+	for name, c := range map[string]struct {
+		answer, want string
+		failed       bool
+	}{
+		"nothing in the way": {`[` + written + `, {"date": "2026-11-20", "state": "open"}]`,
+			"2026-11-19  written  files: 1  presentments: 3\n2026-11-20  open\n", false},
+		"no files": {`[{"date": "2026-11-19", "state": "sealed", "problem": "no space left on device",
+			"data": {"files": [{"records": 2}, {"records": 1}]}}]`,
+			"2026-11-19  sealed  files: 2  presentments: 3\n\n2026-11-19 could not be closed so far: no space left on device\n",
+			true},
+		"aside": {`[{"date": "2026-11-20", "state": "written", "data": {"aside": ` + asideAnswer + `}}]`,
+			"2026-11-20  written\n\n2026-11-20: " + asideText, true},
+		"aside once": {
+			`[{"date": "2026-11-18", "state": "written", "data": {"aside": ` + asideAnswer + `}}, ` + written + `]`,
+			"2026-11-18  written\n2026-11-19  written  files: 1  presentments: 3\n\n2026-11-18: " + asideText, false,
+		},
+	} {
+		got, err := operatorSays(t, c.answer, newDaysCmd())
+		if got != c.want || errors.Is(err, errNo) != c.failed || err != nil && !c.failed {
+			t.Errorf("%s: %q, error %v; want %q", name, got, err, c.want)
+		}
+		got, _ = operatorSays(t, c.answer, newDaysCmd(), "--json")
+		var want, is any
+		if err := errors.Join(json.Unmarshal([]byte(c.answer), &want), json.Unmarshal([]byte(got), &is)); err != nil ||
+			!reflect.DeepEqual(is, want) {
+			t.Errorf("%s: as JSON %q, error %v", name, got, err)
+		}
+	}
+	_, err := operatorSays(t, `{"error": "?"}`, newDaysCmd())
+	if err == nil || errors.Is(err, errNo) {
+		t.Errorf("an answer of something else: %v", err)
+	}
+}
+
+func TestCutoverTellsWhatIsAside(t *testing.T) {
+	answer := `{"business_date": "2026-11-20", "files": [], "aside": ` + asideAnswer + `}`
+	got, err := operatorSays(t, answer, newCutoverCmd())
+	if want := "business date 2026-11-20 is closed; clearing files: 0\n\n" + asideText; got != want || err != nil {
+		t.Errorf("%q, error %v; want %q", got, err, want)
+	}
+	got, err = operatorSays(t, answer, newCutoverCmd(), "--json")
+	if err != nil || !strings.Contains(got, `"carried_to"`) {
+		t.Errorf("as JSON %q, error %v", got, err)
+	}
+}
