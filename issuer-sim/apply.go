@@ -105,7 +105,7 @@ func (s *shard) rehold(a *authorization, before, debit int64) {
 func (s *shard) applyReversal(r *request, out *outcome, at uint32) {
 	switch {
 	case out.code.is(codeNoOriginal):
-		if r.kind == kindReverse && s.recall(r, at) == nil {
+		if r.kind == kindReverse && s.find(r.original, &r.rrn, r.card, at) == nil {
 			s.remember(seen{moment: r.original, rrn: r.rrn, card: r.card, at: at, fate: fateAwaited})
 		}
 		return

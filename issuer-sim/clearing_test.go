@@ -189,3 +189,21 @@ func TestTwoHostsOneSTAN(t *testing.T) {
 		t.Errorf("posted %d, want 120", got)
 	}
 }
+
+// Nor is a reversal whose original never came that of another message with its numbers, which the other host was sent.
+func TestTwoHostsOneSTANReversed(t *testing.T) {
+	s := start(t, issuersim.Options{})
+	for _, step := range []struct{ message, code string }{
+		{"0100 stan=1 rrn=R1 amount=60", "00"},
+		{"0420 stan=2 rrn=R2 amount=60 orig=0100:1", "25"},
+		{"0420 stan=3 rrn=R1 amount=60 orig=0100:1", "00"},
+	} {
+		m, err := message(step.message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := s.exchange(m).String(39); code != step.code {
+			t.Errorf("%s: %s, want %s", step.message, code, step.code)
+		}
+	}
+}

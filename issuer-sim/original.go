@@ -9,11 +9,13 @@ type original struct {
 	increase      *increase      // an increment; with neither the first 0100 as a whole
 }
 
-// findOriginal finds what a reversal names: in the memory of messages by DE90 and the card, where DE37 decides between
-// two, and after a day in the books, as long as they have it, by DE90 and the card or by RRN and card. It is not found
+// findOriginal finds what a reversal names: in the memory of messages by DE90, RRN and card, and after a day in the
+// books, as long as they have it, by these or by RRN and card. By DE90 alone it is nothing: the numbers of messages are
+// of an acquirer's link to a host, and this issuer may be two of its hosts, each of which was sent another message with
+// the same STAN in the same second. It is not found
 // where its own reversal came first, where it was refused as if it had not come, or where the books have forgotten it.
 func (s *shard) findOriginal(r *request, now uint32) (o original, found bool) {
-	e := s.recall(r, now)
+	e := s.find(r.original, &r.rrn, r.card, now)
 	if e == nil || e.fate == fateAwaited || e.fate == fateRefused {
 		return s.inBooks(r)
 	}
@@ -32,20 +34,14 @@ func (s *shard) findOriginal(r *request, now uint32) (o original, found bool) {
 	return o, true
 }
 
-// recall returns the memory of what a reversal names, nil if there is none.
-func (s *shard) recall(r *request, now uint32) *seen {
-	if e := s.find(r.original, &r.rrn, r.card, now); e != nil {
-		return e
-	}
-	return s.find(r.original, nil, r.card, now)
-}
-
 // inBooks finds what a reversal names in the books.
 func (s *shard) inBooks(r *request) (o original, found bool) {
 	if a := s.authorizations.at(s.byMoment[r.original.of(r.card)]); a != nil && a.card == r.card {
-		if o, found = s.within(a, &r.original); found {
+		o, found = s.within(a, &r.original)
+		if found && (a.rrn == r.rrn || a.rrn == r.firstRRN || o.increase != nil) { // the books have no RRN of an increment
 			return o, true
 		}
+		o = original{}
 	}
 	for _, acquirer := range [...]digits{r.original.acquirer, r.acquirer} {
 		a := s.authorizations.at(s.byRRN[authorizationKey{acquirer, r.rrn}])

@@ -138,6 +138,20 @@ func (f *Flow) Hold(why string) {
 	f.heldFor.Store(&why)
 }
 
+// enter counts an operation that is going to be served, unless there are as many as may be. Their number never passes the
+// bound, not for a moment either (I13).
+func (f *Flow) enter() bool {
+	for {
+		n := f.inFlight.Load()
+		if n >= int64(f.o.MaxInFlight) {
+			return false
+		}
+		if f.inFlight.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
 // InFlight returns how many operations are being served.
 func (f *Flow) InFlight() int { return int(f.inFlight.Load()) }
 
@@ -191,8 +205,7 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 	if why := f.closedFor.Load(); why != nil {
 		return refused(api.NewError(api.CodeBusy, *why))
 	}
-	if f.inFlight.Add(1) > int64(f.o.MaxInFlight) {
-		f.inFlight.Add(-1)
+	if !f.enter() {
 		return refused(api.NewError(api.CodeBusy, "as many requests as this switch serves at once are in flight"))
 	}
 	defer f.inFlight.Add(-1)
