@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
@@ -60,6 +61,45 @@ func (e *Engine) deliveredFiles(date payment.Date, p *plan) (highest int, whole 
 	return highest, whole, nil
 }
 
+// deliveredLater lists the ids of the whole files of later dates that the journal has not sealed. What the journal, put
+// back, has on this date may stand in them: it was put aside when the date was closed, and carried on.
+func (e *Engine) deliveredLater(date payment.Date) (whole []string, err error) {
+	folders, err := e.o.FS.List(e.o.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(folders)
+	for _, folder := range folders {
+		at, err := time.Parse(time.DateOnly, folder)
+		later := payment.DateOf(at)
+		if err != nil || later <= date {
+			continue
+		}
+		day, err := e.o.Journal.Day(later)
+		if err == nil && (day.State == journal.DaySealed || day.State == journal.DayWritten) {
+			continue
+		}
+		if err != nil && !errors.Is(err, journal.ErrNotFound) {
+			return nil, err
+		}
+		names, err := e.o.FS.List(e.o.FS.PathJoin(e.o.Dir, folder))
+		if err != nil {
+			return nil, err
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			id, isManifest := strings.CutSuffix(name, manifestSuffix)
+			if _, err := clearing.ParseFileID(id); isManifest && err == nil {
+				whole = append(whole, id)
+			}
+		}
+	}
+	return whole, nil
+}
+
 // sequenceOf is the plan's sequence of a file of its processor, 0 for another node's.
 func (p *plan) sequenceOf(id clearing.FileID) int {
 	if p.Node == nil {
@@ -81,11 +121,15 @@ type deliveredRecord struct {
 	reversal bool
 }
 
-// delivered reads what stands in the files of a date that were there before it was sealed.
-func (e *Engine) delivered(date payment.Date, p *plan) (deliveredRecords, error) {
+// delivered reads what stands in the files that were there before a date was sealed, its own and those of later dates.
+func (e *Engine) delivered(p *plan) (deliveredRecords, error) {
 	all := deliveredRecords{}
-	for _, id := range p.Delivered {
-		name := e.o.FS.PathJoin(e.o.Dir, date.String(), id+".detail.csv")
+	for _, text := range p.Delivered {
+		id, err := clearing.ParseFileID(text)
+		if err != nil {
+			return nil, fmt.Errorf("a file that was there when the date was sealed: %w", err)
+		}
+		name := e.o.FS.PathJoin(e.o.Dir, id.Date.Format(time.DateOnly), text+".detail.csv")
 		f, err := e.o.FS.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("a file that was there when the date was sealed: %w", err)
@@ -151,11 +195,15 @@ func (e *Engine) resequence(ctx context.Context, d *journal.Day, p *plan, occupi
 	if err != nil {
 		return err
 	}
+	later, err := e.deliveredLater(d.Date)
+	if err != nil {
+		return err
+	}
 	e.o.Logger.Error("a clearing file stands there with other bytes; it is kept, and the date's records "+
 		"that do not stand in a file "+
 		"are written under new sequences: see what is in it with switchctl audit", zap.Stringer("date", d.Date),
 		zap.String("file", occupied.Name), zap.Int("first_sequence", highest+1))
-	p.Delivered = whole
+	p.Delivered = append(whole, later...)
 	for i := range p.Files {
 		p.Files[i].Sequence = highest + 1 + i
 	}
@@ -169,12 +217,16 @@ func (e *Engine) behindDelivered(date payment.Date, p *plan) error {
 	if err != nil {
 		return err
 	}
+	later, err := e.deliveredLater(date)
+	if err != nil {
+		return err
+	}
 	if len(whole) > 0 {
 		e.o.Logger.Error("clearing files of a date that is being sealed only now stand there already; they are kept, "+
 			"what stands in them is not written again, and the rest is written under new sequences",
 			zap.Stringer("date", date), zap.Strings("files", whole))
 	}
-	p.Delivered = whole
+	p.Delivered = append(whole, later...)
 	for i := range p.Files {
 		p.Files[i].Sequence += highest
 	}

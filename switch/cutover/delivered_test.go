@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"switchyard/switch/cutover"
+	"switchyard/switch/merchant"
 )
 
 // putBackDay is a book whose date 2026-11-21 was closed and delivered, and whose journal was then put back to before
@@ -67,6 +68,56 @@ func TestDeliveredDateIsClosedAgain(t *testing.T) {
 		}
 		if fresh != 1 {
 			t.Errorf("%d new files of the date in %q", fresh, names(files))
+		}
+	})
+}
+
+// I8: what was put aside when its date was closed, and left with a later date, is not presented again where the journal
+// is put back to before all of that, although it is filed on the first date there.
+func TestDeliveredLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-21 20:26:01")
+		b := openBook(t, vfs.NewMem())
+		b.must(b.j.Cutover(t.Context(), 0, 20261121))
+		broken := b.authorized("visa", 700)
+		b.must(b.present(broken, capture(700, 1), cutover.Snapshot{}))
+		b.blank(broken, 1)
+		b.must(b.j.Checkpoint("earlier"))
+		directory, err := merchant.NewDirectory([]merchant.Profile{{
+			ID: "M1", Name: "Shop", City: "Berlin", PostalCode: "10115", Country: "DEU", MCC: "5999",
+		}}, true, merchant.DefaultProfile())
+		b.must(err)
+		right := func(o *cutover.Options) { o.Merchants = directory }
+		cutBoth := func(first, second cutover.Options) {
+			t.Helper()
+			for _, o := range []cutover.Options{first, second} {
+				e, stop := b.run(o)
+				_, err := e.Cutover(t.Context(), true)
+				stop()
+				b.must(err)
+			}
+		}
+		cutBoth(settings(), settings(right))
+		delivered := tree(t, b.fs, "clearing")
+		b.close()
+		b.must(b.fs.RemoveAll("journal"))
+		_, err = vfs.Clone(b.fs, b.fs, "earlier", "journal")
+		b.must(err)
+		b = openBook(t, b.fs)
+		defer b.close()
+		cutBoth(settings(right), settings(right))
+
+		files, stands := tree(t, b.fs, "clearing"), 0
+		for name, text := range files {
+			if was, there := delivered[name]; there && was != text {
+				t.Errorf("%s was written over", name)
+			}
+			if strings.HasSuffix(name, ".ipm") {
+				stands += verified(t, name, text).Totals.Presentments
+			}
+		}
+		if stands != 1 {
+			t.Errorf("the capture stands in files %d times: %q", stands, names(files))
 		}
 	})
 }

@@ -50,7 +50,7 @@ func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
 	if e.written[date] == nil {
 		e.written[date] = map[int]File{}
 	}
-	before, err := e.delivered(date, p)
+	before, err := e.delivered(p)
 	if err != nil {
 		return Result{}, err
 	}
