@@ -32,7 +32,7 @@ crash: build ## kill -9 under load, and check that nothing is lost (ROUNDS=50; S
 # What fails leaves its plan and trace in sim-out.
 .PHONY: sim
 sim: ## the whole system in virtual time, with faults (SEEDS=2000; SEED is the first, else others each time)
-	$(GO) test -count=1 -v -timeout 0 -run '^TestSim$$' ./switch/sim -sim.seeds=$(SEEDS) -sim.out=$(CURDIR)/sim-out $(if $(filter-out file,$(origin SEED)),-sim.first=$(SEED))
+	$(GO) test -count=1 -v -timeout 0 -run '^TestSim$$' ./switch/sim -sim.new -sim.seeds=$(SEEDS) -sim.out=$(CURDIR)/sim-out $(if $(filter-out file,$(origin SEED)),-sim.first=$(SEED))
 
 .PHONY: mutants
 mutants: ## plant known bugs, which the simulation must find (SEED is the first it tries)

@@ -274,10 +274,7 @@ func (n *switchNode) inBounds() {
 	}
 	// A capture is refused where the queue is full; what is at the issuer may need a reversal each beyond that.
 	w, p := n.w, n.w.plan
-	inFlight := p.InFlight
-	if n.lives > 1 {
-		inFlight *= 2 // what an earlier life left without an outcome counts as well
-	}
+	inFlight := 2 * p.InFlight // what an earlier life left without an outcome counts as well
 	if s.InFlight > inFlight {
 		w.failf("I13 a bound is passed", "%d in flight of %d", s.InFlight, inFlight)
 	}
