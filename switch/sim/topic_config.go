@@ -66,9 +66,8 @@ func (c configPart) oneAcquirer(b *books) {
 	}
 	const kind = "a payment's acquirer changes"
 	first := map[string]string{}
-	frames := c.w.wire.all()
-	for i := range frames {
-		f := &frames[i]
+	for i := range c.w.wire.frames {
+		f := &c.w.wire.frames[i]
 		payment := payments[f.identity()]
 		if f.node != b.node || payment == "" || !f.financial() {
 			continue

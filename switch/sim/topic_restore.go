@@ -137,7 +137,7 @@ func (r *restorePart) after() {
 	defer cancel()
 	was := r.standing(ctx)
 	r.w.wire.mu.Lock()
-	sent := len(r.w.wire.all())
+	sent := len(r.w.wire.frames)
 	r.w.wire.mu.Unlock()
 	r.w.faults.add("put back", 1)
 	r.w.putBack.Store(true)
@@ -209,9 +209,8 @@ func (r *restorePart) held(ctx context.Context) (token string) {
 func (r *restorePart) silent(since int) {
 	r.w.wire.mu.Lock()
 	defer r.w.wire.mu.Unlock()
-	frames := r.w.wire.all()[since:]
-	for i := range frames {
-		if f := &frames[i]; f.node == r.n && f.financial() {
+	for i := range r.w.wire.frames[since:] {
+		if f := &r.w.wire.frames[since+i]; f.node == r.n && f.financial() {
 			r.w.failf("restore, held, and sends", "%s", f.text())
 		}
 	}
@@ -310,9 +309,8 @@ func (r *restorePart) newNumbers(before int) {
 	r.w.wire.mu.Lock()
 	defer r.w.wire.mu.Unlock()
 	identities, rrns := map[string]*frame{}, map[string]*frame{}
-	frames := r.w.wire.all()
-	for i := range frames {
-		f := &frames[i]
+	for i := range r.w.wire.frames {
+		f := &r.w.wire.frames[i]
 		id := f.acquirer + " " + f.identity()
 		if i < before {
 			identities[id], rrns[f.rrn] = f, f
