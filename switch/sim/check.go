@@ -540,8 +540,9 @@ func (w *world) onTheWire(b *books) {
 	first := map[string]*frame{}
 	requests := map[string]*frame{} // by MTI and RRN
 	var firstLife *party
-	for i := range w.wire.frames {
-		f := &w.wire.frames[i]
+	frames := w.wire.all()
+	for i := range frames {
+		f := &frames[i]
 		if f.node != b.node {
 			continue
 		}
@@ -612,8 +613,9 @@ func (w *world) counted(b *books) {
 // namesOnce wants that what names something does so across all nodes (I9): RRNs, and (DE7, STAN) of one acquirer.
 func (w *world) namesOnce() {
 	identities, rrns := map[string]*frame{}, map[string]*frame{}
-	for i := range w.wire.frames {
-		f := &w.wire.frames[i]
+	frames := w.wire.all()
+	for i := range frames {
+		f := &frames[i]
 		id := f.acquirer + " " + f.identity()
 		if before := identities[id]; before != nil && before.node != f.node {
 			w.failf("I9 two nodes use one identity", "%s, before it %s", f.text(), before.text())

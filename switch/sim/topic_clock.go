@@ -286,8 +286,9 @@ func (c *clockPart) check([]*books) {
 	if c.trusted || c.s.Off > 0 {
 		return // the right time of a message is not kept
 	}
-	for i := range c.w.wire.frames {
-		f := &c.w.wire.frames[i]
+	frames := c.w.wire.all()
+	for i := range frames {
+		f := &frames[i]
 		most := time.Duration(f.node.lives)*time.Hour + 10*time.Minute
 		right := c.w.begin.Add(f.at + c.s.Begin)
 		if moved := time.Duration(f.node.moved.Load()); moved > 0 && f.at >= moved {

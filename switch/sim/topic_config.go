@@ -66,8 +66,9 @@ func (c configPart) oneAcquirer(b *books) {
 	}
 	const kind = "a payment's acquirer changes"
 	first := map[string]string{}
-	for i := range c.w.wire.frames {
-		f := &c.w.wire.frames[i]
+	frames := c.w.wire.all()
+	for i := range frames {
+		f := &frames[i]
 		payment := payments[f.identity()]
 		if f.node != b.node || payment == "" || !f.financial() {
 			continue

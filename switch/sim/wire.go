@@ -92,3 +92,11 @@ func (w *wire) of(n *switchNode, host, de7, stan string) string {
 	}
 	return fmt.Sprintf(", sent %d times, last as %s", times, last.text())
 }
+
+// all returns the frames so far. A link that is still up may send an echo while they are looked at. The caller does not
+// hold the lock.
+func (w *wire) all() []frame {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.frames
+}
