@@ -469,6 +469,33 @@ func TestKeysOfOneHash(t *testing.T) {
 	})
 }
 
+// A copy that is made while the disk fails ends nothing that a failed commit would not: the journal can be closed.
+func TestCheckpointOnABrokenDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &diskFS{}
+		o := options(t, errorfs.Wrap(vfs.NewMem(), disk))
+		o.Fatal = func(string, error) { runtime.Goexit() }
+		j, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commit(t, j, &Transition{Payment: fresh(1)})
+		disk.fail.Store(true)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := j.Checkpoint("copy"); err == nil {
+				t.Error("a copy was made, its log not synced")
+			}
+		}()
+		<-done
+		disk.fail.Store(false)
+		if err := j.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+}
+
 // A context that ends takes a waiting transition back; one that has been taken is waited for.
 func TestContextWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -168,13 +168,6 @@ func Open(o Options) (*Pebble, error) {
 		return nil, openError(o.Dir, errors.Join(err, j.release()))
 	}
 	j.db = db
-	settled := false
-	defer func() {
-		// A fatal hook that ends its goroutine leaves in the middle: what is open must not stay so.
-		if !settled {
-			_ = errors.Join(j.inside.close(), j.outside.close(), j.closeStore(), j.release())
-		}
-	}()
 	c, err := j.load()
 	if err == nil {
 		err = j.loadHold()
@@ -185,7 +178,6 @@ func Open(o Options) (*Pebble, error) {
 	if err == nil {
 		j.metrics, err = newMetrics(j, o.Registerer)
 	}
-	settled = true
 	if err != nil {
 		return nil, errors.Join(err, j.inside.close(), j.outside.close(), db.Close(), j.release())
 	}
