@@ -190,8 +190,15 @@ func (k *keyed) accepted() *wish {
 			return &c.req
 		}
 	}
-	for _, c := range k.calls { // nobody was answered: it is the body that was not refused
-		if c.answer == nil {
+	// Nobody was answered: it is a body that was not refused, also by another call, since two actors may use one key.
+	refused := map[string]bool{}
+	for _, c := range k.calls {
+		if c.answer != nil && c.answer.Err != nil && c.answer.Err.Code == api.CodeConflict {
+			refused[bodyOf(&c.req.Request)] = true
+		}
+	}
+	for _, c := range k.calls {
+		if c.answer == nil && !refused[bodyOf(&c.req.Request)] {
 			return &c.req
 		}
 	}
