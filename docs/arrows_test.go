@@ -17,6 +17,7 @@ var below = map[string][]string{
 	"internal/money":   {},
 	"internal/mutant":  {},
 	"internal/pan":     {"internal/mutant"},
+	"internal/secret":  {},
 	"internal/version": {},
 	"switch/api":       {"internal/money", "internal/pan", "internal/mutant"},
 	"switch/payment":   {"internal/mutant"},

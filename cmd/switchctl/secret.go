@@ -1,13 +1,11 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"switchyard/switch/front/lines"
+	"switchyard/internal/secret"
 )
 
 // newSecretCmd is `switchctl secret`: a secret for a gateway, and what the switch's configuration keeps of it.
@@ -19,14 +17,12 @@ func newSecretCmd() *cobra.Command {
 second is its hash, for the switch's (secret_hash). It is kept nowhere.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var random [32]byte
-			rand.Read(random[:]) // never fails: crypto/rand ends the process instead
-			secret := hex.EncodeToString(random[:])
-			hash, err := lines.HashSecret(secret)
+			made := secret.New()
+			hash, err := secret.HashOf(made)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "secret       %s\nsecret_hash  %s\n", secret, hash)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "secret       %s\nsecret_hash  %s\n", made, hash)
 			return err
 		},
 	}

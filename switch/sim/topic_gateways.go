@@ -6,9 +6,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"switchyard/internal/secret"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
-	"switchyard/switch/front/lines"
 )
 
 // Listed gateways: each says who it is, acts for its merchants and sees nothing of the other's. One tells a wrong
@@ -55,12 +55,12 @@ type gatewaysPart struct{ w *world }
 // configure implements configures.
 func (g *gatewaysPart) configure(_ *switchNode, _ int, o *txswitch.Options) {
 	for _, who := range gatewayIdentities {
-		hash, err := lines.HashSecret(who.secret)
+		hash, err := secret.HashOf(who.secret)
 		if err != nil {
 			g.w.failf("a secret", "%v", err)
 		}
 		o.Config.Gateway.Gateways = append(o.Config.Gateway.Gateways, txswitch.GatewayEntry{
-			Name: who.name, SecretHash: hash, Merchants: who.merchants,
+			Name: who.name, SecretHash: hash.String(), Merchants: who.merchants,
 		})
 	}
 }

@@ -28,11 +28,11 @@ import (
 	"switchyard/internal/config"
 	"switchyard/internal/httpcall"
 	"switchyard/internal/pan"
+	"switchyard/internal/secret"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
-	"switchyard/switch/front/lines"
 	"switchyard/switch/front/lines/client"
 	"switchyard/switch/journal"
 	operator "switchyard/switch/operator/client"
@@ -239,9 +239,11 @@ func (s *System) StartSwitch() {
 	c.Issuers[0].Deadline = config.Duration(s.o.Deadline)
 	c.Issuers[0].Dialect = s.o.Dialect
 	for _, g := range s.o.Gateways {
-		hash, err := lines.HashSecret(g.Secret)
+		hash, err := secret.HashOf(g.Secret)
 		s.must(err)
-		c.Gateway.Gateways = append(c.Gateway.Gateways, txswitch.GatewayEntry{Name: g.Name, SecretHash: hash, Merchants: g.Merchants})
+		c.Gateway.Gateways = append(c.Gateway.Gateways, txswitch.GatewayEntry{
+			Name: g.Name, SecretHash: hash.String(), Merchants: g.Merchants,
+		})
 	}
 	if s.o.Configure != nil {
 		s.o.Configure(c)

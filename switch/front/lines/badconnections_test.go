@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/secret"
 	"switchyard/switch/api"
 	"switchyard/switch/front/lines"
 	"switchyard/switch/front/lines/wire"
@@ -53,7 +54,7 @@ var badConnections = map[string]badCase{
 		return notLetIn(t, authorizeLine("1"))
 	},
 	"wrong_hello": func(t *testing.T) ([]string, string) {
-		return notLetIn(t, hello("1", "shop", strings.Repeat("x", lines.MinSecret)))
+		return notLetIn(t, hello("1", "shop", strings.Repeat("x", secret.MinLen)))
 	},
 	"second_hello": func(t *testing.T) ([]string, string) {
 		return notLetIn(t, hello("1", "shop", shopSecret), hello("2", "shop", shopSecret))

@@ -1,43 +1,23 @@
 package lines
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"crypto/tls"
-	"encoding/hex"
 	"fmt"
-	"strings"
 
+	"switchyard/internal/secret"
 	"switchyard/switch/api"
 )
 
 // Gateway is one who may connect, by a secret, a certificate, or either.
 type Gateway struct {
 	Name string
-	// SecretHash is HashSecret of its secret; "" where only the certificate counts.
+	// SecretHash is the text of its secret's hash (package secret); "" where only the certificate counts.
 	SecretHash string
 	// CertSubject is the subject of its client certificate as RFC 2253 writes it, for example "CN=shop,O=Example"; "" where
 	// only the secret counts.
 	CertSubject string
 	// Merchants are the ids that it may act for; nil means any.
 	Merchants []string
-}
-
-// MinSecret is the shortest secret in characters. A secret is made by a machine (switchctl secret), from 32 random bytes.
-const MinSecret = 32
-
-const hashPrefix = "sha256:"
-
-// HashSecret returns the form in which a configuration keeps a secret: "sha256:" and 64 hex digits.
-//
-// A plain hash is enough because a secret has nothing to guess: short ones, which people make up, are refused. A slow
-// hash would only give strangers a way to burn the processor with wrong hellos.
-func HashSecret(secret string) (string, error) {
-	if len(secret) < MinSecret {
-		return "", fmt.Errorf("a gateway's secret needs at least %d characters", MinSecret)
-	}
-	sum := sha256.Sum256([]byte(secret))
-	return hashPrefix + hex.EncodeToString(sum[:]), nil
 }
 
 // identities knows the gateways.
@@ -47,9 +27,8 @@ type identities struct {
 }
 
 type identity struct {
-	caller    api.Caller
-	hash      [sha256.Size]byte
-	hasSecret bool
+	caller api.Caller
+	secret secret.Hash
 }
 
 // CheckGateways returns what New would have against a list of gateways.
@@ -78,12 +57,10 @@ func newIdentities(gateways []Gateway) (*identities, error) {
 			}
 		}
 		if g.SecretHash != "" {
-			digits, found := strings.CutPrefix(g.SecretHash, hashPrefix)
-			sum, err := hex.DecodeString(digits)
-			if !found || err != nil || len(sum) != sha256.Size {
-				return nil, fmt.Errorf("gateways[%d] %q: the secret's hash: expected %s and %d hex digits", i, g.Name, hashPrefix, 2*sha256.Size)
+			var err error
+			if id.secret, err = secret.ParseHash(g.SecretHash); err != nil {
+				return nil, fmt.Errorf("gateways[%d] %q: %w", i, g.Name, err)
 			}
-			id.hash, id.hasSecret = [sha256.Size]byte(sum), true
 		}
 		if g.CertSubject != "" {
 			if ids.bySubject[g.CertSubject] != nil {
@@ -100,15 +77,13 @@ func newIdentities(gateways []Gateway) (*identities, error) {
 }
 
 // bySecret returns the caller whose secret it is, or nil. An unknown name takes as long as a wrong secret.
-func (ids *identities) bySecret(name, secret string) *api.Caller {
+func (ids *identities) bySecret(name, told string) *api.Caller {
 	id := ids.byName[name]
-	var want [sha256.Size]byte
+	var kept secret.Hash
 	if id != nil {
-		want = id.hash
+		kept = id.secret
 	}
-	sum := sha256.Sum256([]byte(secret))
-	same := subtle.ConstantTimeCompare(sum[:], want[:]) == 1
-	if id == nil || !id.hasSecret || !same || len(secret) < MinSecret {
+	if !kept.Fits(told) {
 		return nil
 	}
 	return &id.caller

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/secret"
 	"switchyard/switch/api"
 	"switchyard/switch/front/lines"
 	"switchyard/switch/front/lines/client"
@@ -28,12 +29,12 @@ var whoIs = handlerFunc(func(_ context.Context, caller *api.Caller, r *api.Reque
 })
 
 func listed(t *testing.T) []lines.Gateway {
-	hash, err := lines.HashSecret(shopSecret)
+	hash, err := secret.HashOf(shopSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return []lines.Gateway{
-		{Name: "shop", SecretHash: hash, Merchants: []string{"M100000001"}},
+		{Name: "shop", SecretHash: hash.String(), Merchants: []string{"M100000001"}},
 		{Name: "tills", CertSubject: "CN=tills,O=Example"},
 	}
 }
