@@ -63,6 +63,7 @@ const (
 	BrokenRecordHoldsAll  Mutant = "broken-record-holds-all"  // cutover: a broken record keeps its date from being sealed
 	RestoredNotHeld       Mutant = "restored-not-held"        // txswitch: an earlier copy of a journal goes on at once (I4)
 	FileOverwritten       Mutant = "file-overwritten"         // cutover: a file takes another one's place (I8)
+	DeliveredIsCarried    Mutant = "delivered-is-carried"     // cutover: what stands in a file is carried on (I8)
 	ARNWraps              Mutant = "arn-wraps"                // identity: ARNs begin again where they end (I9)
 	BackupUnchecked       Mutant = "backup-unchecked"         // journal: a backup is not held against its manifest
 	AnyHostDrives         Mutant = "any-host-drives"          // operator: a request is taken whatever its Host
@@ -99,6 +100,7 @@ func ByTest() map[Mutant]Test {
 		DeclinedTakesRoom:    {"switchyard/switch/payment", "TestWhatCameToNothingTakesNoRoom"},
 		VoidedStillCounts:    {"switchyard/switch/payment", "TestPlace"},
 		NetworkIDWhenWritten: {"switchyard/switch/cutover", "TestAnswerAfterTheSeal"},
+		DeliveredIsCarried:   {"switchyard/switch/cutover", "TestDeliveredThatCannotBeBuilt"},
 		ARNWraps:             {"switchyard/switch/issuer/identity", "TestARNsAreUsedUp"}, // a plan does not use up 10⁹
 		BackupUnchecked:      {"switchyard/switch/journal", "TestBackup"},                // nor does it damage a backup
 		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},

@@ -148,8 +148,10 @@ func (e *Engine) delivered(p *plan) (deliveredRecords, error) {
 	return all, nil
 }
 
-func (d deliveredRecords) has(r *clearing.Presentment) bool {
-	return d[deliveredRecord{r.ARN, !r.ReversalOf.IsZero()}]
+// has tells whether the presentment of an operation stands there. Its name is the operation's own, so that it is told
+// of one of which no record can be built, too.
+func (d deliveredRecords) has(op *payment.Op) bool {
+	return d[deliveredRecord{op.ARN, op.Kind == payment.KindVoidPresentment}]
 }
 
 // OccupiedError says that a file with other bytes stands where one was to be written.
@@ -211,15 +213,16 @@ func (e *Engine) resequence(ctx context.Context, d *journal.Day, p *plan, occupi
 	return e.move(ctx, d, journal.DaySealed, p)
 }
 
-// behindDelivered gives the files of a plan sequences behind those that are there already.
-func (e *Engine) behindDelivered(date payment.Date, p *plan) error {
+// look finds the files that are there already, which the plan of a date leaves as they are: its own sequences come
+// behind highest.
+func (e *Engine) look(date payment.Date, p *plan) (highest int, err error) {
 	highest, whole, err := e.deliveredFiles(date, p)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	later, err := e.deliveredLater(date)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if len(whole) > 0 {
 		e.o.Logger.Error("clearing files of a date that is being sealed only now stand there already; they are kept, "+
@@ -227,8 +230,19 @@ func (e *Engine) behindDelivered(date payment.Date, p *plan) error {
 			zap.Stringer("date", date), zap.Strings("files", whole))
 	}
 	p.Delivered = append(whole, later...)
+	return highest, nil
+}
+
+// lookAgain looks at the clearing folder where it could not be looked at when the date was sealed, before anything is
+// written there, and changes the plan durably.
+func (e *Engine) lookAgain(ctx context.Context, d *journal.Day, p *plan) error {
+	highest, err := e.look(d.Date, p)
+	if err != nil {
+		return err
+	}
+	p.Unseen = false
 	for i := range p.Files {
 		p.Files[i].Sequence += highest
 	}
-	return nil
+	return e.move(ctx, d, journal.DaySealed, p)
 }

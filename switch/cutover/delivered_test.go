@@ -1,14 +1,19 @@
 package cutover_test
 
 import (
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"switchyard/switch/cutover"
+	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
+	"switchyard/switch/payment"
 )
 
 // putBackDay is a book whose date 2026-11-21 was closed and delivered, and whose journal was then put back to before
@@ -171,4 +176,132 @@ type occupying struct {
 func (o *occupying) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	o.create(name)
 	return o.FS.Create(name, category)
+}
+
+// I8: a record that was delivered before the journal was put back, and that cannot be built now, counts as delivered:
+// it keeps its row and its date and leaves with no later one, and what takes it back leaves as ever.
+func TestDeliveredThatCannotBeBuilt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-21 20:26:01")
+		b := openBook(t, vfs.NewMem())
+		b.must(b.j.Cutover(t.Context(), 0, 20261120))
+		bound := func(o *cutover.Options) { o.Bounds.Records = 2 }
+		takenBack := b.authorized("visa", 3000)
+		b.must(b.present(takenBack, capture(3000, 1), cutover.Snapshot{}))
+		closed := func(want ...string) {
+			t.Helper()
+			date := b.j.OpenDay()
+			e, stop := b.run(settings(bound))
+			result, err := e.Cutover(t.Context(), true)
+			stop()
+			if err != nil || result.Aside != nil {
+				t.Fatalf("%s: %v, put aside is %+v", date, err, result.Aside)
+			}
+			if got := parts(t, b.fs, date); !slices.Equal(got, want) {
+				t.Errorf("the files of %s are %q, want %q", date, got, want)
+			}
+		}
+		closed("visa 00001: 1 of 3000")
+		p := b.authorized("visa", 700)
+		b.must(b.present(p, capture(700, 1), cutover.Snapshot{}))
+		b.must(b.present(takenBack, reversalOf(takenBack, 1), cutover.Snapshot{}))
+		b.must(b.j.Checkpoint("earlier"))
+		closed("visa 00001: 2 of 3700")
+		b.close()
+		b.must(b.fs.RemoveAll("journal"))
+		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
+		b.must(err)
+
+		b = openBook(t, b.fs)
+		defer func() { b.close() }()
+		b.blank(p, 1)
+		for amount := range int64(3) {
+			b.must(b.present(b.authorized("visa", 10+amount), capture(10+amount, 1), cutover.Snapshot{}))
+		}
+		closed("visa 00001: 2 of 3700", "visa 00002: 0 of 0", "visa 00003: 2 of 21", "visa 00004: 1 of 12")
+		for i, payment := range []*payment.Payment{p, takenBack} {
+			got, err := b.j.Payment(payment.ID)
+			b.must(err)
+			if op := got.Ops[i+1]; op.Filed() != 20261121 || op.Date != 20261121 {
+				t.Errorf("payment %s operation %d of %s is filed on %s", payment.ID, i+1, op.Date, op.Filed())
+			}
+		}
+
+		// What takes the delivered record back cannot be built either, until the merchants file says better.
+		b.must(b.present(p, reversalOf(p, 1), cutover.Snapshot{}))
+		directory, err := merchant.NewDirectory([]merchant.Profile{{
+			ID: "M1", Name: "Shop", City: "Berlin", PostalCode: "10115", Country: "DEU", MCC: "5999",
+		}}, true, merchant.DefaultProfile())
+		b.must(err)
+		bound = func(o *cutover.Options) { o.Merchants = directory }
+		closed("visa 00001: 1 of 700")
+	})
+}
+
+// reversalOf takes a presentment back.
+func reversalOf(p *payment.Payment, target int) payment.Op {
+	op := &p.Ops[target]
+	return payment.Op{
+		Kind: payment.KindVoidPresentment, State: payment.StateApproved, Amount: op.Amount, Granted: op.Amount,
+		Target: target, Number: 1, ARN: op.ARN,
+	}
+}
+
+// I8: a clearing folder that cannot be looked at when a date is sealed is looked at before the date is written, and
+// what stands in files there is not presented again, whichever processor id they have. Nothing is put aside unseen.
+func TestDeliveredUnseen(t *testing.T) {
+	for name, broken := range map[string]bool{"sealed": false, "with a broken record": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				at(t, "UTC", "2026-11-22 20:26:01")
+				b, delivered := putBackDay(t)
+				defer b.close()
+				state := journal.DaySealed
+				if broken {
+					p, err := b.j.Payment(payment.NewID(1, 1))
+					b.must(err)
+					b.blank(p, 1)
+					state = journal.DayClosing
+				}
+				disk := &unlisted{FS: b.fs}
+				disk.down.Store(true)
+				e, stop := b.run(settings(func(o *cutover.Options) {
+					o.FS, o.Settings.ProcessorID = disk, "400003"
+				}))
+				defer stop()
+				if got := b.states()[20261121]; got != state || len(e.Problems()) != 1 {
+					t.Errorf("the date is %v with problems %v, want %v with one", got, e.Problems(), state)
+				}
+				disk.down.Store(false)
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				wantDay(t, b.j, 20261121, journal.DayWritten)
+				files, total := tree(t, b.fs, "clearing"), 0
+				for name, text := range files {
+					if was, there := delivered[name]; there && was != text {
+						t.Errorf("%s was written over", name)
+					} else if !there && strings.HasSuffix(name, ".ipm") && strings.Contains(name, "2026-11-21") {
+						total += verified(t, name, text).Totals.Presentments
+					}
+				}
+				if total != 1 {
+					t.Errorf("%d presentments in new files of the date, want the one that was in no file", total)
+				}
+			})
+		})
+	}
+}
+
+// unlisted is a disk on which no folder can be listed while it is down.
+type unlisted struct {
+	vfs.FS
+	down atomic.Bool
+}
+
+// List implements vfs.FS.
+func (u *unlisted) List(dir string) ([]string, error) {
+	if u.down.Load() {
+		return nil, errFull
+	}
+	return u.FS.List(dir)
 }

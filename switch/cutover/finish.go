@@ -74,8 +74,10 @@ type plan struct {
 	// Delivered are the ids of files that were there when the date was sealed: the journal had been put back to an
 	// earlier copy. What stands in them is counted in Files and not written.
 	Delivered []string `json:"delivered,omitempty"`
-	Aside     *Aside   `json:"aside,omitempty"`
-	Result    *Result  `json:"result,omitempty"` // once written
+	// Unseen: the clearing folder could not be looked at when the date was sealed. It is before anything is written.
+	Unseen bool    `json:"unseen,omitempty"`
+	Aside  *Aside  `json:"aside,omitempty"`
+	Result *Result `json:"result,omitempty"` // once written
 }
 
 // planFormat is that of the plans made now.
@@ -125,6 +127,11 @@ func (e *Engine) finish(ctx context.Context, d *journal.Day) (result Result, err
 	var p plan
 	if err := json.Unmarshal(d.Data, &p); err != nil {
 		return Result{}, fmt.Errorf("record of business date %s: %w", d.Date, err)
+	}
+	if p.Unseen {
+		if err := e.lookAgain(ctx, d, &p); err != nil {
+			return Result{}, fmt.Errorf("clearing files of %s: look at what is there: %w", d.Date, err)
+		}
 	}
 	result, err = e.write(d.Date, &p)
 	if occupied := (*OccupiedError)(nil); errors.As(err, &occupied) {

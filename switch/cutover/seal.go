@@ -30,6 +30,15 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 		e: e, ctx: ctx, now: e.o.Clock.Confirmed(), plan: p, maker: maker{e: e, plan: p, location: e.o.Location},
 		files: newSplitter(e.o.Bounds, set.Destinations),
 	}
+	if set.NodeInFileID {
+		p.Node = &set.Node
+	}
+	highest, err := e.look(date, p)
+	if err != nil {
+		// The date is sealed all the same: nothing can be written to what cannot be read, and it is looked at before that.
+		e.o.Logger.Error("the clearing folder could not be looked at", zap.Stringer("date", date), zap.Error(err))
+		p.Unseen, s.unseen = true, err
+	}
 	var rows []journal.Presentment // of one payment
 	var failed error
 	flush := func() {
@@ -38,7 +47,7 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 			rows = rows[:0]
 		}
 	}
-	err := e.o.Journal.Presentments(date, func(row journal.Presentment) bool {
+	err = e.o.Journal.Presentments(date, func(row journal.Presentment) bool {
 		if len(rows) > 0 && (row.Payment != rows[0].Payment || row.Destination != rows[0].Destination) {
 			flush()
 		}
@@ -52,16 +61,11 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	if err := s.amend(); err != nil {
 		return nil, err
 	}
-	if set.NodeInFileID {
-		p.Node = &set.Node
-	}
 	if p.Files, err = s.files.plan(MostFiles(set.NodeInFileID)); err != nil {
 		return nil, err
 	}
-	if err := e.behindDelivered(date, p); err != nil {
-		// The date is sealed all the same: what cannot be read cannot be written to either, and a file that turns out to be
-		// there with other bytes is found then (resequence).
-		e.o.Logger.Error("the clearing folder could not be looked at", zap.Stringer("date", date), zap.Error(err))
+	for i := range p.Files {
+		p.Files[i].Sequence += highest
 	}
 	return p, nil
 }
@@ -76,6 +80,9 @@ type sealing struct {
 	checker clearing.Checker
 	files   *splitter
 	amended []journal.Presentment // to be rewritten
+
+	unseen error            // why the clearing folder could not be looked at
+	before deliveredRecords // what stands in files that are there already; nil until it is asked for
 }
 
 // most that is rewritten with one sync, and that the plan names of what was put aside.
@@ -101,6 +108,16 @@ func (s *sealing) payment(rows []journal.Presentment) error {
 		}
 		settled[row.Op] = snapshot
 		if fault != nil {
+			stands, err := s.stands(&p.Ops[row.Op])
+			if err != nil {
+				return fmt.Errorf("payment %s, operation %d: no record can be built (%w), and whether it stands in a file "+
+					"already cannot be told: %w", p.ID, row.Op, fault, err)
+			}
+			if stands {
+				settled[row.Op] = s.asItStands(row)
+				s.files.add(row.Destination, p.Merchant, p.Currency, 0)
+				continue
+			}
 			if err := s.carry(row, fault); err != nil {
 				return fmt.Errorf("payment %s, operation %d: %w", p.ID, row.Op, err)
 			}
@@ -116,6 +133,29 @@ func (s *sealing) payment(rows []journal.Presentment) error {
 		return s.amend()
 	}
 	return nil
+}
+
+// stands tells whether a presentment stands in a file that is there already: then it needs no record.
+func (s *sealing) stands(op *payment.Op) (bool, error) {
+	if s.unseen != nil {
+		return false, s.unseen
+	}
+	if s.before == nil {
+		var err error
+		if s.before, err = s.e.delivered(s.plan); err != nil {
+			return false, err
+		}
+	}
+	return s.before.has(op) && !mutant.On(mutant.DeliveredIsCarried), nil
+}
+
+// asItStands is what a reversal repeats of a presentment that was delivered and of which no record can be built now.
+func (s *sealing) asItStands(row journal.Presentment) *Snapshot {
+	snapshot, err := DecodeSnapshot(row.Data)
+	if err != nil {
+		snapshot = Snapshot{} // the reversal says of its merchant what is said today
+	}
+	return &snapshot
 }
 
 func (s *sealing) amend() error {

@@ -286,7 +286,7 @@ func (f *fileWriter) row(row journal.Presentment) error {
 		return err
 	}
 	record, err := f.d.record(row)
-	if err == nil && f.d.before.has(record) {
+	if err == nil && record == nil {
 		return nil
 	}
 	if err == nil {
@@ -301,7 +301,8 @@ func (f *fileWriter) row(row journal.Presentment) error {
 	return f.summary.Add(record)
 }
 
-// record makes a presentment's record, as it was settled when the date was sealed.
+// record makes a presentment's record, as it was settled when the date was sealed; nil where it stands in a file that
+// was there before.
 func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, error) {
 	pay, err := w.e.o.Journal.Payment(row.Payment)
 	if err != nil {
@@ -309,6 +310,9 @@ func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, err
 	}
 	if row.Op >= len(pay.Ops) {
 		return nil, fmt.Errorf("the payment has %d operations", len(pay.Ops))
+	}
+	if w.before.has(&pay.Ops[row.Op]) {
+		return nil, nil
 	}
 	s, err := DecodeSnapshot(row.Data)
 	if err != nil {
