@@ -22,6 +22,7 @@ import (
 	"switchyard/switch/issuer/route"
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/merchant"
+	"switchyard/switch/operator"
 )
 
 // Config is switchd's configuration, as configs/switchd.yaml shows it. DefaultConfig is what holds without a file.
@@ -77,9 +78,20 @@ type MarkConfig struct {
 	File string `yaml:"file"` // default <data>.mark, beside the data folder
 }
 
-// OperatorConfig is the operator API.
+// OperatorConfig is the operator API: on a port, a socket file, or both.
 type OperatorConfig struct {
-	Listen string `yaml:"listen"`
+	Listen string      `yaml:"listen"`
+	Socket string      `yaml:"socket"` // path of a socket file, made with mode 0600
+	TLS    *config.TLS `yaml:"tls"`    // on the port
+	// Identities lists who may ask. Without a list it is whoever gets to loopback or the socket file.
+	Identities []OperatorIdentity `yaml:"identities"`
+}
+
+// OperatorIdentity is somebody who may ask the operator API.
+type OperatorIdentity struct {
+	Name      string          `yaml:"name"`       // in the record of acts
+	TokenHash string          `yaml:"token_hash"` // as `switchctl secret` prints it
+	Roles     []operator.Role `yaml:"roles"`      // read, operate, approve
 }
 
 // KeyConfig says where the key that seals cards comes from: a file or an environment variable. With neither it is
@@ -356,6 +368,9 @@ func (c *Config) Check() error {
 	if err := c.checkDestinations(table); err != nil {
 		return err
 	}
+	if err := c.Operator.check(); err != nil {
+		return fmt.Errorf("operator.%w", err)
+	}
 	return c.checkGateway()
 }
 
@@ -414,9 +429,6 @@ func (c *Config) checkGateway() error {
 	host, _, err := net.SplitHostPort(g.Listen)
 	if err != nil {
 		return fmt.Errorf("gateway.listen: %w", err)
-	}
-	if _, _, err := net.SplitHostPort(c.Operator.Listen); err != nil {
-		return fmt.Errorf("operator.listen: %w", err)
 	}
 	for i, e := range g.Gateways {
 		if e.Name == "" || (e.SecretHash == "") == (e.Certificate == "") {

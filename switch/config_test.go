@@ -12,6 +12,11 @@ import (
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	const issuer = "issuers: [{name: a, address: '127.0.0.1:1', %s}]"
 	hash := "sha256:" + strings.Repeat("0a", 32)
+	of := "token_hash: '" + hash + "'"
+	ann := "name: ann, roles: [read, operate, approve], " + of
+	known := func(identities ...string) string {
+		return "operator:\n  identities: [{" + strings.Join(identities, "}, {") + "}]"
+	}
 	for want, text := range map[string]string{
 		`unknown key "gatewy"`:                              "gatewy: {}",
 		`log.level: "loud"`:                                 "log: {level: loud}",
@@ -22,6 +27,22 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		`gateways[1]: name "x" is taken`:       "gateway: {gateways: [{name: x, secret_hash: '" + hash + "'}, {name: x, secret_hash: '" + hash + "'}]}",
 		"gateways[0]: certificate: nobody is asked for one without": "gateway: {tls: {certificate: c, key: k}, gateways: [{name: x, certificate: 'CN=x'}]}",
 		"gateway.listen: 0.0.0.0:7583 is not loopback":              "gateway: {listen: '0.0.0.0:7583', gateways: [{name: x, secret_hash: '" + hash + "'}]}",
+		"operator.listen: missing, and so is operator.socket":       "operator: {listen: ''}",
+		"operator.listen: address nowhere: missing port":            "operator: {listen: nowhere}",
+		"operator.socket: 101 bytes":                                "operator: {socket: " + strings.Repeat("s", 101) + "}",
+		"operator.tls: expected certificate and key":                "operator: {tls: {certificate: c}}",
+		"operator.tls: ca, server_name: not expected":               "operator: {tls: {certificate: c, key: k, ca: a}}",
+		"set operator.tls and operator.identities first":            "operator: {listen: '0.0.0.0:9583'}",
+		"10.0.0.1:9583 is not loopback: set operator.tls first":     known(ann) + "\n  listen: '10.0.0.1:9583'",
+		":9 is not loopback: set operator.identities first":         "operator: {listen: ':9', tls: {certificate: c, key: k}}",
+		`operator.identities[0] "": name: expected 1 to 64`:         known(of + ", roles: [read]"),
+		`operator.identities[0] "x": token_hash: the secret's`:      known("name: x, token_hash: abc, roles: [read]"),
+		`operator.identities[0] "x": roles: expected at least`:      known("name: x, " + of),
+		`operator.identities[0] "x": roles: "admin": expected`:      known("name: x, roles: [admin], " + of),
+		`operator.identities[0] "x": roles: "read": expected`:       known("name: x, roles: [read, read], " + of),
+		`operator.identities[0] "socket": name: expected anoth`:     known("name: socket, roles: [read], " + of),
+		`operator.identities[1] "ann": name: it is taken`:           known(ann, ann),
+		`operator.identities[1] "bob": token_hash: another ide`:     known(ann, strings.Replace(ann, "ann", "bob", 1)),
 	} {
 		_, err := txswitch.ParseConfig("f.yaml", []byte(text), nil)
 		if err == nil || !strings.HasPrefix(err.Error(), "f.yaml: ") || !strings.Contains(err.Error(), want) {
@@ -32,6 +53,9 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"gateway: {listen: '0.0.0.0:7583', tls: {certificate: c, key: k, ca: a}, gateways: [{name: x, certificate: 'CN=x'}]}",
 		fmt.Sprintf(issuer, "") + "\nbusiness_day: {follow: a}",
 		"business_day: {follow: issuer}",
+		"operator: {listen: '', socket: operator}",
+		known(ann),
+		known(ann) + "\n  listen: '0.0.0.0:9583'\n  tls: {certificate: c, key: k}",
 	} {
 		if _, err := txswitch.ParseConfig("f.yaml", []byte(text), nil); err != nil {
 			t.Errorf("%s\n%v", text, err)

@@ -1,11 +1,18 @@
 package txswitch
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"time"
+
+	"go.uber.org/zap"
 
 	"switchyard/switch/issuer/link"
 	"switchyard/switch/operator"
@@ -18,16 +25,77 @@ const (
 	heldMessage   = "the switch was put back to an earlier state and waits for its operator (switchctl restore review)"
 )
 
-// composeOperator makes the operator API, and its server where there is a port for it.
-func (s *Switch) composeOperator() {
-	s.api = operator.New(operator.Options{
+// composeOperator makes the operator API, and its server where there is a port or a socket file for it.
+func (s *Switch) composeOperator() (err error) {
+	o, c := &s.o, &s.o.Config.Operator
+	s.api, err = operator.New(operator.Options{
 		Journal: s.journal, Requests: s.flow, Queue: s.saf, Cutover: s.engine, Numbers: s.ids, Strays: s.strays,
-		Clock: s.clock, Keyring: s.o.Keyring, Hosts: s.hosts, Issuers: s.issuers, Routes: s.router.table.Routes(), FS: s.o.FS,
-		ClearingDir: s.o.FS.PathJoin(s.o.Config.Data, clearingDir), Reached: s.reached(),
-		Begin: s.begin, Logger: s.o.Logger, Metrics: s.o.Registry,
+		Clock: s.clock, Keyring: o.Keyring, Hosts: s.hosts, Issuers: s.issuers, Routes: s.router.table.Routes(), FS: o.FS,
+		ClearingDir: o.FS.PathJoin(o.Config.Data, clearingDir), Reached: s.reached(), Certificate: certificate(o.OperatorTLS),
+		Identities: c.list(), Begin: s.begin, Logger: o.Logger, Metrics: o.Registry,
 	})
-	if s.o.Operator != nil {
-		s.operator = &http.Server{Handler: s.api.Handler(), ReadHeaderTimeout: operatorHeaderTimeout}
+	if err != nil {
+		return fmt.Errorf("operator.%w", err)
+	}
+	if o.OperatorTLS != nil && o.Operator != nil {
+		o.Operator = tls.NewListener(o.Operator, o.OperatorTLS)
+	}
+	if o.Operator != nil || o.OperatorSocket != nil {
+		s.operator = &http.Server{
+			Handler: s.api.Handler(), ReadHeaderTimeout: operatorHeaderTimeout, ConnContext: operator.ConnContext,
+			ErrorLog: log.New(&serverLog{o.Logger.Named("operator")}, "", 0),
+		}
+	}
+	return nil
+}
+
+// checkReached holds the port against the configuration: a name that stands for loopback there may lead elsewhere.
+func checkReached(o *Options) error {
+	c := &o.Config.Operator
+	if c.TLS != nil && o.OperatorTLS == nil && o.Operator != nil {
+		return errors.New("operator.tls: configured, and the port has no certificate")
+	}
+	if o.Operator == nil {
+		return nil
+	}
+	at, ok := o.Operator.Addr().(*net.TCPAddr)
+	if missing := c.missing(); ok && !at.IP.IsLoopback() && missing != "" {
+		return fmt.Errorf("operator.listen: %s is %s and not loopback: set %s first", c.Listen, at, missing)
+	}
+	return nil
+}
+
+// certificate is the one that a server of TLS shows.
+func certificate(t *tls.Config) *x509.Certificate {
+	if t == nil || len(t.Certificates) == 0 {
+		return nil
+	}
+	return t.Certificates[0].Leaf
+}
+
+// serverLog takes what the HTTP server has to say. Strangers cause failed handshakes without bound.
+type serverLog struct{ logger *zap.Logger }
+
+func (l *serverLog) Write(line []byte) (int, error) {
+	say := l.logger.Error
+	if bytes.HasPrefix(line, []byte("http: TLS handshake error")) {
+		say = l.logger.Debug
+	}
+	say(string(bytes.TrimSpace(line)))
+	return len(line), nil
+}
+
+// serveOperator serves the API at all its doors.
+func (s *Switch) serveOperator() {
+	for _, l := range []net.Listener{s.o.Operator, s.o.OperatorSocket} {
+		if l == nil {
+			continue
+		}
+		s.serving.Go(func() {
+			if err := s.operator.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				s.failed <- fmt.Errorf("operator API: %w", err)
+			}
+		})
 	}
 }
 
@@ -77,8 +145,14 @@ func (s *Switch) closeOperator() error {
 	if s.operator.Shutdown(ctx) != nil {
 		_ = s.operator.Close() // cuts off who reads too slowly
 	}
-	if err := s.o.Operator.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
+	var failed error
+	for _, l := range []net.Listener{s.o.Operator, s.o.OperatorSocket} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			failed = errors.Join(failed, err)
+		}
 	}
-	return nil
+	return failed
 }

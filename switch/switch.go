@@ -38,12 +38,15 @@ type Options struct {
 	Config   *Config
 	Keyring  *pan.Keyring
 	Gateway  net.Listener // closed by Close
-	Operator net.Listener // may be nil: no operator API; closed by Close
-	// GatewayTLS is spoken on the gateway port where it is not nil; IssuerTLS with the issuers that it names.
-	GatewayTLS *tls.Config
-	IssuerTLS  map[string]*tls.Config
-	Dial       func(ctx context.Context, address string) (net.Conn, error)
-	FS         vfs.FS
+	Operator net.Listener // may be nil: no operator API on a port; closed by Close
+	// OperatorSocket is a socket file on which the operator API is served, too; likewise.
+	OperatorSocket net.Listener
+	// GatewayTLS is spoken on the gateway port where it is not nil, OperatorTLS on the operator's; IssuerTLS with the
+	// issuers that it names.
+	GatewayTLS, OperatorTLS *tls.Config
+	IssuerTLS               map[string]*tls.Config
+	Dial                    func(ctx context.Context, address string) (net.Conn, error)
+	FS                      vfs.FS
 	// Fatal is called when the journal cannot be trusted any more (I14). It must not return.
 	Fatal func(msg string, err error)
 	Seed  uint64 // of jitter
@@ -91,8 +94,11 @@ const clearingDir = "clearing"
 // New opens the journal and makes the parts. Nothing is connected or served before Start. The config must have passed
 // Check.
 func New(o Options) (*Switch, error) {
+	if err := checkReached(&o); err != nil {
+		return nil, err
+	}
 	c := o.Config
-	s := &Switch{o: o, failed: make(chan error, 3)}
+	s := &Switch{o: o, failed: make(chan error, 4)}
 	s.clock = clock.New(clock.Options{Wall: o.Wall, Synchronized: o.Synchronized, Leap: time.Duration(c.Limits.ClockLeap)})
 	var err error
 	s.journal, err = journal.Open(journal.Options{
@@ -178,7 +184,9 @@ func (s *Switch) compose() error {
 	if err := s.clockMetrics(); err != nil {
 		return err
 	}
-	s.composeOperator()
+	if err := s.composeOperator(); err != nil {
+		return err
+	}
 	return s.composeGateway()
 }
 
@@ -311,11 +319,7 @@ func (s *Switch) Start(ctx context.Context) error {
 		}
 	})
 	if s.operator != nil {
-		s.serving.Go(func() {
-			if err := s.operator.Serve(s.o.Operator); !errors.Is(err, http.ErrServerClosed) {
-				s.failed <- fmt.Errorf("operator API: %w", err)
-			}
-		})
+		s.serveOperator()
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/operatorflags"
 	"switchyard/switch/audit"
 	"switchyard/switch/journal"
 	"switchyard/switch/operator"
@@ -49,7 +50,7 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&a.operator, "operator", defaultOperator, "operator API of the switch")
+	a.asked.Add(f, defaultOperator)
 	f.StringVar(&a.issuer, "issuer", defaultIssuerControl, "control HTTP of issuer-sim")
 	f.StringVar(&a.clearing, "clearing", "", "folder of the clearing files (default: the one the switch names)")
 	f.StringVar(&a.data, "data", "", "data folder of a stopped switch, or a backup of one, to read instead of --operator")
@@ -77,14 +78,15 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 
 // auditRun is one audit.
 type auditRun struct {
-	operator, issuer, clearing, data, acquirer string
-	node                                       int
-	from, to                                   string
-	told                                       []string
-	wait                                       time.Duration
-	limit                                      int
-	json                                       bool
-	options                                    audit.Options
+	asked                            operatorflags.Flags
+	issuer, clearing, data, acquirer string
+	node                             int
+	from, to                         string
+	told                             []string
+	wait                             time.Duration
+	limit                            int
+	json                             bool
+	options                          audit.Options
 }
 
 func (a *auditRun) run(cmd *cobra.Command) error {
@@ -144,7 +146,11 @@ func (a *auditRun) auditOptions() audit.Options {
 
 // running are the books of a switch that runs, once it has come to rest or the wait is over.
 func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.Sources, done func(), err error) {
-	stats, err := a.drain(ctx)
+	api, err := a.asked.Client()
+	if err != nil {
+		return src, nil, err
+	}
+	stats, err := a.drain(ctx, api)
 	if err != nil {
 		return src, nil, err
 	}
@@ -158,7 +164,6 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 			return src, nil, err
 		}
 	}
-	api := client.New(a.operator)
 	src.Switch = func(ctx context.Context) (io.ReadCloser, error) { return api.OpenDated(ctx, a.from, a.to) }
 	src.Now = func(ctx context.Context) (time.Time, error) { return switchClock(ctx, api) }
 	src.Days = api.OpenDays
@@ -181,10 +186,10 @@ func switchClock(ctx context.Context, api *client.Client) (time.Time, error) {
 func busy(s *operator.Stats) bool { return s.InFlight > 0 || s.SAF.Queued > 0 }
 
 // drain asks the switch until nothing is in flight and no advice is queued, or the wait is over.
-func (a *auditRun) drain(ctx context.Context) (stats *operator.Stats, err error) {
+func (a *auditRun) drain(ctx context.Context, api *client.Client) (stats *operator.Stats, err error) {
 	over := time.After(a.wait)
 	for {
-		stats, err := client.New(a.operator).Stats(ctx)
+		stats, err := api.Stats(ctx)
 		if err != nil || !busy(stats) {
 			return stats, err
 		}

@@ -9,18 +9,23 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/operatorflags"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
 )
 
 // newClockCmd is `switchctl clock`: shows the clock of a running switch and confirms it.
 func newClockCmd() *cobra.Command {
-	var addr string
+	var asked operatorflags.Flags
 	var asJSON bool
 	type asking func(*client.Client, context.Context) (*operator.ClockStatus, error)
 	ask := func(call asking) func(*cobra.Command, []string) error {
 		return func(cmd *cobra.Command, _ []string) error {
-			c, err := call(client.New(addr), cmd.Context())
+			api, err := asked.Client()
+			if err != nil {
+				return err
+			}
+			c, err := call(api, cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -46,7 +51,7 @@ Exit codes: 0 nothing is wrong with the clock; 1 it is in doubt or was set back;
 		Args: cobra.NoArgs,
 		RunE: ask((*client.Client).Clock),
 	}
-	cmd.PersistentFlags().StringVar(&addr, "operator", defaultOperator, "operator API of the switch")
+	asked.Add(cmd.PersistentFlags(), defaultOperator)
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the switch's answer as JSON")
 	cmd.AddCommand(&cobra.Command{
 		Use:   "confirm",

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/money"
+	"switchyard/internal/operatorflags"
 	"switchyard/switch/cutover"
 	"switchyard/switch/operator/client"
 )
@@ -39,7 +40,7 @@ time.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.operator, "operator", defaultOperator, "operator API of the switch")
+	c.asked.Add(f, defaultOperator)
 	f.DurationVar(&c.wait, "wait", time.Minute, "how long to wait for the files, at most 10m")
 	f.BoolVar(&c.ahead, "ahead", false, "close tomorrow's date, too, which has not begun")
 	f.StringVar(&c.to, "to", "", "open this date and not the next, after a wrong clock: YYYY-MM-DD")
@@ -48,17 +49,21 @@ time.`,
 }
 
 type cutoverRun struct {
-	operator    string
+	asked       operatorflags.Flags
 	to          string
 	wait        time.Duration
 	ahead, json bool
 }
 
 func (c *cutoverRun) run(cmd *cobra.Command) error {
+	api, err := c.asked.Client()
+	if err != nil {
+		return err
+	}
 	const grace = 10 * time.Second // for the answer, after the switch has given up waiting
 	ctx, cancel := context.WithTimeout(cmd.Context(), c.wait+grace)
 	defer cancel()
-	result, err := client.New(c.operator).Cutover(ctx, client.Cutover{Wait: c.wait, Ahead: c.ahead, To: c.to})
+	result, err := api.Cutover(ctx, client.Cutover{Wait: c.wait, Ahead: c.ahead, To: c.to})
 	if why, refused := client.Refused(err); refused {
 		fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
 		return errNo

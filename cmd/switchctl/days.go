@@ -8,14 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/operatorflags"
 	"switchyard/switch/cutover"
 	"switchyard/switch/operator"
-	"switchyard/switch/operator/client"
 )
 
 // newDaysCmd is `switchctl days`: the business dates of a running switch, and what keeps one from being written.
 func newDaysCmd() *cobra.Command {
-	var addr string
+	var asked operatorflags.Flags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "days",
@@ -28,7 +28,11 @@ Exit codes: 0 nothing is in the way; 1 a date could not be closed so far, or the
 put aside; 2 no answer.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			exported, err := client.New(addr).Days(cmd.Context())
+			api, err := asked.Client()
+			if err != nil {
+				return err
+			}
+			exported, err := api.Days(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -49,7 +53,7 @@ put aside; 2 no answer.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&addr, "operator", defaultOperator, "operator API of the switch")
+	asked.Add(cmd.Flags(), defaultOperator)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the switch's answer as JSON")
 	return cmd
 }

@@ -8,13 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/operatorflags"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
 )
 
 // newExplainCmd is `switchctl explain`: one payment's whole story.
 func newExplainCmd() *cobra.Command {
-	var addr string
+	var asked operatorflags.Flags
 	var frames, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain PAYMENT|RRN",
@@ -26,7 +27,11 @@ requests.
 Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			story, err := client.New(addr).Explain(cmd.Context(), args[0])
+			api, err := asked.Client()
+			if err != nil {
+				return err
+			}
+			story, err := api.Explain(cmd.Context(), args[0])
 			if client.NotFound(err) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "no payment has the id or RRN %q\n", args[0])
 				return errNo
@@ -41,7 +46,7 @@ Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&addr, "operator", defaultOperator, "operator API of the switch")
+	asked.Add(f, defaultOperator)
 	f.BoolVar(&frames, "frames", false, "show each frame's fields too")
 	f.BoolVar(&asJSON, "json", false, "print the story as JSON")
 	return cmd

@@ -11,6 +11,7 @@ import (
 
 	"switchyard/internal/httpcall"
 	"switchyard/internal/money"
+	"switchyard/internal/operatorflags"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
 )
@@ -27,16 +28,17 @@ an operator has seen the review and confirmed it.
 
 Exit codes: 0 done; 1 the switch is not held, or the token is of an earlier review; 2 no answer.`,
 	}
-	cmd.PersistentFlags().StringVar(&r.operator, "operator", defaultOperator, "operator API of the switch")
+	r.asked.Add(cmd.PersistentFlags(), defaultOperator)
 	cmd.AddCommand(r.reviewCmd(), r.confirmCmd())
 	return cmd
 }
 
 type restoreRun struct {
-	operator, issuer, acquirer string
-	recover                    []string
-	json                       bool
-	limit                      int
+	asked            operatorflags.Flags
+	issuer, acquirer string
+	recover          []string
+	json             bool
+	limit            int
 }
 
 func (r *restoreRun) reviewCmd() *cobra.Command {
@@ -88,7 +90,11 @@ func (r *restoreRun) review(ctx context.Context, out, notices io.Writer) error {
 		operator.Review
 		Issuer *issuerSays `json:"issuer,omitempty"`
 	}
-	seen, err := client.New(r.operator).Review(ctx, r.limit)
+	api, err := r.asked.Client()
+	if err != nil {
+		return err
+	}
+	seen, err := api.Review(ctx, r.limit)
 	if err != nil {
 		return err
 	}
@@ -98,7 +104,7 @@ func (r *restoreRun) review(ctx context.Context, out, notices io.Writer) error {
 		return errNo
 	}
 	if r.issuer != "" {
-		said, err := r.ask(ctx)
+		said, err := r.ask(ctx, api)
 		if err != nil {
 			return err
 		}
@@ -138,9 +144,9 @@ type issuerApproval struct {
 func (a *issuerApproval) approved() bool { return a.ResponseCode == "00" || a.ResponseCode == "10" }
 
 // ask reads the journal's RRNs and the issuer's book.
-func (r *restoreRun) ask(ctx context.Context) (*issuerSays, error) {
+func (r *restoreRun) ask(ctx context.Context, api *client.Client) (*issuerSays, error) {
 	known := map[string]bool{}
-	err := client.New(r.operator).EachPayment(ctx, func(p *operator.PaymentExport) error {
+	err := api.EachPayment(ctx, func(p *operator.PaymentExport) error {
 		for i := range p.Ops {
 			known[p.Ops[i].RRN] = true
 		}
@@ -241,7 +247,11 @@ func (s *issuerSays) write(w io.Writer) {
 }
 
 func (r *restoreRun) confirm(ctx context.Context, token string, out, notices io.Writer) error {
-	err := client.New(r.operator).Confirm(ctx, token, r.recover...)
+	api, err := r.asked.Client()
+	if err != nil {
+		return err
+	}
+	err = api.Confirm(ctx, token, r.recover...)
 	if why, refused := client.Refused(err); refused {
 		fmt.Fprintf(notices, "refused: %s\n", why)
 		return errNo

@@ -11,13 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/operatorflags"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
 )
 
 // newSafCmd is `switchctl saf`: what waits for the issuer's acknowledgement, and what it refused.
 func newSafCmd() *cobra.Command {
-	var addr string
+	var asked operatorflags.Flags
 	cmd := &cobra.Command{
 		Use:   "saf",
 		Short: "Look after the store-and-forward queue",
@@ -26,17 +27,17 @@ acknowledged yet. What the issuer refuses for good is parked until a person retr
 
 Exit codes: 0 done; 1 no such parked advice; 2 no answer.`,
 	}
-	cmd.PersistentFlags().StringVar(&addr, "operator", defaultOperator, "operator API of the switch")
+	asked.Add(cmd.PersistentFlags(), defaultOperator)
 	cmd.AddCommand(
-		newSafListCmd(&addr),
-		newSafDecisionCmd(&addr, "retry", (*client.Client).RetryAdvice, "Send a parked advice again"),
-		newSafDecisionCmd(&addr, "close", (*client.Client).CloseAdvice,
+		newSafListCmd(&asked),
+		newSafDecisionCmd(&asked, "retry", (*client.Client).RetryAdvice, "Send a parked advice again"),
+		newSafDecisionCmd(&asked, "close", (*client.Client).CloseAdvice,
 			"End a parked advice that was settled otherwise; the record says so for good"),
 	)
 	return cmd
 }
 
-func newSafListCmd(addr *string) *cobra.Command {
+func newSafListCmd(asked *operatorflags.Flags) *cobra.Command {
 	var parked, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -47,8 +48,12 @@ func newSafListCmd(addr *string) *cobra.Command {
 			if asJSON {
 				show = writeAdvicesJSON
 			}
+			api, err := asked.Client()
+			if err != nil {
+				return err
+			}
 			return show(cmd.OutOrStdout(), func(take func(*operator.Advice) error) error {
-				return client.New(*addr).EachAdvice(cmd.Context(), parked, take)
+				return api.EachAdvice(cmd.Context(), parked, take)
 			})
 		},
 	}
@@ -92,7 +97,7 @@ func writeAdvices(w io.Writer, each advices) error {
 // decision is a call that decides on a parked advice.
 type decision func(c *client.Client, ctx context.Context, host string, seq uint64) error
 
-func newSafDecisionCmd(addr *string, verb string, decide decision, short string) *cobra.Command {
+func newSafDecisionCmd(asked *operatorflags.Flags, verb string, decide decision, short string) *cobra.Command {
 	return &cobra.Command{
 		Use:   verb + " HOST SEQ",
 		Short: short,
@@ -102,7 +107,11 @@ func newSafDecisionCmd(addr *string, verb string, decide decision, short string)
 			if err != nil {
 				return fmt.Errorf("SEQ: %q: expected the number that `switchctl saf list` shows", args[1])
 			}
-			if err := decide(client.New(*addr), cmd.Context(), args[0], seq); client.NotFound(err) {
+			api, err := asked.Client()
+			if err != nil {
+				return err
+			}
+			if err := decide(api, cmd.Context(), args[0], seq); client.NotFound(err) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "host %s has no parked advice %s\n", args[0], args[1])
 				return errNo
 			} else if err != nil {

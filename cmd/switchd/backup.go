@@ -15,16 +15,16 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"switchyard/internal/operatorflags"
 	txswitch "switchyard/switch"
 	"switchyard/switch/journal"
-	"switchyard/switch/operator/client"
 )
 
 // journalFolder is the journal's folder within the data folder, and within a backup.
 const journalFolder = "journal"
 
 func newBackupCmd() *cobra.Command {
-	var operator string
+	var asked operatorflags.Flags
 	cmd := &cobra.Command{
 		Use:   "backup DIR",
 		Short: "Copy a running switch's journal, consistently, to a new folder on its machine",
@@ -34,6 +34,10 @@ exist. The key that seals card numbers is not in it: keep a copy of the key apar
 are copied as files, or written again from the journal.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := asked.Client()
+			if err != nil {
+				return err
+			}
 			dir, err := filepath.Abs(args[0])
 			if err != nil {
 				return err
@@ -44,14 +48,14 @@ are copied as files, or written again from the journal.`,
 			if err := os.Mkdir(dir, 0o700); err != nil {
 				return err
 			}
-			if err := client.New(operator).Backup(cmd.Context(), filepath.Join(dir, journalFolder)); err != nil {
+			if err := api.Backup(cmd.Context(), filepath.Join(dir, journalFolder)); err != nil {
 				return errors.Join(err, os.RemoveAll(dir)) // made above; half a backup is none
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "journal copied to %s; check it with: switchd verify --data %s\n", dir, dir)
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&operator, "operator", txswitch.DefaultConfig().Operator.Listen, "operator API of the switch")
+	asked.Add(cmd.Flags(), txswitch.DefaultConfig().Operator.Listen)
 	return cmd
 }
 

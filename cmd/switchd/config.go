@@ -28,7 +28,10 @@ func loadConfig(path string) (*txswitch.Config, error) {
 	if c.Key.File != "" {
 		c.Key.File = beside(path, c.Key.File)
 	}
-	return c, nil
+	if c.Operator.Socket != "" {
+		c.Operator.Socket = beside(path, c.Operator.Socket)
+	}
+	return c, c.Check() // once more, now that paths are whole
 }
 
 // beside resolves a path that a configuration file names: relative to the folder of the file.
@@ -51,6 +54,9 @@ func newCheckConfigCmd() *cobra.Command {
 			}
 			if _, err := serverTLS(args[0], c.Gateway.TLS); err != nil {
 				return fmt.Errorf("gateway.tls: %w", err)
+			}
+			if _, err := serverTLS(args[0], c.Operator.TLS); err != nil {
+				return fmt.Errorf("operator.tls: %w", err)
 			}
 			if _, err := issuerTLS(args[0], c); err != nil {
 				return err

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"switchyard/internal/httpcall"
 	txswitch "switchyard/switch"
 )
 
@@ -45,7 +46,7 @@ func newServeCmd() *cobra.Command {
 	fl.StringVar(&f.config, "config", "", "YAML configuration; without one the defaults serve loopback")
 	fl.StringVar(&f.data, "data", "", "folder of journal, key and clearing files (default ./switchd-data)")
 	fl.StringVar(&f.listen, "listen", "", "gateway port (default 127.0.0.1:7583)")
-	fl.StringVar(&f.operator, "operator", "", "operator API (default 127.0.0.1:9583)")
+	fl.StringVar(&f.operator, "operator", "", "operator API: host:port, or unix:PATH (default 127.0.0.1:9583)")
 	fl.StringVar(&f.issuer, "issuer", "", "address of the first issuer (default 127.0.0.1:8583)")
 	fl.StringVar(&f.dialect, "dialect", "", "its dialect: iso87ascii or iso87bcd (default iso87ascii)")
 	fl.StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error (default info)")
@@ -63,12 +64,15 @@ func (f *serveFlags) configured() (*txswitch.Config, error) {
 		from string
 		to   *string
 	}{
-		{f.data, &c.Data}, {f.listen, &c.Gateway.Listen}, {f.operator, &c.Operator.Listen}, {f.issuer, &c.Issuers[0].Address},
+		{f.data, &c.Data}, {f.listen, &c.Gateway.Listen}, {f.issuer, &c.Issuers[0].Address},
 		{f.dialect, &c.Issuers[0].Dialect}, {f.logLevel, &c.Log.Level},
 	} {
 		if o.from != "" {
 			*o.to = o.from
 		}
+	}
+	if f.operator != "" {
+		c.Operator.Listen, c.Operator.Socket = splitOperator(f.operator)
 	}
 	if c.Data, err = filepath.Abs(c.Data); err != nil {
 		return nil, fmt.Errorf("data: %w", err)
@@ -105,7 +109,7 @@ func serve(ctx context.Context, f *serveFlags) error {
 	}
 	s, err := txswitch.New(o)
 	if err != nil {
-		return err
+		return errors.Join(err, closeSocket(o))
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(c.Limits.MemoryMiB) << 20)
@@ -115,11 +119,8 @@ func serve(ctx context.Context, f *serveFlags) error {
 	if err := s.Start(stop); err != nil {
 		return errors.Join(err, drain(s, logger))
 	}
-	if host, _, err := net.SplitHostPort(c.Operator.Listen); err == nil && !isLoopback(host) {
-		logger.Warn("the operator API asks nobody who they are and is not on loopback: whoever reaches it can close the day",
-			zap.String("operator", c.Operator.Listen))
-	}
-	logger.Info("serving", zap.Stringer("gateway", o.Gateway.Addr()), zap.Stringer("operator", o.Operator.Addr()), zap.String("data", c.Data))
+	logger.Info("serving", zap.Stringer("gateway", o.Gateway.Addr()), zap.Strings("operator", operatorAt(o)),
+		zap.Int("identities", len(c.Operator.Identities)), zap.String("data", c.Data))
 	if f.readyFile != "" {
 		if err := writeReady(f.readyFile, o); err != nil {
 			return errors.Join(err, drain(s, logger))
@@ -142,18 +143,60 @@ func listen(f *serveFlags, c *txswitch.Config) (txswitch.Options, error) {
 	if o.GatewayTLS, err = serverTLS(f.config, c.Gateway.TLS); err != nil {
 		return o, fmt.Errorf("gateway.tls: %w", err)
 	}
+	if o.OperatorTLS, err = serverTLS(f.config, c.Operator.TLS); err != nil {
+		return o, fmt.Errorf("operator.tls: %w", err)
+	}
 	if o.IssuerTLS, err = issuerTLS(f.config, c); err != nil {
 		return o, err
 	}
 	if o.Gateway, err = net.Listen("tcp", c.Gateway.Listen); err != nil {
 		return o, fmt.Errorf("gateway port: %w", err)
 	}
-	if o.Operator, err = net.Listen("tcp", c.Operator.Listen); err != nil {
+	if err := listenOperator(&o, &c.Operator); err != nil {
 		return o, errors.Join(fmt.Errorf("operator API: %w", err), o.Gateway.Close())
 	}
 	var d net.Dialer
 	o.Dial = func(ctx context.Context, address string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
 	return o, nil
+}
+
+// listenOperator opens the operator API's port and its socket file, where there are to be any.
+func listenOperator(o *txswitch.Options, c *txswitch.OperatorConfig) (err error) {
+	if c.Listen != "" {
+		if o.Operator, err = net.Listen("tcp", c.Listen); err != nil {
+			return err
+		}
+	}
+	if c.Socket == "" {
+		return nil
+	}
+	socket, err := listenSocket(c.Socket)
+	if err != nil && o.Operator != nil {
+		return errors.Join(err, o.Operator.Close())
+	}
+	if err == nil {
+		o.OperatorSocket = socket
+	}
+	return err
+}
+
+// closeSocket removes the socket file of a switch that does not start.
+func closeSocket(o txswitch.Options) error {
+	if o.OperatorSocket == nil {
+		return nil
+	}
+	return o.OperatorSocket.Close()
+}
+
+// operatorAt is where the operator API is served, as --operator names it.
+func operatorAt(o txswitch.Options) (at []string) {
+	if o.Operator != nil {
+		at = append(at, o.Operator.Addr().String())
+	}
+	if o.OperatorSocket != nil {
+		at = append(at, httpcall.Socket+o.OperatorSocket.Addr().String())
+	}
+	return at
 }
 
 func drain(s *txswitch.Switch, logger *zap.Logger) error {
@@ -175,7 +218,7 @@ func newRegistry() *prometheus.Registry {
 // writeReady tells whoever started the switch on free ports where it listens.
 func writeReady(path string, o txswitch.Options) error {
 	text, err := json.Marshal(map[string]any{
-		"gateway": o.Gateway.Addr().String(), "operator": o.Operator.Addr().String(), "pid": os.Getpid(),
+		"gateway": o.Gateway.Addr().String(), "operator": operatorAt(o)[0], "pid": os.Getpid(),
 	})
 	if err != nil {
 		return err

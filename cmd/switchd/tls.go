@@ -10,7 +10,8 @@ import (
 	txswitch "switchyard/switch"
 )
 
-// serverTLS makes the gateway port's TLS; nil where none is configured. With a CA each client needs a certificate of it.
+// serverTLS makes the TLS of the gateway port or the operator's; nil where none is configured. With a CA each client
+// needs a certificate of it.
 func serverTLS(configPath string, t *config.TLS) (*tls.Config, error) {
 	if t == nil {
 		return nil, nil

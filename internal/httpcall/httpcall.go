@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 const (
@@ -20,10 +21,15 @@ const (
 	maxSaid = 4 << 10
 )
 
+// Socket begins the address of a socket file: unix:PATH.
+const Socket = "unix:"
+
 // Port is an HTTP port of a daemon.
 type Port struct {
-	Addr   string       // host:port
+	Addr   string       // host:port; or unix:PATH, where Client leads there
 	Client *http.Client // nil: the default one
+	Secure bool         // it speaks TLS
+	Token  string       // shown with each call; "": none
 }
 
 // StatusError is an answer that is no success.
@@ -56,9 +62,18 @@ func Status(err error) int {
 // Open asks for something that is read as it comes. A status other than 2xx is a *StatusError.
 func (p Port) Open(ctx context.Context, method, path string, query url.Values, body []byte) (io.ReadCloser, error) {
 	target := url.URL{Scheme: "http", Host: p.Addr, Path: path, RawQuery: query.Encode()}
+	if p.Secure {
+		target.Scheme = "https"
+	}
+	if strings.HasPrefix(p.Addr, Socket) {
+		target.Host = "localhost"
+	}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	if p.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+p.Token)
 	}
 	client := p.Client
 	if client == nil {

@@ -68,6 +68,7 @@ const (
 	BackupUnchecked       Mutant = "backup-unchecked"         // journal: a backup is not held against its manifest
 	AnyHostDrives         Mutant = "any-host-drives"          // operator: a request is taken whatever its Host
 	UnknownParameter      Mutant = "unknown-parameter"        // operator: a parameter that nobody knows is passed over
+	RoleForgotten         Mutant = "role-forgotten"           // operator: who may only look closes a business date
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -106,6 +107,7 @@ func ByTest() map[Mutant]Test {
 		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:        {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter:     {"switchyard/switch", "TestOperatorParameters"},
+		RoleForgotten:        {"switchyard/switch", "TestOperatorRoles"},
 		FullHostWaitedFor:    {"switchyard/switch", "TestFullHostIsPassedOver"},
 		ReturningLinkRefused: {"switchyard/switch/issuer/link", "TestHostThatClosesAfterEachAnswer"},
 	}

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -18,12 +19,13 @@ import (
 // moment ago (DNS rebinding), which may then read the answers, too. The first names its page as the Origin, the second
 // its own name as the Host; tools give neither.
 type guard struct {
-	hosts []string // of the configured address, lower case
-	cross *http.CrossOriginProtection
+	hosts       []string          // of the configured address, lower case
+	certificate *x509.Certificate // nil: without TLS
+	cross       *http.CrossOriginProtection
 }
 
-func newGuard(hosts []string) *guard {
-	g := &guard{cross: http.NewCrossOriginProtection()}
+func newGuard(hosts []string, certificate *x509.Certificate) *guard {
+	g := &guard{certificate: certificate, cross: http.NewCrossOriginProtection()}
 	for _, host := range hosts {
 		g.hosts = append(g.hosts, strings.ToLower(host))
 	}
@@ -34,7 +36,7 @@ func newGuard(hosts []string) *guard {
 func (g *guard) check(r *http.Request) error {
 	if !g.ours(r) && !mutant.On(mutant.AnyHostDrives) {
 		return fmt.Errorf("the Host %q is none of this switch's: expected a loopback address, localhost, the host of "+
-			"operator.listen, or the address that it is reached at", r.Host)
+			"operator.listen, a name of its certificate, or the address that it is reached at", r.Host)
 	}
 	for _, origin := range r.Header.Values("Origin") {
 		if u, err := url.Parse(origin); err != nil || u.Host == "" || !strings.EqualFold(u.Host, r.Host) {
@@ -51,6 +53,9 @@ func (g *guard) check(r *http.Request) error {
 func (g *guard) ours(r *http.Request) bool {
 	host := strings.ToLower(strings.TrimSuffix(hostname(r.Host), "."))
 	if host == "localhost" || host != "" && slices.Contains(g.hosts, host) {
+		return true
+	}
+	if r.TLS != nil && g.certificate != nil && g.certificate.VerifyHostname(host) == nil {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)

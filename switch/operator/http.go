@@ -14,28 +14,12 @@ import (
 // maxForm bounds the parameters in a request's body.
 const maxForm = 64 << 10
 
-// endpoint is a request that the API answers.
-type endpoint struct {
-	pattern    string // of http.ServeMux
-	parameters []string
-	serve      http.HandlerFunc
-}
-
-// anything is the parameter of what has a query of its own form.
-const anything = "*"
-
-// routes serves each request whose parameters are known, given once and well formed. All else is an error of the one
-// shape.
-func routes(endpoints []endpoint) http.Handler {
+// routes serves each request of somebody who has its role, and whose parameters are known, given once and well formed.
+// All else is an error of the one shape.
+func (a *API) routes() http.Handler {
 	mux := http.NewServeMux()
-	for _, e := range endpoints {
-		mux.HandleFunc(e.pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := checkParameters(w, r, e.parameters); err != nil {
-				writeError(w, http.StatusBadRequest, err)
-				return
-			}
-			e.serve(w, r)
-		})
+	for i := range endpoints {
+		mux.HandleFunc(endpoints[i].Pattern, func(w http.ResponseWriter, r *http.Request) { a.serve(&endpoints[i], w, r) })
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern != "" {
@@ -50,6 +34,20 @@ func routes(endpoints []endpoint) http.Handler {
 		}
 		writeError(w, refusal.status, err)
 	})
+}
+
+// serve answers a request that there is.
+func (a *API) serve(e *endpoint, w http.ResponseWriter, r *http.Request) {
+	if role := roleOf(e); !asking(r).may(role) {
+		writeError(w, http.StatusForbidden, fmt.Errorf("%s has not the role %s, which %s needs", asking(r).name, role,
+			r.URL.Path))
+		return
+	}
+	if err := checkParameters(w, r, e.Parameters); err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	e.serve(a, w, r)
 }
 
 // statusOnly takes of an answer the header and the status.

@@ -2,21 +2,22 @@
 // store and forward, the clock, backup and restore, one payment's story, and the exports that the audit reads. It shows
 // no card in clear.
 //
+// Each request needs a [Role] ([Routes] lists them). Where there are identities, who asks shows a token; without any,
+// everybody who gets here has all roles: the API stands on loopback or a socket file then.
+//
 // It knows the switch by [Options] alone: what it asks of each part is an interface that names no more than that.
 // Package txswitch composes it and serves [API.Handler]; package client speaks it.
 package operator
 
 import (
 	"context"
-	"fmt"
+	"crypto/x509"
 	"net/http"
-	"net/http/pprof"
 	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
 	"switchyard/internal/pan"
@@ -48,6 +49,10 @@ type Options struct {
 	ClearingDir string
 	// Reached are the hosts that the API is reached by, besides loopback and the address a request came in on.
 	Reached []string
+	// Certificate is what the API is served under where it speaks TLS: its names are the API's, too.
+	Certificate *x509.Certificate
+	// Identities are those who may ask; none: everybody who reaches the API, with all roles.
+	Identities []Identity
 	// Begin starts what a held switch leaves, once an operator has confirmed it.
 	Begin   func() error
 	Logger  *zap.Logger
@@ -118,14 +123,18 @@ type Numbers interface {
 
 // API answers operators.
 type API struct {
-	o        Options
-	began    time.Time      // by the wall clock
-	holding  slowlock.Mutex // held while a hold is looked at or ended
-	stopping atomic.Bool
+	o          Options
+	identities *identities
+	began      time.Time      // by the wall clock
+	holding    slowlock.Mutex // held while a hold is looked at or ended
+	stopping   atomic.Bool
 }
 
-// New makes the API of a switch that starts now.
-func New(o Options) *API { return &API{o: o, began: o.Clock.Wall()} }
+// New makes the API of a switch that starts now. It fails where CheckIdentities does.
+func New(o Options) (*API, error) {
+	ids, err := newIdentities(o.Identities)
+	return &API{o: o, identities: ids, began: o.Clock.Wall()}, err
+}
 
 // Stop says that the switch stops: nothing is confirmed any more. A confirmation that has begun begins all its work
 // before Stop returns.
@@ -135,43 +144,20 @@ func (a *API) Stop() {
 	a.holding.Unlock()
 }
 
-// Handler serves the API. It asks nobody who they are, and keeps web pages away.
+// Handler serves the API to those who may ask, and keeps web pages away.
 func (a *API) Handler() http.Handler {
-	guard := newGuard(a.o.Reached)
-	api := routes(a.endpoints())
+	guard, api := newGuard(a.o.Reached, a.o.Certificate), a.routes()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := guard.check(r); err != nil {
 			writeError(w, http.StatusForbidden, err)
 			return
 		}
-		api.ServeHTTP(w, r)
+		who, err := a.identities.who(r)
+		if err != nil {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			writeError(w, http.StatusUnauthorized, err)
+			return
+		}
+		api.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, who)))
 	})
-}
-
-// endpoints are all requests that the API answers, with their parameters.
-func (a *API) endpoints() []endpoint {
-	profile := []string{"debug", "gc", "seconds"}
-	return []endpoint{
-		{"GET /metrics", []string{"name[]"}, promhttp.HandlerFor(a.o.Metrics, promhttp.HandlerOpts{}).ServeHTTP},
-		{"GET /healthz", nil, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }},
-		{"GET /readyz", nil, a.serveReady},
-		{"GET /debug/pprof/", profile, pprof.Index},
-		{"GET /debug/pprof/profile", profile, pprof.Profile},
-		{"GET /debug/pprof/trace", profile, pprof.Trace},
-		{"GET /debug/pprof/symbol", []string{anything}, pprof.Symbol}, // addresses
-		{"GET /v1/stats", nil, a.serveStats},
-		{"GET /v1/payments", []string{"payment", "from", "to"}, a.servePayments},
-		{"GET /v1/explain", []string{"of"}, a.serveExplain},
-		{"GET /v1/strays", nil, a.serveStrays},
-		{"GET /v1/saf", []string{"parked"}, a.serveSAF},
-		{"POST /v1/saf/retry", []string{"host", "seq"}, a.unlessHeld(a.serveSAFDecision)},
-		{"POST /v1/saf/close", []string{"host", "seq"}, a.unlessHeld(a.serveSAFDecision)},
-		{"GET /v1/days", nil, a.serveDays},
-		{"POST /v1/cutover", []string{"wait", "ahead", "to"}, a.unlessHeld(a.serveCutover)},
-		{"GET /v1/clock", nil, a.serveClock},
-		{"POST /v1/clock/confirm", nil, a.serveConfirmClock},
-		{"GET /v1/restore", []string{"limit"}, a.serveReview},
-		{"POST /v1/restore/confirm", []string{"token", "recover"}, a.serveConfirm},
-		{"POST /v1/backup", []string{"dir"}, a.serveBackup},
-	}
 }

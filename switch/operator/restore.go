@@ -378,13 +378,13 @@ func (a *API) serveConfirm(w http.ResponseWriter, r *http.Request) {
 }
 
 // unlessHeld refuses what would change something while the switch is held.
-func (a *API) unlessHeld(serve http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+func unlessHeld(serve serving) serving {
+	return func(a *API, w http.ResponseWriter, r *http.Request) {
 		if h := a.o.Journal.Hold(); h != nil {
 			writeError(w, http.StatusConflict, fmt.Errorf("the switch is held: %s; see switchctl restore review",
 				strings.Join(h.Reasons, "; ")))
 			return
 		}
-		serve(w, r)
+		serve(a, w, r)
 	}
 }

@@ -13,7 +13,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +37,7 @@ import (
 	"switchyard/switch/api"
 	"switchyard/switch/front/lines/client"
 	"switchyard/switch/journal"
+	operatorapi "switchyard/switch/operator"
 	operator "switchyard/switch/operator/client"
 )
 
@@ -66,6 +69,12 @@ type Options struct {
 	Unsynchronized bool
 	// TLS is spoken on the gateway port and towards the issuer, with certificates made for the test.
 	TLS bool
+	// Operators are who may ask the operator API; API asks as the first of them.
+	Operators []Operator
+	// OperatorTLS is spoken on the operator API's port, with a certificate of CertificateName made for the test.
+	OperatorTLS bool
+	// OperatorSocket serves the operator API on a socket file, too: System.OperatorSocket.
+	OperatorSocket bool
 	// FS is the switch's file system, with what an earlier run left there, and KeyText its key file; default an empty
 	// one and a new key.
 	FS      *vfs.MemFS
@@ -76,6 +85,12 @@ type Options struct {
 type Gateway struct {
 	Name, Secret string
 	Merchants    []string
+}
+
+// Operator is one who may ask the operator API.
+type Operator struct {
+	Name, Token string
+	Roles       []operatorapi.Role
 }
 
 // System is a running switch with its issuer.
@@ -93,6 +108,7 @@ type System struct {
 	Client   *client.Client
 
 	GatewayAddr, OperatorAddr, ControlAddr string
+	OperatorSocket                         string // path of the socket file, where there is one
 	Registry, IssuerRegistry               *prometheus.Registry
 	issuerListener                         net.Listener
 	tls                                    certificates
@@ -132,8 +148,11 @@ func Start(t testing.TB, o Options) *System {
 	s.must(err)
 	s.Keyring, err = pan.ParseKeyring(text)
 	s.must(err)
-	if o.TLS {
+	if o.TLS || o.OperatorTLS {
 		s.tls = makeCertificates(t)
+	}
+	if o.OperatorSocket {
+		s.OperatorSocket = filepath.Join(t.TempDir(), "operator")
 	}
 	if o.IssuerAddr == "" {
 		s.startIssuer()
@@ -245,6 +264,15 @@ func (s *System) StartSwitch() {
 			Name: g.Name, SecretHash: hash.String(), Merchants: g.Merchants,
 		})
 	}
+	for _, x := range s.o.Operators {
+		hash, err := secret.HashOf(x.Token)
+		s.must(err)
+		c.Operator.Identities = append(c.Operator.Identities,
+			txswitch.OperatorIdentity{Name: x.Name, TokenHash: hash.String(), Roles: x.Roles})
+	}
+	if s.o.OperatorTLS {
+		c.Operator.TLS = &config.TLS{Certificate: "in memory", Key: "in memory"}
+	}
 	if s.o.Configure != nil {
 		s.o.Configure(c)
 	}
@@ -255,13 +283,23 @@ func (s *System) StartSwitch() {
 	s.Registry = prometheus.NewRegistry()
 	var d net.Dialer
 	var err error
-	s.Switch, err = txswitch.New(txswitch.Options{
-		GatewayTLS: s.tls.server, IssuerTLS: map[string]*tls.Config{c.Issuers[0].Name: s.tls.client},
+	o := txswitch.Options{
 		Config: c, Keyring: s.Keyring, Gateway: port, Operator: operator, FS: s.disk(), Registry: s.Registry, Seed: 1,
 		Dial:   func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) },
 		Fatal:  func(msg string, err error) { panic(fmt.Sprintf("%s: %v", msg, err)) },
 		Logger: s.logger("switch"), Wall: s.o.Wall, Synchronized: func() bool { return !s.o.Unsynchronized },
-	})
+	}
+	if s.o.TLS {
+		o.GatewayTLS, o.IssuerTLS = s.tls.server, map[string]*tls.Config{c.Issuers[0].Name: s.tls.client}
+	}
+	if s.o.OperatorTLS {
+		o.OperatorTLS = s.tls.server
+	}
+	if s.o.OperatorSocket {
+		o.OperatorSocket, err = net.Listen("unix", s.OperatorSocket)
+		s.must(err)
+	}
+	s.Switch, err = txswitch.New(o)
 	s.must(err)
 	s.must(s.Switch.Start(context.Background()))
 	if s.Issuer != nil && !s.Switch.Stats().Held {
@@ -381,7 +419,33 @@ func (s *System) Do(req api.Request) api.Answer {
 }
 
 // API is the client of the operator API.
-func (s *System) API() *operator.Client { return operator.New(s.OperatorAddr) }
+func (s *System) API() *operator.Client {
+	s.t.Helper()
+	token := ""
+	if len(s.o.Operators) > 0 {
+		token = s.o.Operators[0].Token
+	}
+	return s.APIAs(token)
+}
+
+// APIAs is the client of the operator API of who has a token.
+func (s *System) APIAs(token string) *operator.Client {
+	s.t.Helper()
+	o := operator.Options{Token: token}
+	if s.o.OperatorTLS {
+		o.TLS = s.tls.client
+	}
+	c, err := operator.With(s.OperatorAddr, o)
+	s.must(err)
+	return c
+}
+
+// HTTP is an HTTP client that trusts the certificate of OperatorTLS.
+func (s *System) HTTP() *http.Client {
+	h := &http.Client{Transport: &http.Transport{TLSClientConfig: s.tls.client}}
+	s.t.Cleanup(h.CloseIdleConnections)
+	return h
+}
 
 // Operator calls the operator API and decodes its JSON into into (if not nil); where that is a *string, it gets the
 // text.

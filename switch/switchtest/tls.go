@@ -16,6 +16,9 @@ import (
 // certificates are both ends' TLS settings; nil where a system speaks without.
 type certificates struct{ server, client *tls.Config }
 
+// CertificateName is the name in the certificates of tests.
+const CertificateName = "switchyard.test"
+
 // makeCertificates makes a certificate of loopback that signs itself, and settings that trust it alone.
 func makeCertificates(t testing.TB) certificates {
 	t.Helper()
@@ -23,10 +26,10 @@ func makeCertificates(t testing.TB) certificates {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const host = "switchyard.test"
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: CertificateName}, DNSNames: []string{CertificateName},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore:   time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -41,6 +44,6 @@ func makeCertificates(t testing.TB) certificates {
 	roots.AddCert(leaf)
 	return certificates{
 		server: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}}, MinVersion: tls.VersionTLS12},
-		client: &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12},
+		client: &tls.Config{RootCAs: roots, ServerName: CertificateName, MinVersion: tls.VersionTLS12},
 	}
 }

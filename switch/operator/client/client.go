@@ -7,9 +7,11 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,11 +26,50 @@ import (
 // Client asks one switch. Safe for concurrent use.
 type Client struct{ port httpcall.Port }
 
-// New makes a client of the operator API at addr, host:port. It connects with the first call.
+// Options say how to ask a switch that is not asked by just anybody on its machine.
+type Options struct {
+	// Token shows who asks, where the switch has identities. It is never sent in clear but to loopback or a socket file.
+	Token string
+	// TLS is spoken where it is not nil.
+	TLS *tls.Config
+}
+
+// New makes a client of the operator API at addr, host:port, on loopback. It connects with the first call.
 func New(addr string) *Client { return Over(addr, nil) }
 
 // Over makes a client whose calls go over h.
 func Over(addr string, h *http.Client) *Client { return &Client{httpcall.Port{Addr: addr, Client: h}} }
+
+// With makes a client of the operator API at addr: host:port, or unix:PATH for a socket file. It connects with the
+// first call.
+func With(addr string, o Options) (*Client, error) {
+	c := &Client{httpcall.Port{Addr: addr, Token: o.Token, Secure: o.TLS != nil}}
+	path, socket := strings.CutPrefix(addr, httpcall.Socket)
+	switch {
+	case socket && path == "":
+		return nil, errors.New("unix: without a path: expected unix:PATH of the switch's socket file")
+	case socket && o.TLS != nil:
+		return nil, fmt.Errorf("%s: TLS is not spoken on a socket file", addr)
+	case socket:
+		c.port.Client = &http.Client{Transport: &http.Transport{
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "unix", path)
+			},
+		}}
+	case o.TLS != nil:
+		c.port.Client = &http.Client{Transport: &http.Transport{TLSClientConfig: o.TLS, Proxy: http.ProxyFromEnvironment}}
+	case o.Token != "" && !loopback(addr):
+		return nil, fmt.Errorf("%s is not loopback: the token would be sent in clear; expected TLS", addr)
+	}
+	return c, nil
+}
+
+// loopback tells whether an address leads nowhere but to this machine.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
 
 // Refused tells whether the switch refused a decision for how things stand (409), with nothing done, and why.
 func Refused(err error) (why string, ok bool) {

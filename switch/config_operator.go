@@ -1,0 +1,68 @@
+package txswitch
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"switchyard/switch/operator"
+)
+
+// maxSocketLen is the longest path of a socket file: an address of one has no more room (104 bytes on some systems).
+const maxSocketLen = 100
+
+// check keeps the operator API from being open to anybody: without TLS and identities it is on loopback or a socket file
+// only.
+func (o *OperatorConfig) check() error {
+	if o.Listen == "" && o.Socket == "" {
+		return errors.New("listen: missing, and so is operator.socket; expected at least one of them")
+	}
+	if len(o.Socket) > maxSocketLen {
+		return fmt.Errorf("socket: %d bytes; expected a path of at most %d", len(o.Socket), maxSocketLen)
+	}
+	if t := o.TLS; t != nil {
+		switch {
+		case t.Certificate == "" || t.Key == "":
+			return errors.New("tls: expected certificate and key")
+		case t.CA != "" || t.ServerName != "":
+			return errors.New("tls: ca, server_name: not expected: operators show tokens and no certificates")
+		}
+	}
+	if err := operator.CheckIdentities(o.list()); err != nil {
+		return err
+	}
+	if o.Listen == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if missing := o.missing(); !loopback(host) && missing != "" {
+		return fmt.Errorf("listen: %s is not loopback: set %s first, so that only known operators decide and no token is "+
+			"sent in clear", o.Listen, missing)
+	}
+	return nil
+}
+
+// missing is what keeps the API from being served on an address that strangers reach; "" if nothing does.
+func (o *OperatorConfig) missing() string {
+	switch noTLS, nobody := o.TLS == nil, len(o.Identities) == 0; {
+	case noTLS && nobody:
+		return "operator.tls and operator.identities"
+	case noTLS:
+		return "operator.tls"
+	case nobody:
+		return "operator.identities"
+	}
+	return ""
+}
+
+// list is the identities as package operator takes them.
+func (o *OperatorConfig) list() []operator.Identity {
+	all := make([]operator.Identity, len(o.Identities))
+	for i, x := range o.Identities {
+		all[i] = operator.Identity(x)
+	}
+	return all
+}
