@@ -26,7 +26,8 @@ var below = map[string][]string{
 	"switch/audit": {"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec"},
 	"issuer-sim":   {"internal/", "spec", "switch/clearing"},
 	// Doors translate: they know no flow and no journal.
-	"switch/front/": {"internal/", "switch/api", "switch/front/"},
+	"switch/front":  {"internal/", "switch/api"},
+	"switch/front/": {"internal/", "switch/api", "switch/front", "switch/front/"},
 	// The way out knows nothing of who asks.
 	"switch/issuer/": {
 		"internal/", "spec", "switch/api", "switch/clock", "switch/issuer/", "switch/journal", "switch/merchant",

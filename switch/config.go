@@ -17,6 +17,7 @@ import (
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
 	"switchyard/switch/flow"
+	"switchyard/switch/front"
 	"switchyard/switch/front/lines"
 	"switchyard/switch/issuer/link"
 	"switchyard/switch/issuer/route"
@@ -55,10 +56,13 @@ type Config struct {
 
 // GatewayConfig is the gateway port.
 type GatewayConfig struct {
-	Listen                   string      `yaml:"listen"`
-	MaxConnections           int         `yaml:"max_connections"`
-	MaxInFlightPerConnection int         `yaml:"max_in_flight_per_connection"`
-	TLS                      *config.TLS `yaml:"tls"`
+	Listen                   string `yaml:"listen"`
+	MaxConnections           int    `yaml:"max_connections"`
+	MaxInFlightPerConnection int    `yaml:"max_in_flight_per_connection"`
+	// MaxInFlightPerGateway is how many requests of a listed gateway are served at once, through all its connections; 0
+	// means a quarter of limits.max_in_flight.
+	MaxInFlightPerGateway int         `yaml:"max_in_flight_per_gateway"`
+	TLS                   *config.TLS `yaml:"tls"`
 	// Gateways lists who may connect. Without a list only loopback is served.
 	Gateways []GatewayEntry `yaml:"gateways"`
 }
@@ -69,6 +73,9 @@ type GatewayEntry struct {
 	SecretHash  string   `yaml:"secret_hash"` // as `switchctl secret` prints it
 	Certificate string   `yaml:"certificate"` // subject of its client certificate, instead of a secret
 	Merchants   []string `yaml:"merchants"`   // whom it may act for; none means any
+	Operations  []string `yaml:"operations"`  // what it may ask for beside status and ping; none means any
+	// MaxInFlight is how many of its requests are served at once; 0 means gateway.max_in_flight_per_gateway.
+	MaxInFlight int `yaml:"max_in_flight"`
 
 	Limits *merchant.Limits `yaml:"limits"` // of what it asks for; none bounds nothing
 }
@@ -219,16 +226,19 @@ func DefaultConfig() *Config {
 		Data:       "./switchd-data",
 		Node:       1,
 		AcquirerID: "400001",
-		Gateway:    GatewayConfig{Listen: "127.0.0.1:7583", MaxConnections: 20_000, MaxInFlightPerConnection: 4096},
-		Operator:   OperatorConfig{Listen: "127.0.0.1:9583"},
-		Issuers:    []IssuerConfig{{Name: "issuer", Address: "127.0.0.1:8583"}},
-		Merchants:  MerchantsConfig{Unknown: "accept", Default: merchant.DefaultProfile()},
+		Gateway: GatewayConfig{
+			Listen: "127.0.0.1:7583", MaxConnections: lines.DefaultMaxConnections,
+			MaxInFlightPerConnection: lines.DefaultMaxInFlightPerConn,
+		},
+		Operator:  OperatorConfig{Listen: "127.0.0.1:9583"},
+		Issuers:   []IssuerConfig{{Name: "issuer", Address: "127.0.0.1:8583"}},
+		Merchants: MerchantsConfig{Unknown: "accept", Default: merchant.DefaultProfile()},
 		BusinessDay: BusinessDayConfig{
 			Timezone: "UTC",
 		},
 		Clearing: ClearingConfig{ProcessorID: "400001", CodePage: "cp500", Blocked: true},
 		Limits: LimitsConfig{
-			MaxInFlight: flow.DefaultMaxInFlight, MaxQueued: saf.DefaultMaxQueued, KeepKeysDays: merchant.MaxCaptureWindowDays,
+			MaxInFlight: front.DefaultMaxInFlight, MaxQueued: saf.DefaultMaxQueued, KeepKeysDays: merchant.MaxCaptureWindowDays,
 			ClockLeap:        config.Duration(clock.DefaultLeap),
 			AdmissionTimeout: config.Duration(flow.DefaultAdmissionTimeout), DiskReserveMiB: 256, MemoryMiB: 256,
 		},
@@ -314,6 +324,9 @@ func (c *Config) Check() error {
 		return fmt.Errorf("gateway.max_connections: %d: expected at least 1", c.Gateway.MaxConnections)
 	case c.Gateway.MaxInFlightPerConnection < 1:
 		return fmt.Errorf("gateway.max_in_flight_per_connection: %d: expected at least 1", c.Gateway.MaxInFlightPerConnection)
+	case c.Gateway.MaxInFlightPerGateway < 0:
+		return fmt.Errorf("gateway.max_in_flight_per_gateway: %d: expected at least 1, or 0 for a quarter of "+
+			"limits.max_in_flight", c.Gateway.MaxInFlightPerGateway)
 	case c.Limits.MaxInFlight < 1 || c.Limits.MaxQueued < 1 || c.Limits.AdmissionTimeout <= 0:
 		return errors.New("limits: max_in_flight, max_queued and admission_timeout: expected more than 0")
 	case c.Limits.KeepKeysDays < merchant.MaxCaptureWindowDays || c.Limits.KeepKeysDays > maxKeepKeysDays:
@@ -441,7 +454,7 @@ func (c *Config) checkGateway() error {
 			return fmt.Errorf("gateway.gateways[%d]: certificate: nobody is asked for one without gateway.tls.ca", i)
 		}
 	}
-	if err := lines.CheckGateways(g.list()); err != nil {
+	if err := front.CheckGateways(g.list()); err != nil {
 		return fmt.Errorf("gateway.%w", err)
 	}
 	if loopback(host) || (len(g.Gateways) > 0 && g.TLS != nil) {
@@ -461,11 +474,12 @@ func (g *GatewayConfig) limits() map[string]*merchant.Limits {
 	return limits
 }
 
-// list is the gateways as package lines takes them.
-func (g *GatewayConfig) list() (gateways []lines.Gateway) {
+// list is the gateways as package front takes them.
+func (g *GatewayConfig) list() (gateways []front.Gateway) {
 	for _, e := range g.Gateways {
-		gateways = append(gateways, lines.Gateway{
+		gateways = append(gateways, front.Gateway{
 			Name: e.Name, SecretHash: e.SecretHash, CertSubject: e.Certificate, Merchants: e.Merchants,
+			Operations: e.Operations, MaxInFlight: e.MaxInFlight,
 		})
 	}
 	return gateways

@@ -20,7 +20,7 @@ import (
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
 	"switchyard/switch/flow"
-	"switchyard/switch/front/lines"
+	"switchyard/switch/front"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/issuer/link"
@@ -37,7 +37,7 @@ import (
 type Options struct {
 	Config   *Config
 	Keyring  *pan.Keyring
-	Gateway  net.Listener // closed by Close
+	Gateway  net.Listener // of the first door, the gateway port; may be nil: no such port; closed by Close
 	Operator net.Listener // may be nil: no operator API on a port; closed by Close
 	// OperatorSocket is a socket file on which the operator API is served, too; likewise.
 	OperatorSocket net.Listener
@@ -45,8 +45,11 @@ type Options struct {
 	// issuers that it names.
 	GatewayTLS, OperatorTLS *tls.Config
 	IssuerTLS               map[string]*tls.Config
-	Dial                    func(ctx context.Context, address string) (net.Conn, error)
-	FS                      vfs.FS
+	// Doors are the other ways in for callers. They are opened by New, in this order, served by Start and closed by
+	// Close as the gateway port is.
+	Doors []front.Open
+	Dial  func(ctx context.Context, address string) (net.Conn, error)
+	FS    vfs.FS
 	// Fatal is called when the journal cannot be trusted any more (I14). It must not return.
 	Fatal func(msg string, err error)
 	Seed  uint64 // of jitter
@@ -76,7 +79,8 @@ type Switch struct {
 	api     *operator.API
 	engine  *cutover.Engine
 	follow  *follower // nil: no host's cutover is followed
-	gateway *lines.Server
+	front   *front.Front
+	doors   []front.Door // the gateway port first
 
 	operator *http.Server
 	running  context.Context    // until Close
@@ -98,7 +102,7 @@ func New(o Options) (*Switch, error) {
 		return nil, err
 	}
 	c := o.Config
-	s := &Switch{o: o, failed: make(chan error, 4)}
+	s := &Switch{o: o, failed: make(chan error, 4+len(o.Doors))}
 	s.clock = clock.New(clock.Options{Wall: o.Wall, Synchronized: o.Synchronized, Leap: time.Duration(c.Limits.ClockLeap)})
 	var err error
 	s.journal, err = journal.Open(journal.Options{
@@ -173,9 +177,9 @@ func (s *Switch) compose() error {
 	s.flow = flow.New(flow.Options{
 		Journal: s.journal, IDs: ids, Keyring: o.Keyring, Merchants: merchants, Routes: s.router,
 		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, Clock: s.clock, Builder: builder,
-		AcquirerBINs: c.AcquirerBINs,
-		MaxInFlight:  c.Limits.MaxInFlight, AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
-		Deadline: longestDeadline(issuers), StandIn: c.StandIn.flow(), GatewayLimits: c.Gateway.limits(),
+		AcquirerBINs:     c.AcquirerBINs,
+		AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
+		Deadline:         longestDeadline(issuers), StandIn: c.StandIn.flow(), GatewayLimits: c.Gateway.limits(),
 		Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
 	if err := s.composeEngine(days, turns, merchants); err != nil {
@@ -187,7 +191,7 @@ func (s *Switch) compose() error {
 	if err := s.composeOperator(); err != nil {
 		return err
 	}
-	return s.composeGateway()
+	return s.composeDoors()
 }
 
 // longestDeadline is how long a request waits for its payment's turn and for the first request with its key: what that one
@@ -222,16 +226,6 @@ func (s *Switch) composeEngine(days *flow.Days, turns *turn.Table, merchants *me
 		Merchants: merchants, Lock: turns.Lock, Bounds: s.o.ClearingBounds, Registerer: s.o.Registry,
 	})
 	return nil
-}
-
-func (s *Switch) composeGateway() (err error) {
-	g := s.o.Config.Gateway
-	s.gateway, err = lines.New(lines.Options{
-		Listener: s.o.Gateway, Handler: s.flow, Gateways: g.list(), MaxConnections: g.MaxConnections,
-		MaxInFlightPerConn: g.MaxInFlightPerConnection, MaxInFlight: s.o.Config.Limits.MaxInFlight, TLS: s.o.GatewayTLS,
-		Logger: s.o.Logger.Named("gateway"), Registerer: s.o.Registry,
-	})
-	return err
 }
 
 // issuer makes one issuer host: its codec, its numbers and its links.
@@ -313,11 +307,7 @@ func (s *Switch) Start(ctx context.Context) error {
 	}
 	s.serving.Go(func() { s.watchDisk(running) })
 	s.serving.Go(func() { s.watchClock(running) })
-	s.serving.Go(func() {
-		if err := s.gateway.Serve(); err != nil {
-			s.failed <- fmt.Errorf("gateway port: %w", err)
-		}
-	})
+	s.serveDoors()
 	if s.operator != nil {
 		s.serveOperator()
 	}
@@ -364,7 +354,7 @@ func (s *Switch) Failed() <-chan error { return s.failed }
 func (s *Switch) Close(ctx context.Context) error {
 	var errs []error
 	s.api.Stop()
-	cut := s.gateway.Shutdown(ctx)
+	cut := s.closeDoors(ctx)
 	if s.stop != nil {
 		s.stop()
 	}
@@ -381,7 +371,7 @@ func (s *Switch) Close(ctx context.Context) error {
 	errs = append(append(errs, cut), hostErrs...)
 	if cut != nil {
 		// With the links gone each request that was cut off gets its outcome now; the journal is closed behind it.
-		errs = append(errs, s.gateway.Shutdown(context.Background()))
+		errs = append(errs, s.closeDoors(context.Background()))
 	}
 	if s.operator != nil {
 		errs = append(errs, s.closeOperator())

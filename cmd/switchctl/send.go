@@ -135,7 +135,7 @@ func (f *sendFlags) requests(cmd *cobra.Command, op string) ([]api.Request, erro
 	}
 	r := &f.req
 	var known bool
-	if r.Op, known = api.ParseOp(op); !known || r.Op == api.OpHello {
+	if r.Op, known = api.ParseOp(op); !known {
 		return nil, fmt.Errorf("no operation %q: expected authorize, sale, verify, increment, capture, reverse, void, refund, status or ping", op)
 	}
 	for _, t := range f.texts() {
@@ -249,7 +249,7 @@ func (f *sendFlags) send(ctx context.Context, stdout, stderr io.Writer, requests
 }
 
 func asksForApproval(op api.Op) bool {
-	return op != api.OpStatus && op != api.OpPing && op != api.OpHello
+	return op != api.OpStatus && op != api.OpPing
 }
 
 // printAnswer prints an answer for a person.

@@ -1,9 +1,10 @@
 // Package api holds the typed requests and answers of Switchyard's flows.
 //
-// It is what a front end (JSON lines over TCP today) translates to and from, and what package flow serves. It knows
-// neither JSON nor ISO 8583, does no I/O, and imports nothing else of the switch.
+// It is what a door (JSON lines over TCP today, see package front) translates to and from, and what package flow
+// serves. It knows neither JSON nor ISO 8583 nor how a caller says who it is, does no I/O, and imports nothing else
+// of the switch.
 //
-// A [Request] is one flat struct for all operations. The front end records in [Request.Present] which fields the caller
+// A [Request] is one flat struct for all operations. The door records in [Request.Present] which fields the caller
 // sent; [Request.Validate] then holds the request against the table in fields.go: a field that the operation does not
 // take, a missing one and a malformed one are all an [Error] that names the field. A request that Validate let pass is
 // well-formed; whether it is allowed (state of the payment, merchant, amounts left) is the flow's to say.
@@ -31,12 +32,24 @@ const (
 	OpRefund    Op = 8
 	OpStatus    Op = 9
 	OpPing      Op = 10
-	OpHello     Op = 11
-	OpCount     Op = 12 // one more than the largest
+	// 11 was hello, which is no request but how a connection of the gateway protocol says who it is.
+	OpCount Op = 12 // one more than the largest that was ever given
 )
 
+// opNames has no name for a number that is not in use.
 var opNames = [OpCount]string{
-	"", "authorize", "sale", "verify", "increment", "capture", "reverse", "void", "refund", "status", "ping", "hello",
+	"", "authorize", "sale", "verify", "increment", "capture", "reverse", "void", "refund", "status", "ping",
+}
+
+// Ops lists the operations by their numbers.
+func Ops() []Op {
+	var ops []Op
+	for op := range OpCount {
+		if opNames[op] != "" {
+			ops = append(ops, op)
+		}
+	}
+	return ops
 }
 
 // String returns the operation's name on the wire.
@@ -50,7 +63,7 @@ func (o Op) String() string {
 // ParseOp finds an operation by its name on the wire.
 func ParseOp(name string) (Op, bool) {
 	for op := OpAuthorize; op < OpCount; op++ {
-		if opNames[op] == name {
+		if opNames[op] == name && name != "" {
 			return op, true
 		}
 	}
@@ -84,9 +97,6 @@ type Request struct {
 	OfKey    string // the key of the request to reverse
 	Capture  string // id of the capture to void
 	AuthCode string // DE38 of an authorization obtained elsewhere
-
-	Gateway string // hello: who connects
-	Secret  string // hello: its secret; never stored or logged
 }
 
 // Card is the card of a request. CVC and Track2 pass through memory only (I12).
@@ -227,8 +237,6 @@ type Answer struct {
 	Capture string // id of the capture just made
 	Refund  string // id of the refund just made
 
-	Gateway string // hello: the name under which the connection now is known, "" where no gateways are listed
-
 	History  []HistoryItem // status of one payment
 	Payments []Answer      // status by reference, newest first, at most MaxListed
 	More     bool          // Payments was cut
@@ -238,7 +246,7 @@ type Answer struct {
 type HistoryItem struct {
 	At           time.Time
 	Op           string // the wire's name of the operation, or "timeout_reversal", "release"
-	State        string // pending, approved, declined, failed, unknown, queued, reversed
+	State        string // pending, queued, approved, declined, failed, unknown, parked, closed
 	Key          string
 	Amount       int64
 	Approved     bool
@@ -260,7 +268,7 @@ const (
 	MaxListed      = 100             // payments in an answer to status by reference
 )
 
-// Caller is who sent a request: the gateway, as the front end identified it.
+// Caller is who sent a request: the gateway, as package front identified it.
 type Caller struct {
 	// Gateway is the configured name, or "" where no list of gateways is configured (loopback only).
 	Gateway string
@@ -273,9 +281,10 @@ func (c *Caller) MayActFor(merchant string) bool { return c.Merchants == nil || 
 
 // Handler serves requests. Handle blocks until the answer is durable and may be called from any number of goroutines;
 // ctx ends when the process stops, not when the caller hangs up: what was sent to an issuer is seen through.
-// req has passed Validate, and the caller does not change it before Handle returns. Handle keeps nothing of it: its strings
-// share one piece of memory with the card's data, so what outlives the call is cloned (strings.Clone).
-// The answer's ID and Op are the caller's to fill in.
+// req has passed Validate, and the caller may act for the merchant that it names: both is package front's to hold,
+// once and for every door. Nobody changes req before Handle returns. Handle keeps nothing of it: its strings share
+// one piece of memory with the card's data, so what outlives the call is cloned (strings.Clone). The answer's ID and
+// Op are the caller's to fill in.
 type Handler interface {
 	Handle(ctx context.Context, caller *Caller, req *Request) Answer
 }

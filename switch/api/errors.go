@@ -21,6 +21,15 @@ const (
 	CodeInternal          Code = "internal"
 )
 
+// Codes lists the error codes.
+func Codes() []Code {
+	return []Code{
+		CodeInvalidRequest, CodeInvalidField, CodeUnknownOp, CodeUnknownPayment, CodeUnauthorized, CodeConflict,
+		CodeInvalidState, CodeAmountExceeds, CodeLimitExceeded, CodeNoRoute, CodeBusy, CodeIssuerUnavailable, CodeTooLarge,
+		CodeInternal,
+	}
+}
+
 // Error is a refusal: nothing was stored and, where the request had a key, the key is still free.
 type Error struct {
 	Code    Code

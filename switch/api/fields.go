@@ -33,28 +33,16 @@ const (
 	FieldOfKey
 	FieldCapture
 	FieldAuthCode
-	FieldGateway
-	FieldSecret
 	fieldCount
 )
 
 var fieldNames = [fieldCount]string{
 	"key", "merchant", "terminal", "payment", "amount", "currency", "card", "entry", "reference", "partial", "initiator",
-	"network_id", "threeds", "address", "emv", "final", "of_key", "capture", "auth_code", "gateway", "secret",
+	"network_id", "threeds", "address", "emv", "final", "of_key", "capture", "auth_code",
 }
 
 // String returns the field's name on the wire.
 func (f Field) String() string { return fieldNames[f] }
-
-// ParseField finds a top-level field (id and op aside) by its name on the wire.
-func ParseField(name string) (Field, bool) {
-	for f := range fieldCount {
-		if fieldNames[f] == name {
-			return f, true
-		}
-	}
-	return 0, false
-}
 
 // FieldSet is a set of fields.
 type FieldSet uint32
@@ -74,7 +62,8 @@ func (s FieldSet) Has(f Field) bool { return s&(1<<f) != 0 }
 // With returns the set with one more field.
 func (s FieldSet) With(f Field) FieldSet { return s | 1<<f }
 
-func (s FieldSet) first() Field { return Field(bits.TrailingZeros32(uint32(s))) }
+// First returns the field of a set, which is not empty, that is reported first.
+func (s FieldSet) First() Field { return Field(bits.TrailingZeros32(uint32(s))) }
 
 // shape is one way in which an operation may be called.
 type shape struct{ required, optional FieldSet }
@@ -116,11 +105,21 @@ func shapeOf(r *Request) shape {
 			return shape{Fields(FieldMerchant, FieldReference), 0}
 		}
 		return shape{Fields(FieldMerchant, FieldKey), 0}
-	case OpHello:
-		return shape{Fields(FieldGateway, FieldSecret), 0}
 	default:
 		return shape{}
 	}
+}
+
+// NotTaken is the error of a field that an operation does not take.
+func NotTaken(field, op string) *Error { return FieldError(field, op+" does not take this field here") }
+
+// NotGiven is the error of a field that an operation needs and does not have.
+func NotGiven(field, op string) *Error { return FieldError(field, "missing; "+op+" needs it") }
+
+// Surplus returns the fields present that the operation does not take in the way in which it is called.
+func (r *Request) Surplus() FieldSet {
+	s := shapeOf(r)
+	return r.Present &^ (s.required | s.optional)
 }
 
 // Validate holds the request against the protocol and returns the first fault, or nil.
@@ -128,15 +127,15 @@ func (r *Request) Validate() *Error {
 	if r.Op == OpNone {
 		return FieldError("op", "missing; every request needs it")
 	}
-	if r.Op >= OpCount {
+	if r.Op.String() == "" {
 		return &Error{Code: CodeUnknownOp, Field: "op", Message: "no such operation"}
 	}
 	s := shapeOf(r)
 	if surplus := r.Present &^ (s.required | s.optional); surplus != 0 {
-		return FieldError(surplus.first().String(), r.Op.String()+" does not take this field here")
+		return NotTaken(surplus.First().String(), r.Op.String())
 	}
 	if missing := s.required &^ r.Present; missing != 0 {
-		return FieldError(missing.first().String(), "missing; "+r.Op.String()+" needs it")
+		return NotGiven(missing.First().String(), r.Op.String())
 	}
 	for f := range fieldCount {
 		if r.Present.Has(f) {
@@ -188,10 +187,6 @@ func (r *Request) check(f Field) *Error {
 		return checkText("capture", r.Capture, 40)
 	case FieldAuthCode:
 		return checkAuthCode(r.AuthCode)
-	case FieldGateway:
-		return checkText("gateway", r.Gateway, 64)
-	case FieldSecret:
-		return checkText("secret", r.Secret, 128)
 	}
 	return nil
 }

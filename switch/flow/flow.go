@@ -63,7 +63,6 @@ type Options struct {
 
 	Builder      *message.Builder // of the issuers' messages
 	AcquirerBINs []string         // in ARNs, six digits each; none: the one of the payment's acquirer
-	MaxInFlight  int              // requests at issuers at once; default DefaultMaxInFlight
 	// AdmissionTimeout is how long a request waits for a slot in a window before it is refused busy; default
 	// DefaultAdmissionTimeout.
 	AdmissionTimeout time.Duration
@@ -80,7 +79,6 @@ type Options struct {
 
 // Defaults of Options.
 const (
-	DefaultMaxInFlight      = 16_384
 	DefaultAdmissionTimeout = 200 * time.Millisecond
 	DefaultDeadline         = 10 * time.Second
 )
@@ -91,7 +89,7 @@ type Flow struct {
 	keys        keyTable
 	limiter     limiter
 	unanswered  unansweredTable
-	inFlight    atomic.Int64
+	inFlight    atomic.Int64  // operations being served; package front bounds them
 	recovered   chan struct{} // closed once Recover has returned
 	unrecovered atomic.Int64
 	left        []journal.IntentRef // from Open to Recover
@@ -105,9 +103,6 @@ type Flow struct {
 
 // New makes the flows.
 func New(o Options) *Flow {
-	if o.MaxInFlight == 0 {
-		o.MaxInFlight = DefaultMaxInFlight
-	}
 	if o.AdmissionTimeout == 0 {
 		o.AdmissionTimeout = DefaultAdmissionTimeout
 	}
@@ -138,21 +133,8 @@ func (f *Flow) Hold(why string) {
 	f.heldFor.Store(&why)
 }
 
-// enter counts an operation that is going to be served, unless there are as many as may be. Their number never passes the
-// bound, not for a moment either (I13).
-func (f *Flow) enter() bool {
-	for {
-		n := f.inFlight.Load()
-		if n >= int64(f.o.MaxInFlight) {
-			return false
-		}
-		if f.inFlight.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-}
-
-// InFlight returns how many operations are being served.
+// InFlight returns how many operations are being served, each of which may come to need a row of the queue. Statuses
+// are none.
 func (f *Flow) InFlight() int { return int(f.inFlight.Load()) }
 
 // Handle implements api.Handler.
@@ -182,12 +164,6 @@ func requestFields(caller *api.Caller, req *api.Request, a *api.Answer, took tim
 }
 
 func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
-	if err := req.Validate(); err != nil {
-		return refused(err)
-	}
-	if req.Present.Has(api.FieldMerchant) && !caller.MayActFor(req.Merchant) {
-		return refused(&api.Error{Code: api.CodeUnauthorized, Field: "merchant", Message: "this gateway may not act for the merchant"})
-	}
 	switch req.Op {
 	case api.OpPing:
 		return api.Answer{NoIntent: true}
@@ -205,9 +181,7 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 	if why := f.closedFor.Load(); why != nil {
 		return refused(api.NewError(api.CodeBusy, *why))
 	}
-	if !f.enter() {
-		return refused(api.NewError(api.CodeBusy, "as many requests as this switch serves at once are in flight"))
-	}
+	f.inFlight.Add(1)
 	defer f.inFlight.Add(-1)
 	switch req.Op {
 	case api.OpAuthorize, api.OpSale, api.OpVerify:

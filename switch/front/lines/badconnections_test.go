@@ -11,16 +11,17 @@ import (
 
 	"switchyard/internal/secret"
 	"switchyard/switch/api"
+	"switchyard/switch/front"
 	"switchyard/switch/front/lines"
 	"switchyard/switch/front/lines/wire"
 )
 
 func decodeAndValidate(line string) *api.Error {
-	var r api.Request
-	if err := wire.DecodeRequest([]byte(line), &r); err != nil {
+	var l wire.Line
+	if err := wire.DecodeLine([]byte(line), &l); err != nil || l.Hello {
 		return err
 	}
-	return r.Validate()
+	return l.Validate()
 }
 
 // closedFor waits until a connection was closed for a reason, and says so as the table does.
@@ -33,7 +34,7 @@ func (s *server) closedFor(reason string) string {
 // badConnections are the rows that are about the connection and not about a line.
 var badConnections = map[string]badCase{
 	"half_line": func(t *testing.T) ([]string, string) {
-		s := serve(t, lines.Options{Handler: unreachable(t)})
+		s := serve(t, front.Options{Handler: unreachable(t)}, lines.Options{})
 		p := s.connect()
 		line := authorizeLine("1")
 		p.send(line[:len(line)-1]) // all but the LF, even
@@ -42,7 +43,7 @@ var badConnections = map[string]badCase{
 		return nil, s.closedFor("half_line")
 	},
 	"line_of_1_mib": func(t *testing.T) ([]string, string) {
-		s := serve(t, lines.Options{Handler: unreachable(t)})
+		s := serve(t, front.Options{Handler: unreachable(t)}, lines.Options{})
 		p := s.connect()
 		p.send(strings.Repeat("x", 1<<20) + "\n")
 		answer := verdict(p.answer())
@@ -60,23 +61,24 @@ var badConnections = map[string]badCase{
 		return notLetIn(t, hello("1", "shop", shopSecret), hello("2", "shop", shopSecret))
 	},
 	"no_hello": func(t *testing.T) ([]string, string) {
-		s := serve(t, lines.Options{Handler: unreachable(t), Gateways: listed(t), HelloTimeout: 20 * time.Millisecond})
+		s := serve(t, front.Options{Handler: unreachable(t), Gateways: listed(t)},
+			lines.Options{HelloTimeout: 20 * time.Millisecond})
 		p := s.connect()
 		p.ended()
 		p.Close()
 		return nil, s.closedFor("hello_timeout")
 	},
 	"never_reads": func(t *testing.T) ([]string, string) {
-		s := serve(t, lines.Options{UnsentTimeout: 100 * time.Millisecond})
+		s := serve(t, front.Options{}, lines.Options{UnsentTimeout: 100 * time.Millisecond})
 		floodWithoutReading(s)
 		return nil, s.closedFor("unsent_timeout")
 	},
 	"never_reads_a_flood": func(t *testing.T) ([]string, string) {
 		g := newGate()
-		s := serve(t, lines.Options{Handler: handlerFunc(func(ctx context.Context, c *api.Caller, r *api.Request) api.Answer {
+		s := serve(t, front.Options{Handler: handlerFunc(func(ctx context.Context, c *api.Caller, r *api.Request) api.Answer {
 			g.Handle(ctx, c, r)
 			return longAnswers(ctx, c, r)
-		})})
+		})}, lines.Options{})
 		p := s.connect()
 		const enough = 1500 // answers of 16 KiB: more than a megabyte and what the kernel's buffers take
 		for i := range enough {
@@ -90,7 +92,7 @@ var badConnections = map[string]badCase{
 	},
 	"too_many_in_flight": func(t *testing.T) ([]string, string) {
 		g := newGate()
-		s := serve(t, lines.Options{Handler: g, MaxInFlightPerConn: 10})
+		s := serve(t, front.Options{Handler: g}, lines.Options{MaxInFlightPerConn: 10})
 		p := s.connect()
 		for i := range 20 {
 			p.send(authorizeLine(fmt.Sprint(i)))
@@ -107,7 +109,7 @@ var badConnections = map[string]badCase{
 		return []string{paused}, "kept"
 	},
 	"surplus_connection": func(t *testing.T) ([]string, string) {
-		s := serve(t, lines.Options{MaxConnections: 1})
+		s := serve(t, front.Options{}, lines.Options{MaxConnections: 1})
 		first := s.connect()
 		first.alive()
 		second := s.connect()
@@ -121,7 +123,7 @@ var badConnections = map[string]badCase{
 		return answer, s.closedFor("max_connections")
 	},
 	"idle_connections": func(t *testing.T) ([]string, string) {
-		s := serve(t, lines.Options{})
+		s := serve(t, front.Options{}, lines.Options{})
 		quiet := make([]*peer, 1000)
 		for i := range quiet {
 			quiet[i] = s.connect()
@@ -142,7 +144,7 @@ var badConnections = map[string]badCase{
 	},
 	"no_tls": func(t *testing.T) ([]string, string) {
 		config, _ := certificates(t, pkix.Name{CommonName: "x"})
-		s := serve(t, lines.Options{Handler: unreachable(t), TLS: config})
+		s := serve(t, front.Options{Handler: unreachable(t)}, lines.Options{TLS: config})
 		p := s.connect()
 		p.send(authorizeLine("1"))
 		p.broken()
@@ -165,7 +167,7 @@ var longAnswers = handlerFunc(func(context.Context, *api.Caller, *api.Request) a
 
 // notLetIn sends lines, each but the last answered well, and holds that the last one ends the connection.
 func notLetIn(t *testing.T, sent ...string) ([]string, string) {
-	s := serve(t, lines.Options{Handler: unreachable(t), Gateways: listed(t)})
+	s := serve(t, front.Options{Handler: unreachable(t), Gateways: listed(t)}, lines.Options{})
 	p := s.connect()
 	for _, line := range sent[:len(sent)-1] {
 		p.send(line)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"switchyard/switch/api"
+	"switchyard/switch/front"
 	"switchyard/switch/front/lines"
 	"switchyard/switch/front/lines/client"
 )
@@ -22,7 +23,11 @@ func BenchmarkPipelined(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			server, err := lines.New(lines.Options{Listener: listener, Handler: approveAll{}})
+			f, err := front.New(front.Options{Handler: approveAll{}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			server, err := lines.New(lines.Options{Listener: listener, Front: f})
 			if err != nil {
 				b.Fatal(err)
 			}

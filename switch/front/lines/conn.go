@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/switch/api"
+	"switchyard/switch/front"
 	"switchyard/switch/front/lines/wire"
 )
 
@@ -22,10 +23,10 @@ type conn struct {
 	srv    *Server
 	nc     net.Conn
 	in     lines
-	caller *api.Caller // who it is; nil before the hello. The reader sets it before the first request
-	greets bool        // a hello is still to be expected or allowed
-	since  time.Time   // accepted; later the last read, where IdleTimeout is set
-	timed  bool        // a read deadline is set
+	caller *front.Caller // who it is; nil before the hello. The reader sets it before the first request
+	greets bool          // a hello is still to be expected or allowed
+	since  time.Time     // accepted; later the last read, where IdleTimeout is set
+	timed  bool          // a read deadline is set
 
 	mu       sync.Mutex
 	work     sync.Cond // the writer waits for answers or the end
@@ -41,14 +42,9 @@ type conn struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{srv: s, nc: nc, in: lines{from: nc, maxLine: s.opt.MaxLine}, greets: true, since: time.Now(), written: make(chan struct{})}
 	c.work.L, c.room.L = &c.mu, &c.mu
-	if s.identities == nil {
-		c.caller = &anyone
-	}
+	c.caller = s.front.Anyone()
 	return c
 }
-
-// anyone is the caller where no gateways are listed.
-var anyone api.Caller
 
 // run serves the connection until it ends.
 func (c *conn) run() {
@@ -81,7 +77,7 @@ func (c *conn) name() string {
 	if c.caller == nil {
 		return ""
 	}
-	return c.caller.Gateway
+	return c.caller.Name()
 }
 
 // handshake completes TLS, where it is spoken, and takes a certificate for a hello.
@@ -102,10 +98,8 @@ func (c *conn) handshake() reason {
 		return handshake
 	}
 	c.nc.SetDeadline(time.Time{})
-	if c.srv.identities != nil {
-		if caller := c.srv.identities.byCertificate(tc.ConnectionState()); caller != nil {
-			c.caller, c.greets = caller, false
-		}
+	if caller := c.srv.front.ByCertificate(tc.ConnectionState()); caller != nil {
+		c.caller, c.greets = caller, false
 	}
 	return stillOpen
 }
@@ -227,27 +221,25 @@ func (c *conn) hasRoom() bool {
 func (c *conn) take(line []byte, read time.Time) reason {
 	t := c.srv.task(c)
 	t.read = read
-	fault := wire.DecodeRequest(line, &t.req)
-	if fault == nil {
-		fault = t.req.Validate()
-	}
+	fault := wire.DecodeLine(line, &t.in)
 	switch {
-	case c.caller == nil && (fault != nil || t.req.Op != api.OpHello):
+	case c.caller == nil && (fault != nil || !t.in.Hello):
 		return c.refuse(t, "the first line must be a hello")
 	case fault != nil:
-		c.reject(t.req.ID, fault)
-	case t.req.Op == api.OpHello:
+	case t.in.Hello:
 		return c.hello(t)
-	case t.req.Op == api.OpPing:
-		c.reply(t, &api.Answer{ID: t.req.ID, Op: api.OpPing})
-		return stillOpen
-	case c.srv.inFlight.Add(1) > int64(c.srv.opt.MaxInFlight):
-		c.srv.inFlight.Add(-1)
-		c.reject(t.req.ID, api.NewError(api.CodeBusy, "as many requests are in flight as may be"))
+	case t.in.Op == api.OpPing:
+		if fault = c.srv.front.Check(c.caller, &t.in.Request); fault == nil {
+			c.ping(t)
+			return stillOpen
+		}
 	default:
-		c.srv.dispatch(t)
-		return stillOpen
+		if fault = c.srv.front.Admit(c.caller, &t.in.Request); fault == nil {
+			c.srv.dispatch(t)
+			return stillOpen
+		}
 	}
+	c.reject(t.in.ID, fault)
 	c.srv.release(t)
 	return stillOpen
 }
@@ -258,33 +250,34 @@ func (c *conn) hello(t *task) reason {
 		return c.refuse(t, "the connection has said hello already")
 	}
 	c.greets = false
-	if c.srv.identities != nil {
-		if c.caller = c.srv.identities.bySecret(t.req.Gateway, t.req.Secret); c.caller == nil {
-			return c.refuse(t, "no such gateway, or a wrong secret")
-		}
+	if c.caller = c.srv.front.BySecret(t.in.Gateway, t.in.Secret); c.caller == nil {
+		return c.refuse(t, "no such gateway, or a wrong secret")
 	}
-	c.srv.log.Debug("gateway: hello", zap.Stringer("peer", c.nc.RemoteAddr()), zap.String("gateway", c.caller.Gateway))
-	c.reply(t, &api.Answer{ID: t.req.ID, Op: api.OpHello, Gateway: c.caller.Gateway})
+	c.srv.log.Debug("gateway: hello", zap.Stringer("peer", c.nc.RemoteAddr()), zap.String("gateway", c.name()))
+	c.srv.metrics.hello.Inc()
+	t.out = wire.AppendHelloAnswer(t.out[:0], t.in.ID, c.name())
+	c.queue(t)
+	c.srv.release(t)
 	return stillOpen
+}
+
+// ping answers a request that needs no flow.
+func (c *conn) ping(t *task) {
+	c.srv.metrics.ops[api.OpPing].outcomes[answered].Inc()
+	c.answer(t, &api.Answer{ID: t.in.ID, Op: api.OpPing})
+	c.srv.release(t)
 }
 
 // refuse ends a connection that is not let in.
 func (c *conn) refuse(t *task, message string) reason {
-	c.reject(t.req.ID, api.NewError(api.CodeUnauthorized, message))
+	c.reject(t.in.ID, api.NewError(api.CodeUnauthorized, message))
 	c.srv.release(t)
 	return unauthorized
 }
 
-// reply answers what needs no flow.
-func (c *conn) reply(t *task, a *api.Answer) {
-	c.srv.metrics.requests[a.Op][answered].Inc()
-	c.answer(t, a)
-	c.srv.release(t)
-}
-
 // reject answers a line that does not reach the flow. The line itself is not logged (I12).
 func (c *conn) reject(id string, fault *api.Error) {
-	c.srv.metrics.rejected[codeIndex(fault.Code)].Inc()
+	c.srv.metrics.rejected.of(fault.Code).Inc()
 	c.srv.log.Debug("gateway: line rejected", zap.Stringer("peer", c.nc.RemoteAddr()), zap.String("gateway", c.name()),
 		zap.String("code", string(fault.Code)), zap.String("field", fault.Field), zap.String("message", fault.Message))
 	t := c.srv.task(c)
@@ -294,7 +287,13 @@ func (c *conn) reject(id string, fault *api.Error) {
 
 // answer queues the answer to a held line.
 func (c *conn) answer(t *task, a *api.Answer) {
-	t.line = append(wire.AppendAnswer(t.line[:0], a), '\n')
+	t.out = wire.AppendAnswer(t.out[:0], a)
+	c.queue(t)
+}
+
+// queue queues the text of the answer to a held line.
+func (c *conn) queue(t *task) {
+	t.out = append(t.out, '\n')
 	c.mu.Lock()
 	c.inFlight--
 	if c.failed != stillOpen {
@@ -304,8 +303,8 @@ func (c *conn) answer(t *task, a *api.Answer) {
 	if c.out == nil {
 		c.out = c.srv.buffers.Get().(*[]byte)
 	}
-	*c.out = append(*c.out, t.line...)
-	c.unsent += len(t.line)
+	*c.out = append(*c.out, t.out...)
+	c.unsent += len(t.out)
 	tooMuch := c.unsent > c.srv.opt.UnsentLimit
 	if c.hasRoom() {
 		c.room.Signal()

@@ -1,7 +1,7 @@
 // Package lines serves the gateway protocol: JSON lines over TCP, translated to and from package api.
 //
 //	accept ──▶ reader, one a connection          worker, one a request in flight        writer, one a connection
-//	           line ─▶ wire.DecodeRequest ─▶ Validate ─▶ api.Handler.Handle ─▶ wire.AppendAnswer ─▶ answers, coalesced
+//	           line ─▶ DecodeLine ─▶ front.Admit ─▶ front.Handle ─▶ AppendAnswer ─▶ answers, coalesced
 //
 // It guarantees that a request reaches the handler only whole, well-formed and from a connection that has said who it
 // is; that each line is answered once, by its id, in the order in which the answers come about; and that every queue

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"switchyard/switch/api"
+	"switchyard/switch/front"
 	"switchyard/switch/front/lines"
 	"switchyard/switch/front/lines/wire"
 )
@@ -84,17 +85,20 @@ type server struct {
 	served   chan error
 }
 
-// serve starts a server; the test's end shuts it down.
-func serve(t *testing.T, options lines.Options) *server {
+// serve starts a server before a front; the test's end shuts it down.
+func serve(t *testing.T, behind front.Options, options lines.Options) *server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
-	options.Listener, options.Registerer = listener, registry
-	if options.Handler == nil {
-		options.Handler = approveAll{}
+	behind.Registerer, options.Listener, options.Registerer = registry, listener, registry
+	if behind.Handler == nil {
+		behind.Handler = approveAll{}
+	}
+	if options.Front, err = front.New(behind); err != nil {
+		t.Fatal(err)
 	}
 	s, err := lines.New(options)
 	if err != nil {

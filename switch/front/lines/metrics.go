@@ -1,6 +1,8 @@
 package lines
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchyard/switch/api"
@@ -40,27 +42,21 @@ func (r reason) ours() bool {
 	return false
 }
 
-// outcome is how a request ended.
+// outcome is how a request that was not refused ended.
 type outcome uint8
 
 const (
 	approved outcome = iota
 	notApproved
 	answered // status, ping, hello
-	firstError
+	outcomeCount
 )
 
-var errorCodes = [...]api.Code{api.CodeInvalidRequest, api.CodeInvalidField, api.CodeUnknownOp, api.CodeUnknownPayment, api.CodeUnauthorized,
-	api.CodeConflict, api.CodeInvalidState, api.CodeAmountExceeds, api.CodeNoRoute, api.CodeBusy, api.CodeIssuerUnavailable,
-	api.CodeTooLarge, api.CodeInternal, api.CodeLimitExceeded}
-
-const outcomeCount = int(firstError) + len(errorCodes)
+var outcomeNames = [outcomeCount]string{"approved", "not_approved", "answered"}
 
 func outcomeOf(a *api.Answer) outcome {
 	switch {
-	case a.Err != nil:
-		return firstError + outcome(codeIndex(a.Err.Code))
-	case a.Op == api.OpStatus || a.Op == api.OpPing || a.Op == api.OpHello:
+	case a.Op == api.OpStatus || a.Op == api.OpPing:
 		return answered
 	case a.Approved:
 		return approved
@@ -68,34 +64,52 @@ func outcomeOf(a *api.Answer) outcome {
 	return notApproved
 }
 
-// codeIndex is the place of a code in errorCodes; one that is not there counts as internal.
-func codeIndex(code api.Code) int {
-	for i, c := range errorCodes {
-		if c == code {
-			return i
-		}
+// byCode counts refusals by their code. It has every code that there is; one that is not listed counts as internal, so
+// that a counter is never nil.
+type byCode map[api.Code]prometheus.Counter
+
+func (c byCode) of(code api.Code) prometheus.Counter {
+	if counter := c[code]; counter != nil {
+		return counter
 	}
-	return len(errorCodes) - 1
+	return c[api.CodeInternal]
 }
 
 // metrics holds every series ready, so that counting on the path of a payment is an atomic addition.
 type metrics struct {
 	connections prometheus.Gauge
-	inFlight    prometheus.GaugeFunc
 	paused      prometheus.Counter
-	rejected    [len(errorCodes)]prometheus.Counter
+	rejected    byCode
 	closed      [reasonCount]prometheus.Counter
-	requests    [api.OpCount][outcomeCount]prometheus.Counter
-	seconds     [api.OpCount]prometheus.Observer
+	hello       prometheus.Counter
+	ops         [api.OpCount]opMetrics
 }
 
-func newMetrics(reg prometheus.Registerer, inFlight func() float64) (*metrics, error) {
+// opMetrics are the series of one operation.
+type opMetrics struct {
+	outcomes [outcomeCount]prometheus.Counter
+	errors   byCode
+	seconds  prometheus.Observer
+}
+
+// answered counts an answered request.
+func (m *metrics) answered(a *api.Answer, took time.Duration) {
+	op := &m.ops[a.Op]
+	op.seconds.Observe(took.Seconds())
+	if a.Err != nil {
+		op.errors.of(a.Err.Code).Inc()
+		return
+	}
+	op.outcomes[outcomeOf(a)].Inc()
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "switchyard_gateway_connections", Help: "Connections of gateways."}),
-		inFlight: prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchyard_gateway_requests_in_flight",
-			Help: "Requests that are with the flow."}, inFlight),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "switchyard_gateway_connections",
+			Help: "Connections of gateways."}),
 		paused: prometheus.NewCounter(prometheus.CounterOpts{Name: "switchyard_gateway_reads_paused_total",
 			Help: "Times that a connection was read no further because its answers or requests in flight were at their bound."}),
+		rejected: byCode{},
 	}
 	rejected := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchyard_gateway_lines_rejected_total",
 		Help: "Lines answered with an error before they reached the flow."}, []string{"code"})
@@ -106,24 +120,26 @@ func newMetrics(reg prometheus.Registerer, inFlight func() float64) (*metrics, e
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "switchyard_gateway_request_seconds",
 		Help:    "Time from a request's line read to its answer queued.",
 		Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}}, []string{"op"})
-	for _, c := range []prometheus.Collector{m.connections, m.inFlight, m.paused, rejected, closed, requests, seconds} {
+	for _, c := range []prometheus.Collector{m.connections, m.paused, rejected, closed, requests, seconds} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}
 	}
-	for i, code := range errorCodes {
-		m.rejected[i] = rejected.WithLabelValues(string(code))
+	for _, code := range api.Codes() {
+		m.rejected[code] = rejected.WithLabelValues(string(code))
 	}
 	for r := peerClosed; r < reasonCount; r++ {
 		m.closed[r] = closed.WithLabelValues(r.String())
 	}
-	for op := api.OpAuthorize; op < api.OpCount; op++ {
-		m.seconds[op] = seconds.WithLabelValues(op.String())
-		m.requests[op][approved] = requests.WithLabelValues(op.String(), "approved")
-		m.requests[op][notApproved] = requests.WithLabelValues(op.String(), "not_approved")
-		m.requests[op][answered] = requests.WithLabelValues(op.String(), "answered")
-		for i, code := range errorCodes {
-			m.requests[op][int(firstError)+i] = requests.WithLabelValues(op.String(), string(code))
+	m.hello = requests.WithLabelValues("hello", outcomeNames[answered])
+	for _, op := range api.Ops() {
+		o := &m.ops[op]
+		o.seconds, o.errors = seconds.WithLabelValues(op.String()), byCode{}
+		for i, name := range outcomeNames {
+			o.outcomes[i] = requests.WithLabelValues(op.String(), name)
+		}
+		for _, code := range api.Codes() {
+			o.errors[code] = requests.WithLabelValues(op.String(), string(code))
 		}
 	}
 	return m, nil

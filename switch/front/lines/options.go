@@ -9,18 +9,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"switchyard/switch/api"
+	"switchyard/switch/front"
 )
 
 // The bounds where Options leaves them zero.
 const (
 	// DefaultMaxConnections is how many gateways may be connected; an idle one costs about 11 KiB.
-	DefaultMaxConnections = 16384
+	DefaultMaxConnections = 20_000
 	// DefaultMaxInFlightPerConn is how many lines of a connection may await their answers: as many as DefaultUnsentLimit has
 	// room for the answers of. At 10 ms a request one connection carries 200,000 requests a second with it.
 	DefaultMaxInFlightPerConn = DefaultUnsentLimit / answerRoom
-	// DefaultMaxInFlight is how many requests may be with the handler; each costs a goroutine and about 12 KiB.
-	DefaultMaxInFlight = 16384
 	// DefaultMaxLine is the longest line in bytes, without its LF.
 	DefaultMaxLine = 64 << 10
 	// DefaultUnsentLimit is how many bytes of answers may wait for a peer that does not read; 512 are the least.
@@ -55,19 +53,15 @@ const (
 	maxAcceptDelay = time.Second
 )
 
-// Options are a server's surroundings and bounds. Listener and Handler are required.
+// Options are a server's surroundings and bounds. Listener and Front are required.
 type Options struct {
 	// Listener accepts the connections. Serve and Shutdown close it.
 	Listener net.Listener
-	// Handler serves what passed validation. It decides which merchants the caller may act for.
-	Handler api.Handler
-	// Gateways are those who may connect. An empty list lets anyone in and must only stand behind loopback, which is for
-	// the caller to hold.
-	Gateways []Gateway
+	// Front knows who may connect and serves what it admits.
+	Front *front.Front
 
 	MaxConnections     int           // default DefaultMaxConnections
 	MaxInFlightPerConn int           // default DefaultMaxInFlightPerConn
-	MaxInFlight        int           // default DefaultMaxInFlight
 	MaxLine            int           // bytes, default DefaultMaxLine
 	UnsentLimit        int           // bytes, default DefaultUnsentLimit
 	UnsentTimeout      time.Duration // default DefaultUnsentTimeout
@@ -87,12 +81,11 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.Listener == nil:
 		return o, errors.New("gateway: Options.Listener is missing")
-	case o.Handler == nil:
-		return o, errors.New("gateway: Options.Handler is missing")
+	case o.Front == nil:
+		return o, errors.New("gateway: Options.Front is missing")
 	}
 	orDefault(&o.MaxConnections, DefaultMaxConnections)
 	orDefault(&o.MaxInFlightPerConn, DefaultMaxInFlightPerConn)
-	orDefault(&o.MaxInFlight, DefaultMaxInFlight)
 	orDefault(&o.MaxLine, DefaultMaxLine)
 	orDefault(&o.UnsentLimit, DefaultUnsentLimit)
 	o.UnsentLimit = max(o.UnsentLimit, answerRoom)

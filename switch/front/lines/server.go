@@ -12,15 +12,16 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/switch/api"
+	"switchyard/switch/front"
 	"switchyard/switch/front/lines/wire"
 )
 
 // Server serves gateways. Its methods may be called from any goroutine.
 type Server struct {
-	opt        Options
-	log        *zap.Logger
-	metrics    *metrics
-	identities *identities // nil where no gateways are listed
+	opt     Options
+	log     *zap.Logger
+	metrics *metrics
+	front   *front.Front
 
 	// running is the handler's context: it ends when Shutdown gives up waiting, or is done.
 	running context.Context
@@ -30,7 +31,6 @@ type Server struct {
 	conns   map[*conn]struct{} // at most MaxConnections
 	closing atomic.Bool        // set under mu
 
-	inFlight    atomic.Int64 // requests with the handler, at most MaxInFlight
 	refusing    atomic.Int64 // surplus connections being refused, at most maxRefusing
 	idleWorkers atomic.Int64 // at most maxIdleWorkers
 	handoff     chan *task   // to an idle worker; closed once no reader is left
@@ -44,8 +44,8 @@ type Server struct {
 type task struct {
 	conn *conn
 	read time.Time // when its line was read
-	req  api.Request
-	line []byte // the answer's text, reused
+	in   wire.Line
+	out  []byte // the answer's text, reused
 }
 
 // New prepares a server. The error names what of the options is wrong.
@@ -54,19 +54,20 @@ func New(options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := newIdentities(opt.Gateways)
-	if err != nil {
-		return nil, err
+	s := &Server{
+		opt: opt, log: opt.Logger, front: opt.Front, conns: map[*conn]struct{}{}, handoff: make(chan *task),
 	}
-	s := &Server{opt: opt, log: opt.Logger, identities: ids, conns: map[*conn]struct{}{}, handoff: make(chan *task)}
 	s.tasks.New = func() any { return new(task) }
 	s.buffers.New = func() any { return new([]byte) }
 	s.running, s.stop = context.WithCancel(context.Background())
-	if s.metrics, err = newMetrics(opt.Registerer, func() float64 { return float64(s.inFlight.Load()) }); err != nil {
+	if s.metrics, err = newMetrics(opt.Registerer); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
+
+// Name implements front.Door.
+func (s *Server) Name() string { return "gateway port" }
 
 // Serve accepts connections until Shutdown, and then returns nil, or until the listener fails for good. Call it once. A
 // failed accept (no file descriptor left, a peer gone) is logged and tried again after a pause.
@@ -125,7 +126,7 @@ func (s *Server) refuse(nc net.Conn) {
 	defer s.readers.Done()
 	defer s.refusing.Add(-1)
 	busy := api.Answer{Err: api.NewError(api.CodeBusy, "as many gateways are connected as may be (max_connections)")}
-	s.metrics.rejected[codeIndex(api.CodeBusy)].Inc()
+	s.metrics.rejected.of(api.CodeBusy).Inc()
 	s.metrics.closed[surplus].Inc()
 	nc.SetDeadline(time.Now().Add(lingerTimeout))
 	if _, err := nc.Write(append(wire.AppendAnswer(nil, &busy), '\n')); err == nil {
@@ -182,7 +183,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // dispatch gives a request to an idle worker, or to a new one. Workers are kept because their stacks have grown to what
-// the flow needs; the number of busy ones is bounded by MaxInFlight.
+// the flow needs; the number of busy ones is bounded by what the front admits.
 func (s *Server) dispatch(t *task) {
 	select {
 	case s.handoff <- t:
@@ -207,12 +208,9 @@ func (s *Server) work(t *task) {
 
 // handle serves one request and queues its answer.
 func (s *Server) handle(t *task) {
-	answer := s.opt.Handler.Handle(s.running, t.conn.caller, &t.req)
-	answer.ID, answer.Op = t.req.ID, t.req.Op
-	s.metrics.seconds[answer.Op].Observe(time.Since(t.read).Seconds())
-	s.metrics.requests[answer.Op][outcomeOf(&answer)].Inc()
+	answer := s.front.Handle(s.running, t.conn.caller, &t.in.Request)
+	s.metrics.answered(&answer, time.Since(t.read))
 	t.conn.answer(t, &answer)
-	s.inFlight.Add(-1)
 	s.release(t)
 }
 
@@ -225,9 +223,9 @@ func (s *Server) task(c *conn) *task {
 // release keeps a task for the next request, without its card data.
 func (s *Server) release(t *task) {
 	t.conn = nil
-	t.req = api.Request{}
-	if cap(t.line) > keepBuffer {
-		t.line = nil
+	t.in = wire.Line{}
+	if cap(t.out) > keepBuffer {
+		t.out = nil
 	}
 	s.tasks.Put(t)
 }

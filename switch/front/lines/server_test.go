@@ -12,14 +12,14 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/internal/secret"
 	"switchyard/switch/api"
+	"switchyard/switch/front"
 	"switchyard/switch/front/lines"
 	"switchyard/switch/front/lines/client"
 )
 
 func TestSession(t *testing.T) {
-	s := serve(t, lines.Options{})
+	s := serve(t, front.Options{}, lines.Options{})
 	p := s.connect()
 	for _, c := range []struct{ send, want string }{
 		{`{"id":"1","op":"ping"}`, `{"id":"1","op":"ping"}`},
@@ -60,7 +60,7 @@ func TestSession(t *testing.T) {
 
 // Lines are lines however they are cut into packets.
 func TestLinesInPieces(t *testing.T) {
-	s := serve(t, lines.Options{})
+	s := serve(t, front.Options{}, lines.Options{})
 	p := s.connect()
 	var text strings.Builder
 	const count = 300
@@ -86,12 +86,12 @@ func TestLinesInPieces(t *testing.T) {
 // Answers come in the order in which they come about.
 func TestAnswersOvertake(t *testing.T) {
 	slow := make(chan struct{})
-	s := serve(t, lines.Options{Handler: handlerFunc(func(ctx context.Context, c *api.Caller, r *api.Request) api.Answer {
+	s := serve(t, front.Options{Handler: handlerFunc(func(ctx context.Context, c *api.Caller, r *api.Request) api.Answer {
 		if r.ID == "slow" {
 			<-slow
 		}
 		return approveAll{}.Handle(ctx, c, r)
-	})})
+	})}, lines.Options{})
 	p := s.connect()
 	p.send(authorizeLine("slow") + authorizeLine("fast"))
 	if a := p.answer(); a.ID != "fast" || !a.Approved || a.Op != api.OpAuthorize || a.Amount != 12345 {
@@ -106,7 +106,7 @@ func TestAnswersOvertake(t *testing.T) {
 // printf … | nc -N: the peer ends its side and still gets every answer.
 func TestHalfClose(t *testing.T) {
 	g := newGate()
-	s := serve(t, lines.Options{Handler: g})
+	s := serve(t, front.Options{Handler: g}, lines.Options{})
 	p := s.connect()
 	p.send(authorizeLine("1"))
 	<-g.arrived
@@ -120,7 +120,7 @@ func TestHalfClose(t *testing.T) {
 }
 
 func TestLongestLine(t *testing.T) {
-	s := serve(t, lines.Options{MaxLine: 1000})
+	s := serve(t, front.Options{}, lines.Options{MaxLine: 1000})
 	p := s.connect()
 	ping := `{"id":"1","op":"ping"}`
 	p.send(ping + strings.Repeat(" ", 1000-len(ping)) + "\n")
@@ -135,7 +135,7 @@ func TestLongestLine(t *testing.T) {
 // What is in flight when a line is too large is answered before the connection ends.
 func TestTooLargeAnswersWhatIsInFlight(t *testing.T) {
 	g := newGate()
-	s := serve(t, lines.Options{Handler: g})
+	s := serve(t, front.Options{Handler: g}, lines.Options{})
 	p := s.connect()
 	p.send(authorizeLine("1"))
 	<-g.arrived
@@ -151,7 +151,7 @@ func TestTooLargeAnswersWhatIsInFlight(t *testing.T) {
 // At its bound a connection is read no further; nothing is lost.
 func TestInFlightBoundOfAConnection(t *testing.T) {
 	g := newGate()
-	s := serve(t, lines.Options{Handler: g, MaxInFlightPerConn: 2})
+	s := serve(t, front.Options{Handler: g}, lines.Options{MaxInFlightPerConn: 2})
 	p := s.connect()
 	for i := range 5 {
 		p.send(authorizeLine(fmt.Sprint(i)))
@@ -170,7 +170,7 @@ func TestInFlightBoundOfAConnection(t *testing.T) {
 
 func TestInFlightBoundOfTheServer(t *testing.T) {
 	g := newGate()
-	s := serve(t, lines.Options{Handler: g, MaxInFlight: 1})
+	s := serve(t, front.Options{Handler: g, MaxInFlight: 1}, lines.Options{})
 	first, second := s.connect(), s.connect()
 	first.send(authorizeLine("1"))
 	<-g.arrived
@@ -188,7 +188,7 @@ func TestInFlightBoundOfTheServer(t *testing.T) {
 // Ten thousand gateways may be connected and say nothing.
 func TestIdleConnectionsAreCheap(t *testing.T) {
 	const count, bound = 400, 24 << 10 // bytes each, both ends of the connection counted
-	s := serve(t, lines.Options{})
+	s := serve(t, front.Options{}, lines.Options{})
 	before := memory()
 	peers := make([]net.Conn, count)
 	for i := range peers {
@@ -217,7 +217,7 @@ func memory() uint64 {
 
 func TestShutdown(t *testing.T) {
 	g := newGate()
-	s := serve(t, lines.Options{Handler: g})
+	s := serve(t, front.Options{Handler: g}, lines.Options{})
 	p, quiet := s.connect(), s.connect()
 	quiet.alive()
 	p.send(authorizeLine("1"))
@@ -250,7 +250,7 @@ func TestShutdown(t *testing.T) {
 // A handler that never ends cannot hold the process.
 func TestShutdownGivesUp(t *testing.T) {
 	g := newGate()
-	s := serve(t, lines.Options{Handler: g})
+	s := serve(t, front.Options{Handler: g}, lines.Options{})
 	p := s.connect()
 	p.send(authorizeLine("1"))
 	<-g.arrived
@@ -281,7 +281,11 @@ func TestAcceptFailuresAreOutlived(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := lines.New(lines.Options{Listener: &failingListener{listener, 2}, Handler: approveAll{}})
+	f, err := front.New(front.Options{Handler: approveAll{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := lines.New(lines.Options{Listener: &failingListener{listener, 2}, Front: f})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,9 +301,10 @@ func TestAcceptFailuresAreOutlived(t *testing.T) {
 
 // Requests of many clients meet each with its own answer.
 func TestManyClients(t *testing.T) {
-	s := serve(t, lines.Options{MaxInFlightPerConn: 16, Handler: handlerFunc(func(_ context.Context, _ *api.Caller, r *api.Request) api.Answer {
+	named := handlerFunc(func(_ context.Context, _ *api.Caller, r *api.Request) api.Answer {
 		return api.Answer{Payment: strings.Clone(r.Key), Approved: true, Amount: r.Amount}
-	})})
+	})
+	s := serve(t, front.Options{Handler: named}, lines.Options{MaxInFlightPerConn: 16})
 	const clients, each = 8, 300
 	errs := make(chan error, clients)
 	for n := range clients {
@@ -349,7 +354,7 @@ func drive(address string, n, each int) error {
 
 func TestIdleTimeout(t *testing.T) {
 	g := newGate()
-	s := serve(t, lines.Options{Handler: g, IdleTimeout: 50 * time.Millisecond})
+	s := serve(t, front.Options{Handler: g}, lines.Options{IdleTimeout: 50 * time.Millisecond})
 	quiet, waiting := s.connect(), s.connect()
 	waiting.send(authorizeLine("1"))
 	<-g.arrived
@@ -362,24 +367,12 @@ func TestIdleTimeout(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	listener := &failingListener{}
-	hash, err := secret.HashOf(strings.Repeat("s", secret.MinLen))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		options lines.Options
 		want    string
 	}{
-		{lines.Options{Handler: approveAll{}}, "Listener is missing"},
-		{lines.Options{Listener: listener}, "Handler is missing"},
-		{lines.Options{Listener: listener, Handler: approveAll{}, Gateways: []lines.Gateway{{}}}, "gateways[0]: name is missing"},
-		{lines.Options{Listener: listener, Handler: approveAll{}, Gateways: []lines.Gateway{{Name: "a"}}}, `"a": it has neither`},
-		{lines.Options{Listener: listener, Handler: approveAll{}, Gateways: []lines.Gateway{{Name: "a", SecretHash: "hunter2"}}}, "expected sha256:"},
-		{lines.Options{Listener: listener, Handler: approveAll{}, Gateways: []lines.Gateway{
-			{Name: "a", SecretHash: hash.String()}, {Name: "a", SecretHash: hash.String()}}}, `gateways[1]: name "a" is taken`},
-		{lines.Options{Listener: listener, Handler: approveAll{}, Gateways: []lines.Gateway{
-			{Name: "a", CertSubject: "CN=x"}, {Name: "b", CertSubject: "CN=x"}}}, `subject "CN=x" is taken`},
+		{lines.Options{Front: new(front.Front)}, "Listener is missing"},
+		{lines.Options{Listener: &failingListener{}}, "Front is missing"},
 	} {
 		if _, err := lines.New(c.options); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)

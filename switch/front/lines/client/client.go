@@ -101,13 +101,9 @@ func open(ctx context.Context, address string, options *Options) (*conn, error) 
 	if options.Gateway == "" {
 		return c, nil
 	}
-	hello := Client{conns: []*conn{c}}
-	answer, err := hello.Do(ctx, &api.Request{Op: api.OpHello, Gateway: options.Gateway, Secret: options.Secret})
-	if err == nil && answer.Err != nil {
-		err = answer.Err
-	}
-	if err != nil {
-		hello.Close()
+	if err := c.hello(ctx, options.Gateway, options.Secret); err != nil {
+		c.fail(ErrClosed)
+		c.ended.Wait()
 		return nil, fmt.Errorf("hello to %s: %w", address, err)
 	}
 	return c, nil

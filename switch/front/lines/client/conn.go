@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -72,6 +73,32 @@ func (c *conn) send(s slot, req *api.Request, done func(*api.Answer, error)) err
 	c.out = append(wire.AppendRequest(c.out, &named), '\n')
 	c.work.Signal()
 	return nil
+}
+
+// hello says who connects and waits for the answer. The connection is new: every slot is free.
+func (c *conn) hello(ctx context.Context, gateway, secret string) error {
+	answered := make(chan error, 1)
+	s := <-c.free
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return fmt.Errorf("%w: %w", ErrNotSent, c.cause())
+	}
+	c.calls[s] = call{done: func(a *api.Answer, err error) {
+		if err == nil && a.Err != nil {
+			err = a.Err
+		}
+		answered <- err
+	}}
+	c.out = append(wire.AppendHello(c.out, c.ids[s], gateway, secret), '\n')
+	c.work.Signal()
+	c.mu.Unlock()
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // cause is why the connection broke, or nil.

@@ -5,7 +5,7 @@
 //	{"at":"2026-11-21T21:03:48.623Z","request":{"op":"capture","key":"c-1","payment":"P10000000001"},"answer":{…}}
 //
 // Of a request it keeps what names it (I12: no card, chip data, address or authentication), of an answer everything but
-// a payment's history. What asks for nothing that a key or payment could name is left out: ping, hello, status by
+// a payment's history. What asks for nothing that a key or payment could name is left out: ping, and status by
 // reference.
 package told
 

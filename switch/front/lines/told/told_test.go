@@ -27,7 +27,6 @@ func TestLines(t *testing.T) {
 		Op: api.OpStatus, Payment: "P10000000001", History: []api.HistoryItem{{Op: "sale"}},
 	})
 	log.Write(at, &api.Request{Op: api.OpPing}, &api.Answer{Op: api.OpPing})
-	log.Write(at, &api.Request{Op: api.OpHello, Gateway: "G", Secret: "secret"}, &api.Answer{Op: api.OpHello})
 	log.Write(at, &api.Request{Op: api.OpVoid, Key: "k3", Payment: "P10000000001"}, &api.Answer{ID: "9",
 		Err: api.NewError(api.CodeBusy, "later")})
 	if err := log.Flush(); err != nil {

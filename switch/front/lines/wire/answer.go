@@ -11,26 +11,28 @@ import (
 // AppendAnswer writes a as one JSON object, without the LF. An empty id is written as null: the request had none that
 // could be read. Empty strings are left out; approved, the sums and replayed always stand in a payment's answer.
 func AppendAnswer(b []byte, a *api.Answer) []byte {
-	b = append(b, `{"id":`...)
-	if a.ID == "" {
-		b = append(b, "null"...)
-	} else {
-		b = appendString(b, a.ID)
-	}
+	b = appendID(append(b, '{'), a.ID)
 	if a.Err != nil {
 		return append(appendError(b, a.Err), '}')
 	}
 	b = member(b, `"op":`, a.Op.String())
 	switch {
 	case a.Op == api.OpPing:
-	case a.Op == api.OpHello:
-		b = optional(b, `"gateway":`, a.Gateway)
 	case a.Op == api.OpStatus && a.Payment == "":
 		b = appendPayments(b, a)
 	default:
 		b = appendPayment(b, a)
 	}
 	return append(b, '}')
+}
+
+// appendID writes the id of an answer.
+func appendID(b []byte, id string) []byte {
+	b = append(b, `"id":`...)
+	if id == "" {
+		return append(b, "null"...)
+	}
+	return appendString(b, id)
 }
 
 func appendError(b []byte, e *api.Error) []byte {
@@ -149,8 +151,6 @@ func (d *answerDecoder) answer(a *api.Answer, depth int) {
 			a.Op, _ = api.ParseOp(d.text())
 		case "error":
 			a.Err = d.fault(depth + 1)
-		case "gateway":
-			a.Gateway = d.text()
 		case "payment":
 			a.Payment = d.text()
 		case "status":

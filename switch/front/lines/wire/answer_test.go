@@ -19,8 +19,6 @@ func TestAppendAnswer(t *testing.T) {
 		want   string
 	}{
 		{api.Answer{Op: api.OpPing}, `{"id":null,"op":"ping"}`},
-		{api.Answer{ID: "1", Op: api.OpHello, Gateway: "shop"}, `{"id":"1","op":"hello","gateway":"shop"}`},
-		{api.Answer{ID: "1", Op: api.OpHello}, `{"id":"1","op":"hello"}`},
 		{
 			api.Answer{ID: "1", Op: api.OpSale, Err: api.FieldError("card.number", `say "x"`)},
 			`{"id":"1","error":{"code":"invalid_field","field":"card.number","message":"say \"x\"","retry":false}}`,

@@ -6,6 +6,7 @@
 //
 // It guarantees that [DecodeRequest] takes exactly the lines that are a JSON object (RFC 8259, valid UTF-8, nested at
 // most maxDepth deep) of known fields, each at most once and of its type, and that no error it returns quotes a value:
-// a card number cannot leave by way of a message (I12). It does not judge values; that is [api.Request.Validate].
+// a card number cannot leave by way of a message (I12). It does not judge values; that is [api.Request.Validate]. Only
+// the hello of a connection, which is no request and which nothing behind this package knows, is judged here.
 // [DecodeAnswer] skips what it does not know, because the list of an answer's fields may grow.
 package wire

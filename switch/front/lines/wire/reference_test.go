@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"switchyard/switch/api"
@@ -20,18 +21,22 @@ type member struct {
 
 type arrayValue struct{}
 
-func referenceDecode(line []byte) (api.Request, *api.Error) {
-	var r api.Request
+// referenceHello is what a line says of who connects.
+type referenceHello struct {
+	said            bool
+	gateway, secret *string
+}
+
+func referenceDecode(line []byte) (r api.Request, hello referenceHello, fault *api.Error) {
 	if !json.Valid(line) || !utf8.Valid(line) || nesting(line) > referenceDepth {
-		return r, &api.Error{Code: api.CodeInvalidRequest}
+		return r, hello, &api.Error{Code: api.CodeInvalidRequest}
 	}
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.UseNumber()
 	top, ok := readValue(dec).([]member)
 	if !ok {
-		return r, &api.Error{Code: api.CodeInvalidRequest}
+		return r, hello, &api.Error{Code: api.CodeInvalidRequest}
 	}
-	var fault *api.Error
 	blame := func(code api.Code, field string) {
 		if fault == nil {
 			fault = &api.Error{Code: code, Field: field}
@@ -39,8 +44,8 @@ func referenceDecode(line []byte) (api.Request, *api.Error) {
 	}
 	seen := map[string]bool{}
 	for _, m := range top {
-		field, isField := api.ParseField(m.name)
-		if !isField && m.name != "id" && m.name != "op" {
+		field, isField := referenceFields[m.name]
+		if !isField && m.name != "id" && m.name != "op" && m.name != "gateway" && m.name != "secret" {
 			blame(api.CodeInvalidField, "?")
 			continue
 		}
@@ -104,9 +109,18 @@ func referenceDecode(line []byte) (api.Request, *api.Error) {
 			}
 			continue
 		case "op":
+			if hello.said = text == "hello"; hello.said {
+				continue
+			}
 			if r.Op, good = api.ParseOp(text); !good {
 				blame(api.CodeUnknownOp, "op")
 			}
+			continue
+		case "gateway":
+			hello.gateway = &text
+			continue
+		case "secret":
+			hello.secret = &text
 			continue
 		case "entry":
 			r.Entry, good = api.ParseEntry(text)
@@ -116,7 +130,7 @@ func referenceDecode(line []byte) (api.Request, *api.Error) {
 			*map[string]*string{
 				"key": &r.Key, "merchant": &r.Merchant, "terminal": &r.Terminal, "payment": &r.Payment, "currency": &r.Currency,
 				"reference": &r.Reference, "network_id": &r.NetworkID, "emv": &r.EMV, "of_key": &r.OfKey, "capture": &r.Capture,
-				"auth_code": &r.AuthCode, "gateway": &r.Gateway, "secret": &r.Secret,
+				"auth_code": &r.AuthCode,
 			}[m.name] = text
 		}
 		if !good {
@@ -125,7 +139,58 @@ func referenceDecode(line []byte) (api.Request, *api.Error) {
 		}
 		r.Present = r.Present.With(field)
 	}
-	return r, fault
+	if fault == nil {
+		fault = hello.check(&r)
+	}
+	return r, hello, fault
+}
+
+// referenceFields are the fields of requests by their names.
+var referenceFields = func() map[string]api.Field {
+	fields := map[string]api.Field{}
+	for f := api.FieldKey; f <= api.FieldAuthCode; f++ {
+		fields[f.String()] = f
+	}
+	return fields
+}()
+
+// check is what the table of the protocol says of hello: it takes these two fields and no other, and no other operation
+// takes them. Of several faults the one of the operation comes first, then fields that it does not take, of which
+// those of a hello are the last.
+func (h referenceHello) check(r *api.Request) *api.Error {
+	of := func(field string) *api.Error { return &api.Error{Code: api.CodeInvalidField, Field: field} }
+	bad := func(text *string, limit int) bool {
+		strange := func(c rune) bool { return c < ' ' || c > '~' }
+		return *text == "" || len(*text) > limit || strings.ContainsFunc(*text, strange)
+	}
+	surplus := ""
+	switch {
+	case h.gateway != nil:
+		surplus = "gateway"
+	case h.secret != nil:
+		surplus = "secret"
+	}
+	switch {
+	case !h.said && surplus == "":
+		return nil
+	case !h.said:
+		before := r.Validate()
+		if before != nil && (before.Field == "op" || strings.Contains(before.Message, "does not take this field here")) {
+			return nil // for Validate to say
+		}
+		return of(surplus)
+	case r.Present != 0:
+		for f := api.FieldKey; ; f++ {
+			if r.Present.Has(f) {
+				return of(f.String())
+			}
+		}
+	case h.gateway == nil || h.secret != nil && bad(h.gateway, 64):
+		return of("gateway")
+	case h.secret == nil || bad(h.secret, 128):
+		return of("secret")
+	}
+	return nil
 }
 
 func referenceInner(r *api.Request, name string, inner []member, blame func(api.Code, string)) {

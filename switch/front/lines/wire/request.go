@@ -19,9 +19,14 @@ func DecodeRequest(line []byte, r *api.Request) *api.Error {
 	d.request(r)
 	if d.broken() {
 		*r = api.Request{}
-		return api.NewError(api.CodeInvalidRequest, d.where())
+		return d.noObject()
 	}
 	return d.fault
+}
+
+// noObject is the error of a line that is no JSON object.
+func (d *requestDecoder) noObject() *api.Error {
+	return api.NewError(api.CodeInvalidRequest, d.where())
 }
 
 // requestDecoder is a scanner that remembers the first fault of meaning; the text is read to its end all the same, for
@@ -29,6 +34,7 @@ func DecodeRequest(line []byte, r *api.Request) *api.Error {
 type requestDecoder struct {
 	scanner
 	fault *api.Error
+	line  *Line // nil where no hello is expected
 }
 
 func (d *requestDecoder) blame(field, message string) {
@@ -37,10 +43,12 @@ func (d *requestDecoder) blame(field, message string) {
 	}
 }
 
-// Seen bits of the two names that are no api.Field.
+// Seen bits of the names that are no api.Field.
 const (
-	seenID api.FieldSet = 1 << 30
-	seenOp api.FieldSet = 1 << 31
+	seenGateway api.FieldSet = 1 << 28
+	seenSecret  api.FieldSet = 1 << 29
+	seenID      api.FieldSet = 1 << 30
+	seenOp      api.FieldSet = 1 << 31
 )
 
 func (d *requestDecoder) request(r *api.Request) {
@@ -62,7 +70,7 @@ func (d *requestDecoder) request(r *api.Request) {
 func (d *requestDecoder) field(r *api.Request, name string, seen api.FieldSet) api.FieldSet {
 	f, bit, known := fieldOf(name)
 	switch {
-	case !known:
+	case !known, bit&(seenGateway|seenSecret) != 0 && d.line == nil:
 		d.skip(1)
 		d.blame(shown(name), "no such field")
 		return seen
@@ -75,6 +83,12 @@ func (d *requestDecoder) field(r *api.Request, name string, seen api.FieldSet) a
 		return seen | bit
 	case bit == seenOp:
 		d.op(r)
+		return seen | bit
+	case bit == seenGateway:
+		d.greeting(name, &d.line.Gateway, bit)
+		return seen | bit
+	case bit == seenSecret:
+		d.greeting(name, &d.line.Secret, bit)
 		return seen | bit
 	}
 	if d.value(r, f) {
@@ -129,9 +143,9 @@ func fieldOf(name string) (f api.Field, bit api.FieldSet, known bool) {
 	case "auth_code":
 		f = api.FieldAuthCode
 	case "gateway":
-		f = api.FieldGateway
+		return 0, seenGateway, true
 	case "secret":
-		f = api.FieldSecret
+		return 0, seenSecret, true
 	default:
 		return 0, 0, false
 	}
@@ -152,6 +166,10 @@ func (d *requestDecoder) id(r *api.Request) {
 func (d *requestDecoder) op(r *api.Request) {
 	name, given := d.text("op")
 	if !given {
+		return
+	}
+	if name == hello && d.line != nil {
+		d.line.Hello = true
 		return
 	}
 	var known bool
@@ -227,10 +245,6 @@ func stringField(r *api.Request, f api.Field) *string {
 		return &r.Capture
 	case api.FieldAuthCode:
 		return &r.AuthCode
-	case api.FieldGateway:
-		return &r.Gateway
-	case api.FieldSecret:
-		return &r.Secret
 	}
 	panic("wire: " + f.String() + " is no text field")
 }
@@ -503,8 +517,6 @@ func AppendRequest(b []byte, r *api.Request) []byte {
 	b = field(b, r, api.FieldOfKey, `"of_key":`, r.OfKey)
 	b = field(b, r, api.FieldCapture, `"capture":`, r.Capture)
 	b = field(b, r, api.FieldAuthCode, `"auth_code":`, r.AuthCode)
-	b = field(b, r, api.FieldGateway, `"gateway":`, r.Gateway)
-	b = field(b, r, api.FieldSecret, `"secret":`, r.Secret)
 	return append(b, '}')
 }
 
