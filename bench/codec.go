@@ -27,7 +27,8 @@ type codec struct {
 
 // measureCodec runs the benchmarks of package spec.
 func measureCodec(ctx context.Context) (codec, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^Benchmark(Pack|Unpack)(Codec|Library)$/^iso87ascii$", "-benchmem", "./spec")
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$",
+		"-bench", "^Benchmark(Pack|Unpack)(Codec|Library)$/^iso87ascii$", "-benchmem", "./spec")
 	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	if err != nil {
@@ -49,7 +50,9 @@ func parseCodec(text []byte) (codec, error) {
 			lines[name] = b
 		}
 	}
-	for _, name := range []string{"BenchmarkPackCodec", "BenchmarkPackLibrary", "BenchmarkUnpackCodec", "BenchmarkUnpackLibrary"} {
+	for _, name := range []string{
+		"BenchmarkPackCodec", "BenchmarkPackLibrary", "BenchmarkUnpackCodec", "BenchmarkUnpackLibrary",
+	} {
 		if lines[name].ns == 0 {
 			return codec{}, fmt.Errorf("no line of %s in what go test printed", name)
 		}

@@ -24,7 +24,8 @@ type machine struct {
 func thisMachine(dir string) (machine, error) {
 	syncs, err := syncRate(dir)
 	return machine{
-		CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), SyncsPerSecond: syncs,
+		CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(),
+		SyncsPerSecond: syncs,
 	}, err
 }
 

@@ -8,26 +8,29 @@
 //   - drain: how fast the queue of an outage drains, and what it does to new requests;
 //   - recovery: how soon a switch is ready after a crash.
 //
-// The last two take minutes and are measured only where -only names them. docs/benchmarks.md says how to read the figures.
-// The load comes from switchctl load, on the same machine: the figures are of everything together, not of the switch on
-// a machine of its own.
+// The last two take minutes and are measured only where -only names them. docs/benchmarks.md says how to read the
+// figures. The load comes from switchctl load, on the same machine: the figures are of everything together, not of the
+// switch on a machine of its own.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"switchyard/internal/loadgen/drain"
+	"switchyard/internal/loadgen/recovery"
+	"switchyard/internal/loadgen/steady"
 )
 
 // inFlight is the load of the two figures that have one; wantTPS what the switch should come to at the least.
@@ -38,31 +41,15 @@ const (
 
 // result is what one run records: what was not measured is left out.
 type result struct {
-	Commit   string    `json:"commit"`
-	At       time.Time `json:"at"`
-	Machine  machine   `json:"machine"`
-	Codec    *codec    `json:"codec,omitempty"`
-	Issuer   *load     `json:"issuer_sim,omitempty"`
-	Switch   *load     `json:"switch,omitempty"`
-	Overload *overload `json:"overload,omitempty"`
-	Drain    *drain    `json:"drain,omitempty"`
-	Recovery *recovery `json:"recovery,omitempty"`
-}
-
-// load is what switchctl load --json prints, as far as it is recorded.
-type load struct {
-	TPS        float64           `json:"tps"`
-	P50MS      float64           `json:"p50_ms"`
-	P99MS      float64           `json:"p99_ms"`
-	Errors     uint64            `json:"errors"`
-	ErrorCodes map[string]uint64 `json:"error_codes,omitempty"`
-	InFlight   int               `json:"in_flight,omitempty"`
-	Rate       float64           `json:"rate,omitempty"`
-	LateP99MS  float64           `json:"late_p99_ms,omitempty"`
-	DurationS  float64           `json:"duration_s"`
-	SwitchdCPU float64           `json:"switchd_cpu_us,omitempty"`
-	SwitchdMiB float64           `json:"switchd_mib,omitempty"`
-	IssuerMiB  float64           `json:"issuer_sim_mib,omitempty"`
+	Commit   string            `json:"commit"`
+	At       time.Time         `json:"at"`
+	Machine  machine           `json:"machine"`
+	Codec    *codec            `json:"codec,omitempty"`
+	Issuer   *steady.Summary   `json:"issuer_sim,omitempty"`
+	Switch   *steady.Summary   `json:"switch,omitempty"`
+	Overload *overload         `json:"overload,omitempty"`
+	Drain    *drain.Summary    `json:"drain,omitempty"`
+	Recovery *recovery.Summary `json:"recovery,omitempty"`
 }
 
 // bench is a run of this command.
@@ -93,9 +80,10 @@ func main() {
 	b := bench{result: result{At: time.Now().UTC().Truncate(time.Second)}}
 	flag.StringVar(&b.Commit, "commit", "unknown", "what is measured")
 	out := flag.String("out", filepath.Join("bench", "results"), "folder for the record")
-	flag.StringVar(&b.bin, "bin", "bin", "folder of switchctl, switchd and issuer-sim")
+	flag.StringVar(&b.bin, "bin", "bin", "folder of switchd and issuer-sim")
 	flag.DurationVar(&b.duration, "duration", 10*time.Second, "how long each load is measured")
-	only := flag.String("only", "", "what to measure, with commas between: codec, issuer, switch, overload, drain, recovery (default: all but the last two)")
+	only := flag.String("only", "", "what to measure, with commas between: "+
+		"codec, issuer, switch, overload, drain, recovery (default: all but the last two)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -110,7 +98,8 @@ func (b *bench) run(ctx context.Context, only, out string) error {
 	if err != nil {
 		return err
 	}
-	if b.dir, err = os.MkdirTemp(".", "load-out-"); err != nil { // here and not where temporary files go: that may be no disk
+	// Here and not where temporary files go: that may be no disk.
+	if b.dir, err = os.MkdirTemp(".", "load-out-"); err != nil {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
@@ -162,32 +151,32 @@ func (b *bench) codec(ctx context.Context) error {
 }
 
 func (b *bench) issuer(ctx context.Context) (err error) {
-	b.Issuer, err = b.load(ctx, "--closed", strconv.Itoa(inFlight), "--iso")
+	b.Issuer, err = b.load(ctx, func(o *steady.Options) { o.InFlight, o.ISO = inFlight, true })
 	return err
 }
 
 func (b *bench) throughput(ctx context.Context) (err error) {
-	b.Switch, err = b.load(ctx, "--closed", strconv.Itoa(inFlight))
+	b.Switch, err = b.load(ctx, func(o *steady.Options) { o.InFlight = inFlight })
 	return err
 }
 
-// load runs switchctl load on daemons of its own.
-func (b *bench) load(ctx context.Context, args ...string) (*load, error) {
-	text, err := b.switchctl(ctx, append([]string{"load", "--local", "--duration", b.duration.String()}, args...)...)
-	if err != nil {
-		return nil, err
+// load measures on daemons of its own, as switchctl load --local does.
+func (b *bench) load(ctx context.Context, with func(*steady.Options)) (*steady.Summary, error) {
+	o := steady.Defaults()
+	o.Duration, o.Bin, o.Dir, o.Say = b.duration, b.bin, b.loadDir(), say
+	with(&o)
+	s, err := steady.Run(ctx, o)
+	if err == nil && s.Approved == 0 {
+		err = errors.New("nothing was approved")
 	}
-	l := new(load)
-	return l, json.Unmarshal(text, l)
+	return s, err
 }
 
-// switchctl runs a command that prints one JSON object.
-func (b *bench) switchctl(ctx context.Context, args ...string) (json.RawMessage, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "switchctl"), append(args, "--dir", filepath.Join(b.dir, "load"), "--json")...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it stops its daemons
-	cmd.Stderr = os.Stderr
-	return cmd.Output()
-}
+// loadDir is the folder of the daemons, made anew by each measurement.
+func (b *bench) loadDir() string { return filepath.Join(b.dir, "load") }
+
+// say tells a person what a measurement does.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 // record writes the result as <date>-<commit>.json.
 func record(dir string, r *result) (string, error) {
@@ -214,28 +203,30 @@ func (r *result) print(w io.Writer) error {
 			c.UnpackNS, c.LibraryUnpackNS, c.UnpackRatio, c.UnpackAllocs, c.LibraryUnpackAllocs)
 	}
 	if r.Issuer != nil {
-		fmt.Fprintf(t, "issuer-sim\t%s\n", r.Issuer)
+		fmt.Fprintf(t, "issuer-sim\t%s\n", loadLine(r.Issuer))
 	}
 	if r.Switch != nil {
-		fmt.Fprintf(t, "switch, synced\t%s\n", r.Switch)
+		fmt.Fprintf(t, "switch, synced\t%s\n", loadLine(r.Switch))
 	}
 	if o := r.Overload; o != nil {
-		fmt.Fprintf(t, "issuer paced to %d\t%s\n", o.PaceTPS, &o.Full)
-		fmt.Fprintf(t, "  and overloaded\t%s: %.0f %% of the goodput, %.1f times the p99\n", &o.Over, 100*o.GoodputRatio, o.P99Ratio)
+		fmt.Fprintf(t, "issuer paced to %d\t%s\n", o.PaceTPS, loadLine(&o.Full))
+		fmt.Fprintf(t, "  and overloaded\t%s: %.0f %% of the goodput, %.1f times the p99\n",
+			loadLine(&o.Over), 100*o.GoodputRatio, o.P99Ratio)
 	}
 	if r.Drain != nil {
-		fmt.Fprintf(t, "drain\t%s\n", r.Drain)
+		fmt.Fprintf(t, "drain\t%s\n", drainLine(r.Drain))
 	}
 	if r.Recovery != nil {
-		fmt.Fprintf(t, "recovery\t%s\n", r.Recovery)
+		fmt.Fprintf(t, "recovery\t%s\n", recoveryLine(r.Recovery))
 	}
 	return t.Flush()
 }
 
-func (l *load) String() string {
-	how := fmt.Sprintf("%d in flight", l.InFlight)
-	if l.Rate > 0 {
-		how = fmt.Sprintf("%.0f due a second", l.Rate)
+func loadLine(s *steady.Summary) string {
+	how := fmt.Sprintf("%d in flight", s.InFlight)
+	if s.Rate > 0 {
+		how = fmt.Sprintf("%.0f due a second", s.Rate)
 	}
-	return fmt.Sprintf("%.0f authorizations a second, p50 %.1f ms, p99 %.1f ms, %s, %d errors", l.TPS, l.P50MS, l.P99MS, how, l.Errors)
+	return fmt.Sprintf("%.0f authorizations a second, p50 %.1f ms, p99 %.1f ms, %s, %d errors",
+		s.TPS, s.P50MS, s.P99MS, how, s.Errors)
 }

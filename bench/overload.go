@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"time"
+
+	"switchyard/internal/loadgen/steady"
 )
 
 // The issuer of the overload: it answers paceTPS messages a second and no more; overTPS are offered.
@@ -14,16 +16,17 @@ const (
 	overTPS = 15_000
 	// overloadSpan is longer than the other measurements: an issuer that gets exactly as much as it can answer has a
 	// queue that wanders for long.
-	overloadSpan = "30s"
+	overloadSpan   = 30 * time.Second
+	overloadWarmup = 5 * time.Second
 )
 
 // overload is what comes of more requests than the issuer can answer, beside as many as it can.
 type overload struct {
-	PaceTPS      int     `json:"pace_tps"`
-	Full         load    `json:"full"` // as many requests as the issuer answers
-	Over         load    `json:"over"`
-	GoodputRatio float64 `json:"goodput_ratio"` // approved a second, Over to Full
-	P99Ratio     float64 `json:"p99_ratio"`     // of what was accepted
+	PaceTPS      int            `json:"pace_tps"`
+	Full         steady.Summary `json:"full"` // as many requests as the issuer answers
+	Over         steady.Summary `json:"over"`
+	GoodputRatio float64        `json:"goodput_ratio"` // approved a second, Over to Full
+	P99Ratio     float64        `json:"p99_ratio"`     // of what was accepted
 }
 
 func (b *bench) overload(ctx context.Context) error {
@@ -31,8 +34,10 @@ func (b *bench) overload(ctx context.Context) error {
 	if err := os.WriteFile(rules, fmt.Appendf(nil, "pace: %d\n", paceTPS), 0o600); err != nil {
 		return err
 	}
-	at := func(rate int) (*load, error) {
-		return b.load(ctx, "--rate", strconv.Itoa(rate), "--warmup", "5s", "--duration", overloadSpan, "--issuer-rules", rules)
+	at := func(rate float64) (*steady.Summary, error) {
+		return b.load(ctx, func(o *steady.Options) {
+			o.Rate, o.Warmup, o.Duration, o.IssuerRules = rate, overloadWarmup, overloadSpan, rules
+		})
 	}
 	full, err := at(paceTPS)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -12,13 +13,17 @@ import (
 // below lists what a folder's packages may import of ours; what is not listed here may import anything but cmd. A name
 // with a slash at its end stands for all below it.
 var below = map[string][]string{
-	"spec":             {},
-	"internal/config":  {},
-	"internal/money":   {},
-	"internal/mutant":  {},
-	"internal/pan":     {"internal/mutant"},
-	"internal/secret":  {},
-	"internal/version": {},
+	"spec":              {},
+	"internal/config":   {},
+	"internal/money":    {},
+	"internal/mutant":   {},
+	"internal/pan":      {"internal/mutant"},
+	"internal/secret":   {},
+	"internal/version":  {},
+	"internal/httpcall": {},
+	"internal/loadgen":  {"internal/", "spec", "switch/api"},
+	// A driver of processes asks them, and knows nothing of what is in them.
+	"internal/daemons": {"switch/operator/client"},
 	"switch/api":       {"internal/money", "internal/pan", "internal/mutant"},
 	"switch/payment":   {"internal/mutant"},
 	"switch/clearing":  {"internal/money", "internal/pan", "internal/mutant"},
@@ -68,9 +73,26 @@ func TestArrows(t *testing.T) {
 	}
 }
 
+// drivers run the daemons of this machine. Commands and tools share them; nothing that they drive knows of them.
+var drivers = []string{
+	"internal/crash", "internal/daemons", "internal/demo", "internal/localday", "internal/loadgen", "internal/loadgen/",
+}
+
+// driving tells whether a package may know the drivers.
+func driving(name string) bool {
+	return strings.HasPrefix(name, "cmd/") || name == "bench" || slices.ContainsFunc(drivers, func(d string) bool {
+		return within(name, d)
+	})
+}
+
 func allowed(name, imported string) bool {
 	if strings.HasPrefix(imported, "cmd/") {
 		return false
+	}
+	for _, d := range drivers {
+		if within(imported, d) && !driving(name) {
+			return false
+		}
 	}
 	for folder, may := range below {
 		if !within(name, folder) {

@@ -17,6 +17,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/httpcall"
 	"switchyard/internal/operatorflags"
 	"switchyard/switch/audit"
 	"switchyard/switch/journal"
@@ -28,8 +29,8 @@ import (
 // allNodes stands for no number of a switch.
 const allNodes = -1
 
-// defaultIssuerControl is where issuer-sim's control HTTP listens unless it is told otherwise.
-const defaultIssuerControl = "127.0.0.1:9584"
+// drainPause is how often a switch is asked whether it has come to rest.
+const drainPause = 50 * time.Millisecond
 
 // newAuditCmd is `switchctl audit`: the switch's journal, the issuer's ledger and the clearing files held against each
 // other, payment by payment.
@@ -51,7 +52,7 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 	}
 	f := cmd.Flags()
 	a.asked.Add(f, defaultOperator)
-	f.StringVar(&a.issuer, "issuer", defaultIssuerControl, "control HTTP of issuer-sim")
+	f.StringVar(&a.issuer, "issuer", defaultControl, "control HTTP of issuer-sim")
 	f.StringVar(&a.clearing, "clearing", "", "folder of the clearing files (default: the one the switch names)")
 	f.StringVar(&a.data, "data", "", "data folder of a stopped switch, or a backup of one, to read instead of --operator")
 	f.StringVar(&a.acquirer, "acquirer", "", "acquirer id (DE32) of the switch, where several switches share the issuer (default: all)")
@@ -103,8 +104,9 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer done()
-	src.Authorizations = book(a.issuer, "/v1/authorizations", nil)
-	src.Ledger = book(a.issuer, "/v1/ledger", url.Values{"audit": {"1"}})
+	control := httpcall.Port{Addr: a.issuer}
+	src.Authorizations = control.Opener("/v1/authorizations", nil)
+	src.Ledger = control.Opener("/v1/ledger", url.Values{"audit": {"1"}})
 	for _, name := range a.told {
 		src.Told = append(src.Told, func(context.Context) (io.ReadCloser, error) { return os.Open(name) })
 	}
@@ -165,21 +167,12 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 		}
 	}
 	src.Switch = func(ctx context.Context) (io.ReadCloser, error) { return api.OpenDated(ctx, a.from, a.to) }
-	src.Now = func(ctx context.Context) (time.Time, error) { return switchClock(ctx, api) }
+	src.Now = api.Now
 	src.Days = api.OpenDays
 	src.Files = func(ctx context.Context) ([]audit.File, error) {
 		return clearingFiles(ctx, dir, a.clearing == "", src.Days)
 	}
 	return src, func() {}, nil
-}
-
-// switchClock is a running switch's own clock. One that does not tell it has no ages to measure.
-func switchClock(ctx context.Context, api *client.Client) (time.Time, error) {
-	stats, err := api.Stats(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return stats.Now, nil
 }
 
 // busy tells whether something is under way that ends by itself.
@@ -211,10 +204,7 @@ func (a *auditRun) stopped(context.Context, io.Writer) (src audit.Sources, done 
 	}
 	j, err := journal.Open(journal.Options{
 		FS: vfs.Default, Dir: dir, ReadOnly: true,
-		Fatal: func(msg string, err error) {
-			fmt.Fprintf(os.Stderr, "switchctl: %s: %v\n", msg, err)
-			os.Exit(exitFailed)
-		},
+		Fatal: fatal,
 	})
 	if err != nil {
 		return src, nil, fmt.Errorf("%w (is a switch running on it?)", err)

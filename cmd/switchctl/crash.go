@@ -2,28 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
+
+	"switchyard/internal/crash"
 )
 
-// crashFlags are what crash is told.
-type crashFlags struct {
-	rounds   int
-	seed     uint64
-	payments int
-	out      string
-}
-
 func newCrashCmd() *cobra.Command {
-	var f crashFlags
+	o := crash.Defaults()
 	cmd := &cobra.Command{
 		Use:   "crash",
 		Short: "Kill the daemons under load again and again, and check that nothing is lost",
@@ -40,105 +29,62 @@ a kill is as exact as the machine's clock and load let it be. After a fault the 
 Exit codes: 0 nothing was lost; 1 something was; 2 wrong usage.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runCrash(cmd.Context(), f, cmd.OutOrStdout())
+			return runCrash(cmd.Context(), o, cmd.OutOrStdout())
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&f.rounds, "rounds", 50, "number of rounds")
-	flags.Uint64Var(&f.seed, "seed", 0, "of the first round; each has the next one (default: another one each time)")
-	flags.IntVar(&f.payments, "payments", 1500, "payments a round")
-	flags.StringVar(&f.out, "out", "crash-out", "folder, made anew")
+	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "number of rounds")
+	flags.Uint64Var(&o.Seed, "seed", o.Seed, "of the first round; each has the next one (default: another one each time)")
+	flags.IntVar(&o.Payments, "payments", o.Payments, "payments a round")
+	flags.StringVar(&o.Out, "out", o.Out, "folder, made anew")
 	return cmd
 }
 
-// runCrash plays the rounds. It goes on after one that failed: how often it happens tells something.
-func runCrash(ctx context.Context, f crashFlags, stdout io.Writer) error {
-	if f.rounds < 1 || f.payments < minCrashPayments {
-		return fmt.Errorf("rounds: expected 1 or more; payments: %d or more", minCrashPayments)
-	}
-	if f.seed == 0 {
-		f.seed = uint64(rand.Uint32())
-	}
-	if err := freshFolder(f.out); err != nil {
+// runCrash plays the rounds and prints what comes of them.
+func runCrash(ctx context.Context, o crash.Options, stdout io.Writer) error {
+	s, err := crash.New(o)
+	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "crash: %d rounds from seed %d on\n", f.rounds, f.seed)
-	var total crashTotals
-	failed := 0
-	for n := range f.rounds {
-		r := newCrashRound(f.seed+uint64(n), f.payments, filepath.Join(f.out, fmt.Sprintf("round-%d", f.seed+uint64(n))))
-		r.run(ctx)
-		if ctx.Err() != nil {
-			return errors.New("called off")
+	fmt.Fprintf(stdout, "crash: %d rounds from seed %d on\n", s.Rounds, s.Seed)
+	for range s.Rounds {
+		r, err := s.Next(ctx)
+		if err != nil {
+			return err
 		}
-		total.add(&r.crashTotals)
-		fmt.Fprintf(stdout, "round %d, seed %d: %s\n", n+1, r.seed, r)
-		if len(r.problems) == 0 {
-			if err := os.RemoveAll(r.dir); err != nil {
-				return err
-			}
+		fmt.Fprintf(stdout, "round %d, seed %d: %s; %s\n", s.Played, r.Seed, strings.Join(r.Struck, ", "), figures(&r.Totals))
+		if len(r.Problems) == 0 {
 			continue
 		}
-		failed++
-		for _, problem := range r.problems {
+		for _, problem := range r.Problems {
 			fmt.Fprintf(stdout, "wrong: %s\n", problem)
 		}
-		fmt.Fprintf(stdout, "kept in %s; again: switchctl crash --rounds 1 --seed %d --payments %d\n", r.dir, r.seed, f.payments)
+		fmt.Fprintf(stdout, "kept in %s; again: switchctl crash --rounds 1 --seed %d --payments %d\n",
+			r.Dir, r.Seed, s.Payments)
 	}
-	fmt.Fprintf(stdout, "\n%d rounds: %s\n%s\n", f.rounds, total.strikes(), &total)
-	if failed > 0 {
-		fmt.Fprintf(stdout, "crash: FAILED in %d of %d rounds\n", failed, f.rounds)
+	fmt.Fprintf(stdout, "\n%d rounds: %s\n%s\n", s.Rounds, strikes(&s.Total), figures(&s.Total))
+	if s.Failed > 0 {
+		fmt.Fprintf(stdout, "crash: FAILED in %d of %d rounds\n", s.Failed, s.Rounds)
 		return errNo
 	}
 	fmt.Fprintln(stdout, "crash: OK")
 	return nil
 }
 
-// crashTotals are the figures of a round, or of all.
-type crashTotals struct {
-	kills        map[victim]int
-	inCutover    int // of them, while a cutover was under way
-	payments     int
-	acknowledged int    // operations answered, all rechecked
-	resent       uint64 // requests whose connection broke before the answer came
-	unanswered   uint64 // operations without an answer from the issuer
-	files        int    // clearing files verified
-	took         time.Duration
-}
-
-func (t *crashTotals) add(o *crashTotals) {
-	for v, n := range o.kills {
-		t.killed(v, n)
-	}
-	t.inCutover += o.inCutover
-	t.payments += o.payments
-	t.acknowledged += o.acknowledged
-	t.resent += o.resent
-	t.unanswered += o.unanswered
-	t.files += o.files
-	t.took += o.took
-}
-
-func (t *crashTotals) killed(v victim, n int) {
-	if t.kills == nil {
-		t.kills = make(map[victim]int)
-	}
-	t.kills[v] += n
-}
-
-// String says the figures in a line.
-func (t *crashTotals) String() string {
-	return fmt.Sprintf("%d payments, %d operations acknowledged and looked up again, requests sent again %d times, %d operations that the issuer did not answer resolved, %d clearing files whole; %.1f s",
-		t.payments, t.acknowledged, t.resent, t.unanswered, t.files, t.took.Seconds())
+// figures says the figures in a line.
+func figures(t *crash.Totals) string {
+	return fmt.Sprintf("%d payments, %d operations acknowledged and looked up again, requests sent again %d times, "+
+		"%d operations that the issuer did not answer resolved, %d clearing files whole; %.1f s",
+		t.Payments, t.Acknowledged, t.Resent, t.Unanswered, t.Files, t.Took.Seconds())
 }
 
 // strikes says how often what was killed.
-func (t *crashTotals) strikes() string {
+func strikes(t *crash.Totals) string {
 	var kills []string
-	for v := range victims {
-		if n := t.kills[v]; n > 0 {
+	for v := range crash.Victims {
+		if n := t.Kills[v]; n > 0 {
 			kills = append(kills, fmt.Sprintf("%s %d times", v, n))
 		}
 	}
-	return fmt.Sprintf("killed %s; in a cutover %d times", strings.Join(kills, ", "), t.inCutover)
+	return fmt.Sprintf("killed %s; in a cutover %d times", strings.Join(kills, ", "), t.InCutover)
 }

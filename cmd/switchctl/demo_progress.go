@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,7 @@ const (
 	lineEvery = 3 * time.Second
 )
 
-// progress shows a person how far the demo is.
+// progress shows a person how far the demo is. It is a demo.Progress.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -27,11 +28,11 @@ type progress struct {
 
 func newProgress(w io.Writer) *progress { return &progress{w: w, terminal: isTerminal(w)} }
 
-// step says what is being done.
-func (p *progress) step(format string, args ...any) { fmt.Fprintf(p.w, "demo: "+format+"\n", args...) }
+// Step says what is being done.
+func (p *progress) Step(format string, args ...any) { fmt.Fprintf(p.w, "demo: "+format+"\n", args...) }
 
-// begin shows finished of total from now on, until end.
-func (p *progress) begin(total int, finished *atomic.Int64) {
+// Begin shows finished of total from now on, until End.
+func (p *progress) Begin(total int, finished *atomic.Int64) {
 	p.stop = make(chan struct{})
 	p.shown.Go(func() {
 		if p.terminal {
@@ -42,7 +43,8 @@ func (p *progress) begin(total int, finished *atomic.Int64) {
 	})
 }
 
-func (p *progress) end() {
+// End ends it.
+func (p *progress) End() {
 	close(p.stop)
 	p.shown.Wait()
 }
@@ -78,10 +80,20 @@ func (p *progress) lines(total int64, finished *atomic.Int64) {
 	for {
 		select {
 		case <-tick.C:
-			p.step("%d of %d payments", finished.Load(), total)
+			p.Step("%d of %d payments", finished.Load(), total)
 		case <-p.stop:
-			p.step("%d of %d payments", finished.Load(), total)
+			p.Step("%d of %d payments", finished.Load(), total)
 			return
 		}
 	}
+}
+
+// isTerminal tells whether a person looks at it.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && f.Name() != os.DevNull
 }

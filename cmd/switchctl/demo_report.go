@@ -1,131 +1,26 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
-	"switchyard/internal/loadgen/day"
+	"switchyard/internal/demo"
 	"switchyard/internal/money"
-	"switchyard/switch/clearing"
 )
 
-// demoSummary is what came of a demo, as summary.json has it.
-type demoSummary struct {
-	OK       bool     `json:"ok"`
-	Problems []string `json:"problems,omitempty"`
-
-	Seed     uint64 `json:"seed"`
-	Payments int    `json:"payments"`
-	InFlight int    `json:"in_flight"` // payments under way at the same time
-	Faults   bool   `json:"faults"`    // the issuer answered badly now and then
-
-	Operations []operationFigures `json:"operations"`
-	Latency    []latencyFigures   `json:"latency"`
-
-	ElapsedS          float64 `json:"elapsed_s"` // of the payments
-	PaymentsPerSecond float64 `json:"payments_per_second"`
-	RequestsPerSecond float64 `json:"requests_per_second"`
-	Requests          uint64  `json:"requests"`
-	Retries           uint64  `json:"retries"`    // refused for the moment, then taken
-	Unanswered        uint64  `json:"unanswered"` // by the issuer; each was followed until its outcome was known
-	DrainS            float64 `json:"drain_s"`    // until the last capture had reached the issuer
-
-	Clearing []clearingFile `json:"clearing"`
-	Audit    *auditFigures  `json:"audit,omitempty"`
-
-	SwitchdMiB float64 `json:"switchd_mib"` // peak resident memory
-	IssuerMiB  float64 `json:"issuer_sim_mib"`
-}
-
-// operationFigures are a line of the table of operations.
-type operationFigures struct {
-	Op          string           `json:"op"`
-	Outcome     string           `json:"outcome"`
-	Count       uint64           `json:"count"`
-	AmountMinor map[string]int64 `json:"amount_minor"` // by currency
-}
-
-// latencyFigures are how long the answers to one operation, or "all", took.
-type latencyFigures struct {
-	Op    string  `json:"op"`
-	P50MS float64 `json:"p50_ms"`
-	P99MS float64 `json:"p99_ms"`
-}
-
-// clearingFile is one of the day's files with what its records add up to.
-type clearingFile struct {
-	Path         string                    `json:"path"`
-	Destination  string                    `json:"destination"`
-	BusinessDate string                    `json:"business_date"`
-	FileID       string                    `json:"file_id"`
-	Messages     int                       `json:"messages"` // header and trailer counted in
-	Presentments int                       `json:"presentments"`
-	SumMinor     int64                     `json:"sum_minor"` // plain sum, whatever the currency, as the trailer has it
-	Settled      bool                      `json:"settled"`   // the issuer took it
-	Currencies   []clearing.CurrencyTotals `json:"currencies"`
-}
-
-// auditFigures are the counts of the audit.
-type auditFigures struct {
-	Payments     int  `json:"payments"`
-	Holdings     int  `json:"holdings"`
-	Presentments int  `json:"presentments"`
-	Told         int  `json:"told"` // answers that the driver was given
-	Differences  int  `json:"differences"`
-	InFlight     int  `json:"in_flight"`
-	NotCleared   int  `json:"not_cleared"`
-	Balanced     bool `json:"ledger_balanced"`
-}
-
-// answers enters the driver's book.
-func (s *demoSummary) answers(book *day.Book) {
-	ops := []string{}
-	for _, l := range book.Lines() {
-		s.Operations = append(s.Operations, operationFigures{l.Op, l.Outcome.Outcome, l.Count, l.AmountMinor})
-		if len(ops) == 0 || ops[len(ops)-1] != l.Op {
-			ops = append(ops, l.Op)
-		}
-	}
-	for _, op := range append(ops, "") {
-		f := latencyFigures{op, milliseconds(book.Latency(op, 50)), milliseconds(book.Latency(op, 99))}
-		if op == "" {
-			f.Op = "all"
-		}
-		s.Latency = append(s.Latency, f)
-	}
-	s.ElapsedS = book.Elapsed.Seconds()
-	s.Requests, s.Retries, s.Unanswered = book.Requests(), book.Retries(), book.Unanswered()
-	s.PaymentsPerSecond = round(float64(book.Payments()) / s.ElapsedS)
-	s.RequestsPerSecond = round(float64(s.Requests) / s.ElapsedS)
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// write writes summary.json.
-func (s *demoSummary) write(path string) error {
-	text, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(text, '\n'), 0o600)
-}
-
-// print shows the summary. Its last line says whether all is well.
-func (s *demoSummary) print(w io.Writer) error {
+// printDemo shows the summary of a demo. Its last line says whether all is well.
+func printDemo(w io.Writer, s *demo.Summary) error {
 	var b strings.Builder
 	if len(s.Operations) > 0 {
-		s.printOperations(&b)
-		s.printSpeed(&b)
+		printOperations(&b, s)
+		printSpeed(&b, s)
 	}
 	if len(s.Clearing) > 0 {
-		s.printClearing(&b)
+		printClearing(&b, s)
 	}
 	if a := s.Audit; a != nil {
 		ledger := "balanced"
@@ -153,8 +48,8 @@ func (s *demoSummary) print(w io.Writer) error {
 }
 
 // printOperations is the table of counts and money by operation and outcome, a column a currency.
-func (s *demoSummary) printOperations(b *strings.Builder) {
-	currencies := s.currencies()
+func printOperations(b *strings.Builder, s *demo.Summary) {
+	currencies := demoCurrencies(s)
 	// Numbers stand to the right; the two names in front are padded by hand, because a tabwriter aligns all or nothing.
 	wide := 0
 	for _, o := range s.Operations {
@@ -172,8 +67,9 @@ func (s *demoSummary) printOperations(b *strings.Builder) {
 	t.Flush() // a strings.Builder does not fail
 }
 
-func (s *demoSummary) printSpeed(b *strings.Builder) {
-	fmt.Fprintf(b, "\n%d payments in %.1f s: %.0f payments, %.0f requests a second", s.Payments, s.ElapsedS, s.PaymentsPerSecond, s.RequestsPerSecond)
+func printSpeed(b *strings.Builder, s *demo.Summary) {
+	fmt.Fprintf(b, "\n%d payments in %.1f s: %.0f payments, %.0f requests a second",
+		s.Payments, s.ElapsedS, s.PaymentsPerSecond, s.RequestsPerSecond)
 	if s.Retries > 0 {
 		fmt.Fprintf(b, "; %d requests were refused for the moment and sent again", s.Retries)
 	}
@@ -189,14 +85,15 @@ func (s *demoSummary) printSpeed(b *strings.Builder) {
 	t.Flush() // a strings.Builder does not fail
 }
 
-func (s *demoSummary) printClearing(b *strings.Builder) {
+func printClearing(b *strings.Builder, s *demo.Summary) {
 	for _, f := range s.Clearing {
 		fmt.Fprintf(b, "\nclearing %s, %s: %s\n", f.Destination, f.BusinessDate, f.Path)
 		settled := "taken by the issuer"
 		if !f.Settled {
 			settled = "not taken by the issuer"
 		}
-		fmt.Fprintf(b, "  %d messages, %d of them presentments; PDS0301 %d; %s\n", f.Messages, f.Presentments, f.SumMinor, settled)
+		fmt.Fprintf(b, "  %d messages, %d of them presentments; PDS0301 %d; %s\n",
+			f.Messages, f.Presentments, f.SumMinor, settled)
 		t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintf(t, "\tDEBITS\tAMOUNT\tCREDITS\tAMOUNT\t\n")
 		for _, c := range f.Currencies {
@@ -207,8 +104,8 @@ func (s *demoSummary) printClearing(b *strings.Builder) {
 	}
 }
 
-// currencies are the columns of the table of operations.
-func (s *demoSummary) currencies() []string {
+// demoCurrencies are the columns of the table of operations.
+func demoCurrencies(s *demo.Summary) []string {
 	seen := map[string]bool{}
 	for _, o := range s.Operations {
 		for c := range o.AmountMinor {

@@ -10,13 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"switchyard/internal/loadgen"
-	"switchyard/internal/loadgen/day"
-	"switchyard/internal/pan"
-	issuersim "switchyard/issuer-sim"
-	txswitch "switchyard/switch"
+	"switchyard/internal/demo"
+	"switchyard/internal/loadgen/drain"
+	"switchyard/internal/loadgen/recovery"
 )
 
 // runSwitchctl runs a command line in this process.
@@ -37,7 +34,8 @@ func binaries(t *testing.T) string {
 		t.Skip("it builds the binaries")
 	}
 	dir := t.TempDir()
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "switchyard/cmd/switchd", "switchyard/cmd/issuer-sim", "switchyard/cmd/switchctl")
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
+		"switchyard/cmd/switchd", "switchyard/cmd/issuer-sim", "switchyard/cmd/switchctl")
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, text)
 	}
@@ -68,20 +66,24 @@ func TestDemoAndLoadOverTheBinaries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var summary demoSummary
+	var summary demo.Summary
 	if err := json.Unmarshal(text, &summary); err != nil {
 		t.Fatal(err)
 	}
-	if !summary.OK || summary.Payments != 600 || len(summary.Clearing) != 4 || summary.Audit == nil || summary.Audit.Differences != 0 {
+	if !summary.OK || summary.Payments != 600 || len(summary.Clearing) != 4 ||
+		summary.Audit == nil || summary.Audit.Differences != 0 {
 		t.Errorf("summary.json: %s", text)
 	}
-	for _, code := range []string{"51 funds", "54 expired card", "N7 wrong CVC", "14 unknown card", "41 lost card", "61 limit"} {
+	for _, code := range []string{
+		"51 funds", "54 expired card", "N7 wrong CVC", "14 unknown card", "41 lost card", "61 limit",
+	} {
 		if !bytes.Contains(out, []byte("declined "+code)) {
 			t.Errorf("no decline %s in the table:\n%s", code, out)
 		}
 	}
 
-	if out := run("demo", "--payments", "600", "--seed", "6", "--faults", "on"); !bytes.HasSuffix(out, []byte("\ndemo: OK\n")) ||
+	out = run("demo", "--payments", "600", "--seed", "6", "--faults", "on")
+	if !bytes.HasSuffix(out, []byte("\ndemo: OK\n")) ||
 		!bytes.Contains(out, []byte("were not answered by the issuer; the outcome of each is known")) {
 		t.Errorf("with faults:\n%s", out)
 	}
@@ -109,15 +111,15 @@ func TestLoadDrainAndRecovery(t *testing.T) {
 		ok   func(into any) bool
 	}{
 		"drain": {
-			[]string{"--advices", "300", "--before", "300ms", "--rate", "100"}, new(drainSummary),
+			[]string{"--advices", "300", "--before", "300ms", "--rate", "100"}, new(drain.Summary),
 			func(s any) bool {
-				d := s.(*drainSummary)
+				d := s.(*drain.Summary)
 				return d.AdvicesPerS > 0 && d.BeforeP99MS > 0 && d.DuringErrors == 0
 			},
 		},
 		"recovery": {
-			[]string{"--stored", "500", "--open", "50", "--runs", "1"}, new(recoverySummary),
-			func(s any) bool { r := s.(*recoverySummary); return len(r.ReadyS) == 1 && len(r.ReversedS) == 1 },
+			[]string{"--stored", "500", "--open", "50", "--runs", "1"}, new(recovery.Summary),
+			func(s any) bool { r := s.(*recovery.Summary); return len(r.ReadyS) == 1 && len(r.ReversedS) == 1 },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,80 +171,11 @@ func TestLoadRefusesWrongUsage(t *testing.T) {
 	}
 }
 
-func TestFreshFolderDeletesOnlyItsOwn(t *testing.T) {
-	dir := t.TempDir()
-	theirs := filepath.Join(dir, "letter.txt")
-	if err := os.WriteFile(theirs, []byte("dear"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := freshFolder(dir); !errors.Is(err, errNotOurs) {
-		t.Errorf("error %v, want a refusal", err)
-	}
-	if _, err := os.Stat(theirs); err != nil {
-		t.Fatal(err)
-	}
-	ours := filepath.Join(dir, "new", "run")
-	for range 2 {
-		if err := freshFolder(ours); err != nil {
-			t.Fatal(err)
-		}
-		left := filepath.Join(ours, "left-over")
-		if _, err := os.Stat(left); err == nil {
-			t.Error("what the run before left is still there")
-		}
-		if err := os.WriteFile(left, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func TestDemoFaultsAreRules(t *testing.T) {
-	if _, err := issuersim.ParseRules("demo", strings.NewReader(demoFaults)); err != nil {
-		t.Error(err)
-	}
-	if _, _, err := runSwitchctl("demo", "--faults", "many", "--out", filepath.Join(t.TempDir(), "out")); err == nil || errors.Is(err, errNo) {
-		t.Errorf("faults that there are not: error %v, want one of usage", err)
-	}
-}
-
-// The demo's configuration is one that switchd takes, and it clears each card by the scheme that the day's book counts
-// it under.
-func TestDemoConfig(t *testing.T) {
-	path, err := writeDemoConfig(t.TempDir(), faultyDeadline)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := txswitch.ParseConfig(path, text, os.ReadFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(config.Merchants.Profiles) != len(day.Merchants) {
-		t.Errorf("%d merchants, want %d", len(config.Merchants.Profiles), len(day.Merchants))
-	}
-	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	numbers := []string{}
-	for n := range uint64(100) {
-		numbers = append(numbers, loadgen.NewCards(now).Card(n).Number)
-	}
-	for _, d := range demoDeclines(now) {
-		if d.Card.Number == "" {
-			t.Errorf("issuer-sim has no test card for %s", d.Code)
-		}
-		numbers = append(numbers, d.Card.Number)
-	}
-	for _, number := range numbers {
-		destination := ""
-		for _, r := range config.Routes.Rules {
-			if strings.HasPrefix(number, r.Prefix) {
-				destination = r.Destination
-			}
-		}
-		if destination != pan.Brand(number) {
-			t.Errorf("a card of %s clears by %q", pan.Brand(number), destination)
+func TestDemoRefusesWrongUsage(t *testing.T) {
+	for _, args := range [][]string{{"--faults", "many"}, {"--payments", "0"}} {
+		out, _, err := runSwitchctl(append([]string{"demo", "--out", filepath.Join(t.TempDir(), "out")}, args...)...)
+		if err == nil || errors.Is(err, errNo) || out != "" {
+			t.Errorf("%v: error %v, printed %q; want an error of usage", args, err, out)
 		}
 	}
 }

@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/daemons"
+	"switchyard/internal/demo"
 	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/clients"
 	"switchyard/switch/api"
 )
 
@@ -31,24 +34,24 @@ func TestIdleConnections(t *testing.T) {
 	bin := filepath.Dir(binaries(t))
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	local, err := startLocal(ctx, localOptions{bin: bin, dir: t.TempDir()})
+	local, err := daemons.StartLocal(ctx, daemons.Options{Bin: bin, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer local.kill()
+	defer local.Kill()
 
 	idlers := make([]net.Conn, idle)
 	for i := range idlers {
-		if idlers[i], err = net.Dial("tcp", local.switchd.at.Gateway); err != nil {
+		if idlers[i], err = net.Dial("tcp", local.Switchd.At.Gateway); err != nil {
 			t.Fatalf("connection %d: %v", i+1, err)
 		}
 		defer idlers[i].Close()
 	}
-	clients, err := dialGateway(ctx, local.switchd.at.Gateway, 1, askers)
+	gateways, err := clients.Dial(ctx, local.Switchd.At.Gateway, 1, askers)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeAll(clients)
+	defer clients.CloseAll(gateways)
 	// One after the other says something, while others work.
 	payments := loadgen.Payments{Op: api.OpAuthorize, Run: "idle-", Cards: loadgen.NewCards(time.Now())}
 	var asking sync.WaitGroup
@@ -57,7 +60,7 @@ func TestIdleConnections(t *testing.T) {
 			for i := w; i < idle; i += askers {
 				var req api.Request
 				payments.Fill(uint64(i), &req)
-				a, err := clients[0].Do(ctx, &req)
+				a, err := gateways[0].Do(ctx, &req)
 				if err != nil || a.Err != nil || !a.Approved {
 					t.Errorf("authorization %d beside idle connections: %+v, %v", i+1, a, err)
 					return
@@ -70,12 +73,12 @@ func TestIdleConnections(t *testing.T) {
 		})
 	}
 	asking.Wait()
-	if mib := local.switchd.peakMiB(); mib > memoryLimitMiB {
-		t.Errorf("switchd needed %.0f MiB, expected at most %d", mib, memoryLimitMiB)
+	if mib := local.Switchd.PeakMiB(); mib > demo.MemoryLimitMiB {
+		t.Errorf("switchd needed %.0f MiB, expected at most %d", mib, demo.MemoryLimitMiB)
 	} else {
 		t.Logf("switchd needed %.0f MiB at most", mib)
 	}
-	if err := local.stop(); err != nil {
+	if err := local.Stop(); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,9 +1,9 @@
 // Switchctl is the tool of the people around a Switchyard switch: it sends payments, shows them, describes ISO 8583
 // frames and runs the operator's work.
 //
-// It exits with 0 when what was asked for was done (a payment: approved), with 1 when the answer is no (declined, refused, reversing
-// by the switch, a check that found something), and with 2 when there is no answer (wrong usage, no connection, no file).
-// Results go to stdout, everything else to stderr.
+// It exits with 0 when what was asked for was done (a payment: approved), with 1 when the answer is no (declined,
+// refused, reversing by the switch, a check that found something), and with 2 when there is no answer (wrong usage, no
+// connection, no file). Results go to stdout, everything else to stderr.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/daemons"
 	"switchyard/internal/version"
 )
 
@@ -31,8 +32,9 @@ var errNo = errors.New("no")
 
 // Where the daemons listen unless they are told otherwise.
 const (
-	defaultGateway  = "127.0.0.1:7583"
-	defaultOperator = "127.0.0.1:9583"
+	defaultGateway  = daemons.DefaultGateway
+	defaultOperator = daemons.DefaultOperator
+	defaultControl  = daemons.DefaultControl // of issuer-sim
 )
 
 func main() { os.Exit(run()) }
@@ -50,6 +52,12 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "switchctl:", err)
 		return exitFailed
 	}
+}
+
+// fatal ends the command when a journal that it has open cannot go on.
+func fatal(msg string, err error) {
+	fmt.Fprintf(os.Stderr, "switchctl: %s: %v\n", msg, err)
+	os.Exit(exitFailed)
 }
 
 func newRootCmd() *cobra.Command {

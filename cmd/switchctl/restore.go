@@ -156,7 +156,7 @@ func (r *restoreRun) ask(ctx context.Context, api *client.Client) (*issuerSays, 
 		return nil, err
 	}
 	said := &issuerSays{Unknown: []issuerApproval{}, byRRN: map[string]issuerApproval{}}
-	err = httpcall.Lines(ctx, controlOf(r.issuer), "/v1/authorizations", nil, func(a *issuerApproval) error {
+	err = httpcall.Lines(ctx, httpcall.Port{Addr: r.issuer}, "/v1/authorizations", nil, func(a *issuerApproval) error {
 		switch {
 		case r.acquirer != "" && a.Acquirer != r.acquirer:
 		case known[a.RRN]:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/loadgen/clients"
 	"switchyard/internal/money"
 	"switchyard/switch/api"
 	"switchyard/switch/front/lines/wire"
@@ -225,14 +226,14 @@ func readRequests(stdin io.Reader) ([]api.Request, error) {
 
 // send sends requests and prints their answers. The keys go where they do not mix with an answer printed as it came.
 func (f *sendFlags) send(ctx context.Context, stdout, stderr io.Writer, requests []api.Request) error {
-	log, err := openTold(f.told)
+	log, err := clients.OpenTold(f.told)
 	if err != nil {
 		return err
 	}
 	no := false
-	f.lost = func(r *api.Request) { log.wrote(r, nil) }
+	f.lost = func(r *api.Request) { log.Wrote(r, nil) }
 	err = f.do(ctx, requests, func(r *api.Request, a *api.Answer) error {
-		log.wrote(r, a)
+		log.Wrote(r, a)
 		no = no || a.Err != nil || (asksForApproval(r.Op) && !a.Approved)
 		if f.asJSON {
 			if r.Key != "" {
@@ -242,7 +243,7 @@ func (f *sendFlags) send(ctx context.Context, stdout, stderr io.Writer, requests
 		}
 		return printAnswer(stdout, r, a)
 	})
-	if err = errors.Join(err, log.close()); err == nil && no {
+	if err = errors.Join(err, log.Close()); err == nil && no {
 		return errNo
 	}
 	return err

@@ -97,6 +97,11 @@ func (p Port) Open(ctx context.Context, method, path string, query url.Values, b
 	}
 }
 
+// Opener is a GET of something that is read as it comes, for who opens it later.
+func (p Port) Opener(path string, query url.Values) func(context.Context) (io.ReadCloser, error) {
+	return func(ctx context.Context) (io.ReadCloser, error) { return p.Open(ctx, http.MethodGet, path, query, nil) }
+}
+
 // said is what an answer that is no success says.
 func said(body []byte) string {
 	var answer struct {

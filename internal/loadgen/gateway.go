@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"math/rand/v2"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,10 @@ type Payments struct {
 	Seed  uint64
 }
 
+// RunName makes a Run of Payments. It differs from run to run, or a switch that knows the last run's keys would answer
+// from memory.
+func RunName() string { return strconv.FormatUint(rand.Uint64(), 36) + "-" }
+
 // The merchants of a load run, each with its currency and as many terminals. Amounts lie from minAmount to
 // minAmount + amountSpan minor units.
 const (
@@ -43,7 +48,9 @@ var loadTerminalIDs = func() (ids [loadTerminals]string) {
 	return ids
 }()
 
-var loadFields = api.Fields(api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard)
+var loadFields = api.Fields(
+	api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard,
+)
 
 // Fill makes request n.
 func (p *Payments) Fill(n uint64, req *api.Request) {

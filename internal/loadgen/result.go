@@ -166,3 +166,9 @@ func Counts(m map[string]uint64) string {
 	}
 	return b.String()
 }
+
+// Round leaves a rate one decimal.
+func Round(x float64) float64 {
+	const tenth = 10
+	return float64(int64(x*tenth+0.5)) / tenth
+}

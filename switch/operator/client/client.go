@@ -117,6 +117,15 @@ func (c *Client) Stats(ctx context.Context) (*operator.Stats, error) {
 	return object(ctx, c, http.MethodGet, "/v1/stats", nil, func(s *operator.Stats) bool { return s.ClearingDir != "" })
 }
 
+// Now is the switch's own clock. One that does not tell it has no ages to measure: it is the zero time.
+func (c *Client) Now(ctx context.Context) (time.Time, error) {
+	stats, err := c.Stats(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return stats.Now, nil
+}
+
 // Clock tells how the clock stands.
 func (c *Client) Clock(ctx context.Context) (*operator.ClockStatus, error) {
 	return object(ctx, c, http.MethodGet, "/v1/clock", nil, tellsClock)

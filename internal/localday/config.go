@@ -1,4 +1,4 @@
-package main
+package localday
 
 import (
 	"fmt"
@@ -9,19 +9,22 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"switchyard/internal/daemons"
 	"switchyard/internal/loadgen/day"
 	"switchyard/switch/merchant"
 )
 
-// demoRoutes are the BIN table of the demo: each card scheme clears by a file of its own, as pan.Brand names it.
-var demoRoutes = []struct{ prefix, destination string }{
-	{"4", "visa"}, {"51", "mastercard"}, {"52", "mastercard"}, {"53", "mastercard"}, {"54", "mastercard"}, {"55", "mastercard"},
-	{"22", "mastercard"}, {"34", "amex"}, {"37", "amex"}, {"35", "jcb"},
+// routes are the BIN table of the day: each card scheme clears by a file of its own, as pan.Brand names it.
+var routes = []struct{ prefix, destination string }{
+	{"4", "visa"},
+	{"51", "mastercard"}, {"52", "mastercard"}, {"53", "mastercard"}, {"54", "mastercard"}, {"55", "mastercard"},
+	{"22", "mastercard"},
+	{"34", "amex"}, {"37", "amex"}, {"35", "jcb"},
 }
 
-// writeDemoConfig writes switchd's configuration and the day's merchants into the folder and returns the path of the
+// WriteConfig writes switchd's configuration and the day's merchants into the folder and returns the path of the
 // former. deadline is how long the issuer has for an answer; 0 for the default.
-func writeDemoConfig(dir string, deadline time.Duration) (string, error) {
+func WriteConfig(dir string, deadline time.Duration) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -45,30 +48,32 @@ func writeDemoConfig(dir string, deadline time.Duration) (string, error) {
 	}
 	var config strings.Builder
 	fmt.Fprintf(&config, "merchants:\n  file: %q\n  unknown: refuse\nroutes:\n  rules:\n", merchantsPath)
-	for _, r := range demoRoutes {
-		fmt.Fprintf(&config, "    - {prefix: %q, route: %s, destination: %s, host: issuer}\n", r.prefix, r.destination, r.destination)
+	for _, r := range routes {
+		fmt.Fprintf(&config, "    - {prefix: %q, route: %s, destination: %s, host: issuer}\n",
+			r.prefix, r.destination, r.destination)
 	}
 	if deadline > 0 {
-		fmt.Fprintf(&config, "issuers:\n  - {name: issuer, address: %q, deadline: %s}\n", defaultISO, deadline)
+		fmt.Fprintf(&config, "issuers:\n  - {name: issuer, address: %q, deadline: %s}\n",
+			daemons.DefaultISO, deadline)
 	}
 	configPath := filepath.Join(dir, "switchd.yaml")
 	return configPath, os.WriteFile(configPath, []byte(config.String()), 0o600)
 }
 
-// faultyDeadline is how long the issuer has for an answer when it answers badly: what is lost is then known to be within
-// the demo's time.
-const faultyDeadline = 300 * time.Millisecond
+// FaultyDeadline is how long the issuer has for an answer when it answers badly: what is lost is then known to be
+// within the demo's time.
+const FaultyDeadline = 300 * time.Millisecond
 
-// demoFaults are issuer-sim's rules for a day with faults: two of a hundred answers are lost, late, doubled or garbled.
-const demoFaults = `rules:
+// faults are issuer-sim's rules for a day with faults: two of a hundred answers are lost, late, doubled or garbled.
+const faults = `rules:
   - {name: the answer is lost, probability: 0.005, fault: {kind: no_answer}}
   - {name: the answer comes when the switch has given up, probability: 0.005, fault: {kind: late, delay: 500ms}}
   - {name: the answer comes twice, probability: 0.005, fault: {kind: duplicate, delay: 20ms}}
   - {name: the answer cannot be read, probability: 0.005, fault: {kind: malformed}}
 `
 
-// writeDemoFaults writes the rules into the folder and returns their path.
-func writeDemoFaults(dir string) (string, error) {
+// WriteFaults writes the rules into the folder and returns their path.
+func WriteFaults(dir string) (string, error) {
 	path := filepath.Join(dir, "issuer-rules.yaml")
-	return path, os.WriteFile(path, []byte(demoFaults), 0o600)
+	return path, os.WriteFile(path, []byte(faults), 0o600)
 }

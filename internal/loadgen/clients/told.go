@@ -1,4 +1,4 @@
-package main
+package clients
 
 import (
 	"context"
@@ -14,17 +14,14 @@ import (
 	"switchyard/switch/front/lines/told"
 )
 
-// toldUsage is the flag of the commands that write down what they are told.
-const toldUsage = "append what the switch answers to this file, JSON lines, for switchctl audit --told"
-
-// toldFile is a log of answers in a file. A nil one keeps nothing.
-type toldFile struct {
+// Told is a log of answers in a file. A nil one keeps nothing.
+type Told struct {
 	*told.Log
 	file *os.File
 }
 
-// openTold opens a log for appending; without a name there is none.
-func openTold(name string) (*toldFile, error) {
+// OpenTold opens a log for appending; without a name there is none.
+func OpenTold(name string) (*Told, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -32,25 +29,26 @@ func openTold(name string) (*toldFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &toldFile{told.NewLog(file), file}, nil
+	return &Told{told.NewLog(file), file}, nil
 }
 
-func (t *toldFile) close() error {
+// Close writes out what is kept back.
+func (t *Told) Close() error {
 	if t == nil {
 		return nil
 	}
 	return errors.Join(t.Flush(), t.file.Close())
 }
 
-// wrote enters an answer, nil where none came.
-func (t *toldFile) wrote(req *api.Request, a *api.Answer) {
+// Wrote enters an answer, nil where none came.
+func (t *Told) Wrote(req *api.Request, a *api.Answer) {
 	if t != nil {
 		t.Write(time.Now(), req, a)
 	}
 }
 
-// book is the log as the audit reads it; none where nothing is kept.
-func (t *toldFile) book() []audit.Open {
+// Books are the log as the audit reads it; none where nothing is kept.
+func (t *Told) Books() []audit.Open {
 	if t == nil {
 		return nil
 	}
@@ -65,17 +63,18 @@ func (t *toldFile) book() []audit.Open {
 // toldPlayer writes down what one connection of a day's driver is told.
 type toldPlayer struct {
 	day.Client
-	log *toldFile
+	log *Told
 }
 
 // Do implements day.Client.
 func (p toldPlayer) Do(ctx context.Context, req *api.Request) (*api.Answer, error) {
 	a, err := p.Client.Do(ctx, req)
-	p.log.wrote(req, a)
+	p.log.Wrote(req, a)
 	return a, err
 }
 
-func (t *toldFile) players(clients []day.Client) []day.Client {
+// Players makes the connections of a day write down what they are told.
+func (t *Told) Players(clients []day.Client) []day.Client {
 	for i, c := range clients {
 		clients[i] = toldPlayer{c, t}
 	}
@@ -85,19 +84,20 @@ func (t *toldFile) players(clients []day.Client) []day.Client {
 // toldLane writes down what one connection of a load is told.
 type toldLane struct {
 	loadgen.Gateway
-	log *toldFile
+	log *Told
 }
 
 // Send implements loadgen.Gateway.
 func (l toldLane) Send(req *api.Request, done func(*api.Answer, error)) error {
 	sent := *req
 	return l.Gateway.Send(req, func(a *api.Answer, err error) {
-		l.log.wrote(&sent, a)
+		l.log.Wrote(&sent, a)
 		done(a, err)
 	})
 }
 
-func (t *toldFile) lanes(lanes []loadgen.Gateway) []loadgen.Gateway {
+// Lanes makes the connections of a load write down what they are told.
+func (t *Told) Lanes(lanes []loadgen.Gateway) []loadgen.Gateway {
 	if t == nil {
 		return lanes
 	}

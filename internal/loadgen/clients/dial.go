@@ -1,4 +1,4 @@
-package main
+package clients
 
 import (
 	"context"
@@ -13,15 +13,15 @@ import (
 // dialLimit is how long connecting may take.
 const dialLimit = 5 * time.Second
 
-// dialGateway opens so many connections to a gateway port, each a client of its own with room for inFlight requests.
-func dialGateway(ctx context.Context, addr string, connections, inFlight int) ([]*client.Client, error) {
+// Dial opens so many connections to a gateway port, each a client of its own with room for inFlight requests.
+func Dial(ctx context.Context, addr string, connections, inFlight int) ([]*client.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
 	var clients []*client.Client
 	for range connections {
 		c, err := client.Dial(ctx, addr, client.Options{Dial: new(net.Dialer).DialContext, MaxInFlight: inFlight})
 		if err != nil {
-			closeAll(clients)
+			CloseAll(clients)
 			return nil, err
 		}
 		clients = append(clients, c)
@@ -29,14 +29,15 @@ func dialGateway(ctx context.Context, addr string, connections, inFlight int) ([
 	return clients, nil
 }
 
-func closeAll(clients []*client.Client) {
+// CloseAll closes clients.
+func CloseAll(clients []*client.Client) {
 	for _, c := range clients {
 		_ = c.Close() // all answers are in, or the run has failed already
 	}
 }
 
-// asLanes and asPlayers show the clients to the two drivers.
-func asLanes(clients []*client.Client) []loadgen.Gateway {
+// Lanes shows clients to the driver of a load.
+func Lanes(clients []*client.Client) []loadgen.Gateway {
 	lanes := make([]loadgen.Gateway, len(clients))
 	for i, c := range clients {
 		lanes[i] = c
@@ -44,7 +45,8 @@ func asLanes(clients []*client.Client) []loadgen.Gateway {
 	return lanes
 }
 
-func asPlayers(clients []*client.Client) []day.Client {
+// Players shows clients to the driver of a day.
+func Players[C day.Client](clients []C) []day.Client {
 	players := make([]day.Client, len(clients))
 	for i, c := range clients {
 		players[i] = c
@@ -52,8 +54,8 @@ func asPlayers(clients []*client.Client) []day.Client {
 	return players
 }
 
-// dialISO opens so many connections to an issuer's ISO 8583 port.
-func dialISO(ctx context.Context, addr string, connections int) ([]net.Conn, error) {
+// DialISO opens so many connections to an issuer's ISO 8583 port.
+func DialISO(ctx context.Context, addr string, connections int) ([]net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
 	var conns []net.Conn
