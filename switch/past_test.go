@@ -1,6 +1,7 @@
 package txswitch_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -121,7 +122,7 @@ func clearedUnder(t *testing.T, s *switchtest.System) (all []cleared) {
 			}
 			for {
 				r, err := reader.Next()
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					break
 				}
 				if err != nil {

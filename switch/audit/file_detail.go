@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -73,7 +74,7 @@ func (d *detailReader) next(p *presented, k *common) {
 	var err error
 	d.line++
 	if d.row, err = d.csv.Read(); err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = fmt.Errorf("it has %d rows, the file has more presentments", d.line-1)
 		}
 		d.stop("%v", err)
@@ -144,7 +145,7 @@ func (d *detailReader) end() error {
 	if d.over {
 		return nil
 	}
-	if _, err := d.csv.Read(); err != io.EOF {
+	if _, err := d.csv.Read(); !errors.Is(err, io.EOF) {
 		d.stop("it has more than %d rows, which is how many presentments the file has", d.line)
 	}
 	return nil

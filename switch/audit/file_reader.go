@@ -53,9 +53,9 @@ func (r *fileReader) read(ctx context.Context, in io.Reader) (whole bool, err er
 		record, err := reader.Next()
 		var format *clearing.FormatError
 		switch {
-		case err == io.EOF && !r.ended:
+		case errors.Is(err, io.EOF) && !r.ended:
 			return r.refuse("has no trailer (1644/695)"), nil
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return true, nil
 		case errors.As(err, &format):
 			return r.refuse(err.Error()), nil

@@ -38,15 +38,8 @@ func ARN(acquirerBIN string, date time.Time, sequence uint64) (string, error) {
 	return string(append(b, pan.LuhnDigit(string(b)))), nil
 }
 
-// CheckARN reports what is wrong with an acquirer reference number: its length, a character, the day of the year or the
+// arnFault says what is wrong with an acquirer reference number: its length, a character, the day of the year or the
 // check digit. The first digit may be any.
-func CheckARN(arn string) error {
-	if reason := arnFault(arn); reason != "" {
-		return &FieldError{DE: 31, Reason: reason}
-	}
-	return nil
-}
-
 func arnFault(arn string) string {
 	if reason := check(&layout[31], arn); reason != "" {
 		return reason

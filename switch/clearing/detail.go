@@ -109,7 +109,7 @@ func ReadDetail(r io.Reader) iter.Seq2[DetailRow, error] {
 		rows.ReuseRecord = true
 		rows.FieldsPerRecord = len(detailColumns)
 		header, err := rows.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = errors.New("line 1: the header row is missing")
 		}
 		for i := 0; err == nil && i < len(detailColumns); i++ {
@@ -124,7 +124,7 @@ func ReadDetail(r io.Reader) iter.Seq2[DetailRow, error] {
 		for {
 			limited.left = maxDetailRow
 			fields, err := rows.Read()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {

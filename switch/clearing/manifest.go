@@ -81,7 +81,7 @@ func ReadManifest(r io.Reader) (*Manifest, error) {
 	if err := decoder.Decode(m); err != nil {
 		return nil, fmt.Errorf("clearing: manifest: at byte %d: %w", decoder.InputOffset(), err)
 	}
-	if _, err := decoder.Token(); err != io.EOF {
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("clearing: manifest: at byte %d: something follows it", decoder.InputOffset())
 	}
 	if _, err := ParseFileID(m.FileID); err != nil {

@@ -114,7 +114,7 @@ func TestWhatIsWrittenReadsBack(t *testing.T) {
 		}
 		for i := -1; ; i++ {
 			r, err := reader.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -166,7 +166,7 @@ func FuzzReader(f *testing.F) {
 			r, err := reader.Next()
 			var format *clearing.FormatError
 			switch {
-			case err == io.EOF, errors.As(err, &format) && format.Fatal:
+			case errors.Is(err, io.EOF), errors.As(err, &format) && format.Fatal:
 				return
 			case err != nil && format == nil:
 				t.Fatalf("an error that is no FormatError: %v", err)

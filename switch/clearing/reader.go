@@ -31,13 +31,13 @@ var errEmpty = errors.New("clearing: the file is empty")
 func NewReader(r io.Reader) (*Reader, error) {
 	buffered := bufio.NewReaderSize(r, detectWindow)
 	window, err := buffered.Peek(detectWindow)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("clearing: %w", err)
 	}
 	if len(window) == 0 {
 		return nil, errEmpty
 	}
-	found := detect(window, err == io.EOF)
+	found := detect(window, errors.Is(err, io.EOF))
 	reader := &Reader{framing: found.framing, page: found.page, warned: map[string]bool{}}
 	reader.in = input{r: buffered, blocked: found.framing.Blocked, fault: reader.fault, warn: reader.warn}
 	if found.framing.RDW {
@@ -84,12 +84,12 @@ func (r *Reader) advance() error {
 	n, err := r.in.read(head[:])
 	padding := r.framing.Blocked && n > 0 && isAll(head[:n], blockFiller)
 	switch {
-	case err == io.EOF, padding && (err == nil || err == io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), padding && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)):
 		if !r.framing.RDW {
 			r.warn(offset, "the zero length at the end is missing")
 		}
 		return r.end()
-	case err != nil && err != io.ErrUnexpectedEOF:
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("clearing: %w", err)
 	}
 	length, ok := recordLength(head[:], r.framing.RDW)
@@ -104,7 +104,7 @@ func (r *Reader) advance() error {
 		return r.fatal(offset, fmt.Sprintf("its length stands as % x, %d to %d expected", head, minRecord, maxRecord))
 	}
 	if n, err = r.in.read(r.buf[:length]); err != nil {
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return r.fatal(offset, "the file ends within the record: "+strconv.Itoa(length)+" bytes expected, "+strconv.Itoa(n)+" there")
 		}
 		return fmt.Errorf("clearing: %w", err)

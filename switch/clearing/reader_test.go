@@ -22,7 +22,7 @@ func readAll(t testing.TB, data []byte) (lines []string, reader *clearing.Reader
 	}
 	for {
 		record, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return lines, reader
 		}
 		if err != nil {
@@ -260,7 +260,7 @@ func TestRecord(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if _, err := reader.Next(); err != io.EOF {
+		if _, err := reader.Next(); !errors.Is(err, io.EOF) {
 			t.Fatalf("after the last record: %v", err)
 		}
 	}

@@ -51,7 +51,7 @@ func Show(w io.Writer, r io.Reader, opts ShowOptions) error {
 func showRecords(out *bufio.Writer, reader *Reader, opts ShowOptions) (faults, shown int, err error) {
 	for {
 		record, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return faults, shown, nil
 		}
 		var format *FormatError

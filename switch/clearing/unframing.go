@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"strconv"
 )
@@ -186,7 +187,7 @@ func (in *input) read(p []byte) (int, error) {
 	for n < len(p) {
 		if in.next == in.have {
 			if err := in.load(); err != nil {
-				if n > 0 && err == io.EOF {
+				if n > 0 && errors.Is(err, io.EOF) {
 					err = io.ErrUnexpectedEOF
 				}
 				return n, err
@@ -210,7 +211,7 @@ func (in *input) load() error {
 	}
 	in.next, in.have = 0, min(n, blockData)
 	switch trailer := in.block[blockData:]; {
-	case err == io.ErrUnexpectedEOF:
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		in.fault(in.base, "the last block has "+strconv.Itoa(n)+" bytes, 1014 expected")
 	case err != nil:
 		return err
@@ -227,7 +228,7 @@ func (in *input) rest() error {
 	if !in.blocked {
 		if _, err := in.r.ReadByte(); err == nil {
 			in.fault(in.base, "there are bytes after the end")
-		} else if err != io.EOF {
+		} else if !errors.Is(err, io.EOF) {
 			return err
 		}
 		return nil
@@ -242,7 +243,7 @@ func (in *input) rest() error {
 			return nil
 		}
 		in.next = in.have
-		if err := in.load(); err == io.EOF {
+		if err := in.load(); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

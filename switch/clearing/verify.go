@@ -47,7 +47,7 @@ func Verify(r io.Reader) (*Report, error) {
 	v.report.CodePage, v.report.Framing = reader.CodePage().String(), reader.Framing()
 	for {
 		record, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		var format *FormatError

@@ -352,8 +352,9 @@ func TestARN(t *testing.T) {
 	if err != nil || arn != "12345676325000000000012" {
 		t.Errorf("ARN() = %q, %v", arn, err)
 	}
-	if err := clearing.CheckARN(arn); err != nil {
-		t.Error(err)
+	p := goldenPresentments()[0]
+	if p.ARN = arn; p.Validate() != nil {
+		t.Error(p.Validate())
 	}
 	if arn, err = clearing.ARN("000000", day(2020, 12, 31), 99_999_999_999); err != nil || arn[:11] != "10000000366" {
 		t.Errorf("ARN() = %q, %v", arn, err)
@@ -368,8 +369,8 @@ func TestARN(t *testing.T) {
 	}
 	for _, arn := range []string{"", "1234567632500000000001", "123456763250000000000120", "1234567632500000000001x",
 		"12345676000000000000013", "12345676367000000000010", "12345676325000000000013"} {
-		if err := clearing.CheckARN(arn); err == nil {
-			t.Errorf("CheckARN(%q) = nil", arn)
+		if p.ARN = arn; p.Validate() == nil {
+			t.Errorf("a record with the ARN %q is valid", arn)
 		}
 	}
 }

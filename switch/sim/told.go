@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -230,7 +231,7 @@ func (t *toldBook) atIssuer(b *books) {
 	lines := map[string]*issuerLine{}
 	for dec := json.NewDecoder(bytes.NewReader(b.authorizations)); ; {
 		l := new(issuerLine)
-		if err := dec.Decode(l); err == io.EOF {
+		if err := dec.Decode(l); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.w.failf("told: the issuer's book cannot be read", "%v", err)
@@ -423,7 +424,7 @@ func presentmentsOf(file []byte, take func(rrn string, amount int64, reversal bo
 	}
 	for {
 		r, err := in.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -32,7 +32,6 @@
 package route
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -71,9 +70,6 @@ type Bin struct {
 	Prefix string // digits; empty: every card that no other Bin knows
 	Route  string // Route.Name
 }
-
-// ErrNoRoute is what Find's error wraps when no prefix of the table begins the PAN.
-var ErrNoRoute = errors.New("no route")
 
 // Table maps PANs to routes. It is immutable: any number of goroutines may share it.
 type Table struct {
@@ -164,24 +160,6 @@ func (t *Table) Lookup(pan string) (*Route, bool) {
 		return nil, false
 	}
 	return &t.routes[found], true
-}
-
-// Find is Lookup with an error, which wraps ErrNoRoute, for what it does not find. The error shows the card's first six
-// digits, as a mask does (I12).
-func (t *Table) Find(pan string) (*Route, error) {
-	if r, ok := t.Lookup(pan); ok {
-		return r, nil
-	}
-	return nil, fmt.Errorf("%w: no prefix in the table begins %s", ErrNoRoute, shownBIN(pan))
-}
-
-// shownBIN is as much of a PAN as an error may show: its first six digits, if there are enough behind them.
-func shownBIN(pan string) string {
-	const shown, hidden = 6, 7
-	if len(pan) < shown+hidden {
-		return "this card number"
-	}
-	return pan[:shown] + "…"
 }
 
 // Routes returns the routes in the order in which they were given; the result must not be changed.
