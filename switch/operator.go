@@ -124,7 +124,7 @@ func (s *Switch) begin() error {
 }
 
 // stray takes a response that completed no request: a late answer goes to its payment, all go to the log.
-func (s *Switch) stray(l link.Late) {
+func (s *Switch) stray(l link.Stray) {
 	of := ""
 	if id, ok := s.flow.Late(l); ok {
 		of = id.String()

@@ -3,6 +3,7 @@ package cutover_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -231,7 +232,7 @@ func TestCapturesRaceCutovers(t *testing.T) {
 		wg.Go(func() {
 			for j := range captures {
 				p := payments[i*captures+j]
-				for b.present(p, capture(100, 1), cutover.Snapshot{}) == journal.ErrDayClosed {
+				for errors.Is(b.present(p, capture(100, 1), cutover.Snapshot{}), journal.ErrDayClosed) {
 				}
 			}
 		})

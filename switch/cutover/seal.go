@@ -91,22 +91,22 @@ const (
 	asideNamed    = 100
 )
 
-// payment settles the presentments of one payment.
+// payment decides on the presentments of one payment.
 func (s *sealing) payment(rows []journal.Presentment) error {
 	p, err := s.e.o.Journal.Payment(rows[0].Payment)
 	if err != nil {
 		return err
 	}
-	settled := map[int]*Snapshot{} // by operation; nil: put aside
+	decided := map[int]*Snapshot{} // by operation; nil: put aside
 	for _, row := range rows {
 		if row.Op >= len(p.Ops) {
 			return fmt.Errorf("payment %s has %d operations, and a presentment of operation %d", p.ID, len(p.Ops), row.Op)
 		}
-		snapshot, record, fault, err := s.settle(p, row, settled)
+		snapshot, record, fault, err := s.decide(p, row, decided)
 		if err != nil {
 			return fmt.Errorf("payment %s, operation %d: %w", p.ID, row.Op, err)
 		}
-		settled[row.Op] = snapshot
+		decided[row.Op] = snapshot
 		if fault != nil {
 			stands, err := s.stands(&p.Ops[row.Op])
 			if err != nil {
@@ -114,7 +114,7 @@ func (s *sealing) payment(rows []journal.Presentment) error {
 					"already cannot be told: %w", p.ID, row.Op, fault, err)
 			}
 			if stands {
-				settled[row.Op] = s.asItStands(row)
+				decided[row.Op] = s.asItStands(row)
 				s.files.add(row.Destination, p.Merchant, p.Currency, 0)
 				continue
 			}
@@ -167,8 +167,8 @@ func (s *sealing) amend() error {
 	return err
 }
 
-// settle decides what a presentment's record says. fault tells why there is none.
-func (s *sealing) settle(p *payment.Payment, row journal.Presentment, settled map[int]*Snapshot) (
+// decide finds what a presentment's record says. fault tells why there is none.
+func (s *sealing) decide(p *payment.Payment, row journal.Presentment, decided map[int]*Snapshot) (
 	_ *Snapshot, _ *clearing.Presentment, fault, err error,
 ) {
 	op := &p.Ops[row.Op]
@@ -177,7 +177,7 @@ func (s *sealing) settle(p *payment.Payment, row journal.Presentment, settled ma
 	case fault != nil:
 		fault = fmt.Errorf("presentment record: %w", fault)
 	case op.Kind == payment.KindVoidPresentment:
-		snapshot, fault, err = s.original(p, row, settled)
+		snapshot, fault, err = s.original(p, row, decided)
 	default:
 		snapshot.place(p, row.Op, s.now)
 		snapshot.answers(p, row.Op)
@@ -235,12 +235,12 @@ func (s *sealing) build(p *payment.Payment, op int, snapshot *Snapshot) (
 var errOriginalAside = errors.New("the record that it takes back is put aside")
 
 // original is what the record of a reversal repeats: that which its original says.
-func (s *sealing) original(p *payment.Payment, row journal.Presentment, settled map[int]*Snapshot) (
+func (s *sealing) original(p *payment.Payment, row journal.Presentment, decided map[int]*Snapshot) (
 	snapshot Snapshot, fault, err error,
 ) {
 	target := p.Ops[row.Op].Target
 	filed := p.Ops[target].Filed()
-	if same, here := settled[target]; here {
+	if same, here := decided[target]; here {
 		if same == nil {
 			return snapshot, errOriginalAside, nil
 		}

@@ -301,7 +301,7 @@ func (f *fileWriter) row(row journal.Presentment) error {
 	return f.summary.Add(record)
 }
 
-// record makes a presentment's record, as it was settled when the date was sealed; nil where it stands in a file that
+// record makes a presentment's record, as it was decided when the date was sealed; nil where it stands in a file that
 // was there before.
 func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, error) {
 	pay, err := w.e.o.Journal.Payment(row.Payment)

@@ -55,7 +55,7 @@ func summary(p *payment.Payment, now time.Time) api.Answer {
 
 // approved is the operation's first answer: an advised operation was accepted whatever has become of its advice.
 func approved(op *payment.Op) bool {
-	return op.State == payment.StateApproved || op.Advised && op.Kind != payment.KindUndo
+	return op.State == payment.StateApproved || op.Advised && op.Kind != payment.KindTimeoutReversal
 }
 
 // status is the wire's name of a standing: package payment names them alike.
@@ -74,7 +74,7 @@ func reason(p *payment.Payment, i int) string {
 		if op.ResponseCode != "" {
 			why = notTakenReason
 		}
-		if p.Undone(i) {
+		if p.TimeoutReversed(i) {
 			return why + "; the request is reversed"
 		}
 		return why + "; the request is being reversed"

@@ -40,7 +40,7 @@ func (f *Flow) notTaken(
 	p.Version++
 	t := &journal.Transition{Payment: p, Closes: []int{i}}
 	op := &p.Ops[i]
-	call.Settle(op, f.o.Clock.Now())
+	call.RecordIn(op, f.o.Clock.Now())
 	switch {
 	case op.Kind.AskedReversal():
 		f.park(p, i, t)

@@ -101,8 +101,9 @@ func TestAnswerThatBreaksMoney(t *testing.T) {
 				c.what, got.State, got.ResponseCode, len(stored.Ops), stored.Sums(), before)
 		}
 		last := len(stored.Ops) - 1
-		if undo := stored.Ops[last]; c.appends > 0 && (undo.Kind != payment.KindUndo || undo.Target != 2 || undo.RRN != "R") {
-			t.Errorf("%s: what undoes it is %+v", c.what, undo)
+		reversal := stored.Ops[last]
+		if c.appends > 0 && (reversal.Kind != payment.KindTimeoutReversal || reversal.Target != 2 || reversal.RRN != "R") {
+			t.Errorf("%s: its reversal is %+v", c.what, reversal)
 		}
 		rows := 0
 		err = j.SAF("issuer", 0, func(r journal.SAFRow) bool {

@@ -29,7 +29,7 @@ func (f *Flow) capture(ctx context.Context, req *api.Request, id payment.ID, cla
 		if r != nil {
 			return refusal(r)
 		}
-		if req.Final && p.Unsettled() {
+		if req.Final && p.Unresolved() {
 			return refused(api.NewError(api.CodeBusy, "an earlier request has no outcome yet, so what a final capture leaves is not known"))
 		}
 		a, err := f.acceptCapture(ctx, p, req, claim, amount, now)

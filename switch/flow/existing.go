@@ -39,7 +39,7 @@ func (f *Flow) refund(ctx context.Context, req *api.Request, id payment.ID, clai
 
 func (f *Flow) reverse(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
 	return f.atIssuer(ctx, req, id, claim, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
-		amount, stays, _, r := p.CheckReverse(req.Amount, now)
+		amount, stays, r := p.CheckReverse(req.Amount, now)
 		return payment.Op{Kind: payment.KindReverse, Amount: amount, Stays: stays, Target: payment.NoTarget, RRN: p.Ops[0].RRN}, r
 	})
 }

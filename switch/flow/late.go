@@ -88,7 +88,7 @@ func (t *unansweredTable) take(k messageKey, code string) (operationRef, bool) {
 // Late records the answer to a request that was given up (I6): its code stands in the record, and what was answered to
 // the gateway stays. The reversal goes on; one that had ended because the issuer found nothing to reverse is queued
 // again, since now it must (I5). It is called one at a time.
-func (f *Flow) Late(l link.Late) (payment.ID, bool) {
+func (f *Flow) Late(l link.Stray) (payment.ID, bool) {
 	if l.Kind != link.KindLate {
 		return payment.ID{}, false
 	}
@@ -117,7 +117,7 @@ func (f *Flow) recordLate(ref operationRef, code string) error {
 	}
 	p.Version++
 	t := &journal.Transition{Payment: p, EvenBroken: true} // the issuer has approved it, whatever that breaks
-	undo := p.LateUndo(ref.op)
+	undo := p.ReversalToResume(ref.op)
 	if undo != payment.NoTarget {
 		p.Ops[undo].State, p.Ops[undo].Granted = payment.StateQueued, 0
 		t.Queue = append(t.Queue, f.row(p, undo))

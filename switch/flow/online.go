@@ -223,7 +223,7 @@ func (f *Flow) park(p *payment.Payment, i int, t *journal.Transition) {
 // answered records the issuer's answer.
 func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *exchange.Call, partial bool, t *journal.Transition) error {
 	op := &p.Ops[i]
-	call.Settle(op, op.DoneAt)
+	call.RecordIn(op, op.DoneAt)
 	reversal := op.Kind.AskedReversal()
 	code := op.ResponseCode
 	switch means := payment.Meaning(code); {
@@ -260,7 +260,8 @@ func (f *Flow) answered(ctx context.Context, p *payment.Payment, i int, call *ex
 func (f *Flow) undo(ctx context.Context, p *payment.Payment, target int, amount int64, t *journal.Transition) error {
 	o := &p.Ops[target]
 	op := payment.Op{
-		Kind: payment.KindUndo, State: payment.StateQueued, Advised: true, Amount: amount, Target: target, At: o.DoneAt, RRN: o.RRN,
+		Kind: payment.KindTimeoutReversal, State: payment.StateQueued, Advised: true, Amount: amount, Target: target,
+		At: o.DoneAt, RRN: o.RRN,
 	}
 	issuer := f.o.Issuers[o.Host]
 	if issuer == nil {

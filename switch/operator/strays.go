@@ -98,18 +98,18 @@ func (l *StrayLog) put(s Stray) {
 }
 
 // Response records a response that completed no request: of is the payment whose late answer it is, or "".
-func (l *StrayLog) Response(late link.Late, of string) {
+func (l *StrayLog) Response(stray link.Stray, of string) {
 	r := Stray{
-		At: late.At.UTC(), Kind: late.Kind.String(), Host: late.Host, Link: late.Link, MTI: late.Response.MTI(),
-		STAN: late.Response.String(11), DE7: late.Response.String(7), RRN: late.Response.String(37),
-		ResponseCode: late.Response.String(39), OfRRN: late.Request.RRN, Payment: of,
+		At: stray.At.UTC(), Kind: stray.Kind.String(), Host: stray.Host, Link: stray.Link, MTI: stray.Response.MTI(),
+		STAN: stray.Response.String(11), DE7: stray.Response.String(7), RRN: stray.Response.String(37),
+		ResponseCode: stray.Response.String(39), OfRRN: stray.Request.RRN, Payment: of,
 	}
-	if !late.Sent.IsZero() && !late.Nearest {
-		r.Answered = late.At.Sub(late.Sent).Round(time.Millisecond).String()
+	if !stray.Sent.IsZero() && !stray.Nearest {
+		r.Answered = stray.At.Sub(stray.Sent).Round(time.Millisecond).String()
 	}
-	if late.Nearest {
-		r.Nearest = fmt.Sprintf("%s STAN %06d RRN %s: %s differs", late.Request.MTI, late.Request.STAN, late.Request.RRN,
-			differing(late.Differs))
+	if stray.Nearest {
+		r.Nearest = fmt.Sprintf("%s STAN %06d RRN %s: %s differs", stray.Request.MTI, stray.Request.STAN, stray.Request.RRN,
+			differing(stray.Differs))
 	}
 	l.put(r)
 }

@@ -22,7 +22,7 @@ func state(format string, args ...any) *Refusal {
 	return &Refusal{Message: fmt.Sprintf(format, args...)}
 }
 
-// within settles an optional amount (0 asks for all that is left) against what is left.
+// within resolves an optional amount (0 asks for all that is left) against what is left.
 func within(amount, left int64, what string) (int64, *Refusal) {
 	if left <= 0 {
 		return 0, state("nothing is left to %s", what)
@@ -80,35 +80,34 @@ func (p *Payment) CheckCapture(amount int64, now time.Time) (int64, *Refusal) {
 }
 
 // CheckReverse returns the amount that a reversal of amount (0: all that is not captured) releases and what then stays
-// authorized (DE95); full says that nothing stays and no DE95 is sent.
-func (p *Payment) CheckReverse(amount int64, now time.Time) (release, stays int64, full bool, r *Refusal) {
+// authorized: 0 where nothing stays, so that no DE95 is sent.
+func (p *Payment) CheckReverse(amount int64, now time.Time) (release, stays int64, r *Refusal) {
 	if r := p.live(); r != nil {
-		return 0, 0, false, r
+		return 0, 0, r
 	}
 	if r := p.mayTryAgain(KindReverse, now); r != nil {
-		return 0, 0, false, r
+		return 0, 0, r
 	}
 	if p.Ops[0].Kind == KindSale {
-		return 0, 0, false, state("a sale is undone by void or refund")
+		return 0, 0, state("a sale is undone by void or refund")
 	}
 	if p.Ops[0].Kind == KindVoice {
-		return 0, 0, false, state("the authorization was obtained elsewhere")
+		return 0, 0, state("the authorization was obtained elsewhere")
 	}
 	s := p.Sums()
 	release, r = within(amount, s.Capturable(), "release")
 	if r != nil {
-		return 0, 0, false, r
+		return 0, 0, r
 	}
 	if release < s.Capturable() {
 		if r := p.mayTakeParts(); r != nil {
-			return 0, 0, false, r
+			return 0, 0, r
 		}
 	}
 	if release < s.Capturable() && p.disputed() {
-		return 0, 0, false, state("a capture was taken back that the issuer may still count: only all that is left can be released")
+		return 0, 0, state("a capture was taken back that the issuer may still count: only all that is left can be released")
 	}
-	stays = p.StaysAfter(release)
-	return release, stays, stays == 0, nil
+	return release, p.StaysAfter(release), nil
 }
 
 // StaysAfter returns what stays authorized, captures included, once the given rest is released (DE95); 0 where nothing does,

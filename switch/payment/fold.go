@@ -15,7 +15,7 @@ func (p *Payment) Sums() Sums {
 func (p *Payment) add(s *Sums, i int) {
 	op := &p.Ops[i]
 	row := op.Kind.Row()
-	if row.Refunds && (op.State == StatePending || op.State == StateUnknown && !p.Undone(i)) {
+	if row.Refunds && (op.State == StatePending || op.State == StateUnknown && !p.TimeoutReversed(i)) {
 		s.Refunded += op.Amount // it may be, or may yet be, made
 		return
 	}
@@ -57,10 +57,11 @@ func (p *Payment) voidReleases(void *Op) bool {
 	return void.Kind == KindVoidPresentment || void.State != StateApproved || p.Ops[void.Target].Kind != KindCapture
 }
 
-// Undone tells whether operation i was undone for good: the issuer acknowledged its reversal, or a person closed it.
-func (p *Payment) Undone(i int) bool {
+// TimeoutReversed tells whether operation i, whose outcome was unknown or unwanted, is undone for good: the issuer
+// acknowledged its timeout reversal, or a person closed it.
+func (p *Payment) TimeoutReversed(i int) bool {
 	for j := i + 1; j < len(p.Ops); j++ {
-		if u := &p.Ops[j]; u.Kind == KindUndo && u.Target == i {
+		if u := &p.Ops[j]; u.Kind == KindTimeoutReversal && u.Target == i {
 			return u.State == StateApproved || u.State == StateClosed
 		}
 	}
@@ -146,7 +147,7 @@ func (p *Payment) reversing() bool {
 	for i := range p.Ops {
 		op := &p.Ops[i]
 		switch {
-		case op.State == StateUnknown && !p.Undone(i):
+		case op.State == StateUnknown && !p.TimeoutReversed(i):
 			return true
 		case op.Kind.AskedReversal() && (op.State == StateQueued || op.State == StateParked):
 			return true
@@ -175,9 +176,9 @@ func (p *Payment) Busy() bool {
 	return false
 }
 
-// Unsettled tells whether something is under way that changes what is authorized or released, so that nobody can say what a
-// final capture would leave to release.
-func (p *Payment) Unsettled() bool {
+// Unresolved tells whether something is under way that changes what is authorized or released, so that nobody can say
+// what a final capture would leave to release.
+func (p *Payment) Unresolved() bool {
 	for i := range p.Ops {
 		op := &p.Ops[i]
 		row := op.Kind.Row()

@@ -19,7 +19,7 @@ const (
 	KindVoid            Kind = 9  // of a sale or capture, Target, before its date is sealed
 	KindVoidPresentment Kind = 10 // a reversal presentment of Target in the next file
 	KindRefund          Kind = 11
-	KindUndo            Kind = 12 // undoes Target, whose outcome is unknown or unwanted
+	KindTimeoutReversal Kind = 12 // undoes Target, whose outcome is unknown or unwanted
 	KindStandIn         Kind = 13 // an authorization that the switch itself approved
 )
 
@@ -67,7 +67,7 @@ type KindRow struct {
 	TakesBack                               bool // what its Target captured
 	Clears                                  bool // it has a record in the clearing of its business date
 	Reverses                                bool // by its message: what answers it means is in Codes
-	UndoneBy                                Kind // at a gateway's request; KindNone: by nothing, but for KindUndo
+	UndoneBy                                Kind // at a gateway's request; KindNone: by nothing that it can ask for
 }
 
 const (
@@ -116,7 +116,7 @@ var kinds = [KindCount]KindRow{
 		Name: "refund", Request: "0200", ProcessingCode: credit,
 		After: []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale}, Counts: OnceApproved, Refunds: true, Clears: true,
 	},
-	KindUndo: {
+	KindTimeoutReversal: {
 		Name: "timeout_reversal", Advice: "0420", Repeat: "0421", Original: OriginalTarget, Reverses: true,
 		Counts: OnceAccepted,
 		After:  []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale, KindVerify},

@@ -14,7 +14,7 @@ func (p *Payment) ReversalDone(i int, code string) bool {
 }
 
 // ApprovalRecorded tells whether the issuer's approval of what operation i reverses stands in the record. The original
-// of an undo and of a void is their target; a reverse and a release are about the first request and take its
+// of a timeout reversal and of a void is their target; a reverse and a release are about the first request and take its
 // increments with it.
 func (p *Payment) ApprovalRecorded(i int) bool {
 	op := &p.Ops[i]
@@ -38,12 +38,12 @@ func (op *Op) approvalRecorded() bool {
 	return op.Kind != KindVerify && (Approving(op.ResponseCode, op.Kind) || Approving(op.Late, op.Kind))
 }
 
-// LateUndo returns the undo of operation i that ended because the issuer found nothing, before the issuer's late
-// approval of it came (I6); NoTarget where there is none. It has to go on.
-func (p *Payment) LateUndo(i int) int {
+// ReversalToResume returns the timeout reversal of operation i that ended because the issuer found nothing, before the
+// issuer's late approval of it came (I6); NoTarget where there is none. It has to go on.
+func (p *Payment) ReversalToResume(i int) int {
 	for j := i + 1; j < len(p.Ops); j++ {
 		u := &p.Ops[j]
-		if u.Kind == KindUndo && u.Target == i && u.State == StateApproved && !p.ReversalDone(j, u.ResponseCode) {
+		if u.Kind == KindTimeoutReversal && u.Target == i && u.State == StateApproved && !p.ReversalDone(j, u.ResponseCode) {
 			return j
 		}
 	}

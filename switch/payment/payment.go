@@ -121,7 +121,7 @@ const (
 	StateApproved State = 3
 	StateDeclined State = 4
 	StateFailed   State = 5 // nothing was sent
-	StateUnknown  State = 6 // no answer; a KindUndo operation targets it
+	StateUnknown  State = 6 // no answer; a KindTimeoutReversal operation targets it
 	StateParked   State = 7 // the issuer refused the advice for good: a person decides
 	StateClosed   State = 8 // a person closed a parked advice
 )

@@ -48,5 +48,5 @@ func (p *Payment) presented(i int) bool {
 
 // mayComeToCapture tells whether another capture may still be taken, now or once what is under way has its outcome.
 func (p *Payment) mayComeToCapture(now time.Time) bool {
-	return p.growing() == nil && p.mayCapture(now) == nil && (p.Sums().Capturable() > 0 || p.Unsettled())
+	return p.growing() == nil && p.mayCapture(now) == nil && (p.Sums().Capturable() > 0 || p.Unresolved())
 }

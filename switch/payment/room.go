@@ -72,15 +72,15 @@ func (p *Payment) standing() int {
 }
 
 // spent tells whether operation i moved nothing and never will: it was declined, was not sent, or was undone, or it is
-// the undo of such a one and done.
+// the timeout reversal of such a one and done.
 func (p *Payment) spent(i int) bool {
 	switch op := &p.Ops[i]; op.State {
 	case StateDeclined, StateFailed:
 		return true
 	case StateUnknown:
-		return p.Undone(i)
+		return p.TimeoutReversed(i)
 	case StateApproved, StateClosed:
-		return op.Kind == KindUndo
+		return op.Kind == KindTimeoutReversal
 	}
 	return false
 }

@@ -22,10 +22,10 @@ func TestWhatCameToNothingTakesNoRoom(t *testing.T) {
 	if _, r := p.CheckVoid(1, begin); r != nil {
 		t.Errorf("void: %v", r)
 	}
-	if _, _, _, r := p.CheckReverse(0, begin); r != nil {
+	if _, _, r := p.CheckReverse(0, begin); r != nil {
 		t.Errorf("reverse: %v", r)
 	}
-	if _, _, _, r := p.CheckReverse(100, begin); r != nil {
+	if _, _, r := p.CheckReverse(100, begin); r != nil {
 		t.Errorf("reverse a part: %v", r)
 	}
 	const day = 24 * time.Hour
@@ -67,7 +67,7 @@ func TestTries(t *testing.T) {
 func TestWhatWasUndoneTakesNoRoom(t *testing.T) {
 	p := made(op(payment.KindSale, 1000))
 	for i := 1; i < 40; i += 2 {
-		p.Ops = append(p.Ops, op(payment.KindRefund, 1, is(payment.StateUnknown)), op(payment.KindUndo, 1, of(i)))
+		p.Ops = append(p.Ops, op(payment.KindRefund, 1, is(payment.StateUnknown)), reversal(1, of(i)))
 	}
 	for range 248 {
 		p.Ops = append(p.Ops, op(payment.KindRefund, 1))

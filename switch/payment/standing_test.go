@@ -28,6 +28,11 @@ func granted(o *payment.Op) { o.Granted = o.Amount }
 
 func of(target int) func(*payment.Op) { return func(o *payment.Op) { o.Target = target } }
 
+// reversal is a timeout reversal.
+func reversal(amount int64, change ...func(*payment.Op)) payment.Op {
+	return op(payment.KindTimeoutReversal, amount, change...)
+}
+
 func final(o *payment.Op) { o.Final = true }
 
 func of1000(ops ...payment.Op) []payment.Op {
@@ -47,16 +52,41 @@ func TestStanding(t *testing.T) {
 	}{
 		{"pending", "no operation", nil},
 		{"pending", "at the issuer", []payment.Op{op(payment.KindAuthorize, 1000, is(payment.StatePending))}},
-		{"reversing", "no answer", []payment.Op{op(payment.KindAuthorize, 1000, is(payment.StateUnknown)), op(payment.KindUndo, 1000, is(payment.StateQueued), of(0))}},
-		{"reversing", "its reversal is parked", []payment.Op{op(payment.KindSale, 1000, is(payment.StateUnknown)), op(payment.KindUndo, 1000, is(payment.StateParked), of(0))}},
-		{"reversed", "no answer, acknowledged", []payment.Op{op(payment.KindSale, 1000, is(payment.StateUnknown)), op(payment.KindUndo, 1000, of(0))}},
-		{"reversed", "no answer, closed by a person", []payment.Op{op(payment.KindSale, 1000, is(payment.StateUnknown)), op(payment.KindUndo, 1000, is(payment.StateClosed), of(0))}},
-		{"reversing", "an increment without an answer", of1000(op(payment.KindIncrement, 5, is(payment.StateUnknown)), op(payment.KindUndo, 5, is(payment.StateQueued), of(1)))},
-		{"authorized", "an increment undone", of1000(op(payment.KindIncrement, 5, is(payment.StateUnknown)), op(payment.KindUndo, 5, of(1)))},
+		{
+			"reversing", "no answer",
+			[]payment.Op{
+				op(payment.KindAuthorize, 1000, is(payment.StateUnknown)), reversal(1000, is(payment.StateQueued), of(0)),
+			},
+		},
+		{
+			"reversing", "its reversal is parked",
+			[]payment.Op{op(payment.KindSale, 1000, is(payment.StateUnknown)), reversal(1000, is(payment.StateParked), of(0))},
+		},
+		{
+			"reversed", "no answer, acknowledged",
+			[]payment.Op{op(payment.KindSale, 1000, is(payment.StateUnknown)), reversal(1000, of(0))},
+		},
+		{
+			"reversed", "no answer, closed by a person",
+			[]payment.Op{op(payment.KindSale, 1000, is(payment.StateUnknown)), reversal(1000, is(payment.StateClosed), of(0))},
+		},
+		{
+			"reversing", "an increment without an answer",
+			of1000(op(payment.KindIncrement, 5, is(payment.StateUnknown)), reversal(5, is(payment.StateQueued), of(1))),
+		},
+		{
+			"authorized", "an increment undone",
+			of1000(op(payment.KindIncrement, 5, is(payment.StateUnknown)), reversal(5, of(1))),
+		},
 		{"reversing", "a reversal without an answer", of1000(op(payment.KindReverse, 1000, is(payment.StateQueued)))},
 		{"reversing", "a void that is parked", of1000(captured, op(payment.KindVoid, 1000, is(payment.StateParked), of(1)))},
 		{"declined", "", []payment.Op{op(payment.KindAuthorize, 1000, is(payment.StateDeclined))}},
-		{"declined", "approved in part, not asked for", []payment.Op{op(payment.KindAuthorize, 1000, is(payment.StateDeclined)), op(payment.KindUndo, 500, is(payment.StateQueued), of(0))}},
+		{
+			"declined", "approved in part, not asked for",
+			[]payment.Op{
+				op(payment.KindAuthorize, 1000, is(payment.StateDeclined)), reversal(500, is(payment.StateQueued), of(0)),
+			},
+		},
 		{"failed", "", []payment.Op{op(payment.KindAuthorize, 1000, is(payment.StateFailed))}},
 		{"verified", "", []payment.Op{op(payment.KindVerify, 0)}},
 		{"reversed", "released", of1000(op(payment.KindReverse, 1000))},
@@ -107,7 +137,7 @@ func TestRefusals(t *testing.T) {
 		return func(p *payment.Payment) *payment.Refusal { return p.CheckIncrement(amount, begin.Add(late)) }
 	}
 	reverse := func(amount int64) func(*payment.Payment) *payment.Refusal {
-		return func(p *payment.Payment) *payment.Refusal { _, _, _, r := p.CheckReverse(amount, begin); return r }
+		return func(p *payment.Payment) *payment.Refusal { _, _, r := p.CheckReverse(amount, begin); return r }
 	}
 	refund := func(amount int64) func(*payment.Payment) *payment.Refusal {
 		return func(p *payment.Payment) *payment.Refusal { _, r := p.CheckRefund(amount, begin); return r }
@@ -219,14 +249,14 @@ func TestStays(t *testing.T) {
 		{of1000(op(payment.KindCapture, 400), op(payment.KindVoidPresentment, 400, of(1))), 0, 0},
 		{of1000(op(payment.KindCapture, 400), op(payment.KindVoid, 400, is(payment.StateClosed), of(1))), 0, 0},
 	} {
-		_, stays, full, r := made(c.ops...).CheckReverse(c.ask, begin)
-		if r != nil || stays != c.stays || full != (c.stays == 0) {
-			t.Errorf("%v, %d released: %d stay, full %v, %v; want %d", c.ops, c.ask, stays, full, r, c.stays)
+		_, stays, r := made(c.ops...).CheckReverse(c.ask, begin)
+		if r != nil || stays != c.stays {
+			t.Errorf("%v, %d released: %d stay, %v; want %d", c.ops, c.ask, stays, r, c.stays)
 		}
 	}
 }
 
-func TestUnsettled(t *testing.T) {
+func TestUnresolved(t *testing.T) {
 	for _, c := range []struct {
 		want bool
 		op   payment.Op
@@ -240,7 +270,7 @@ func TestUnsettled(t *testing.T) {
 		{false, op(payment.KindVoid, 1, is(payment.StateParked), of(1))},
 		{false, op(payment.KindRefund, 1, is(payment.StatePending))},
 	} {
-		if got := made(of1000(op(payment.KindCapture, 10), c.op)...).Unsettled(); got != c.want {
+		if got := made(of1000(op(payment.KindCapture, 10), c.op)...).Unresolved(); got != c.want {
 			t.Errorf("%s %s: %v", c.op.Kind, c.op.State, got)
 		}
 	}

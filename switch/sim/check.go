@@ -24,9 +24,9 @@ import (
 	toldlog "switchyard/switch/front/lines/told"
 )
 
-// settle asks, once everything is quiet, what became of every key, sends each request that took effect once more, and
+// reckon asks, once everything is quiet, what became of every key, sends each request that took effect once more, and
 // closes the business day.
-func (w *world) settle() {
+func (w *world) reckon() {
 	for i := range w.nodes {
 		w.served(i)
 	}
@@ -42,8 +42,8 @@ func (w *world) settle() {
 	for _, a := range askers {
 		a.hangUp()
 	}
-	for _, p := range partsOf[settles](w) {
-		p.settle()
+	for _, p := range partsOf[concludes](w) {
+		p.conclude()
 	}
 	for _, n := range w.nodes {
 		n.closeDay()
@@ -255,7 +255,7 @@ func (w *world) check() {
 	}
 	for _, b := range all {
 		w.audit(ctx, b)
-		w.settled(b)
+		w.ended(b)
 		w.kept(b)
 		w.onTheWire(b)
 		w.counted(b)
@@ -299,7 +299,7 @@ func (w *world) read(ctx context.Context, n *switchNode) (*books, error) {
 	b.now = stats.Now
 	for dec := json.NewDecoder(bytes.NewReader(b.payments)); ; {
 		var p exported
-		if err := dec.Decode(&p); err == io.EOF {
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return nil, err
@@ -416,8 +416,8 @@ func (w *world) audit(ctx context.Context, b *books) {
 	}
 }
 
-// settled wants that nothing has stayed without an outcome: what is unknown was undone.
-func (w *world) settled(b *books) {
+// ended wants that nothing has stayed without an outcome: what is unknown was undone.
+func (w *world) ended(b *books) {
 	for i := range b.list {
 		p := &b.list[i]
 		for j := range p.Ops {

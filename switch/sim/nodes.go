@@ -325,7 +325,7 @@ func (n *switchNode) stats() (operator.Stats, bool) {
 	return l.sw.Stats(), true
 }
 
-// unrest is what is not settled yet, or "".
+// unrest is what has not come to its end yet, or "".
 func (n *switchNode) unrest() string {
 	s, up := n.stats()
 	switch {

@@ -44,12 +44,12 @@ type (
 	}
 	// plays does something beside the actors. The plan is played when each play has returned.
 	plays interface{ play() }
-	// calms takes the topic's faults back: from now on everything must settle.
+	// calms takes the topic's faults back: from now on everything must come to its end.
 	calms interface{ calm() }
-	// hastens says what is not settled yet although no node says so, "" if everything is.
+	// hastens says what has not come to its end yet although no node says so, "" if everything is.
 	hastens interface{ unrest() string }
-	// settles does something in quiet times, when everything has drained, before the last cutover.
-	settles interface{ settle() }
+	// concludes does something in quiet times, when everything has drained, before the last cutover.
+	concludes interface{ conclude() }
 	// checks holds the books in the end against what the topic knows.
 	checks interface{ check(all []*books) }
 	// follows does something last, after the check of everything.

@@ -236,9 +236,9 @@ func (c *clockPart) unrest() string {
 	return ""
 }
 
-// settle implements settles: no date was opened ahead of its time unless an operator said that it had come, and then he
-// goes back.
-func (c *clockPart) settle() {
+// conclude implements concludes: no date was opened ahead of its time unless an operator said that it had come, and then
+// he goes back.
+func (c *clockPart) conclude() {
 	for _, n := range c.w.nodes {
 		c.mu.Lock()
 		today := c.right(n)

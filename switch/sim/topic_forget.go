@@ -123,7 +123,7 @@ const mostRounds = 6
 // roundWithin bounds the calls of one round.
 const roundWithin = 10 * time.Minute
 
-// unrest implements hastens: it is asked when everything else has settled.
+// unrest implements hastens: it is asked when everything else has come to its end.
 func (o *decider) unrest() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

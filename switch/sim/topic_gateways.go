@@ -65,8 +65,8 @@ func (g *gatewaysPart) configure(_ *switchNode, _ int, o *txswitch.Options) {
 	}
 }
 
-// settle implements settles: whoever does not know the secret is not served.
-func (g *gatewaysPart) settle() {
+// conclude implements concludes: whoever does not know the secret is not served.
+func (g *gatewaysPart) conclude() {
 	for i := range g.w.nodes {
 		a := newActor(g.w, i)
 		a.who.secret += "!"

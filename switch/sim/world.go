@@ -147,7 +147,7 @@ func run(p *Plan) *Result {
 	}
 	w.play()
 	if w.quiet() {
-		w.settle()
+		w.reckon()
 		w.present()
 		w.check()
 		for _, p := range partsOf[follows](w) {
@@ -397,8 +397,8 @@ func whole(body io.ReadCloser, err error, take func([]byte) error) error {
 	return take(text)
 }
 
-// drainWithin is how long the system may take, once nothing fails any more, to settle everything: reversals are repeated
-// at least every minute.
+// drainWithin is how long the system may take, once nothing fails any more, to bring everything to its end:
+// reversals are repeated at least every minute.
 const drainWithin = 15 * time.Minute
 
 // quiet ends the faults and waits until nothing is under way.
@@ -418,7 +418,7 @@ func (w *world) quiet() bool {
 			w.failf("does not drain", "%s after the faults: %s", drainWithin, last)
 			for _, n := range w.nodes {
 				if b, err := w.read(context.Background(), n); err == nil {
-					w.settled(b)
+					w.ended(b)
 				}
 			}
 			return false
@@ -433,7 +433,7 @@ func (w *world) quiet() bool {
 	return true
 }
 
-// unrest is what is not settled yet, or "".
+// unrest is what has not come to its end yet, or "".
 func (w *world) unrest() string {
 	for _, n := range w.nodes {
 		if why := n.unrest(); why != "" {

@@ -17,8 +17,8 @@ const (
 
 // How long a payment may be reversing, and how often the driver asks.
 const (
-	settleLimit = 2 * time.Minute
-	settlePause = 50 * time.Millisecond
+	resolveLimit = 2 * time.Minute
+	resolvePause = 50 * time.Millisecond
 )
 
 // reply is an answer, and whether the request was sent more than once for it: it may then be an answer to a repeat.
@@ -162,8 +162,9 @@ func (p *play) takeRepeat(req *api.Request, w want, first, again reply) {
 	}
 }
 
-// unsettled stands for whatever status an operation that the issuer did not answer leaves until the switch knows it, too.
-const unsettled = api.Status("")
+// unresolved stands for whatever status an operation that the issuer did not answer leaves until the switch knows it,
+// too.
+const unresolved = api.Status("")
 
 // expected is what an answer must say: what the plan has or, where the issuer may fail to answer and did, what the switch
 // makes of that. Such an operation has no DE39 and was not made, but for a reversal, which the switch goes on with.
@@ -172,18 +173,18 @@ func (p *play) expected(s *step, a *api.Answer) want {
 		return s.want
 	}
 	if s.req.Op == api.OpReverse && a.Approved {
-		return want{approved: true, amount: s.want.amount, status: unsettled}
+		return want{approved: true, amount: s.want.amount, status: unresolved}
 	}
-	return want{status: unsettled}
+	return want{status: unresolved}
 }
 
 // finish ends an operation. One that the issuer did not answer is followed until the switch knows what became of it.
 func (p *play) finish(s *step, w want) error {
-	if w.status != unsettled {
+	if w.status != unresolved {
 		p.status = w.status
 		return nil
 	}
-	a, err := p.settle()
+	a, err := p.resolve()
 	if err != nil || a == nil {
 		return err
 	}
@@ -204,9 +205,9 @@ func (p *play) finish(s *step, w want) error {
 	return nil
 }
 
-// settle asks for the payment until nothing of it is unknown to the switch. The answer is nil where that is not to be
+// resolve asks for the payment until nothing of it is unknown to the switch. The answer is nil where that is not to be
 // waited for any longer; the mismatch is then in the book.
-func (p *play) settle() (*api.Answer, error) {
+func (p *play) resolve() (*api.Answer, error) {
 	p.book.unanswered()
 	req := p.statusRequest()
 	for begin := time.Now(); ; {
@@ -220,11 +221,11 @@ func (p *play) settle() (*api.Answer, error) {
 			return nil, errDeparted
 		case r.Status != api.StatusReversing && r.Status != api.StatusPending:
 			return r.Answer, nil
-		case time.Since(begin) > settleLimit:
-			p.wrong(req, "status after "+settleLimit.String(), string(r.Status), "known")
+		case time.Since(begin) > resolveLimit:
+			p.wrong(req, "status after "+resolveLimit.String(), string(r.Status), "known")
 			return nil, errDeparted
 		}
-		if err := p.pause(settlePause); err != nil {
+		if err := p.pause(resolvePause); err != nil {
 			return nil, err
 		}
 	}

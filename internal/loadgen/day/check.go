@@ -42,7 +42,7 @@ func (p *play) check(req *api.Request, r reply, w want, replayed bool) bool {
 	if req.Op == api.OpCapture || req.Op == api.OpSale || req.Op == api.OpRefund {
 		expect("business_date is set", r.BusinessDate != "", true)
 	}
-	if w.status != unsettled { // else the payment's sums are still to come
+	if w.status != unresolved { // else the payment's sums are still to come
 		expect("status", r.Status, w.status)
 		ok = p.checkPayment(req, r.Answer) && ok
 	}

@@ -84,7 +84,7 @@ func (f *fakeSwitch) answer(req *api.Request) api.Answer {
 		f.byID[p.ID.String()] = p
 	}
 	if req.Op == api.OpStatus {
-		defer p.settle()
+		defer p.resolve()
 		for range p.Ops {
 			a.History = append(a.History, api.HistoryItem{})
 		}
@@ -117,7 +117,7 @@ func (f *fakeSwitch) operate(p *fakePayment, req *api.Request, a api.Answer) api
 		a.ResponseCode, a.BusinessDate, a.Capture = "", "2026-11-21", fmt.Sprint("C", len(p.Ops))
 	case api.OpReverse:
 		op.Kind = payment.KindReverse
-		op.Amount, _, _, refused = p.CheckReverse(req.Amount, time.Now())
+		op.Amount, _, refused = p.CheckReverse(req.Amount, time.Now())
 	case api.OpRefund:
 		op.Kind = payment.KindRefund
 		op.Amount, refused = p.CheckRefund(req.Amount, time.Now())
@@ -149,15 +149,17 @@ func (p *fakePayment) unanswered(op payment.Op, a api.Answer) api.Answer {
 		p.Ops = append(p.Ops, op)
 	} else {
 		a.Approved, op.State = false, payment.StateUnknown
-		undo := payment.Op{Kind: payment.KindUndo, State: payment.StateQueued, Amount: op.Amount, Target: len(p.Ops)}
-		p.Ops = append(p.Ops, op, undo)
+		reversal := payment.Op{
+			Kind: payment.KindTimeoutReversal, State: payment.StateQueued, Amount: op.Amount, Target: len(p.Ops),
+		}
+		p.Ops = append(p.Ops, op, reversal)
 	}
 	a.RRN = fmt.Sprintf("%06d%06d", p.ID.Counter(), len(p.Ops))
 	return a
 }
 
-// settle ends what waits for the issuer: the next answer tells it.
-func (p *fakePayment) settle() {
+// resolve ends what waits for the issuer: the next answer tells it.
+func (p *fakePayment) resolve() {
 	for i := range p.Ops {
 		if op := &p.Ops[i]; op.State == payment.StateQueued {
 			op.State = payment.StateApproved

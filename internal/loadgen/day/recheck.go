@@ -45,7 +45,7 @@ func (b *Book) Acknowledged() int {
 }
 
 // Recheck asks for each operation by its key, once the day is over, and holds what the switch says of it now against
-// what it answered then. What differs, and a payment that is not settled, is a mismatch. It needs Options.Remember.
+// what it answered then. What differs, and a payment that is not resolved, is a mismatch. It needs Options.Remember.
 func (b *Book) Recheck(ctx context.Context, clients []Client, inFlight int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

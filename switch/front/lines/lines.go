@@ -63,7 +63,7 @@ func (l *lines) makeRoom() error {
 	if size := len(l.buf); l.filled && size < l.maxLine+1 {
 		l.resize(min(4*size, l.maxLine+1))
 	} else if l.start > 0 {
-		l.settle(l.buf)
+		l.moveTo(l.buf)
 	}
 	return nil
 }
@@ -75,10 +75,10 @@ func (l *lines) shrink() {
 	}
 }
 
-func (l *lines) resize(size int) { l.settle(make([]byte, size)) }
+func (l *lines) resize(size int) { l.moveTo(make([]byte, size)) }
 
-// settle moves the unread bytes to the beginning of a buffer, which may be the present one.
-func (l *lines) settle(buf []byte) {
+// moveTo moves the unread bytes to the beginning of a buffer, which may be the present one.
+func (l *lines) moveTo(buf []byte) {
 	n := copy(buf, l.buf[l.start:l.end])
 	l.searched -= l.start
 	l.buf, l.start, l.end, l.filled = buf, 0, n, false

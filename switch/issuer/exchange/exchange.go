@@ -117,7 +117,7 @@ func NotSent(err error) bool {
 // Free gives the call back; a slot that was not used is released. Frame and request hold card data and are wiped.
 func (c *Call) Free() {
 	if c.slot != nil {
-		c.slot.Release()
+		c.slot.Free()
 	}
 	clear(c.frame)
 	c.request.Reset()
@@ -128,8 +128,8 @@ func (c *Call) Free() {
 // Code returns DE39 of the response.
 func (c *Call) Code() string { return payment.CodeOf(c.Response.Bytes(39)) }
 
-// Settle writes the response into an operation: its code and what comes with it. It does not decide the state.
-func (c *Call) Settle(op *payment.Op, at time.Time) {
+// RecordIn writes the response into an operation: its code and what comes with it. It does not decide the state.
+func (c *Call) RecordIn(op *payment.Op, at time.Time) {
 	op.DoneAt = at
 	op.ResponseCode = c.Code()
 	if code := c.Response.Bytes(38); len(code) > 0 {

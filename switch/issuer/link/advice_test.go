@@ -38,7 +38,7 @@ func TestAdvicesLeaveRoomForRequests(t *testing.T) {
 			go func() {
 				s, err := f.AcquireAdvice(context.Background())
 				if err == nil {
-					s.Release()
+					s.Free()
 				}
 				waits <- err
 			}()
@@ -51,12 +51,12 @@ func TestAdvicesLeaveRoomForRequests(t *testing.T) {
 			if c.window > 1 {
 				for range 3 { // also while an advice waits, and again when they come back
 					for _, s := range f.slots(c.window-c.advices, f.Acquire) {
-						s.Release()
+						s.Free()
 					}
 				}
 			}
 			for _, s := range held {
-				s.Release()
+				s.Free()
 			}
 			if err := <-waits; err != nil {
 				t.Error(err)
@@ -92,7 +92,7 @@ func TestEighthFreedSlotGoesToAnAdvice(t *testing.T) {
 		wait(4, "a", f.AcquireAdvice)
 		wait(16, "r", f.Acquire)
 		for range 20 {
-			held[0].Release()
+			held[0].Free()
 			held[0] = <-granted
 			synctest.Wait()
 		}
@@ -100,7 +100,7 @@ func TestEighthFreedSlotGoesToAnAdvice(t *testing.T) {
 			t.Errorf("requests (r) and advices (a) got slots in the order %s, want %s", got, want)
 		}
 		for _, s := range append(rest, held...) {
-			s.Release()
+			s.Free()
 		}
 	})
 }

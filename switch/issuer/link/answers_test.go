@@ -299,7 +299,7 @@ func TestNotSent(t *testing.T) {
 				mustBe(t, err, link.ErrNotSent)
 			}
 			mustBe(t, slot.Send(ctx, frame, want, new(spec.Message)), link.ErrNotSent)
-			slot.Release()
+			slot.Free()
 		}
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -71,7 +71,7 @@ type Config struct {
 
 	// OnStray is told of each response that completed nothing, one at a time, from a goroutine of the host's own. Should it
 	// fall more than strayQueue behind, responses are dropped, which is counted.
-	OnStray func(Late)
+	OnStray func(Stray)
 	// OnMalformed is told of the frames that are no messages and are logged, at most refusedPerSecond; from the same
 	// goroutine.
 	OnMalformed func(Malformed)

@@ -117,7 +117,7 @@ func (s *session) receive(msg *spec.Message) {
 	if p.slot {
 		p.s.served = true
 	}
-	h.settle(p)
+	h.retire(p)
 	h.mu.Unlock()
 
 	p.resp.CopyFrom(msg)

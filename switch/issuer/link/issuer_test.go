@@ -165,7 +165,7 @@ type fixture struct {
 	logs   *observer.ObservedLogs
 
 	mu       sync.Mutex
-	strays   []link.Late
+	strays   []link.Stray
 	cutovers []string
 }
 
@@ -180,7 +180,7 @@ func newFixture(t *testing.T, i *issuer, change func(*link.Config)) *fixture {
 		Host: "visa", Addr: "issuer.test:8583", Links: 1, WindowPerLink: 8,
 		AcquirerID: "400001", Codec: codec, Identity: &identity{}, Dial: i.dial,
 		Logger: zap.New(core), Seed: 1,
-		OnStray: func(l link.Late) {
+		OnStray: func(l link.Stray) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.strays = append(f.strays, l)
@@ -218,7 +218,7 @@ func (f *fixture) close() {
 	}
 }
 
-func (f *fixture) reported() []link.Late {
+func (f *fixture) reported() []link.Stray {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	got := f.strays

@@ -179,13 +179,13 @@ func (l *link) dial() (net.Conn, error) {
 }
 
 // tend keeps a signed-on session until it is lost, and signs it off when the host is closed or the other side signs off.
-// It calls settled once the session has been up for stableAfter. It returns why the session is over.
-func (s *session) tend(settled func()) error {
+// It calls stable once the session has been up for stableAfter. It returns why the session is over.
+func (s *session) tend(stable func()) error {
 	h := s.h
 	idle := time.NewTimer(s.l.echoIdle)
 	defer idle.Stop()
-	settle := time.NewTimer(stableAfter)
-	defer settle.Stop()
+	standing := time.NewTimer(stableAfter)
+	defer standing.Stop()
 	for {
 		select {
 		case <-s.dead:
@@ -194,8 +194,8 @@ func (s *session) tend(settled func()) error {
 			return s.signOff()
 		case <-s.leaving:
 			return s.letGo()
-		case <-settle.C:
-			settled()
+		case <-standing.C:
+			stable()
 		case <-idle.C:
 			if quiet := s.quietFor(); quiet < s.l.echoIdle {
 				idle.Reset(s.l.echoIdle - quiet)

@@ -516,7 +516,7 @@ func TestSlowCallback(t *testing.T) {
 		block := make(chan struct{})
 		called := 0
 		f := newFixture(t, i, func(c *link.Config) {
-			c.OnStray = func(link.Late) {
+			c.OnStray = func(link.Stray) {
 				<-block
 				called++
 			}
@@ -657,7 +657,7 @@ func TestCutoverAmongStrays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{on: func(_ *hostConn, m *spec.Message) bool { return m.MTI() == "0810" }}
 		f := newFixture(t, i, func(c *link.Config) {
-			c.OnStray = func(link.Late) { time.Sleep(time.Millisecond) } // as a synced commit takes
+			c.OnStray = func(link.Stray) { time.Sleep(time.Millisecond) } // as a synced commit takes
 		})
 		defer f.close()
 		synctest.Wait()

@@ -116,7 +116,7 @@ func (s *session) serve(msg *spec.Message) {
 func (s *session) unsolicited(msg *spec.Message) {
 	h := s.h
 	h.mu.Lock()
-	l := Late{Kind: KindUnsolicited, Differs: deMTI}
+	l := Stray{Kind: KindUnsolicited, Differs: deMTI}
 	l.log, l.unlogged = h.explain.take(time.Now())
 	h.mu.Unlock()
 	h.stray(s.l, &l, msg)

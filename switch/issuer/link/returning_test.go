@@ -160,7 +160,7 @@ func TestManyWaitForALink(t *testing.T) {
 			}
 		}
 		for _, slot := range given {
-			slot.Release()
+			slot.Free()
 		}
 		if len(given) != 8 {
 			t.Errorf("%d of 20 got a slot of a window of 8", len(given))
@@ -179,7 +179,7 @@ func TestTryAcquire(t *testing.T) {
 			if slot, ok := f.TryAcquire(); ok != (n < 8) || ok != (slot != nil) {
 				t.Errorf("slot %d of 8: %v", n, ok)
 			} else if ok {
-				defer slot.Release()
+				defer slot.Free()
 			}
 		}
 		if took := time.Since(begin); took != 0 {

@@ -155,18 +155,18 @@ func (p *pending) wait(ctx context.Context) error {
 	return err
 }
 
-// settle takes p out of the pending requests and gives its slot back. h.mu is held.
-func (h *Host) settle(p *pending) {
+// retire takes p out of the pending requests and gives its slot back. h.mu is held.
+func (h *Host) retire(p *pending) {
 	delete(h.pending, p.want.STAN)
 	if p.slot {
 		h.free(p.s, p.class)
 	}
 }
 
-// giveUp settles a request that was not answered and remembers it, for its response may come yet. h.mu is held.
+// giveUp retires a request that was not answered and remembers it, for its response may come yet. h.mu is held.
 func (h *Host) giveUp(p *pending) {
 	h.expired.put(&p.want, p.s.l.name, p.sent)
-	h.settle(p)
+	h.retire(p)
 }
 
 // sweepBy makes sure that a sweep is due at the deadline, or soon after. With one deadline for all requests the next

@@ -86,7 +86,7 @@ func (l *link) open(conn net.Conn) (*session, error) {
 	}
 	lib, err := connection.NewFrom(socket{conn, s}, nil, nil, nil,
 		connection.SetMessageReader(frameReader{s}),
-		// Its idle ping fires on silence of ours; an echo is due on silence of the host's, which keepAlive watches.
+		// Its idle ping fires on silence of ours; an echo is due on silence of the host's, which tend watches.
 		connection.IdleTime(24*time.Hour))
 	if err != nil {
 		return nil, err
@@ -205,7 +205,7 @@ func (s *session) fail(cause error) {
 	}
 }
 
-// end closes the connection, waits until nothing reads or writes any more, and settles the requests in flight: only then
+// end closes the connection, waits until nothing reads or writes any more, and retires the requests in flight: only then
 // it is certain which of them were never handed to the socket. It returns how many of each kind there were.
 func (s *session) end() (unsent, lost int) {
 	_ = s.lib.Close() // what it could say is s.cause already
@@ -230,7 +230,7 @@ func (s *session) end() (unsent, lost int) {
 			p.err = errLost
 			h.expired.put(&p.want, s.l.name, p.sent)
 		}
-		h.settle(p)
+		h.retire(p)
 		p.done <- struct{}{}
 	}
 	return unsent, lost

@@ -48,8 +48,8 @@ var kindNames = [kindCount]string{"stray", "late", "duplicate", "mismatch", "uns
 // String returns the kind's name in logs and metrics.
 func (k Kind) String() string { return kindNames[k] }
 
-// Late is a response that completed no request.
-type Late struct {
+// Stray is a response that completed no request; its kind says why.
+type Stray struct {
 	Kind       Kind
 	Host, Link string // what it came over
 	At         time.Time
@@ -70,7 +70,7 @@ type Late struct {
 }
 
 // classify says what a response is that does not complete p, which has its STAN or is nil. h.mu is held.
-func (h *Host) classify(s *session, msg *spec.Message, p *pending, now time.Time) (l Late) {
+func (h *Host) classify(s *session, msg *spec.Message, p *pending, now time.Time) (l Stray) {
 	l.log, l.unlogged = h.explain.take(now)
 	l.Differs = deNone
 	stan, _ := msg.Uint(deSTAN)
@@ -112,22 +112,22 @@ func (h *Host) nearest(msg *spec.Message) (best *pending) {
 }
 
 // stray counts, logs and reports a response that completed nothing, or a request that is not answered.
-func (h *Host) stray(l *link, late *Late, msg *spec.Message) {
-	late.Host, late.Link, late.At = h.cfg.Host, l.name, h.cfg.Clock.Now()
-	l.m.strays[late.Kind].Inc()
-	if late.log {
-		l.log.Warn("message completes no request", late.fields(msg)...)
+func (h *Host) stray(l *link, stray *Stray, msg *spec.Message) {
+	stray.Host, stray.Link, stray.At = h.cfg.Host, l.name, h.cfg.Clock.Now()
+	l.m.strays[stray.Kind].Inc()
+	if stray.log {
+		l.log.Warn("message completes no request", stray.fields(msg)...)
 	}
 	if h.cfg.OnStray == nil {
 		return
 	}
-	late.Response = new(spec.Message)
-	late.Response.CopyFrom(msg)
-	h.notify(event{late: late})
+	stray.Response = new(spec.Message)
+	stray.Response.CopyFrom(msg)
+	h.notify(event{stray: stray})
 }
 
 // fields explains a message in the log. The values are of fields that hold no card data (I12).
-func (l *Late) fields(msg *spec.Message) []zap.Field {
+func (l *Stray) fields(msg *spec.Message) []zap.Field {
 	fields := []zap.Field{
 		zap.Stringer("kind", l.Kind),
 		zap.String("mti", msg.MTI()),
@@ -161,7 +161,7 @@ func (l *Late) fields(msg *spec.Message) []zap.Field {
 
 // event is for one of the callbacks.
 type event struct {
-	late      *Late
+	stray     *Stray
 	malformed *Malformed
 }
 
@@ -208,8 +208,8 @@ func (h *Host) dispatch() {
 			switch {
 			case !open:
 				return
-			case e.late != nil:
-				h.cfg.OnStray(*e.late)
+			case e.stray != nil:
+				h.cfg.OnStray(*e.stray)
 			case e.malformed != nil:
 				h.cfg.OnMalformed(*e.malformed)
 			}

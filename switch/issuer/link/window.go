@@ -35,7 +35,7 @@ func (c class) share(window int) int {
 	return window
 }
 
-// Slot is room for one request in the window of one link. It ends with Send or Release; a Release after that does nothing,
+// Slot is room for one request in the window of one link. It ends with Send or Free; a Free after that does nothing,
 // so that it may be deferred.
 type Slot struct {
 	s     *session
@@ -46,8 +46,8 @@ type Slot struct {
 // Link returns the name of the slot's link, "1" for the first of its host.
 func (sl *Slot) Link() string { return sl.s.l.name }
 
-// Release gives the slot back unused.
-func (sl *Slot) Release() {
+// Free gives the slot back unused.
+func (sl *Slot) Free() {
 	h := sl.s.h
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -263,7 +263,7 @@ func (b *Builder) private(m *spec.Message, p *payment.Payment, i int, req *api.R
 	case payment.KindRefund:
 		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
 		t = appendClearingTLV(t, op)
-	case payment.KindUndo:
+	case payment.KindTimeoutReversal:
 		reason := reasonCustomer
 		if p.Ops[op.Target].State == payment.StateUnknown {
 			reason = reasonTimeout

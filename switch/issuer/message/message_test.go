@@ -68,8 +68,10 @@ func capture(amount int64, number int) payment.Op {
 	}
 }
 
-func undo(target int, amount int64, rrn string) payment.Op {
-	return payment.Op{Kind: payment.KindUndo, State: payment.StateQueued, Amount: amount, Target: target, Advised: true, RRN: rrn}
+func timeoutReversal(target int, amount int64, rrn string) payment.Op {
+	return payment.Op{
+		Kind: payment.KindTimeoutReversal, State: payment.StateQueued, Amount: amount, Target: target, Advised: true, RRN: rrn,
+	}
 }
 
 func increment(state payment.State) payment.Op {
@@ -160,11 +162,13 @@ func cases() map[string]built {
 		"void-sale":           last(made(sale, void(0))),
 		"void-sale-continued": unanswered(made(sale, void(0))),
 		"void-capture":        last(made(auth, capture(12345, 1), void(1))),
-		"timeout-authorize":   last(made(unknown, undo(0, 12345, firstRRN))),
-		"timeout-sale":        last(made(unapproved(sale, payment.StateUnknown), undo(0, 12345, firstRRN))),
-		"timeout-increment":   last(made(auth, increment(payment.StateUnknown), undo(1, 655, "632510000001"))),
-		"timeout-refund":      last(made(auth, capture(12345, 1), refund(payment.StateUnknown), undo(2, 300, "632510000002"))),
-		"partial-unwanted":    last(made(unapproved(auth, payment.StateDeclined), undo(0, 6173, firstRRN))),
+		"timeout-authorize":   last(made(unknown, timeoutReversal(0, 12345, firstRRN))),
+		"timeout-sale":        last(made(unapproved(sale, payment.StateUnknown), timeoutReversal(0, 12345, firstRRN))),
+		"timeout-increment":   last(made(auth, increment(payment.StateUnknown), timeoutReversal(1, 655, "632510000001"))),
+		"timeout-refund": last(made(
+			auth, capture(12345, 1), refund(payment.StateUnknown), timeoutReversal(2, 300, "632510000002"),
+		)),
+		"partial-unwanted": last(made(unapproved(auth, payment.StateDeclined), timeoutReversal(0, 6173, firstRRN))),
 	}
 }
 

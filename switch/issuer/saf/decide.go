@@ -38,7 +38,7 @@ func (q *Queue) Retry(ctx context.Context, ref journal.SAFRef) error {
 	return q.decide(ctx, ref, payment.StateQueued)
 }
 
-// CloseParked ends a parked advice without the issuer's acknowledgement: a person has settled it otherwise (I5).
+// CloseParked ends a parked advice without the issuer's acknowledgement: a person has dealt with it otherwise (I5).
 func (q *Queue) CloseParked(ctx context.Context, ref journal.SAFRef) error {
 	return q.decide(ctx, ref, payment.StateClosed)
 }

@@ -313,7 +313,7 @@ func capture(amount int64) payment.Op {
 }
 
 func reversal() payment.Op {
-	return payment.Op{Kind: payment.KindUndo, Amount: 1000, Target: 0}
+	return payment.Op{Kind: payment.KindTimeoutReversal, Amount: 1000, Target: 0}
 }
 
 // states are those of a payment's operations behind the first.

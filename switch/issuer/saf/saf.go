@@ -134,7 +134,7 @@ func (q *Queue) Start() error {
 	return nil
 }
 
-// Close stops sending and waits until what is being sent is settled or given up. Rows stay durable.
+// Close stops sending and waits until what is being sent has its end or is given up. Rows stay durable.
 func (q *Queue) Close() {
 	q.stop()
 	q.done.Wait()
@@ -149,7 +149,7 @@ func (q *Queue) load(h *host) error {
 			return true
 		}
 		if mutant.On(mutant.DropReversalOnRestart) {
-			if p, err := q.o.Journal.Payment(r.Payment); err == nil && p.Ops[r.Op].Kind == payment.KindUndo {
+			if p, err := q.o.Journal.Payment(r.Payment); err == nil && p.Ops[r.Op].Kind == payment.KindTimeoutReversal {
 				return true
 			}
 		}
@@ -291,7 +291,7 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 		q.metrics.attempts.WithLabelValues("repeat").Inc()
 		return verdictRepeat
 	}
-	state, err := q.settle(h, p, it, call)
+	state, err := q.conclude(h, p, it, call)
 	if err != nil {
 		if !errors.Is(err, journal.ErrClosed) {
 			q.o.Logger.Error("store-and-forward: outcome not committed", zap.Stringer("payment", id), zap.Error(err))
@@ -325,15 +325,15 @@ func ParkedReason(p *payment.Payment, i int, code string) string {
 	return "response code " + code
 }
 
-// settle commits the end of an advice and returns how it ended. p is the payment as it was when the advice was sent;
+// conclude commits the end of an advice and returns how it ended. p is the payment as it was when the advice was sent;
 // only if something else, such as another capture or a late approval of what is reversed, was committed meanwhile, it
 // is read again.
-func (q *Queue) settle(h *host, p *payment.Payment, it *item, call *exchange.Call) (payment.State, error) {
+func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.Call) (payment.State, error) {
 	unlock := q.o.Turns.Lock(p.ID)
 	defer unlock()
 	broken := false
 	for {
-		state, err := q.conclude(h, p, it, call, broken)
+		state, err := q.concludeOnce(h, p, it, call, broken)
 		if !errors.Is(err, journal.ErrVersion) && (broken || !journal.IsBroken(err)) {
 			return state, err
 		}
@@ -344,14 +344,14 @@ func (q *Queue) settle(h *host, p *payment.Payment, it *item, call *exchange.Cal
 	}
 }
 
-// conclude makes one attempt. broken says that the answer's consequence breaks I7: the answer is recorded, the sums stay
-// what they were, and a person decides.
-func (q *Queue) conclude(
+// concludeOnce makes one attempt. broken says that the answer's consequence breaks I7: the answer is recorded, the sums
+// stay what they were, and a person decides.
+func (q *Queue) concludeOnce(
 	h *host, p *payment.Payment, it *item, call *exchange.Call, broken bool,
 ) (payment.State, error) {
 	op := &p.Ops[it.op]
 	code := op.AuthCode
-	call.Settle(op, q.o.Clock.Now())
+	call.RecordIn(op, q.o.Clock.Now())
 	op.AuthCode = code // an advice's acknowledgement does not change the authorization code
 	state, reason := judge(p, it.op, op.ResponseCode), ""
 	switch {
