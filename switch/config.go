@@ -1,7 +1,6 @@
 package txswitch
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -11,16 +10,11 @@ import (
 	"time"
 
 	"switchyard/internal/config"
-	"switchyard/internal/money"
-	"switchyard/spec"
 	"switchyard/switch/clearing"
 	"switchyard/switch/clock"
-	"switchyard/switch/cutover"
 	"switchyard/switch/flow"
 	"switchyard/switch/front"
 	"switchyard/switch/front/lines"
-	"switchyard/switch/issuer/link"
-	"switchyard/switch/issuer/route"
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/merchant"
 	"switchyard/switch/operator"
@@ -108,50 +102,6 @@ type KeyConfig struct {
 	Env  string `yaml:"env"`
 }
 
-// IssuerConfig is one issuer host.
-type IssuerConfig struct {
-	Name     string          `yaml:"name"`
-	Address  string          `yaml:"address"`
-	Dialect  string          `yaml:"dialect"`   // iso87ascii or iso87bcd
-	SpecFile string          `yaml:"spec_file"` // a dialect of one's own, instead
-	Links    int             `yaml:"links"`     // connections
-	Window   int             `yaml:"window"`    // requests in flight on a connection
-	Deadline config.Duration `yaml:"deadline"`  // for an answer
-	Echo     config.Duration `yaml:"echo"`      // idle time before an echo
-	TLS      *config.TLS     `yaml:"tls"`
-
-	// Spec is the text of SpecFile; whoever reads the config reads it too.
-	Spec []byte `yaml:"-"`
-}
-
-// RoutesConfig is the BIN table: a CSV file, or rules in place. Without either every card goes to the first issuer.
-type RoutesConfig struct {
-	File  string      `yaml:"file"`
-	Rules []RouteRule `yaml:"rules"`
-
-	// Table is the text of File; whoever reads the config reads it too.
-	Table []byte `yaml:"-"`
-}
-
-// RouteRule sends the PANs that begin with a prefix to a route's hosts. The longest prefix wins; an empty one takes all.
-type RouteRule struct {
-	Prefix      string `yaml:"prefix"`
-	Route       string `yaml:"route"`
-	Destination string `yaml:"destination"` // of its clearing; default the scheme of the card
-	Host        string `yaml:"host"`
-	Weight      *int   `yaml:"weight"` // 0: a standby, for when no other has a link or room; default 1
-}
-
-// MerchantsConfig says which merchants there are.
-type MerchantsConfig struct {
-	File    string           `yaml:"file"`
-	Unknown string           `yaml:"unknown"` // accept (under the default profile) or refuse
-	Default merchant.Profile `yaml:"default"`
-
-	// Profiles is what File holds; whoever reads the config reads it too.
-	Profiles []merchant.Profile `yaml:"-"`
-}
-
 // BusinessDayConfig says when the business day ends.
 type BusinessDayConfig struct {
 	Cutover  config.TimeOfDay `yaml:"cutover"`  // local time; 00:00 is the end of the calendar day
@@ -183,34 +133,6 @@ type LimitsConfig struct {
 	DiskReserveMiB int `yaml:"disk_reserve_mib"`
 	// MemoryMiB is where the runtime begins to collect garbage harder instead of growing; GOMEMLIMIT, if set, wins.
 	MemoryMiB int `yaml:"memory_mib"`
-}
-
-// StandInConfig says what the switch approves by itself while no link to an issuer is up. Off by default.
-type StandInConfig struct {
-	Enabled          bool             `yaml:"enabled"`
-	MaxAmountMinor   map[string]int64 `yaml:"max_amount_minor"` // a payment, by currency; others are not stood in for
-	MaxPerCardAndDay int              `yaml:"max_per_card_and_day"`
-	MCCs             []string         `yaml:"mccs"` // merchant categories; none means all
-}
-
-// flow returns the limits as package flow takes them: none while stand-in is off.
-func (s *StandInConfig) flow() flow.StandIn {
-	if !s.Enabled {
-		return flow.StandIn{}
-	}
-	return flow.StandIn{MaxAmountMinor: s.MaxAmountMinor, MaxPerCardAndDay: s.MaxPerCardAndDay, MCCs: s.MCCs}
-}
-
-func (s *StandInConfig) check() error {
-	if s.Enabled && (len(s.MaxAmountMinor) == 0 || s.MaxPerCardAndDay < 1) {
-		return errors.New("max_amount_minor and max_per_card_and_day: expected both when stand-in is enabled")
-	}
-	for currency, minor := range s.MaxAmountMinor {
-		if _, ok := money.Lookup(currency); !ok || minor < 1 {
-			return fmt.Errorf("max_amount_minor: %s: %d: expected an ISO 4217 code and at least 1", currency, minor)
-		}
-	}
-	return nil
 }
 
 // LogConfig says what is logged.
@@ -407,35 +329,6 @@ func (c *Config) markFile() string {
 	return strings.TrimRight(c.Data, "/") + ".mark"
 }
 
-func (c *Config) checkIssuer(i int) error {
-	x := &c.Issuers[i]
-	if !storable(x.Name) {
-		return fmt.Errorf("name: expected 1 to %d printable characters", maxNameLen)
-	}
-	for j := range i {
-		if c.Issuers[j].Name == x.Name {
-			return fmt.Errorf("name: %q stands twice", x.Name)
-		}
-	}
-	if _, _, err := net.SplitHostPort(x.Address); err != nil {
-		return fmt.Errorf("address: %w", err)
-	}
-	switch { // 0 stands for the default
-	case x.Links < 0 || x.Links > link.MaxLinks:
-		return fmt.Errorf("links: %d: expected 1 to %d", x.Links, link.MaxLinks)
-	case x.Window < 0 || x.Window > link.MaxWindow:
-		return fmt.Errorf("window: %d: expected 1 to %d", x.Window, link.MaxWindow)
-	}
-	const stans, links, window = 999_999, 2, 2048 // what 0 stands for
-	share := stans / max(len(c.Nodes), 1)
-	if most := cmp.Or(x.Links, links) * cmp.Or(x.Window, window); len(c.Nodes) > 1 && most > share {
-		return fmt.Errorf("links, window: %d requests in flight: expected at most %d, this node's share of the STANs",
-			most, share)
-	}
-	_, err := x.codec()
-	return err
-}
-
 // checkGateway keeps the gateway port from being open to anybody: without TLS and a list of gateways it is loopback only.
 func (c *Config) checkGateway() error {
 	g := &c.Gateway
@@ -488,65 +381,4 @@ func (g *GatewayConfig) list() (gateways []front.Gateway) {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// codec compiles an issuer's dialect.
-func (x *IssuerConfig) codec() (*spec.Codec, error) {
-	if x.SpecFile != "" {
-		if x.Dialect != "" {
-			return nil, errors.New("dialect: given together with spec_file; expected one of them")
-		}
-		s, err := spec.LoadFile(x.SpecFile, strings.NewReader(string(x.Spec)))
-		if err != nil {
-			return nil, fmt.Errorf("spec_file: %w", err)
-		}
-		return spec.Compile(s)
-	}
-	dialect := x.Dialect
-	if dialect == "" {
-		dialect = "iso87ascii"
-	}
-	s, err := spec.Load(dialect)
-	if err != nil {
-		return nil, fmt.Errorf("dialect: %w", err)
-	}
-	return spec.Compile(s)
-}
-
-// checkMerchants holds the merchants against what messages and clearing records can say.
-func (c *Config) checkMerchants() error {
-	d, err := c.directory()
-	if err != nil {
-		return err
-	}
-	for i := range c.Merchants.Profiles {
-		if err := cutover.CheckMerchant(d.Lookup(c.Merchants.Profiles[i].ID)); err != nil {
-			return fmt.Errorf("merchants: merchant %d: %w", i+1, err)
-		}
-	}
-	if err := cutover.CheckMerchant(d.Fallback("M1")); err != nil {
-		return fmt.Errorf("merchants: default merchant: %w", err)
-	}
-	return nil
-}
-
-// checkDestinations refuses more destinations than a date's file ids can tell apart.
-func (c *Config) checkDestinations(t *route.Table) error {
-	named := map[string]bool{}
-	for _, r := range t.Routes() {
-		named[r.Destination] = true
-	}
-	if most := cutover.MostFiles(c.Clearing.NodeInFileID); len(named) > most {
-		return fmt.Errorf("routes: %d destinations: a date has at most %d clearing files (PDS0105)", len(named), most)
-	}
-	return nil
-}
-
-// directory makes the merchants.
-func (c *Config) directory() (*merchant.Directory, error) {
-	d, err := merchant.NewDirectory(c.Merchants.Profiles, c.Merchants.Unknown == "refuse", c.Merchants.Default)
-	if err != nil {
-		return nil, fmt.Errorf("merchants: %w", err)
-	}
-	return d, nil
 }
