@@ -14,6 +14,7 @@ import (
 // with a slash at its end stands for all below it.
 var below = map[string][]string{
 	"spec":              {},
+	"internal/":         {"internal/"},
 	"internal/config":   {},
 	"internal/money":    {},
 	"internal/mutant":   {},
@@ -39,11 +40,27 @@ var below = map[string][]string{
 		"switch/payment", "switch/turn",
 	},
 	"switch/journal": {"internal/", "switch/clock", "switch/payment"},
+	// What accepts operations and what closes days meet in presentment, and know nothing of each other.
+	"switch/presentment": {"internal/", "switch/journal", "switch/merchant", "switch/payment"},
+	"switch/flow": {
+		"internal/", "spec", "switch/api", "switch/clearing", "switch/clock", "switch/issuer/", "switch/journal",
+		"switch/merchant", "switch/payment", "switch/presentment", "switch/turn",
+	},
+	"switch/cutover": {
+		"internal/", "switch/api", "switch/clearing", "switch/clock", "switch/journal", "switch/merchant", "switch/payment",
+		"switch/presentment",
+	},
+	"switch/merchant": {"internal/"},
+	"switch/turn":     {"switch/payment"},
+	"switch/clock":    {"internal/"},
 }
+
+// apart are packages that must not know each other, in their tests neither.
+var apart = [][2]string{{"switch/flow", "switch/cutover"}}
 
 // The arrows between packages point down.
 func TestArrows(t *testing.T) {
-	list := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	list := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
 	list.Dir = root
 	out, err := list.Output()
 	if err != nil {
@@ -53,8 +70,8 @@ func TestArrows(t *testing.T) {
 	packages := 0
 	for dec := json.NewDecoder(strings.NewReader(string(out))); ; packages++ {
 		var p struct {
-			ImportPath string
-			Imports    []string
+			ImportPath                         string
+			Imports, TestImports, XTestImports []string
 		}
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
 			break
@@ -65,6 +82,12 @@ func TestArrows(t *testing.T) {
 		for _, path := range p.Imports {
 			if imported, ours := strings.CutPrefix(path, module); ours && !allowed(name, imported) {
 				t.Errorf("%s imports %s", name, imported)
+			}
+		}
+		for _, path := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			other := strings.TrimPrefix(path, module)
+			if slices.Contains(apart, [2]string{name, other}) || slices.Contains(apart, [2]string{other, name}) {
+				t.Errorf("%s knows %s", name, other)
 			}
 		}
 	}
@@ -85,6 +108,9 @@ func driving(name string) bool {
 	})
 }
 
+// speaks tells whether a package below internal may know the switch: those that drive it, or ask it.
+func speaks(name string) bool { return driving(name) || name == "internal/operatorflags" }
+
 func allowed(name, imported string) bool {
 	if strings.HasPrefix(imported, "cmd/") {
 		return false
@@ -95,7 +121,7 @@ func allowed(name, imported string) bool {
 		}
 	}
 	for folder, may := range below {
-		if !within(name, folder) {
+		if !within(name, folder) || folder == "internal/" && speaks(name) {
 			continue
 		}
 		ok := false

@@ -30,6 +30,7 @@ import (
 	"switchyard/switch/merchant"
 	"switchyard/switch/operator"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 	"switchyard/switch/turn"
 )
 
@@ -168,7 +169,7 @@ func (s *Switch) compose() error {
 	if err != nil {
 		return err
 	}
-	turns, days := &turn.Table{}, flow.NewDays(closed)
+	turns, days := &turn.Table{}, presentment.NewDays(closed)
 	s.saf = saf.New(saf.Options{
 		Journal: s.journal, Issuers: issuers, Turns: turns, Keyring: o.Keyring, Clock: s.clock, MaxQueued: c.Limits.MaxQueued,
 		Reserve: c.Limits.MaxInFlight, Seed: o.Seed, Logger: o.Logger.Named("saf"), Registerer: o.Registry,
@@ -204,7 +205,7 @@ func longestDeadline(issuers map[string]*exchange.Issuer) time.Duration {
 	return longest
 }
 
-func (s *Switch) composeEngine(days *flow.Days, turns *turn.Table, merchants *merchant.Directory) error {
+func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, merchants *merchant.Directory) error {
 	c := s.o.Config
 	codePage, err := clearing.ParseCodePage(c.Clearing.CodePage)
 	if err != nil {

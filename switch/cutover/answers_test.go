@@ -11,6 +11,7 @@ import (
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // I8: what the issuer answers to an advice, a stand-in's network id for one, may come at any time. Until the date is
@@ -26,7 +27,7 @@ func TestAnswerAfterTheSeal(t *testing.T) {
 		defer stop()
 		p := b.authorized("visa", 700)
 		p.Ops[0].Kind, p.Ops[0].State, p.Ops[0].NetworkID = payment.KindStandIn, payment.StateQueued, ""
-		b.must(b.present(p, capture(700, 1), cutover.Snapshot{Format: 1, AuthCode: "A1B2C3"}))
+		b.must(b.present(p, capture(700, 1), presentment.Snapshot{Format: 1, AuthCode: "A1B2C3"}))
 		answer := func(networkID string) {
 			p.Ops[0].NetworkID = networkID
 			p.Version++

@@ -13,6 +13,7 @@ import (
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // blank makes the presentment of a payment's operation that of a merchant without a name: no record can be built of it.
@@ -34,10 +35,10 @@ func TestRecordThatCannotBeBuilt(t *testing.T) {
 		defer b.close()
 		e, stop := b.run(settings())
 		broken := b.authorized("visa", 700)
-		b.must(b.present(broken, capture(700, 1), cutover.Snapshot{}))
+		b.must(b.present(broken, capture(700, 1), presentment.Snapshot{}))
 		b.blank(broken, 1)
-		b.must(b.present(b.authorized("visa", 100), capture(100, 1), cutover.Snapshot{}))
-		b.must(b.present(b.authorized("amex", 50), capture(50, 1), cutover.Snapshot{}))
+		b.must(b.present(b.authorized("visa", 100), capture(100, 1), presentment.Snapshot{}))
+		b.must(b.present(b.authorized("amex", 50), capture(50, 1), presentment.Snapshot{}))
 
 		for _, c := range []struct {
 			date  payment.Date
@@ -108,7 +109,7 @@ func TestReversalOfWhatIsAside(t *testing.T) {
 		e, stop := b.run(settings())
 		defer stop()
 		p := b.authorized("visa", 700)
-		b.must(b.present(p, capture(700, 1), cutover.Snapshot{}))
+		b.must(b.present(p, capture(700, 1), presentment.Snapshot{}))
 		b.blank(p, 1)
 		if _, err := e.Cutover(t.Context(), true); err != nil {
 			t.Fatal(err)
@@ -119,7 +120,7 @@ func TestReversalOfWhatIsAside(t *testing.T) {
 		b.must(b.present(p, payment.Op{
 			Kind: payment.KindVoidPresentment, State: payment.StateApproved, Amount: 700, Granted: 700, Target: 1, Number: 1,
 			ARN: p.Ops[1].ARN,
-		}, cutover.Snapshot{})) // its own data would make a record
+		}, presentment.Snapshot{})) // its own data would make a record
 		result, err := e.Cutover(t.Context(), true)
 		if err != nil || result.Aside == nil || result.Aside.Count != 2 {
 			t.Errorf("put aside is %+v, error %v; want both", result.Aside, err)
@@ -141,7 +142,7 @@ func TestDateThatCannotBeWritten(t *testing.T) {
 		defer b.close()
 		full := func(o *cutover.Options) { o.FS = disk }
 		e, stop := b.run(settings(full))
-		b.must(b.present(b.authorized("visa", 100), capture(100, 1), cutover.Snapshot{}))
+		b.must(b.present(b.authorized("visa", 100), capture(100, 1), presentment.Snapshot{}))
 		if _, err := e.Cutover(t.Context(), true); err == nil {
 			t.Fatal("a full disk is no error")
 		}

@@ -14,6 +14,7 @@ import (
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // putBackDay is a book whose date 2026-11-21 was closed and delivered, and whose journal was then put back to before
@@ -23,10 +24,10 @@ func putBackDay(t *testing.T) (b *book, delivered map[string]string) {
 	b = openBook(t, vfs.NewMem())
 	b.must(b.j.Cutover(t.Context(), 0, 20261121))
 	p := b.authorized("visa", 10_000)
-	b.must(b.present(p, capture(4000, 1), cutover.Snapshot{}))
+	b.must(b.present(p, capture(4000, 1), presentment.Snapshot{}))
 	b.must(b.j.Checkpoint("earlier"))
 	lost := b.authorized("visa", 9000)
-	b.must(b.present(lost, capture(9000, 1), cutover.Snapshot{}))
+	b.must(b.present(lost, capture(9000, 1), presentment.Snapshot{}))
 	b.must(b.j.Cutover(t.Context(), 20261121, 20261122))
 	_, stop := b.run(settings())
 	stop()
@@ -41,7 +42,7 @@ func putBackDay(t *testing.T) (b *book, delivered map[string]string) {
 	b = openBook(t, b.fs)
 	b.made += 10
 	late := b.authorized("visa", 500)
-	b.must(b.present(late, capture(500, 1), cutover.Snapshot{}))
+	b.must(b.present(late, capture(500, 1), presentment.Snapshot{}))
 	b.must(b.j.Cutover(t.Context(), 20261121, 20261122))
 	return b, delivered
 }
@@ -85,7 +86,7 @@ func TestDeliveredLater(t *testing.T) {
 		b := openBook(t, vfs.NewMem())
 		b.must(b.j.Cutover(t.Context(), 0, 20261121))
 		broken := b.authorized("visa", 700)
-		b.must(b.present(broken, capture(700, 1), cutover.Snapshot{}))
+		b.must(b.present(broken, capture(700, 1), presentment.Snapshot{}))
 		b.blank(broken, 1)
 		b.must(b.j.Checkpoint("earlier"))
 		directory, err := merchant.NewDirectory([]merchant.Profile{{
@@ -187,7 +188,7 @@ func TestDeliveredThatCannotBeBuilt(t *testing.T) {
 		b.must(b.j.Cutover(t.Context(), 0, 20261120))
 		bound := func(o *cutover.Options) { o.Bounds.Records = 2 }
 		takenBack := b.authorized("visa", 3000)
-		b.must(b.present(takenBack, capture(3000, 1), cutover.Snapshot{}))
+		b.must(b.present(takenBack, capture(3000, 1), presentment.Snapshot{}))
 		closed := func(want ...string) {
 			t.Helper()
 			date := b.j.OpenDay()
@@ -203,8 +204,8 @@ func TestDeliveredThatCannotBeBuilt(t *testing.T) {
 		}
 		closed("visa 00001: 1 of 3000")
 		p := b.authorized("visa", 700)
-		b.must(b.present(p, capture(700, 1), cutover.Snapshot{}))
-		b.must(b.present(takenBack, reversalOf(takenBack, 1), cutover.Snapshot{}))
+		b.must(b.present(p, capture(700, 1), presentment.Snapshot{}))
+		b.must(b.present(takenBack, reversalOf(takenBack, 1), presentment.Snapshot{}))
 		b.must(b.j.Checkpoint("earlier"))
 		closed("visa 00001: 2 of 3700")
 		b.close()
@@ -216,7 +217,7 @@ func TestDeliveredThatCannotBeBuilt(t *testing.T) {
 		defer func() { b.close() }()
 		b.blank(p, 1)
 		for amount := range int64(3) {
-			b.must(b.present(b.authorized("visa", 10+amount), capture(10+amount, 1), cutover.Snapshot{}))
+			b.must(b.present(b.authorized("visa", 10+amount), capture(10+amount, 1), presentment.Snapshot{}))
 		}
 		closed("visa 00001: 2 of 3700", "visa 00002: 0 of 0", "visa 00003: 2 of 21", "visa 00004: 1 of 12")
 		for i, payment := range []*payment.Payment{p, takenBack} {
@@ -228,7 +229,7 @@ func TestDeliveredThatCannotBeBuilt(t *testing.T) {
 		}
 
 		// What takes the delivered record back cannot be built either, until the merchants file says better.
-		b.must(b.present(p, reversalOf(p, 1), cutover.Snapshot{}))
+		b.must(b.present(p, reversalOf(p, 1), presentment.Snapshot{}))
 		directory, err := merchant.NewDirectory([]merchant.Profile{{
 			ID: "M1", Name: "Shop", City: "Berlin", PostalCode: "10115", Country: "DEU", MCC: "5999",
 		}}, true, merchant.DefaultProfile())

@@ -35,7 +35,7 @@ import (
 	"switchyard/switch/payment"
 )
 
-// Sealer waits until a date has no operation without an outcome and lets none begin; flow.Days is one.
+// Sealer waits until a date has no operation without an outcome and lets none begin; presentment.Days is one.
 type Sealer interface {
 	Seal(ctx context.Context, date payment.Date) error
 }

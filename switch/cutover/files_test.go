@@ -23,6 +23,7 @@ import (
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // aDay commits a day with all that a file can hold, and opens the next date but leaves the closed one to be finished.
@@ -31,19 +32,19 @@ func aDay(t *testing.T, fs *vfs.MemFS) *book {
 	b := openBook(t, fs)
 	b.must(b.j.Cutover(t.Context(), 0, 20261120))
 	old := b.authorized("visa", 700)
-	b.must(b.present(old, capture(700, 1), cutover.Snapshot{}))
+	b.must(b.present(old, capture(700, 1), presentment.Snapshot{}))
 	b.must(b.j.Cutover(t.Context(), 20261120, 20261121))
 
 	p := b.authorized("visa", 10_000)
-	b.must(b.present(p, capture(4000, 1), cutover.Snapshot{Reason: cutover.ReasonMoreToCome, Count: 2}))
-	b.must(b.present(p, capture(6000, 2), cutover.Snapshot{Reason: cutover.ReasonLast}))
-	b.must(b.present(p, refund(500), cutover.Snapshot{}))
+	b.must(b.present(p, capture(4000, 1), presentment.Snapshot{Reason: presentment.ReasonMoreToCome, Count: 2}))
+	b.must(b.present(p, capture(6000, 2), presentment.Snapshot{Reason: presentment.ReasonLast}))
+	b.must(b.present(p, refund(500), presentment.Snapshot{}))
 	sale := b.authorized("amex", 1234)
 	sale.Ops[0].Kind, sale.Entry, sale.ECI = payment.KindAuthorize, uint8(api.EntryEcommerce), "05"
-	b.must(b.present(sale, capture(1234, 1), cutover.Snapshot{}))
+	b.must(b.present(sale, capture(1234, 1), presentment.Snapshot{}))
 	b.must(b.present(old, payment.Op{
 		Kind: payment.KindVoidPresentment, State: payment.StateApproved, Amount: 700, Granted: 700, Target: 1, Number: 1, ARN: old.Ops[1].ARN,
-	}, cutover.Snapshot{}))
+	}, presentment.Snapshot{}))
 	b.must(b.j.Cutover(t.Context(), 20261121, 20261122))
 	return b
 }
@@ -232,7 +233,7 @@ func TestCapturesRaceCutovers(t *testing.T) {
 		wg.Go(func() {
 			for j := range captures {
 				p := payments[i*captures+j]
-				for errors.Is(b.present(p, capture(100, 1), cutover.Snapshot{}), journal.ErrDayClosed) {
+				for errors.Is(b.present(p, capture(100, 1), presentment.Snapshot{}), journal.ErrDayClosed) {
 				}
 			}
 		})

@@ -12,9 +12,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"switchyard/switch/cutover"
-	"switchyard/switch/flow"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // refusal is what became of an announcement, in a word.
@@ -220,7 +220,7 @@ func TestFollowIsOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at(t, "UTC", "2026-11-21 22:00:00")
 		r := &raced{calendar: &calendar{location: time.UTC, days: map[payment.Date]journal.Day{}}}
-		b := &book{t: t, fs: vfs.NewMem(), days: flow.NewDays(nil)}
+		b := &book{t: t, fs: vfs.NewMem(), days: presentment.NewDays(nil)}
 		e, stop := b.run(settings(func(o *cutover.Options) { o.Journal = r }))
 		defer stop()
 		synctest.Wait()

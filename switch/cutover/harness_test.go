@@ -19,9 +19,9 @@ import (
 	"switchyard/internal/pan"
 	"switchyard/switch/clearing"
 	"switchyard/switch/cutover"
-	"switchyard/switch/flow"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,7 +63,7 @@ type book struct {
 	t    *testing.T
 	fs   *vfs.MemFS
 	j    *journal.Pebble
-	days *flow.Days
+	days *presentment.Days
 	made uint64 // payments
 }
 
@@ -81,7 +81,7 @@ func openBook(t *testing.T, fs *vfs.MemFS) *book {
 			sealed = append(sealed, date)
 		}
 	}
-	b.days = flow.NewDays(sealed)
+	b.days = presentment.NewDays(sealed)
 	if err := b.j.Payments(payment.ID{}, func(*payment.Payment) bool { b.made++; return true }); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func (b *book) authorized(destination string, amount int64) *payment.Payment {
 }
 
 // present appends an operation that clears on the open date and commits it with its presentment.
-func (b *book) present(p *payment.Payment, op payment.Op, s cutover.Snapshot) error {
+func (b *book) present(p *payment.Payment, op payment.Op, s presentment.Snapshot) error {
 	now := time.Now().UTC()
 	op.At, op.DoneAt, op.Date = now, now, b.j.OpenDay()
 	op.Key = fmt.Sprintf("k%d/%d", p.ID.Counter(), len(p.Ops))

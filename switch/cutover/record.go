@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"switchyard/internal/mutant"
@@ -13,6 +12,7 @@ import (
 	"switchyard/switch/clearing"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // maker makes the records of a date from payments and snapshots.
@@ -24,7 +24,9 @@ type maker struct {
 
 // record makes the record of operation i. fault says why there can be none, which is this record's own affair; err is
 // what nothing can be made without.
-func (m *maker) record(pay *payment.Payment, i int, s *Snapshot) (_ *clearing.Presentment, fault, err error) {
+func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
+	_ *clearing.Presentment, fault, err error,
+) {
 	number, expiry, err := m.e.o.Keyring.Open(pay.SealKey, pay.ID, pay.SealedCard)
 	switch {
 	case errors.Is(err, pan.ErrSealed):
@@ -42,15 +44,15 @@ func (m *maker) record(pay *payment.Payment, i int, s *Snapshot) (_ *clearing.Pr
 		PAN: number, Expiry: expiry, Currency: pay.Currency, FunctionCode: "200", MessageReason: s.Reason, MCC: s.MCC,
 		CardSequence: cardSequence(pay.Sequence), ARN: op.ARN, AcquirerID: acquirer, ForwarderID: m.plan.ProcessorID,
 		RRN: op.RRN, Terminal: pay.Terminal, Merchant: pay.Merchant, POSDataCode: posDataCode(api.Entry(pay.Entry)),
-		Acceptor: s.acceptor(), PaymentID: pay.ID.String(), CaptureID: fmt.Sprintf("%s-%d", pay.ID, i),
+		Acceptor: acceptor(s), PaymentID: pay.ID.String(), CaptureID: fmt.Sprintf("%s-%d", pay.ID, i),
 		Reference: pay.Reference, Key: op.Key, Sequence: s.Sequence, Count: s.Count, AcceptedAt: op.At, MerchantName: s.Name,
 		FeePlan: s.FeePlan, AuthCode: s.AuthCode, NetworkID: s.NetworkID,
 	}
 	if s.Format == 0 {
-		r.AuthCode, r.NetworkID = answered(pay, i)
+		r.AuthCode, r.NetworkID = presentment.Answered(pay, i)
 	}
 	if mutant.On(mutant.NetworkIDWhenWritten) {
-		r.NetworkID = networkID(pay.Ops[0].NetworkID)
+		_, r.NetworkID = presentment.Answered(pay, i)
 	}
 	if op.Kind == payment.KindVoidPresentment {
 		cleared = &pay.Ops[op.Target]
@@ -74,7 +76,7 @@ func (m *maker) record(pay *payment.Payment, i int, s *Snapshot) (_ *clearing.Pr
 	return r, nil, nil
 }
 
-func (s *Snapshot) acceptor() clearing.Acceptor {
+func acceptor(s *presentment.Snapshot) clearing.Acceptor {
 	return clearing.Acceptor{
 		Name: s.Name, Street: s.Street, City: s.City, PostalCode: s.PostalCode, State: s.State, CountryAlpha3: s.Country,
 	}.Fit()
@@ -83,8 +85,8 @@ func (s *Snapshot) acceptor() clearing.Acceptor {
 // CheckMerchant builds a record of a merchant, so that what cannot be cleared is refused with the profile and not
 // found out when the day is closed.
 func CheckMerchant(profile *merchant.Profile) error {
-	var s Snapshot
-	s.merchant(profile)
+	var s presentment.Snapshot
+	s.SetMerchant(profile)
 	at := time.Date(2026, 11, 21, 14, 22, 33, 0, time.UTC)
 	arn, err := clearing.ARN("400001", at, 1)
 	if err != nil {
@@ -92,7 +94,7 @@ func CheckMerchant(profile *merchant.Profile) error {
 	}
 	r := clearing.Presentment{
 		PAN: "4111111111111111", AmountMinor: 1, Currency: "EUR", LocalTime: at, POSDataCode: posDataCode(api.EntryEcommerce),
-		FunctionCode: "200", MCC: profile.MCC, ARN: arn, ForwarderID: "400001", Merchant: profile.ID, Acceptor: s.acceptor(),
+		FunctionCode: "200", MCC: profile.MCC, ARN: arn, ForwarderID: "400001", Merchant: profile.ID, Acceptor: acceptor(&s),
 	}
 	if err := r.Validate(); err != nil {
 		return fmt.Errorf("merchant %s: no clearing record can be built: %w", profile.ID, err)
@@ -113,30 +115,6 @@ func eciDigit(eci string) string {
 		return last
 	}
 	return "0"
-}
-
-// authCode and networkID are what the issuer answered (DE38, DE48 tag 03), left out where a record cannot hold it: what
-// somebody else sent must not keep the day from closing.
-func authCode(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c != ' ' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return ""
-		}
-	}
-	return s
-}
-
-func networkID(s string) string {
-	const most = 15 // DE63, behind its first place
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' || strings.IndexByte("![]^|", s[i]) >= 0 { // code pages disagree on these
-			return ""
-		}
-	}
-	if len(s) > most {
-		return ""
-	}
-	return s
 }
 
 // posDataCode is DE22 of a record: how the card's data was read stands in its seventh place, whether the cardholder and

@@ -14,9 +14,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"switchyard/switch/cutover"
-	"switchyard/switch/flow"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // calendar is a journal of business dates only, in memory, that notes when they are opened: nothing of it ticks, so that days
@@ -86,7 +86,7 @@ func (c *calendar) Presentments(payment.Date, func(journal.Presentment) bool) er
 func scheduled(t *testing.T, location *time.Location, cutoverAt time.Duration) (*calendar, *cutover.Engine, func()) {
 	t.Helper()
 	c := &calendar{location: location, days: map[payment.Date]journal.Day{}}
-	b := &book{t: t, fs: vfs.NewMem(), days: flow.NewDays(nil)}
+	b := &book{t: t, fs: vfs.NewMem(), days: presentment.NewDays(nil)}
 	e, stop := b.run(settings(func(o *cutover.Options) { o.Journal, o.Location, o.At = c, location, cutoverAt }))
 	return c, e, stop
 }
@@ -202,7 +202,7 @@ func TestCutoverAfterStop(t *testing.T) {
 		fs := vfs.NewMem()
 		b := openBook(t, fs)
 		_, stop := b.run(settings())
-		b.must(b.present(b.authorized("visa", 1000), capture(1000, 1), cutover.Snapshot{}))
+		b.must(b.present(b.authorized("visa", 1000), capture(1000, 1), presentment.Snapshot{}))
 		stop()
 		b.close()
 		sleepUntil(t, time.UTC, "2026-11-24 08:00:00")

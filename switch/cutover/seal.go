@@ -14,6 +14,7 @@ import (
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // seal fixes what the files of a date are made from. Nothing enters the date or leaves it any more. Each record is
@@ -97,7 +98,7 @@ func (s *sealing) payment(rows []journal.Presentment) error {
 	if err != nil {
 		return err
 	}
-	decided := map[int]*Snapshot{} // by operation; nil: put aside
+	decided := map[int]*presentment.Snapshot{} // by operation; nil: put aside
 	for _, row := range rows {
 		if row.Op >= len(p.Ops) {
 			return fmt.Errorf("payment %s has %d operations, and a presentment of operation %d", p.ID, len(p.Ops), row.Op)
@@ -150,10 +151,10 @@ func (s *sealing) stands(op *payment.Op) (bool, error) {
 }
 
 // asItStands is what a reversal repeats of a presentment that was delivered and of which no record can be built now.
-func (s *sealing) asItStands(row journal.Presentment) *Snapshot {
-	snapshot, err := DecodeSnapshot(row.Data)
+func (s *sealing) asItStands(row journal.Presentment) *presentment.Snapshot {
+	snapshot, err := presentment.DecodeSnapshot(row.Data)
 	if err != nil {
-		snapshot = Snapshot{} // the reversal says of its merchant what is said today
+		snapshot = presentment.Snapshot{} // the reversal says of its merchant what is said today
 	}
 	return &snapshot
 }
@@ -168,19 +169,19 @@ func (s *sealing) amend() error {
 }
 
 // decide finds what a presentment's record says. fault tells why there is none.
-func (s *sealing) decide(p *payment.Payment, row journal.Presentment, decided map[int]*Snapshot) (
-	_ *Snapshot, _ *clearing.Presentment, fault, err error,
+func (s *sealing) decide(p *payment.Payment, row journal.Presentment, decided map[int]*presentment.Snapshot) (
+	_ *presentment.Snapshot, _ *clearing.Presentment, fault, err error,
 ) {
 	op := &p.Ops[row.Op]
-	snapshot, fault := DecodeSnapshot(row.Data)
+	snapshot, fault := presentment.DecodeSnapshot(row.Data)
 	switch {
 	case fault != nil:
 		fault = fmt.Errorf("presentment record: %w", fault)
 	case op.Kind == payment.KindVoidPresentment:
 		snapshot, fault, err = s.original(p, row, decided)
 	default:
-		snapshot.place(p, row.Op, s.now)
-		snapshot.answers(p, row.Op)
+		snapshot.SetPlace(p, row.Op, s.now)
+		snapshot.SetAnswers(p, row.Op)
 	}
 	if err != nil || errors.Is(fault, errOriginalAside) {
 		return nil, nil, fault, err
@@ -195,10 +196,10 @@ func (s *sealing) decide(p *payment.Payment, row journal.Presentment, decided ma
 	if profile == nil {
 		return nil, nil, fault, nil
 	}
-	today := SnapshotOf(p, row.Op, s.now, profile)
+	today := presentment.SnapshotOf(p, row.Op, s.now, profile)
 	if op.Kind == payment.KindVoidPresentment {
 		today = snapshot
-		today.merchant(profile)
+		today.SetMerchant(profile)
 	}
 	record, still, err := s.build(p, row.Op, &today)
 	if err != nil || still != nil {
@@ -218,7 +219,7 @@ func (s *sealing) profile(id string) *merchant.Profile {
 }
 
 // build makes a record and holds it against the layout.
-func (s *sealing) build(p *payment.Payment, op int, snapshot *Snapshot) (
+func (s *sealing) build(p *payment.Payment, op int, snapshot *presentment.Snapshot) (
 	record *clearing.Presentment, fault, err error,
 ) {
 	record, fault, err = s.maker.record(p, op, snapshot)
@@ -235,8 +236,8 @@ func (s *sealing) build(p *payment.Payment, op int, snapshot *Snapshot) (
 var errOriginalAside = errors.New("the record that it takes back is put aside")
 
 // original is what the record of a reversal repeats: that which its original says.
-func (s *sealing) original(p *payment.Payment, row journal.Presentment, decided map[int]*Snapshot) (
-	snapshot Snapshot, fault, err error,
+func (s *sealing) original(p *payment.Payment, row journal.Presentment, decided map[int]*presentment.Snapshot) (
+	snapshot presentment.Snapshot, fault, err error,
 ) {
 	target := p.Ops[row.Op].Target
 	filed := p.Ops[target].Filed()
@@ -254,14 +255,14 @@ func (s *sealing) original(p *payment.Payment, row journal.Presentment, decided 
 	ref := journal.PresentmentRef{Date: filed, Destination: row.Destination, Payment: row.Payment, Op: target}
 	switch first, err := s.e.o.Journal.Presentment(ref); {
 	case errors.Is(err, journal.ErrNotFound): // nothing but what was fixed when the reversal was accepted
-		snapshot, fault = DecodeSnapshot(row.Data)
+		snapshot, fault = presentment.DecodeSnapshot(row.Data)
 	case err != nil:
 		return snapshot, nil, err
 	default:
-		snapshot, fault = DecodeSnapshot(first.Data)
+		snapshot, fault = presentment.DecodeSnapshot(first.Data)
 	}
 	if snapshot.Format == 0 {
-		snapshot.answers(p, target)
+		snapshot.SetAnswers(p, target)
 	}
 	return snapshot, fault, nil
 }

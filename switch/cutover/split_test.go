@@ -16,6 +16,7 @@ import (
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // parts tells the clearing files of a date: destination, sequence, records and their sum, each file verified.
@@ -67,9 +68,9 @@ func TestSplit(t *testing.T) {
 			for i := range 5 {
 				p := b.authorized("visa", int64(i+1)*100)
 				p.Merchant = []string{"M1", "M1", "M2", "M3", "M3"}[i]
-				b.must(b.present(p, capture(int64(i+1)*100, 1), cutover.Snapshot{}))
+				b.must(b.present(p, capture(int64(i+1)*100, 1), presentment.Snapshot{}))
 			}
-			b.must(b.present(b.authorized("amex", 50), capture(50, 1), cutover.Snapshot{}))
+			b.must(b.present(b.authorized("amex", 50), capture(50, 1), presentment.Snapshot{}))
 			if _, err := e.Cutover(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
@@ -93,7 +94,7 @@ func TestMoreThanPDS0301Holds(t *testing.T) {
 		defer stop()
 		date := b.j.OpenDay()
 		for range captures {
-			b.must(b.present(b.authorized("visa", largest), capture(largest, 1), cutover.Snapshot{}))
+			b.must(b.present(b.authorized("visa", largest), capture(largest, 1), presentment.Snapshot{}))
 		}
 		if _, err := e.Cutover(t.Context(), false); err != nil {
 			t.Fatal(err)
@@ -117,7 +118,7 @@ func TestSplitIsFixedWhenSealed(t *testing.T) {
 			low := func(o *cutover.Options) { o.Bounds, o.FS = cutover.Bounds{Records: 3, SumMinor: 700}, disk }
 			e, stop := b.run(settings(low))
 			for i := range 9 {
-				b.must(b.present(b.authorized("visa", int64(i+1)*100), capture(int64(i+1)*100, 1), cutover.Snapshot{}))
+				b.must(b.present(b.authorized("visa", int64(i+1)*100), capture(int64(i+1)*100, 1), presentment.Snapshot{}))
 			}
 			disk.full.Store(crash)
 			if _, err := e.Cutover(t.Context(), true); crash == (err == nil) {
@@ -153,7 +154,7 @@ func TestPlanOfBefore(t *testing.T) {
 		date := payment.Date(20261120)
 		b.must(b.j.Cutover(t.Context(), 0, date))
 		for _, amount := range []int64{100, 200} {
-			b.must(b.present(b.authorized("visa", amount), capture(amount, 1), cutover.Snapshot{}))
+			b.must(b.present(b.authorized("visa", amount), capture(amount, 1), presentment.Snapshot{}))
 		}
 		b.must(b.j.Cutover(t.Context(), date, date.Next()))
 		data, err := json.Marshal(map[string]any{

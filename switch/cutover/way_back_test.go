@@ -14,6 +14,7 @@ import (
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // A wrong clock has opened a date of the future, and payments stand in it. Put right, an operator goes back: the
@@ -28,7 +29,7 @@ func TestWayBack(t *testing.T) {
 		defer b.close()
 		e, stop := b.run(settings(func(o *cutover.Options) { o.Clock = wall }))
 		defer func() { stop() }()
-		b.must(b.present(b.authorized("visa", 1000), capture(1000, 1), cutover.Snapshot{}))
+		b.must(b.present(b.authorized("visa", 1000), capture(1000, 1), presentment.Snapshot{}))
 
 		off = 5 * 24 * time.Hour
 		wall.Now()
@@ -46,7 +47,7 @@ func TestWayBack(t *testing.T) {
 		if open := b.j.OpenDay(); open != 20261130 {
 			t.Fatalf("confirmed, %s is open", open)
 		}
-		b.must(b.present(b.authorized("visa", 2000), capture(2000, 1), cutover.Snapshot{}))
+		b.must(b.present(b.authorized("visa", 2000), capture(2000, 1), presentment.Snapshot{}))
 
 		off = 0
 		wall.Now()
@@ -66,7 +67,7 @@ func TestWayBack(t *testing.T) {
 		if err != nil || result.BusinessDate != "2026-11-30" || len(result.Files) != 1 || result.Files[0].SumMinor != 2000 {
 			t.Fatalf("going back: %+v, %v", result, err)
 		}
-		b.must(b.present(b.authorized("visa", 3000), capture(3000, 1), cutover.Snapshot{}))
+		b.must(b.present(b.authorized("visa", 3000), capture(3000, 1), presentment.Snapshot{}))
 		var opened []string
 		for day := range 6 {
 			sleepUntil(t, time.UTC, time.Date(2026, 11, 26+day, 12, 0, 0, 0, time.UTC).Format(time.DateTime))

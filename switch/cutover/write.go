@@ -12,6 +12,7 @@ import (
 	"switchyard/switch/clearing"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // Result names what a cutover wrote.
@@ -314,7 +315,7 @@ func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, err
 	if w.before.has(&pay.Ops[row.Op]) {
 		return nil, nil
 	}
-	s, err := DecodeSnapshot(row.Data)
+	s, err := presentment.DecodeSnapshot(row.Data)
 	if err != nil {
 		return nil, fmt.Errorf("presentment record: %w", err)
 	}

@@ -33,6 +33,7 @@ import (
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 	"switchyard/switch/turn"
 )
 
@@ -58,7 +59,7 @@ type Options struct {
 	Issuers   map[string]*exchange.Issuer
 	SAF       *saf.Queue
 	Turns     *turn.Table
-	Days      *Days
+	Days      *presentment.Days
 	Clock     *clock.Clock // nil: the machine's
 
 	Builder      *message.Builder // of the issuers' messages

@@ -13,6 +13,7 @@ import (
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // sealCard stores the card in a payment: sealed, hashed and masked.
@@ -295,10 +296,6 @@ func (f *Flow) clear(p *payment.Payment, i int, t *journal.Transition) {
 		if mutant.On(mutant.VoidStaysInFile) {
 			return
 		}
-		t.Withdraw = append(t.Withdraw, presentmentRef(p, op.Target, t.Unsealed))
+		t.Withdraw = append(t.Withdraw, presentment.RefOf(p, op.Target, t.Unsealed))
 	}
-}
-
-func presentmentRef(p *payment.Payment, i int, date payment.Date) journal.PresentmentRef {
-	return journal.PresentmentRef{Date: date, Destination: p.Route, Payment: p.ID, Op: i}
 }

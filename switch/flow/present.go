@@ -3,17 +3,16 @@ package flow
 import (
 	"errors"
 
-	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // present is the presentment of operation i, a capture, sale or refund, with what its record takes from the
 // configuration and from the payment as they are at this moment.
 func (f *Flow) present(p *payment.Payment, i int) journal.Presentment {
-	s := cutover.SnapshotOf(p, i, f.o.Clock.Confirmed(), f.profileOf(p))
-	return journal.Presentment{PresentmentRef: presentmentRef(p, i, p.Ops[i].Date), Data: s.Encode()}
+	return presentment.Of(p, i, f.o.Clock.Confirmed(), f.profileOf(p))
 }
 
 // profileOf is the merchant of a payment as it is now.
@@ -27,9 +26,9 @@ func (f *Flow) profileOf(p *payment.Payment) *merchant.Profile {
 // presentAgain is the presentment of operation i, which takes another one back: it repeats what that one says.
 func (f *Flow) presentAgain(p *payment.Payment, i int) (journal.Presentment, error) {
 	target := p.Ops[i].Target
-	original, err := f.o.Journal.Presentment(presentmentRef(p, target, p.Ops[target].Filed()))
+	original, err := f.o.Journal.Presentment(presentment.RefOf(p, target, p.Ops[target].Filed()))
 	if errors.Is(err, journal.ErrNotFound) {
 		original, err = f.present(p, target), nil
 	}
-	return journal.Presentment{PresentmentRef: presentmentRef(p, i, p.Ops[i].Date), Data: original.Data}, err
+	return journal.Presentment{PresentmentRef: presentment.RefOf(p, i, p.Ops[i].Date), Data: original.Data}, err
 }

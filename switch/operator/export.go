@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"switchyard/switch/api"
-	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // PaymentExport is a payment as the audit reads it: one JSON object a line, without the card in clear.
@@ -134,14 +134,14 @@ func exportClearing(j Records, p *payment.Payment, i int) (*ClearingExport, erro
 	if p.Ops[i].Date == 0 {
 		return nil, nil
 	}
-	row, err := j.Presentment(presentmentOf(p, i))
+	row, err := j.Presentment(presentment.RefOf(p, i, p.Ops[i].Filed()))
 	if errors.Is(err, journal.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	s, err := cutover.DecodeSnapshot(row.Data)
+	s, err := presentment.DecodeSnapshot(row.Data)
 	if err != nil {
 		return nil, fmt.Errorf("presentment record: %w", err)
 	}
@@ -150,11 +150,6 @@ func exportClearing(j Records, p *payment.Payment, i int) (*ClearingExport, erro
 		State: s.State, Country: s.Country, MCC: s.MCC, FeePlan: s.FeePlan, MessageReason: s.Reason,
 		Sequence: s.Sequence, Count: s.Count,
 	}, nil
-}
-
-// presentmentOf names operation i in the clearing of its date.
-func presentmentOf(p *payment.Payment, i int) journal.PresentmentRef {
-	return journal.PresentmentRef{Date: p.Ops[i].Filed(), Destination: p.Route, Payment: p.ID, Op: i}
 }
 
 // ExportPayments writes all payments of a journal as JSON lines, in the order of their ids.
@@ -210,7 +205,7 @@ func presentedSince(j Records, p *payment.Payment, first, before payment.Date) (
 		if date := p.Ops[i].Filed(); date < first || date >= before {
 			continue
 		}
-		switch _, err := j.Presentment(presentmentOf(p, i)); {
+		switch _, err := j.Presentment(presentment.RefOf(p, i, p.Ops[i].Filed())); {
 		case err == nil:
 			return true, nil
 		case !errors.Is(err, journal.ErrNotFound):

@@ -1,11 +1,11 @@
-package flow_test
+package presentment_test
 
 import (
 	"testing"
 	"testing/synctest"
 
-	"switchyard/switch/flow"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // However many operations want in while a date is being sealed: none enters it, and it is sealed as soon as what was
@@ -13,7 +13,7 @@ import (
 func TestNothingEntersAClosingDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const date, overlapping = payment.Date(20261121), 20
-		d := flow.NewDays(nil)
+		d := presentment.NewDays(nil)
 		if !d.Enter(date) {
 			t.Fatal("an open date is closed")
 		}
@@ -51,7 +51,7 @@ func TestNothingEntersAClosingDate(t *testing.T) {
 // What a start finds closing is closed to everything.
 func TestClosingDateAfterAStart(t *testing.T) {
 	const date = payment.Date(20261121)
-	d := flow.NewDays([]payment.Date{date})
+	d := presentment.NewDays([]payment.Date{date})
 	if d.Enter(date) || !d.Closed(date) {
 		t.Error("an operation entered a date that was being sealed before the start")
 	}

@@ -1,8 +1,9 @@
-package cutover
+package presentment
 
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"switchyard/switch/merchant"
@@ -41,21 +42,21 @@ type Snapshot struct {
 // SnapshotOf is the snapshot of operation i, a capture, sale or refund, at a moment.
 func SnapshotOf(p *payment.Payment, i int, now time.Time, profile *merchant.Profile) Snapshot {
 	s := Snapshot{MCC: p.MCC}
-	s.merchant(profile)
-	s.place(p, i, now)
-	s.answers(p, i)
+	s.SetMerchant(profile)
+	s.SetPlace(p, i, now)
+	s.SetAnswers(p, i)
 	return s
 }
 
-// merchant takes what a record says of its merchant.
-func (s *Snapshot) merchant(profile *merchant.Profile) {
+// SetMerchant takes what a record says of its merchant.
+func (s *Snapshot) SetMerchant(profile *merchant.Profile) {
 	s.Name, s.Street, s.City = profile.Name, profile.Street, profile.City
 	s.PostalCode, s.State, s.Country = profile.PostalCode, profile.State, profile.Country
 	s.FeePlan = profile.FeePlan
 }
 
-// place sets which record of its authorization this is.
-func (s *Snapshot) place(p *payment.Payment, i int, now time.Time) {
+// SetPlace says which record of its authorization this is, by what is known at a moment.
+func (s *Snapshot) SetPlace(p *payment.Payment, i int, now time.Time) {
 	s.Sequence, s.Count = p.Place(i, now)
 	s.Reason = ""
 	switch {
@@ -67,15 +68,15 @@ func (s *Snapshot) place(p *payment.Payment, i int, now time.Time) {
 	}
 }
 
-// answers takes what the issuer has answered by now. That of an advice, such as a stand-in's, may come at any time.
-func (s *Snapshot) answers(p *payment.Payment, i int) {
+// SetAnswers takes what the issuer has answered by now. That of an advice, such as a stand-in's, may come at any time.
+func (s *Snapshot) SetAnswers(p *payment.Payment, i int) {
 	s.Format = 1
-	s.AuthCode, s.NetworkID = answered(p, i)
+	s.AuthCode, s.NetworkID = Answered(p, i)
 }
 
-// answered is DE38 and DE63 of a record of operation i as the payment has them, left out where a record cannot hold
+// Answered is DE38 and DE63 of a record of operation i as the payment has them, left out where a record cannot hold
 // them.
-func answered(p *payment.Payment, i int) (code, network string) {
+func Answered(p *payment.Payment, i int) (code, network string) {
 	op, root := &p.Ops[i], &p.Ops[0]
 	code = authCode(op.AuthCode)
 	if code == "" && op.Kind != payment.KindRefund {
@@ -84,11 +85,35 @@ func answered(p *payment.Payment, i int) (code, network string) {
 	return code, networkID(root.NetworkID)
 }
 
+// authCode and networkID are what the issuer answered (DE38, DE48 tag 03), left out where a record cannot hold it: what
+// somebody else sent must not keep the day from closing.
+func authCode(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c != ' ' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return ""
+		}
+	}
+	return s
+}
+
+func networkID(s string) string {
+	const most = 15 // DE63, behind its first place
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || strings.IndexByte("![]^|", s[i]) >= 0 { // code pages disagree on these
+			return ""
+		}
+	}
+	if len(s) > most {
+		return ""
+	}
+	return s
+}
+
 // Encode makes the bytes that the journal keeps.
 func (s Snapshot) Encode() []byte {
 	b, err := json.Marshal(s)
 	if err != nil {
-		panic(fmt.Sprintf("cutover: a snapshot of strings and integers does not encode: %v", err))
+		panic(fmt.Sprintf("presentment: a snapshot of strings and integers does not encode: %v", err))
 	}
 	return b
 }

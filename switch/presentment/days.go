@@ -1,4 +1,4 @@
-package flow
+package presentment
 
 import (
 	"context"
