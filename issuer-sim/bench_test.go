@@ -6,9 +6,8 @@ import (
 	"net"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"switchyard/internal/pan"
+	"switchyard/internal/vfs"
 	issuersim "switchyard/issuer-sim"
 )
 

@@ -9,8 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"switchyard/internal/vfs"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/switch/clearing"
 )

@@ -8,9 +8,8 @@ import (
 	"io"
 	"sync"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"switchyard/internal/pan"
+	"switchyard/internal/vfs"
 )
 
 // The data log is a folder:

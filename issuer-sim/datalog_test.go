@@ -8,11 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
 	issuersim "switchyard/issuer-sim"
+
+	"switchyard/internal/vfs"
 )
 
 // fill sends some messages and returns what the authorizations are then.

@@ -8,9 +8,10 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	issuersim "switchyard/issuer-sim"
+
+	"switchyard/internal/vfs"
 )
 
 // TestMessages runs the files of testdata/messages: messages in, answers and books out. Each file has its own server, with

@@ -5,10 +5,11 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
 	issuersim "switchyard/issuer-sim"
+
+	"switchyard/internal/vfs"
 )
 
 // TestModel sends random messages and holds each answer, the books and the holds against a model of its own: the rules of

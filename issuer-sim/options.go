@@ -5,10 +5,10 @@ import (
 	"net"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"switchyard/internal/vfs"
 	"switchyard/spec"
 )
 

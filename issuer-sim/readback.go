@@ -8,10 +8,10 @@ import (
 	"io"
 	"strings"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
 
 	"switchyard/internal/pan"
+	"switchyard/internal/vfs"
 )
 
 // openLog reads the data folder back, applying each record again, and begins a file of its own.

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
 
+	"switchyard/internal/vfs"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec"
 )

@@ -6,6 +6,7 @@ import (
 
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/payment"
 	"switchyard/switch/switchtest"
 )
@@ -18,7 +19,7 @@ func TestRequestThatBreaksMoney(t *testing.T) {
 	s.Do(switchtest.On(api.OpCapture, "capture", first.Payment, 600))
 	s.AwaitDrained()
 	s.StopSwitch()
-	j, err := journal.Open(journal.Options{
+	j, err := pebble.Open(pebble.Options{
 		FS: s.FS, Dir: s.FS.PathJoin(s.Config.Data, "journal"), Node: s.Config.Node,
 		Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) },
 	})
@@ -29,7 +30,7 @@ func TestRequestThatBreaksMoney(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := j.Payment(id)
+	p, err := j.Payment(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}

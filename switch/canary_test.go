@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/text/encoding/charmap"
 
 	"switchyard/internal/pan"
+	"switchyard/internal/vfs"
 	"switchyard/switch/api"
 	"switchyard/switch/switchtest"
 )

@@ -10,7 +10,7 @@ import (
 
 	issuersim "switchyard/issuer-sim"
 	"switchyard/switch/api"
-	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/operator"
 	"switchyard/switch/switchtest"
 )
@@ -46,9 +46,10 @@ rules:
 
 	s.AwaitDrained()
 	s.StopSwitch()
-	j, err := journal.Open(journal.Options{FS: s.FS, Dir: s.FS.PathJoin(s.Config.Data, "journal"), Node: s.Config.Node, Fatal: func(msg string, err error) {
-		t.Errorf("%s: %v", msg, err)
-	}})
+	j, err := pebble.Open(pebble.Options{FS: s.FS, Dir: s.FS.PathJoin(s.Config.Data, "journal"), Node: s.Config.Node,
+		Fatal: func(msg string, err error) {
+			t.Errorf("%s: %v", msg, err)
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
 
 	"switchyard/internal/mutant"
+	"switchyard/internal/vfs"
 	"switchyard/switch/journal"
 )
 

@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"switchyard/internal/vfs"
 	"switchyard/spec"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"

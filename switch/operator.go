@@ -133,7 +133,7 @@ func (s *Switch) stray(l link.Stray) {
 }
 
 // Stats returns where the switch stands.
-func (s *Switch) Stats() operator.Stats { return s.api.Stats() }
+func (s *Switch) Stats() operator.Stats { return s.api.Stats(context.Background()) }
 
 // Unready returns why the switch does not serve everything yet, or "".
 func (s *Switch) Unready() string { return s.api.Unready() }

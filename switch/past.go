@@ -25,7 +25,7 @@ type past struct {
 const metaAcquirer = "acquirer/first"
 
 // readPast reads what the journal remembers. A journal that remembers nothing yet does so from now on.
-func readPast(j *journal.Pebble, c *Config, logger *zap.Logger) (p past, err error) {
+func readPast(j store, c *Config, logger *zap.Logger) (p past, err error) {
 	acquirers, hosts, err := usedStreams(j)
 	if err != nil {
 		return p, err
@@ -39,7 +39,7 @@ func readPast(j *journal.Pebble, c *Config, logger *zap.Logger) (p past, err err
 	if err := rememberNode(j, c.Node, logger); err != nil {
 		return p, err
 	}
-	v, err := j.Meta(metaAcquirer)
+	v, err := j.Meta(context.Background(), metaAcquirer)
 	if !errors.Is(err, journal.ErrNotFound) {
 		p.acquirer = string(v)
 		return p, err
@@ -63,8 +63,8 @@ const metaNode = "node/last"
 
 // rememberNode says that the node number is another one than before: payment ids and RRNs carry it, so another
 // switch that has or had it would give the same ones.
-func rememberNode(j *journal.Pebble, node uint32, logger *zap.Logger) error {
-	v, err := j.Meta(metaNode)
+func rememberNode(j store, node uint32, logger *zap.Logger) error {
+	v, err := j.Meta(context.Background(), metaNode)
 	switch {
 	case err != nil && !errors.Is(err, journal.ErrNotFound):
 		return err
@@ -78,8 +78,8 @@ func rememberNode(j *journal.Pebble, node uint32, logger *zap.Logger) error {
 }
 
 // usedStreams lists the acquirer ids and the hosts that STANs were given for.
-func usedStreams(j *journal.Pebble) (acquirers, hosts []string, err error) {
-	names, err := j.CounterNames()
+func usedStreams(j store) (acquirers, hosts []string, err error) {
+	names, err := j.CounterNames(context.Background())
 	if err != nil {
 		return nil, nil, err
 	}

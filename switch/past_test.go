@@ -9,8 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"switchyard/internal/vfs"
 	"switchyard/spec"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"

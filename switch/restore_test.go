@@ -7,8 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"switchyard/internal/vfs"
 	"switchyard/switch/api"
 	"switchyard/switch/operator"
 	"switchyard/switch/switchtest"

@@ -11,11 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"switchyard/internal/pan"
+	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
@@ -27,6 +27,7 @@ import (
 	"switchyard/switch/issuer/message"
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/merchant"
 	"switchyard/switch/operator"
 	"switchyard/switch/payment"
@@ -68,7 +69,7 @@ type Options struct {
 type Switch struct {
 	o       Options
 	clock   *clock.Clock
-	journal *journal.Pebble
+	journal store
 	past    past
 	flow    *flow.Flow
 	saf     *saf.Queue
@@ -93,6 +94,15 @@ type Switch struct {
 	following  sync.WaitGroup
 }
 
+// store is what the switch asks of an engine, besides opening it.
+type store interface {
+	journal.Journal
+	journal.Past
+	journal.Held
+	// Backup writes a copy to a new folder and returns the position of the newest commit in it.
+	Backup(dir string) (position uint64, err error)
+}
+
 // clearingDir is the folder of the clearing files within the data folder.
 const clearingDir = "clearing"
 
@@ -106,7 +116,7 @@ func New(o Options) (*Switch, error) {
 	s := &Switch{o: o, failed: make(chan error, 4+len(o.Doors))}
 	s.clock = clock.New(clock.Options{Wall: o.Wall, Synchronized: o.Synchronized, Leap: time.Duration(c.Limits.ClockLeap)})
 	var err error
-	s.journal, err = journal.Open(journal.Options{
+	s.journal, err = pebble.Open(pebble.Options{
 		FS: o.FS, Dir: o.FS.PathJoin(c.Data, "journal"), Node: c.Node, Clock: s.clock, Logger: o.Logger.Named("journal"),
 		Registerer: o.Registry, Fatal: o.Fatal, Mark: o.FS.PathJoin(c.markFile()), Marked: identity.Marked, Seed: o.Seed,
 	})
@@ -259,7 +269,7 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 // checkKey refuses a key that is not the one that sealed the journal's cards.
 func (s *Switch) checkKey() error {
 	const name = "key-check"
-	stored, err := s.journal.Meta(name)
+	stored, err := s.journal.Meta(context.Background(), name)
 	if errors.Is(err, journal.ErrNotFound) {
 		check := s.o.Keyring.Check()
 		if err := s.journal.PutMeta(context.Background(), name, check[:]); err != nil {
@@ -278,7 +288,7 @@ func (s *Switch) checkKey() error {
 
 // closedDates lists the business dates that nothing enters any more.
 func (s *Switch) closedDates() (dates []payment.Date, err error) {
-	err = s.journal.Days(func(d journal.Day) bool {
+	err = s.journal.Days(context.Background(), func(d journal.Day) bool {
 		if d.State != journal.DayOpen {
 			dates = append(dates, d.Date)
 		}

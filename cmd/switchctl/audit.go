@@ -14,13 +14,14 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/httpcall"
 	"switchyard/internal/operatorflags"
+	"switchyard/internal/vfs"
 	"switchyard/switch/audit"
 	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
 	"switchyard/switch/payment"
@@ -197,35 +198,35 @@ func (a *auditRun) drain(ctx context.Context, api *client.Client) (stats *operat
 }
 
 // stopped are the books in the data folder of a switch that does not run. done closes its journal.
-func (a *auditRun) stopped(context.Context, io.Writer) (src audit.Sources, done func(), err error) {
+func (a *auditRun) stopped(ctx context.Context, _ io.Writer) (src audit.Sources, done func(), err error) {
 	dir := filepath.Join(a.data, "journal")
 	if _, err := os.Stat(dir); err != nil {
 		return src, nil, err
 	}
-	j, err := journal.Open(journal.Options{
+	j, err := pebble.Open(pebble.Options{
 		FS: vfs.Default, Dir: dir, ReadOnly: true,
 		Fatal: fatal,
 	})
 	if err != nil {
 		return src, nil, fmt.Errorf("%w (is a switch running on it?)", err)
 	}
-	export := func(w io.Writer) error { return operator.ExportPayments(j, w) }
+	export := func(w io.Writer) error { return operator.ExportPayments(ctx, j, w) }
 	if a.from != "" || a.to != "" {
 		first, err := payment.ParseDate(a.from)
 		last, err2 := payment.ParseDate(a.to)
 		if err := errors.Join(err, err2); err != nil {
 			return src, nil, errors.Join(err, j.Close())
 		}
-		export = func(w io.Writer) error { return operator.ExportDated(j, w, first, last) }
+		export = func(w io.Writer) error { return operator.ExportDated(ctx, j, w, first, last) }
 	}
 	src.Switch = func(context.Context) (io.ReadCloser, error) {
 		out, in := io.Pipe()
 		go func() { in.CloseWithError(export(in)) }()
 		return out, nil
 	}
-	src.Now = func(context.Context) (time.Time, error) { return lastTime(j) }
+	src.Now = func(context.Context) (time.Time, error) { return lastTime(ctx, j) }
 	src.Days = func(context.Context) (io.ReadCloser, error) {
-		days, err := operator.ExportDays(j)
+		days, err := operator.ExportDays(ctx, j)
 		if err != nil {
 			return nil, err
 		}
@@ -243,8 +244,8 @@ func (a *auditRun) stopped(context.Context, io.Writer) (src audit.Sources, done 
 }
 
 // lastTime is the newest time in a journal: what a stopped switch's clock showed last. A stop alone ages nothing.
-func lastTime(j journal.Journal) (last time.Time, err error) {
-	err = j.Payments(payment.ID{}, func(p *payment.Payment) bool {
+func lastTime(ctx context.Context, j journal.Journal) (last time.Time, err error) {
+	err = j.Payments(ctx, payment.ID{}, func(p *payment.Payment) bool {
 		for i := range p.Ops {
 			for _, at := range [...]time.Time{p.Ops[i].At, p.Ops[i].DoneAt} {
 				if at.After(last) {

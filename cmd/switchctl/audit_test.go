@@ -15,12 +15,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/payment"
 )
 
@@ -219,7 +220,8 @@ func TestAuditOfAStoppedSwitch(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Open(journal.Options{FS: vfs.Default, Dir: dir, Node: 1, Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) }})
+	j, err := pebble.Open(pebble.Options{FS: vfs.Default, Dir: dir, Node: 1,
+		Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) }})
 	if err != nil {
 		t.Fatal(err)
 	}

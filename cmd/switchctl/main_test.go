@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"switchyard/internal/vfs"
 	"switchyard/switch/api"
 	"switchyard/switch/switchtest"
 )

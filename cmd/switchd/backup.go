@@ -11,13 +11,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
 	"switchyard/internal/operatorflags"
+	"switchyard/internal/vfs"
 	txswitch "switchyard/switch"
-	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 )
 
 // journalFolder is the journal's folder within the data folder, and within a backup.
@@ -91,7 +91,7 @@ func verify(data string, unchecked bool, out io.Writer) error {
 		return err
 	}
 	var fatal error
-	j, err := journal.Open(journal.Options{
+	j, err := pebble.Open(pebble.Options{
 		FS: vfs.Default, Dir: dir, ReadOnly: true, Logger: zap.NewNop(),
 		Fatal: func(msg string, err error) { fatal = fmt.Errorf("%s: %w", msg, err) },
 	})
@@ -121,15 +121,15 @@ func checkEnd(dir string, unchecked bool, out io.Writer) error {
 	if _, err := os.Stat(dir); err != nil {
 		return fmt.Errorf("no journal: %w", err)
 	}
-	m, err := journal.CheckBackup(vfs.Default, dir)
+	m, err := pebble.CheckBackup(vfs.Default, dir)
 	switch {
 	case err == nil:
 		fmt.Fprintf(out, "%s: as its manifest says: made %s, commit %d is the last\n", dir, m.Made.Format(time.RFC3339),
 			m.Position)
 		return nil
-	case !errors.Is(err, journal.ErrNoManifest):
+	case !errors.Is(err, pebble.ErrNoManifest):
 		return err
-	case journal.HasMark(vfs.Default, dir), unchecked:
+	case pebble.HasMark(vfs.Default, dir), unchecked:
 		return nil
 	}
 	return fmt.Errorf("%w; expected a backup with its manifest, or the data folder of a switch that this "+
@@ -191,14 +191,14 @@ func restore(ctx context.Context, backup, data string, unchecked bool, out io.Wr
 
 // originOf says what a restored journal was made from, once that has been checked.
 func originOf(from string, unchecked bool) (reason string, err error) {
-	m, err := journal.CheckBackup(vfs.Default, from)
+	m, err := pebble.CheckBackup(vfs.Default, from)
 	switch {
 	case err == nil:
 		return fmt.Sprintf("it was restored from a backup of %s, whose last commit is %d", m.Made.Format(time.RFC3339),
 			m.Position), nil
-	case errors.Is(err, journal.ErrNoManifest) && unchecked:
+	case errors.Is(err, pebble.ErrNoManifest) && unchecked:
 		return fmt.Sprintf("it was restored from %s, which has no manifest: its end may be missing", from), nil
-	case errors.Is(err, journal.ErrNoManifest):
+	case errors.Is(err, pebble.ErrNoManifest):
 		return "", fmt.Errorf("%w. --%s takes it as it is: whether its end is missing cannot be told", err, withoutManifest)
 	}
 	return "", err
@@ -214,7 +214,7 @@ func copyJournal(from, to string) error {
 		return err
 	}
 	for _, e := range entries {
-		if journal.NotCopied(e.Name()) {
+		if pebble.NotCopied(e.Name()) {
 			continue
 		}
 		if err := copyFile(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
@@ -251,7 +251,7 @@ func syncFolder(dir string) error {
 // hold opens the copied journal and has it held at its first start.
 func hold(ctx context.Context, dir, reason string) error {
 	var fatal error
-	j, err := journal.Open(journal.Options{
+	j, err := pebble.Open(pebble.Options{
 		FS: vfs.Default, Dir: dir, Logger: zap.NewNop(), Seed: rand.Uint64(),
 		Fatal: func(msg string, err error) { fatal = fmt.Errorf("%s: %w", msg, err) },
 	})

@@ -8,14 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"switchyard/switch/journal"
+	"switchyard/internal/vfs"
+	"switchyard/switch/journal/pebble"
 )
 
-func openJournal(t *testing.T, data string) *journal.Pebble {
+func openJournal(t *testing.T, data string) *pebble.Journal {
 	t.Helper()
-	j, err := journal.Open(journal.Options{
+	j, err := pebble.Open(pebble.Options{
 		FS: vfs.Default, Dir: filepath.Join(data, journalFolder), Mark: data + ".mark",
 		Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) },
 	})
@@ -54,7 +53,7 @@ func TestBackupVerifyRestore(t *testing.T) {
 	if !strings.Contains(out.String(), "as its manifest says") {
 		t.Errorf("verify says %q", out.String())
 	}
-	manifest := filepath.Join(backup, journalFolder, journal.BackupManifestName)
+	manifest := filepath.Join(backup, journalFolder, pebble.BackupManifestName)
 	hidden := filepath.Join(dir, "hidden.json")
 	mustRename(t, manifest, hidden)
 	restored := filepath.Join(dir, "restored")
@@ -91,7 +90,7 @@ func TestBackupVerifyRestore(t *testing.T) {
 	if h := j.Hold(); h == nil || !strings.Contains(h.Reasons[0], "restored from a backup") {
 		t.Errorf("held: %+v", h)
 	}
-	if v, err := j.Meta("name"); err != nil || string(v) != "value" {
+	if v, err := j.Meta(t.Context(), "name"); err != nil || string(v) != "value" {
 		t.Errorf("the restored value: %q, %v", v, err)
 	}
 	if err := j.Close(); err != nil {

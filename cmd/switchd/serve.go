@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
@@ -22,6 +21,8 @@ import (
 
 	"switchyard/internal/httpcall"
 	txswitch "switchyard/switch"
+
+	"switchyard/internal/vfs"
 )
 
 // drainTimeout is how long a stopping switch finishes what is in flight.

@@ -103,7 +103,7 @@ func ByTest() map[Mutant]Test {
 		NetworkIDWhenWritten: {"switchyard/switch/cutover", "TestAnswerAfterTheSeal"},
 		DeliveredIsCarried:   {"switchyard/switch/cutover", "TestDeliveredThatCannotBeBuilt"},
 		ARNWraps:             {"switchyard/switch/issuer/identity", "TestARNsAreUsedUp"}, // a plan does not use up 10⁹
-		BackupUnchecked:      {"switchyard/switch/journal", "TestBackup"},                // nor does it damage a backup
+		BackupUnchecked:      {"switchyard/switch/journal/pebble", "TestBackup"},         // nor does it damage a backup
 		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:        {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter:     {"switchyard/switch", "TestOperatorParameters"},

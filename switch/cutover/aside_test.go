@@ -7,8 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"switchyard/internal/vfs"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
@@ -20,7 +19,7 @@ import (
 func (b *book) blank(p *payment.Payment, op int) {
 	b.t.Helper()
 	ref := journal.PresentmentRef{Date: p.Ops[op].Date, Destination: p.Route, Payment: p.ID, Op: op}
-	row, err := b.j.Presentment(ref)
+	row, err := b.j.Presentment(b.t.Context(), ref)
 	b.must(err)
 	row.Data = []byte(strings.Replace(string(row.Data), `"n":"Shop"`, `"n":" "`, 1))
 	b.must(b.j.Amend(b.t.Context(), row))
@@ -65,7 +64,7 @@ func TestRecordThatCannotBeBuilt(t *testing.T) {
 			if got := result.Aside.Records[0]; got != want {
 				t.Errorf("put aside is %+v, want %+v", got, want)
 			}
-			p, err := b.j.Payment(broken.ID)
+			p, err := b.j.Payment(t.Context(), broken.ID)
 			b.must(err)
 			if p.Ops[1].Date != 20261120 || p.Ops[1].Filed() != c.date.Next() {
 				t.Errorf("the capture of %s is filed on %s", p.Ops[1].Date, p.Ops[1].Filed())
@@ -89,7 +88,7 @@ func TestRecordThatCannotBeBuilt(t *testing.T) {
 		if got := parts(t, b.fs, 20261122); !slices.Equal(got, want) {
 			t.Errorf("the files are %q, want %q", got, want)
 		}
-		if err := b.j.Presentments(20261120, func(row journal.Presentment) bool {
+		if err := b.j.Presentments(t.Context(), 20261120, func(row journal.Presentment) bool {
 			if row.Payment == broken.ID {
 				t.Error("the record stands in the clearing of its first date, too")
 			}
@@ -115,7 +114,7 @@ func TestReversalOfWhatIsAside(t *testing.T) {
 			t.Fatal(err)
 		}
 		var err error
-		p, err = b.j.Payment(p.ID)
+		p, err = b.j.Payment(t.Context(), p.ID)
 		b.must(err)
 		b.must(b.present(p, payment.Op{
 			Kind: payment.KindVoidPresentment, State: payment.StateApproved, Amount: 700, Granted: 700, Target: 1, Number: 1,

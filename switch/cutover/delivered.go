@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
 
 	"switchyard/internal/mutant"
+	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -63,7 +63,7 @@ func (e *Engine) deliveredFiles(date payment.Date, p *plan) (highest int, whole 
 
 // deliveredLater lists the ids of the whole files of later dates that the journal has not sealed. What the journal, put
 // back, has on this date may stand in them: it was put aside when the date was closed, and carried on.
-func (e *Engine) deliveredLater(date payment.Date) (whole []string, err error) {
+func (e *Engine) deliveredLater(ctx context.Context, date payment.Date) (whole []string, err error) {
 	folders, err := e.o.FS.List(e.o.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -78,7 +78,7 @@ func (e *Engine) deliveredLater(date payment.Date) (whole []string, err error) {
 		if err != nil || later <= date {
 			continue
 		}
-		day, err := e.o.Journal.Day(later)
+		day, err := e.o.Journal.Day(ctx, later)
 		if err == nil && (day.State == journal.DaySealed || day.State == journal.DayWritten) {
 			continue
 		}
@@ -197,7 +197,7 @@ func (e *Engine) resequence(ctx context.Context, d *journal.Day, p *plan, occupi
 	if err != nil {
 		return err
 	}
-	later, err := e.deliveredLater(d.Date)
+	later, err := e.deliveredLater(ctx, d.Date)
 	if err != nil {
 		return err
 	}
@@ -215,12 +215,12 @@ func (e *Engine) resequence(ctx context.Context, d *journal.Day, p *plan, occupi
 
 // look finds the files that are there already, which the plan of a date leaves as they are: its own sequences come
 // behind highest.
-func (e *Engine) look(date payment.Date, p *plan) (highest int, err error) {
+func (e *Engine) look(ctx context.Context, date payment.Date, p *plan) (highest int, err error) {
 	highest, whole, err := e.deliveredFiles(date, p)
 	if err != nil {
 		return 0, err
 	}
-	later, err := e.deliveredLater(date)
+	later, err := e.deliveredLater(ctx, date)
 	if err != nil {
 		return 0, err
 	}
@@ -236,7 +236,7 @@ func (e *Engine) look(date payment.Date, p *plan) (highest int, err error) {
 // lookAgain looks at the clearing folder where it could not be looked at when the date was sealed, before anything is
 // written there, and changes the plan durably.
 func (e *Engine) lookAgain(ctx context.Context, d *journal.Day, p *plan) error {
-	highest, err := e.look(d.Date, p)
+	highest, err := e.look(ctx, d.Date, p)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"switchyard/internal/vfs"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
@@ -221,7 +220,7 @@ func TestDeliveredThatCannotBeBuilt(t *testing.T) {
 		}
 		closed("visa 00001: 2 of 3700", "visa 00002: 0 of 0", "visa 00003: 2 of 21", "visa 00004: 1 of 12")
 		for i, payment := range []*payment.Payment{p, takenBack} {
-			got, err := b.j.Payment(payment.ID)
+			got, err := b.j.Payment(t.Context(), payment.ID)
 			b.must(err)
 			if op := got.Ops[i+1]; op.Filed() != 20261121 || op.Date != 20261121 {
 				t.Errorf("payment %s operation %d of %s is filed on %s", payment.ID, i+1, op.Date, op.Filed())
@@ -259,7 +258,7 @@ func TestDeliveredUnseen(t *testing.T) {
 				defer b.close()
 				state := journal.DaySealed
 				if broken {
-					p, err := b.j.Payment(payment.NewID(1, 1))
+					p, err := b.j.Payment(t.Context(), payment.NewID(1, 1))
 					b.must(err)
 					b.blank(p, 1)
 					state = journal.DayClosing

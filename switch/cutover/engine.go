@@ -21,13 +21,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"switchyard/internal/mutant"
 	"switchyard/internal/pan"
 	"switchyard/internal/slowlock"
+	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
 	"switchyard/switch/clock"
 	"switchyard/switch/journal"
@@ -152,7 +152,7 @@ func (e *Engine) Open(ctx context.Context) error {
 // tried again by the schedule. It comes once no intent of an earlier run is without an outcome: a sale of a day that
 // is sealed must not be approved or reversed afterwards. It fails only if ctx ends.
 func (e *Engine) Start(ctx context.Context) error {
-	err := errors.Join(e.lastAside(), e.resume(ctx))
+	err := errors.Join(e.lastAside(ctx), e.resume(ctx))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -266,11 +266,11 @@ func (e *Engine) CutoverTo(ctx context.Context, date payment.Date) (Result, erro
 		if e.o.Clock.Doubt() != clock.Confirmed {
 			return 0, ErrUnconfirmed
 		}
-		first, err := e.unused(today)
+		first, err := e.unused(ctx, today)
 		if err != nil {
 			return 0, err
 		}
-		_, err = e.o.Journal.Day(date)
+		_, err = e.o.Journal.Day(ctx, date)
 		switch {
 		case date == open:
 			return 0, fmt.Errorf("%w: %s is the open one", ErrUsed, date)
@@ -288,9 +288,9 @@ func (e *Engine) CutoverTo(ctx context.Context, date payment.Date) (Result, erro
 }
 
 // unused is the first date from one on that was never opened.
-func (e *Engine) unused(date payment.Date) (payment.Date, error) {
+func (e *Engine) unused(ctx context.Context, date payment.Date) (payment.Date, error) {
 	for {
-		switch _, err := e.o.Journal.Day(date); {
+		switch _, err := e.o.Journal.Day(ctx, date); {
 		case errors.Is(err, journal.ErrNotFound):
 			return date, nil
 		case err != nil:
@@ -343,7 +343,7 @@ func (e *Engine) cutover(ctx context.Context, date, next payment.Date) (Result, 
 	if e.o.Journal.OpenDay() != date {
 		return Result{}, fmt.Errorf("business date %s: %w", next, ErrOvertaken)
 	}
-	next, err := e.unused(next)
+	next, err := e.unused(ctx, next)
 	if err != nil {
 		return Result{}, err
 	}

@@ -14,9 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
-
+	"switchyard/internal/vfs"
+	"switchyard/internal/vfs/errorfs"
 	"switchyard/switch/api"
 	"switchyard/switch/clearing"
 	"switchyard/switch/clock"

@@ -14,8 +14,8 @@ import (
 )
 
 // unfinished lists the dates that are neither open nor written, in their order.
-func (e *Engine) unfinished() (days []journal.Day, err error) {
-	err = e.o.Journal.Days(func(d journal.Day) bool {
+func (e *Engine) unfinished(ctx context.Context) (days []journal.Day, err error) {
+	err = e.o.Journal.Days(ctx, func(d journal.Day) bool {
 		if d.State == journal.DayClosing || d.State == journal.DaySealed {
 			days = append(days, d)
 		}
@@ -29,7 +29,7 @@ func (e *Engine) unfinished() (days []journal.Day, err error) {
 func (e *Engine) resume(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	days, err := e.unfinished()
+	days, err := e.unfinished(ctx)
 	for _, d := range days {
 		e.o.Logger.Info("finishing a business date that was being closed", zap.Stringer("date", d.Date))
 		_, failed := e.finish(ctx, &d)
@@ -43,7 +43,7 @@ func (e *Engine) resume(ctx context.Context) error {
 
 // sealEarlier finishes what is not sealed before a date.
 func (e *Engine) sealEarlier(ctx context.Context, date payment.Date) error {
-	days, err := e.unfinished()
+	days, err := e.unfinished(ctx)
 	if err != nil {
 		return err
 	}
@@ -133,12 +133,12 @@ func (e *Engine) finish(ctx context.Context, d *journal.Day) (result Result, err
 			return Result{}, fmt.Errorf("clearing files of %s: look at what is there: %w", d.Date, err)
 		}
 	}
-	result, err = e.write(d.Date, &p)
+	result, err = e.write(ctx, d.Date, &p)
 	if occupied := (*OccupiedError)(nil); errors.As(err, &occupied) {
 		if err := e.resequence(ctx, d, &p, occupied); err != nil {
 			return Result{}, fmt.Errorf("new sequences for %s: %w", d.Date, err)
 		}
-		result, err = e.write(d.Date, &p)
+		result, err = e.write(ctx, d.Date, &p)
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("clearing files of %s: %w", d.Date, err)
@@ -168,9 +168,9 @@ func (e *Engine) move(ctx context.Context, d *journal.Day, state journal.DayStat
 }
 
 // lastAside sets the metric after a start.
-func (e *Engine) lastAside() error {
+func (e *Engine) lastAside(ctx context.Context) error {
 	var last journal.Day
-	err := e.o.Journal.Days(func(d journal.Day) bool {
+	err := e.o.Journal.Days(ctx, func(d journal.Day) bool {
 		if (d.State == journal.DaySealed || d.State == journal.DayWritten) && d.Date > last.Date {
 			last = d
 		}

@@ -31,7 +31,7 @@ func (e *Engine) Follow(ctx context.Context) (Result, error) {
 		if open > e.dateAt(now) {
 			return 0, ErrNotBegun
 		}
-		last, err := e.lastCutover(now)
+		last, err := e.lastCutover(ctx, now)
 		if err != nil {
 			return 0, err
 		}
@@ -46,9 +46,9 @@ func (e *Engine) Follow(ctx context.Context) (Result, error) {
 // and the zero time where there is none. A date whose sealing took long, over a stop perhaps, keeps announcements
 // from closing the next one for longer, never for less. One that was sealed in the future was so by a wrong clock,
 // and tells nothing.
-func (e *Engine) lastCutover(now time.Time) (last time.Time, err error) {
+func (e *Engine) lastCutover(ctx context.Context, now time.Time) (last time.Time, err error) {
 	var damaged error
-	err = e.o.Journal.Days(func(d journal.Day) bool {
+	err = e.o.Journal.Days(ctx, func(d journal.Day) bool {
 		var p plan
 		switch d.State {
 		case journal.DayOpen:

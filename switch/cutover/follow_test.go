@@ -9,8 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"switchyard/internal/vfs"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -207,8 +206,8 @@ type raced struct {
 	once bool
 }
 
-func (r *raced) Days(yield func(journal.Day) bool) error {
-	if err := r.calendar.Days(yield); err != nil || !r.once {
+func (r *raced) Days(ctx context.Context, yield func(journal.Day) bool) error {
+	if err := r.calendar.Days(ctx, yield); err != nil || !r.once {
 		return err
 	}
 	r.once = false

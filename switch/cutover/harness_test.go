@@ -11,15 +11,16 @@ import (
 	"time"
 	_ "time/tzdata" // the zones of the tests, wherever they run
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
 	"switchyard/internal/pan"
+	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/payment"
 	"switchyard/switch/presentment"
 )
@@ -62,7 +63,7 @@ var keyring = func() *pan.Keyring {
 type book struct {
 	t    *testing.T
 	fs   *vfs.MemFS
-	j    *journal.Pebble
+	j    *pebble.Journal
 	days *presentment.Days
 	made uint64 // payments
 }
@@ -71,7 +72,8 @@ func openBook(t *testing.T, fs *vfs.MemFS) *book {
 	t.Helper()
 	b := &book{t: t, fs: fs}
 	var err error
-	b.j, err = journal.Open(journal.Options{FS: fs, Dir: "journal", Node: 1, Logger: zap.NewNop(), Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) }})
+	b.j, err = pebble.Open(pebble.Options{FS: fs, Dir: "journal", Node: 1, Logger: zap.NewNop(),
+		Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,7 @@ func openBook(t *testing.T, fs *vfs.MemFS) *book {
 		}
 	}
 	b.days = presentment.NewDays(sealed)
-	if err := b.j.Payments(payment.ID{}, func(*payment.Payment) bool { b.made++; return true }); err != nil {
+	if err := b.j.Payments(t.Context(), payment.ID{}, func(*payment.Payment) bool { b.made++; return true }); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -98,7 +100,7 @@ func (b *book) close() {
 func (b *book) states() map[payment.Date]journal.DayState {
 	b.t.Helper()
 	states := map[payment.Date]journal.DayState{}
-	if err := b.j.Days(func(d journal.Day) bool { states[d.Date] = d.State; return true }); err != nil {
+	if err := b.j.Days(b.t.Context(), func(d journal.Day) bool { states[d.Date] = d.State; return true }); err != nil {
 		b.t.Fatal(err)
 	}
 	return states

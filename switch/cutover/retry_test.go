@@ -8,13 +8,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/payment"
 )
 
@@ -30,8 +31,8 @@ func (g gate) Seal(ctx context.Context, _ payment.Date) error {
 	}
 }
 
-func startEngine(t *testing.T, days cutover.Sealer, fs vfs.FS) (*cutover.Engine, *journal.Pebble) {
-	j, err := journal.Open(journal.Options{
+func startEngine(t *testing.T, days cutover.Sealer, fs vfs.FS) (*cutover.Engine, *pebble.Journal) {
+	j, err := pebble.Open(pebble.Options{
 		FS: vfs.NewMem(), Dir: "journal", Node: 1, Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
 		Fatal: func(msg string, err error) { panic(msg) },
 	})
@@ -48,9 +49,9 @@ func startEngine(t *testing.T, days cutover.Sealer, fs vfs.FS) (*cutover.Engine,
 	return e, j
 }
 
-func wantDay(t *testing.T, j *journal.Pebble, date payment.Date, state journal.DayState) {
+func wantDay(t *testing.T, j *pebble.Journal, date payment.Date, state journal.DayState) {
 	t.Helper()
-	if d, err := j.Day(date); err != nil || d.State != state {
+	if d, err := j.Day(t.Context(), date); err != nil || d.State != state {
 		t.Fatalf("business date %s is in state %d, error %v; want %d", date, d.State, err, state)
 	}
 }

@@ -11,8 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"switchyard/internal/vfs"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -58,7 +57,7 @@ func (c *calendar) SetDay(_ context.Context, d journal.Day) error {
 	return nil
 }
 
-func (c *calendar) Days(yield func(journal.Day) bool) error {
+func (c *calendar) Days(_ context.Context, yield func(journal.Day) bool) error {
 	c.mu.Lock()
 	days := slices.Collect(maps.Values(c.days))
 	c.mu.Unlock()
@@ -70,7 +69,7 @@ func (c *calendar) Days(yield func(journal.Day) bool) error {
 	return nil
 }
 
-func (c *calendar) Day(date payment.Date) (journal.Day, error) {
+func (c *calendar) Day(_ context.Context, date payment.Date) (journal.Day, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d, ok := c.days[date]
@@ -80,7 +79,9 @@ func (c *calendar) Day(date payment.Date) (journal.Day, error) {
 	return d, nil
 }
 
-func (c *calendar) Presentments(payment.Date, func(journal.Presentment) bool) error { return nil }
+func (c *calendar) Presentments(context.Context, payment.Date, func(journal.Presentment) bool) error {
+	return nil
+}
 
 // scheduled starts an engine on a calendar.
 func scheduled(t *testing.T, location *time.Location, cutoverAt time.Duration) (*calendar, *cutover.Engine, func()) {

@@ -34,7 +34,7 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	if set.NodeInFileID {
 		p.Node = &set.Node
 	}
-	highest, err := e.look(date, p)
+	highest, err := e.look(ctx, date, p)
 	if err != nil {
 		// The date is sealed all the same: nothing can be written to what cannot be read, and it is looked at before that.
 		e.o.Logger.Error("the clearing folder could not be looked at", zap.Stringer("date", date), zap.Error(err))
@@ -48,7 +48,7 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 			rows = rows[:0]
 		}
 	}
-	err = e.o.Journal.Presentments(date, func(row journal.Presentment) bool {
+	err = e.o.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
 		if len(rows) > 0 && (row.Payment != rows[0].Payment || row.Destination != rows[0].Destination) {
 			flush()
 		}
@@ -94,7 +94,7 @@ const (
 
 // payment decides on the presentments of one payment.
 func (s *sealing) payment(rows []journal.Presentment) error {
-	p, err := s.e.o.Journal.Payment(rows[0].Payment)
+	p, err := s.e.o.Journal.Payment(s.ctx, rows[0].Payment)
 	if err != nil {
 		return err
 	}
@@ -247,13 +247,13 @@ func (s *sealing) original(p *payment.Payment, row journal.Presentment, decided 
 		}
 		return *same, nil, nil
 	}
-	if day, err := s.e.o.Journal.Day(filed); err != nil {
+	if day, err := s.e.o.Journal.Day(s.ctx, filed); err != nil {
 		return snapshot, nil, err
 	} else if day.State == journal.DayOpen || day.State == journal.DayClosing {
 		return snapshot, errOriginalAside, nil
 	}
 	ref := journal.PresentmentRef{Date: filed, Destination: row.Destination, Payment: row.Payment, Op: target}
-	switch first, err := s.e.o.Journal.Presentment(ref); {
+	switch first, err := s.e.o.Journal.Presentment(s.ctx, ref); {
 	case errors.Is(err, journal.ErrNotFound): // nothing but what was fixed when the reversal was accepted
 		snapshot, fault = presentment.DecodeSnapshot(row.Data)
 	case err != nil:
@@ -271,7 +271,7 @@ func (s *sealing) original(p *payment.Payment, row journal.Presentment, decided 
 func (s *sealing) carry(row journal.Presentment, fault error) error {
 	defer s.e.o.Lock(row.Payment)()
 	for {
-		p, err := s.e.o.Journal.Payment(row.Payment)
+		p, err := s.e.o.Journal.Payment(s.ctx, row.Payment)
 		if err != nil {
 			return err
 		}

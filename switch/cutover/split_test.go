@@ -10,8 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"

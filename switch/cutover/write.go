@@ -2,13 +2,13 @@ package cutover
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"switchyard/internal/mutant"
+	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -39,7 +39,8 @@ type File struct {
 
 // write makes all files of a sealed date. What stands there under temporary names is written over. A
 // file that cannot be written keeps no other from being; what this run has written already is not written again.
-func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
+func (e *Engine) write(ctx context.Context, date payment.Date, p *plan) (Result, error) {
+	ctx = context.WithoutCancel(ctx) // a file that was begun is written to its end
 	dir := e.o.FS.PathJoin(e.o.Dir, date.String())
 	if err := e.o.FS.MkdirAll(dir, 0o700); err != nil {
 		return Result{}, err
@@ -56,7 +57,7 @@ func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
 		return Result{}, err
 	}
 	w := &dateWriter{
-		before: before, e: e, date: date, dir: dir, plan: p, maker: maker{e: e, plan: p, location: location},
+		before: before, e: e, ctx: ctx, date: date, dir: dir, plan: p, maker: maker{e: e, plan: p, location: location},
 		waiting: map[string][]*fileWriter{}, done: e.written[date],
 	}
 	for i := range p.Files {
@@ -69,7 +70,7 @@ func (e *Engine) write(date payment.Date, p *plan) (Result, error) {
 	}
 	defer w.abandon()
 	var failed error
-	err = e.o.Journal.Presentments(date, func(row journal.Presentment) bool {
+	err = e.o.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
 		failed = w.row(row)
 		return failed == nil
 	})
@@ -104,6 +105,7 @@ func (e *Engine) syncDir(dir string) error {
 // dateWriter lays the presentments of a date into its files.
 type dateWriter struct {
 	e     *Engine
+	ctx   context.Context
 	date  payment.Date
 	dir   string
 	plan  *plan
@@ -271,7 +273,7 @@ func (f *fileWriter) open() error {
 	f.detail = clearing.NewDetailWriter(f.detailOut.digest)
 	if mutant.On(mutant.CaptureInTwoFiles) {
 		before := payment.DateOf(f.d.date.Time().AddDate(0, 0, -1))
-		_ = f.d.e.o.Journal.Presentments(before, func(row journal.Presentment) bool {
+		_ = f.d.e.o.Journal.Presentments(f.d.ctx, before, func(row journal.Presentment) bool {
 			if row.Destination == f.Destination {
 				err = f.row(row)
 			}
@@ -305,7 +307,7 @@ func (f *fileWriter) row(row journal.Presentment) error {
 // record makes a presentment's record, as it was decided when the date was sealed; nil where it stands in a file that
 // was there before.
 func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, error) {
-	pay, err := w.e.o.Journal.Payment(row.Payment)
+	pay, err := w.e.o.Journal.Payment(w.ctx, row.Payment)
 	if err != nil {
 		return nil, err
 	}

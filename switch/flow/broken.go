@@ -32,7 +32,7 @@ func (f *Flow) commitReceived(
 func (f *Flow) notTaken(
 	ctx context.Context, p *payment.Payment, i int, call *exchange.Call,
 ) (*journal.Transition, error) {
-	stored, err := f.o.Journal.Payment(p.ID)
+	stored, err := f.o.Journal.Payment(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}

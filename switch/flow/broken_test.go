@@ -5,14 +5,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"switchyard/internal/vfs"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
 	"switchyard/switch/turn"
@@ -21,7 +22,7 @@ import (
 // An answer whose consequence breaks I7 is recorded without it: an approved request is undone like one
 // without an answer, a reversal waits for a person.
 func TestAnswerThatBreaksMoney(t *testing.T) {
-	j, err := journal.Open(journal.Options{
+	j, err := pebble.Open(pebble.Options{
 		FS: vfs.NewMem(), Dir: "journal", Node: 1, Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) },
 	})
 	if err != nil {
@@ -91,7 +92,7 @@ func TestAnswerThatBreaksMoney(t *testing.T) {
 		if err := f.conclude(context.Background(), p, 2, &call, nil, true); err != nil {
 			t.Fatalf("%s: its outcome: %v", c.what, err)
 		}
-		stored, err := j.Payment(p.ID)
+		stored, err := j.Payment(t.Context(), p.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +107,7 @@ func TestAnswerThatBreaksMoney(t *testing.T) {
 			t.Errorf("%s: its reversal is %+v", c.what, reversal)
 		}
 		rows := 0
-		err = j.SAF("issuer", 0, func(r journal.SAFRow) bool {
+		err = j.SAF(t.Context(), "issuer", 0, func(r journal.SAFRow) bool {
 			if r.Payment == p.ID {
 				rows++
 				if r.Op != last || r.Parked != c.parked {

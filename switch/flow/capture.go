@@ -17,7 +17,7 @@ func (f *Flow) capture(ctx context.Context, req *api.Request, id payment.ID, cla
 	unlock := f.o.Turns.Lock(id)
 	defer unlock()
 	for {
-		p, err := f.o.Journal.Payment(id)
+		p, err := f.o.Journal.Payment(ctx, id)
 		if err != nil {
 			return f.fault("read payment", err)
 		}

@@ -15,7 +15,7 @@ import (
 type preparation func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal)
 
 func (f *Flow) increment(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer {
-	p, err := f.o.Journal.Payment(id)
+	p, err := f.o.Journal.Payment(ctx, id)
 	if err != nil {
 		return f.fault("read payment", err)
 	}
@@ -77,7 +77,7 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 	unlock := f.o.Turns.Lock(id)
 	defer unlock()
 	for {
-		p, err := f.o.Journal.Payment(id)
+		p, err := f.o.Journal.Payment(ctx, id)
 		if err != nil {
 			return f.fault("read payment", err), true
 		}
@@ -97,7 +97,7 @@ func (f *Flow) voidPresentment(ctx context.Context, req *api.Request, id payment
 		i := len(p.Ops) - 1
 		p.Version++
 		claim.Op = i
-		row, err := f.presentAgain(p, i)
+		row, err := f.presentAgain(ctx, p, i)
 		if err != nil {
 			return f.fault("read what the void takes back", err), true
 		}
@@ -152,7 +152,7 @@ var late = api.NewError(api.CodeIssuerUnavailable, "earlier messages of this pay
 // inTurn makes one attempt while the payment's turn is held. advising says that an advice was queued in between, which
 // goes first.
 func (f *Flow) inTurn(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim, prepare preparation) (a api.Answer, advising bool) {
-	p, err := f.o.Journal.Payment(id)
+	p, err := f.o.Journal.Payment(ctx, id)
 	if err != nil {
 		return f.fault("read payment", err), false
 	}
@@ -187,7 +187,7 @@ func (f *Flow) inTurn(ctx context.Context, req *api.Request, id payment.ID, clai
 	sent := f.send(ctx, call)
 	unlock := f.o.Turns.Lock(id)
 	defer unlock()
-	if p, err = f.o.Journal.Payment(id); err != nil {
+	if p, err = f.o.Journal.Payment(ctx, id); err != nil {
 		return f.fault("read payment", err), false
 	}
 	if err := f.conclude(ctx, p, i, call, sent, false); err != nil {
@@ -210,7 +210,7 @@ func (f *Flow) intend(
 ) (begun intent, a api.Answer, advising bool) {
 	unlock := f.o.Turns.Lock(id)
 	defer unlock()
-	p, err := f.o.Journal.Payment(id)
+	p, err := f.o.Journal.Payment(ctx, id)
 	if err != nil {
 		return begun, f.fault("read payment", err), false
 	}
@@ -256,7 +256,7 @@ func (f *Flow) reverseByKey(ctx context.Context, caller *api.Caller, req *api.Re
 	if done {
 		return a
 	}
-	p, refusedWith := f.find(caller, entry.Payment.String())
+	p, refusedWith := f.find(ctx, caller, entry.Payment.String())
 	if refusedWith != nil {
 		return refused(refusedWith)
 	}
@@ -301,11 +301,11 @@ func (f *Flow) burn(ctx context.Context, req *api.Request) (of journal.KeyEntry,
 		}
 		defer f.keys.end(k)
 	}
-	own, ownUsed, err := f.keyEntry(req.Merchant, req.Key)
+	own, ownUsed, err := f.keyEntry(ctx, req.Merchant, req.Key)
 	if err != nil {
 		return of, f.fault("read key", err), true
 	}
-	of, used, err := f.keyEntry(req.Merchant, req.OfKey)
+	of, used, err := f.keyEntry(ctx, req.Merchant, req.OfKey)
 	if err != nil {
 		return of, f.fault("read key", err), true
 	}

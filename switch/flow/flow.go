@@ -169,7 +169,7 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 	case api.OpPing:
 		return api.Answer{NoIntent: true}
 	case api.OpStatus:
-		a := f.status(caller, req)
+		a := f.status(ctx, caller, req)
 		if why := f.heldFor.Load(); why != nil && a.Err != nil && a.Err.Code == api.CodeUnknownPayment {
 			a = refused(api.NewError(api.CodeBusy, *why))
 		}
@@ -254,13 +254,13 @@ func (f *Flow) alarmUsedUp(err error) {
 }
 
 // find loads a payment that the caller may see.
-func (f *Flow) find(caller *api.Caller, text string) (*payment.Payment, *api.Error) {
+func (f *Flow) find(ctx context.Context, caller *api.Caller, text string) (*payment.Payment, *api.Error) {
 	unknown := &api.Error{Code: api.CodeUnknownPayment, Field: "payment", Message: "no such payment"}
 	id, err := payment.ParseID(text)
 	if err != nil {
 		return nil, unknown
 	}
-	p, err := f.o.Journal.Payment(id)
+	p, err := f.o.Journal.Payment(ctx, id)
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
 		return nil, unknown
@@ -280,7 +280,7 @@ func owns(caller *api.Caller, p *payment.Payment) bool {
 
 // onPayment serves a keyed operation on an existing payment.
 func (f *Flow) onPayment(ctx context.Context, caller *api.Caller, req *api.Request, do operation) api.Answer {
-	p, refusedWith := f.find(caller, req.Payment)
+	p, refusedWith := f.find(ctx, caller, req.Payment)
 	if refusedWith != nil {
 		return refused(refusedWith)
 	}

@@ -80,7 +80,7 @@ func (f *Flow) keyed(ctx context.Context, caller *api.Caller, req *api.Request, 
 	}
 	defer f.keys.end(k)
 	mac := f.bodyMAC(req, currency)
-	entry, used, err := f.keyEntry(merchant, req.Key)
+	entry, used, err := f.keyEntry(ctx, merchant, req.Key)
 	switch {
 	case err != nil:
 		return f.fault("read key", err)
@@ -93,11 +93,11 @@ func (f *Flow) keyed(ctx context.Context, caller *api.Caller, req *api.Request, 
 }
 
 // keyEntry reads what a key stands for; used is false where no request has used it.
-func (f *Flow) keyEntry(merchant, key string) (entry journal.KeyEntry, used bool, err error) {
+func (f *Flow) keyEntry(ctx context.Context, merchant, key string) (entry journal.KeyEntry, used bool, err error) {
 	if mutant.On(mutant.KeyWithoutMerchant) {
 		merchant = "anyone"
 	}
-	entry, err = f.o.Journal.Key(merchant, key)
+	entry, err = f.o.Journal.Key(ctx, merchant, key)
 	if errors.Is(err, journal.ErrNotFound) {
 		return entry, false, nil
 	}
@@ -112,7 +112,7 @@ func (f *Flow) replay(ctx context.Context, caller *api.Caller, entry journal.Key
 	case entry.MAC != mac:
 		return refused(&api.Error{Code: api.CodeConflict, Field: "key", Message: "the key was used with another request"})
 	}
-	p, err := f.o.Journal.Payment(entry.Payment)
+	p, err := f.o.Journal.Payment(ctx, entry.Payment)
 	if err != nil {
 		return f.fault("read payment", err)
 	}
@@ -139,7 +139,7 @@ func (f *Flow) awaitRecovered(ctx context.Context, p *payment.Payment) (*payment
 	defer cancel()
 	select {
 	case <-f.recovered:
-		return f.o.Journal.Payment(p.ID)
+		return f.o.Journal.Payment(ctx, p.ID)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

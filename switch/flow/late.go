@@ -97,16 +97,16 @@ func (f *Flow) Late(l link.Stray) (payment.ID, bool) {
 	if !ok {
 		return payment.ID{}, false
 	}
-	if err := f.recordLate(ref, code); err != nil {
+	if err := f.recordLate(context.Background(), ref, code); err != nil {
 		f.o.Logger.Error("a late answer was not recorded", zap.Stringer("payment", ref.id), zap.Error(err))
 	}
 	return ref.id, true
 }
 
-func (f *Flow) recordLate(ref operationRef, code string) error {
+func (f *Flow) recordLate(ctx context.Context, ref operationRef, code string) error {
 	unlock := f.o.Turns.Lock(ref.id)
 	defer unlock()
-	p, err := f.o.Journal.Payment(ref.id)
+	p, err := f.o.Journal.Payment(ctx, ref.id)
 	if err != nil {
 		return err
 	}

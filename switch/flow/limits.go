@@ -54,7 +54,7 @@ func (l *limiter) counter(name string) *dayCounter {
 func (c *dayCounter) take(ctx context.Context, j journal.Journal, date payment.Date, n, most int64) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.load(j); err != nil {
+	if err := c.load(ctx, j); err != nil {
 		return false, err
 	}
 	if date != c.date {
@@ -76,12 +76,12 @@ func (c *dayCounter) take(ctx context.Context, j journal.Journal, date payment.D
 }
 
 // load reads the mark of an earlier run.
-func (c *dayCounter) load(j journal.Journal) error {
+func (c *dayCounter) load(ctx context.Context, j journal.Journal) error {
 	const length = 4 + 8
 	if c.loaded {
 		return nil
 	}
-	value, err := j.Meta(c.name)
+	value, err := j.Meta(ctx, c.name)
 	if err != nil && !errors.Is(err, journal.ErrNotFound) {
 		return err
 	}

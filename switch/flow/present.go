@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"errors"
 
 	"switchyard/switch/journal"
@@ -24,9 +25,9 @@ func (f *Flow) profileOf(p *payment.Payment) *merchant.Profile {
 }
 
 // presentAgain is the presentment of operation i, which takes another one back: it repeats what that one says.
-func (f *Flow) presentAgain(p *payment.Payment, i int) (journal.Presentment, error) {
+func (f *Flow) presentAgain(ctx context.Context, p *payment.Payment, i int) (journal.Presentment, error) {
 	target := p.Ops[i].Target
-	original, err := f.o.Journal.Presentment(presentment.RefOf(p, target, p.Ops[target].Filed()))
+	original, err := f.o.Journal.Presentment(ctx, presentment.RefOf(p, target, p.Ops[target].Filed()))
 	if errors.Is(err, journal.ErrNotFound) {
 		original, err = f.present(p, target), nil
 	}

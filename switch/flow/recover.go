@@ -15,11 +15,11 @@ const recoverAtOnce = 256
 // Open reads which intents a crash left without an outcome; Unrecovered counts them from then on. It comes before the first
 // request, and fails where the config has no more of the hosts that they were sent to.
 func (f *Flow) Open() (err error) {
-	if f.left, err = f.o.Journal.OpenIntents(); err != nil {
+	if f.left, err = f.o.Journal.OpenIntents(context.Background()); err != nil {
 		return err
 	}
 	for _, ref := range f.left {
-		p, err := f.o.Journal.Payment(ref.Payment)
+		p, err := f.o.Journal.Payment(context.Background(), ref.Payment)
 		if err != nil {
 			return fmt.Errorf("payment %s: %w", ref.Payment, err)
 		}
@@ -100,7 +100,7 @@ func (f *Flow) recoverOne(ctx context.Context, ref journal.IntentRef) error {
 func (f *Flow) endOne(ctx context.Context, ref journal.IntentRef, parked string) error {
 	unlock := f.o.Turns.Lock(ref.Payment)
 	defer unlock()
-	p, err := f.o.Journal.Payment(ref.Payment)
+	p, err := f.o.Journal.Payment(ctx, ref.Payment)
 	if err != nil {
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
 	}

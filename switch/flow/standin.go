@@ -80,7 +80,7 @@ func (f *Flow) countStandIn(ctx context.Context, pan string) (int, error) {
 	hash := f.o.Keyring.Hash(pan)
 	name := "standin/" + hex.EncodeToString(hash[:])
 	today := uint32(payment.DateOf(f.o.Clock.Now()))
-	v, err := f.o.Journal.Meta(name)
+	v, err := f.o.Journal.Meta(ctx, name)
 	if err != nil && !errors.Is(err, journal.ErrNotFound) {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -10,25 +11,25 @@ import (
 
 // status tells where a payment stands: by its id or by the key of one of its requests with its history, by reference a
 // list.
-func (f *Flow) status(caller *api.Caller, req *api.Request) api.Answer {
+func (f *Flow) status(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	switch {
 	case req.Present.Has(api.FieldPayment):
-		p, refusedWith := f.find(caller, req.Payment)
+		p, refusedWith := f.find(ctx, caller, req.Payment)
 		if refusedWith != nil {
 			return refused(refusedWith)
 		}
 		return story(p, 0, f.o.Clock.Confirmed())
 	case req.Present.Has(api.FieldReference):
-		return f.byReference(caller, req)
+		return f.byReference(ctx, caller, req)
 	}
-	entry, used, err := f.keyEntry(req.Merchant, req.Key)
+	entry, used, err := f.keyEntry(ctx, req.Merchant, req.Key)
 	switch {
 	case err != nil:
 		return f.fault("read key", err)
 	case !used || entry.Payment.IsZero():
 		return refused(&api.Error{Code: api.CodeUnknownPayment, Field: "key", Message: "no request of this merchant has used the key"})
 	}
-	p, refusedWith := f.find(caller, entry.Payment.String())
+	p, refusedWith := f.find(ctx, caller, entry.Payment.String())
 	if refusedWith != nil {
 		return refused(refusedWith)
 	}
@@ -55,15 +56,15 @@ func story(p *payment.Payment, i int, now time.Time) api.Answer {
 }
 
 // byReference lists the caller's payments with a reference.
-func (f *Flow) byReference(caller *api.Caller, req *api.Request) api.Answer {
-	ids, more, err := f.o.Journal.ByReference(req.Merchant, req.Reference, api.MaxListed)
+func (f *Flow) byReference(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
+	ids, more, err := f.o.Journal.ByReference(ctx, req.Merchant, req.Reference, api.MaxListed)
 	if err != nil {
 		return f.fault("read references", err)
 	}
 	a := api.Answer{More: more, Payments: []api.Answer{}}
 	now := f.o.Clock.Confirmed()
 	for _, id := range ids {
-		p, err := f.o.Journal.Payment(id)
+		p, err := f.o.Journal.Payment(ctx, id)
 		if err != nil {
 			return f.fault("read payment", err)
 		}

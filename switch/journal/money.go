@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 )
 
@@ -22,14 +23,32 @@ func IsBroken(err error) bool {
 	return errors.As(err, &broken)
 }
 
-// checkMoney is the one place where I7 is held against all that is committed, whoever it comes from.
-func (j *Pebble) checkMoney(t *Transition) error {
+// Money is the one place where I7 is held against all that is committed, whoever it comes from: each engine has one and
+// asks it before anything else.
+type Money struct {
+	logger *zap.Logger
+	broken prometheus.Counter
+}
+
+// NewMoney makes it. Its alarms go to a logger.
+func NewMoney(logger *zap.Logger) *Money {
+	return &Money{logger, prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "switchyard_money_invariant_broken_total",
+		Help: "Transitions whose payment breaks a money invariant: refused, or stored because they were received.",
+	})}
+}
+
+// Metric counts the alarms; the engine registers it.
+func (m *Money) Metric() prometheus.Counter { return m.broken }
+
+// Check refuses a transition that breaks I7 with *BrokenError, unless it is EvenBroken. Either way it is an alarm.
+func (m *Money) Check(t *Transition) error {
 	invariant := t.Payment.Invariant()
 	if invariant == "" {
 		return nil
 	}
-	j.metrics.broken.Inc()
-	j.logger.Error(BrokenMoney, zap.Stringer("payment", t.Payment.ID), zap.String("invariant", invariant),
+	m.broken.Inc()
+	m.logger.Error(BrokenMoney, zap.Stringer("payment", t.Payment.ID), zap.String("invariant", invariant),
 		zap.Uint64("version", t.Payment.Version), zap.Bool("committed", t.EvenBroken))
 	if t.EvenBroken {
 		return nil

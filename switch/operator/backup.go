@@ -21,12 +21,12 @@ func (a *API) serveBackup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	begin := time.Now()
-	m, err := a.o.Journal.Backup(dir)
+	position, err := a.o.Journal.Backup(dir)
 	if err != nil {
 		writeError(w, http.StatusInternalServerError, err)
 		return
 	}
-	a.o.Logger.Info("backup written", zap.String("dir", dir), zap.Uint64("position", m.Position), zap.Duration("took",
+	a.o.Logger.Info("backup written", zap.String("dir", dir), zap.Uint64("position", position), zap.Duration("took",
 		time.Since(begin)))
-	writeJSON(w, http.StatusOK, map[string]any{"dir": dir, "position": m.Position})
+	writeJSON(w, http.StatusOK, map[string]any{"dir": dir, "position": position})
 }

@@ -18,8 +18,8 @@ import (
 // maxCutoverWait bounds ?wait= of a cutover.
 const maxCutoverWait = 10 * time.Minute
 
-func (a *API) serveDays(w http.ResponseWriter, _ *http.Request) {
-	days, err := ExportDays(a.o.Journal)
+func (a *API) serveDays(w http.ResponseWriter, r *http.Request) {
+	days, err := ExportDays(r.Context(), a.o.Journal)
 	problems := a.o.Cutover.Problems()
 	for i := range days {
 		for _, p := range problems {

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,8 +61,8 @@ func newEvent(when moment, kind, wire, text string) Event {
 var errNoSuchPayment = errors.New("no payment has this id or RRN")
 
 // Explain tells a payment's story by its id or by the RRN of any of its requests.
-func (a *API) Explain(name string) (*Story, error) {
-	p, err := a.lookUp(name)
+func (a *API) Explain(ctx context.Context, name string) (*Story, error) {
+	p, err := a.lookUp(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -73,13 +74,13 @@ func (a *API) Explain(name string) (*Story, error) {
 			money.Format(sums.Authorized, p.Currency), money.Format(sums.Released, p.Currency),
 			money.Format(sums.Captured, p.Currency), money.Format(sums.Refunded, p.Currency)),
 	}
-	strays, err := a.o.Strays.list()
+	strays, err := a.o.Strays.list(ctx)
 	if err != nil {
 		return nil, err
 	}
 	rrns := map[string]bool{}
 	for i := range p.Ops {
-		story.Events = append(story.Events, a.operationEvents(p, i, strays)...)
+		story.Events = append(story.Events, a.operationEvents(ctx, p, i, strays)...)
 		rrns[p.Ops[i].RRN] = true
 	}
 	for _, stray := range strays {
@@ -92,9 +93,9 @@ func (a *API) Explain(name string) (*Story, error) {
 }
 
 // lookUp finds a payment by its id, by the RRN of its first request, or by that of a later one.
-func (a *API) lookUp(name string) (*payment.Payment, error) {
+func (a *API) lookUp(ctx context.Context, name string) (*payment.Payment, error) {
 	if id, err := payment.ParseID(name); err == nil {
-		p, err := a.o.Journal.Payment(id)
+		p, err := a.o.Journal.Payment(ctx, id)
 		if errors.Is(err, journal.ErrNotFound) {
 			err = errNoSuchPayment
 		}
@@ -103,12 +104,12 @@ func (a *API) lookUp(name string) (*payment.Payment, error) {
 	if !identity.IsRRN(name) {
 		return nil, errNoSuchPayment
 	}
-	newest, err := a.o.Journal.NewestPayment()
+	newest, err := a.o.Journal.NewestPayment(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for id := range identity.PaymentsOf(name, newest) {
-		p, err := a.o.Journal.Payment(id)
+		p, err := a.o.Journal.Payment(ctx, id)
 		if err == nil && p.Ops[0].RRN == name {
 			return p, nil
 		}
@@ -116,13 +117,13 @@ func (a *API) lookUp(name string) (*payment.Payment, error) {
 			return nil, err
 		}
 	}
-	return a.byLaterRRN(name)
+	return a.byLaterRRN(ctx, name)
 }
 
 // byLaterRRN looks for an increment's or refund's RRN. Such RRNs have no index of their own, so this reads every
 // payment; a person asks it now and then.
-func (a *API) byLaterRRN(rrn string) (found *payment.Payment, err error) {
-	err = a.o.Journal.Payments(payment.ID{}, func(p *payment.Payment) bool {
+func (a *API) byLaterRRN(ctx context.Context, rrn string) (found *payment.Payment, err error) {
+	err = a.o.Journal.Payments(ctx, payment.ID{}, func(p *payment.Payment) bool {
 		if slices.ContainsFunc(p.Ops, func(op payment.Op) bool { return op.RRN == rrn }) {
 			found = p
 		}
@@ -138,7 +139,7 @@ func (a *API) byLaterRRN(rrn string) (found *payment.Payment, err error) {
 type teller func(when moment, kind, wire, format string, args ...any)
 
 // operationEvents tells one operation: the request, its intent, the frame, what came back or did not, and its clearing.
-func (a *API) operationEvents(p *payment.Payment, i int, strays []Stray) []Event {
+func (a *API) operationEvents(ctx context.Context, p *payment.Payment, i int, strays []Stray) []Event {
 	op := &p.Ops[i]
 	what := fmt.Sprintf("%s of %s", op.Kind, money.Format(op.Amount, p.Currency))
 	if op.Target != payment.NoTarget {
@@ -163,7 +164,7 @@ func (a *API) operationEvents(p *payment.Payment, i int, strays []Stray) []Event
 		add(when, "late", "", "its answer came after all, with %s%s; it changes nothing, the reversal goes on", op.Late, kept)
 	}
 	if op.Date != 0 && op.ARN != "" {
-		add(at(op.At), "clearing", "", "business date %s%s, ARN %s", op.Date, a.fileOf(p, op), op.ARN)
+		add(at(op.At), "clearing", "", "business date %s%s, ARN %s", op.Date, a.fileOf(ctx, p, op), op.ARN)
 	}
 	return events
 }
@@ -280,8 +281,8 @@ func authCode(op *payment.Op) string {
 }
 
 // fileOf names the clearing file of an operation's date, if it is written.
-func (a *API) fileOf(p *payment.Payment, op *payment.Op) string {
-	d, err := a.o.Journal.Day(op.Filed())
+func (a *API) fileOf(ctx context.Context, p *payment.Payment, op *payment.Op) string {
+	d, err := a.o.Journal.Day(ctx, op.Filed())
 	if err != nil || d.State != journal.DayWritten {
 		return " (not closed yet)"
 	}
@@ -345,7 +346,7 @@ func (a *API) serveExplain(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, errors.New("of: missing; expected a payment's id or RRN"))
 		return
 	}
-	story, err := a.Explain(r.FormValue("of"))
+	story, err := a.Explain(r.Context(), r.FormValue("of"))
 	switch {
 	case errors.Is(err, errNoSuchPayment):
 		writeError(w, http.StatusNotFound, err)
@@ -356,8 +357,8 @@ func (a *API) serveExplain(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *API) serveStrays(w http.ResponseWriter, _ *http.Request) {
-	all, err := a.o.Strays.list()
+func (a *API) serveStrays(w http.ResponseWriter, r *http.Request) {
+	all, err := a.o.Strays.list(r.Context())
 	if err != nil {
 		writeError(w, http.StatusInternalServerError, err)
 		return

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,9 +90,9 @@ type DayExport struct {
 }
 
 // ExportDays lists the business dates in their order.
-func ExportDays(j Records) ([]DayExport, error) {
+func ExportDays(ctx context.Context, j Records) ([]DayExport, error) {
 	days := []DayExport{}
-	err := j.Days(func(d journal.Day) bool {
+	err := j.Days(ctx, func(d journal.Day) bool {
 		days = append(days, DayExport{Date: d.Date.String(), State: dayState(d.State), Data: d.Data})
 		return true
 	})
@@ -99,7 +100,7 @@ func ExportDays(j Records) ([]DayExport, error) {
 }
 
 // ExportPayment makes the export of one payment.
-func ExportPayment(j Records, p *payment.Payment) (PaymentExport, error) {
+func ExportPayment(ctx context.Context, j Records, p *payment.Payment) (PaymentExport, error) {
 	e := PaymentExport{
 		Payment: p.ID.String(), Version: p.Version, Gateway: p.Gateway, Merchant: p.Merchant, Terminal: p.Terminal,
 		Currency: p.Currency, Reference: p.Reference, Created: p.Created, PAN: p.MaskedPAN, Route: p.Route,
@@ -121,7 +122,7 @@ func ExportPayment(j Records, p *payment.Payment) (PaymentExport, error) {
 			x.DoneAt = &op.DoneAt
 		}
 		var err error
-		if x.Clearing, err = exportClearing(j, p, i); err != nil {
+		if x.Clearing, err = exportClearing(ctx, j, p, i); err != nil {
 			return e, fmt.Errorf("payment %s, operation %d: %w", p.ID, i, err)
 		}
 		e.Ops[i] = x
@@ -130,11 +131,11 @@ func ExportPayment(j Records, p *payment.Payment) (PaymentExport, error) {
 }
 
 // exportClearing returns what stands in the clearing of operation i's date, nil for one that does not stand there.
-func exportClearing(j Records, p *payment.Payment, i int) (*ClearingExport, error) {
+func exportClearing(ctx context.Context, j Records, p *payment.Payment, i int) (*ClearingExport, error) {
 	if p.Ops[i].Date == 0 {
 		return nil, nil
 	}
-	row, err := j.Presentment(presentment.RefOf(p, i, p.Ops[i].Filed()))
+	row, err := j.Presentment(ctx, presentment.RefOf(p, i, p.Ops[i].Filed()))
 	if errors.Is(err, journal.ErrNotFound) {
 		return nil, nil
 	}
@@ -153,10 +154,10 @@ func exportClearing(j Records, p *payment.Payment, i int) (*ClearingExport, erro
 }
 
 // ExportPayments writes all payments of a journal as JSON lines, in the order of their ids.
-func ExportPayments(j Records, w io.Writer) error {
-	return exportLines(j, w, func(each func(*payment.Payment) error) error {
+func ExportPayments(ctx context.Context, j Records, w io.Writer) error {
+	return exportLines(ctx, j, w, func(each func(*payment.Payment) error) error {
 		var failed error
-		err := j.Payments(payment.ID{}, func(p *payment.Payment) bool {
+		err := j.Payments(ctx, payment.ID{}, func(p *payment.Payment) bool {
 			failed = each(p)
 			return failed == nil
 		})
@@ -166,10 +167,10 @@ func ExportPayments(j Records, w io.Writer) error {
 
 // ExportDated writes the payments that have a presentment on a business date from first to last, each once, in the
 // order of their first such date. It reads these dates and payments and nothing else.
-func ExportDated(j Records, w io.Writer, first, last payment.Date) error {
-	return exportLines(j, w, func(each func(*payment.Payment) error) error {
+func ExportDated(ctx context.Context, j Records, w io.Writer, first, last payment.Date) error {
+	return exportLines(ctx, j, w, func(each func(*payment.Payment) error) error {
 		for date := first; date <= last; date = date.Next() {
-			if err := exportDate(j, first, date, each); err != nil {
+			if err := exportDate(ctx, j, first, date, each); err != nil {
 				return err
 			}
 		}
@@ -178,20 +179,20 @@ func ExportDated(j Records, w io.Writer, first, last payment.Date) error {
 }
 
 // exportDate calls each with the payments of a date that no earlier date since first has.
-func exportDate(j Records, first, date payment.Date, each func(*payment.Payment) error) error {
+func exportDate(ctx context.Context, j Records, first, date payment.Date, each func(*payment.Payment) error) error {
 	var before payment.ID
 	var failed error
-	err := j.Presentments(date, func(row journal.Presentment) bool {
+	err := j.Presentments(ctx, date, func(row journal.Presentment) bool {
 		if row.Payment == before { // a payment's stand beside each other
 			return true
 		}
 		before = row.Payment
 		var p *payment.Payment
-		if p, failed = j.Payment(row.Payment); failed != nil {
+		if p, failed = j.Payment(ctx, row.Payment); failed != nil {
 			return false
 		}
 		var known bool
-		if known, failed = presentedSince(j, p, first, date); failed == nil && !known {
+		if known, failed = presentedSince(ctx, j, p, first, date); failed == nil && !known {
 			failed = each(p)
 		}
 		return failed == nil
@@ -200,12 +201,12 @@ func exportDate(j Records, first, date payment.Date, each func(*payment.Payment)
 }
 
 // presentedSince tells whether a payment has a presentment on a date from first on, before another.
-func presentedSince(j Records, p *payment.Payment, first, before payment.Date) (bool, error) {
+func presentedSince(ctx context.Context, j Records, p *payment.Payment, first, before payment.Date) (bool, error) {
 	for i := range p.Ops {
 		if date := p.Ops[i].Filed(); date < first || date >= before {
 			continue
 		}
-		switch _, err := j.Presentment(presentment.RefOf(p, i, p.Ops[i].Filed())); {
+		switch _, err := j.Presentment(ctx, presentment.RefOf(p, i, p.Ops[i].Filed())); {
 		case err == nil:
 			return true, nil
 		case !errors.Is(err, journal.ErrNotFound):
@@ -216,12 +217,13 @@ func presentedSince(j Records, p *payment.Payment, first, before payment.Date) (
 }
 
 // exportLines writes the payments that payments yields.
-func exportLines(j Records, w io.Writer, payments func(each func(*payment.Payment) error) error) error {
+func exportLines(ctx context.Context, j Records, w io.Writer,
+	payments func(each func(*payment.Payment) error) error) error {
 	const bufferBytes = 64 << 10
 	out := bufio.NewWriterSize(w, bufferBytes)
 	enc := json.NewEncoder(out)
 	err := payments(func(p *payment.Payment) error {
-		e, err := ExportPayment(j, p)
+		e, err := ExportPayment(ctx, j, p)
 		if err != nil {
 			return err
 		}

@@ -16,12 +16,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"switchyard/internal/pan"
 	"switchyard/internal/slowlock"
+	"switchyard/internal/vfs"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
 	"switchyard/switch/issuer/exchange"
@@ -61,33 +61,31 @@ type Options struct {
 
 // Records is what an export reads of a journal, of a stopped switch's too.
 type Records interface {
-	Payment(id payment.ID) (*payment.Payment, error)
-	Payments(after payment.ID, yield func(*payment.Payment) bool) error
-	Presentment(ref journal.PresentmentRef) (journal.Presentment, error)
-	Presentments(date payment.Date, yield func(journal.Presentment) bool) error
-	Days(yield func(journal.Day) bool) error
+	Payment(ctx context.Context, id payment.ID) (*payment.Payment, error)
+	Payments(ctx context.Context, after payment.ID, yield func(*payment.Payment) bool) error
+	Presentment(ctx context.Context, ref journal.PresentmentRef) (journal.Presentment, error)
+	Presentments(ctx context.Context, date payment.Date, yield func(journal.Presentment) bool) error
+	Days(ctx context.Context, yield func(journal.Day) bool) error
 }
 
 // Journal is what the API asks of the journal.
 type Journal interface {
 	Records
 	Values
-	NewestPayment() (counter uint64, err error)
-	Day(date payment.Date) (journal.Day, error)
+	NewestPayment(ctx context.Context) (counter uint64, err error)
+	Day(ctx context.Context, date payment.Date) (journal.Day, error)
 	OpenDay() payment.Date
 	KeepTime(ctx context.Context) error
-	Backup(dir string) (*journal.BackupManifest, error)
-
-	Hold() *journal.Hold // nil: the journal is not held
-	AddHold(ctx context.Context, reason string) error
-	Release(ctx context.Context) error
 	LastCommit() time.Time
-	Lost() (batches uint64, ok bool)
+	// Backup writes a copy to a new folder and returns the position of the newest commit in it.
+	Backup(dir string) (position uint64, err error)
+
+	journal.Held
 }
 
 // Values are the journal's small named values.
 type Values interface {
-	Meta(name string) ([]byte, error)
+	Meta(ctx context.Context, name string) ([]byte, error)
 	PutMeta(ctx context.Context, name string, value []byte) error
 }
 
@@ -101,7 +99,7 @@ type Requests interface {
 
 // Queue is what the API asks of the store-and-forward queue.
 type Queue interface {
-	List(yield func(journal.SAFRow) bool) error
+	List(ctx context.Context, yield func(journal.SAFRow) bool) error
 	Counts() (queued, parked int)
 	Queued(host string) int
 	Retry(ctx context.Context, ref journal.SAFRef) error

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,18 +25,18 @@ func (a *API) servePayments(w http.ResponseWriter, r *http.Request) {
 			writeError(w, http.StatusBadRequest, fmt.Errorf("payment: %w", err))
 			return
 		}
-		p, err := a.o.Journal.Payment(id)
+		p, err := a.o.Journal.Payment(r.Context(), id)
 		switch {
 		case errors.Is(err, journal.ErrNotFound):
 			writeError(w, http.StatusNotFound, errors.New("no such payment"))
 		case err != nil:
 			writeError(w, http.StatusInternalServerError, err)
 		default:
-			a.servePayment(w, p)
+			a.servePayment(r.Context(), w, p)
 		}
 		return
 	}
-	export := func() error { return ExportPayments(a.o.Journal, w) }
+	export := func() error { return ExportPayments(r.Context(), a.o.Journal, w) }
 	if r.FormValue("from") != "" || r.FormValue("to") != "" {
 		first, err := dateParameter(r, "from")
 		last, err2 := dateParameter(r, "to")
@@ -49,7 +50,7 @@ func (a *API) servePayments(w http.ResponseWriter, r *http.Request) {
 			writeError(w, http.StatusBadRequest, err)
 			return
 		}
-		export = func() error { return ExportDated(a.o.Journal, w, first, last) }
+		export = func() error { return ExportDated(r.Context(), a.o.Journal, w, first, last) }
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	if err := export(); err != nil {
@@ -59,8 +60,8 @@ func (a *API) servePayments(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *API) servePayment(w http.ResponseWriter, p *payment.Payment) {
-	e, err := ExportPayment(a.o.Journal, p)
+func (a *API) servePayment(ctx context.Context, w http.ResponseWriter, p *payment.Payment) {
+	e, err := ExportPayment(ctx, a.o.Journal, p)
 	if err != nil {
 		writeError(w, http.StatusInternalServerError, err)
 		return

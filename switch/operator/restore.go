@@ -89,7 +89,7 @@ func (a *API) DetectHold(ctx context.Context) error {
 		}
 		return nil
 	}
-	files, err := a.lostFiles()
+	files, err := a.lostFiles(ctx)
 	if errors.Is(err, errFolderUnread) {
 		// The mark agrees with the journal, or it would be held. A switch serves also where no file can be read or written.
 		a.o.Logger.Error("whether there are clearing files that the journal does not know cannot be seen; "+
@@ -99,7 +99,7 @@ func (a *API) DetectHold(ctx context.Context) error {
 	if err != nil || len(files) == 0 {
 		return err
 	}
-	known, err := a.confirmedFiles()
+	known, err := a.confirmedFiles(ctx)
 	if err != nil {
 		return err
 	}
@@ -112,8 +112,8 @@ func (a *API) DetectHold(ctx context.Context) error {
 		files[0].FileID, files[0].Date))
 }
 
-func (a *API) confirmedFiles() (ids []string, err error) {
-	text, err := a.o.Journal.Meta(restoredFiles)
+func (a *API) confirmedFiles(ctx context.Context) (ids []string, err error) {
+	text, err := a.o.Journal.Meta(ctx, restoredFiles)
 	if errors.Is(err, journal.ErrNotFound) {
 		return nil, nil
 	}
@@ -130,7 +130,7 @@ func (a *API) confirmedFiles() (ids []string, err error) {
 var errFolderUnread = errors.New("the clearing folder cannot be read")
 
 // lostFiles lists the manifests of dates that the journal has not sealed.
-func (a *API) lostFiles() (files []LostFile, err error) {
+func (a *API) lostFiles(ctx context.Context) (files []LostFile, err error) {
 	fsys, root := a.o.FS, a.o.ClearingDir
 	if _, err := fsys.Stat(root); err != nil {
 		return nil, nil // made with the first file
@@ -145,7 +145,7 @@ func (a *API) lostFiles() (files []LostFile, err error) {
 		if err != nil {
 			continue
 		}
-		d, err := a.o.Journal.Day(payment.DateOf(at))
+		d, err := a.o.Journal.Day(ctx, payment.DateOf(at))
 		if err == nil && (d.State == journal.DaySealed || d.State == journal.DayWritten) {
 			continue
 		}
@@ -187,7 +187,7 @@ func (a *API) lostFile(path string) (LostFile, error) {
 }
 
 // Review says why the switch is held and what is in doubt, up to limit operations of it.
-func (a *API) Review(limit int) (*Review, error) {
+func (a *API) Review(ctx context.Context, limit int) (*Review, error) {
 	r := &Review{OpenDay: a.o.Journal.OpenDay().String(), InDoubt: []Doubt{}, Files: []LostFile{}}
 	h := a.o.Journal.Hold()
 	if h == nil {
@@ -195,7 +195,7 @@ func (a *API) Review(limit int) (*Review, error) {
 	}
 	r.Held, r.Since, r.Reasons, r.LastCommit = true, h.Since, h.Reasons, a.o.Journal.LastCommit().UTC()
 	_, r.Marked = a.o.Journal.Lost()
-	files, err := a.lostFiles()
+	files, err := a.lostFiles(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (a *API) Review(limit int) (*Review, error) {
 	if err := json.NewEncoder(seen).Encode(r); err != nil {
 		return nil, err
 	}
-	err = a.doubts(func(d *Doubt) error {
+	err = a.doubts(ctx, func(d *Doubt) error {
 		r.InDoubtCount++
 		if len(r.InDoubt) < limit {
 			r.InDoubt = append(r.InDoubt, *d)
@@ -216,9 +216,9 @@ func (a *API) Review(limit int) (*Review, error) {
 }
 
 // doubts calls yield for every operation without an outcome, then for every queued advice.
-func (a *API) doubts(yield func(*Doubt) error) error {
+func (a *API) doubts(ctx context.Context, yield func(*Doubt) error) error {
 	one := func(id payment.ID, i int) error {
-		p, err := a.o.Journal.Payment(id)
+		p, err := a.o.Journal.Payment(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -234,7 +234,7 @@ func (a *API) doubts(yield func(*Doubt) error) error {
 		}
 	}
 	var failed error
-	err := a.o.Queue.List(func(row journal.SAFRow) bool {
+	err := a.o.Queue.List(ctx, func(row journal.SAFRow) bool {
 		if !row.Parked {
 			failed = one(row.Payment, row.Op)
 		}
@@ -268,7 +268,7 @@ func (a *API) Confirm(ctx context.Context, token string, all bool, recover []pay
 	case a.Clock().Unconfirmed != "":
 		return ErrClockUnconfirmed
 	}
-	review, err := a.Review(0)
+	review, err := a.Review(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -342,7 +342,7 @@ func (a *API) serveReview(w http.ResponseWriter, r *http.Request) {
 	}
 	a.holding.Lock()
 	defer a.holding.Unlock()
-	review, err := a.Review(limit)
+	review, err := a.Review(r.Context(), limit)
 	if err != nil {
 		writeError(w, http.StatusInternalServerError, err)
 		return

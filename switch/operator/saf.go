@@ -37,7 +37,7 @@ func (a *API) serveSAF(w http.ResponseWriter, r *http.Request) {
 	const bufferBytes = 64 << 10
 	out := bufio.NewWriterSize(w, bufferBytes)
 	enc := json.NewEncoder(out)
-	err = a.o.Queue.List(func(row journal.SAFRow) bool {
+	err = a.o.Queue.List(r.Context(), func(row journal.SAFRow) bool {
 		if onlyParked && !row.Parked {
 			return true
 		}
@@ -45,7 +45,7 @@ func (a *API) serveSAF(w http.ResponseWriter, r *http.Request) {
 			Host: row.Host, Seq: row.Seq, Payment: row.Payment.String(), Op: row.Op, Queued: row.Queued.UTC(),
 			Parked: row.Parked, Reason: row.Reason,
 		}
-		if p, err := a.o.Journal.Payment(row.Payment); err == nil && row.Op < len(p.Ops) {
+		if p, err := a.o.Journal.Payment(r.Context(), row.Payment); err == nil && row.Op < len(p.Ops) {
 			shown.Kind, shown.RRN = p.Ops[row.Op].Kind.String(), p.Ops[row.Op].RRN
 		}
 		return enc.Encode(shown) == nil

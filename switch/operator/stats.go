@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -43,7 +44,7 @@ type SAFStats struct {
 }
 
 // Stats returns where the switch stands.
-func (a *API) Stats() Stats {
+func (a *API) Stats(ctx context.Context) Stats {
 	st := Stats{
 		InFlight: a.o.Requests.InFlight() + a.o.Requests.Unrecovered(), Links: map[string][]LinkStats{},
 		OpenDay:     a.o.Journal.OpenDay().String(),
@@ -54,7 +55,7 @@ func (a *API) Stats() Stats {
 	st.Held = a.o.Journal.Hold() != nil
 	st.SAF.Queued, st.SAF.Parked = a.o.Queue.Counts()
 	if st.Held { // nothing is sent, so nothing is counted in memory
-		_ = a.o.Queue.List(func(r journal.SAFRow) bool {
+		_ = a.o.Queue.List(ctx, func(r journal.SAFRow) bool {
 			if r.Parked {
 				st.SAF.Parked++
 			} else {
@@ -73,8 +74,8 @@ func (a *API) Stats() Stats {
 	return st
 }
 
-func (a *API) serveStats(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, a.Stats())
+func (a *API) serveStats(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, http.StatusOK, a.Stats(r.Context()))
 }
 
 // Unready returns why the switch does not serve everything yet, or "".

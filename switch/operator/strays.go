@@ -54,7 +54,7 @@ func strayName(n uint64) string { return fmt.Sprintf("stray/%04d", n%maxStrays) 
 // NewStrayLog makes the log of a journal, with what it holds.
 func NewStrayLog(j Values, logger *zap.Logger) (*StrayLog, error) {
 	l := &StrayLog{journal: j, logger: logger}
-	all, err := l.list()
+	all, err := l.list(context.Background())
 	if len(all) > 0 {
 		l.next = all[len(all)-1].N + 1
 	}
@@ -62,10 +62,10 @@ func NewStrayLog(j Values, logger *zap.Logger) (*StrayLog, error) {
 }
 
 // list returns what the log holds, oldest first.
-func (l *StrayLog) list() ([]Stray, error) {
+func (l *StrayLog) list(ctx context.Context) ([]Stray, error) {
 	var all []Stray
 	for n := range uint64(maxStrays) {
-		text, err := l.journal.Meta(strayName(n))
+		text, err := l.journal.Meta(ctx, strayName(n))
 		if errors.Is(err, journal.ErrNotFound) {
 			continue
 		}

@@ -15,9 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"switchyard/internal/httpcall"
+	"switchyard/internal/vfs"
 	"switchyard/switch/api"
 	"switchyard/switch/audit"
 	"switchyard/switch/clearing"

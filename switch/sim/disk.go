@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"switchyard/internal/vfs"
 )
 
 // disk is what one life of the switch sees of its disk: the syncs of the journal's log take time, so that a crash can

@@ -7,10 +7,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	issuersim "switchyard/issuer-sim"
+
+	"switchyard/internal/vfs"
 )
 
 // issuerNode is the machine of the issuer simulator.

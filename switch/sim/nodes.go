@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchyard/internal/config"
+	"switchyard/internal/vfs"
 	txswitch "switchyard/switch"
 	"switchyard/switch/operator"
 )

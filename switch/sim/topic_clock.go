@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	txswitch "switchyard/switch"
-	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/operator/client"
 )
 
@@ -147,7 +147,7 @@ func (c *clockPart) prepare(n *switchNode, life int) {
 // comeRound moves the STANs to a little before where they were, one round later.
 func (c *clockPart) comeRound(n *switchNode) {
 	const round, before = 999_999, 1_024 * 2
-	j, err := journal.Open(journal.Options{
+	j, err := pebble.Open(pebble.Options{
 		FS: n.disk, Dir: "switch/journal", Node: uint32(1 + n.number),
 		Fatal: func(string, error) { c.w.failf("STANs cannot be moved", "the journal gave up") },
 	})

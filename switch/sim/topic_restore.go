@@ -10,11 +10,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
+	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
-	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
 )
@@ -104,7 +104,7 @@ func (r *restorePart) prepare(n *switchNode, _ int) {
 	from := journalFolder
 	if r.Backup {
 		from = backupFolder
-		if _, err := journal.CheckBackup(r.copied, from); err != nil {
+		if _, err := pebble.CheckBackup(r.copied, from); err != nil {
 			r.w.failf("a backup does not hold against its manifest", "%v", err)
 		}
 	}
@@ -113,7 +113,7 @@ func (r *restorePart) prepare(n *switchNode, _ int) {
 		_, err = vfs.Clone(r.copied, n.disk, from, journalFolder, vfs.CloneSync)
 	}
 	if err == nil && r.Backup {
-		err = n.disk.Remove(journalFolder + "/" + journal.BackupManifestName)
+		err = n.disk.Remove(journalFolder + "/" + pebble.BackupManifestName)
 	}
 	if err == nil && r.NoMark {
 		err = n.disk.Remove(markFile)

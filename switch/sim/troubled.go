@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"switchyard/internal/vfs"
 )
 
 // troubledDisk is a disk whose clearing folder has its troubles. The journal, on the same disk, has none of them.

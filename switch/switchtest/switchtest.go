@@ -21,8 +21,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -31,6 +29,8 @@ import (
 	"switchyard/internal/httpcall"
 	"switchyard/internal/pan"
 	"switchyard/internal/secret"
+	"switchyard/internal/vfs"
+	"switchyard/internal/vfs/errorfs"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec"
 	txswitch "switchyard/switch"

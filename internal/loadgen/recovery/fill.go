@@ -9,15 +9,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"switchyard/internal/daemons"
 	"switchyard/internal/loadgen"
 	"switchyard/internal/pan"
+	"switchyard/internal/vfs"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/payment"
 )
 
@@ -35,7 +35,7 @@ func fillJournal(ctx context.Context, o *Options, folders []daemons.Options) (er
 		return err
 	}
 	config := txswitch.DefaultConfig()
-	j, err := journal.Open(journal.Options{
+	j, err := pebble.Open(pebble.Options{
 		FS: vfs.Default, Dir: filepath.Join(o.Dir, "journal"), Node: config.Node,
 		Fatal: o.Fatal,
 	})

@@ -88,7 +88,7 @@ func newARNBlocks(store Store, clock *clock.Clock) arnBlocks {
 // open business date, 0 in a new journal.
 func (a *Allocator) OpenARNs(ctx context.Context, open payment.Date) error {
 	b := &a.arns
-	switch v, err := b.store.Meta(oldMeta); {
+	switch v, err := b.store.Meta(ctx, oldMeta); {
 	case err == nil && len(v) == 12:
 		b.old.until, b.old.first = payment.Date(binary.BigEndian.Uint32(v)), binary.BigEndian.Uint64(v[4:])
 	case err == nil:
@@ -108,7 +108,7 @@ func (a *Allocator) OpenARNs(ctx context.Context, open payment.Date) error {
 			return fmt.Errorf("keep %s: %w", oldMeta, err)
 		}
 	}
-	switch v, err := b.store.Meta(laneMeta); {
+	switch v, err := b.store.Meta(ctx, laneMeta); {
 	case errors.Is(err, journal.ErrNotFound):
 		return nil
 	case err != nil:

@@ -22,7 +22,7 @@ import (
 type Store interface {
 	Reserve(ctx context.Context, counter string, n uint64) (first uint64, err error)
 	PutMeta(ctx context.Context, name string, value []byte) error
-	Meta(name string) ([]byte, error)
+	Meta(ctx context.Context, name string) ([]byte, error)
 }
 
 // blockSize is how many numbers one synced reservation takes: at 100,000 payments a second one sync in 650 ms, and a

@@ -43,7 +43,7 @@ func (s *store) PutMeta(_ context.Context, name string, value []byte) error {
 	return nil
 }
 
-func (s *store) Meta(name string) ([]byte, error) {
+func (s *store) Meta(_ context.Context, name string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v, ok := s.metas[name]; ok {

@@ -174,9 +174,9 @@ func (s *sector) encode() []byte {
 
 // load reads what a sector was used with. Where an older program left no more than the time that it had reserved, all
 // before it counts as used.
-func (s *sector) load(store Store, name string, old time.Time) error {
+func (s *sector) load(ctx context.Context, store Store, name string, old time.Time) error {
 	s.name = name
-	b, err := store.Meta(name)
+	b, err := store.Meta(ctx, name)
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
 		if !old.IsZero() {
@@ -211,9 +211,9 @@ func (s *sector) load(store Store, name string, old time.Time) error {
 
 // oldReserve is the time up to which an older program reserved DE7, which never went back in it; zero: it reserved
 // none.
-func oldReserve(store Store, name string) (time.Time, error) {
+func oldReserve(ctx context.Context, store Store, name string) (time.Time, error) {
 	name = "clock/" + name
-	v, err := store.Meta(name)
+	v, err := store.Meta(ctx, name)
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
 		return time.Time{}, nil

@@ -50,12 +50,12 @@ func (a *Allocator) Stream(acquirer, host string) (*Stream, error) {
 		clock: a.clock, share: a.share, stans: block{store: a.store, counter: "stan/" + name, size: firstSTANs,
 			most: mostSTANs},
 	}
-	old, err := oldReserve(a.store, name)
+	old, err := oldReserve(context.Background(), a.store, name)
 	if err != nil {
 		return nil, err
 	}
 	for i := range s.used {
-		if err := s.used[i].load(a.store, fmt.Sprintf("de7/%s/%d", name, i), old); err != nil {
+		if err := s.used[i].load(context.Background(), a.store, fmt.Sprintf("de7/%s/%d", name, i), old); err != nil {
 			return nil, err
 		}
 	}

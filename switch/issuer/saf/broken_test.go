@@ -29,10 +29,10 @@ func TestAnswerToABrokenPayment(t *testing.T) {
 		var parked []journal.SAFRow
 		w.await("the advice is parked", func() bool {
 			parked = nil
-			w.must(w.queue.List(func(r journal.SAFRow) bool { parked = append(parked, r); return true }))
+			w.must(w.queue.List(t.Context(), func(r journal.SAFRow) bool { parked = append(parked, r); return true }))
 			return len(parked) == 1 && parked[0].Parked
 		})
-		now, err := w.j.Payment(p.ID)
+		now, err := w.j.Payment(t.Context(), p.ID)
 		w.must(err)
 		if got := now.Ops[1]; got.State != payment.StateParked || got.ResponseCode != "00" || now.Sums() != before {
 			t.Errorf("the capture is %s with %q, the sums %+v, were %+v", got.State, got.ResponseCode, now.Sums(), before)

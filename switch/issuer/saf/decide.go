@@ -15,14 +15,14 @@ import (
 var ErrNotParked = errors.New("no parked advice of this host has this sequence")
 
 // List calls yield for the durable rows of all hosts, in their order, until it returns false.
-func (q *Queue) List(yield func(journal.SAFRow) bool) error {
-	hosts, err := q.o.Journal.SAFHosts()
+func (q *Queue) List(ctx context.Context, yield func(journal.SAFRow) bool) error {
+	hosts, err := q.o.Journal.SAFHosts(ctx)
 	if err != nil {
 		return err
 	}
 	more := true
 	for _, name := range hosts {
-		err := q.o.Journal.SAF(name, 0, func(r journal.SAFRow) bool {
+		err := q.o.Journal.SAF(ctx, name, 0, func(r journal.SAFRow) bool {
 			more = yield(r)
 			return more
 		})
@@ -44,16 +44,16 @@ func (q *Queue) CloseParked(ctx context.Context, ref journal.SAFRef) error {
 }
 
 func (q *Queue) decide(ctx context.Context, ref journal.SAFRef, state payment.State) error {
-	row, err := q.parkedRow(ref)
+	row, err := q.parkedRow(ctx, ref)
 	if err != nil {
 		return err
 	}
 	unlock := q.o.Turns.Lock(row.Payment)
 	defer unlock()
-	if row, err = q.parkedRow(ref); err != nil { // somebody else may have decided meanwhile
+	if row, err = q.parkedRow(ctx, ref); err != nil { // somebody else may have decided meanwhile
 		return err
 	}
-	p, err := q.o.Journal.Payment(row.Payment)
+	p, err := q.o.Journal.Payment(ctx, row.Payment)
 	if err != nil {
 		return err
 	}
@@ -82,12 +82,12 @@ func (q *Queue) decide(ctx context.Context, ref journal.SAFRef, state payment.St
 	return nil
 }
 
-func (q *Queue) parkedRow(ref journal.SAFRef) (row journal.SAFRow, err error) {
+func (q *Queue) parkedRow(ctx context.Context, ref journal.SAFRef) (row journal.SAFRow, err error) {
 	if q.hosts[ref.Host] == nil {
 		return row, ErrNotParked
 	}
 	found := false
-	err = q.o.Journal.SAF(ref.Host, ref.Seq, func(r journal.SAFRow) bool {
+	err = q.o.Journal.SAF(ctx, ref.Host, ref.Seq, func(r journal.SAFRow) bool {
 		row, found = r, r.Seq == ref.Seq && r.Parked
 		return false
 	})

@@ -14,12 +14,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"switchyard/internal/pan"
+	"switchyard/internal/vfs"
 	"switchyard/spec"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/identity"
@@ -27,6 +27,7 @@ import (
 	"switchyard/switch/issuer/message"
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
+	"switchyard/switch/journal/pebble"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
 	"switchyard/switch/turn"
@@ -41,7 +42,7 @@ const deadline = 10 * time.Second
 type world struct {
 	t      *testing.T
 	fs     *vfs.MemFS
-	j      *journal.Pebble
+	j      *pebble.Journal
 	host   *link.Host
 	issuer *exchange.Issuer
 	turns  *turn.Table
@@ -96,7 +97,8 @@ func (w *world) must(err error) {
 func (w *world) start(o saf.Options) {
 	w.t.Helper()
 	var err error
-	w.j, err = journal.Open(journal.Options{FS: w.fs, Dir: "journal", Node: 1, Logger: zap.NewNop(), Fatal: func(msg string, err error) { w.t.Errorf("%s: %v", msg, err) }})
+	w.j, err = pebble.Open(pebble.Options{FS: w.fs, Dir: "journal", Node: 1, Logger: zap.NewNop(),
+		Fatal: func(msg string, err error) { w.t.Errorf("%s: %v", msg, err) }})
 	w.must(err)
 	if w.j.OpenDay() == 0 {
 		w.must(w.j.Cutover(context.Background(), 0, 20261121))
@@ -319,7 +321,7 @@ func reversal() payment.Op {
 // states are those of a payment's operations behind the first.
 func (w *world) states(p *payment.Payment) string {
 	w.t.Helper()
-	now, err := w.j.Payment(p.ID)
+	now, err := w.j.Payment(w.t.Context(), p.ID)
 	w.must(err)
 	var s []string
 	for _, op := range now.Ops[1:] {

@@ -244,6 +244,9 @@ func (q *Queue) next(h *host) *chain {
 			continue
 		}
 		if err := q.refill(h); err != nil {
+			if q.ctx.Err() != nil {
+				return nil
+			}
 			q.o.Logger.Error("store-and-forward: the queue could not be read on", zap.String("host", h.issuer.Name), zap.Error(err))
 			if !q.rest() {
 				return nil

@@ -12,7 +12,7 @@ import (
 // put back: what became of its payments since is not in it, so a person decides on each. It comes before Start.
 func (q *Queue) ParkAll(ctx context.Context, reason string, leave func(payment.ID) bool) error {
 	var queued []journal.SAFRow
-	err := q.List(func(r journal.SAFRow) bool {
+	err := q.List(ctx, func(r journal.SAFRow) bool {
 		if !r.Parked && !leave(r.Payment) {
 			queued = append(queued, r)
 		}
@@ -32,7 +32,7 @@ func (q *Queue) ParkAll(ctx context.Context, reason string, leave func(payment.I
 func (q *Queue) park(ctx context.Context, row journal.SAFRow, reason string) error {
 	unlock := q.o.Turns.Lock(row.Payment)
 	defer unlock()
-	p, err := q.o.Journal.Payment(row.Payment)
+	p, err := q.o.Journal.Payment(ctx, row.Payment)
 	if err != nil {
 		return err
 	}

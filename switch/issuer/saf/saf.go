@@ -112,7 +112,7 @@ func hashOf(name string) uint64 {
 
 // Start loads the durable rows and begins to send. A row of a host that is not configured is an error that names it.
 func (q *Queue) Start() error {
-	hosts, err := q.o.Journal.SAFHosts()
+	hosts, err := q.o.Journal.SAFHosts(q.ctx)
 	if err != nil {
 		return err
 	}
@@ -143,13 +143,13 @@ func (q *Queue) Close() {
 // load counts the durable rows of a host and takes the first of them into memory.
 func (q *Queue) load(h *host) error {
 	queued := 0
-	err := q.o.Journal.SAF(h.issuer.Name, 0, func(r journal.SAFRow) bool {
+	err := q.o.Journal.SAF(q.ctx, h.issuer.Name, 0, func(r journal.SAFRow) bool {
 		if r.Parked {
 			q.parked(1)
 			return true
 		}
 		if mutant.On(mutant.DropReversalOnRestart) {
-			if p, err := q.o.Journal.Payment(r.Payment); err == nil && p.Ops[r.Op].Kind == payment.KindTimeoutReversal {
+			if p, err := q.o.Journal.Payment(q.ctx, r.Payment); err == nil && p.Ops[r.Op].Kind == payment.KindTimeoutReversal {
 				return true
 			}
 		}
@@ -187,7 +187,7 @@ func (q *Queue) refill(h *host) error {
 		return nil
 	}
 	room, next := max(1, h.window/2), from
-	err := q.o.Journal.SAF(h.issuer.Name, from, func(r journal.SAFRow) bool {
+	err := q.o.Journal.SAF(q.ctx, h.issuer.Name, from, func(r journal.SAFRow) bool {
 		if room == 0 {
 			return false
 		}
@@ -250,7 +250,7 @@ func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
 		return verdictLater
 	}
 	defer release()
-	p, err := q.o.Journal.Payment(id)
+	p, err := q.o.Journal.Payment(q.ctx, id)
 	if err != nil {
 		return q.fault(id, it, fmt.Errorf("read the payment: %w", err))
 	}
@@ -338,7 +338,7 @@ func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.C
 			return state, err
 		}
 		broken = broken || journal.IsBroken(err)
-		if p, err = q.o.Journal.Payment(p.ID); err != nil {
+		if p, err = q.o.Journal.Payment(context.WithoutCancel(q.ctx), p.ID); err != nil {
 			return state, err
 		}
 	}

@@ -11,8 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
+	"switchyard/internal/vfs"
 	"switchyard/spec"
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
@@ -469,7 +468,7 @@ func TestDecisions(t *testing.T) {
 		w.put(q, capture(200))
 		w.drained()
 		rows := func() (refs []journal.SAFRef) {
-			w.must(w.queue.List(func(r journal.SAFRow) bool {
+			w.must(w.queue.List(t.Context(), func(r journal.SAFRow) bool {
 				if !r.Parked || r.Reason != "response code 14" {
 					t.Errorf("%+v", r)
 				}

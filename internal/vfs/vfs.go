@@ -1,0 +1,39 @@
+// Package vfs is the file system as everything above the journal sees it: the one of the machine, or one in memory that
+// can crash. The names are Pebble's, whose engine takes the same file system; nothing else of Pebble is needed to use
+// them.
+package vfs
+
+import "github.com/cockroachdb/pebble/v2/vfs"
+
+// What a file system is.
+type (
+	FS                = vfs.FS
+	File              = vfs.File
+	DiskUsage         = vfs.DiskUsage
+	DiskWriteCategory = vfs.DiskWriteCategory
+	OpenOption        = vfs.OpenOption
+)
+
+// MemFS is a file system in memory.
+type MemFS = vfs.MemFS
+
+// CrashCloneCfg says what a crash leaves.
+type CrashCloneCfg = vfs.CrashCloneCfg
+
+// WriteCategoryUnspecified is the category of what needs none.
+const WriteCategoryUnspecified = vfs.WriteCategoryUnspecified
+
+var (
+	// Default is the machine's file system.
+	Default = vfs.Default
+	// ErrUnsupported says that a file system cannot tell.
+	ErrUnsupported = vfs.ErrUnsupported
+
+	// NewMem makes a file system in memory.
+	NewMem = vfs.NewMem
+	// NewCrashableMem makes one that can tell what a crash would leave of it.
+	NewCrashableMem = vfs.NewCrashableMem
+	// Clone copies a folder between file systems; CloneSync syncs what it copies.
+	Clone     = vfs.Clone
+	CloneSync = vfs.CloneSync
+)

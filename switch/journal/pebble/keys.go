@@ -1,0 +1,201 @@
+package pebble
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"switchyard/switch/journal"
+	"switchyard/switch/journal/record"
+	"switchyard/switch/payment"
+)
+
+// The first byte of a key names its kind of record. Numbers in keys are big-endian, so that keys sort as the numbers
+// do; texts end with a zero byte, which none of them contains. docs/journal.md describes each.
+const (
+	prefixInternal  = 'I' // the journal's own values
+	prefixCounter   = 'C'
+	prefixDay       = 'D'
+	prefixKey       = 'K' // idempotency keys
+	prefixLog       = 'L'
+	prefixMeta      = 'M' // the callers' values
+	prefixPayment   = 'P'
+	prefixReference = 'R'
+	prefixSAF       = 'S'
+	prefixPresented = 'T'
+	// prefixes are all of them.
+	prefixes         = "ICDKLMPRST"
+	textEnd          = 0
+	afterTextEnd     = 1 // sorts after every key with the same text before it
+	paymentKeyLen    = 1 + len(payment.ID{})
+	logKeyLen        = 1 + 8
+	safSeqLen        = 8
+	referenceTailLen = 8 + len(payment.ID{})
+	presentedOpLen   = 2
+)
+
+// The journal's own values.
+var (
+	keyFormat = []byte{prefixInternal, 'f'}
+	keyLow    = []byte{prefixInternal, 'l'} // low-water mark of open intents, a log position
+	keySwept  = []byte{prefixInternal, 's'} // keys claimed below this log position have been swept
+	keySeen   = []byte{prefixInternal, 't'} // the time that was seen last
+	keySynced = []byte{prefixInternal, 'm'} // identity, number of the batch that it stands in, marked
+	keyHold   = []byte{prefixInternal, 'h'} // why the journal is held; JSON
+)
+
+func appendPaymentKey(b []byte, id payment.ID) []byte {
+	b = append(b, prefixPayment)
+	return append(b, id[:]...)
+}
+
+func appendClaimKey(b []byte, merchant, key string) []byte {
+	b = append(b, prefixKey)
+	b = append(b, merchant...)
+	b = append(b, textEnd)
+	b = append(b, key...)
+	return append(b, textEnd)
+}
+
+func appendReferencePrefix(b []byte, merchant, reference string) []byte {
+	b = append(b, prefixReference)
+	b = append(b, merchant...)
+	b = append(b, textEnd)
+	b = append(b, reference...)
+	return append(b, textEnd)
+}
+
+// appendReferenceKey appends the key of a reference row; payments sort by creation, oldest first.
+func appendReferenceKey(b []byte, p *payment.Payment) []byte {
+	b = appendReferencePrefix(b, p.Merchant, p.Reference)
+	b = binary.BigEndian.AppendUint64(b, uint64(record.Nanos(p.Created))^1<<63) // negative times sort first
+	return append(b, p.ID[:]...)
+}
+
+func appendSAFPrefix(b []byte, host string) []byte {
+	b = append(b, prefixSAF)
+	b = append(b, host...)
+	return append(b, textEnd)
+}
+
+func appendSAFKey(b []byte, ref journal.SAFRef) []byte {
+	return binary.BigEndian.AppendUint64(appendSAFPrefix(b, ref.Host), ref.Seq)
+}
+
+func appendPresentedDate(b []byte, date payment.Date) []byte {
+	b = append(b, prefixPresented)
+	return binary.BigEndian.AppendUint32(b, uint32(date))
+}
+
+func appendPresentedKey(b []byte, ref *journal.PresentmentRef) []byte {
+	b = appendPresentedDate(b, ref.Date)
+	b = append(b, ref.Destination...)
+	b = append(b, textEnd)
+	b = append(b, ref.Payment[:]...)
+	return binary.BigEndian.AppendUint16(b, uint16(ref.Op))
+}
+
+func appendLogKey(b []byte, position uint64) []byte {
+	b = append(b, prefixLog)
+	return binary.BigEndian.AppendUint64(b, position)
+}
+
+func dayKey(date payment.Date) []byte {
+	return binary.BigEndian.AppendUint32([]byte{prefixDay}, uint32(date))
+}
+
+func nameKey(prefix byte, name string) []byte { return append([]byte{prefix}, name...) }
+
+func parsePaymentKey(key []byte) (id payment.ID, err error) {
+	if len(key) != paymentKeyLen {
+		return id, badKey(key, "P and 12 bytes")
+	}
+	copy(id[:], key[1:])
+	return id, nil
+}
+
+// parseTexts splits n zero-ended texts off a key after its prefix byte and returns the rest.
+func parseTexts(key []byte, texts ...*string) (rest []byte, ok bool) {
+	rest = key[1:]
+	for _, t := range texts {
+		i := strings.IndexByte(string(rest), textEnd)
+		if i < 0 {
+			return nil, false
+		}
+		*t, rest = string(rest[:i]), rest[i+1:]
+	}
+	return rest, true
+}
+
+func parseSAFKey(key []byte) (ref journal.SAFRef, err error) {
+	rest, ok := parseTexts(key, &ref.Host)
+	if !ok || len(rest) != safSeqLen {
+		return ref, badKey(key, "S, a host, 00 and 8 bytes")
+	}
+	ref.Seq = binary.BigEndian.Uint64(rest)
+	return ref, nil
+}
+
+func parsePresentedKey(key []byte) (ref journal.PresentmentRef, err error) {
+	const want = "T, a date, a destination, 00, 12 and 2 bytes"
+	if len(key) < 5 {
+		return ref, badKey(key, want)
+	}
+	ref.Date = payment.Date(binary.BigEndian.Uint32(key[1:]))
+	rest, ok := parseTexts(key[4:], &ref.Destination)
+	if !ok || len(rest) != len(ref.Payment)+presentedOpLen {
+		return ref, badKey(key, want)
+	}
+	copy(ref.Payment[:], rest)
+	ref.Op = int(binary.BigEndian.Uint16(rest[len(ref.Payment):]))
+	return ref, nil
+}
+
+func parseLogKey(key []byte) (position uint64, err error) {
+	if len(key) != logKeyLen {
+		return 0, badKey(key, "L and 8 bytes")
+	}
+	return binary.BigEndian.Uint64(key[1:]), nil
+}
+
+func parseDayKey(key []byte) (payment.Date, error) {
+	if len(key) != 5 {
+		return 0, badKey(key, "D and 4 bytes")
+	}
+	return payment.Date(binary.BigEndian.Uint32(key[1:])), nil
+}
+
+func badKey(key []byte, want string) error {
+	return fmt.Errorf("journal: key %x: expected %s", key, want)
+}
+
+// after returns the smallest key that sorts after every key with the prefix.
+func after(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+// claimName names an idempotency key by its row's key, for an error.
+func claimName(key []byte) func() string {
+	return func() string {
+		var merchant, name string
+		if _, ok := parseTexts(key, &merchant, &name); !ok {
+			return fmt.Sprintf("idempotency key %x", key)
+		}
+		return fmt.Sprintf("idempotency key %q of merchant %q", name, merchant)
+	}
+}
+
+// openRow begins to read a log row.
+func openRow(key, value []byte) (*record.LogRow, error) {
+	first, err := parseLogKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return record.OpenLogRow(first, value)
+}

@@ -1,0 +1,216 @@
+package record
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"switchyard/switch/clock"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// The newest format of each other record.
+const (
+	claimFormat = 1
+	safFormat   = 1
+	dayFormat   = 1
+	logFormat   = 1
+	seenFormat  = 1
+	numberBytes = 8
+)
+
+// MaxLogEntries bounds a log row.
+const MaxLogEntries = 4096
+
+// appendClaim appends the record of an idempotency key.
+func AppendKey(b []byte, e *journal.KeyEntry) []byte {
+	b = append(b, claimFormat)
+	b = append(b, e.Payment[:]...)
+	b = binary.AppendUvarint(b, uint64(e.Op))
+	b = append(b, e.MAC[:]...)
+	return appendTime(b, e.Claimed)
+}
+
+// decodeClaim reads the record of the idempotency key that name says in words.
+func DecodeKey(name func() string, value []byte) (e journal.KeyEntry, err error) {
+	d := newDecoder(value, name)
+	d.version(claimFormat)
+	e.Payment = d.id("payment")
+	e.Op = int(d.uvarint("operation", payment.MaxOps))
+	copy(e.MAC[:], d.bytes("mac", len(e.MAC)))
+	e.Claimed = d.time("claimed")
+	return e, d.end()
+}
+
+// appendSAF appends the record of a store-and-forward row; its host and sequence stand in its key. Its lease is for
+// several nodes that share a queue; with one it is no time.
+func AppendSAF(b []byte, r *journal.SAFRow) []byte {
+	b = append(b, safFormat)
+	b = append(b, r.Payment[:]...)
+	b = binary.AppendUvarint(b, uint64(r.Op))
+	b = binary.AppendUvarint(b, uint64(r.Node))
+	b = appendTime(b, time.Time{})
+	b = appendTime(b, r.Queued)
+	parked := byte(0)
+	if r.Parked {
+		parked = 1
+	}
+	b = append(b, parked)
+	return appendText(b, r.Reason)
+}
+
+func DecodeSAF(ref journal.SAFRef, value []byte) (journal.SAFRow, error) {
+	d := newDecoder(value, func() string { return fmt.Sprintf("store-and-forward row %d of %q", ref.Seq, ref.Host) })
+	d.version(safFormat)
+	r := journal.SAFRow{SAFRef: ref}
+	r.Payment = d.id("payment")
+	r.Op = int(d.uvarint("operation", payment.MaxOps))
+	r.Node = uint32(d.uvarint("node", math.MaxUint32))
+	d.time("lease")
+	r.Queued = d.time("queued")
+	r.Parked = d.bool("parked")
+	r.Reason = d.text("reason")
+	return r, d.end()
+}
+
+// appendDay appends the record of a business date.
+func AppendDay(b []byte, d *journal.Day) []byte {
+	b = append(b, dayFormat, byte(d.State))
+	b = binary.AppendUvarint(b, uint64(len(d.Data)))
+	return append(b, d.Data...)
+}
+
+func DecodeDay(date payment.Date, value []byte) (journal.Day, error) {
+	d := newDecoder(value, func() string { return "business date " + date.String() })
+	d.version(dayFormat)
+	day := journal.Day{Date: date, State: journal.DayState(d.byte("state"))}
+	if d.err == nil && (day.State < journal.DayOpen || day.State > journal.DayWritten) {
+		d.off--
+		d.fail("state", "%d to %d, found %d", journal.DayOpen, journal.DayWritten, day.State)
+	}
+	day.Data = d.data("data")
+	return day, d.end()
+}
+
+func AppendNumber(b []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(b, n) }
+
+// decodeNumber reads a counter or position: eight bytes, big-endian.
+func DecodeNumber(name string, value []byte) (uint64, error) {
+	if len(value) != numberBytes {
+		return 0, &FormatError{Record: name, Field: "value", Offset: len(value), Want: "8 bytes"}
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+// A log row holds the commits of one group: the format, the time of the group, their number and the entries. The
+// key of the row is the position of the first.
+
+// appendLogHead begins a log row.
+func AppendLogHead(b []byte, at time.Time, entries int) []byte {
+	b = append(b, logFormat)
+	b = appendTime(b, at)
+	return binary.AppendUvarint(b, uint64(entries))
+}
+
+// appendLogEntry appends one commit. Its keys are there for sweeping them in the order in which they were claimed.
+func AppendLogEntry(b []byte, id payment.ID, version uint64, opens, closes []int, keys []journal.KeyClaim) []byte {
+	b = append(b, id[:]...)
+	b = binary.AppendUvarint(b, version)
+	for _, list := range [2][]int{opens, closes} {
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for _, op := range list {
+			b = binary.AppendUvarint(b, uint64(op))
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(keys)))
+	for i := range keys {
+		b = appendText(b, keys[i].Merchant)
+		b = appendText(b, keys[i].Key)
+	}
+	return b
+}
+
+// logRow reads a log row entry by entry.
+type LogRow struct {
+	At    time.Time // of the group
+	First uint64    // position of the first entry
+	Count int
+	d     *decoder
+	read  int
+}
+
+// logCommit is one commit in commit order. One that burned a key has no payment.
+type LogEntry struct {
+	Position uint64
+	Payment  payment.ID
+	Version  uint64
+	Opens    []int
+	Closes   []int
+	Keys     []KeyName // that it claimed
+}
+
+// keyName names an idempotency key.
+type KeyName struct{ Merchant, Key string }
+
+// openLogRow begins to read the row whose first entry has a position.
+func OpenLogRow(first uint64, value []byte) (*LogRow, error) {
+	d := newDecoder(value, func() string { return fmt.Sprintf("log row %d", first) })
+	d.version(logFormat)
+	r := &LogRow{d: d, First: first, At: d.time("time"), Count: int(d.uvarint("entries", MaxLogEntries))}
+	d.group = "entries"
+	return r, d.err
+}
+
+// next reads the next entry into c, whose lists it reuses. It returns false after the last or at an error.
+func (r *LogRow) Next(c *LogEntry) bool {
+	d := r.d
+	if r.read == r.Count || d.err != nil {
+		return false
+	}
+	d.index = r.read
+	c.Position = r.First + uint64(r.read)
+	c.Payment = d.id("payment")
+	c.Version = d.uvarint("version number", math.MaxUint64)
+	c.Opens = d.indexes("opens", c.Opens[:0])
+	c.Closes = d.indexes("closes", c.Closes[:0])
+	c.Keys = c.Keys[:0]
+	for n := d.uvarint("keys", journal.MaxClaims); n > 0 && d.err == nil; n-- {
+		c.Keys = append(c.Keys, KeyName{Merchant: d.text("merchant"), Key: d.text("key")})
+	}
+	r.read++
+	return d.err == nil
+}
+
+// end returns the row's error once next returned false.
+func (r *LogRow) End() error {
+	r.d.group = ""
+	return r.d.end()
+}
+
+func (d *decoder) indexes(field string, into []int) []int {
+	for n := d.uvarint(field, payment.MaxOps); n > 0 && d.err == nil; n-- {
+		into = append(into, int(d.uvarint(field, payment.MaxOps)))
+	}
+	return into
+}
+
+// appendSeen appends the record of the time that was seen last.
+func AppendSeen(b []byte, seen clock.Seen) []byte {
+	b = appendTime(append(b, seenFormat), seen.At)
+	b = appendTime(b, seen.Latest)
+	if seen.Stepped {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func DecodeSeen(value []byte) (seen clock.Seen, err error) {
+	d := newDecoder(value, func() string { return "time seen last" })
+	d.version(seenFormat)
+	seen.At = d.time("time")
+	seen.Latest = d.time("latest")
+	seen.Stepped = d.bool("stepped")
+	return seen, d.end()
+}
