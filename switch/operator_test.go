@@ -38,6 +38,7 @@ var operatorRequests = []struct {
 	{"POST", "/v1/clock/confirm", "approve", nil},
 	{"GET", "/v1/restore", "read", []string{"limit"}},
 	{"POST", "/v1/restore/confirm", "approve", []string{"token", "recover"}},
+	{"GET", "/v1/acts", "read", []string{"after"}},
 	{"POST", "/v1/backup", "operate", []string{"dir"}},
 }
 

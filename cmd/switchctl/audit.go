@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -169,11 +171,22 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 	}
 	src.Switch = func(ctx context.Context) (io.ReadCloser, error) { return api.OpenDated(ctx, a.from, a.to) }
 	src.Now = api.Now
-	src.Days = api.OpenDays
+	src.Days, src.Acts = api.OpenDays, actsOf(api)
 	src.Files = func(ctx context.Context) ([]audit.File, error) {
 		return clearingFiles(ctx, dir, a.clearing == "", src.Days)
 	}
 	return src, func() {}, nil
+}
+
+// actsOf is the record of who did what of a running switch; one of before there was any has none.
+func actsOf(api *client.Client) audit.Open {
+	return func(ctx context.Context) (io.ReadCloser, error) {
+		in, err := api.OpenActs(ctx)
+		if httpcall.Status(err) == http.StatusNotFound {
+			return io.NopCloser(strings.NewReader("")), nil
+		}
+		return in, err
+	}
 }
 
 // busy tells whether something is under way that ends by itself.
@@ -219,11 +232,7 @@ func (a *auditRun) stopped(ctx context.Context, _ io.Writer) (src audit.Sources,
 		}
 		export = func(w io.Writer) error { return operator.ExportDated(ctx, j, w, first, last) }
 	}
-	src.Switch = func(context.Context) (io.ReadCloser, error) {
-		out, in := io.Pipe()
-		go func() { in.CloseWithError(export(in)) }()
-		return out, nil
-	}
+	src.Switch = func(context.Context) (io.ReadCloser, error) { return piped(export), nil }
 	src.Now = func(context.Context) (time.Time, error) { return lastTime(ctx, j) }
 	src.Days = func(context.Context) (io.ReadCloser, error) {
 		days, err := operator.ExportDays(ctx, j)
@@ -233,6 +242,9 @@ func (a *auditRun) stopped(ctx context.Context, _ io.Writer) (src audit.Sources,
 		text, err := json.Marshal(days)
 		return io.NopCloser(bytes.NewReader(text)), err
 	}
+	src.Acts = func(ctx context.Context) (io.ReadCloser, error) {
+		return piped(func(w io.Writer) error { return operator.ExportActs(ctx, j, w, 0) }), nil
+	}
 	clearing := a.clearing
 	if clearing == "" {
 		clearing = filepath.Join(a.data, "clearing")
@@ -241,6 +253,13 @@ func (a *auditRun) stopped(ctx context.Context, _ io.Writer) (src audit.Sources,
 		return clearingFiles(ctx, clearing, a.clearing == "", src.Days)
 	}
 	return src, func() { _ = j.Close() }, nil // it was only read
+}
+
+// piped is what an export writes, as a book.
+func piped(export func(io.Writer) error) io.ReadCloser {
+	out, in := io.Pipe()
+	go func() { in.CloseWithError(export(in)) }()
+	return out
 }
 
 // lastTime is the newest time in a journal: what a stopped switch's clock showed last. A stop alone ages nothing.

@@ -52,13 +52,14 @@ var testFileID = clearing.FileID{Date: time.Date(2026, 11, 20, 0, 0, 0, 0, time.
 // auditBooks serve the payment's books; a test changes them before it audits.
 type auditBooks struct {
 	journal, issuer string
+	acts            string       // "": the switch has no record of them
 	queued          atomic.Int64 // answers of /v1/stats that still say that an advice is queued
 	dir             string
 }
 
 func newAuditBooks(t *testing.T) *auditBooks {
 	t.Helper()
-	b := &auditBooks{journal: testJournal, issuer: testIssuer, dir: t.TempDir()}
+	b := &auditBooks{journal: testJournal, issuer: testIssuer, acts: testActs(), dir: t.TempDir()}
 	record := &clearing.Presentment{
 		PAN: "4111111111111111", AmountMinor: 400, Currency: "EUR", LocalTime: time.Date(2026, 11, 20, 12, 0, 1, 0, time.UTC),
 		POSDataCode: "000050S00000", FunctionCode: "200", MCC: "5999", ARN: "12345676324000000000013", AcquirerID: "400001",
@@ -122,6 +123,9 @@ func (b *auditBooks) serve(t *testing.T) string {
 		return fmt.Sprintf(`{"in_flight":0,"saf":{"queued":%d,"parked":0},"clearing_dir":%q,"now":"2026-11-20T12:01:00Z"}`,
 			queued, b.dir)
 	})
+	if b.acts != "" {
+		text("GET /v1/acts", func() string { return b.acts })
+	}
 	text("GET /v1/days", func() string { return testDays })
 	text("GET /v1/payments", func() string { return strings.ReplaceAll(b.journal, "\n", "") })
 	mux.HandleFunc("GET /v1/authorizations", func(w http.ResponseWriter, _ *http.Request) {

@@ -69,6 +69,7 @@ const (
 	AnyHostDrives         Mutant = "any-host-drives"          // operator: a request is taken whatever its Host
 	UnknownParameter      Mutant = "unknown-parameter"        // operator: a parameter that nobody knows is passed over
 	RoleForgotten         Mutant = "role-forgotten"           // operator: who may only look closes a business date
+	ActNotRecorded        Mutant = "act-not-recorded"         // operator: what was refused is not in the record of acts
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -108,6 +109,7 @@ func ByTest() map[Mutant]Test {
 		AnyHostDrives:        {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter:     {"switchyard/switch", "TestOperatorParameters"},
 		RoleForgotten:        {"switchyard/switch", "TestOperatorRoles"},
+		ActNotRecorded:       {"switchyard/switch", "TestActs"},
 		FullHostWaitedFor:    {"switchyard/switch", "TestFullHostIsPassedOver"},
 		ReturningLinkRefused: {"switchyard/switch/issuer/link", "TestHostThatClosesAfterEachAnswer"},
 	}

@@ -47,6 +47,7 @@ const (
 	shownFirst = 6
 	shownLast  = 4
 	minShown   = 13
+	maxPAN     = 19
 )
 
 // Mask is the only form in which a card number may be shown, logged or written beside the IPM file: "400000******0002".
@@ -60,6 +61,28 @@ func Mask(pan string) string {
 	default:
 		return strings.Repeat("*", n)
 	}
+}
+
+// MaskIn masks what could be a card number in a text: each run of 13 to 19 digits with a right Luhn digit.
+func MaskIn(text string) string {
+	var b strings.Builder
+	for len(text) > 0 {
+		digits := 0
+		for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
+			digits++
+		}
+		if run := text[:digits]; digits >= minShown && digits <= maxPAN && Luhn(run) {
+			b.WriteString(Mask(run))
+		} else {
+			b.WriteString(run)
+		}
+		text = text[digits:]
+		if len(text) > 0 {
+			b.WriteByte(text[0])
+			text = text[1:]
+		}
+	}
+	return b.String()
 }
 
 // Brand names the card scheme by the published IIN ranges: "visa" (4), "mastercard" (51 to 55, 2221 to 2720), "amex"

@@ -77,3 +77,20 @@ func TestBrand(t *testing.T) {
 		}
 	}
 }
+
+// What could be a card number in a text is masked, and nothing else.
+func TestMaskIn(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                 "",
+		"4111111111111111":                 "411111******1111",
+		"of 4111111111111111, 5 of 5":      "of 411111******1111, 5 of 5",
+		"4111111111111112":                 "4111111111111112",     // another check digit
+		"411111111111":                     "411111111111",         // too short
+		"41111111111111111111":             "41111111111111111111", // too long
+		"host=a&seq=12 P10000000001 ärger": "host=a&seq=12 P10000000001 ärger",
+	} {
+		if got := pan.MaskIn(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
+	}
+}

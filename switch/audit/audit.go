@@ -22,6 +22,8 @@ type Sources struct {
 	Ledger Open
 	// Files lists the clearing files. It is called once, after Days was read, and must be there.
 	Files func(ctx context.Context) ([]File, error)
+	// Acts is the record of what operators did, newline-delimited JSON, an act a line.
+	Acts Open
 	// Told is what gateways were told, a book that the switch did not write: see [readTold] for its lines.
 	Told []Open
 }
@@ -71,6 +73,9 @@ func (a *auditor) read(ctx context.Context, src *Sources) (err error) {
 		if a.report.Ledger, err = readLedger(ctx, src.Ledger); err != nil {
 			return err
 		}
+	}
+	if err = readActs(ctx, src.Acts, a.report); err != nil {
+		return err
 	}
 	if a.told, err = readTold(ctx, src.Told); err != nil {
 		return err

@@ -6,6 +6,8 @@
 //	clearing files (IPM, CSV, manifest) ┼─▶ Run ─▶ Report: differences, totals, what is apart
 //	gateways' logs of answers ──────────┘
 //
+// Beside these it holds the record of what operators did against itself: its hashes chain, and none is missing.
+//
 // It is written from the rules of the books and not from the switch's code: it parses the exports into types of its own,
 // adds a payment up by rules of its own, makes each element of a record by rules of its own, and imports neither flow
 // nor payment, so that a mistake there does not excuse itself here. What it shares with the switch is the reader of

@@ -84,6 +84,9 @@ const (
 	ToldTwice     Kind = "told_twice"     // the answers to one key name two operations
 )
 
+// ActsChanged: the record of what operators did was changed, or lacks something: its hashes or its numbers say so.
+const ActsChanged Kind = "acts_changed"
+
 // Totals is the net under the others: no payment differs and yet the books' sums do.
 const Totals Kind = "totals"
 

@@ -23,6 +23,7 @@ type Report struct {
 	Files        int     `json:"files"`        // clearing files
 	Presentments int     `json:"presentments"` // in them
 	Told         int     `json:"told"`         // answers in gateways' own logs
+	Acts         int     `json:"acts"`         // of operators, in their record
 	Ledger       *Ledger `json:"ledger,omitempty"`
 
 	Totals []Total `json:"totals"` // what the books add up to, side by side; without what is apart

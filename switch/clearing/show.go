@@ -167,24 +167,7 @@ func visible(s string) string {
 		}
 		return r
 	}, s)
-	var b strings.Builder
-	for len(s) > 0 {
-		digits := 0
-		for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
-			digits++
-		}
-		if run := s[:digits]; digits >= 13 && digits <= 19 && pan.Luhn(run) {
-			b.WriteString(pan.Mask(run))
-		} else {
-			b.WriteString(run)
-		}
-		s = s[digits:]
-		if len(s) > 0 {
-			b.WriteByte(s[0])
-			s = s[1:]
-		}
-	}
-	return b.String()
+	return pan.MaskIn(s)
 }
 
 // cardTags are the tags of chip data that may hold a card number or a cardholder's name.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"switchyard/internal/mutant"
@@ -38,16 +39,32 @@ func (a *API) routes() http.Handler {
 
 // serve answers a request that there is.
 func (a *API) serve(e *endpoint, w http.ResponseWriter, r *http.Request) {
+	if e.Role != RoleRead {
+		a.change(e, w, r)
+	} else if refused := refuse(e, w, r); refused != nil {
+		writeError(w, refused.status, refused)
+	} else {
+		e.serve(a, w, r)
+	}
+}
+
+// refusal is why a call is not carried out.
+type refusal struct {
+	status int
+	error
+}
+
+// refuse finds what is wrong with a call before it is carried out, nil if nothing is. It reads its parameters.
+func refuse(e *endpoint, w http.ResponseWriter, r *http.Request) *refusal {
+	wrong := checkParameters(w, r, e.Parameters)
 	if role := roleOf(e); !asking(r).may(role) {
-		writeError(w, http.StatusForbidden, fmt.Errorf("%s has not the role %s, which %s needs", asking(r).name, role,
-			r.URL.Path))
-		return
+		return &refusal{http.StatusForbidden, fmt.Errorf("%s has not the role %s, which %s needs", asking(r).name, role,
+			r.URL.Path)}
 	}
-	if err := checkParameters(w, r, e.Parameters); err != nil {
-		writeError(w, http.StatusBadRequest, err)
-		return
+	if wrong != nil {
+		return &refusal{http.StatusBadRequest, wrong}
 	}
-	e.serve(a, w, r)
+	return nil
 }
 
 // statusOnly takes of an answer the header and the status.
@@ -101,12 +118,33 @@ func flag(r *http.Request, name string) (bool, error) {
 	return text == "true", nil
 }
 
+// number reads a parameter that is a number; 0 without it.
+func number(r *http.Request, name string) (n uint64, err error) {
+	text := r.FormValue(name)
+	if text == "" {
+		return 0, nil
+	}
+	if n, err = strconv.ParseUint(text, 10, 64); err != nil {
+		err = fmt.Errorf("%s: %q: expected a number", name, text)
+	}
+	return n, err
+}
+
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(v) // the reader has gone; there is nobody to tell
+}
+
+// errorOf is what writeError has written.
+func errorOf(body []byte) string {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	_ = json.Unmarshal(body, &answer) // each error has this shape
+	return answer.Error
 }
 
 // writeError answers what is no success: each has this one shape.

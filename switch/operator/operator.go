@@ -39,6 +39,7 @@ type Options struct {
 	Cutover  Cutover
 	Numbers  Numbers
 	Strays   *StrayLog
+	Acts     *ActLog
 	Clock    *clock.Clock
 	Keyring  *pan.Keyring // opens the card of a payment whose frames are told
 	Hosts    []*link.Host

@@ -53,6 +53,7 @@ var endpoints = []endpoint{
 	{Route{"POST /v1/clock/confirm", RoleApprove, nil}, (*API).serveConfirmClock},
 	{Route{"GET /v1/restore", RoleRead, []string{"limit"}}, (*API).serveReview},
 	{Route{"POST /v1/restore/confirm", RoleApprove, []string{"token", "recover"}}, (*API).serveConfirm},
+	{Route{"GET /v1/acts", RoleRead, []string{"after"}}, (*API).serveActs},
 	{Route{"POST /v1/backup", RoleOperate, []string{"dir"}}, (*API).serveBackup},
 }
 

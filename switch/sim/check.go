@@ -210,7 +210,7 @@ type books struct {
 	payments       []byte
 	authorizations []byte
 	ledger         []byte
-	days           []byte
+	days, acts     []byte
 	now            time.Time // by the switch's clock
 	files          []audit.File
 	list           []exported
@@ -289,6 +289,10 @@ func (w *world) read(ctx context.Context, n *switchNode) (*books, error) {
 	}
 	days, err := n.api().OpenDays(ctx)
 	if err := whole(days, err, keep(&b.days)); err != nil {
+		return nil, err
+	}
+	acts, err := n.api().OpenActs(ctx)
+	if err := whole(acts, err, keep(&b.acts)); err != nil {
 		return nil, err
 	}
 	stats, err := n.api().Stats(ctx)
@@ -389,7 +393,7 @@ func (w *world) audit(ctx context.Context, b *books) {
 	report, err := audit.Run(ctx, audit.Sources{
 		Switch: opens(b.payments), Authorizations: opens(b.authorizations), Ledger: opens(b.ledger),
 		Files: func(context.Context) ([]audit.File, error) { return b.files, nil },
-		Days:  opens(b.days), Now: func(context.Context) (time.Time, error) { return b.now, nil },
+		Days:  opens(b.days), Acts: opens(b.acts), Now: func(context.Context) (time.Time, error) { return b.now, nil },
 		Told: []audit.Open{opens(w.told(b.node))},
 	}, audit.Options{Acquirer: b.node.acquirer, Node: b.node.inRRN})
 	if err != nil {

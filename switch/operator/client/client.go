@@ -8,6 +8,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -234,6 +235,26 @@ func (c *Client) decide(ctx context.Context, verb, host string, seq uint64) erro
 	query := url.Values{"host": {host}, "seq": {strconv.FormatUint(seq, 10)}}
 	_, err := c.port.Read(ctx, http.MethodPost, "/v1/saf/"+verb, query, nil)
 	return err
+}
+
+// EachAct calls take with each act of the record after a number, oldest first. An error of take ends it.
+func (c *Client) EachAct(ctx context.Context, after uint64, take func(*operator.Act) error) error {
+	query := url.Values{}
+	if after != 0 {
+		query.Set("after", strconv.FormatUint(after, 10))
+	}
+	return httpcall.Lines(ctx, c.port, "/v1/acts", query, func(kept *operator.RecordedAct) error {
+		var act operator.Act
+		if err := json.Unmarshal(kept.Record, &act); err != nil {
+			return fmt.Errorf("GET /v1/acts: %w", err)
+		}
+		return take(&act)
+	})
+}
+
+// OpenActs is the record as a book, which the audit reads.
+func (c *Client) OpenActs(ctx context.Context) (io.ReadCloser, error) {
+	return c.port.Open(ctx, http.MethodGet, "/v1/acts", nil, nil)
 }
 
 // Backup writes a consistent copy of the journal to a new folder on the switch's machine. Refused says that it exists.

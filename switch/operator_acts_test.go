@@ -1,0 +1,181 @@
+package txswitch_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"switchyard/internal/httpcall"
+	"switchyard/switch/operator"
+	"switchyard/switch/operator/client"
+	"switchyard/switch/switchtest"
+)
+
+// acted is an act in short: what a test says of it.
+func acted(a *operator.Act) string {
+	text := fmt.Sprintf("%s as %s: %s", a.Who, a.Role, a.What)
+	for _, name := range []string{"wait", "ahead", "to", "host", "seq", "dir", "token", "recover"} {
+		if value, there := a.Parameters[name]; there {
+			text += " " + name + "=" + value
+		}
+	}
+	text += " " + a.Outcome
+	if a.Error != "" {
+		text += ", " + a.Error
+	}
+	return text
+}
+
+// acts are all acts of a switch, in short; each ends the one before it if it ends any.
+func acts(t *testing.T, c *client.Client) (all []string) {
+	t.Helper()
+	n := uint64(0)
+	err := c.EachAct(t.Context(), 0, func(a *operator.Act) error {
+		if n++; a.N != n || a.At.IsZero() || a.Begun != 0 && a.Begun != n-1 {
+			t.Errorf("act %d: %+v", n, a)
+		}
+		all = append(all, acted(a))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// chained reads the record as anybody can, and returns its newest hash: each is of the hash before and of the act.
+func chained(t *testing.T, c *client.Client) (newest string) {
+	t.Helper()
+	in, err := c.OpenActs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	hash := make([]byte, sha256.Size)
+	for dec := json.NewDecoder(in); ; {
+		var line struct {
+			Record json.RawMessage
+			Hash   string
+		}
+		if err := dec.Decode(&line); err == io.EOF {
+			return newest
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(append(hash, line.Record...))
+		if hash, newest = sum[:], line.Hash; hex.EncodeToString(hash) != newest {
+			t.Fatalf("%s has the hash %s", line.Record, line.Hash)
+		}
+	}
+}
+
+func wantActs(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(want):
+			t.Errorf("nobody did: %s", got[i])
+		case i >= len(got):
+			t.Errorf("not recorded: %s", want[i])
+		case !strings.HasPrefix(got[i], want[i]):
+			t.Errorf("recorded: %s\nwant: %s", got[i], want[i])
+		}
+	}
+}
+
+// Who did what is recorded with what came of it, refused or not, in the journal: it outlives the switch, and what was
+// answered outlives a crash.
+func TestActs(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Operators: operators})
+	reader, operate, approve := s.APIAs(readerToken), s.APIAs(operatorToken), s.APIAs(approverToken)
+	day := s.Switch.Stats().OpenDay
+	_, done := operate.Cutover(t.Context(), client.Cutover{})
+	_, refused := operate.Cutover(t.Context(), client.Cutover{To: "2001-01-01"})
+	_, forbidden := reader.Cutover(t.Context(), client.Cutover{Ahead: true})
+	nothing := approve.CloseAdvice(t.Context(), "issuer", 7)
+	if _, err := approve.ConfirmClock(t.Context()); err != nil {
+		t.Error(err)
+	}
+	backup := operate.Backup(t.Context(), "copy")
+	if done != nil || httpcall.Status(refused) != http.StatusConflict ||
+		httpcall.Status(forbidden) != http.StatusForbidden || !client.NotFound(nothing) || backup != nil {
+		t.Fatalf("%v; %v; %v; %v; %v", done, refused, forbidden, nothing, backup)
+	}
+	want := []string{
+		"otto as operate: cutover begun",
+		"otto as operate: cutover done",
+		"otto as operate: cutover to=2001-01-01 begun",
+		"otto as operate: cutover to=2001-01-01 refused, business date ",
+		"rita as operate: cutover ahead=true refused, rita has not the role operate",
+		"ada as approve: saf/close host=issuer seq=7 begun",
+		"ada as approve: saf/close host=issuer seq=7 refused, ",
+		"ada as approve: clock/confirm begun",
+		"ada as approve: clock/confirm done",
+		"otto as operate: backup dir=copy begun",
+		"otto as operate: backup dir=copy done",
+	}
+	wantActs(t, acts(t, reader), want...)
+	if now := s.Switch.Stats().OpenDay; now == day {
+		t.Errorf("%s is still open", day)
+	}
+	before := chained(t, reader)
+	s.CrashSwitch()
+	s.StartSwitch()
+	reader, operate = s.APIAs(readerToken), s.APIAs(operatorToken)
+	wantActs(t, acts(t, reader), want...)
+	if after := chained(t, reader); after != before {
+		t.Errorf("the newest hash was %s and is %s", before, after)
+	}
+	if err := operate.RetryAdvice(t.Context(), "issuer", 7); !client.NotFound(err) {
+		t.Error(err)
+	}
+	wantActs(t, acts(t, reader), append(want, "otto as operate: saf/retry host=issuer seq=7 begun",
+		"otto as operate: saf/retry host=issuer seq=7 refused, ")...)
+	chained(t, reader)
+	s.Audit()
+}
+
+// Where nobody is asked who they are, the record has the way by which they came.
+func TestActsOfAnybody(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{OperatorSocket: true})
+	socket, err := client.With(httpcall.Socket+s.OperatorSocket, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*client.Client{s.API(), socket} {
+		if _, err := c.ConfirmClock(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	bySocket := "socket as approve: clock/confirm "
+	if runtime.GOOS == "linux" { // which tells the user
+		bySocket = fmt.Sprintf("socket uid %d as approve: clock/confirm ", os.Getuid())
+	}
+	wantActs(t, acts(t, socket), "loopback as approve: clock/confirm begun", "loopback as approve: clock/confirm done",
+		bySocket+"begun", bySocket+"done")
+}
+
+// I12: what could be a card number is masked in the record, wherever somebody has put one, and a long value is cut.
+func TestActsHoldNoCard(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	long := strings.Repeat("ä", 4000)
+	for _, host := range []string{switchtest.GoodCard, long} {
+		if err := s.API().RetryAdvice(t.Context(), host, 1); !client.NotFound(err) {
+			t.Error(err)
+		}
+	}
+	all := strings.Join(acts(t, s.API()), "\n")
+	if strings.Contains(all, switchtest.GoodCard) || !strings.Contains(all, "host=411111******1111") {
+		t.Errorf("the record says %s", all)
+	}
+	if strings.Contains(all, long) || !strings.Contains(all, "ää… ") || strings.ContainsRune(all, '\uFFFD') {
+		t.Errorf("the record says %s", all)
+	}
+}
