@@ -35,6 +35,7 @@ import (
 	"switchyard/spec"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
+	"switchyard/switch/front"
 	"switchyard/switch/front/lines/client"
 	"switchyard/switch/journal"
 	operatorapi "switchyard/switch/operator"
@@ -47,6 +48,8 @@ type Options struct {
 	Configure func(*txswitch.Config)
 	// Deadline of the issuer; default 10 s. Tests of silence set a short one.
 	Deadline time.Duration
+	// Doors are ways in beside the gateway port; each start of the switch opens them.
+	Doors []front.Open
 	// Gateways that may connect; with a list Client is nil and tests use Connect.
 	Gateways []Gateway
 	// Rules of the issuer, YAML.
@@ -288,6 +291,7 @@ func (s *System) StartSwitch() {
 		Dial:   func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) },
 		Fatal:  func(msg string, err error) { panic(fmt.Sprintf("%s: %v", msg, err)) },
 		Logger: s.logger("switch"), Wall: s.o.Wall, Synchronized: func() bool { return !s.o.Unsynchronized },
+		Doors: s.o.Doors,
 	}
 	if s.o.TLS {
 		o.GatewayTLS, o.IssuerTLS = s.tls.server, map[string]*tls.Config{c.Issuers[0].Name: s.tls.client}
