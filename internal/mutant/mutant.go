@@ -13,6 +13,7 @@ type Mutant string
 const (
 	KeyWithoutMerchant Mutant = "key-without-merchant" // flow: a key of one merchant is another's, too (I3)
 	ForeignPayments    Mutant = "foreign-payments"     // flow: a gateway is served on another's payment
+	GatewayTakesAll    Mutant = "gateway-takes-all"    // front: one gateway may have all the room there is (I13)
 	RRNWithoutNode     Mutant = "rrn-without-node"     // identity: the node's number is missing from the RRN (I9)
 	AnswerTellsAsked   Mutant = "answer-tells-asked"   // flow: a gateway is told what it asked for, not what was granted
 	OldKeysDropped     Mutant = "old-keys-dropped"     // pan: what an earlier key sealed cannot be opened
@@ -77,7 +78,7 @@ func All() []Mutant {
 	return []Mutant{
 		AnswerBeforeSync, SendBeforeSync, DropReversalOnRestart, MatchBySTAN, RepeatAppliedTwice, KeyAppliedTwice, LateAnswerRevives,
 		CaptureInTwoFiles,
-		KeyWithoutMerchant, ForeignPayments, RRNWithoutNode, AnswerTellsAsked, OldKeysDropped, PostedAgain,
+		KeyWithoutMerchant, ForeignPayments, GatewayTakesAll, RRNWithoutNode, AnswerTellsAsked, OldKeysDropped, PostedAgain,
 		TimeoutIsDecline, LostIsNotSent, ForgetReservations, DropAdvice, RepeatWithNewSTAN, ReversalAcceptsAny, SealWithoutWaiting,
 		FilesNotSynced, RebuildByClock, FailureIgnored, VoidStaysInFile, PartialNotUndone,
 		AcquirerFromConfig,

@@ -108,8 +108,9 @@ var cards = []string{
 }
 
 const (
-	goodCards = 4
-	halfCard  = 5
+	goodCards  = 4
+	halfCard   = 5
+	silentCard = 7 // never answered, and nothing applied
 )
 
 // bits draws a number from 0 up to n, without n, each equally often; rapid's own ranges prefer small numbers, which is

@@ -1,8 +1,11 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -12,7 +15,8 @@ import (
 )
 
 // Listed gateways: each says who it is, acts for its merchants and sees nothing of the other's. One tells a wrong
-// secret.
+// secret. In some plans they have little room, and one asks for more than all the room there is, of which the other has
+// its part all the same.
 
 func init() { addTopic(topic{name: "gateways", draw: drawGateways}) }
 
@@ -22,8 +26,15 @@ func drawGateways(t *rapid.T, p *Plan) section {
 	if !percent(t, gatewaysPercent) {
 		return nil
 	}
-	return gatewaysSection{Alone: bits(t, 4)}
+	n := bits(t, 4)
+	return gatewaysSection{First: n % 2, Greedy: n >= 2 && p.InFlight > greedyRoom}
 }
+
+// What a switch with a greedy gateway serves at once, and what of one gateway.
+const (
+	greedyRoom       = 16
+	greedyPerGateway = 6
+)
 
 // gatewayIdentity is who an actor is; the zero value where no gateways are listed.
 type gatewayIdentity struct {
@@ -37,20 +48,31 @@ var gatewayIdentities = []gatewayIdentity{
 	{"till", strings.Repeat("till secret ", 4), []string{"M1", "M3", "M4"}},
 }
 
-// gatewaysSection says which actors are which gateway: actor i is the one, but for those that Alone counts.
-type gatewaysSection struct{ Alone int }
+// gatewaysSection says which gateway the first actor is; the actors are the one and the other in pairs.
+type gatewaysSection struct {
+	First  int
+	Greedy bool // the first asks too much in the end
+}
 
 // String implements section.
-func (s gatewaysSection) String() string { return "gateways are listed" }
+func (s gatewaysSection) String() string {
+	if s.Greedy {
+		return "gateways are listed, of which one is greedy"
+	}
+	return "gateways are listed"
+}
 
 // of is the gateway that an actor is.
 func (s gatewaysSection) of(actor int) gatewayIdentity {
-	return gatewayIdentities[(actor/2+s.Alone)%len(gatewayIdentities)]
+	return gatewayIdentities[(actor/2+s.First)%len(gatewayIdentities)]
 }
 
-func (s gatewaysSection) begin(w *world) any { return &gatewaysPart{w: w} }
+func (s gatewaysSection) begin(w *world) any { return &gatewaysPart{w: w, greedy: s.Greedy} }
 
-type gatewaysPart struct{ w *world }
+type gatewaysPart struct {
+	w      *world
+	greedy bool
+}
 
 // configure implements configures.
 func (g *gatewaysPart) configure(_ *switchNode, _ int, o *txswitch.Options) {
@@ -63,17 +85,46 @@ func (g *gatewaysPart) configure(_ *switchNode, _ int, o *txswitch.Options) {
 			Name: who.name, SecretHash: hash.String(), Merchants: who.merchants,
 		})
 	}
+	if g.greedy {
+		o.Config.Limits.MaxInFlight, o.Config.Gateway.MaxInFlightPerGateway = greedyRoom, greedyPerGateway
+	}
 }
 
-// conclude implements concludes: whoever does not know the secret is not served.
+// conclude implements concludes: whoever does not know the secret is not served, and one gateway cannot take all the
+// room.
 func (g *gatewaysPart) conclude() {
 	for i := range g.w.nodes {
+		if g.greedy {
+			g.crowdOut(i)
+		}
 		a := newActor(g.w, i)
 		a.who.secret += "!"
 		if ans, sent := a.once(askFor("nobody's", merchant), false); ans != nil || sent {
 			g.w.failf("a gateway is served that does not know its secret", "%v", ans)
 		}
 	}
+}
+
+// crowdOut has one gateway ask for more than a switch serves at once, of which the issuer answers nothing, and wants
+// the other one to be served meanwhile.
+func (g *gatewaysPart) crowdOut(node int) {
+	w := g.w
+	greedy, modest := newActor(w, node), newActor(w, node)
+	greedy.who, modest.who = gatewayIdentities[0], gatewayIdentities[1]
+	var asking sync.WaitGroup
+	for i := range 2 * greedyRoom {
+		req := (&Step{Do: DoAuthorize, Amount: 1, Card: silentCard}).creation(fmt.Sprintf("greedy%d-%d", node, i))
+		asking.Go(func() { greedy.once(&req, false) })
+	}
+	time.Sleep(w.plan.Deadline / 2)
+	req := (&Step{Do: DoSale, Amount: 1}).creation(fmt.Sprintf("modest%d", node))
+	if ans, _ := modest.once(&req, false); ans == nil || !ans.Approved {
+		w.failf("a greedy gateway leaves no room", "%s%s: %v", requestText(&req.Request), modest.node.suffix(), ans)
+	}
+	asking.Wait()
+	greedy.hangUp()
+	modest.hangUp()
+	w.quiet()
 }
 
 // check implements checks: nobody was answered about a merchant that is not its own, or about another gateway's
