@@ -30,7 +30,16 @@ var below = map[string][]string{
 	"switch/clearing":  {"internal/money", "internal/pan", "internal/mutant"},
 	// The auditor and the issuer decide by themselves: that is their worth.
 	"switch/audit": {"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec"},
-	"issuer-sim":   {"internal/", "spec", "switch/clearing"},
+	"issuer-sim":   {"internal/", "issuer-sim/", "spec"},
+	// Within it arrows point down, too.
+	"issuer-sim/server": {
+		"internal/", "issuer-sim/book", "issuer-sim/clearing", "issuer-sim/message", "issuer-sim/rules", "spec",
+	},
+	"issuer-sim/log":      {"internal/", "issuer-sim/book", "issuer-sim/message"},
+	"issuer-sim/clearing": {"issuer-sim/book", "issuer-sim/message", "switch/clearing"},
+	"issuer-sim/book":     {"internal/", "issuer-sim/message", "issuer-sim/rules"},
+	"issuer-sim/rules":    {"internal/", "issuer-sim/message", "spec"},
+	"issuer-sim/message":  {"internal/", "spec"},
 	// Doors translate: they know no flow and no journal.
 	"switch/front":  {"internal/", "switch/api"},
 	"switch/front/": {"internal/", "switch/api", "switch/front", "switch/front/"},

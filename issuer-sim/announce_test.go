@@ -12,8 +12,8 @@ import (
 	"switchyard/spec"
 )
 
-// The host announces its cutover when it is told to, once on each connection; an answer to it is no bad frame, and another
-// one is.
+// The host announces its cutover when it is told to, once on each connection; an answer to it is no bad frame, and
+// another one is.
 func TestCutover(t *testing.T) {
 	logger, logs := observer.New(zap.InfoLevel)
 	s := start(t, issuersim.Options{Logger: zap.New(logger)})

@@ -11,8 +11,8 @@ import (
 	issuersim "switchyard/issuer-sim"
 )
 
-// BenchmarkServer measures messages a second over loopback, 0100 and then its 0220, with a client that does as little as
-// can be: it patches numbers into ready frames, keeps a window of them in flight and counts answers.
+// BenchmarkServer measures messages a second over loopback, 0100 and then its 0220, with a client that does as little
+// as can be: it patches numbers into ready frames, keeps a window of them in flight and counts answers.
 func BenchmarkServer(b *testing.B) {
 	for _, c := range []struct {
 		name     string
@@ -56,7 +56,8 @@ const (
 	benchCapture   = "0220 pan=5555550000009994 stan=999999 rrn=999999999999 de7=1231235959 orig=0100:999999 num=1"
 )
 
-// drive sends n messages on a connection, window of them in flight at the most. Each card gets one of each line, in turn.
+// drive sends n messages on a connection, window of them in flight at the most. Each card gets one of each line, in
+// turn.
 func drive(conn net.Conn, lane, n, window int, lines ...string) error {
 	var templates []template
 	for _, line := range lines {

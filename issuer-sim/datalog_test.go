@@ -70,7 +70,8 @@ func newError(t *testing.T, o issuersim.Options) error {
 	return err
 }
 
-// A log that ends anywhere in its last frame is read up to there, and goes on; one with a damaged byte before that is refused.
+// A log that ends anywhere in its last frame is read up to there, and goes on; one with a damaged byte before that is
+// refused.
 func TestLogDamage(t *testing.T) {
 	fs := vfs.NewMem()
 	options := issuersim.Options{FS: fs, DataDir: "data"}

@@ -19,5 +19,12 @@
 // All state of a card lies in one shard behind one mutex, so messages of one card are applied one after another. Memory
 // is bounded by Limits: when a limit is reached the oldest goes (see Limits).
 //
+// Here are the options and what is made of them. The rest stands below, arrows pointing down:
+//
+//	server    connections, answers, control HTTP      clearing  the acquirer's files
+//	log       the data folder, written and read back
+//	book      cards, accounts, holds, ledger, records: what is decided and applied
+//	rules     codes, latency and faults               message   what is gone by in a message
+//
 // It is not a certified issuer: it checks no PIN, no cryptogram and no track, and its rules are there to be broken.
 package issuersim

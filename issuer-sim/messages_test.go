@@ -14,8 +14,8 @@ import (
 	"switchyard/internal/vfs"
 )
 
-// TestMessages runs the files of testdata/messages: messages in, answers and books out. Each file has its own server, with
-// a data folder in memory so that "restart" can show that all of it comes back.
+// TestMessages runs the files of testdata/messages: messages in, answers and books out. Each file has its own server,
+// with a data folder in memory so that "restart" can show that all of it comes back.
 //
 //	msg        a message a line, answers in their order
 //	restart    close the server and start one on the same folder

@@ -12,8 +12,8 @@ import (
 	"switchyard/internal/vfs"
 )
 
-// TestModel sends random messages and holds each answer, the books and the holds against a model of its own: the rules of
-// money at the issuer, written down once more and differently, as sums over what was approved.
+// TestModel sends random messages and holds each answer, the books and the holds against a model of its own: the rules
+// of money at the issuer, written down once more and differently, as sums over what was approved.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &model{t: rt, stan: 100_000, options: issuersim.Options{FS: vfs.NewMem(), DataDir: "data", Seed: 3}}

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/vfs"
+	"switchyard/issuer-sim/rules"
 	"switchyard/spec"
 )
 
@@ -34,8 +35,8 @@ type Options struct {
 	// Entropy makes the key that seals card numbers in DataDir, where there is none yet. Default: crypto/rand.
 	Entropy io.Reader
 
-	// Sync makes the log survive a loss of power too: a sync for each batch of messages. Without it, it survives the end of
-	// the process.
+	// Sync makes the log survive a loss of power too: a sync for each batch of messages. Without it, it survives the end
+	// of the process.
 	Sync bool
 
 	// Seed decides what is random: authorization codes, network ids, and what the rules draw. The same seed and messages
@@ -43,7 +44,7 @@ type Options struct {
 	Seed uint64
 
 	// Rules choose codes, latency and faults; replaced at any time by SetRules. Default: none.
-	Rules *Rules
+	Rules *rules.Rules
 
 	// Limits bound the memory. Zero fields take their defaults.
 	Limits Limits
@@ -58,7 +59,8 @@ type Options struct {
 	Fatal func(error)
 }
 
-// Limits bound what the server keeps. Each is shared out to 32 shards of the cards, so that few cards reach theirs earlier.
+// Limits bound what the server keeps. Each is shared out to 32 shards of the cards, so that few cards reach theirs
+// earlier.
 type Limits struct {
 	// Connections that are served at once; more are closed at once. Default 1,024.
 	Connections int

@@ -1,0 +1,179 @@
+package book
+
+import (
+	"switchyard/internal/mutant"
+	"switchyard/issuer-sim/message"
+)
+
+// apply does what was decided and remembers it. It goes by the request and the outcome's code and amount alone, so that
+// the log, which holds these, is read back by applying it again.
+func (s *shard) apply(r *message.Request, out *Outcome, at uint32, known *seen) {
+	memory := seen{
+		Moment: r.Moment, rrn: r.RRN, card: r.Card, amount: out.Amount, at: at, code: out.Code, tries: out.tries,
+	}
+	if out.Conduct == ConductSilent {
+		memory.fate = fateSilent
+	}
+	switch {
+	case r.Class == message.ClassReversal:
+		s.applyReversal(r, out, at)
+	case out.Code.Approves():
+		memory.authorization, memory.part = s.applyApproved(r, out, at)
+	}
+	if known != nil && known.fate == fateRefused {
+		memory.before = known.before
+		*known = memory
+		return
+	}
+	s.remember(memory)
+}
+
+// applyApproved does what an approved request or advice asks for, and says what it made.
+func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (number uint64, part uint32) {
+	switch r.Kind {
+	case message.KindVerify:
+		return 0, 0
+	case message.KindIncrement:
+		number = s.byRRN[authorizationKey{r.Acquirer, r.FirstRRN}]
+		a := s.authorizations.at(number)
+		if a == nil {
+			return 0, 0
+		}
+		before := a.hold()
+		a.authorized += out.Amount
+		n, i := s.increases.add()
+		*i = increase{Moment: r.Moment, rrn: r.RRN, amount: out.Amount, requested: r.Amount, next: a.firstIncrease}
+		a.firstIncrease = n
+		s.byMoment[r.Moment.Place(r.Card)] = number
+		s.total(r, r.Date, at).Authorizations++
+		s.rehold(a, before, 0)
+		return number, n
+	case message.KindCapture, message.KindVoice:
+		if posted := s.posted(r.ARN); posted != nil && !mutant.On(mutant.PostedAgain) {
+			// Its clearing record came first.
+			posted.early, posted.number = false, r.Number
+			posted.requested, posted.class, posted.stan, posted.de7 = r.Amount, r.Class, r.STAN, r.DE7
+			s.byMoment[r.Moment.Place(r.Card)] = posted.authorization
+			if a := s.authorizations.at(posted.authorization); a.kind == message.KindVoice && a.authCode == [6]byte{} {
+				a.authCode = r.AuthCode
+			}
+			return posted.authorization, s.byARN[r.ARN]
+		}
+		number = s.byRRN[authorizationKey{r.Acquirer, r.RRN}]
+	}
+	a := s.authorizations.at(number)
+	if a == nil {
+		number, a = s.approved(authorization{
+			Moment: r.Moment, card: r.Card, rrn: r.RRN, firstRRN: r.FirstRRN, at: at, currency: r.Currency, kind: r.Kind,
+			code: out.Code, authCode: out.AuthCode, merchant: r.Merchant, requested: r.Amount,
+		})
+		switch r.Kind {
+		case message.KindAuthorize:
+			a.authorized = out.Amount
+		case message.KindSale:
+			a.authorized = out.Amount
+		case message.KindCapture, message.KindVoice:
+			// A capture whose authorization is not known any more stands alone, as one obtained elsewhere does.
+			a.authCode, a.overHold, a.kind = r.AuthCode, r.Kind == message.KindCapture, message.KindVoice
+		}
+	}
+	s.byMoment[r.Moment.Place(r.Card)] = number
+	if r.Kind == message.KindAuthorize {
+		s.total(r, r.Date, at).Authorizations++
+		s.rehold(a, 0, 0)
+		return number, 0
+	}
+	s.total(r, r.Date, at).count(out.Amount, r.Credit, false)
+	before := a.hold()
+	debit := out.Amount
+	if r.Credit {
+		debit = -debit
+	} else {
+		if a.kind == message.KindAuthorize && (a.captured+debit > a.authorized) {
+			a.overHold = true
+		}
+		a.captured += debit
+	}
+	part = s.addPosting(a, posting{
+		amount: out.Amount, requested: r.Amount, authorization: number, number: r.Number, date: r.Date, arn: r.ARN,
+		credit: r.Credit, class: r.Class, stan: r.STAN, de7: r.DE7,
+	})
+	s.rehold(a, before, debit)
+	return number, part
+}
+
+// rehold brings the books to what an authorization holds now, which was before, and debits the cardholder.
+func (s *shard) rehold(a *authorization, before, debit int64) {
+	s.move(s.open(s.keep(a.card), a.currency), a.currency, a.hold()-before, debit, unsettled)
+}
+
+func (s *shard) applyReversal(r *message.Request, out *Outcome, at uint32) {
+	switch {
+	case out.Code.Is(message.CodeNoOriginal):
+		if r.Kind == message.KindReverse && s.find(r.Original, &r.RRN, r.Card, at) == nil {
+			s.remember(seen{Moment: r.Original, rrn: r.RRN, card: r.Card, at: at, fate: fateAwaited})
+		}
+		return
+	case !out.Code.Approves():
+		return
+	}
+	o, found := s.findOriginal(r, at)
+	a := o.authorization
+	if !found || a == nil {
+		return
+	}
+	before := a.hold()
+	switch {
+	case r.Kind == message.KindRelease:
+		a.authorized, a.lowered = min(a.authorized, r.Stays), true
+		s.rehold(a, before, 0)
+	case o.increase != nil:
+		if i := o.increase; !i.reversed {
+			i.reversed = true
+			a.authorized = max(0, a.authorized-i.amount)
+			s.rehold(a, before, 0)
+		}
+	case o.posting == nil:
+		a.authorized, a.reversed = min(a.authorized, a.captured), true
+		for i := range s.increasesOf(a) {
+			i.reversed = true
+		}
+		s.rehold(a, before, 0)
+	default:
+		p := o.posting
+		if p.state == postingReversed {
+			return
+		}
+		date := r.Date
+		if date == 0 {
+			date = p.date
+		}
+		s.total(r, date, at).count(p.amount, p.credit, true)
+		s.reversePosting(a, p, true)
+	}
+}
+
+// reversePosting takes a posting back, from wherever it is on its way. With rehold, the hold that a capture took is
+// back.
+func (s *shard) reversePosting(a *authorization, p *posting, rehold bool) {
+	if p.state == postingReversed {
+		return
+	}
+	side := unsettled
+	if p.state == postingSettled {
+		side = settled
+	}
+	p.state = postingReversed
+	before := a.hold()
+	debit := p.amount
+	if p.credit {
+		debit = -debit
+	} else {
+		a.captured -= p.amount
+		if a.kind == message.KindAuthorize && !rehold {
+			a.authorized = before + a.captured
+		}
+	}
+	a.reversed = a.reversed || a.kind != message.KindAuthorize
+	s.move(s.open(s.keep(a.card), a.currency), a.currency, a.hold()-before, -debit, side)
+}

@@ -1,0 +1,49 @@
+package book
+
+import (
+	"switchyard/issuer-sim/message"
+)
+
+// What a log has is applied again to books that nobody else uses yet. id is what the log knows a card by from this
+// record on; 0 where it stood there before.
+
+// ReplayMessage applies a message that was applied before.
+func (b *Book) ReplayMessage(r *message.Request, out *Outcome, at, id uint32) {
+	s := b.shardOf(r.Card)
+	b.sign(r, out)
+	s.apply(r, out, at, s.find(r.Moment, &r.RRN, r.Card, at))
+	s.name(r.Card, id)
+}
+
+// ReplayChange changes a card again.
+func (b *Book) ReplayChange(number message.Digits, c Change, id uint32) {
+	s := b.shardOf(number)
+	s.change(number, c)
+	s.name(number, id)
+}
+
+// ReplayFileBegins returns the number of a clearing file that was begun.
+func (b *Book) ReplayFileBegins(name string) (file uint32) {
+	file, _ = b.files.number(name)
+	return file
+}
+
+// ReplayPresentment settles a presentment again.
+func (b *Book) ReplayPresentment(p *Presentment, file, id uint32) {
+	s := b.shardOf(p.Card)
+	s.settle(p, file)
+	s.name(p.Card, id)
+}
+
+// ReplayFileEnds takes a clearing file that was taken.
+func (b *Book) ReplayFileEnds(name string) {
+	file, _ := b.files.number(name)
+	b.files.take(file)
+}
+
+// name gives a card that is kept the id under which the log knows it.
+func (s *shard) name(number message.Digits, id uint32) {
+	if c := s.lookup(number); c != nil && c.id == 0 {
+		c.id = id
+	}
+}

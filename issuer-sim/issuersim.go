@@ -1,0 +1,88 @@
+package issuersim
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"switchyard/internal/vfs"
+	"switchyard/issuer-sim/book"
+	"switchyard/issuer-sim/log"
+	"switchyard/issuer-sim/rules"
+	"switchyard/issuer-sim/server"
+	"switchyard/spec"
+)
+
+// What callers name is where it belongs.
+type (
+	// A Server is a running issuer.
+	Server = server.Server
+	// Rules choose response codes, latency and faults.
+	Rules = rules.Rules
+	// A Ledger is what the books add up to.
+	Ledger = book.Ledger
+	// A TestCard is a card number with a fixed behaviour.
+	TestCard = book.TestCard
+)
+
+// ParseRules reads rules; name is the file's, for errors, which say the rule and what was expected.
+func ParseRules(name string, r io.Reader) (*Rules, error) { return rules.Parse(name, r) }
+
+// TestCards returns the documented test cards, one an outcome.
+func TestCards() []TestCard { return book.TestCards() }
+
+// TestCardFor returns the number of the first test card with a response code; empty if there is none.
+func TestCardFor(code string) string { return book.TestCardFor(code) }
+
+// New makes a server and, with a data folder, reads its log back. It serves once Serve is called. On an error the
+// listeners are left open.
+func New(o Options) (*Server, error) {
+	if o.Listener == nil {
+		return nil, errors.New("issuersim: Options.Listener is required")
+	}
+	if o.Codec == nil {
+		o.Codec = spec.MustCodec(spec.DefaultDialect)
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Entropy == nil {
+		o.Entropy = rand.Reader
+	}
+	l := o.Limits.withDefaults()
+	current := new(rules.Current)
+	books := book.New(o.Seed, book.Limits{
+		Cards: l.Cards, Authorizations: l.Authorizations, Messages: l.Messages,
+	}, current)
+	s, err := server.New(&server.Options{
+		Listener: o.Listener, Control: o.ControlListener, Codec: o.Codec, Books: books, Rules: current,
+		Limits: server.Limits{
+			Connections: l.Connections, FrameBytes: l.FrameBytes, Delayed: l.Delayed, WriteTimeout: l.WriteTimeout,
+		},
+		Logger: o.Logger, Registry: o.Registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if o.DataDir != "" {
+		kept, err := log.Open(&log.Options{
+			FS: o.FS, Dir: o.DataDir, Entropy: o.Entropy, Sync: o.Sync, Limit: l.LogBytes,
+			Wrote: s.LogWrote, Fatal: o.Fatal, Logger: o.Logger,
+		}, books)
+		if err != nil {
+			return nil, err
+		}
+		books.LogTo(kept)
+	}
+	s.SetRules(o.Rules)
+	return s, nil
+}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"slices"
+	"time"
+
+	"switchyard/issuer-sim/message"
+	"switchyard/issuer-sim/rules"
+	"switchyard/spec"
+)
+
+// deliver sends the answer in l.worker.resp as the rules say: at once, which means with the batch, or later, or not as
+// it should be. The data log must be written up to position before the answer is.
+func (l *link) deliver(v *rules.Verdict, position int64, now time.Time) error {
+	resp := &l.worker.resp
+	turn := l.server.rules.Load().Turn(now)
+	if v.Fault == rules.FaultNone && v.Latency == 0 && l.swap == nil && !turn.After(now) {
+		l.out = l.pack(l.out, resp)
+		return nil
+	}
+	if v.Fault != rules.FaultNone {
+		l.server.metrics.faults.WithLabelValues(v.Fault).Inc()
+	}
+	a := delayed{due: turn.Add(v.Latency), position: position}
+	switch v.Fault {
+	case rules.FaultNoAnswer:
+		return nil
+	case rules.FaultReset:
+		l.reset()
+		return errReset
+	case rules.FaultPause:
+		l.server.gate.pause(v.Delay)
+	case rules.FaultLate:
+		a.due = a.due.Add(v.Delay)
+	case rules.FaultWrongSTAN:
+		stan, _ := resp.Uint(11)
+		resp.SetUint(11, (stan+1)%(message.MaxSTAN+1), 6)
+	case rules.FaultWrongAmount:
+		if amount, ok := resp.Uint(4); ok {
+			resp.SetUint(4, amount^1, 12)
+		}
+	case rules.FaultSwapped:
+		if l.swap == nil {
+			l.swap = &spec.Message{}
+			l.swap.CopyFrom(resp)
+			return nil
+		}
+	}
+	if held := l.swap; held != nil {
+		l.swap = nil
+		exchange(held, resp)
+		l.later.add(a.with(l.pack(nil, held)))
+	}
+	start := len(l.out)
+	l.out = l.pack(l.out, resp)
+	frame := l.out[start:]
+	switch v.Fault {
+	case rules.FaultMalformed:
+		spoil(frame)
+	case rules.FaultCut:
+		l.out = l.out[:start+len(frame)/2]
+		return errCut
+	case rules.FaultDuplicate:
+		again := a.with(slices.Clone(frame))
+		again.due = again.due.Add(v.Delay)
+		l.later.add(again)
+	case rules.FaultUnsolicited:
+		estrange(resp)
+		l.later.add(a.with(l.pack(nil, resp)))
+	case rules.FaultDrip:
+		a.drip = v.Delay
+	}
+	if a.drip > 0 || a.due.After(now) {
+		if !l.later.add(a.with(slices.Clone(frame))) {
+			return nil // too many wait: it goes with the batch
+		}
+		l.out = l.out[:start]
+	}
+	return nil
+}
+
+// exchange gives each of two answers the other's STAN and DE7, so that each seems to answer the other's request.
+func exchange(a, b *spec.Message) {
+	for _, de := range []int{7, 11} {
+		of := a.String(de)
+		a.SetBytes(de, b.Bytes(de))
+		b.Set(de, of)
+	}
+}
+
+// estrange makes an answer one to nothing that was asked.
+func estrange(m *spec.Message) {
+	stan, _ := m.Uint(11)
+	m.SetUint(11, (stan+message.MaxSTAN/2)%(message.MaxSTAN+1), 6)
+	if m.Has(37) {
+		m.Set(37, "UNSOLICITED0")
+	}
+}
+
+// spoil makes a frame's bitmap unreadable, or what stands in its place; the frame's length stays right.
+func spoil(frame []byte) {
+	for i := spec.LengthHeader + 4; i < min(len(frame), spec.LengthHeader+12); i++ {
+		frame[i] = '?'
+	}
+}

@@ -1,0 +1,226 @@
+package server
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/moov-io/iso8583"
+	connection "github.com/moov-io/iso8583-connection"
+	"go.uber.org/zap"
+
+	"switchyard/issuer-sim/rules"
+	"switchyard/spec"
+)
+
+// link is one connection. The library runs its loops; frames are taken from its reader here, a socket read at a time,
+// and all answers of one read go out in one write.
+type link struct {
+	server  *Server
+	conn    net.Conn
+	lib     *connection.Connection
+	started chan struct{} // closed once lib is set
+	number  uint64
+	deaf    bool // a fault: what comes is read and dropped
+
+	mu     sync.Mutex // held while frames are worked on
+	gone   bool
+	worker worker
+	in     []byte
+	filled int
+	skip   int // bytes of a frame that is too long
+	out    []byte
+
+	writing sync.Mutex // held for a whole write, however slow
+	later   delays
+	swap    *spec.Message // an answer that a rule keeps to swap it with the next; nil for none
+}
+
+// readBytes is the least that one read asks for: the library's own buffer of 4 KiB is passed by then.
+const readBytes = 64 << 10
+
+// What ends a connection by a rule.
+var (
+	errReset = errors.New("the connection was reset by a rule")
+	errCut   = errors.New("an answer was cut by a rule")
+)
+
+// serve makes a link of a connection and starts it.
+func (s *Server) serve(conn net.Conn, number uint64) error {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		// Answers are coalesced already; waiting for more would only delay them.
+		_ = tcp.SetNoDelay(true)
+	}
+	l := &link{
+		server:  s,
+		conn:    conn,
+		started: make(chan struct{}),
+		number:  number,
+		in:      make([]byte, max(readBytes, 2*(s.limits.FrameBytes+spec.LengthHeader))),
+	}
+	l.worker = worker{server: s, peer: conn.RemoteAddr().String()}
+	l.later.link = l
+	if l.deaf = s.rules.Load().JudgeAccept(number, s.book.Seed(), time.Now()); l.deaf {
+		s.metrics.faults.WithLabelValues(rules.FaultSilence).Inc()
+	}
+	if !s.track(l) {
+		return conn.Close()
+	}
+	options := func(o *connection.Options) error {
+		o.MessageReader = l
+		o.IdleTime = time.Hour // nobody is pinged
+		o.ReadTimeout = time.Hour
+		o.ConnectionClosedHandlers = []func(*connection.Connection){func(*connection.Connection) { l.closed() }}
+		return nil
+	}
+	lib, err := connection.NewFrom(deadlined{conn, s.limits.WriteTimeout}, s.codec.Spec(), nil, nil, options)
+	if err != nil {
+		s.untrack(l)
+		return err
+	}
+	l.lib = lib
+	close(l.started)
+	return nil
+}
+
+// closed runs once the connection is closed, whoever did it.
+func (l *link) closed() {
+	<-l.started
+	l.mu.Lock() // a batch that is being worked on ends first
+	l.gone = true
+	l.mu.Unlock()
+	l.later.close()
+	l.server.untrack(l)
+}
+
+// deadlined gives each write of a connection a time by which it must be done.
+type deadlined struct {
+	net.Conn
+	timeout time.Duration
+}
+
+func (d deadlined) Write(b []byte) (int, error) {
+	if err := d.SetWriteDeadline(time.Now().Add(d.timeout)); err != nil {
+		return 0, err
+	}
+	return d.Conn.Write(b)
+}
+
+// ReadMessage implements the library's MessageReader: it reads once, works on all whole frames that are there, and
+// returns no message for the library to work on. An error ends the connection.
+func (l *link) ReadMessage(r io.Reader) (*iso8583.Message, error) {
+	<-l.started
+	n, err := r.Read(l.in[l.filled:])
+	if n > 0 {
+		if err := l.take(n); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil && l.server.logger.Core().Enabled(zap.DebugLevel) {
+		l.server.logger.Debug("connection ended", zap.String("peer", l.worker.peer), zap.Error(err))
+	}
+	return nil, err
+}
+
+// take works on what was read.
+func (l *link) take(n int) error {
+	if !l.server.gate.wait(l.server.quit, l.lib.Done()) {
+		return connection.ErrConnectionClosed
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gone {
+		return connection.ErrConnectionClosed
+	}
+	if l.deaf {
+		return nil
+	}
+	l.filled += n
+	start := time.Now()
+	l.out = l.out[:0]
+	messages, position, err := l.frames(start)
+	if err == nil || errors.Is(err, errCut) {
+		err = errors.Join(err, l.flush(position))
+	}
+	if messages > 0 {
+		l.server.metrics.batch.Observe(float64(messages))
+		l.server.metrics.batchTime.Observe(time.Since(start).Seconds())
+	}
+	return err
+}
+
+// flush writes the data log up to position, and then the answers.
+func (l *link) flush(position int64) error {
+	if err := l.server.book.Commit(position); err != nil || len(l.out) == 0 {
+		return err
+	}
+	return l.write(l.out)
+}
+
+// frames works on each whole frame of l.in, gathers the answers in l.out, and moves the rest to the front.
+func (l *link) frames(now time.Time) (messages int, position int64, err error) {
+	rest := l.in[:l.filled]
+	for err == nil {
+		if l.skip > 0 {
+			n := min(l.skip, len(rest))
+			rest, l.skip = rest[n:], l.skip-n
+		}
+		if len(rest) < spec.LengthHeader {
+			break
+		}
+		size := int(binary.BigEndian.Uint16(rest))
+		if size == 0 {
+			// Some hosts send a length of zero to keep a connection alive.
+			l.server.metrics.badFrames.WithLabelValues(badEmpty).Inc()
+			rest = rest[spec.LengthHeader:]
+			continue
+		}
+		if size > l.server.limits.FrameBytes {
+			l.worker.bad(badTooLong, &spec.FieldError{DE: -1, Offset: -1, Want: "a shorter frame"})
+			rest, l.skip = rest[spec.LengthHeader:], size
+			continue
+		}
+		if len(rest) < spec.LengthHeader+size {
+			break
+		}
+		v, at, answered := l.worker.handle(rest[spec.LengthHeader:spec.LengthHeader+size], now)
+		rest = rest[spec.LengthHeader+size:]
+		messages++
+		position = max(position, at)
+		if answered {
+			err = l.deliver(&v, at, now)
+		}
+	}
+	l.filled = copy(l.in, rest)
+	return messages, position, err
+}
+
+// pack appends an answer to b as a frame. One that the dialect cannot say, which takes a dialect of the user's own with
+// shorter fields than ours, is counted and left out.
+func (l *link) pack(b []byte, m *spec.Message) []byte {
+	b, err := l.server.codec.PackFrame(b, m)
+	if err == nil {
+		return b
+	}
+	l.worker.bad(badField, err)
+	return b
+}
+
+// write writes whole frames. It returns once they are written.
+func (l *link) write(b []byte) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	_, err := l.lib.Write(b)
+	return err
+}
+
+// reset ends the connection with a TCP reset where there is TCP.
+func (l *link) reset() {
+	if tcp, ok := l.conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = l.conn.Close()
+}

@@ -1,0 +1,233 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"switchyard/issuer-sim/book"
+	"switchyard/issuer-sim/clearing"
+	"switchyard/issuer-sim/rules"
+	"switchyard/spec"
+)
+
+// Server is a running issuer. Its methods may be called by any number of goroutines.
+type Server struct {
+	listener net.Listener
+	control  net.Listener
+	http     *http.Server
+	codec    *spec.Codec
+	book     *book.Book
+	desk     *clearing.Desk
+	rules    *rules.Current
+	limits   Limits
+	logger   *zap.Logger
+	registry *prometheus.Registry
+	metrics  *metrics
+	logs     limiter
+	gate     gate
+	started  time.Time
+
+	waiting atomic.Int64  // delayed answers
+	stan    atomic.Uint64 // of the host's own messages, the last given
+
+	closing atomic.Bool
+	quit    chan struct{} // closed by Close
+	mu      sync.Mutex
+	links   map[*link]struct{}
+	ending  sync.WaitGroup // one for each link
+}
+
+// Options are what a Server is made of.
+type Options struct {
+	Listener net.Listener
+	Control  net.Listener // nil: no control HTTP
+	Codec    *spec.Codec
+	Books    *book.Book
+	Rules    *rules.Current
+	Limits   Limits
+	Logger   *zap.Logger
+	Registry *prometheus.Registry
+}
+
+// Limits bound what the server keeps.
+type Limits struct {
+	Connections  int // at once
+	FrameBytes   int // the longest message, without its length
+	Delayed      int // answers that wait at once
+	WriteTimeout time.Duration
+}
+
+// New makes a server. It serves once Serve is called. On an error the listeners are left open.
+func New(o *Options) (*Server, error) {
+	s := &Server{
+		listener: o.Listener, control: o.Control, codec: o.Codec, book: o.Books, desk: clearing.NewDesk(o.Books),
+		rules: o.Rules, limits: o.Limits, logger: o.Logger, registry: o.Registry,
+		started: time.Now(), quit: make(chan struct{}), links: map[*link]struct{}{},
+	}
+	var err error
+	if s.metrics, err = newMetrics(o.Registry, s.book); err != nil {
+		return nil, fmt.Errorf("issuersim: metrics: %w", err)
+	}
+	if s.control != nil {
+		s.http = &http.Server{
+			Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: zap.NewStdLog(zap.NewNop()),
+		}
+	}
+	return s, nil
+}
+
+// LogWrote counts a write of the data log.
+func (s *Server) LogWrote(bytes int64) {
+	s.metrics.logWrites.Inc()
+	s.metrics.logBytes.Add(float64(bytes))
+}
+
+// SetRules replaces the rules; nil takes them away. Their times count from now.
+func (s *Server) SetRules(rules *rules.Rules) {
+	s.rules.Set(rules, time.Now())
+}
+
+// Forget loses the memory of answered messages, as a day does. The books stay.
+func (s *Server) Forget() { s.book.Forget() }
+
+// Serve accepts connections until Close is called, then returns nil. It returns an error at once if the listener is
+// closed by somebody else or the control HTTP fails; Close is to be called then too.
+func (s *Server) Serve() error {
+	ended := make(chan error, 2)
+	go func() { ended <- s.accept() }()
+	go func() { ended <- s.serveControl() }()
+	if err := <-ended; err != nil {
+		return err
+	}
+	return <-ended
+}
+
+func (s *Server) serveControl() error {
+	if s.http == nil {
+		return nil
+	}
+	if err := s.http.Serve(s.control); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("issuersim: control HTTP: %w", err)
+	}
+	return nil
+}
+
+// How long accepting rests after an error: it doubles from the first to the second.
+const (
+	minAcceptRest = 5 * time.Millisecond
+	maxAcceptRest = time.Second
+)
+
+// accept accepts until the server closes. No error but a closed listener stops it, since all others are worth waiting
+// for: too many open files, a connection that ended before it was accepted.
+func (s *Server) accept() error {
+	rest := minAcceptRest
+	for number := uint64(1); ; number++ {
+		conn, err := s.listener.Accept()
+		if s.closing.Load() {
+			if err == nil {
+				_ = conn.Close()
+			}
+			return nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("issuersim: %w", err)
+		}
+		if err != nil {
+			s.metrics.acceptFails.Inc()
+			if s.logs.allow() {
+				s.logger.Warn("accept failed, going on", zap.Error(err))
+			}
+			select {
+			case <-time.After(rest):
+			case <-s.quit:
+			}
+			rest = min(2*rest, maxAcceptRest)
+			continue
+		}
+		rest = minAcceptRest
+		s.metrics.accepted.Inc()
+		if s.open() >= s.limits.Connections {
+			s.metrics.refused.Inc()
+			_ = conn.Close()
+			continue
+		}
+		if err := s.serve(conn, number); err != nil {
+			s.logger.Warn("connection not served", zap.Error(err))
+			_ = conn.Close()
+		}
+	}
+}
+
+func (s *Server) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.links)
+}
+
+// track takes a link on, so that Close ends it and waits for it; false once Close has begun.
+func (s *Server) track(l *link) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	s.links[l] = struct{}{}
+	s.ending.Add(1)
+	s.metrics.connections.Inc()
+	return true
+}
+
+func (s *Server) untrack(l *link) {
+	s.mu.Lock()
+	delete(s.links, l)
+	s.mu.Unlock()
+	s.metrics.connections.Dec()
+	s.ending.Done()
+}
+
+// Close stops accepting, ends each connection once what was read from it is answered, and closes the data log, synced.
+// Delayed answers are dropped. When ctx ends first, connections are cut.
+func (s *Server) Close(ctx context.Context) error {
+	if s.closing.Swap(true) {
+		return nil
+	}
+	close(s.quit)
+	_ = s.listener.Close()
+	ended := make(chan struct{})
+	s.each(func(l *link) { _ = l.conn.SetReadDeadline(time.Unix(1, 0)) })
+	go func() {
+		defer close(ended)
+		s.ending.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		s.each(func(l *link) { _ = l.conn.Close() })
+		<-ended
+	}
+	var err error
+	if s.http != nil {
+		if err = s.http.Shutdown(ctx); err != nil {
+			err = errors.Join(err, s.http.Close())
+		}
+	}
+	return errors.Join(err, s.book.CloseLog())
+}
+
+func (s *Server) each(do func(*link)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.links {
+		do(l)
+	}
+}
