@@ -17,7 +17,11 @@ const (
 	MaxData   = 1 << 24 // bytes of one opaque field: a day's files, a presentment, a value
 	MaxClaims = 16      // idempotency keys of one transition
 	MaxQueued = 256     // store-and-forward rows of one transition
-	MaxSweep  = 10_000  // idempotency keys of one SweepKeys
+	MaxSweep  = 10_000  // idempotency keys of one SweepKeys, events of one SweepEvents
+
+	MaxEvents    = 16      // events of one transition
+	MaxEventData = 1 << 10 // bytes of one event
+	MaxDetails   = 1 << 14 // bytes of an act's details
 
 	// maxSeconds bounds what nanoseconds in 64 bits can tell, about 292 years either side of 1970.
 	maxSeconds = math.MaxInt64/int64(time.Second) - 1
@@ -64,6 +68,15 @@ func (t *Transition) Check() error {
 	}
 	for i := range t.Present {
 		if err := t.Present[i].Check(); err != nil {
+			return err
+		}
+	}
+	if len(t.Events) > MaxEvents {
+		return fmt.Errorf("journal: payment %s: %d events in a transition, expected at most %d", p.ID, len(t.Events),
+			MaxEvents)
+	}
+	for i := range t.Events {
+		if err := t.Events[i].check(); err != nil {
 			return err
 		}
 	}

@@ -89,6 +89,15 @@ type Journal interface {
 	// SweepKeys deletes idempotency keys claimed before a moment, at most limit (1 to MaxSweep), and returns how many. It
 	// looks at a bounded stretch of what was committed a call; more says that there may be others behind it.
 	SweepKeys(ctx context.Context, before time.Time, limit int) (swept int, more bool, err error)
+	// Events calls yield for the events from a position on, in commit order, and returns the position to go on from. Those
+	// that were swept do not come.
+	Events(ctx context.Context, from uint64, yield func(Event) bool) (next uint64, err error)
+	// SweepEvents deletes events below a position that every follower is past, at most limit (1 to MaxSweep), and returns
+	// how many; more says that there are others. Until then they are kept.
+	SweepEvents(ctx context.Context, below uint64, limit int) (swept int, more bool, err error)
+
+	Acts
+
 	// Close refuses everything from now on with ErrClosed, waits for what was taken before, and gives everything back.
 	// Closing twice is ErrClosed.
 	Close() error

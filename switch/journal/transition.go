@@ -25,6 +25,8 @@ type Transition struct {
 	// Present adds presentments to their business date; Withdraw removes them.
 	Present  []Presentment
 	Withdraw []PresentmentRef
+	// Events tell followers of the change; Commit fills in each one's Position and Payment.
+	Events []Event
 	// EvenBroken stores a payment that breaks I7 all the same, with the alarm: for what was received and must not be
 	// lost, and for what moves no money.
 	EvenBroken bool

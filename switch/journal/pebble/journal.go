@@ -36,7 +36,7 @@ import (
 
 // journalFormat is the newest layout of keys and records that this program knows; docs/journal.md describes it. A
 // journal of a newer one is refused at Open.
-const journalFormat = 1
+const journalFormat = 2
 
 // Defaults and bounds.
 const (
@@ -257,6 +257,11 @@ func (j *Journal) load() (*committer, error) {
 		return nil, &record.FormatError{Record: "format", Field: "version", Offset: 0, Want: "one byte"}
 	case format[0] > journalFormat:
 		return nil, fmt.Errorf("journal: %s has format %d, this program reads up to %d: a newer version wrote it", j.opts.Dir, format[0], journalFormat)
+	case format[0] < journalFormat && !j.opts.ReadOnly:
+		// All of an older format is read as it stands; from here on it may have rows that an older program does not know.
+		if err := j.db.Set(keyFormat, []byte{journalFormat}, pebble.Sync); err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
 	}
 	if err := c.load(); err != nil {
 		return nil, err

@@ -929,7 +929,8 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Open(options(t, fs))
-	if want := "journal: data has format 2, this program reads up to 1: a newer version wrote it"; err == nil || err.Error() != want {
+	if want := "journal: data has format 3, this program reads up to 2: a newer version wrote it"; err == nil ||
+		err.Error() != want {
 		t.Errorf("a newer journal: %v", err)
 	}
 	o := options(t, vfs.NewMem())

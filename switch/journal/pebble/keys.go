@@ -23,12 +23,14 @@ const (
 	prefixReference = 'R'
 	prefixSAF       = 'S'
 	prefixPresented = 'T'
+	prefixEvent     = 'E'
+	prefixAct       = 'A' // what people did
 	// prefixes are all of them.
-	prefixes         = "ICDKLMPRST"
+	prefixes         = "AECDIKLMPRST"
 	textEnd          = 0
 	afterTextEnd     = 1 // sorts after every key with the same text before it
 	paymentKeyLen    = 1 + len(payment.ID{})
-	logKeyLen        = 1 + 8
+	numberKeyLen     = 1 + 8 // of a log row, an event, an act
 	safSeqLen        = 8
 	referenceTailLen = 8 + len(payment.ID{})
 	presentedOpLen   = 2
@@ -42,6 +44,7 @@ var (
 	keySeen   = []byte{prefixInternal, 't'} // the time that was seen last
 	keySynced = []byte{prefixInternal, 'm'} // identity, number of the batch that it stands in, marked
 	keyHold   = []byte{prefixInternal, 'h'} // why the journal is held; JSON
+	keyActs   = []byte{prefixInternal, 'a'} // number and hash of the newest act
 )
 
 func appendPaymentKey(b []byte, id payment.ID) []byte {
@@ -95,9 +98,10 @@ func appendPresentedKey(b []byte, ref *journal.PresentmentRef) []byte {
 	return binary.BigEndian.AppendUint16(b, uint16(ref.Op))
 }
 
-func appendLogKey(b []byte, position uint64) []byte {
-	b = append(b, prefixLog)
-	return binary.BigEndian.AppendUint64(b, position)
+func appendLogKey(b []byte, position uint64) []byte { return appendNumberKey(b, prefixLog, position) }
+
+func appendNumberKey(b []byte, prefix byte, number uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(b, prefix), number)
 }
 
 func dayKey(date payment.Date) []byte {
@@ -151,9 +155,10 @@ func parsePresentedKey(key []byte) (ref journal.PresentmentRef, err error) {
 	return ref, nil
 }
 
-func parseLogKey(key []byte) (position uint64, err error) {
-	if len(key) != logKeyLen {
-		return 0, badKey(key, "L and 8 bytes")
+// parseNumberKey reads the key of a log row, an event or an act.
+func parseNumberKey(key []byte) (number uint64, err error) {
+	if len(key) != numberKeyLen {
+		return 0, badKey(key, string(key[:1])+" and 8 bytes")
 	}
 	return binary.BigEndian.Uint64(key[1:]), nil
 }
@@ -193,7 +198,7 @@ func claimName(key []byte) func() string {
 
 // openRow begins to read a log row.
 func openRow(key, value []byte) (*record.LogRow, error) {
-	first, err := parseLogKey(key)
+	first, err := parseNumberKey(key)
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,7 @@ const (
 	rowSet rowKind = iota
 	rowDelete
 	rowQueue // a set whose key ends with a sequence that the committer fills in
+	rowEvent // likewise, with a position
 )
 
 // The states of a request. Whoever moves it from queued decides its fate: the committer by taking it, the caller by
@@ -144,6 +145,14 @@ func (r *request) encode(t *journal.Transition, latest time.Time) (err error) {
 		r.rows = append(r.rows, w)
 		r.dates = append(r.dates, t.Withdraw[i].Date)
 	}
+	for i := range t.Events {
+		w := r.key(rowEvent)
+		r.buf = appendNumberKey(r.buf, prefixEvent, 0)
+		w.value = len(r.buf)
+		r.buf = record.AppendEvent(r.buf, p.ID, &t.Events[i])
+		w.end = len(r.buf)
+		r.rows = append(r.rows, w)
+	}
 	r.encodeEntry(p.ID, p.Version, t.Opens, t.Closes, t.Keys)
 	return nil
 }
@@ -199,6 +208,9 @@ func (j *Journal) Commit(ctx context.Context, t *journal.Transition) error {
 	case nil:
 		for i := range t.Queue {
 			t.Queue[i].Seq = safSeq(r.position, i)
+		}
+		for i := range t.Events {
+			t.Events[i].Position, t.Events[i].Payment = journal.EventPosition(r.position, i), t.Payment.ID
 		}
 	case errTaken:
 		err = &journal.KeyTakenError{Claim: t.Keys[r.taken], Holds: r.holds}
@@ -260,13 +272,18 @@ func (j *Journal) submit(ctx context.Context, r *request) error {
 // safSeq is the sequence of row i of the commit at a log position: unique and rising without a counter of its own.
 func safSeq(position uint64, i int) uint64 { return position*journal.MaxQueued + uint64(i) }
 
-// fillSeqs writes the sequences of queued rows into their keys.
+// fillSeqs writes the sequences of queued rows and the positions of events into their keys.
 func (r *request) fillSeqs() {
-	n := 0
+	queued, events := 0, 0
 	for i := range r.rows {
-		if w := &r.rows[i]; w.kind == rowQueue {
-			binary.BigEndian.PutUint64(r.buf[w.value-safSeqLen:w.value], safSeq(r.position, n))
-			n++
+		switch w := &r.rows[i]; w.kind {
+		case rowQueue:
+			binary.BigEndian.PutUint64(r.buf[w.value-safSeqLen:w.value], safSeq(r.position, queued))
+			queued++
+		case rowEvent:
+			binary.BigEndian.PutUint64(r.buf[w.value-safSeqLen:w.value], journal.EventPosition(r.position, events))
+			events++
+		case rowSet, rowDelete:
 		}
 	}
 }

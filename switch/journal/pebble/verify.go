@@ -26,7 +26,8 @@ func (j *Journal) Verify(found func(problem string) bool) error {
 	defer view.release()
 	v := verifier{store: view.snapshot, next: view.position, found: found, versions: map[payment.ID]uint64{},
 		queued: map[journal.IntentRef]int{}}
-	for _, check := range []func() error{v.log, v.queues, v.payments, v.unstored, v.claims, v.references, v.days, v.presentments, v.rest} {
+	for _, check := range []func() error{v.log, v.queues, v.payments, v.unstored, v.claims, v.references, v.days,
+		v.presentments, v.events, v.acts, v.rest} {
 		if err := check(); err != nil && !errors.Is(err, errEnough) {
 			return err
 		}
@@ -329,6 +330,57 @@ func (v *verifier) presentments() error {
 		}
 		return nil, v.expect(dayKey(ref.Date), "presentment on %s: there is no such business date", ref.Date)
 	})
+}
+
+// events: each is of a payment, and of a commit that the log has.
+func (v *verifier) events() error {
+	return v.each(prefixEvent, func(key, value []byte) (error, error) {
+		position, err := parseNumberKey(key)
+		if err != nil {
+			return err, nil
+		}
+		e, err := record.DecodeEvent(position, value)
+		if err != nil {
+			return err, nil
+		}
+		if position >= journal.EventPosition(v.next, 0) {
+			return nil, v.report("event %d: its position is past the log's end", position)
+		}
+		p, err := v.payment(e.Payment)
+		if err != nil || p != nil {
+			return nil, err
+		}
+		return nil, v.report("event %d: its payment %s is not there", position, e.Payment)
+	})
+}
+
+// acts: each follows from the one before, and the newest is the one that was noted.
+func (v *verifier) acts() error {
+	noted, err := readLastAct(v.store)
+	if err != nil {
+		return v.report("%v", err)
+	}
+	var last lastAct
+	err = v.each(prefixAct, func(key, value []byte) (error, error) {
+		number, err := parseNumberKey(key)
+		if err != nil {
+			return err, nil
+		}
+		a, err := record.DecodeAct(number, value)
+		if err != nil {
+			return err, nil
+		}
+		if number != last.number+1 || a.Before != last.hash {
+			err = v.report("act %d does not follow from act %d: one was changed or taken out", number, last.number)
+		}
+		last = lastAct{number, a.Hash()}
+		return nil, err
+	})
+	if err == nil && last != noted {
+		err = v.report("the acts end with %d, which is not the newest that was added (%d), or was changed", last.number,
+			noted.number)
+	}
+	return err
 }
 
 // rest: counters and the journal's own numbers can be read, and no key is of an unknown kind.

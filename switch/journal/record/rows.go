@@ -18,6 +18,8 @@ const (
 	dayFormat   = 1
 	logFormat   = 1
 	seenFormat  = 1
+	eventFormat = 1
+	actFormat   = 1
 	numberBytes = 8
 )
 
@@ -213,4 +215,51 @@ func DecodeSeen(value []byte) (seen clock.Seen, err error) {
 	seen.Latest = d.time("latest")
 	seen.Stepped = d.bool("stepped")
 	return seen, d.end()
+}
+
+// AppendEvent appends the record of an event of payment id; its position stands in its key.
+func AppendEvent(b []byte, id payment.ID, e *journal.Event) []byte {
+	b = append(b, eventFormat)
+	b = append(b, id[:]...)
+	b = binary.AppendUvarint(b, uint64(e.Kind))
+	b = binary.AppendUvarint(b, uint64(len(e.Data)))
+	return append(b, e.Data...)
+}
+
+// DecodeEvent reads the event at a position.
+func DecodeEvent(position uint64, value []byte) (journal.Event, error) {
+	d := newDecoder(value, func() string { return fmt.Sprintf("event %d", position) })
+	d.version(eventFormat)
+	e := journal.Event{Position: position, Payment: d.id("payment")}
+	e.Kind = uint16(d.uvarint("kind", math.MaxUint16))
+	e.Data = []byte(d.bytes("data", int(d.uvarint("data", journal.MaxEventData))))
+	return e, d.end()
+}
+
+// AppendAct appends the record of an act; its number stands in its key.
+func AppendAct(b []byte, a *journal.Act) []byte {
+	b = append(b, actFormat)
+	b = append(b, a.Before[:]...)
+	b = appendTime(b, a.At)
+	b = appendText(b, a.Who)
+	b = appendText(b, a.Role)
+	b = appendText(b, a.What)
+	b = binary.AppendUvarint(b, uint64(len(a.Details)))
+	return append(b, a.Details...)
+}
+
+// DecodeAct reads the act of a number.
+func DecodeAct(number uint64, value []byte) (journal.Act, error) {
+	d := newDecoder(value, func() string { return fmt.Sprintf("act %d", number) })
+	d.version(actFormat)
+	a := journal.Act{Number: number}
+	copy(a.Before[:], d.bytes("hash of the one before", len(a.Before)))
+	a.At = d.time("time")
+	a.Who = d.text("who")
+	a.Role = d.text("role")
+	a.What = d.text("what")
+	if n := d.uvarint("details", journal.MaxDetails); n > 0 {
+		a.Details = []byte(d.bytes("details", int(n)))
+	}
+	return a, d.end()
 }

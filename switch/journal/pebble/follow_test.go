@@ -1,0 +1,235 @@
+package pebble
+
+import (
+	"encoding/hex"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"switchyard/switch/journal"
+	"switchyard/switch/journal/record"
+)
+
+func withEvents(n uint64, data ...string) *journal.Transition {
+	tr := &journal.Transition{Payment: fresh(n)}
+	for i, d := range data {
+		tr.Events = append(tr.Events, journal.Event{Kind: uint16(i + 1), Data: []byte(d)})
+	}
+	return tr
+}
+
+func events(t *testing.T, j journal.Journal, from uint64) (got []string, next uint64) {
+	t.Helper()
+	next, err := j.Events(t.Context(), from, func(e journal.Event) bool { got = append(got, string(e.Data)); return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got, next
+}
+
+// Events come in commit order and from a position on, are there only with their change, and stay until they are swept.
+func TestEvents(t *testing.T) {
+	fs := vfs.NewMem()
+	j := open(t, fs)
+	first := withEvents(1, "a", "b")
+	commit(t, j, first)
+	commit(t, j, &journal.Transition{Payment: fresh(2)})
+	commit(t, j, withEvents(3, "c"))
+	if err := j.Commit(ctx, withEvents(3, "refused")); !errors.Is(err, journal.ErrVersion) {
+		t.Fatal(err)
+	}
+	if e := first.Events[1]; e.Position != journal.EventPosition(1, 1) || e.Payment != fresh(1).ID {
+		t.Errorf("filled in: %+v", e)
+	}
+	got, next := events(t, j, 0)
+	if !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("events %v", got)
+	}
+	if got, again := events(t, j, next); got != nil || again != next {
+		t.Errorf("after the last: %v, goes on at %d of %d", got, again, next)
+	}
+	if got, _ := events(t, j, first.Events[1].Position); !slices.Equal(got, []string{"b", "c"}) {
+		t.Errorf("from the second: %v", got)
+	}
+	if n, more, err := j.SweepEvents(ctx, next, 1); n != 1 || !more || err != nil {
+		t.Errorf("sweep of one: %d, %v, %v", n, more, err)
+	}
+	if n, more, err := j.SweepEvents(ctx, next-1, 10); n != 1 || more || err != nil {
+		t.Errorf("sweep up to the last: %d, %v, %v", n, more, err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = open(t, fs)
+	if got, _ := events(t, j, 0); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("after the sweep and a restart: %v", got)
+	}
+	big := withEvents(4, string(make([]byte, journal.MaxEventData+1)))
+	if err := j.Commit(ctx, big); err == nil {
+		t.Error("an event that is too large was taken")
+	}
+	verified(t, j)
+}
+
+// I15: a follower that a crash interrupts takes up again what it had not finished, and misses nothing.
+func TestFollowerSurvivesACrash(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	j := open(t, fs)
+	for n := uint64(1); n <= 6; n++ {
+		commit(t, j, withEvents(n, string(rune('a'+n-1))))
+	}
+	var told []string
+	tell := func(e journal.Event) error { told = append(told, string(e.Data)); return nil }
+	if n, err := journal.Follow(ctx, j, "f", 2, tell); n != 2 || err != nil {
+		t.Fatalf("%d taken, %v", n, err)
+	}
+	// The process ends while it takes the fourth: before its position is kept.
+	var crashed *vfs.MemFS
+	_, err := journal.Follow(ctx, j, "f", 10, func(e journal.Event) error {
+		if string(e.Data) == "d" && crashed == nil {
+			crashed = fs.CrashClone(vfs.CrashCloneCfg{})
+		}
+		return tell(e)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j = open(t, crashed)
+	told = told[:4]
+	if n, err := journal.Follow(ctx, j, "f", 10, tell); n != 4 || err != nil {
+		t.Fatalf("%d taken after the crash, %v", n, err)
+	}
+	if !slices.Equal(told, []string{"a", "b", "c", "d", "c", "d", "e", "f"}) {
+		t.Errorf("told %v", told)
+	}
+	if n, err := journal.Follow(ctx, j, "f", 10, tell); n != 0 || err != nil {
+		t.Errorf("%d more, %v", n, err)
+	}
+	commit(t, j, withEvents(7, "g"))
+	refused := errors.New("not now")
+	n, err := journal.Follow(ctx, j, "f", 10, func(journal.Event) error { return refused })
+	if n != 0 || !errors.Is(err, refused) {
+		t.Errorf("%d taken, %v", n, err)
+	}
+	if n, err := journal.Follow(ctx, j, "f", 10, tell); n != 1 || err != nil {
+		t.Errorf("%d taken once it is told, %v", n, err)
+	}
+}
+
+func act(what string) journal.Act {
+	return journal.Act{At: time.Date(2026, 11, 26, 1, 2, 3, 4, time.UTC), Who: "ann", Role: "operate", What: what,
+		Details: []byte(`{"host":"h"}`)}
+}
+
+// Acts are numbered, follow from each other over a restart, and a change of one is found.
+func TestActs(t *testing.T) {
+	fs := vfs.NewMem()
+	j := open(t, fs)
+	first, err := j.Append(ctx, act("retry"))
+	if err != nil || first.Number != 1 || first.Before != [32]byte{} {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = open(t, fs)
+	second, err := j.Append(ctx, act("close"))
+	if err != nil || second.Number != 2 || second.Before != first.Hash() {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	var got []journal.Act
+	if err := j.Acts(ctx, 2, func(a journal.Act) bool { got = append(got, a); return true }); err != nil ||
+		!reflect.DeepEqual(got, []journal.Act{second}) {
+		t.Errorf("acts from 2: %+v, %v", got, err)
+	}
+	if n, last, err := journal.CheckActs(ctx, j); n != 2 || last != second.Hash() || err != nil {
+		t.Errorf("checked: %d, %x, %v", n, last, err)
+	}
+	for name, bad := range map[string]journal.Act{
+		"nobody": {At: time.Now(), What: "x"}, "no time": {Who: "a", What: "x"},
+		"no JSON": {At: time.Now(), Who: "a", What: "x", Details: []byte("{")},
+	} {
+		if _, err := j.Append(ctx, bad); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	verified(t, j)
+
+	changed := first
+	changed.Who = "bob"
+	for name, damage := range map[string]func(db *pebble.DB) error{
+		"the first changed": func(db *pebble.DB) error {
+			return db.Set(appendNumberKey(nil, prefixAct, 1), record.AppendAct(nil, &changed), pebble.Sync)
+		},
+		"the last taken out": func(db *pebble.DB) error {
+			return db.Delete(appendNumberKey(nil, prefixAct, 2), pebble.Sync)
+		},
+	} {
+		j := open(t, vfs.NewMem())
+		for _, a := range []string{"retry", "close"} {
+			if _, err := j.Append(ctx, act(a)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := damage(j.db)
+		commit(t, j, &journal.Transition{Payment: fresh(1)}) // so that reads see it
+		found := 0
+		if err := errors.Join(err, j.Verify(func(string) bool { found++; return true })); err != nil || found == 0 {
+			t.Errorf("%s: %d problems, %v", name, found, err)
+		}
+	}
+}
+
+// The bytes of events and acts, as docs/journal.md describes them.
+func TestGoldenEventAndAct(t *testing.T) {
+	p := fresh(5)
+	id := hex.EncodeToString(p.ID[:])
+	e := journal.Event{Payment: p.ID, Kind: 300, Data: []byte("hi")}
+	if got, want := hex.EncodeToString(record.AppendEvent(nil, p.ID, &e)), "01"+id+"ac02"+"026869"; got != want {
+		t.Errorf("event %s, want %s", got, want)
+	}
+	a := journal.Act{At: time.Unix(0, 258).UTC(), Who: "w", Role: "r", What: "x", Details: []byte("{}")}
+	want := "01" + hex.EncodeToString(make([]byte, 32)) + "0000000000000102" + "0177" + "0172" + "0178" + "027b7d"
+	if got := hex.EncodeToString(record.AppendAct(nil, &a)); got != want {
+		t.Errorf("act %s, want %s", got, want)
+	}
+	if got, err := record.DecodeAct(0, record.AppendAct(nil, &a)); err != nil || !reflect.DeepEqual(got, a) {
+		t.Errorf("read back: %+v, %v", got, err)
+	}
+}
+
+// A journal of format 1 becomes one of format 2 when it is opened for writing, and not when it is read.
+func TestFormat1IsUpgraded(t *testing.T) {
+	fs := vfs.NewMem()
+	j := open(t, fs)
+	commit(t, j, &journal.Transition{Payment: fresh(1)})
+	if err := errors.Join(j.db.Set(keyFormat, []byte{1}, pebble.Sync), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []bool{true, false} {
+		o := options(t, fs)
+		o.ReadOnly = readOnly
+		j, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.Payment(ctx, fresh(1).ID); err != nil {
+			t.Error(err)
+		}
+		want := byte(2)
+		if readOnly {
+			want = 1
+		}
+		if got, err := get(j.db, keyFormat); err != nil || got[0] != want {
+			t.Errorf("read only %v: format %v, %v", readOnly, got, err)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
