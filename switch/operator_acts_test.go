@@ -1,11 +1,8 @@
 package txswitch_test
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"runtime"
@@ -13,22 +10,27 @@ import (
 	"testing"
 
 	"switchyard/internal/httpcall"
+	"switchyard/switch/journal"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
 	"switchyard/switch/switchtest"
 )
 
 // acted is an act in short: what a test says of it.
-func acted(a *operator.Act) string {
+func acted(t *testing.T, a *operator.Act) string {
+	d, err := a.Read()
+	if err != nil {
+		t.Error(err)
+	}
 	text := fmt.Sprintf("%s as %s: %s", a.Who, a.Role, a.What)
 	for _, name := range []string{"wait", "ahead", "to", "host", "seq", "dir", "token", "recover"} {
-		if value, there := a.Parameters[name]; there {
+		if value, there := d.Parameters[name]; there {
 			text += " " + name + "=" + value
 		}
 	}
-	text += " " + a.Outcome
-	if a.Error != "" {
-		text += ", " + a.Error
+	text += " " + d.Outcome
+	if d.Error != "" {
+		text += ", " + d.Error
 	}
 	return text
 }
@@ -38,10 +40,11 @@ func acts(t *testing.T, c *client.Client) (all []string) {
 	t.Helper()
 	n := uint64(0)
 	err := c.EachAct(t.Context(), 0, func(a *operator.Act) error {
-		if n++; a.N != n || a.At.IsZero() || a.Begun != 0 && a.Begun != n-1 {
-			t.Errorf("act %d: %+v", n, a)
+		d, err := a.Read()
+		if n++; err != nil || a.N != n || a.At.IsZero() || d.Begun != 0 && d.Begun != n-1 {
+			t.Errorf("act %d: %+v, %v", n, a, err)
 		}
-		all = append(all, acted(a))
+		all = append(all, acted(t, a))
 		return nil
 	})
 	if err != nil {
@@ -50,30 +53,27 @@ func acts(t *testing.T, c *client.Client) (all []string) {
 	return all
 }
 
-// chained reads the record as anybody can, and returns its newest hash: each is of the hash before and of the act.
+// chained holds each act against the one before, and returns the newest hash.
 func chained(t *testing.T, c *client.Client) (newest string) {
 	t.Helper()
-	in, err := c.OpenActs(t.Context())
+	newest = strings.Repeat("0", 64)
+	err := c.EachAct(t.Context(), 0, func(a *operator.Act) error {
+		before, err := hex.DecodeString(a.Before)
+		kept := journal.Act{
+			Number: a.N, At: a.At, Who: a.Who, Role: string(a.Role), What: a.What, Details: a.Details,
+			Before: [32]byte(before),
+		}
+		hash := kept.Hash()
+		if err != nil || a.Before != newest || a.Hash != hex.EncodeToString(hash[:]) {
+			t.Errorf("act %+v follows %s: %v", a, newest, err)
+		}
+		newest = a.Hash
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close()
-	hash := make([]byte, sha256.Size)
-	for dec := json.NewDecoder(in); ; {
-		var line struct {
-			Record json.RawMessage
-			Hash   string
-		}
-		if err := dec.Decode(&line); err == io.EOF {
-			return newest
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		sum := sha256.Sum256(append(hash, line.Record...))
-		if hash, newest = sum[:], line.Hash; hex.EncodeToString(hash) != newest {
-			t.Fatalf("%s has the hash %s", line.Record, line.Hash)
-		}
-	}
+	return newest
 }
 
 func wantActs(t *testing.T, got []string, want ...string) {

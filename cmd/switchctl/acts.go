@@ -49,20 +49,30 @@ With --json it prints each act as it is recorded: one when it is begun, and one 
 	return cmd
 }
 
+// call is a call with what came of it.
+type call struct {
+	*operator.Act
+	operator.ActDetails
+}
+
 // writeActs prints a line a call: what was begun has what came of it.
 func writeActs(w io.Writer, each func(take func(*operator.Act) error) error) error {
-	var all []*operator.Act
+	var all []call
 	begun := map[uint64]int{}
 	err := each(func(a *operator.Act) error {
-		at, known := begun[a.Begun]
+		details, err := a.Read()
+		if err != nil {
+			return err
+		}
+		at, known := begun[details.Begun]
 		switch {
-		case a.Begun != 0 && known:
-			all[at].Outcome, all[at].Error = a.Outcome, a.Error
+		case details.Begun != 0 && known:
+			all[at].Outcome, all[at].Error = details.Outcome, details.Error
 			return nil
-		case a.Outcome == operator.ActBegun:
+		case details.Outcome == operator.ActBegun:
 			begun[a.N] = len(all)
 		}
-		all = append(all, a)
+		all = append(all, call{a, details})
 		return nil
 	})
 	if err != nil {

@@ -1,29 +1,41 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"switchyard/switch/journal"
+	"switchyard/switch/operator"
 )
 
 // testActs is the record of a switch: a cutover, one that who may not has asked for, and a backup that a crash cut off.
 func testActs() string {
-	var b strings.Builder
-	hash := make([]byte, sha256.Size)
-	for i, act := range []string{
-		`"who":"otto","role":"operate","what":"cutover","parameters":{"wait":"1m0s","ahead":"true"},"outcome":"begun"`,
-		`"who":"otto","role":"operate","what":"cutover","begun":1,"outcome":"done"`,
-		`"who":"rita","role":"operate","what":"cutover","outcome":"refused","error":"rita has not the role operate"`,
-		`"who":"otto","role":"operate","what":"backup","parameters":{"dir":"/b"},"outcome":"begun"`,
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	var before [sha256.Size]byte
+	for i, d := range []struct{ who, what, details string }{
+		{"otto", "cutover", `{"parameters":{"wait":"1m0s","ahead":"true"},"outcome":"begun"}`},
+		{"otto", "cutover", `{"begun":1,"outcome":"done"}`},
+		{"rita", "cutover", `{"outcome":"refused","error":"rita has not the role operate"}`},
+		{"otto", "backup", `{"parameters":{"dir":"/b"},"outcome":"begun"}`},
 	} {
-		record := fmt.Sprintf(`{"n":%d,"at":"2026-11-20T12:00:0%dZ",%s}`, i+1, i, act)
-		sum := sha256.Sum256(append(hash, record...))
-		hash = sum[:]
-		fmt.Fprintf(&b, "{\"record\":%s,\"hash\":\"%s\"}\n", record, hex.EncodeToString(hash))
+		act := journal.Act{
+			Number: uint64(i + 1), At: time.Date(2026, 11, 20, 12, 0, i, 0, time.UTC), Who: d.who, Role: "operate", What: d.what,
+			Details: json.RawMessage(d.details), Before: before,
+		}
+		hash := act.Hash()
+		_ = enc.Encode(operator.Act{ // into memory
+			N: act.Number, At: act.At, Who: act.Who, Role: operator.RoleOperate, What: act.What, Details: act.Details,
+			Before: hex.EncodeToString(before[:]), Hash: hex.EncodeToString(hash[:]),
+		})
+		before = hash
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

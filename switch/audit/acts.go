@@ -3,32 +3,49 @@ package audit
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
-// recordedAct is a line of the record of what operators did: the bytes of the act, and the SHA-256 of the hash of the
-// line before (zeros for the first) and these bytes.
-type recordedAct struct {
-	Record json.RawMessage `json:"record"`
-	Hash   string          `json:"hash"`
+// act is a line of the record of what operators did.
+type act struct {
+	N       uint64          `json:"n"`
+	At      time.Time       `json:"at"`
+	Who     string          `json:"who"`
+	Role    string          `json:"role"`
+	What    string          `json:"what"`
+	Details json.RawMessage `json:"details"`
+	Before  string          `json:"before"` // hash of the line before, zeros for the first
+	Hash    string          `json:"hash"`
 }
 
-// act is what of it is held against the others.
-type act struct {
-	N       uint64 `json:"n"`
-	Who     string `json:"who"`
-	What    string `json:"what"`
+// actDetails is what of an act's details is held against other acts.
+type actDetails struct {
 	Begun   uint64 `json:"begun"`
 	Outcome string `json:"outcome"`
+}
+
+// sum is the hash that an act has: SHA-256 of the hash before, number and time (nanoseconds) as eight bytes each, and
+// the texts, each behind its length as four.
+func (a *act) sum(before []byte) []byte {
+	b := binary.BigEndian.AppendUint64(before, a.N)
+	b = binary.BigEndian.AppendUint64(b, uint64(a.At.UnixNano()))
+	for _, text := range []string{a.Who, a.Role, a.What, string(a.Details)} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(text)))
+		b = append(b, text...)
+	}
+	hash := sha256.Sum256(b)
+	return hash[:]
 }
 
 // acts holds the record against itself while it streams past.
 type acts struct {
 	report *Report
 	newest uint64
-	hash   [sha256.Size]byte
+	hash   []byte
 	begun  map[uint64]act // and not ended so far
 }
 
@@ -37,49 +54,49 @@ func readActs(ctx context.Context, open Open, report *Report) error {
 	if open == nil {
 		return nil
 	}
-	a := &acts{report: report, begun: map[uint64]act{}}
+	a := &acts{report: report, hash: make([]byte, sha256.Size), begun: map[uint64]act{}}
 	return lines(ctx, "acts", open, a.line)
 }
 
 func (a *acts) line(line []byte) error {
-	var kept recordedAct
 	var one act
-	if err := decode(line, &kept); err != nil {
+	var details actDetails
+	if err := decode(line, &one); err != nil {
 		return err
 	}
-	if err := decode(kept.Record, &one); err != nil {
-		return fmt.Errorf("field record: %w", err)
+	if err := decode(one.Details, &details); err != nil {
+		return fmt.Errorf("field details: %w", err)
 	}
-	hash := sha256.Sum256(append(a.hash[:], kept.Record...))
-	if said := hex.EncodeToString(hash[:]); said != kept.Hash {
-		a.differ("act %d, %s by %s: its hash is not that of what stands there and of the act before", one.N, one.What,
-			one.Who)
-		if sum, err := hex.DecodeString(kept.Hash); err == nil && len(sum) == len(hash) {
-			hash = [sha256.Size]byte(sum) // so that one break is told once
-		}
-	}
+	before, hash := hex.EncodeToString(a.hash), one.sum(a.hash[:len(a.hash):len(a.hash)])
 	if one.N != a.newest+1 {
 		a.differ("act %d follows act %d: expected %d", one.N, a.newest, a.newest+1)
 	}
-	a.ends(&one)
+	if one.Before != before || one.Hash != hex.EncodeToString(hash) {
+		a.differ("act %d, %s by %s: its hash is not that of what stands there and of the act before", one.N, one.What,
+			one.Who)
+		if sum, err := hex.DecodeString(one.Hash); err == nil && len(sum) == sha256.Size {
+			hash = sum // so that one break is told once
+		}
+	}
+	a.ends(&one, &details)
 	a.newest, a.hash = one.N, hash
 	a.report.Acts++
 	return nil
 }
 
 // ends holds an act against the one that it is the end of.
-func (a *acts) ends(one *act) {
-	if one.Outcome == "begun" {
-		a.begun[one.N] = *one
+func (a *acts) ends(one *act, details *actDetails) {
+	if details.Outcome == "begun" {
+		a.begun[one.N] = act{Who: one.Who, What: one.What}
 		return
 	}
-	if one.Begun == 0 { // refused before it began
+	if details.Begun == 0 { // refused before it began
 		return
 	}
-	if first, there := a.begun[one.Begun]; !there || first.Who != one.Who || first.What != one.What {
-		a.differ("act %d, %s by %s, is the end of act %d, which did not begin it", one.N, one.What, one.Who, one.Begun)
+	if first, there := a.begun[details.Begun]; !there || first.Who != one.Who || first.What != one.What {
+		a.differ("act %d, %s by %s, is the end of act %d, which did not begin it", one.N, one.What, one.Who, details.Begun)
 	}
-	delete(a.begun, one.Begun)
+	delete(a.begun, details.Begun)
 }
 
 func (a *acts) differ(format string, args ...any) {

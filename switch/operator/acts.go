@@ -3,6 +3,7 @@ package operator
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,34 +29,32 @@ const (
 )
 
 // maxActText bounds each parameter of an act, and its error, in bytes.
-const maxActText = 1 << 10
+const maxActText = 1 << 9
 
 // change carries out a call that changes something, between the two acts that are recorded of it.
 func (a *API) change(e *endpoint, w http.ResponseWriter, r *http.Request) {
 	// Whoever hangs up does not take back what they did.
 	ctx := context.WithoutCancel(r.Context())
 	refused := refuse(e, w, r)
-	act := Act{
-		Who: asking(r).name, Role: e.Role, What: strings.TrimPrefix(r.URL.Path, "/v1/"), Parameters: parameters(e, r),
-		Outcome: ActBegun,
-	}
+	act := journal.Act{Who: asking(r).name, Role: string(e.Role), What: strings.TrimPrefix(r.URL.Path, "/v1/")}
+	details := ActDetails{Parameters: parameters(e, r), Outcome: ActBegun}
 	answer := &heldAnswer{header: w.Header(), status: http.StatusOK}
 	if refused != nil {
 		writeError(answer, refused.status, refused)
 	} else {
-		begun, err := a.recordAct(ctx, act)
+		begun, err := a.recordAct(ctx, act, details)
 		if err != nil {
 			writeUnrecorded(w, fmt.Errorf("nothing was done, since who does it could not be recorded: %w", err))
 			return
 		}
-		act.Begun = begun
+		details.Begun = begun
 		e.serve(a, answer, r)
 	}
-	act.Outcome, act.Error = answer.outcome()
-	if _, err := a.recordAct(ctx, act); err != nil {
+	details.Outcome, details.Error = answer.outcome()
+	if _, err := a.recordAct(ctx, act, details); err != nil {
 		a.o.Logger.Error("what came of an act could not be recorded", zap.String("who", act.Who),
-			zap.String("what", act.What), zap.String("outcome", act.Outcome), zap.Error(err))
-		writeUnrecorded(w, fmt.Errorf("it is %s, and that could not be recorded: %w", act.Outcome, err))
+			zap.String("what", act.What), zap.String("outcome", details.Outcome), zap.Error(err))
+		writeUnrecorded(w, fmt.Errorf("it is %s, and that could not be recorded: %w", details.Outcome, err))
 		return
 	}
 	w.WriteHeader(answer.status)
@@ -63,12 +62,16 @@ func (a *API) change(e *endpoint, w http.ResponseWriter, r *http.Request) {
 }
 
 // recordAct appends to the record.
-func (a *API) recordAct(ctx context.Context, act Act) (n uint64, err error) {
-	if act.Outcome == ActRefused && mutant.On(mutant.ActNotRecorded) {
+func (a *API) recordAct(ctx context.Context, act journal.Act, details ActDetails) (n uint64, err error) {
+	if details.Outcome == ActRefused && mutant.On(mutant.ActNotRecorded) {
 		return 0, nil
 	}
-	act.At = a.o.Clock.Now().UTC()
-	return a.o.Acts.Append(ctx, act)
+	if act.Details, err = json.Marshal(details); err != nil {
+		return 0, err
+	}
+	act.At = a.o.Clock.Now()
+	act, err = a.o.Journal.Append(ctx, act)
+	return act.Number, err
 }
 
 func writeUnrecorded(w http.ResponseWriter, err error) {

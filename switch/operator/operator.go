@@ -39,7 +39,6 @@ type Options struct {
 	Cutover  Cutover
 	Numbers  Numbers
 	Strays   *StrayLog
-	Acts     *ActLog
 	Clock    *clock.Clock
 	Keyring  *pan.Keyring // opens the card of a payment whose frames are told
 	Hosts    []*link.Host
@@ -73,6 +72,7 @@ type Records interface {
 type Journal interface {
 	Records
 	Values
+	journal.Acts
 	NewestPayment(ctx context.Context) (counter uint64, err error)
 	Day(ctx context.Context, date payment.Date) (journal.Day, error)
 	OpenDay() payment.Date

@@ -8,7 +8,6 @@ package client
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -243,13 +242,7 @@ func (c *Client) EachAct(ctx context.Context, after uint64, take func(*operator.
 	if after != 0 {
 		query.Set("after", strconv.FormatUint(after, 10))
 	}
-	return httpcall.Lines(ctx, c.port, "/v1/acts", query, func(kept *operator.RecordedAct) error {
-		var act operator.Act
-		if err := json.Unmarshal(kept.Record, &act); err != nil {
-			return fmt.Errorf("GET /v1/acts: %w", err)
-		}
-		return take(&act)
-	})
+	return httpcall.Lines(ctx, c.port, "/v1/acts", query, take)
 }
 
 // OpenActs is the record as a book, which the audit reads.
