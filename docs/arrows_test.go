@@ -49,8 +49,10 @@ var below = map[string][]string{
 		"switch/payment", "switch/turn",
 	},
 	// The journal's contract knows no engine.
-	"switch/journal":        {"internal/", "switch/clock", "switch/payment"},
-	"switch/journal/record": {"switch/clock", "switch/journal", "switch/payment"},
+	"switch/journal":             {"internal/", "switch/clock", "switch/payment"},
+	"switch/journal/journaltest": {"switch/journal", "switch/payment"},
+	"switch/journal/memory":      {"switch/clock", "switch/journal", "switch/journal/record", "switch/payment"},
+	"switch/journal/record":      {"switch/clock", "switch/journal", "switch/payment"},
 	"switch/journal/pebble": {
 		"internal/", "switch/clock", "switch/journal", "switch/journal/record", "switch/payment",
 	},
@@ -103,7 +105,7 @@ func TestArrows(t *testing.T) {
 			imported, ours := strings.CutPrefix(path, module)
 			switch {
 			case ours && !allowed(name, imported),
-				imported == "switch/journal/pebble" && !oneOf(name, opens),
+				imported == "switch/journal/pebble" && !oneOf(name, opens), imported == "switch/journal/memory",
 				strings.HasPrefix(path, "github.com/cockroachdb/pebble/") && !oneOf(name, engine):
 				t.Errorf("%s imports %s", name, imported)
 			}

@@ -152,6 +152,9 @@ func CheckReserve(counter string, n uint64) error {
 	return nil
 }
 
+// UsedUp is the error of Reserve where a counter would pass 2^64-1.
+func UsedUp(counter string) error { return fmt.Errorf("journal: counter %s is used up", counter) }
+
 // CheckMeta refuses a named value that cannot be kept.
 func CheckMeta(name string, value []byte) error {
 	if err := CheckName("name of a value", name); err != nil {

@@ -48,7 +48,7 @@ func (j *Journal) Reserve(ctx context.Context, counter string, n uint64) (first 
 			}
 		}
 		if n > math.MaxUint64-next {
-			return fmt.Errorf("journal: counter %s is used up", counter)
+			return journal.UsedUp(counter)
 		}
 		first = next
 		c.counters[counter] = next + n

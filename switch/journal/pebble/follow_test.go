@@ -23,59 +23,6 @@ func withEvents(n uint64, data ...string) *journal.Transition {
 	return tr
 }
 
-func events(t *testing.T, j journal.Journal, from uint64) (got []string, next uint64) {
-	t.Helper()
-	next, err := j.Events(t.Context(), from, func(e journal.Event) bool { got = append(got, string(e.Data)); return true })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got, next
-}
-
-// Events come in commit order and from a position on, are there only with their change, and stay until they are swept.
-func TestEvents(t *testing.T) {
-	fs := vfs.NewMem()
-	j := open(t, fs)
-	first := withEvents(1, "a", "b")
-	commit(t, j, first)
-	commit(t, j, &journal.Transition{Payment: fresh(2)})
-	commit(t, j, withEvents(3, "c"))
-	if err := j.Commit(ctx, withEvents(3, "refused")); !errors.Is(err, journal.ErrVersion) {
-		t.Fatal(err)
-	}
-	if e := first.Events[1]; e.Position != journal.EventPosition(1, 1) || e.Payment != fresh(1).ID {
-		t.Errorf("filled in: %+v", e)
-	}
-	got, next := events(t, j, 0)
-	if !slices.Equal(got, []string{"a", "b", "c"}) {
-		t.Errorf("events %v", got)
-	}
-	if got, again := events(t, j, next); got != nil || again != next {
-		t.Errorf("after the last: %v, goes on at %d of %d", got, again, next)
-	}
-	if got, _ := events(t, j, first.Events[1].Position); !slices.Equal(got, []string{"b", "c"}) {
-		t.Errorf("from the second: %v", got)
-	}
-	if n, more, err := j.SweepEvents(ctx, next, 1); n != 1 || !more || err != nil {
-		t.Errorf("sweep of one: %d, %v, %v", n, more, err)
-	}
-	if n, more, err := j.SweepEvents(ctx, next-1, 10); n != 1 || more || err != nil {
-		t.Errorf("sweep up to the last: %d, %v, %v", n, more, err)
-	}
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
-	}
-	j = open(t, fs)
-	if got, _ := events(t, j, 0); !slices.Equal(got, []string{"c"}) {
-		t.Errorf("after the sweep and a restart: %v", got)
-	}
-	big := withEvents(4, string(make([]byte, journal.MaxEventData+1)))
-	if err := j.Commit(ctx, big); err == nil {
-		t.Error("an event that is too large was taken")
-	}
-	verified(t, j)
-}
-
 // I15: a follower that a crash interrupts takes up again what it had not finished, and misses nothing.
 func TestFollowerSurvivesACrash(t *testing.T) {
 	fs := vfs.NewCrashableMem()
@@ -126,41 +73,10 @@ func act(what string) journal.Act {
 		Details: []byte(`{"host":"h"}`)}
 }
 
-// Acts are numbered, follow from each other over a restart, and a change of one is found.
-func TestActs(t *testing.T) {
-	fs := vfs.NewMem()
-	j := open(t, fs)
-	first, err := j.Append(ctx, act("retry"))
-	if err != nil || first.Number != 1 || first.Before != [32]byte{} {
-		t.Fatalf("%+v, %v", first, err)
-	}
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
-	}
-	j = open(t, fs)
-	second, err := j.Append(ctx, act("close"))
-	if err != nil || second.Number != 2 || second.Before != first.Hash() {
-		t.Fatalf("%+v, %v", second, err)
-	}
-	var got []journal.Act
-	if err := j.Acts(ctx, 2, func(a journal.Act) bool { got = append(got, a); return true }); err != nil ||
-		!reflect.DeepEqual(got, []journal.Act{second}) {
-		t.Errorf("acts from 2: %+v, %v", got, err)
-	}
-	if n, last, err := journal.CheckActs(ctx, j); n != 2 || last != second.Hash() || err != nil {
-		t.Errorf("checked: %d, %x, %v", n, last, err)
-	}
-	for name, bad := range map[string]journal.Act{
-		"nobody": {At: time.Now(), What: "x"}, "no time": {Who: "a", What: "x"},
-		"no JSON": {At: time.Now(), Who: "a", What: "x", Details: []byte("{")},
-	} {
-		if _, err := j.Append(ctx, bad); err == nil {
-			t.Errorf("%s was taken", name)
-		}
-	}
-	verified(t, j)
-
-	changed := first
+// An act that was changed, and one that was taken from the end, are found.
+func TestDamagedActs(t *testing.T) {
+	changed := act("retry")
+	changed.Number = 1
 	changed.Who = "bob"
 	for name, damage := range map[string]func(db *pebble.DB) error{
 		"the first changed": func(db *pebble.DB) error {
