@@ -56,6 +56,7 @@ func (e *Engine) lastCutover(ctx context.Context, now time.Time) (last time.Time
 		case journal.DayClosing:
 			last = now
 			return false
+		case journal.DaySealed, journal.DayWritten:
 		}
 		if damaged = json.Unmarshal(d.Data, &p); damaged != nil {
 			damaged = fmt.Errorf("record of business date %s: %w", d.Date, damaged)

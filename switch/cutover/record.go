@@ -133,6 +133,7 @@ func posDataCode(e api.Entry) string {
 		return "500001M00001"
 	case api.EntryMagstripe:
 		return "200001200001"
+	case api.EntryEcommerce:
 	}
 	return "000050S00000"
 }

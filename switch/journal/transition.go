@@ -49,7 +49,7 @@ type KeyEntry struct {
 
 // SAFRef names a store-and-forward row.
 type SAFRef struct {
-	Host string // the queue: one a host group (route)
+	Host string // whose queue it stands in
 	Seq  uint64
 }
 

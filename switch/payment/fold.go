@@ -47,6 +47,7 @@ func (op *Op) Accepted() bool {
 	switch op.State {
 	case StateApproved, StateQueued, StateParked, StateClosed:
 		return true
+	case StatePending, StateDeclined, StateFailed, StateUnknown:
 	}
 	return false
 }

@@ -81,6 +81,7 @@ func (p *Payment) spent(i int) bool {
 		return p.TimeoutReversed(i)
 	case StateApproved, StateClosed:
 		return op.Kind == KindTimeoutReversal
+	case StatePending, StateQueued, StateParked:
 	}
 	return false
 }

@@ -61,6 +61,7 @@ func drawShops(t *rapid.T, p *Plan) section {
 				step.Dress.ThreeDS, step.Dress.Address = percent(t, 50), percent(t, 50)
 			case api.EntryStored:
 				step.Dress.ByMerchant = percent(t, 50)
+			default:
 			}
 			step.SharedKey = s.Shared && percent(t, 50)
 		}
@@ -84,6 +85,7 @@ func (d *Dress) put(r *api.Request) {
 			r.Initiator, r.NetworkID, r.Card.CVC = api.InitiatorMerchant, "352489331467426", ""
 			r.Present = r.Present.With(api.FieldInitiator).With(api.FieldNetworkID)
 		}
+	case api.EntryEcommerce, api.EntryMOTO, api.EntryManual:
 	}
 	if d.ThreeDS {
 		r.ThreeDS = api.ThreeDS{Version: "2.2.0", ECI: "05", CAVV: "AAABBWFlmQAAAABjRWWZEEFgFz8=",

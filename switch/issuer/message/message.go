@@ -191,6 +191,7 @@ func original(m *spec.Message, p *payment.Payment, i int, acquirer string) {
 	switch op.Kind.Row().Original {
 	case payment.OriginalFirst:
 		target = 0
+	case payment.OriginalTarget:
 	case payment.OriginalNone:
 		return
 	}
@@ -273,6 +274,7 @@ func (b *Builder) private(m *spec.Message, p *payment.Payment, i int, req *api.R
 	case payment.KindReverse, payment.KindRelease, payment.KindVoid:
 		t = spec.AppendTLV(t, spec.TagReversalReason, reasonCustomer)
 		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
+	case payment.KindNone, payment.KindVoice, payment.KindVoidPresentment: // no message is theirs
 	}
 	return t
 }
@@ -316,6 +318,7 @@ func posEntry(e api.Entry) string {
 		return "071"
 	case api.EntryMagstripe:
 		return "021"
+	case api.EntryEcommerce:
 	}
 	return "810"
 }
@@ -327,6 +330,7 @@ func posCondition(e api.Entry) string {
 		return "08"
 	case api.EntryEcommerce, api.EntryStored:
 		return "59"
+	case api.EntryManual, api.EntryChip, api.EntryContactless, api.EntryMagstripe:
 	}
 	return "00"
 }

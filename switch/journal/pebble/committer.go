@@ -279,7 +279,7 @@ func (c *committer) submit(g *group, b *pebble.Batch) {
 // against. The order of the checks is the order in which they tell more: a repeated key explains a wrong version.
 func (c *committer) admit(r *request) error {
 	err := c.checkKeys(r)
-	if err == errSameHash {
+	if errors.Is(err, errSameHash) {
 		c.regroup(r)
 		err = c.checkKeys(r)
 	}

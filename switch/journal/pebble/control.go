@@ -22,7 +22,7 @@ import (
 func (j *Journal) control(ctx context.Context, f func(c *committer, b *pebble.Batch) error, synced func()) error {
 	r := &request{control: f, after: synced, started: time.Now(), done: make(chan struct{}, 1)}
 	err := j.submit(ctx, r)
-	if err == errAbandoned {
+	if errors.Is(err, errAbandoned) {
 		return ctx.Err()
 	}
 	return err

@@ -204,17 +204,17 @@ func (j *Journal) Commit(ctx context.Context, t *journal.Transition) error {
 		return nil
 	}
 	err = j.submit(ctx, r)
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		for i := range t.Queue {
 			t.Queue[i].Seq = safSeq(r.position, i)
 		}
 		for i := range t.Events {
 			t.Events[i].Position, t.Events[i].Payment = journal.EventPosition(r.position, i), t.Payment.ID
 		}
-	case errTaken:
+	case errors.Is(err, errTaken):
 		err = &journal.KeyTakenError{Claim: t.Keys[r.taken], Holds: r.holds}
-	case errAbandoned:
+	case errors.Is(err, errAbandoned):
 		return ctx.Err() // the committer still has r
 	}
 	j.requests.Put(r)
@@ -234,10 +234,10 @@ func (j *Journal) BurnKey(ctx context.Context, claim journal.KeyClaim) error {
 	r.encodeClaims(payment.ID{}, keys, j.opts.Clock.Latest())
 	r.encodeEntry(payment.ID{}, 0, nil, nil, keys)
 	err := j.submit(ctx, r)
-	switch err {
-	case errTaken:
+	switch {
+	case errors.Is(err, errTaken):
 		err = &journal.KeyTakenError{Claim: keys[0], Holds: r.holds}
-	case errAbandoned:
+	case errors.Is(err, errAbandoned):
 		return ctx.Err()
 	}
 	j.requests.Put(r)

@@ -226,6 +226,7 @@ func standing(op *payment.Op) bool {
 	switch op.State {
 	case payment.StateApproved, payment.StateQueued, payment.StateParked, payment.StateClosed:
 		return true
+	case payment.StatePending, payment.StateDeclined, payment.StateFailed, payment.StateUnknown:
 	}
 	return false
 }
