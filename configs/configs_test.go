@@ -86,7 +86,10 @@ func TestSwitchdYAMLIsTheDefault(t *testing.T) {
 		return links[0].Window > 0
 	})
 	if len(links) != x.Links || links[0].Window != x.Window {
-		t.Errorf("switchd.yaml says %d links with a window of %d; by default there are %d of %d", x.Links, x.Window, len(links), links[0].Window)
+		t.Errorf(
+			"switchd.yaml says %d links with a window of %d; by default there are %d of %d", x.Links, x.Window, len(links),
+			links[0].Window,
+		)
 	}
 }
 
@@ -129,7 +132,8 @@ func yamlKeys(of reflect.Type) (keys []string) {
 	return keys
 }
 
-// A setting that is commented out (a # without a blank behind it) is right when it is commented in, each block by itself.
+// A setting that is commented out (a # without a blank behind it) is right when it is commented in, each block by
+// itself.
 func TestCommentedSettings(t *testing.T) {
 	lines := strings.SplitAfter(string(load(t, "switchd.yaml")), "\n")
 	off := regexp.MustCompile(`^(\s*)#(\S.*\n|  +\S.*\n)$`)
@@ -163,7 +167,9 @@ func TestCommentedSettings(t *testing.T) {
 
 func parseSwitchd(t *testing.T, name string, text []byte) *txswitch.Config {
 	t.Helper()
-	c, err := txswitch.ParseConfig(name, text, func(file string) ([]byte, error) { return os.ReadFile(filepath.FromSlash(file)) })
+	c, err := txswitch.ParseConfig(
+		name, text, func(file string) ([]byte, error) { return os.ReadFile(filepath.FromSlash(file)) },
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,8 +29,10 @@ var below = map[string][]string{
 	"switch/payment":   {"internal/mutant"},
 	"switch/clearing":  {"internal/money", "internal/pan", "internal/mutant"},
 	// The auditor and the issuer decide by themselves: that is their worth.
-	"switch/audit": {"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec"},
-	"issuer-sim":   {"internal/", "issuer-sim/", "spec"},
+	"switch/audit": {
+		"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec",
+	},
+	"issuer-sim": {"internal/", "issuer-sim/", "spec"},
 	// Within it arrows point down, too.
 	"issuer-sim/server": {
 		"internal/", "issuer-sim/book", "issuer-sim/clearing", "issuer-sim/message", "issuer-sim/rules", "spec",

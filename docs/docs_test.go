@@ -1,5 +1,5 @@
-// Package docs_test holds design.md and operations.md against the code: what they name is there, and what the code offers
-// an operator is in them.
+// Package docs_test holds design.md and operations.md against the code: what they name is there, and what the code
+// offers an operator is in them.
 package docs_test
 
 import (
@@ -87,7 +87,9 @@ func TestDesignNamesWhatThereIs(t *testing.T) {
 // The table of packages says what each imports.
 func TestDesignListsImports(t *testing.T) {
 	rows := 0
-	for _, m := range regexp.MustCompile("(?m)^\\| `((?:switch/|issuer-sim|spec)[a-z/]*)`.*\\| ([^|]*) \\|$").FindAllStringSubmatch(read(t, "design.md"), -1) {
+	for _, m := range regexp.MustCompile(
+		"(?m)^\\| `((?:switch/|issuer-sim|spec)[a-z/]*)`.*\\| ([^|]*) \\|$",
+	).FindAllStringSubmatch(read(t, "design.md"), -1) {
 		dir, text := m[1], m[2]
 		if text == "…" {
 			continue

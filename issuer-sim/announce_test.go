@@ -25,7 +25,8 @@ func TestCutover(t *testing.T) {
 	}
 	echo() // the connection is there
 	for _, stan := range []string{"1", "2"} {
-		if status, body := s.http("POST", "/v1/announce-cutover", ""); status != http.StatusOK || strings.TrimSpace(body) != `{"announced":1}` {
+		if status, body := s.http("POST", "/v1/announce-cutover", ""); status != http.StatusOK ||
+			strings.TrimSpace(body) != `{"announced":1}` {
 			t.Errorf("%d %s", status, body)
 		}
 		m := s.receive()

@@ -22,7 +22,9 @@ func BenchmarkServer(b *testing.B) {
 		{"memory/in_flight=64", 64, func() issuersim.Options { return issuersim.Options{} }},
 		{"memory/in_flight=1024", 1024, func() issuersim.Options { return issuersim.Options{} }},
 		{"data/in_flight=1024", 1024, func() issuersim.Options { return issuersim.Options{DataDir: b.TempDir()} }},
-		{"sync/in_flight=1024", 1024, func() issuersim.Options { return issuersim.Options{DataDir: b.TempDir(), Sync: true, FS: vfs.Default} }},
+		{"sync/in_flight=1024", 1024, func() issuersim.Options {
+			return issuersim.Options{DataDir: b.TempDir(), Sync: true, FS: vfs.Default}
+		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			o := c.options()

@@ -29,7 +29,9 @@ func testARN(t *testing.T, sequence uint64) string {
 func present(t *testing.T, sequence int, ps ...*clearing.Presentment) string {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := clearing.NewWriter(&b, clearing.Header{FileID: clearing.FileID{Date: day, ProcessorID: "400001", Sequence: sequence}})
+	w, err := clearing.NewWriter(
+		&b, clearing.Header{FileID: clearing.FileID{Date: day, ProcessorID: "400001", Sequence: sequence}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +41,9 @@ func present(t *testing.T, sequence int, ps ...*clearing.Presentment) string {
 		}
 		p.Currency, p.LocalTime, p.POSDataCode, p.FunctionCode, p.MCC = "EUR", day, "000000000000", "200", "5999"
 		p.AcquirerID, p.ForwarderID, p.Terminal, p.Merchant = "400001", "400001", "TERM0001", "MERCHANT1"
-		p.Acceptor = clearing.Acceptor{Name: "Shop", Street: "Street 1", City: "City", PostalCode: "12345", CountryAlpha3: "DEU"}
+		p.Acceptor = clearing.Acceptor{
+			Name: "Shop", Street: "Street 1", City: "City", PostalCode: "12345", CountryAlpha3: "DEU",
+		}
 		if err := w.Write(p); err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +117,8 @@ func TestClearing(t *testing.T) {
 	)
 	status, got := s.clear(first)
 	want("first file", fmt.Sprint(status, " ", got), "200 messages=6 settled=4 posted=1 excepted=1")
-	settled := "EUR cardholders=99993740 available=99989740 holds=4000 unsettled=0 settled=6260 capital=-100000000 balanced=true\n"
+	settled := "EUR cardholders=99993740 available=99989740 holds=4000 unsettled=0 settled=6260 capital=-100000000 " +
+		"balanced=true\n"
 	want("after it", showLedger(s.server.Ledger()), settled)
 
 	status, got = s.clear(first)
@@ -129,7 +134,9 @@ func TestClearing(t *testing.T) {
 	s = start(t, options)
 	want("after a restart", showLedger(s.server.Ledger()), settled)
 	status, got = s.clear(first)
-	want("the same again after a restart", fmt.Sprint(status, " ", got), "409 file 0022611210000040000100001: this file was taken before")
+	want("the same again after a restart", fmt.Sprint(
+		status, " ", got,
+	), "409 file 0022611210000040000100001: this file was taken before")
 
 	// The next day takes one capture, the refund and the unposted one back; the hold is not given back with them.
 	second := present(t, 2,

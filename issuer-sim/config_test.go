@@ -57,7 +57,8 @@ func TestConfigFiles(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"lissten: x":                           `line 1: unknown key "lissten": expected listen, control, data, sync, rules, seed, dialect, log_level, limits`,
+		"lissten: x": `line 1: unknown key "lissten": expected listen, control, data, sync, ` +
+			`rules, seed, dialect, log_level, limits`,
 		"limits: {card: 5}":                    `line 1: unknown key "card": expected connections, frame_bytes, cards, `,
 		"limits: {cards: many}":                "line 1: found text, expected a whole number",
 		"limits: 5":                            "line 1: found a whole number, expected a mapping",
@@ -68,7 +69,8 @@ func TestConfigErrors(t *testing.T) {
 		"seed: 1\n---\nseed: 2":                "one YAML document expected",
 		strings.Repeat("# comment\n", 200_000): "longer than",
 	} {
-		if _, err := issuersim.ParseConfig("f.yaml", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "f.yaml: ") {
+		if _, err := issuersim.ParseConfig("f.yaml", strings.NewReader(text)); err == nil ||
+			!strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "f.yaml: ") {
 			t.Errorf("%.40s: %v, want %q", text, err, want)
 		} else if strings.Contains(err.Error(), "issuersim") {
 			t.Errorf("%.40s: %v speaks of Go", text, err)
@@ -81,15 +83,22 @@ func TestRulesErrors(t *testing.T) {
 		"pace: -1":      "answers a second",
 		"pace: 2000000": "answers a second",
 		"rule: []":      `f.yaml: line 1: unknown key "rule": expected pace, rules`,
-		"rules:\n- {response_code: \"05\",\n   latencey: 5}":                     `f.yaml: line 3: unknown key "latencey": expected name, when, probability, response_code, latency, fault`,
-		"rules: [{when: {mtu: [\"0100\"]}}]":                                     `unknown key "mtu": expected mti, bin, pan, merchant, currency, amount, after, until, every, for`,
-		"rules: [{when: {amount: {form: 5}}}]":                                   `unknown key "form": expected from, to, ends_with`,
-		"rules: [{latency: {avg: 5ms}}]":                                         `unknown key "avg": expected distribution, value, min, max, mean, stddev, median, sigma`,
-		"rules: [{fault: {type: late}}]":                                         `unknown key "type": expected kind, delay`,
-		"rules: [{when: {pan: 4000000000000002}}]":                               "f.yaml: line 1: found a whole number, expected a list",
-		"rules: [{probability: often}]":                                          "line 1: found text, expected a number",
-		"rules: [{response_code: \"05\", when: {amount: {from: 10.5}}}]":         "line 1: found a number with a fraction or an exponent, expected a whole number",
-		"rules: [{name: n}]":                                                     "want a response_code, a latency or a fault",
+		"rules:\n- {response_code: \"05\",\n   latencey: 5}": `f.yaml: line 3: unknown key ` +
+			`"latencey": expected name, when, probability, response_code, latency, fault`,
+		"rules: [{when: {mtu: [\"0100\"]}}]": `unknown key "mtu": expected mti, bin, ` +
+			`pan, merchant, currency, amount, after, until, every, for`,
+		"rules: [{when: {amount: {form: 5}}}]": `unknown key "form": expected from, to, ` +
+			`ends_with`,
+		"rules: [{latency: {avg: 5ms}}]": `unknown key "avg": expected ` +
+			`distribution, value, min, max, mean, stddev, median, sigma`,
+		"rules: [{fault: {type: late}}]": `unknown key "type": expected kind, delay`,
+		"rules: [{when: {pan: 4000000000000002}}]": "f.yaml: line 1: found a whole number, " +
+			"expected a list",
+		"rules: [{probability: often}]": "line 1: found text, expected a number",
+		"rules: [{response_code: \"05\", when: {amount: {from: 10.5}}}]": "line 1: found a number with a fraction " +
+			"or an exponent, expected a whole number",
+		"rules: [{name: n}]": "want a response_code, a latency or a " +
+			"fault",
 		"rules: [{response_code: \"05\", probability: 1.5}]":                     "want 0 to 1",
 		"rules: [{response_code: \"05\", when: {mti: [\"0110\"]}}]":              "want that of a request or advice",
 		"rules: [{response_code: \"05\", when: {bin: [\"4x\"]}}]":                "want 1 to 19 digits",
@@ -111,7 +120,8 @@ func TestRulesErrors(t *testing.T) {
 		"rules: [{fault: {kind: late, delay: soon}}]":                            "want a duration",
 		"rules:\n" + strings.Repeat("  - {response_code: \"05\"}\n", 257):        "want at most 256",
 	} {
-		if _, err := issuersim.ParseRules("f.yaml", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := issuersim.ParseRules("f.yaml", strings.NewReader(text)); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%.80s: %v, want %q", text, err, want)
 		} else if strings.Contains(err.Error(), "issuersim") || strings.Contains(err.Error(), "400000000000") {
 			t.Errorf("%.80s: %v speaks of Go, or quotes a card number", text, err)

@@ -144,7 +144,9 @@ func TestLogRefuses(t *testing.T) {
 	if err := fs.Remove("data/log-000001"); err != nil {
 		t.Fatal(err)
 	}
-	if err := newError(t, issuersim.Options{FS: fs, DataDir: "data", Seed: 5}); !strings.Contains(err.Error(), "log-000001 is missing") {
+	if err := newError(t, issuersim.Options{FS: fs, DataDir: "data", Seed: 5}); !strings.Contains(
+		err.Error(), "log-000001 is missing",
+	) {
 		t.Errorf("a missing file: %v", err)
 	}
 	other := vfs.NewMem()
@@ -174,7 +176,9 @@ func TestLogSync(t *testing.T) {
 // A write that fails is the end: the message is not answered, nor any after it, and Fatal is told.
 func TestLogFailure(t *testing.T) {
 	fatal := make(chan error, 1)
-	s := start(t, issuersim.Options{FS: vfs.NewMem(), DataDir: "data", Limits: issuersim.Limits{LogBytes: 200}, Fatal: func(err error) { fatal <- err }})
+	s := start(t, issuersim.Options{
+		FS: vfs.NewMem(), DataDir: "data", Limits: issuersim.Limits{LogBytes: 200}, Fatal: func(err error) { fatal <- err },
+	})
 	m, err := message("0100 stan=1 amount=1")
 	if err != nil {
 		t.Fatal(err)
@@ -241,7 +245,10 @@ func TestNoCardData(t *testing.T) {
 		t.Errorf("a broken message: %s", show(got))
 	}
 	var all strings.Builder
-	for _, path := range []string{"/v1/authorizations", "/v1/holds", "/v1/ledger?audit=1", "/v1/stats", "/metrics", "/v1/rules", "/v1/cards/" + goodCard, "/v1/cards/4111111111111112"} {
+	for _, path := range []string{
+		"/v1/authorizations", "/v1/holds", "/v1/ledger?audit=1", "/v1/stats", "/metrics", "/v1/rules",
+		"/v1/cards/" + goodCard, "/v1/cards/4111111111111112",
+	} {
 		_, body := s.http("GET", path, "")
 		all.WriteString(body)
 	}

@@ -64,7 +64,8 @@ func TestFaults(t *testing.T) {
 				amount, _ := m.Uint(4)
 				got = append(got, fmt.Sprint(stan, " ", amount))
 			}
-			if order := strings.Contains(c.fault, "unsolicited") || strings.Contains(c.fault, "drip") || strings.Contains(c.fault, "swapped"); order {
+			if order := strings.Contains(c.fault, "unsolicited") || strings.Contains(c.fault, "drip") ||
+				strings.Contains(c.fault, "swapped"); order {
 				// What the batch holds and what is sent beside it may come in either order.
 				slices.Sort(got)
 				slices.Sort(c.want)
@@ -77,7 +78,9 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d authorizations, want 2", len(all))
 			}
 			kind, _, _ := strings.Cut(strings.TrimPrefix(c.fault, "kind: "), ",")
-			if _, metrics := s.http("GET", "/metrics", ""); !strings.Contains(metrics, `issuersim_faults_total{kind="`+kind+`"} 1`) {
+			if _, metrics := s.http("GET", "/metrics", ""); !strings.Contains(
+				metrics, `issuersim_faults_total{kind="`+kind+`"} 1`,
+			) {
 				t.Errorf("the fault is not counted")
 			}
 		})
@@ -122,7 +125,9 @@ func TestFaultSilence(t *testing.T) {
 	s := startWith(t, "rules:\n  - fault: {kind: silence_after_accept}\n")
 	s.send(s.line("0800 stan=1 net=001"))
 	for deadline := time.Now().Add(patience); ; {
-		if _, metrics := s.http("GET", "/metrics", ""); strings.Contains(metrics, `issuersim_faults_total{kind="silence_after_accept"} 1`) {
+		if _, metrics := s.http("GET", "/metrics", ""); strings.Contains(
+			metrics, `issuersim_faults_total{kind="silence_after_accept"} 1`,
+		) {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -153,7 +158,9 @@ func TestFaultSilence(t *testing.T) {
 // The same seed and messages meet the same fate, another seed another one, and a repeat draws anew.
 func TestDraws(t *testing.T) {
 	fates := func(seed uint64) string {
-		rules, err := issuersim.ParseRules("rules", strings.NewReader("rules:\n  - {probability: 0.3, response_code: \"05\"}\n"))
+		rules, err := issuersim.ParseRules(
+			"rules", strings.NewReader("rules:\n  - {probability: 0.3, response_code: \"05\"}\n"),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +186,9 @@ func TestDraws(t *testing.T) {
 	s := startWith(t, "rules:\n  - {when: {mti: [\"0420\", \"0421\"]}, probability: 0.5, fault: {kind: no_answer}}\n")
 	s.exchange(s.line("0100 stan=1"))
 	tries := 1
-	for s.send(s.line("0420 stan=2 rrn=R1 orig=0100:1"), s.line("0800 stan=9 net=301")); s.receive().MTI() == "0810"; tries++ {
+	for s.send(
+		s.line("0420 stan=2 rrn=R1 orig=0100:1"), s.line("0800 stan=9 net=301"),
+	); s.receive().MTI() == "0810"; tries++ {
 		if tries == 50 {
 			t.Fatal("50 repeats and no answer")
 		}
@@ -190,8 +199,8 @@ func TestDraws(t *testing.T) {
 // Latency comes from its distribution, holds its bounds, and does not keep other connections waiting.
 func TestLatency(t *testing.T) {
 	for _, distribution := range []string{
-		"constant, value: 3ms", "uniform, min: 1ms, max: 4ms", "normal, mean: 3ms, stddev: 1ms", "exponential, mean: 2ms, max: 20ms",
-		"lognormal, median: 2ms, sigma: 0.5",
+		"constant, value: 3ms", "uniform, min: 1ms, max: 4ms", "normal, mean: 3ms, stddev: 1ms",
+		"exponential, mean: 2ms, max: 20ms", "lognormal, median: 2ms, sigma: 0.5",
 	} {
 		s := startWith(t, "rules:\n  - latency: {distribution: "+distribution+"}\n")
 		var all []*spec.Message

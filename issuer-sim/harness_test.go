@@ -175,7 +175,8 @@ func message(line string) (*spec.Message, error) {
 	words := strings.Fields(line)
 	m := &spec.Message{}
 	m.SetMTI(words[0])
-	set := map[string]string{"pan": goodCard, "de3": "000000", "amount": "1000", "stan": "1", "cur": "978", "acq": "400001", "de7": "1121120000",
+	set := map[string]string{
+		"pan": goodCard, "de3": "000000", "amount": "1000", "stan": "1", "cur": "978", "acq": "400001", "de7": "1121120000",
 		"merchant": "MERCHANT1", "terminal": "TERM0001"}
 	for _, word := range words[1:] {
 		key, value, ok := strings.Cut(word, "=")
@@ -284,7 +285,9 @@ func show(m *spec.Message) string {
 	for _, f := range []struct {
 		de   int
 		name string
-	}{{11, "stan"}, {4, "amount"}, {38, "auth"}, {48, "private"}, {54, "asked"}, {66, "balance"}, {70, "net"}, {76, "debits"}, {88, "debited"}, {97, "net_settlement"}} {
+	}{{11, "stan"}, {4, "amount"}, {38, "auth"}, {48, "private"}, {54, "asked"}, {66, "balance"}, {70, "net"}, {
+		76, "debits",
+	}, {88, "debited"}, {97, "net_settlement"}} {
 		if !m.Has(f.de) {
 			continue
 		}

@@ -87,7 +87,10 @@ func showLedger(l issuersim.Ledger) string {
 func (s *sim) showAuthorizations() string {
 	var lines []string
 	for _, a := range s.authorizations() {
-		line := fmt.Sprintf("%s %s %s authorized=%v captured=%v hold=%v", a["rrn"], a["kind"], a["response_code"], a["authorized"], a["captured"], a["hold"])
+		line := fmt.Sprintf(
+			"%s %s %s authorized=%v captured=%v hold=%v", a["rrn"], a["kind"], a["response_code"], a["authorized"],
+			a["captured"], a["hold"],
+		)
 		for _, flag := range []string{"reversed", "over_hold"} {
 			if a[flag] == true {
 				line += " " + flag

@@ -201,7 +201,9 @@ func (m *model) increment(t *rapid.T) {
 	case part.amount > m.spendable(p.card, p.currency):
 		want = "51"
 	}
-	m.send(want, fmt.Sprintf("0100 pan=%s cur=%s stan=%d amount=%d first=%s", p.card, p.currency, part.stan, part.amount, p.rrn()))
+	m.send(want, fmt.Sprintf(
+		"0100 pan=%s cur=%s stan=%d amount=%d first=%s", p.card, p.currency, part.stan, part.amount, p.rrn(),
+	))
 	if want == "00" {
 		p.authorized += part.amount
 		p.extra = append(p.extra, part)
@@ -305,7 +307,10 @@ func (m *model) reversePart(t *rapid.T) {
 	} else {
 		part = &p.posts[i-len(p.extra)]
 	}
-	m.send("00", fmt.Sprintf("0420 pan=%s cur=%s stan=%d amount=%d rrn=%s orig=%s:%d", p.card, p.currency, m.next(), part.amount, rrn, part.mti, part.stan))
+	m.send("00", fmt.Sprintf(
+		"0420 pan=%s cur=%s stan=%d amount=%d rrn=%s orig=%s:%d", p.card, p.currency, m.next(), part.amount, rrn, part.mti,
+		part.stan,
+	))
 	if !part.undone && part.mti == "0100" {
 		p.authorized = max(0, p.authorized-part.amount)
 	}
@@ -329,8 +334,12 @@ func (m *model) repeat(t *rapid.T) {
 func (m *model) overtake(t *rapid.T) {
 	p := m.newPayment(t, rapid.SampledFrom([]string{"0100", "0200", "0220"}).Draw(t, "mti"))
 	code := rapid.SampledFrom([]string{"0400", "0420"}).Draw(t, "reversal")
-	m.send("25", fmt.Sprintf("%s pan=%s cur=%s stan=%d rrn=%s orig=%s:%d", code, p.card, p.currency, m.next(), p.rrn(), p.mti, p.stan))
-	m.awaited = append(m.awaited, awaitedMessage{fmt.Sprintf("%s pan=%s cur=%s stan=%d", p.mti, p.card, p.currency, p.stan), "21"})
+	m.send("25", fmt.Sprintf(
+		"%s pan=%s cur=%s stan=%d rrn=%s orig=%s:%d", code, p.card, p.currency, m.next(), p.rrn(), p.mti, p.stan,
+	))
+	m.awaited = append(
+		m.awaited, awaitedMessage{fmt.Sprintf("%s pan=%s cur=%s stan=%d", p.mti, p.card, p.currency, p.stan), "21"},
+	)
 }
 
 func (m *model) late(t *rapid.T) {
@@ -371,8 +380,12 @@ func (m *model) check(t *rapid.T) {
 			t.Fatalf("the issuer has %v, the model has not", a["rrn"])
 		}
 		p := m.payments[i]
-		if a["hold"] != float64(p.hold()) || a["captured"] != float64(p.captured()) || p.authorization && a["authorized"] != float64(p.authorized) {
-			t.Fatalf("%v: authorized %v captured %v hold %v, the model has %d, %d, %d", a["rrn"], a["authorized"], a["captured"], a["hold"], p.authorized, p.captured(), p.hold())
+		if a["hold"] != float64(p.hold()) || a["captured"] != float64(p.captured()) || p.authorization &&
+			a["authorized"] != float64(p.authorized) {
+			t.Fatalf(
+				"%v: authorized %v captured %v hold %v, the model has %d, %d, %d", a["rrn"], a["authorized"], a["captured"],
+				a["hold"], p.authorized, p.captured(), p.hold(),
+			)
 		}
 	}
 }

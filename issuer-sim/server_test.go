@@ -52,7 +52,9 @@ func TestBadFrames(t *testing.T) {
 		{"currency of letters", spoiled("0100 stan=2", 1, 'x'), "0110 30 stan=2 amount=1000"},
 		{"DE128 of letters", spoiled("0100 stan=3 de128=0011223344556677", 1, 'x'), "0110 30 stan=3 amount=1000"},
 		{"STAN of letters", bytesReplace(frame("0100 stan=777777"), "777777", "77x777"), ""},
-		{"a byte more", append(binary.BigEndian.AppendUint16(nil, uint16(len(frame("0800 stan=4 net=301"))-1)), append(frame("0800 stan=4 net=301")[2:], 'x')...), ""},
+		{"a byte more", append(binary.BigEndian.AppendUint16(nil, uint16(len(frame("0800 stan=4 net=301"))-1)), append(
+			frame("0800 stan=4 net=301")[2:], 'x',
+		)...), ""},
 		{"another type", frame("0600 stan=5"), "0610 12 stan=5 amount=1000"},
 		{"no DE50", frame("0500 stan=6"), "0510 30 stan=6 amount=1000"},
 	} {
@@ -68,7 +70,10 @@ func TestBadFrames(t *testing.T) {
 		}
 	}
 	_, metrics := s.http("GET", "/metrics", "")
-	for _, want := range []string{`{reason="empty"} 1`, `{reason="too_long"} 1`, `{reason="unpack"} 5`, `{reason="response"} 1`, `{reason="message_type"} 1`, `{reason="field"} 1`} {
+	for _, want := range []string{
+		`{reason="empty"} 1`, `{reason="too_long"} 1`, `{reason="unpack"} 5`, `{reason="response"} 1`,
+		`{reason="message_type"} 1`, `{reason="field"} 1`,
+	} {
 		if !strings.Contains(metrics, "issuersim_bad_frames_total"+want) {
 			t.Errorf("metrics have no %s", want)
 		}
@@ -232,7 +237,8 @@ func TestConcurrency(t *testing.T) {
 				conn, in := s.dial()
 				var out []byte
 				for n := range each {
-					m, err := message(fmt.Sprintf("0100 stan=%d rrn=R%d amount=100 pan=%s", lane*each+n+1, lane*each+n+1, cards[n%len(cards)]))
+					m, err := message(fmt.Sprintf("0100 stan=%d rrn=R%d amount=100 pan=%s", lane*each+n+1, lane*each+n+
+						1, cards[n%len(cards)]))
 					if err == nil {
 						out, err = codec.PackFrame(out, m)
 					}

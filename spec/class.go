@@ -7,8 +7,8 @@ import (
 )
 
 // A library spec says how a DE is encoded but not what may stand in it: to the library a fixed String of 6 ASCII
-// characters is a fine STAN, whatever they are. So a description may end with the DE's ISO 8583 format in brackets, as in
-// "Systems Trace Audit Number [n6]", and the codec holds the values to it. The library takes it for plain text.
+// characters is a fine STAN, whatever they are. So a description may end with the DE's ISO 8583 format in brackets, as
+// in "Systems Trace Audit Number [n6]", and the codec holds the values to it. The library takes it for plain text.
 
 // class is a set of properties of a byte.
 type class uint8
@@ -125,8 +125,8 @@ func (l *layout) checkShape(value []byte) int {
 }
 
 // allDigits and allPrintable look at eight bytes at a time, or at four. A byte is right if its top bit is clear both by
-// itself and after an addition that carries anything above the range into it; that a wrong byte's sum may carry on into the
-// next one does no harm. The last step looks at some bytes a second time instead of at fewer.
+// itself and after an addition that carries anything above the range into it; that a wrong byte's sum may carry on into
+// the next one does no harm. The last step looks at some bytes a second time instead of at fewer.
 
 func allDigits(value []byte) bool {
 	const top, zeros, above9 = 0x8080808080808080, 0x3030303030303030, 0x7676767676767676

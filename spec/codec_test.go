@@ -27,8 +27,10 @@ var golden = []struct {
 }{
 	{
 		name: "authorization request with DE48 and DE55",
-		values: values{0: "0100", 2: "4111111111111111", 3: "000000", 4: "000000012345", 7: "1121202501", 11: "000123", 12: "202501",
-			13: "1121", 14: "3012", 18: "5411", 22: "810", 25: "59", 32: "400001", 37: "632510000001", 41: "TERM0001", 42: "MERCHANT-1",
+		values: values{
+			0: "0100", 2: "4111111111111111", 3: "000000", 4: "000000012345", 7: "1121202501", 11: "000123", 12: "202501",
+			13: "1121", 14: "3012", 18: "5411", 22: "810", 25: "59", 32: "400001", 37: "632510000001", 41: "TERM0001",
+			42: "MERCHANT-1",
 			43: "CORNER SHOP             BERLIN        DE", 48: "0102050201C1103123", 49: "978", 55: "9F02060000000123459F1A020276"},
 		ascii: "0100723C448108E182001641111111111111110000000000000123451121202501000123202501112130125411810590640000163251" +
 			"0000001TERM0001MERCHANT-1     CORNER SHOP             BERLIN        DE0180102050201C11031239780289F020600000001" +
@@ -39,11 +41,13 @@ var golden = []struct {
 	},
 	{
 		name: "reversal advice repeat of a part, 19-digit PAN, second bitmap",
-		values: values{0: "0421", 2: "4000000000000000002", 3: "000000", 4: "000000012345", 7: "1121202511", 11: "000124", 25: "00",
+		values: values{
+			0: "0421", 2: "4000000000000000002", 3: "000000", 4: "000000012345", 7: "1121202511", 11: "000124", 25: "00",
 			32: "400001", 37: "632510000001", 41: "TERM0001", 42: "MERCHANT-1", 48: "04044000", 49: "978",
 			90: "010000012311212025010000040000100000000000", 95: "000000007345000000000000000000000000000000"},
 		ascii: "0421F220008108C18000000000420000000019400000000000000000200000000000001234511212025110001240006400001632510" +
-			"000001TERM0001MERCHANT-1     00804044000978010000012311212025010000040000100000000000000000007345000000000000000000000000000000",
+			"000001TERM0001MERCHANT-1     " +
+			"00804044000978010000012311212025010000040000100000000000000000007345000000000000000000000000000000",
 		bcd: "0421F220008108C18000000000420000000019040000000000000000020000000000000123451121202511000124000640000136333235" +
 			"31303030303030315445524D303030314D45524348414E542D31202020202000083034303434303030393738010000012311212025010000" +
 			"040000100000000000303030303030303037333435303030303030303030303030303030303030303030303030303030303030",
@@ -56,7 +60,8 @@ var golden = []struct {
 	},
 	{
 		name: "reconciliation response with a signed amount and a MAC",
-		values: values{0: "0510", 7: "1121235959", 11: "000009", 15: "1121", 39: "00", 50: "978", 66: "1", 97: "C0000000000012345",
+		values: values{
+			0: "0510", 7: "1121235959", 11: "000009", 15: "1121", 39: "00", 50: "978", 66: "1", 97: "C0000000000012345",
 			128: "0123456789ABCDEF"},
 		ascii: "05108222000002004000400000008000000111212359590000091121009781C00000000000123450123456789ABCDEF",
 		bcd:   "0510822200000200400040000000800000011121235959000009112130303937380143303030303030303030303031323334350123456789ABCDEF",
@@ -165,8 +170,8 @@ func fault(de, offset int, want string) spec.FieldError {
 	return spec.FieldError{DE: de, Offset: offset, Want: want}
 }
 
-// TestUnpackRefuses has what the library lets pass, one case a rule of docs/iso8583.md, and what both refuse. Offsets and
-// words of the error are part of the contract: people find the fault in a hex dump by them.
+// TestUnpackRefuses has what the library lets pass, one case a rule of docs/iso8583.md, and what both refuse. Offsets
+// and words of the error are part of the contract: people find the fault in a hex dump by them.
 func TestUnpackRefuses(t *testing.T) {
 	ascii := func(s string) []byte { return []byte(s) }
 	packed := func(s string) []byte {
@@ -193,28 +198,47 @@ func TestUnpackRefuses(t *testing.T) {
 		{"bitmap cut", asciiCodec, ascii("080082200000"), false, fault(1, 4, "16 hex digits")},
 		{"bitmap with a letter", asciiCodec, ascii("0800822000000000000g"), false, fault(1, 19, "a hex digit")},
 		{"second bitmap cut", asciiCodec, ascii("0800822000000000000004000000"), false, fault(1, 20, "16 hex digits")},
-		{"third bitmap", asciiCodec, ascii("0800" + "8220000000000000" + "8400000000000000" + "0000000000000000" + "1121202501000001301"), true,
+		{"third bitmap", asciiCodec, ascii("0800" + "8220000000000000" + "8400000000000000" + "0000000000000000" +
+			"1121202501000001301"), true,
 			fault(1, 20, "no third bitmap")},
-		{"bytes behind the last field", asciiCodec, ascii(echo + "1121202501000001301x"), true, fault(-1, 55, "the message to end, not 1 more bytes")},
+		{"bytes behind the last field", asciiCodec, ascii(echo +
+			"1121202501000001301x"), true, fault(-1, 55, "the message to end, not 1 more bytes")},
 		{"sign in a number", asciiCodec, ascii(echo + "1121202501-00001301"), true, fault(11, 46, "digits")},
 		{"letter in a short number", asciiCodec, ascii(echo + "112120250100000130O"), true, fault(70, 52, "digits")},
-		{"sign in a length", asciiCodec, ascii("0100" + "4000000000000000" + "+241"), true, fault(2, 20, "a length prefix of digits")},
-		{"negative length", asciiCodec, ascii("0100" + "4000000000000000" + "-241"), false, fault(2, 20, "a length prefix of digits")},
-		{"length above the format's", asciiCodec, ascii("0100" + "4000000000000000" + "20" + "41111111111111111111"), false, fault(2, 20, "a length of at most 19, not 20")},
-		{"length above what is there", asciiCodec, ascii("0100" + "4000000000000000" + "16" + "411111"), false, fault(2, 22, "16 bytes, not 6")},
-		{"length cut", asciiCodec, ascii("0100" + "4000000000000000" + "1"), false, fault(2, 20, "a length prefix of 2 bytes, not 1")},
-		{"control character in text", asciiCodec, ascii("0100" + "0000000000800000" + "TERM\n001"), true, fault(41, 20, "printable ASCII")},
-		{"byte above ASCII in text", asciiCodec, ascii("0100" + "0000000000800000" + "TERM\xff001"), false, fault(41, 20, "printable ASCII")},
-		{"no hex in chip data", asciiCodec, ascii("0100" + "0000000000000200" + "0049F0G"), true, fault(55, 23, "an even number of hex digits")},
-		{"odd chip data", asciiCodec, ascii("0100" + "0000000000000200" + "0039F0"), true, fault(55, 23, "an even number of hex digits")},
-		{"no hex in a PIN block", asciiCodec, ascii("0100" + "0000000000001000" + "0123456789ABCDEG"), false, fault(52, 35, "a hex digit")},
-		{"amount without its sign", asciiCodec, ascii("0100" + "0000001000000000" + "000000001"), true, fault(28, 20, "C or D and then digits")},
-		{"letter in track 2", asciiCodec, ascii("0100" + "0000000020000000" + "07" + "4111A30"), true, fault(35, 22, "track data: digits and separators")},
-		{"BCD with a nibble above 9", bcdCodec, packed(echoBCD + "1121202501" + "00000A" + "0301"), false, fault(11, 25, "BCD digits, with a zero to fill an odd number of them")},
-		{"BCD with a filler at the end", bcdCodec, packed(echoBCD + "1121202501" + "00000F" + "0301"), true, fault(11, 25, "BCD digits, with a zero to fill an odd number of them")},
-		{"BCD with a digit as filler", bcdCodec, packed(echoBCD + "1121202501" + "000001" + "1301"), true, fault(70, 26, "BCD digits, with a zero to fill an odd number of them")},
-		{"BCD length with a nibble above 9", bcdCodec, packed("0100" + "4000000000000000" + "1A" + "4111111111111111"), false, fault(2, 10, "a length prefix of digits")},
-		{"BCD length with a digit too many", bcdCodec, packed("0100" + "0000000000010000" + "1002" + "3031"), true, fault(48, 10, "a length prefix of digits")},
+		{"sign in a length", asciiCodec, ascii("0100" + "4000000000000000" +
+			"+241"), true, fault(2, 20, "a length prefix of digits")},
+		{"negative length", asciiCodec, ascii("0100" + "4000000000000000" +
+			"-241"), false, fault(2, 20, "a length prefix of digits")},
+		{"length above the format's", asciiCodec, ascii("0100" + "4000000000000000" + "20" +
+			"41111111111111111111"), false, fault(2, 20, "a length of at most 19, not 20")},
+		{"length above what is there", asciiCodec, ascii("0100" + "4000000000000000" + "16" +
+			"411111"), false, fault(2, 22, "16 bytes, not 6")},
+		{"length cut", asciiCodec, ascii("0100" + "4000000000000000" +
+			"1"), false, fault(2, 20, "a length prefix of 2 bytes, not 1")},
+		{"control character in text", asciiCodec, ascii("0100" + "0000000000800000" +
+			"TERM\n001"), true, fault(41, 20, "printable ASCII")},
+		{"byte above ASCII in text", asciiCodec, ascii("0100" + "0000000000800000" +
+			"TERM\xff001"), false, fault(41, 20, "printable ASCII")},
+		{"no hex in chip data", asciiCodec, ascii("0100" + "0000000000000200" +
+			"0049F0G"), true, fault(55, 23, "an even number of hex digits")},
+		{"odd chip data", asciiCodec, ascii("0100" + "0000000000000200" +
+			"0039F0"), true, fault(55, 23, "an even number of hex digits")},
+		{"no hex in a PIN block", asciiCodec, ascii("0100" + "0000000000001000" +
+			"0123456789ABCDEG"), false, fault(52, 35, "a hex digit")},
+		{"amount without its sign", asciiCodec, ascii("0100" + "0000001000000000" +
+			"000000001"), true, fault(28, 20, "C or D and then digits")},
+		{"letter in track 2", asciiCodec, ascii("0100" + "0000000020000000" + "07" +
+			"4111A30"), true, fault(35, 22, "track data: digits and separators")},
+		{"BCD with a nibble above 9", bcdCodec, packed(echoBCD + "1121202501" + "00000A" +
+			"0301"), false, fault(11, 25, "BCD digits, with a zero to fill an odd number of them")},
+		{"BCD with a filler at the end", bcdCodec, packed(echoBCD + "1121202501" + "00000F" +
+			"0301"), true, fault(11, 25, "BCD digits, with a zero to fill an odd number of them")},
+		{"BCD with a digit as filler", bcdCodec, packed(echoBCD + "1121202501" + "000001" +
+			"1301"), true, fault(70, 26, "BCD digits, with a zero to fill an odd number of them")},
+		{"BCD length with a nibble above 9", bcdCodec, packed("0100" + "4000000000000000" + "1A" +
+			"4111111111111111"), false, fault(2, 10, "a length prefix of digits")},
+		{"BCD length with a digit too many", bcdCodec, packed("0100" + "0000000000010000" + "1002" +
+			"3031"), true, fault(48, 10, "a length prefix of digits")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if _, err := libraryUnpack(test.codec.Spec(), test.frame); (err == nil) != test.library {
@@ -243,15 +267,29 @@ func TestPackRefuses(t *testing.T) {
 		{"no MTI", values{11: "000001"}, false, "MTI: want four digits"},
 		{"MTI with a letter", values{0: "01O0"}, true, "MTI: want four digits"},
 		{"MTI of five", values{0: "01000"}, false, "MTI: want four digits"},
-		{"short number", values{0: "0100", 11: "123"}, false, "DE 11 (Systems Trace Audit Number): want a length of 6, not 3"},
-		{"long number", values{0: "0100", 11: "1234567"}, false, "DE 11 (Systems Trace Audit Number): want a length of 6, not 7"},
+		{
+			"short number", values{0: "0100", 11: "123"}, false, "DE 11 (Systems Trace Audit Number): want a length of 6, not 3",
+		},
+		{"long number", values{
+			0: "0100", 11: "1234567",
+		}, false, "DE 11 (Systems Trace Audit Number): want a length of 6, not 7"},
 		{"sign", values{0: "0100", 4: "-00000000123"}, true, "DE 4 (Amount, Transaction): want digits"},
-		{"long PAN", values{0: "0100", 2: "41111111111111111111"}, false, "DE 2 (Primary Account Number): want a length of at most 19, not 20"},
-		{"control character", values{0: "0100", 48: "0102\x0005"}, true, "DE 48 (Additional Data, Private): want printable ASCII"},
-		{"no ASCII", values{0: "0100", 43: "BÄCKEREI"}, false, "DE 43 (Card Acceptor Name and Location): want printable ASCII"},
+		{"long PAN", values{
+			0: "0100", 2: "41111111111111111111",
+		}, false, "DE 2 (Primary Account Number): want a length of at most 19, not 20"},
+		{"control character", values{
+			0: "0100", 48: "0102\x0005",
+		}, true, "DE 48 (Additional Data, Private): want printable ASCII"},
+		{"no ASCII", values{
+			0: "0100", 43: "BÄCKEREI",
+		}, false, "DE 43 (Card Acceptor Name and Location): want printable ASCII"},
 		{"short PIN block", values{0: "0100", 52: "0123"}, false, "DE 52 (PIN Data): want a length of 8, not 2"},
-		{"odd PIN block", values{0: "0100", 52: "0123456789ABCDE"}, false, "DE 52 (PIN Data): want an even number of hex digits"},
-		{"third bitmap", values{0: "0100", 65: "00"}, true, "DE 65 (Bitmap, Extended): want it absent: its bit stands for a third bitmap"},
+		{"odd PIN block", values{
+			0: "0100", 52: "0123456789ABCDE",
+		}, false, "DE 52 (PIN Data): want an even number of hex digits"},
+		{"third bitmap", values{
+			0: "0100", 65: "00",
+		}, true, "DE 65 (Bitmap, Extended): want it absent: its bit stands for a third bitmap"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if _, err := libraryPack(asciiCodec.Spec(), test.values); (err == nil) != test.library {
@@ -312,30 +350,75 @@ func TestCompileRefuses(t *testing.T) {
 		want string
 	}{
 		{"nothing", nil, `spec: nothing to compile: want a MessageSpec`},
-		{"composite", with(48, composite()), `spec "simple": DE 48 (Additional Data, Private): type Composite cannot be compiled: want String, Numeric, Binary or Hex`},
-		{"track 2", with(35, field.NewTrack2(track)), `spec "simple": DE 35 (Track 2 Data): type Track2 cannot be compiled: want String, Numeric, Binary or Hex`},
+		{"composite", with(
+			48, composite(),
+		), `spec "simple": DE 48 (Additional Data, Private): type Composite cannot be compiled: want String, Numeric, ` +
+			`Binary or Hex`},
+		{"track 2", with(
+			35, field.NewTrack2(track),
+		), `spec "simple": DE 35 (Track 2 Data): type Track2 cannot be compiled: want String, Numeric, Binary or Hex`},
 		{"DE 129", with(129, str(func(*field.Spec) {})), `spec "simple": DE 129 (DE 129): want DE 0 to 128`},
 		{"no MTI", with(0, nil), `spec "simple": DE 0 (MTI): missing: every spec needs one`},
 		{"no bitmap", with(1, nil), `spec "simple": DE 1 (Bitmap): missing: every spec needs one`},
-		{"bitmap of another type", with(1, str(func(*field.Spec) {})), `spec "simple": DE 1 (Bitmap): type String: want Bitmap`},
-		{"bitmap in ASCII", with(1, field.NewBitmap(&field.Spec{Enc: encoding.ASCII, Pref: prefix.ASCII.Fixed})), `spec "simple": DE 1 (Bitmap): encoding ASCII: want Binary or HexToASCII`},
-		{"bitmap of 24 bytes", with(1, field.NewBitmap(&field.Spec{Length: 24, Enc: encoding.Binary, Pref: prefix.Binary.Fixed})), `spec "simple": DE 1 (Bitmap): length 24: want 8 or 16 bytes`},
-		{"bitmap with a length", with(1, field.NewBitmap(&field.Spec{Enc: encoding.Binary, Pref: prefix.Binary.L})), `spec "simple": DE 1 (Bitmap): prefix Binary.L: want a Fixed one`},
-		{"MTI of 3", with(0, str(func(s *field.Spec) { s.Length = 3 })), `spec "simple": DE 0 (MTI): want a fixed length of 4`},
-		{"MTI in hex", with(0, str(func(s *field.Spec) { s.Length, s.Enc = 4, encoding.BytesToASCIIHex })), `spec "simple": DE 0 (MTI): want ASCII, Binary, EBCDIC, EBCDIC1047, BCD or LBCD encoding`},
-		{"padded MTI", with(0, str(func(s *field.Spec) { s.Length, s.Pad = 4, padding.Left('0') })), `spec "simple": DE 0 (MTI): want a String without padding, or a Numeric padded left with 0`},
-		{"packer", with(2, str(func(s *field.Spec) { s.Packer = field.Track2Packer{} })), `spec "simple": DE 2 (Primary Account Number): a custom packer cannot be compiled`},
-		{"encoding", with(2, str(func(s *field.Spec) { s.Enc = mine{} })), `spec "simple": DE 2 (Primary Account Number): encoding spec_test.mine cannot be compiled`},
-		{"BER-TLV", with(2, str(func(s *field.Spec) { s.Pref = prefix.BerTLV })), `spec "simple": DE 2 (Primary Account Number): prefix BerTLV cannot be compiled`},
-		{"no prefix", with(2, str(func(s *field.Spec) { s.Pref = nil })), `spec "simple": DE 2 (Primary Account Number): prefix (none) cannot be compiled`},
-		{"five-byte length", with(2, str(func(s *field.Spec) { s.Pref = prefix.Binary.LLLLL })), `spec "simple": DE 2 (Primary Account Number): prefix Binary.LLLLL cannot be compiled`},
-		{"padding", with(2, str(func(s *field.Spec) { s.Pad = mine{} })), `spec "simple": DE 2 (Primary Account Number): padding spec_test.mine cannot be compiled`},
-		{"wide padding", with(2, str(func(s *field.Spec) { s.Pad = padding.Left('é') })), `spec "simple": DE 2 (Primary Account Number): padding character of 2 bytes: want one of ASCII`},
-		{"padding in BCD", with(2, str(func(s *field.Spec) { s.Enc, s.Pad = encoding.BCD, padding.Left(' ') })), `spec "simple": DE 2 (Primary Account Number): padding with ' ': BCD can be padded with digits only`},
-		{"hex text that the library cannot read back", with(2, str(func(s *field.Spec) { s.Enc = encoding.ASCIIHexToBytes })), `spec "simple": DE 2 (Primary Account Number): prefix ASCII.Fixed with encoding ASCIIToHex: the library cannot read back what it packs; Hex.Fixed and ASCIIToHex go together`},
-		{"Hex in ASCII", with(2, field.NewHex(&field.Spec{Length: 8, Enc: encoding.ASCII, Pref: prefix.ASCII.Fixed})), `spec "simple": DE 2 (Primary Account Number): a Hex field in encoding ASCII cannot be compiled: want Binary or HexToASCII`},
-		{"Numeric as hex", with(2, field.NewNumeric(&field.Spec{Length: 8, Enc: encoding.BytesToASCIIHex, Pref: prefix.ASCII.Fixed})), `spec "simple": DE 2 (Primary Account Number): a Numeric field in encoding HexToASCII cannot be compiled`},
-		{"length", with(2, str(func(s *field.Spec) { s.Length = 70000 })), `spec "simple": DE 2 (Primary Account Number): length 70000: want 0 to 65535`},
+		{"bitmap of another type", with(
+			1, str(func(*field.Spec) {}),
+		), `spec "simple": DE 1 (Bitmap): type String: want Bitmap`},
+		{"bitmap in ASCII", with(
+			1, field.NewBitmap(&field.Spec{Enc: encoding.ASCII, Pref: prefix.ASCII.Fixed}),
+		), `spec "simple": DE 1 (Bitmap): encoding ASCII: want Binary or HexToASCII`},
+		{"bitmap of 24 bytes", with(
+			1, field.NewBitmap(&field.Spec{Length: 24, Enc: encoding.Binary, Pref: prefix.Binary.Fixed}),
+		), `spec "simple": DE 1 (Bitmap): length 24: want 8 or 16 bytes`},
+		{"bitmap with a length", with(
+			1, field.NewBitmap(&field.Spec{Enc: encoding.Binary, Pref: prefix.Binary.L}),
+		), `spec "simple": DE 1 (Bitmap): prefix Binary.L: want a Fixed one`},
+		{"MTI of 3", with(
+			0, str(func(s *field.Spec) { s.Length = 3 }),
+		), `spec "simple": DE 0 (MTI): want a fixed length of 4`},
+		{"MTI in hex", with(
+			0, str(func(s *field.Spec) { s.Length, s.Enc = 4, encoding.BytesToASCIIHex }),
+		), `spec "simple": DE 0 (MTI): want ASCII, Binary, EBCDIC, EBCDIC1047, BCD or LBCD encoding`},
+		{"padded MTI", with(
+			0, str(func(s *field.Spec) { s.Length, s.Pad = 4, padding.Left('0') }),
+		), `spec "simple": DE 0 (MTI): want a String without padding, or a Numeric padded left with 0`},
+		{"packer", with(
+			2, str(func(s *field.Spec) { s.Packer = field.Track2Packer{} }),
+		), `spec "simple": DE 2 (Primary Account Number): a custom packer cannot be compiled`},
+		{"encoding", with(
+			2, str(func(s *field.Spec) { s.Enc = mine{} }),
+		), `spec "simple": DE 2 (Primary Account Number): encoding spec_test.mine cannot be compiled`},
+		{"BER-TLV", with(
+			2, str(func(s *field.Spec) { s.Pref = prefix.BerTLV }),
+		), `spec "simple": DE 2 (Primary Account Number): prefix BerTLV cannot be compiled`},
+		{"no prefix", with(
+			2, str(func(s *field.Spec) { s.Pref = nil }),
+		), `spec "simple": DE 2 (Primary Account Number): prefix (none) cannot be compiled`},
+		{"five-byte length", with(
+			2, str(func(s *field.Spec) { s.Pref = prefix.Binary.LLLLL }),
+		), `spec "simple": DE 2 (Primary Account Number): prefix Binary.LLLLL cannot be compiled`},
+		{"padding", with(
+			2, str(func(s *field.Spec) { s.Pad = mine{} }),
+		), `spec "simple": DE 2 (Primary Account Number): padding spec_test.mine cannot be compiled`},
+		{"wide padding", with(
+			2, str(func(s *field.Spec) { s.Pad = padding.Left('é') }),
+		), `spec "simple": DE 2 (Primary Account Number): padding character of 2 bytes: want one of ASCII`},
+		{"padding in BCD", with(
+			2, str(func(s *field.Spec) { s.Enc, s.Pad = encoding.BCD, padding.Left(' ') }),
+		), `spec "simple": DE 2 (Primary Account Number): padding with ' ': BCD can be padded with digits only`},
+		{"hex text that the library cannot read back", with(
+			2, str(func(s *field.Spec) { s.Enc = encoding.ASCIIHexToBytes }),
+		), `spec "simple": DE 2 (Primary Account Number): prefix ASCII.Fixed with encoding ASCIIToHex: the library cannot ` +
+			`read back what it packs; Hex.Fixed and ASCIIToHex go together`},
+		{"Hex in ASCII", with(
+			2, field.NewHex(&field.Spec{Length: 8, Enc: encoding.ASCII, Pref: prefix.ASCII.Fixed}),
+		), `spec "simple": DE 2 (Primary Account Number): a Hex field in encoding ASCII cannot be compiled: want Binary ` +
+			`or HexToASCII`},
+		{"Numeric as hex", with(
+			2, field.NewNumeric(&field.Spec{Length: 8, Enc: encoding.BytesToASCIIHex, Pref: prefix.ASCII.Fixed}),
+		), `spec "simple": DE 2 (Primary Account Number): a Numeric field in encoding HexToASCII cannot be compiled`},
+		{"length", with(
+			2, str(func(s *field.Spec) { s.Length = 70000 }),
+		), `spec "simple": DE 2 (Primary Account Number): length 70000: want 0 to 65535`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := spec.Compile(test.spec)
@@ -386,14 +469,15 @@ func TestDoubleBitmap(t *testing.T) {
 		checkUnpack(t, c, frame)
 		third := append(append([]byte("0100\x80"), frame[5:20]...), make([]byte, 16)...)
 		var got *spec.FieldError
-		if err := c.Unpack(append(third, "41"...), &spec.Message{}); !errors.As(err, &got) || *got != fault(1, 20, "no third bitmap") {
+		if err := c.Unpack(append(third, "41"...), &spec.Message{}); !errors.As(err, &got) ||
+			*got != fault(1, 20, "no third bitmap") {
 			t.Errorf("a bitmap that says that a third follows: %v", err)
 		}
 	}
 }
 
-// TestEveryByte puts every byte at every place of a number and of a text of all lengths around the steps in which they are
-// checked.
+// TestEveryByte puts every byte at every place of a number and of a text of all lengths around the steps in which they
+// are checked.
 func TestEveryByte(t *testing.T) {
 	for _, test := range []struct {
 		de     int
@@ -438,7 +522,9 @@ func TestLeftAlignedBCD(t *testing.T) {
 	if frame := checkPack(t, c, values{0: "0100", 2: "123"}); string(frame) != header+"\x12\x30" {
 		t.Errorf("packed %q", frame)
 	}
-	for wire, takes := range map[string]bool{"\x12\x30": true, "\x12\x3f": true, "\x12\x31": false, "\x12\x3a": false, "\x1f\x30": false} {
+	for wire, takes := range map[string]bool{
+		"\x12\x30": true, "\x12\x3f": true, "\x12\x31": false, "\x12\x3a": false, "\x1f\x30": false,
+	} {
 		checkUnpack(t, c, []byte(header+wire))
 		var m spec.Message
 		err := c.Unpack([]byte(header+wire), &m)
@@ -449,7 +535,9 @@ func TestLeftAlignedBCD(t *testing.T) {
 }
 
 func TestNumericBounds(t *testing.T) {
-	c, err := spec.Compile(simple(field.NewNumeric(&field.Spec{Length: 25, Enc: encoding.ASCII, Pref: prefix.ASCII.Fixed, Pad: padding.Left('0')})))
+	c, err := spec.Compile(simple(field.NewNumeric(&field.Spec{
+		Length: 25, Enc: encoding.ASCII, Pref: prefix.ASCII.Fixed, Pad: padding.Left('0'),
+	})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -488,7 +576,8 @@ func TestUndefinedDE(t *testing.T) {
 		t.Errorf("Pack: %v, want %v", err, &want)
 	}
 	want.Offset = 14
-	if err := c.Unpack([]byte("0100\x60\x00\x00\x00\x00\x00\x00\x0041000000"), &spec.Message{}); !errors.As(err, &got) || *got != want {
+	if err := c.Unpack([]byte("0100\x60\x00\x00\x00\x00\x00\x00\x0041000000"), &spec.Message{}); !errors.As(err, &got) ||
+		*got != want {
 		t.Errorf("Unpack: %v, want %v", err, &want)
 	}
 }

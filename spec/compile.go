@@ -112,7 +112,10 @@ type prefixKind struct {
 
 var prefixes = func() map[prefix.Prefixer]prefixKind {
 	known := map[prefix.Prefixer]prefixKind{}
-	for p, family := range map[pref]prefix.Prefixers{prefASCII: prefix.ASCII, prefBCD: prefix.BCD, prefHex: prefix.Hex, prefBinary: prefix.Binary, prefEBCDIC: prefix.EBCDIC} {
+	for p, family := range map[pref]prefix.Prefixers{
+		prefASCII: prefix.ASCII, prefBCD: prefix.BCD, prefHex: prefix.Hex, prefBinary: prefix.Binary,
+		prefEBCDIC: prefix.EBCDIC,
+	} {
 		known[family.Fixed] = prefixKind{prefFixed, 0}
 		known[family.L] = prefixKind{p, 1}
 		known[family.LL] = prefixKind{p, 2}
@@ -128,8 +131,8 @@ var prefixes = func() map[prefix.Prefixer]prefixKind {
 }()
 
 // Compile makes a codec of a spec. It refuses, naming the DE, what it cannot do exactly as the library does: composites
-// and tracks (declare them as String and take them apart yourself), custom packers, padders, prefixes and encodings, DEs
-// above 128, and combinations that the library itself cannot read back.
+// and tracks (declare them as String and take them apart yourself), custom packers, padders, prefixes and encodings,
+// DEs above 128, and combinations that the library itself cannot read back.
 //
 // The spec's fields must not be changed afterwards.
 func Compile(s *iso8583.MessageSpec) (*Codec, error) {
@@ -274,7 +277,8 @@ func compileField(f field.Field) (layout, error) {
 	// These two count hex digits on one side and bytes on the other, so that only together the library reads back what it
 	// writes.
 	if hexFixed := s.Pref == prefix.Hex.Fixed; hexFixed != (l.enc == encASCIIToHex) {
-		return l, fmt.Errorf("prefix %s with encoding %s: the library cannot read back what it packs; Hex.Fixed and ASCIIToHex go together",
+		return l, fmt.Errorf(
+			"prefix %s with encoding %s: the library cannot read back what it packs; Hex.Fixed and ASCIIToHex go together",
 			prefixName(s.Pref), encodingName(s.Enc))
 	}
 	if l.enc == encASCIIToHex {
@@ -287,7 +291,8 @@ func compileField(f field.Field) (layout, error) {
 		need, shape := classOf(s.Description)
 		l.need, l.shape = l.need|need, max(l.shape, shape)
 	}
-	l.plain = l.kind == kindText && l.pref == prefFixed && l.pad == padNone && l.shape == shapeAny && (l.enc == encASCII || l.enc == encBinary)
+	l.plain = l.kind == kindText && l.pref == prefFixed && l.pad == padNone && l.shape == shapeAny &&
+		(l.enc == encASCII || l.enc == encBinary)
 	switch l.enc {
 	case encASCII, encEBCDIC1047:
 		l.need |= classASCII

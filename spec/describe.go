@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Describe writes a message for people: the MTI, then a line for each DE with its number, name and value, and under DE48
-// and DE55 a line for each tag. It may be logged: the PAN is shown by its first six and last four digits; expiry, tracks,
-// PIN block, CVC, security data and all chip data that FilterEMV would drop are hidden; so is DE48 or DE55 that does not
-// parse, and in free text the middle of each run of digits that is long enough to hold a PAN.
+// Describe writes a message for people: the MTI, then a line for each DE with its number, name and value, and under
+// DE48 and DE55 a line for each tag. It may be logged: the PAN is shown by its first six and last four digits; expiry,
+// tracks, PIN block, CVC, security data and all chip data that FilterEMV would drop are hidden; so is DE48 or DE55 that
+// does not parse, and in free text the middle of each run of digits that is long enough to hold a PAN.
 func Describe(c *Codec, m *Message) string {
 	var b strings.Builder
 	mti := m.MTI()
@@ -128,7 +128,8 @@ func hidden(n int) string {
 // minPAN is the length in digits of the shortest PAN (ISO/IEC 7812).
 const minPAN = 12
 
-// maskPAN shows the first six and the last four digits of a PAN, and nothing of a value too short for that to hide enough.
+// maskPAN shows the first six and the last four digits of a PAN, and nothing of a value too short for that to hide
+// enough.
 func maskPAN(pan string) string {
 	if len(pan) < minPAN {
 		return strings.Repeat("*", len(pan))

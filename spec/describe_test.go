@@ -47,8 +47,10 @@ func TestDescribe(t *testing.T) {
 func TestDescribeHides(t *testing.T) {
 	const pan = "4111111111111111"
 	const cvc = "937"
-	v := values{0: "0100", 2: pan, 14: "3107", 34: pan, 35: pan + "=3107101" + cvc, 36: "01" + pan, 44: pan, 45: "B" + pan + "^NAME^3107",
-		46: "16" + pan + "99", 47: "x" + pan, 48: "1103" + cvc + "99", 52: "93793793793793AB", 53: pan, 54: "00", 60: pan + pan, 63: "PAN=" + pan,
+	v := values{0: "0100", 2: pan, 14: "3107", 34: pan, 35: pan + "=3107101" + cvc, 36: "01" + pan, 44: pan, 45: "B" +
+		pan + "^NAME^3107",
+		46: "16" + pan + "99", 47: "x" + pan, 48: "1103" + cvc + "99", 52: "93793793793793AB", 53: pan, 54: "00",
+		60: pan + pan, 63: "PAN=" + pan,
 		102: pan, 104: pan, 120: pan, 127: "1" + pan}
 	for _, chip := range []string{
 		"57104111111111111111D31071019370000F", "5A08" + pan, "5608" + pan, "9F6B08" + pan, "9F1F08" + pan, "9F2008" + pan,

@@ -48,10 +48,10 @@ func Load(name string) (*iso8583.MessageSpec, error) {
 	return LoadFile(file, bytes.NewReader(raw))
 }
 
-// LoadFile reads a spec in the library's JSON form from r; name is the file's, for errors. It is stricter than the library,
-// which ignores much of what it does not know: an unknown key, type, encoding, prefix or padding, a padding that is not one
-// ASCII character, a DE or key that stands there twice, a missing MTI or bitmap, and what Compile could not compile anyway
-// are errors that name the DE.
+// LoadFile reads a spec in the library's JSON form from r; name is the file's, for errors. It is stricter than the
+// library, which ignores much of what it does not know: an unknown key, type, encoding, prefix or padding, a padding
+// that is not one ASCII character, a DE or key that stands there twice, a missing MTI or bitmap, and what Compile could
+// not compile anyway are errors that name the DE.
 func LoadFile(name string, r io.Reader) (*iso8583.MessageSpec, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, MaxSpecFile+1))
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"switchyard/spec"
 )
 
-// TestDialectsAgree holds the embedded specs to the standard's names and to each other: a Message means the same in both.
+// TestDialectsAgree holds the embedded specs to the standard's names and to each other: a Message means the same in
+// both.
 func TestDialectsAgree(t *testing.T) {
 	for de := 2; de <= spec.MaxDE; de++ {
 		ascii, bcd := asciiCodec.Spec().Fields[de], bcdCodec.Spec().Fields[de]
@@ -42,10 +43,11 @@ func TestDialectsAgree(t *testing.T) {
 // TestFormats holds the embedded specs to the formats of ISO 8583:1987 for the DEs that Switchyard uses.
 func TestFormats(t *testing.T) {
 	for de, format := range map[int]string{
-		2: "n..19", 3: "n6", 4: "n12", 7: "n10", 11: "n6", 12: "n6", 13: "n4", 14: "n4", 15: "n4", 18: "n4", 22: "n3", 23: "n3", 25: "n2",
-		32: "n..11", 33: "n..11", 35: "z..37", 36: "z...104", 37: "an12", 38: "an6", 39: "an2", 41: "ans8", 42: "ans15", 43: "ans40",
-		44: "an..25", 45: "ans..76", 48: "ans...999", 49: "n3", 50: "n3", 51: "n3", 52: "b8", 54: "an...120", 64: "b8", 66: "n1", 70: "n3",
-		74: "n10", 75: "n10", 76: "n10", 77: "n10", 81: "n10", 86: "n16", 87: "n16", 88: "n16", 89: "n16", 90: "n42", 95: "an42",
+		2: "n..19", 3: "n6", 4: "n12", 7: "n10", 11: "n6", 12: "n6", 13: "n4", 14: "n4", 15: "n4", 18: "n4", 22: "n3",
+		23: "n3", 25: "n2", 32: "n..11", 33: "n..11", 35: "z..37", 36: "z...104", 37: "an12", 38: "an6", 39: "an2",
+		41: "ans8", 42: "ans15", 43: "ans40", 44: "an..25", 45: "ans..76", 48: "ans...999", 49: "n3", 50: "n3", 51: "n3",
+		52: "b8", 54: "an...120", 64: "b8", 66: "n1", 70: "n3", 74: "n10", 75: "n10", 76: "n10", 77: "n10", 81: "n10",
+		86: "n16", 87: "n16", 88: "n16", 89: "n16", 90: "n42", 95: "an42",
 		97: "x+n16", 102: "ans..28", 103: "ans..28", 128: "b8",
 	} {
 		if d := asciiCodec.Spec().Fields[de].Spec().Description; !strings.HasSuffix(d, " ["+format+"]") {
@@ -66,7 +68,8 @@ func TestLoad(t *testing.T) {
 	if a == b || a.Fields[2] == b.Fields[2] {
 		t.Error("Load gives the same spec twice, want copies")
 	}
-	if _, err := spec.Load("iso93"); err == nil || err.Error() != `dialect "iso93": want iso87ascii or iso87bcd, or a JSON file of your own` {
+	if _, err := spec.Load("iso93"); err == nil ||
+		err.Error() != `dialect "iso93": want iso87ascii or iso87bcd, or a JSON file of your own` {
 		t.Errorf("unknown dialect: %v", err)
 	}
 }
@@ -100,7 +103,8 @@ func TestLoadFile(t *testing.T) {
 		t.Errorf("name %q, want mine", c.Name())
 	}
 	frame := checkPack(t, c, values{0: "0100", 2: "AB12", 3: "123", 4: "\x01\xfe\x00", 5: "ABCD"})
-	want := "0100\x78\x00\x00\x00\x00\x00\x00\x00" + "\x5c\x5c\x5c\x5c\xc1\xc2\xf1\xf2" + "\x03\x12\x30" + "01FE00" + "\xf0\xf2\xab\xcd"
+	want := "0100\x78\x00\x00\x00\x00\x00\x00\x00" + "\x5c\x5c\x5c\x5c\xc1\xc2\xf1\xf2" + "\x03\x12\x30" + "01FE00" +
+		"\xf0\xf2\xab\xcd"
 	if string(frame) != want {
 		t.Errorf("packed %q\n  want %q", frame, want)
 	}
@@ -110,26 +114,55 @@ func TestLoadFile(t *testing.T) {
 func TestLoadFileRefuses(t *testing.T) {
 	for _, test := range []struct{ name, json, want string }{
 		{"syntax", "{\n\"name\": \"x\",\n]", "mine.json: line 3: invalid character ']'"},
-		{"wrong type", file(`"2": {"type": "String", "length": "6"}`), "mine.json: line 6: json: cannot unmarshal string into Go struct field fieldJSON.fields.length of type int"},
+		{
+			"wrong type", file(`"2": {"type": "String", "length": "6"}`),
+			"mine.json: line 6: json: cannot unmarshal string into Go struct field fieldJSON.fields.length of type int",
+		},
 		{"unknown key", file(`"2": {"type": "String", "lenght": 6}`), `mine.json: json: unknown field "lenght"`},
-		{"more behind it", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL"}`) + "{}", "mine.json: want the file to end after the spec"},
+		{"more behind it", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL"}`) +
+			"{}", "mine.json: want the file to end after the spec"},
 		{"no name", `{"fields": {}}`, "mine.json: name: missing"},
 		{"no MTI", `{"name": "x", "fields": {}}`, "mine.json: MTI field (0) is required"},
-		{"DE twice", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL"}, "2": {}`), "mine.json: /fields/2 stands there twice"},
-		{"key twice", file(`"2": {"length": 6, "type": "String", "length": 7, "enc": "ASCII", "prefix": "ASCII.LL"}`), "mine.json: /fields/2/length stands there twice"},
+		{
+			"DE twice", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL"}, "2": {}`),
+			"mine.json: /fields/2 stands there twice",
+		},
+		{
+			"key twice", file(`"2": {"length": 6, "type": "String", "length": 7, "enc": "ASCII", "prefix": "ASCII.LL"}`),
+			"mine.json: /fields/2/length stands there twice",
+		},
 		{"DE of no number", file(`"PAN": {}`), `mine.json: field "PAN": want the number of a DE, 0 to 128`},
 		{"DE with a zero in front", file(`"02": {}`), `mine.json: field "02": want the number of a DE, 0 to 128`},
 		{"DE 129", file(`"129": {}`), `mine.json: field "129": want the number of a DE, 0 to 128`},
-		{"type", file(`"2": {"type": "string"}`), `mine.json: DE 2: type: unknown "string", want one of Binary, Bitmap, Hex, Numeric, String`},
-		{"composite", file(`"48": {"type": "Composite", "tag": {}, "subfields": {"01": {}}}`), `mine.json: DE 48: type: Composite cannot be compiled; declare a String and take it apart yourself`},
-		{"subfields of a string", file(`"48": {"type": "String", "subfields": {"01": {}}}`), `mine.json: DE 48: tag, subfields, bitmap: want none in a String`},
+		{
+			"type", file(`"2": {"type": "string"}`),
+			`mine.json: DE 2: type: unknown "string", want one of Binary, Bitmap, Hex, Numeric, String`,
+		},
+		{
+			"composite", file(`"48": {"type": "Composite", "tag": {}, "subfields": {"01": {}}}`),
+			`mine.json: DE 48: type: Composite cannot be compiled; declare a String and take it apart yourself`,
+		},
+		{
+			"subfields of a string", file(`"48": {"type": "String", "subfields": {"01": {}}}`),
+			`mine.json: DE 48: tag, subfields, bitmap: want none in a String`,
+		},
 		{"length", file(`"2": {"type": "String", "length": -1}`), `mine.json: DE 2: length: want 0 or more, not -1`},
 		{"encoding", file(`"2": {"type": "String", "length": 6, "enc": "ascii", "prefix": "ASCII.LL"}`),
-			`mine.json: DE 2: enc: unknown "ascii", want one of ASCII, ASCIIToHex, BCD, Binary, EBCDIC, EBCDIC1047, HexToASCII, LBCD`},
-		{"prefix", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "LLVAR"}`), `mine.json: DE 2: prefix: unknown "LLVAR", want one of ASCII.Fixed, ASCII.L,`},
-		{"padding", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL", "padding": {"type": "left", "pad": "0"}}`),
+			`mine.json: DE 2: enc: unknown "ascii", want one of ASCII, ASCIIToHex, BCD, Binary, EBCDIC, EBCDIC1047, ` +
+				`HexToASCII, LBCD`},
+		{
+			"prefix", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "LLVAR"}`),
+			`mine.json: DE 2: prefix: unknown "LLVAR", want one of ASCII.Fixed, ASCII.L,`,
+		},
+		{
+			"padding",
+			file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL", "padding": {"type": "left", ` +
+				`"pad": "0"}}`),
 			`mine.json: DE 2: padding: type: unknown "left", want one of Left, None, Right`},
-		{"padding of two", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL", "padding": {"type": "Left", "pad": "00"}}`),
+		{
+			"padding of two",
+			file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL", "padding": {"type": "Left", ` +
+				`"pad": "00"}}`),
 			`mine.json: DE 2: padding: pad: want one ASCII character, not "00"`},
 		{"too large", strings.Repeat(" ", spec.MaxSpecFile+1), "mine.json: want a spec of at most 4194304 bytes"},
 	} {

@@ -20,9 +20,9 @@ import (
 	"switchyard/spec"
 )
 
-// The library is the reference here. Where both accept, they must agree to the byte; where the library refuses, the codec
-// must; where only the codec refuses, one of the rules in docs/iso8583.md must say so, and those are written down a second
-// time in this file, without the codec's tables.
+// The library is the reference here. Where both accept, they must agree to the byte; where the library refuses, the
+// codec must; where only the codec refuses, one of the rules in docs/iso8583.md must say so, and those are written down
+// a second time in this file, without the codec's tables.
 
 // values are the canonical values of a message by DE; 0 is the MTI.
 type values map[int]string
@@ -198,10 +198,13 @@ func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 
 // randomSpec makes a spec of all the kinds of fields that Compile takes.
 func randomSpec(r *rand.Rand) *iso8583.MessageSpec {
-	mti := &field.Spec{Length: 4, Enc: pick[encoding.Encoder](r, encoding.ASCII, encoding.BCD, encoding.EBCDIC, encoding.EBCDIC1047, encoding.LBCD), Pref: prefix.ASCII.Fixed}
+	mti := &field.Spec{Length: 4, Enc: pick[encoding.Encoder](
+		r, encoding.ASCII, encoding.BCD, encoding.EBCDIC, encoding.EBCDIC1047, encoding.LBCD,
+	), Pref: prefix.ASCII.Fixed}
 	s := &iso8583.MessageSpec{Name: "random", Fields: map[int]field.Field{
 		0: field.NewString(mti),
-		1: field.NewBitmap(&field.Spec{Length: pick(r, 0, 8, 8, 16), Enc: pick[encoding.Encoder](r, encoding.Binary, encoding.BytesToASCIIHex),
+		1: field.NewBitmap(&field.Spec{
+			Length: pick(r, 0, 8, 8, 16), Enc: pick[encoding.Encoder](r, encoding.Binary, encoding.BytesToASCIIHex),
 			Pref: prefix.Binary.Fixed, DisableAutoExpand: r.IntN(4) == 0}),
 	}}
 	if r.IntN(4) == 0 {
@@ -220,12 +223,17 @@ func randomSpec(r *rand.Rand) *iso8583.MessageSpec {
 				Length:      r.IntN(24),
 				Description: "field" + pick(r, "", "", " [n6]", " [an..3]", " [z37]", " [b8]", " [x+n8]", " (n6)"),
 				Enc:         pick(r, encodings...),
-				Pad:         pick[padding.Padder](r, nil, nil, padding.None, padding.Left('0'), padding.Left(' '), padding.Right(' '), padding.Right('0'), padding.Right('F'), padding.Right(0)),
+				Pad: pick[padding.Padder](
+					r, nil, nil, padding.None, padding.Left('0'), padding.Left(' '), padding.Right(' '), padding.Right('0'),
+					padding.Right('F'), padding.Right(0),
+				),
 			}
 			family := pick(r, families...)
 			f.Pref = pick(r, family.Fixed, family.Fixed, family.L, family.LL, family.LLL, family.LLLL)
 			s.Fields[de] = pick[field.Field](r, field.NewString(f), field.NewBinary(f), field.NewNumeric(f), field.NewHex(f))
-			if _, err := spec.Compile(&iso8583.MessageSpec{Fields: map[int]field.Field{0: s.Fields[0], 1: s.Fields[1], 2: s.Fields[de]}}); err == nil {
+			if _, err := spec.Compile(&iso8583.MessageSpec{Fields: map[int]field.Field{
+				0: s.Fields[0], 1: s.Fields[1], 2: s.Fields[de],
+			}}); err == nil {
 				break
 			}
 		}
@@ -349,8 +357,8 @@ var (
 	bcdCodec   = spec.MustCodec(spec.BCDDialect)
 )
 
-// differential is one round: a message that the seed makes, packed by both; its frame, and the frame with edits, unpacked
-// by both.
+// differential is one round: a message that the seed makes, packed by both; its frame, and the frame with edits,
+// unpacked by both.
 func differential(t *testing.T, dialect uint8, seed uint64, edits []byte) {
 	r := rand.New(rand.NewPCG(seed, 8583))
 	c := codecFor(t, dialect, r)

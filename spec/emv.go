@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// storedEMV lists the chip data that may be stored: what clearing needs and what a dispute asks for. It is a list of what
-// is allowed, so that a tag that nobody thought of is dropped. Never on it: the PAN (5A), tracks and what is left of them
-// (56, 57, 9F6B, 9F1F, 9F20), the cardholder's name (5F20), issuer scripts (71, 72) and templates, which could hold any.
+// storedEMV lists the chip data that may be stored: what clearing needs and what a dispute asks for. It is a list of
+// what is allowed, so that a tag that nobody thought of is dropped. Never on it: the PAN (5A), tracks and what is left
+// of them (56, 57, 9F6B, 9F1F, 9F20), the cardholder's name (5F20), issuer scripts (71, 72) and templates, which could
+// hold any.
 var storedEMV = map[string]string{
 	"4F":   "Application Identifier, Card",
 	"50":   "Application Label",
@@ -41,9 +42,9 @@ var storedEMV = map[string]string{
 	"9F53": "Transaction Category Code",
 }
 
-// FilterEMV returns of DE55, BER-TLV in hex text of either case, the tags that may be stored, in upper case and in their
-// order. It never lets through 57, 5A, 56, 9F6B, 9F1F or 9F20. Malformed data is a *FieldError with the offset, in
-// characters, and then nothing is returned.
+// FilterEMV returns of DE55, BER-TLV in hex text of either case, the tags that may be stored, in upper case and in
+// their order. It never lets through 57, 5A, 56, 9F6B, 9F1F or 9F20. Malformed data is a *FieldError with the offset,
+// in characters, and then nothing is returned.
 func FilterEMV(hexText string) (string, error) {
 	var kept strings.Builder
 	for e, err := range emvElements(hexText) {

@@ -75,8 +75,8 @@ func (m *Message) SetBytes(de int, value []byte) {
 	copy(m.room(de, len(value)), value)
 }
 
-// SetUint sets a DE to a decimal number, zero-padded to width digits; a number of more digits takes as many as it needs,
-// which a fixed DE then refuses to pack.
+// SetUint sets a DE to a decimal number, zero-padded to width digits; a number of more digits takes as many as it
+// needs, which a fixed DE then refuses to pack.
 func (m *Message) SetUint(de int, v uint64, width int) {
 	digits := decimalLen(v)
 	room := m.room(de, max(digits, width))

@@ -127,12 +127,17 @@ func TestBadDEPanics(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for de, want := range map[int]string{0: "MTI", 1: "Bitmap", 11: "Systems Trace Audit Number", 39: "Response Code", 129: "DE 129", -1: "DE -1"} {
+	for de, want := range map[int]string{
+		0: "MTI", 1: "Bitmap", 11: "Systems Trace Audit Number", 39: "Response Code", 129: "DE 129", -1: "DE -1",
+	} {
 		if got := spec.FieldName(de); got != want {
 			t.Errorf("FieldName(%d) = %q, want %q", de, got, want)
 		}
 	}
-	for mti, want := range map[string]string{"0100": "authorization request", "0430": "reversal advice response", "0810": "network management response", "9999": "message", "": "message"} {
+	for mti, want := range map[string]string{
+		"0100": "authorization request", "0430": "reversal advice response", "0810": "network management response",
+		"9999": "message", "": "message",
+	} {
 		if got := spec.MTIName(mti); got != want {
 			t.Errorf("MTIName(%q) = %q, want %q", mti, got, want)
 		}

@@ -12,8 +12,8 @@ import (
 // LengthHeader is how many bytes the length in front of a frame takes: big-endian, not counting itself.
 const LengthHeader = 2
 
-// Pack appends m in the codec's dialect to dst. It does not allocate when dst has the room. On an error, a *FieldError, it
-// returns dst as it was.
+// Pack appends m in the codec's dialect to dst. It does not allocate when dst has the room. On an error, a *FieldError,
+// it returns dst as it was.
 func (c *Codec) Pack(dst []byte, m *Message) ([]byte, error) {
 	start := len(dst)
 	out, err := c.pack(dst, m)
@@ -73,7 +73,8 @@ func (b *bitmapLayout) append(dst []byte, present [2]uint64) ([]byte, error) {
 	switch {
 	case b.double:
 	case b.fixed && present[1] != 0:
-		return nil, &FieldError{DE: 65 + bits.LeadingZeros64(present[1]), Offset: -1, Want: "a DE up to 64: this spec's bitmap ends there"}
+		return nil, &FieldError{DE: 65 +
+			bits.LeadingZeros64(present[1]), Offset: -1, Want: "a DE up to 64: this spec's bitmap ends there"}
 	case present[1]&bit(65) != 0:
 		return nil, &FieldError{DE: 65, Offset: -1, Want: "it absent: its bit stands for a third bitmap"}
 	case present[1] != 0:
@@ -127,7 +128,9 @@ func (l *layout) append(dst []byte, value []byte, de int) ([]byte, error) {
 		}
 		var ok bool
 		if dst, ok = l.appendPrefix(dst, size); !ok {
-			return nil, &FieldError{DE: de, Offset: -1, Want: fmt.Sprintf("a length that a prefix of %d can say, not %d", l.digits, size)}
+			return nil, &FieldError{
+				DE: de, Offset: -1, Want: fmt.Sprintf("a length that a prefix of %d can say, not %d", l.digits, size),
+			}
 		}
 	}
 
@@ -289,8 +292,8 @@ const hexDigits = "0123456789ABCDEF"
 // ebcdicZero is 0 in both EBCDIC tables; the other digits follow it.
 const ebcdicZero = 0xF0
 
-// The tables come from the library's own encoders, so that there is one source of them. 0 to 127 for code page 1047: the
-// library writes the rest as UTF-8, whose length it then gets wrong, so that the codec keeps to ASCII there.
+// The tables come from the library's own encoders, so that there is one source of them. 0 to 127 for code page 1047:
+// the library writes the rest as UTF-8, whose length it then gets wrong, so that the codec keeps to ASCII there.
 var (
 	toEBCDIC, fromEBCDIC         = ebcdicTables(encoding.EBCDIC, 256)
 	toEBCDIC1047, fromEBCDIC1047 = ebcdicTables(encoding.EBCDIC1047, 128)

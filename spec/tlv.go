@@ -9,9 +9,10 @@ import (
 // DE48 carries private data as a list of tag, length and value: two digits, two digits, and that many characters of
 // printable ASCII. Tags need not ascend; none may stand there twice. docs/iso8583.md has the table.
 const (
-	TagECI             = "01" // n2, electronic commerce indicator: 05 authenticated, 06 attempted, 07 neither
-	TagInitiator       = "02" // who started the payment: C cardholder, M merchant
-	TagNetworkID       = "03" // ans..15, the network's id of a transaction: in a response of this one, in a request of an earlier one
+	TagECI       = "01" // n2, electronic commerce indicator: 05 authenticated, 06 attempted, 07 neither
+	TagInitiator = "02" // who started the payment: C cardholder, M merchant
+	// ans..15, the network's id of a transaction: in a response of this one, in a request of an earlier one
+	TagNetworkID       = "03"
 	TagReversalReason  = "04" // n4: ReasonTimeout or ReasonCustomer
 	TagFirstRRN        = "05" // an12, DE37 of the payment's first request
 	TagCaptureNumber   = "06" // n..6, which of the payment's captures or refunds, from 1
@@ -41,8 +42,9 @@ const MaxTLVValue = 99
 // tlvHeader is how many bytes a tag and its length take.
 const tlvHeader = 4
 
-// AppendTLV appends a tag with its value to DE48 data. The caller has checked the value's length and characters and gives
-// each tag once: it panics, without showing the value, at a tag that is not two digits or a value above MaxTLVValue.
+// AppendTLV appends a tag with its value to DE48 data. The caller has checked the value's length and characters and
+// gives each tag once: it panics, without showing the value, at a tag that is not two digits or a value above
+// MaxTLVValue.
 func AppendTLV(dst []byte, tag, value string) []byte {
 	if len(tag) != 2 || !twoDigits(tag[0], tag[1]) {
 		panic(fmt.Sprintf("spec: DE48 tag %q: want two digits", tag))
@@ -55,7 +57,8 @@ func AppendTLV(dst []byte, tag, value string) []byte {
 	return append(dst, value...)
 }
 
-// FindTLV returns the value of a tag, which lies in data; false if the tag is not there or the data before it is malformed.
+// FindTLV returns the value of a tag, which lies in data; false if the tag is not there or the data before it is
+// malformed.
 func FindTLV(data []byte, tag string) (value []byte, ok bool) {
 	for at := 0; at < len(data); {
 		end, want := nextTLV(data, at)
@@ -70,8 +73,8 @@ func FindTLV(data []byte, tag string) (value []byte, ok bool) {
 	return nil, false
 }
 
-// TLVs yields each tag with its value, which lies in data, in the order in which they stand there, up to the first that is
-// malformed: CheckTLV first if that matters. It does not allocate.
+// TLVs yields each tag with its value, which lies in data, in the order in which they stand there, up to the first that
+// is malformed: CheckTLV first if that matters. It does not allocate.
 func TLVs(data []byte) iter.Seq2[string, []byte] {
 	return func(yield func(tag string, value []byte) bool) {
 		for at := 0; at < len(data); {

@@ -7,8 +7,8 @@ import (
 	"math/bits"
 )
 
-// Unpack resets m and reads a message, without a length in front, into it. data is copied: m keeps nothing of it. It does
-// not allocate once m has grown to the messages that it meets. On an error, a *FieldError, m is empty.
+// Unpack resets m and reads a message, without a length in front, into it. data is copied: m keeps nothing of it. It
+// does not allocate once m has grown to the messages that it meets. On an error, a *FieldError, m is empty.
 func (c *Codec) Unpack(data []byte, m *Message) error {
 	m.Reset()
 	if len(data) > MaxMessage {
@@ -54,8 +54,8 @@ func (c *Codec) unpack(data []byte, m *Message) error {
 	return nil
 }
 
-// read returns the bits of the DEs that are present and the offset behind the bitmap. The bits that stand for the presence
-// of another bitmap are cleared.
+// read returns the bits of the DEs that are present and the offset behind the bitmap. The bits that stand for the
+// presence of another bitmap are cleared.
 func (b *bitmapLayout) read(data []byte, at int) (present [2]uint64, next int, err error) {
 	first := 1
 	if b.double {
@@ -103,8 +103,8 @@ func (b *bitmapLayout) readHalves(data []byte, at int, halves []uint64) (int, er
 	return at, nil
 }
 
-// read takes the DE that begins at data[at:] into m and returns the offset behind it: what the library's defaultUnpacker
-// does.
+// read takes the DE that begins at data[at:] into m and returns the offset behind it: what the library's
+// defaultUnpacker does.
 func (l *layout) read(data []byte, at, de int, m *Message) (int, error) {
 	if l.plain && len(data)-at >= int(l.fixed) && l.quick(data[at:at+int(l.fixed)]) {
 		m.fields[de] = extent{uint32(at), l.fixed}
@@ -279,7 +279,9 @@ func (l *layout) readPrefix(data []byte, at, de int) (size, next int, err error)
 		wire = 2 * digits
 	}
 	if len(data)-at < wire {
-		return 0, at, &FieldError{DE: de, Offset: at, Want: fmt.Sprintf("a length prefix of %d bytes, not %d", wire, len(data)-at)}
+		return 0, at, &FieldError{
+			DE: de, Offset: at, Want: fmt.Sprintf("a length prefix of %d bytes, not %d", wire, len(data)-at),
+		}
 	}
 	fail := func() (int, int, error) {
 		return 0, at, &FieldError{DE: de, Offset: at, Want: "a length prefix of digits"}

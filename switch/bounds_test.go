@@ -14,8 +14,8 @@ import (
 	"switchyard/switch/switchtest"
 )
 
-// I13: each request that gets no answer queues its reversal, so a host that is silent fills the queue; past its bound and
-// the reserve for what is in flight nothing more is sent.
+// I13: each request that gets no answer queues its reversal, so a host that is silent fills the queue; past its bound
+// and the reserve for what is in flight nothing more is sent.
 func TestSilentIssuerFillsTheQueue(t *testing.T) {
 	silent := startScripted(t, func(_, _ *spec.Message) bool { return false })
 	const maxQueued, maxInFlight = 2, 3
@@ -34,7 +34,8 @@ func TestSilentIssuerFillsTheQueue(t *testing.T) {
 	}
 }
 
-// A silent host fills its own queue: cards of another are served, and of its own those that another host of the route takes.
+// A silent host fills its own queue: cards of another are served, and of its own those that another host of the route
+// takes.
 func TestSilentIssuerLeavesTheOthersRoom(t *testing.T) {
 	silent := startScripted(t, func(_, _ *spec.Message) bool { return false })
 	s := switchtest.Start(t, switchtest.Options{Deadline: 5 * time.Millisecond, Configure: func(c *txswitch.Config) {

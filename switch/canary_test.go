@@ -93,7 +93,8 @@ func TestNoCardDataAnywhere(t *testing.T) {
 	wantApproved(t, b, "00")
 	chip := s.Do(with("k3", pan2, "", func(r *api.Request) {
 		// 9F26 is kept; 57, 5A and 99 (the PIN block) are not.
-		r.EMV = "9F26081122334455667788" + "5712" + "5392847163905820D301210191736482059F" + "5A08" + pan2 + "9908" + canaries[4].value
+		r.EMV = "9F26081122334455667788" + "5712" + "5392847163905820D301210191736482059F" + "5A08" + pan2 + "9908" +
+			canaries[4].value
 		r.Entry = api.EntryChip
 		r.Present = r.Present.With(api.FieldEMV).With(api.FieldEntry)
 	}))
@@ -152,8 +153,10 @@ func scanAll(t *testing.T, s *switchtest.System) map[string]bool {
 	}
 	check("logs", []byte(s.Logs.String()))
 	for _, url := range []string{
-		"http://" + s.OperatorAddr + "/metrics", "http://" + s.OperatorAddr + "/v1/payments", "http://" + s.OperatorAddr + "/v1/days",
-		"http://" + s.OperatorAddr + "/v1/stats", "http://" + s.ControlAddr + "/metrics", "http://" + s.ControlAddr + "/v1/authorizations",
+		"http://" + s.OperatorAddr + "/metrics", "http://" + s.OperatorAddr + "/v1/payments",
+		"http://" + s.OperatorAddr + "/v1/days",
+		"http://" + s.OperatorAddr + "/v1/stats", "http://" + s.ControlAddr + "/metrics",
+		"http://" + s.ControlAddr + "/v1/authorizations",
 		"http://" + s.ControlAddr + "/v1/holds", "http://" + s.ControlAddr + "/v1/ledger",
 	} {
 		check(url, get(t, url))

@@ -224,7 +224,8 @@ const (
 
 // storable tells whether a name can stand in the journal's keys and in metrics.
 func storable(name string) bool {
-	return name != "" && len(name) <= maxNameLen && strings.IndexFunc(name, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
+	return name != "" && len(name) <= maxNameLen &&
+		strings.IndexFunc(name, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }
 
 // Check finds what is wrong with a configuration before anything is opened; its error names the key.
@@ -240,7 +241,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("acquirer_id: %q: expected 6 to 11 digits (DE32)", c.AcquirerID)
 	case len(c.AcquirerBINs) > 0 && badBIN(c.AcquirerBINs) != "":
 		return fmt.Errorf("acquirer_bins: %s: expected BINs of six digits, each once", badBIN(c.AcquirerBINs))
-	case len(c.Clearing.ProcessorID) < 6 || len(c.Clearing.ProcessorID) > 11 || strings.Trim(c.Clearing.ProcessorID, "0123456789") != "":
+	case len(c.Clearing.ProcessorID) < 6 || len(c.Clearing.ProcessorID) > 11 ||
+		strings.Trim(c.Clearing.ProcessorID, "0123456789") != "":
 		return fmt.Errorf("clearing.processor_id: %q: expected 6 to 11 digits", c.Clearing.ProcessorID)
 	case c.Gateway.MaxConnections < 1:
 		return fmt.Errorf("gateway.max_connections: %d: expected at least 1", c.Gateway.MaxConnections)
@@ -252,7 +254,10 @@ func (c *Config) Check() error {
 	case c.Limits.MaxInFlight < 1 || c.Limits.MaxQueued < 1 || c.Limits.AdmissionTimeout <= 0:
 		return errors.New("limits: max_in_flight, max_queued and admission_timeout: expected more than 0")
 	case c.Limits.KeepKeysDays < merchant.MaxCaptureWindowDays || c.Limits.KeepKeysDays > maxKeepKeysDays:
-		return fmt.Errorf("limits.keep_keys_days: %d: expected %d, the longest capture window, to %d", c.Limits.KeepKeysDays, merchant.MaxCaptureWindowDays, maxKeepKeysDays)
+		return fmt.Errorf(
+			"limits.keep_keys_days: %d: expected %d, the longest capture window, to %d", c.Limits.KeepKeysDays,
+			merchant.MaxCaptureWindowDays, maxKeepKeysDays,
+		)
 	case c.Limits.ClockLeap < config.Duration(minClockLeap) || c.Limits.ClockLeap > config.Duration(maxClockLeap):
 		return fmt.Errorf("limits.clock_leap: %s: expected %s to %s",
 			time.Duration(c.Limits.ClockLeap), minClockLeap, maxClockLeap)
@@ -329,7 +334,8 @@ func (c *Config) markFile() string {
 	return strings.TrimRight(c.Data, "/") + ".mark"
 }
 
-// checkGateway keeps the gateway port from being open to anybody: without TLS and a list of gateways it is loopback only.
+// checkGateway keeps the gateway port from being open to anybody: without TLS and a list of gateways it is loopback
+// only.
 func (c *Config) checkGateway() error {
 	g := &c.Gateway
 	host, _, err := net.SplitHostPort(g.Listen)
@@ -353,7 +359,8 @@ func (c *Config) checkGateway() error {
 	if loopback(host) || (len(g.Gateways) > 0 && g.TLS != nil) {
 		return nil
 	}
-	return fmt.Errorf("gateway.listen: %s is not loopback: set gateway.tls and gateway.gateways first, so that only known gateways connect and card data is not sent in clear", g.Listen)
+	return fmt.Errorf("gateway.listen: %s is not loopback: set gateway.tls and gateway.gateways first, so that only "+
+		"known gateways connect and card data is not sent in clear", g.Listen)
 }
 
 // limits are those of the gateways, by name.

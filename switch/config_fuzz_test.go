@@ -27,7 +27,10 @@ func FuzzParseConfig(f *testing.F) {
 		f.Add(text, []byte(""))
 	}
 	f.Add([]byte("routes: {file: r.csv}\n"), []byte("prefix,route,destination,host,weight\n4,visa,visa,issuer,1\n"))
-	f.Add([]byte("merchants: {file: m.yaml, unknown: refuse}\n"), []byte("merchants:\n- {id: M1, city: BERLIN, country: DEU, mcc: \"5999\"}\n"))
+	f.Add(
+		[]byte("merchants: {file: m.yaml, unknown: refuse}\n"),
+		[]byte("merchants:\n- {id: M1, city: BERLIN, country: DEU, mcc: \"5999\"}\n"),
+	)
 	f.Add([]byte("limits: {keep_keys_days: 150000}\n"), []byte("")) // more than a Duration holds
 	f.Add([]byte("business_day: {timezone: Local, cutover: \"23:00\"}\n"), []byte(""))
 	f.Add([]byte("issuers: [{name: \"a\\0b\", address: \"127.0.0.1:1\"}]\n"), []byte(""))

@@ -11,8 +11,8 @@ import (
 // maxSocketLen is the longest path of a socket file: an address of one has no more room (104 bytes on some systems).
 const maxSocketLen = 100
 
-// check keeps the operator API from being open to anybody: without TLS and identities it is on loopback or a socket file
-// only.
+// check keeps the operator API from being open to anybody: without TLS and identities it is on loopback or a socket
+// file only.
 func (o *OperatorConfig) check() error {
 	if o.Listen == "" && o.Socket == "" {
 		return errors.New("listen: missing, and so is operator.socket; expected at least one of them")

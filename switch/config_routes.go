@@ -18,7 +18,8 @@ type RoutesConfig struct {
 	Table []byte `yaml:"-"`
 }
 
-// RouteRule sends the PANs that begin with a prefix to a route's hosts. The longest prefix wins; an empty one takes all.
+// RouteRule sends the PANs that begin with a prefix to a route's hosts. The longest prefix wins; an empty one takes
+// all.
 type RouteRule struct {
 	Prefix      string `yaml:"prefix"`
 	Route       string `yaml:"route"`

@@ -13,8 +13,8 @@ import (
 	"switchyard/switch/switchtest"
 )
 
-// I5, I6: answers that come around the deadline, so that some are late by less than their outcome takes to be stored. Each
-// request has one outcome all the same, and what the gateway was not told is reversed.
+// I5, I6: answers that come around the deadline, so that some are late by less than their outcome takes to be stored.
+// Each request has one outcome all the same, and what the gateway was not told is reversed.
 func TestAnswersAroundTheDeadline(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{Deadline: 50 * time.Millisecond, SyncTakes: 3 * time.Millisecond, Rules: `
 rules:
@@ -27,7 +27,8 @@ rules:
 		wg.Go(func() {
 			for j := range requests {
 				a := s.Do(switchtest.Authorize(fmt.Sprint(i, "/", j), 1000))
-				if a.Err != nil || a.Approved != (a.Status == api.StatusAuthorized) || !a.Approved && a.Status != api.StatusReversing && a.Status != api.StatusReversed {
+				if a.Err != nil || a.Approved != (a.Status == api.StatusAuthorized) || !a.Approved &&
+					a.Status != api.StatusReversing && a.Status != api.StatusReversed {
 					t.Errorf("%+v, error %v", a, a.Err)
 				}
 			}
@@ -150,19 +151,27 @@ func TestDialectAndTLS(t *testing.T) {
 		t.Run(strings.TrimSpace(fmt.Sprint(o.Dialect, " TLS ", o.TLS)), func(t *testing.T) {
 			s := switchtest.Start(t, o)
 			r := switchtest.Authorize("k1", 12345)
-			r.EMV, r.Entry, r.Present = "9F26081122334455667788", api.EntryChip, r.Present.With(api.FieldEMV).With(api.FieldEntry)
+			r.EMV, r.Entry, r.Present = "9F26081122334455667788", api.EntryChip, r.Present.With(api.FieldEMV).With(
+				api.FieldEntry,
+			)
 			r.Card.CVC, r.Card.Sequence = "", "001"
 			a := s.Do(r)
 			wantApproved(t, a, "00")
 			wantApproved(t, s.Do(switchtest.On(api.OpIncrement, "k2", a.Payment, 655)), "00")
-			wantSums(t, s.Do(switchtest.On(api.OpReverse, "k3", a.Payment, 1000)), "authorized authorized 13000 released 1000 captured 0 refunded 0")
+			wantSums(t, s.Do(switchtest.On(
+				api.OpReverse, "k3", a.Payment, 1000,
+			)), "authorized authorized 13000 released 1000 captured 0 refunded 0")
 			c := s.Do(switchtest.On(api.OpCapture, "k4", a.Payment, 5000))
 			wantSums(t, c, "partially_captured authorized 13000 released 1000 captured 5000 refunded 0")
-			wantSums(t, s.Do(switchtest.On(api.OpVoid, "k5", a.Payment, 0)), "authorized authorized 13000 released 1000 captured 0 refunded 0")
+			wantSums(t, s.Do(switchtest.On(
+				api.OpVoid, "k5", a.Payment, 0,
+			)), "authorized authorized 13000 released 1000 captured 0 refunded 0")
 			final := switchtest.On(api.OpCapture, "k6", a.Payment, 2000)
 			final.Final, final.Present = true, final.Present.With(api.FieldFinal)
 			wantSums(t, s.Do(final), "captured authorized 13000 released 11000 captured 2000 refunded 0")
-			wantSums(t, s.Do(switchtest.On(api.OpRefund, "k7", a.Payment, 50)), "partially_refunded authorized 13000 released 11000 captured 2000 refunded 50")
+			wantSums(t, s.Do(switchtest.On(
+				api.OpRefund, "k7", a.Payment, 50,
+			)), "partially_refunded authorized 13000 released 11000 captured 2000 refunded 50")
 			sale := switchtest.Authorize("k8", 777)
 			sale.Op = api.OpSale
 			wantApproved(t, s.Do(sale), "00")

@@ -45,8 +45,10 @@ func TestWhateverIsTakenClears(t *testing.T) {
 func TestWhateverIsAnsweredClears(t *testing.T) {
 	for name, change := range map[string]func(r *spec.Message){
 		"authorization code": func(r *spec.Message) { r.Set(38, "A-1 !x") },
-		"network id":         func(r *spec.Message) { r.SetBytes(48, spec.AppendTLV(nil, spec.TagNetworkID, "[NET]|\\^!~ 12345")) },
-		"no code":            func(r *spec.Message) { r.Unset(38) },
+		"network id": func(r *spec.Message) {
+			r.SetBytes(48, spec.AppendTLV(nil, spec.TagNetworkID, "[NET]|\\^!~ 12345"))
+		},
+		"no code": func(r *spec.Message) { r.Unset(38) },
 		"an approval of nothing": func(r *spec.Message) {
 			r.Set(39, "10")
 			r.SetUint(4, 0, 12)
@@ -64,7 +66,8 @@ func TestWhateverIsAnsweredClears(t *testing.T) {
 			r := switchtest.Authorize("k1", 1000)
 			r.Op, r.Partial, r.Present = api.OpSale, true, r.Present.With(api.FieldPartial)
 			a := s.Do(r)
-			if a.Err != nil || a.Approved != (a.Captured > 0) || name == "an approval of nothing" && a.Status != api.StatusDeclined {
+			if a.Err != nil || a.Approved != (a.Captured > 0) || name == "an approval of nothing" &&
+				a.Status != api.StatusDeclined {
 				t.Fatalf("%+v, error %v", a, a.Err)
 			}
 			s.AwaitDrained()

@@ -30,8 +30,8 @@ func events(s *switchtest.System, payment string) map[string]operator.Event {
 	return named
 }
 
-// A late answer stands at the moment at which it came, as the log of strays has it. Once that has forgotten it the story
-// gives no time, not a wrong one.
+// A late answer stands at the moment at which it came, as the log of strays has it. Once that has forgotten it the
+// story gives no time, not a wrong one.
 func TestStoryOfALateAnswerTellsWhenItCame(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{Deadline: 50 * time.Millisecond, Rules: `
 rules:
@@ -55,7 +55,9 @@ rules:
 	told := events(s, a.Payment)
 	late, silence := told["late"], told["silence"]
 	if late.At.IsZero() || !late.At.Equal(stray.At) || !late.At.After(silence.At) {
-		t.Errorf("silence at %v, late at %v, stray at %v; want the late answer when the stray came", silence.At, late.At, stray.At)
+		t.Errorf(
+			"silence at %v, late at %v, stray at %v; want the late answer when the stray came", silence.At, late.At, stray.At,
+		)
 	}
 
 	s.AwaitDrained()
@@ -132,7 +134,8 @@ rules:
 		if e.What == "out" || e.What == "queued" || e.What == "acknowledged" {
 			told = append(told, e.What+" "+e.Text[:4])
 		}
-		if e.What == "queued" && (!e.At.IsZero() || !strings.Contains(e.Text, "0420 to issuer") || !strings.Contains(e.Wire, "0420")) {
+		if e.What == "queued" &&
+			(!e.At.IsZero() || !strings.Contains(e.Text, "0420 to issuer") || !strings.Contains(e.Wire, "0420")) {
 			t.Errorf("%+v; want a 0420 and no time", e)
 		}
 	}

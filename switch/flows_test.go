@@ -16,7 +16,9 @@ import (
 
 // sums are an answer's money, in the order of the fields.
 func sums(a api.Answer) string {
-	return fmt.Sprintf("%s authorized %d released %d captured %d refunded %d", a.Status, a.Authorized, a.Released, a.Captured, a.Refunded)
+	return fmt.Sprintf(
+		"%s authorized %d released %d captured %d refunded %d", a.Status, a.Authorized, a.Released, a.Captured, a.Refunded,
+	)
 }
 
 func wantSums(t *testing.T, a api.Answer, want string) {
@@ -86,7 +88,9 @@ func TestCaptureInShipments(t *testing.T) {
 	wantSums(t, s.Do(final), "captured authorized 13345 released 8000 captured 5345 refunded 0")
 	wantError(t, s.Do(switchtest.On(api.OpCapture, "k5", p, 1)), api.CodeInvalidState, "")
 
-	wantSums(t, s.Do(switchtest.On(api.OpRefund, "k6", p, 300)), "partially_refunded authorized 13345 released 8000 captured 5345 refunded 300")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpRefund, "k6", p, 300,
+	)), "partially_refunded authorized 13345 released 8000 captured 5345 refunded 300")
 	wantError(t, s.Do(switchtest.On(api.OpRefund, "k7", p, 5046)), api.CodeAmountExceeds, "amount")
 
 	void := switchtest.On(api.OpVoid, "k8", p, 0)
@@ -95,7 +99,8 @@ func TestCaptureInShipments(t *testing.T) {
 
 	s.AwaitDrained()
 	h := issuerBooks(t, s)[rrn]
-	if h.Authorized != 5345 || h.Captured != 345 || h.Hold != 5000 || len(h.Postings) != 2 || h.Postings[0].State != "reversed" {
+	if h.Authorized != 5345 || h.Captured != 345 || h.Hold != 5000 || len(h.Postings) != 2 ||
+		h.Postings[0].State != "reversed" {
 		t.Fatalf("the issuer holds %+v", h)
 	}
 }
@@ -152,9 +157,13 @@ func TestVoidOfPartialSale(t *testing.T) {
 		return a
 	}
 	before, after := sale("k1"), sale("k2")
-	wantSums(t, s.Do(switchtest.On(api.OpVoid, "v1", before.Payment, 0)), "reversed authorized 501 released 501 captured 0 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpVoid, "v1", before.Payment, 0,
+	)), "reversed authorized 501 released 501 captured 0 refunded 0")
 	cutover(t, s, false)
-	wantSums(t, s.Do(switchtest.On(api.OpVoid, "v2", after.Payment, 0)), "reversed authorized 501 released 501 captured 0 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpVoid, "v2", after.Payment, 0,
+	)), "reversed authorized 501 released 501 captured 0 refunded 0")
 	if files := cutover(t, s, true); files[0].SumMinor != 501 {
 		t.Fatalf("the reversal presentment's file: %+v", files)
 	}
@@ -246,7 +255,9 @@ func TestConcurrentRepeats(t *testing.T) {
 func TestReverseByKey(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{})
 	byKey := func(key, of string) api.Request {
-		return api.Request{ID: key, Op: api.OpReverse, Key: key, Merchant: "M1", OfKey: of, Present: api.Fields(api.FieldKey, api.FieldMerchant, api.FieldOfKey)}
+		return api.Request{ID: key, Op: api.OpReverse, Key: key, Merchant: "M1", OfKey: of, Present: api.Fields(
+			api.FieldKey, api.FieldMerchant, api.FieldOfKey,
+		)}
 	}
 	a := s.Do(switchtest.Authorize("k1", 1000))
 	wantSums(t, s.Do(byKey("r1", "k1")), "reversed authorized 1000 released 1000 captured 0 refunded 0")
@@ -270,7 +281,9 @@ func TestCaptureSurvivesOutageAndRestart(t *testing.T) {
 	a := s.Do(switchtest.Authorize("k1", 1000))
 	wantApproved(t, a, "00")
 	s.StopIssuer()
-	wantSums(t, s.Do(switchtest.On(api.OpCapture, "k2", a.Payment, 0)), "captured authorized 1000 released 0 captured 1000 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpCapture, "k2", a.Payment, 0,
+	)), "captured authorized 1000 released 0 captured 1000 refunded 0")
 	s.Await("the links are down", func() bool { return s.Switch.Unready() != "" })
 	wantError(t, s.Do(switchtest.Authorize("k3", 1000)), api.CodeIssuerUnavailable, "")
 	s.CrashSwitch()
@@ -357,14 +370,18 @@ func TestVoiceCapture(t *testing.T) {
 	a := s.Do(r)
 	wantApproved(t, a, "")
 	wantSums(t, a, "captured authorized 700 released 0 captured 700 refunded 0")
-	wantSums(t, s.Do(switchtest.On(api.OpRefund, "k2", a.Payment, 0)), "refunded authorized 700 released 0 captured 700 refunded 700")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpRefund, "k2", a.Payment, 0,
+	)), "refunded authorized 700 released 0 captured 700 refunded 700")
 	wantError(t, s.Do(switchtest.On(api.OpReverse, "k3", a.Payment, 0)), api.CodeInvalidState, "")
 }
 
 // Gateways see their own payments and act for their own merchants only.
 func TestGatewaysAreApart(t *testing.T) {
 	secretA, secretB := strings.Repeat("a", 32), strings.Repeat("b", 32)
-	s := switchtest.Start(t, switchtest.Options{Gateways: []switchtest.Gateway{{Name: "a", Secret: secretA, Merchants: []string{"M1"}}, {Name: "b", Secret: secretB}}})
+	s := switchtest.Start(t, switchtest.Options{Gateways: []switchtest.Gateway{
+		{Name: "a", Secret: secretA, Merchants: []string{"M1"}}, {Name: "b", Secret: secretB},
+	}})
 	a, b := s.Connect("a", secretA), s.Connect("b", secretB)
 	mine := s.DoOn(a, switchtest.Authorize("k1", 1000))
 	wantApproved(t, mine, "00")

@@ -65,8 +65,8 @@ const (
 	announced   = "the host announced its cutover"
 )
 
-// The host's cutover closes the open date, once: not for each of its links, nor for what it repeats. What comes after it
-// stands in the next date, which an operator closes ahead of time only if asked to.
+// The host's cutover closes the open date, once: not for each of its links, nor for what it repeats. What comes after
+// it stands in the next date, which an operator closes ahead of time only if asked to.
 func TestHostsCutoverIsFollowed(t *testing.T) {
 	leavesNothing(t)
 	s := switchtest.Start(t, switchtest.Options{Configure: follows("issuer")})
@@ -131,8 +131,8 @@ func TestOtherHostsCutoverIsLogged(t *testing.T) {
 	}
 }
 
-// Files that cannot be written are an error that says what to do; the date is closed all the same, and another announcement
-// closes no further one. The next start writes them.
+// Files that cannot be written are an error that says what to do; the date is closed all the same, and another
+// announcement closes no further one. The next start writes them.
 func TestFollowedCutoverFails(t *testing.T) {
 	leavesNothing(t)
 	s := switchtest.Start(t, switchtest.Options{Configure: follows("issuer")})
@@ -146,11 +146,15 @@ func TestFollowedCutoverFails(t *testing.T) {
 	}
 	first := s.Switch.Stats().OpenDay
 	announce(t, s)
-	s.Await("the failure and the other link's announcement are logged", func() bool { return logged(s, unfinished)+logged(s, notFollowed) == 2 })
+	s.Await("the failure and the other link's announcement are logged", func() bool {
+		return logged(s, unfinished)+
+			logged(s, notFollowed) == 2
+	})
 	if logged(s, unfinished) != 1 || !strings.Contains(s.Logs.String(), "switchctl cutover") {
 		t.Errorf("the log:\n%s", s.Logs)
 	}
-	if days := businessDays(t, s); len(days) != 2 || days[0].Date != first || days[0].State != "sealed" || days[1].State != "open" {
+	if days := businessDays(t, s); len(days) != 2 || days[0].Date != first || days[0].State != "sealed" ||
+		days[1].State != "open" {
 		t.Errorf("business dates: %+v", days)
 	}
 	s.StopSwitch()
@@ -161,7 +165,8 @@ func TestFollowedCutoverFails(t *testing.T) {
 	s.Await("the date is written", func() bool { return businessDays(t, s)[0].State == "written" })
 }
 
-// A cutover that is being followed, and waits for an outcome, does not outlive the switch; the next start goes on with it.
+// A cutover that is being followed, and waits for an outcome, does not outlive the switch; the next start goes on with
+// it.
 func TestStopWhileFollowing(t *testing.T) {
 	leavesNothing(t)
 	s := switchtest.Start(t, switchtest.Options{Configure: follows("issuer")})

@@ -32,7 +32,8 @@ func every(ctx context.Context, interval time.Duration, do func() bool) {
 	}
 }
 
-// watchDisk refuses new work while less than the reserve is free, so that what is in flight can still be finished (I14).
+// watchDisk refuses new work while less than the reserve is free, so that what is in flight can still be finished
+// (I14).
 func (s *Switch) watchDisk(ctx context.Context) {
 	reserve := uint64(s.o.Config.Limits.DiskReserveMiB) << 20
 	low := false

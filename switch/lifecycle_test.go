@@ -53,8 +53,8 @@ func TestStopWithIssuerDown(t *testing.T) {
 	}
 }
 
-// What cannot be finished in time is cut off: each request gets its outcome, nothing runs on beside the closed journal, and
-// the next start has nothing to recover.
+// What cannot be finished in time is cut off: each request gets its outcome, nothing runs on beside the closed journal,
+// and the next start has nothing to recover.
 func TestStopUnderLoad(t *testing.T) {
 	leavesNothing(t)
 	const requests = 100

@@ -58,7 +58,9 @@ func TestOperatorRoles(t *testing.T) {
 			}
 		}
 	}
-	if _, err := s.APIAs(readerToken).Cutover(t.Context(), client.Cutover{}); httpcall.Status(err) != http.StatusForbidden {
+	if _, err := s.APIAs(readerToken).Cutover(
+		t.Context(), client.Cutover{},
+	); httpcall.Status(err) != http.StatusForbidden {
 		t.Errorf("a cutover by who may only look: %v", err)
 	}
 	if now := s.Switch.Stats().OpenDay; now != day {

@@ -13,8 +13,8 @@ import (
 	"switchyard/switch/switchtest"
 )
 
-// I5: 91 and 96 are no answer to a reversal: it goes on as an advice until the issuer acknowledges it, and nothing of what
-// it releases can be captured meanwhile. Any other code declines it, and the hold stands.
+// I5: 91 and 96 are no answer to a reversal: it goes on as an advice until the issuer acknowledges it, and nothing of
+// what it releases can be captured meanwhile. Any other code declines it, and the hold stands.
 func TestReversalThatTheIssuerCannotTakeNow(t *testing.T) {
 	for _, c := range []struct {
 		op     api.Op
@@ -183,7 +183,9 @@ func TestReversalByKeyWithAnotherBody(t *testing.T) {
 	sale := switchtest.Authorize("k1", 1000)
 	sale.Op = api.OpSale
 	wantApproved(t, s.Do(sale), "00")
-	undo := api.Request{Op: api.OpReverse, Key: "r1", Merchant: "M1", OfKey: "k1", Present: api.Fields(api.FieldKey, api.FieldMerchant, api.FieldOfKey)}
+	undo := api.Request{Op: api.OpReverse, Key: "r1", Merchant: "M1", OfKey: "k1", Present: api.Fields(
+		api.FieldKey, api.FieldMerchant, api.FieldOfKey,
+	)}
 	part := undo
 	part.Key, part.Amount, part.Present = "r2", 400, undo.Present.With(api.FieldAmount)
 	wantError(t, s.Do(part), api.CodeInvalidField, "amount")

@@ -30,7 +30,9 @@ func TestReverseByKeyUndoesThatRequest(t *testing.T) {
 	for _, of := range []string{"c1", "i1"} {
 		wantError(t, s.Do(reverseByKey("r "+of, of, 0)), api.CodeInvalidField, "of_key")
 	}
-	wantSums(t, s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0)), "partially_captured authorized 1050 released 0 captured 400 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpStatus, "", a.Payment, 0,
+	)), "partially_captured authorized 1050 released 0 captured 400 refunded 0")
 
 	sale := switchtest.Authorize("k2", 1000)
 	sale.Op = api.OpSale
@@ -79,7 +81,9 @@ func TestReversalsThatNameEachOther(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 64 {
 		all.Go(func() {
-			one, other := reverseByKey(fmt.Sprint("a", i), fmt.Sprint("b", i), 0), reverseByKey(fmt.Sprint("b", i), fmt.Sprint("a", i), 0)
+			one, other := reverseByKey(fmt.Sprint("a", i), fmt.Sprint("b", i), 0), reverseByKey(
+				fmt.Sprint("b", i), fmt.Sprint("a", i), 0,
+			)
 			var first *api.Answer
 			done := make(chan struct{})
 			go func() {
@@ -116,7 +120,8 @@ func TestEachAnsweredRequestIsAnIntent(t *testing.T) {
 	}
 	wantApproved(t, s.Do(reverseByKey("r2", "k2", 0)), "")
 	requests := counters(t, s, "switchyard_requests_total")
-	if n := requests["approved"] + requests["reversing"]; n != 3 || requests["answered"] != 3 || requests["replayed"] != 1 {
+	if n := requests["approved"] + requests["reversing"]; n != 3 || requests["answered"] != 3 ||
+		requests["replayed"] != 1 {
 		t.Errorf("requests: %v", requests)
 	}
 	if begun := counters(t, s, "switchyard_intents_total")["begun"]; begun != 3 {

@@ -44,7 +44,8 @@ rules:
 			t.Errorf("the story has no %s: %s", what, told())
 		}
 	}
-	if again := s.Do(switchtest.Authorize("k1", 1000)); again.Approved || !again.Replayed || again.Status != api.StatusReversed {
+	if again := s.Do(switchtest.Authorize("k1", 1000)); again.Approved || !again.Replayed ||
+		again.Status != api.StatusReversed {
 		t.Fatalf("the repeat: %+v, error %v", again, again.Err)
 	}
 	if h := issuerBooks(t, s)[a.RRN]; h.Hold != 0 {
@@ -69,7 +70,8 @@ func TestParkedAdvice(t *testing.T) {
 				Payment string
 				Reason  string
 			}
-			if err := json.Unmarshal([]byte(line), &row); err != nil || row.Payment != a.Payment || !strings.Contains(row.Reason, "14") {
+			if err := json.Unmarshal([]byte(line), &row); err != nil || row.Payment != a.Payment ||
+				!strings.Contains(row.Reason, "14") {
 				t.Fatalf("%s: %v", line, err)
 			}
 			seq = row.Seq
@@ -94,8 +96,8 @@ func TestParkedAdvice(t *testing.T) {
 	}
 }
 
-// Stand-in: while the issuer is down the switch approves within its limits, tells the issuer when it is back, before the
-// capture, and all three books agree.
+// Stand-in: while the issuer is down the switch approves within its limits, tells the issuer when it is back, before
+// the capture, and all three books agree.
 func TestStandIn(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{IssuerData: true, Configure: func(c *txswitch.Config) {
 		c.StandIn = txswitch.StandInConfig{Enabled: true, MaxAmountMinor: map[string]int64{"EUR": 5000}, MaxPerCardAndDay: 2}
@@ -110,7 +112,9 @@ func TestStandIn(t *testing.T) {
 	if a.AuthCode == "" || !strings.Contains(a.Reason, "by the switch") {
 		t.Fatalf("a stand-in that does not show: %+v", a)
 	}
-	wantSums(t, s.Do(switchtest.On(api.OpCapture, "c1", a.Payment, 2000)), "partially_captured authorized 5000 released 0 captured 2000 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpCapture, "c1", a.Payment, 2000,
+	)), "partially_captured authorized 5000 released 0 captured 2000 refunded 0")
 	wantError(t, s.Do(switchtest.Authorize("k2", 5001)), api.CodeIssuerUnavailable, "")
 	usd := switchtest.Authorize("k3", 100)
 	usd.Currency = "USD"
@@ -129,12 +133,14 @@ func TestStandIn(t *testing.T) {
 	if h.Authorized != 5000 || h.Captured != 2000 || h.Hold != 3000 {
 		t.Fatalf("the issuer holds %+v", h)
 	}
-	wantSums(t, s.Do(switchtest.On(api.OpReverse, "r1", a.Payment, 0)), "captured authorized 5000 released 3000 captured 2000 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpReverse, "r1", a.Payment, 0,
+	)), "captured authorized 5000 released 3000 captured 2000 refunded 0")
 	s.Audit()
 }
 
-// An increment and a refund that get no answer are each reversed: the increment alone, the refund alone; a reversal that
-// gets none goes on by store-and-forward. The books agree afterwards.
+// An increment and a refund that get no answer are each reversed: the increment alone, the refund alone; a reversal
+// that gets none goes on by store-and-forward. The books agree afterwards.
 func TestTimeoutsOfLaterOperations(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{Deadline: waitedOut, Rules: `
 rules:
@@ -157,7 +163,9 @@ rules:
 		t.Fatalf("refund: %+v, error %v", refund, refund.Err)
 	}
 	s.AwaitDrained()
-	wantSums(t, s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0)), "partially_captured authorized 1000 released 0 captured 600 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpStatus, "", a.Payment, 0,
+	)), "partially_captured authorized 1000 released 0 captured 600 refunded 0")
 	b := s.Do(switchtest.Authorize("k5", 1000))
 	s.Do(switchtest.On(api.OpReverse, "k6", b.Payment, 3)) // leaves 997: DE4 1000
 	c := s.Do(switchtest.On(api.OpReverse, "k7", b.Payment, 0))
@@ -165,12 +173,14 @@ rules:
 		t.Fatalf("unanswered reversal: %+v, error %v", c, c.Err)
 	}
 	s.AwaitDrained()
-	wantSums(t, s.Do(switchtest.On(api.OpStatus, "", b.Payment, 0)), "reversed authorized 1000 released 1000 captured 0 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpStatus, "", b.Payment, 0,
+	)), "reversed authorized 1000 released 1000 captured 0 refunded 0")
 	s.Audit()
 }
 
-// A frame that is no message, and answers to nothing, are kept in the bounded log without a card number, and the payments
-// around them go on.
+// A frame that is no message, and answers to nothing, are kept in the bounded log without a card number, and the
+// payments around them go on.
 func TestMalformedAndUnsolicitedAreKept(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{Deadline: waitedOut, Rules: `
 rules:
@@ -188,7 +198,10 @@ rules:
 		s.Operator("GET", "/v1/strays", &text)
 		return text
 	}
-	s.Await("both are kept", func() bool { return strings.Contains(kept(), "malformed") && strings.Contains(kept(), `"stray"`) })
+	s.Await("both are kept", func() bool {
+		return strings.Contains(kept(), "malformed") &&
+			strings.Contains(kept(), `"stray"`)
+	})
 	if strings.Contains(kept(), switchtest.GoodCard) {
 		t.Fatal("the log of strays holds a card number")
 	}

@@ -205,8 +205,8 @@ func (s *Switch) compose() error {
 	return s.composeDoors()
 }
 
-// longestDeadline is how long a request waits for its payment's turn and for the first request with its key: what that one
-// may take at the slowest issuer, and no less than the default.
+// longestDeadline is how long a request waits for its payment's turn and for the first request with its key: what that
+// one may take at the slowest issuer, and no less than the default.
 func longestDeadline(issuers map[string]*exchange.Issuer) time.Duration {
 	longest := flow.DefaultDeadline
 	for _, x := range issuers {
@@ -263,7 +263,9 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 	if deadline == 0 {
 		deadline = flow.DefaultDeadline
 	}
-	return &exchange.Issuer{Name: x.Name, Codec: codec, Stream: stream, Host: host, Builder: builder, Deadline: deadline}, nil
+	return &exchange.Issuer{
+		Name: x.Name, Codec: codec, Stream: stream, Host: host, Builder: builder, Deadline: deadline,
+	}, nil
 }
 
 // checkKey refuses a key that is not the one that sealed the journal's cards.
@@ -360,8 +362,8 @@ func (s *Switch) recover(ctx context.Context) {
 func (s *Switch) Failed() <-chan error { return s.failed }
 
 // Close drains: it stops accepting, finishes what is in flight, signs the links off and closes the journal. Past ctx it
-// cuts the links, so that what is left has an unknown outcome and is reversed by the next start, and says so. No goroutine
-// of the switch is left when it returns, operators' requests aside that are being read by nobody.
+// cuts the links, so that what is left has an unknown outcome and is reversed by the next start, and says so. No
+// goroutine of the switch is left when it returns, operators' requests aside that are being read by nobody.
 func (s *Switch) Close(ctx context.Context) error {
 	var errs []error
 	s.api.Stop()

@@ -9,8 +9,8 @@ import (
 	"switchyard/internal/pan"
 )
 
-// ensureKey makes the key file of a data folder where there is none, readable by its owner only: the server itself makes
-// one through a file system that knows no permissions.
+// ensureKey makes the key file of a data folder where there is none, readable by its owner only: the server itself
+// makes one through a file system that knows no permissions.
 func ensureKey(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

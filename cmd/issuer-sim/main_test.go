@@ -55,7 +55,9 @@ type daemon struct {
 func startDaemon(t *testing.T, args ...string) *daemon {
 	t.Helper()
 	ready := filepath.Join(t.TempDir(), "ready.json")
-	d := &daemon{cmd: command(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--ready-file", ready}, args...)...)}
+	d := &daemon{cmd: command(t, append(
+		[]string{"serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--ready-file", ready}, args...,
+	)...)}
 	d.cmd.Stderr = os.Stderr
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -109,7 +111,10 @@ func (d *daemon) authorize(t *testing.T, first, n int) {
 	for i := range n {
 		var m spec.Message
 		m.SetMTI("0100")
-		for de, value := range map[int]string{2: "4111111111111111", 3: "000000", 4: "000000001000", 7: "1121120000", 32: "400001", 37: fmt.Sprintf("R%011d", first+i), 49: "978"} {
+		for de, value := range map[int]string{
+			2: "4111111111111111", 3: "000000", 4: "000000001000", 7: "1121120000", 32: "400001",
+			37: fmt.Sprintf("R%011d", first+i), 49: "978",
+		} {
 			m.Set(de, value)
 		}
 		m.SetUint(11, uint64(first+i), 6)

@@ -54,7 +54,9 @@ func newServeCmd() *cobra.Command {
 	f.StringVar(&configFile, "config", "", "YAML config `file`; flags override it")
 	f.StringVar(&flags.Listen, "listen", flags.Listen, "ISO 8583 `address`; port 0 takes a free one")
 	f.StringVar(&flags.Control, "control", flags.Control, "control HTTP `address`; empty for none")
-	f.StringVar(&flags.Data, "data", flags.Data, "`folder` of the log that survives the process; empty keeps everything in memory")
+	f.StringVar(
+		&flags.Data, "data", flags.Data, "`folder` of the log that survives the process; empty keeps everything in memory",
+	)
 	f.BoolVar(&flags.Sync, "sync", flags.Sync, "sync the log before answering, to survive a loss of power too")
 	f.StringVar(&flags.Rules, "rules", flags.Rules, "rules `file`: response codes, latency, faults")
 	f.Uint64Var(&flags.Seed, "seed", flags.Seed, "what authorization codes and the rules' draws come from")
@@ -81,7 +83,9 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 	if err != nil {
 		return err
 	}
-	options := issuersim.Options{DataDir: config.Data, Sync: config.Sync, Seed: config.Seed, Limits: config.Limits.Limits(), Logger: logger}
+	options := issuersim.Options{
+		DataDir: config.Data, Sync: config.Sync, Seed: config.Seed, Limits: config.Limits.Limits(), Logger: logger,
+	}
 	if options.Codec, err = loadDialect(config.Dialect); err != nil {
 		return err
 	}

@@ -58,10 +58,15 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 	f.StringVar(&a.issuer, "issuer", defaultControl, "control HTTP of issuer-sim")
 	f.StringVar(&a.clearing, "clearing", "", "folder of the clearing files (default: the one the switch names)")
 	f.StringVar(&a.data, "data", "", "data folder of a stopped switch, or a backup of one, to read instead of --operator")
-	f.StringVar(&a.acquirer, "acquirer", "", "acquirer id (DE32) of the switch, where several switches share the issuer (default: all)")
+	f.StringVar(
+		&a.acquirer, "acquirer", "",
+		"acquirer id (DE32) of the switch, where several switches share the issuer (default: all)",
+	)
 	f.IntVar(&a.node, "node", allNodes, "number of the switch, where several share --acquirer (default: all)")
 	f.DurationVar(&a.wait, "wait", 30*time.Second, "how long to wait for what is in flight or queued")
-	f.IntVar(&a.limit, "limit", 50, "how many differences to print, and items of each list apart to report; all are counted")
+	f.IntVar(
+		&a.limit, "limit", 50, "how many differences to print, and items of each list apart to report; all are counted",
+	)
 	f.BoolVar(&a.json, "json", false, "print the report as JSON")
 	f.StringArrayVar(&a.told, "told", nil,
 		"a gateway's own log of what it was told, JSON lines; may be given more than once")

@@ -233,8 +233,8 @@ func TestAuditOfAStoppedSwitch(t *testing.T) {
 	err = j.Commit(t.Context(), &journal.Transition{Payment: &payment.Payment{
 		ID: payment.NewID(1, 1), Version: 1, Merchant: "SHOP-7", Currency: "EUR", MaskedPAN: "411111******1111", Created: at,
 		Ops: []payment.Op{{
-			Kind: payment.KindAuthorize, State: payment.StateApproved, Amount: 1000, Granted: 1000, Target: payment.NoTarget, At: at,
-			Host: "issuer", STAN: 1, DE7: "1120120000", RRN: "632410000001", ResponseCode: "00", AuthCode: "A00001",
+			Kind: payment.KindAuthorize, State: payment.StateApproved, Amount: 1000, Granted: 1000, Target: payment.NoTarget,
+			At: at, Host: "issuer", STAN: 1, DE7: "1120120000", RRN: "632410000001", ResponseCode: "00", AuthCode: "A00001",
 		}},
 	}})
 	if err != nil {
@@ -279,7 +279,10 @@ func TestCutoverPrintsItsFiles(t *testing.T) {
 		if got := r.Method + " " + r.URL.String(); got != "POST /v1/cutover?wait=5s" {
 			t.Errorf("request %s", got)
 		}
-		io.WriteString(w, `{"business_date":"2026-11-20","files":[{"destination":"visa","file_id":"0022611200000001234500001","ipm":"a.ipm","detail_csv":"a.detail.csv","summary_csv":"a.summary.csv","manifest":"a.manifest.json","messages":5,"presentments":3,"sum_minor":1500,"totals":[{"currency":"EUR","debit_count":2,"debit_minor":1300,"credit_count":1,"credit_minor":200}]}]}`)
+		io.WriteString(w, `{"business_date":"2026-11-20","files":[{"destination":"visa",`+
+			`"file_id":"0022611200000001234500001","ipm":"a.ipm","detail_csv":"a.detail.csv","summary_csv":"a.summary.csv",`+
+			`"manifest":"a.manifest.json","messages":5,"presentments":3,"sum_minor":1500,"totals":[{"currency":"EUR",`+
+			`"debit_count":2,"debit_minor":1300,"credit_count":1,"credit_minor":200}]}]}`)
 	}))
 	out, _, err := execute(t, newCutoverCmd(), "--operator", at, "--wait", "5s")
 	if err != nil {
@@ -295,7 +298,8 @@ func TestCutoverPrintsItsFiles(t *testing.T) {
 	}
 	out, _, err = execute(t, newCutoverCmd(), "--operator", at, "--wait", "5s", "--json")
 	var result cutover.Result
-	if err != nil || json.Unmarshal([]byte(out), &result) != nil || len(result.Files) != 1 || result.Files[0].SumMinor != 1500 {
+	if err != nil || json.Unmarshal([]byte(out), &result) != nil || len(result.Files) != 1 ||
+		result.Files[0].SumMinor != 1500 {
 		t.Errorf("error %v, JSON:\n%s", err, out)
 	}
 }
@@ -305,7 +309,9 @@ func TestWrongPort(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/stats", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"cards":5}`) })
 	other := listen(t, mux)
-	says := listen(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"announced":2}`) }))
+	says := listen(
+		t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"announced":2}`) }),
+	)
 	for _, c := range []struct {
 		cmd  *cobra.Command
 		args []string

@@ -25,7 +25,8 @@ func testClearingFile(t *testing.T, change func([]byte) []byte) string {
 		t.Fatal(err)
 	}
 	err = w.Write(&clearing.Presentment{
-		PAN: "4111111111111111", AmountMinor: 1234, Currency: "EUR", LocalTime: time.Date(2026, 11, 21, 14, 22, 33, 0, time.UTC),
+		PAN: "4111111111111111", AmountMinor: 1234, Currency: "EUR",
+		LocalTime:   time.Date(2026, 11, 21, 14, 22, 33, 0, time.UTC),
 		POSDataCode: "1009S0S00000", FunctionCode: "200", MCC: "5411", ARN: "12345676325000000000012", ForwarderID: "123456",
 		Acceptor: clearing.Acceptor{Name: "Shop", CountryAlpha3: "IRL"},
 	})
@@ -77,8 +78,11 @@ ok
 
 	name := testClearingFile(t, wrongAmount)
 	out, err = clearingRun(t, nil, "verify", name)
-	if !errors.Is(err, errNo) || !strings.Contains(err.Error(), "record 3 (DE71 00000003) at byte ") || !strings.Contains(err.Error(), name) ||
-		!strings.Contains(err.Error(), "PDS0301 sum of amounts: is 0000000000001234, the amounts add up to 0000000000001235") {
+	if !errors.Is(err, errNo) || !strings.Contains(err.Error(), "record 3 (DE71 00000003) at byte ") ||
+		!strings.Contains(err.Error(), name) ||
+		!strings.Contains(
+			err.Error(), "PDS0301 sum of amounts: is 0000000000001234, the amounts add up to 0000000000001235",
+		) {
 		t.Errorf("verify of a wrong file = %v\n%s", err, out)
 	}
 	if !strings.Contains(out, "error: record 3") || !strings.HasSuffix(out, "NOT ok: 1 error\n") {
@@ -91,7 +95,8 @@ ok
 	}
 	out, err = clearingRun(t, wrong, "verify", "--json", "-")
 	var report clearing.Report
-	if jsonErr := json.Unmarshal([]byte(out), &report); jsonErr != nil || !errors.Is(err, errNo) || report.OK || len(report.Errors) != 1 || report.Errors[0].Record != 3 {
+	if jsonErr := json.Unmarshal([]byte(out), &report); jsonErr != nil || !errors.Is(err, errNo) || report.OK ||
+		len(report.Errors) != 1 || report.Errors[0].Record != 3 {
 		t.Errorf("verify --json = %v, %v\n%s", err, jsonErr, out)
 	}
 }
@@ -114,7 +119,8 @@ func TestClearingShow(t *testing.T) {
 			t.Errorf("%q: error %v", args, err)
 		}
 	}
-	if out, err := clearingRun(t, nil, "verify", "-"); !errors.Is(err, errNo) || !strings.Contains(out, "the file is empty") {
+	if out, err := clearingRun(t, nil, "verify", "-"); !errors.Is(err, errNo) ||
+		!strings.Contains(out, "the file is empty") {
 		t.Errorf("verify of an empty file = %v\n%s", err, out)
 	}
 }

@@ -52,8 +52,8 @@ Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 	return cmd
 }
 
-// writeStory prints a timeline: the date once, then a line an event with the time since the one before. An event whose time
-// nobody has kept has none.
+// writeStory prints a timeline: the date once, then a line an event with the time since the one before. An event whose
+// time nobody has kept has none.
 func writeStory(w io.Writer, s *operator.Story, frames bool) error {
 	fmt.Fprintf(w, "payment %s of %s, card %s: %s\n%s\n", s.Payment, s.Merchant, s.PAN, s.Standing, s.Money)
 	var last time.Time

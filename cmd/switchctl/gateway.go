@@ -47,7 +47,9 @@ func (g *gatewayFlags) add(cmd *cobra.Command) {
 }
 
 // do sends requests one after the other and hands each answer to show.
-func (g *gatewayFlags) do(ctx context.Context, requests []api.Request, show func(*api.Request, *api.Answer) error) error {
+func (g *gatewayFlags) do(
+	ctx context.Context, requests []api.Request, show func(*api.Request, *api.Answer) error,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	options := client.Options{Dial: new(net.Dialer).DialContext, Gateway: g.name}
@@ -246,6 +248,7 @@ func printPayment(w io.Writer, a *api.Answer) error {
 
 // history prints an operation of a payment in a line.
 func (f *facts) history(h *api.HistoryItem, currency string) {
-	f.line("%s", strings.TrimRight(fmt.Sprintf("    %s  %-16s %-9s %14s  %-2s  %-12s  %-6s  %s", h.At.Format("2006-01-02 15:04:05"), h.Op,
+	f.line("%s", strings.TrimRight(fmt.Sprintf(
+		"    %s  %-16s %-9s %14s  %-2s  %-12s  %-6s  %s", h.At.Format("2006-01-02 15:04:05"), h.Op,
 		h.State, money.Format(h.Amount, currency), h.ResponseCode, h.RRN, h.STAN, cmp.Or(h.Capture, h.Refund)), " "))
 }

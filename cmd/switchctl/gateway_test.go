@@ -16,7 +16,8 @@ func TestOutcomeIsNamedForWhatItIs(t *testing.T) {
 		{"", "", ""},
 	} {
 		var out strings.Builder
-		if err := printPayment(&out, &api.Answer{ResponseCode: tc.code, Reason: tc.reason}); err != nil || out.String() != tc.want {
+		if err := printPayment(&out, &api.Answer{ResponseCode: tc.code, Reason: tc.reason}); err != nil ||
+			out.String() != tc.want {
 			t.Errorf("code %q, reason %q: printed %q, %v; want %q", tc.code, tc.reason, out.String(), err, tc.want)
 		}
 	}

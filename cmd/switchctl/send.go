@@ -137,14 +137,18 @@ func (f *sendFlags) requests(cmd *cobra.Command, op string) ([]api.Request, erro
 	r := &f.req
 	var known bool
 	if r.Op, known = api.ParseOp(op); !known {
-		return nil, fmt.Errorf("no operation %q: expected authorize, sale, verify, increment, capture, reverse, void, refund, status or ping", op)
+		return nil, fmt.Errorf(
+			"no operation %q: expected authorize, sale, verify, increment, capture, reverse, void, refund, status or ping", op,
+		)
 	}
 	for _, t := range f.texts() {
 		if cmd.Flags().Changed(t.flag) {
 			r.Present = r.Present.With(t.field)
 		}
 	}
-	for name, field := range map[string]api.Field{"amount": api.FieldAmount, "partial": api.FieldPartial, "final": api.FieldFinal} {
+	for name, field := range map[string]api.Field{
+		"amount": api.FieldAmount, "partial": api.FieldPartial, "final": api.FieldFinal,
+	} {
 		if cmd.Flags().Changed(name) {
 			r.Present = r.Present.With(field)
 		}

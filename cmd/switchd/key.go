@@ -101,7 +101,9 @@ func loadKey(c *txswitch.Config) (ring *pan.Keyring, made string, err error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, "", err
 	case len(entries) > 0:
-		return nil, "", fmt.Errorf("key: %s does not exist but %s is not empty: set key.file to the key that sealed its cards", path, c.Data)
+		return nil, "", fmt.Errorf(
+			"key: %s does not exist but %s is not empty: set key.file to the key that sealed its cards", path, c.Data,
+		)
 	case !servesLoopback(c):
 		return nil, "", errors.New("key: none is configured: make one with `switchd keygen FILE` and set key.file")
 	}

@@ -104,7 +104,9 @@ func serve(ctx context.Context, f *serveFlags) error {
 	}
 	o.Keyring, o.Logger, o.Registry = keyring, logger, newRegistry()
 	o.Fatal = func(msg string, err error) {
-		logger.Error("the journal failed; stopping at once so that nothing is acknowledged after it", zap.String("at", msg), zap.Error(err))
+		logger.Error("the journal failed; stopping at once so that nothing is acknowledged after it", zap.String(
+			"at", msg,
+		), zap.Error(err))
 		_ = logger.Sync()
 		os.Exit(exitFatal)
 	}

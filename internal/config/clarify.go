@@ -33,8 +33,8 @@ func (known types) add(t reflect.Type) {
 	}
 }
 
-// clarify says what stands in the file and what may stand there where the library speaks of Go types. It quotes no value:
-// one may be a secret.
+// clarify says what stands in the file and what may stand there where the library speaks of Go types. It quotes no
+// value: one may be a secret.
 func clarify(e string, known types) string {
 	line, rest, _ := strings.Cut(e, ": ")
 	if rest, ok := strings.CutPrefix(rest, "cannot unmarshal "); ok {
@@ -85,7 +85,8 @@ func keyOf(f *reflect.StructField) string {
 // mismatch says that a value of a tag stands where one of a type belongs.
 func mismatch(tag string, t reflect.Type) string {
 	found, ok := map[string]string{
-		"!!str": "text", "!!int": wholeNumber, "!!float": "a number", "!!bool": "true or false", "!!seq": "a list", "!!map": "a mapping",
+		"!!str": "text", "!!int": wholeNumber, "!!float": "a number", "!!bool": "true or false", "!!seq": "a list",
+		"!!map": "a mapping",
 	}[tag]
 	if !ok {
 		found = tag

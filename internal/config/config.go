@@ -1,5 +1,6 @@
 // Package config reads YAML configuration strictly: an unknown key, a doubled one and a value of the wrong type are
-// errors that name the file, the line and what is expected there. It is not the configuration itself; each daemon declares its own.
+// errors that name the file, the line and what is expected there. It is not the configuration itself; each daemon
+// declares its own.
 package config
 
 import (

@@ -20,10 +20,13 @@ type sample struct {
 
 func TestDecode(t *testing.T) {
 	var s sample
-	if err := config.Decode("f.yaml", []byte("name: 1.5\nwait: 250ms\nclose: \"23:30\"\nlist: [{n: 1}]\n"), &s); err != nil {
+	if err := config.Decode(
+		"f.yaml", []byte("name: 1.5\nwait: 250ms\nclose: \"23:30\"\nlist: [{n: 1}]\n"), &s,
+	); err != nil {
 		t.Fatal(err)
 	}
-	if time.Duration(s.Wait) != 250*time.Millisecond || time.Duration(s.Close) != 23*time.Hour+30*time.Minute || s.List[0].N != 1 {
+	if time.Duration(s.Wait) != 250*time.Millisecond || time.Duration(s.Close) != 23*time.Hour+30*time.Minute ||
+		s.List[0].N != 1 {
 		t.Fatalf("decoded %+v", s)
 	}
 	if err := config.Decode("empty.yaml", nil, &s); err != nil || s.Name != "1.5" {
@@ -34,15 +37,17 @@ func TestDecode(t *testing.T) {
 // Each fault is named with the file and the line.
 func TestDecodeRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"name: a\nnaem: b\n":         `f.yaml: line 2: unknown key "naem": expected name, wait, close, few, list`,
-		"list:\n- {n: 1, m: 2}\n":    `f.yaml: line 2: unknown key "m": expected n`,
-		"list:\n- {n: x}\n":          "f.yaml: line 2: found text, expected a whole number",
-		"list:\n- 5\n":               "f.yaml: line 2: found a whole number, expected a mapping",
-		"list: {n: 1}\n":             "f.yaml: line 1: found a mapping, expected a list",
-		"name: [a]\n":                "f.yaml: line 1: found a list, expected text",
-		"few: -1\n":                  "f.yaml: line 1: found a whole number, expected a whole number from 0 to 255",
-		"few: 1.5\n":                 "f.yaml: line 1: found a number with a fraction or an exponent, expected a whole number from 0 to 255",
-		"list:\n- {n: 1}\n- n: 1e3":  "f.yaml: line 3: found a number with a fraction or an exponent, expected a whole number",
+		"name: a\nnaem: b\n":      `f.yaml: line 2: unknown key "naem": expected name, wait, close, few, list`,
+		"list:\n- {n: 1, m: 2}\n": `f.yaml: line 2: unknown key "m": expected n`,
+		"list:\n- {n: x}\n":       "f.yaml: line 2: found text, expected a whole number",
+		"list:\n- 5\n":            "f.yaml: line 2: found a whole number, expected a mapping",
+		"list: {n: 1}\n":          "f.yaml: line 1: found a mapping, expected a list",
+		"name: [a]\n":             "f.yaml: line 1: found a list, expected text",
+		"few: -1\n":               "f.yaml: line 1: found a whole number, expected a whole number from 0 to 255",
+		"few: 1.5\n": "f.yaml: line 1: found a number with a fraction or an exponent, expected a whole " +
+			"number from 0 to 255",
+		"list:\n- {n: 1}\n- n: 1e3": "f.yaml: line 3: found a number with a fraction or an exponent, expected a whole " +
+			"number",
 		"few: 300\n":                 "f.yaml: line 1: found a whole number, expected a whole number from 0 to 255",
 		"name: a\nname: b\n":         "line 2",
 		"wait: soon\n":               `line 1: "soon" is no duration`,

@@ -10,8 +10,8 @@ import (
 // Whatever a file holds, reading it ends, and an error names the file.
 func FuzzDecode(f *testing.F) {
 	for _, text := range []string{
-		"", "name: a\nwait: 250ms\nclose: \"23:30\"\nlist: [{n: 1}]\n", "name: &a x\nlist: [*a]\n", "wait: [1]\nclose: {a: b}\n",
-		"name: a\n---\nname: b\n", "list: [{<<: {n: 1}}]\n", "\x00", "name: !!binary aGk=\n",
+		"", "name: a\nwait: 250ms\nclose: \"23:30\"\nlist: [{n: 1}]\n", "name: &a x\nlist: [*a]\n",
+		"wait: [1]\nclose: {a: b}\n", "name: a\n---\nname: b\n", "list: [{<<: {n: 1}}]\n", "\x00", "name: !!binary aGk=\n",
 	} {
 		f.Add([]byte(text))
 	}

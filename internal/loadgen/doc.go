@@ -11,6 +11,6 @@
 // driver came round to sending it. So a target that stalls, or a driver that falls behind, shows in the figures and is
 // not left out of them (no coordinated omission). How late the driver was by itself is reported beside it.
 //
-// It guarantees that each request started counts once: approved, declined, an error by its code, or unanswered. Memory is
-// bounded by the number of slots. It is not a check of what the answers say: package day is.
+// It guarantees that each request started counts once: approved, declined, an error by its code, or unanswered. Memory
+// is bounded by the number of slots. It is not a check of what the answers say: package day is.
 package loadgen

@@ -43,8 +43,12 @@ func (s *scripted) Send(req *api.Request, done func(*api.Answer, error)) error {
 func TestGatewayOutcomes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lanes := []loadgen.Gateway{&scripted{keys: map[string]bool{}}, &scripted{keys: map[string]bool{}}}
-		target := loadgen.NewGatewayTarget(lanes, 100, loadgen.Payments{Op: api.OpAuthorize, Run: "r", Cards: loadgen.NewCards(time.Now()), Seed: 1})
-		res, err := loadgen.Run(t.Context(), loadgen.Options{Target: target, Lanes: 2, InFlight: 100, Rate: 1000, Fixed: true, Duration: time.Second})
+		target := loadgen.NewGatewayTarget(
+			lanes, 100, loadgen.Payments{Op: api.OpAuthorize, Run: "r", Cards: loadgen.NewCards(time.Now()), Seed: 1},
+		)
+		res, err := loadgen.Run(t.Context(), loadgen.Options{
+			Target: target, Lanes: 2, InFlight: 100, Rate: 1000, Fixed: true, Duration: time.Second,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

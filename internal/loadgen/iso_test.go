@@ -59,13 +59,17 @@ func isoTarget(t *testing.T, limit int) *loadgen.ISOTarget {
 		conns = append(conns, here)
 		go serveISO(t, there, codec, limit)
 	}
-	return loadgen.NewISOTarget(conns, codec, loadgen.Payments{Op: api.OpAuthorize, Run: "r", Cards: loadgen.NewCards(time.Now())})
+	return loadgen.NewISOTarget(
+		conns, codec, loadgen.Payments{Op: api.OpAuthorize, Run: "r", Cards: loadgen.NewCards(time.Now())},
+	)
 }
 
 func TestISOTarget(t *testing.T) {
 	target := isoTarget(t, 1<<30)
 	defer target.Close()
-	res, err := loadgen.Run(t.Context(), loadgen.Options{Target: target, Lanes: 2, InFlight: 64, Duration: 200 * time.Millisecond})
+	res, err := loadgen.Run(
+		t.Context(), loadgen.Options{Target: target, Lanes: 2, InFlight: 64, Duration: 200 * time.Millisecond},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,12 +80,17 @@ func TestISOTarget(t *testing.T) {
 
 func TestISOTargetCountsWhatAHangUpLost(t *testing.T) {
 	target := isoTarget(t, 10)
-	res, err := loadgen.Run(t.Context(), loadgen.Options{Target: target, Lanes: 2, InFlight: 8, Rate: 1000, Fixed: true, Duration: 100 * time.Millisecond})
+	res, err := loadgen.Run(t.Context(), loadgen.Options{
+		Target: target, Lanes: 2, InFlight: 8, Rate: 1000, Fixed: true, Duration: 100 * time.Millisecond,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if res.Approved+res.Declined != 20 || res.Failed != 79 || res.Unanswered != 0 {
-		t.Errorf("%d approved, %d declined, %d failed, %d unanswered; want 20 answers of 99", res.Approved, res.Declined, res.Failed, res.Unanswered)
+		t.Errorf(
+			"%d approved, %d declined, %d failed, %d unanswered; want 20 answers of 99", res.Approved, res.Declined, res.Failed,
+			res.Unanswered,
+		)
 	}
 	target.Close()
 }

@@ -61,7 +61,9 @@ func (s *server) Start(lane, slot int, seq uint64, end func(loadgen.Outcome)) {
 func TestClosedLoopKeepsSoManyInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{delay: 10 * time.Millisecond}
-		res, err := loadgen.Run(t.Context(), loadgen.Options{Target: s, Lanes: 3, InFlight: 8, Warmup: time.Second, Duration: time.Second})
+		res, err := loadgen.Run(
+			t.Context(), loadgen.Options{Target: s, Lanes: 3, InFlight: 8, Warmup: time.Second, Duration: time.Second},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +85,9 @@ func TestOpenLoopCountsFromWhenARequestWasDue(t *testing.T) {
 		// The server stalls for the whole first second. With room for 10 in flight, a driver that measured from the
 		// moment of sending would see 10 slow requests; 1,000 were due.
 		s := &server{delay: time.Millisecond, stallTill: time.Now().Add(time.Second)}
-		res, err := loadgen.Run(t.Context(), loadgen.Options{Target: s, InFlight: 10, Rate: 1000, Fixed: true, Duration: 2 * time.Second})
+		res, err := loadgen.Run(
+			t.Context(), loadgen.Options{Target: s, InFlight: 10, Rate: 1000, Fixed: true, Duration: 2 * time.Second},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +109,9 @@ func TestOpenLoopHoldsItsRate(t *testing.T) {
 	for _, fixed := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &server{delay: 5 * time.Millisecond}
-			res, err := loadgen.Run(t.Context(), loadgen.Options{Target: s, Lanes: 4, Rate: 2000, Fixed: fixed, Seed: 1, Duration: 5 * time.Second})
+			res, err := loadgen.Run(
+				t.Context(), loadgen.Options{Target: s, Lanes: 4, Rate: 2000, Fixed: fixed, Seed: 1, Duration: 5 * time.Second},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +140,8 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if res.Approved != 799 || res.Declines["51"] != 100 || res.Errors["busy"] != 100 || res.Declined != 100 || res.Failed != 100 {
+		if res.Approved != 799 || res.Declines["51"] != 100 || res.Errors["busy"] != 100 || res.Declined != 100 ||
+			res.Failed != 100 {
 			t.Errorf("%+v", res)
 		}
 		if res.Latency.TotalCount() != 899 {
@@ -162,7 +169,9 @@ func TestSilenceIsAnError(t *testing.T) {
 func TestWhatWasDueAndNeverSentIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{stallTill: time.Now().Add(time.Hour)}
-		res, err := loadgen.Run(t.Context(), loadgen.Options{Target: s, InFlight: 10, Rate: 100, Fixed: true, Duration: time.Second, Drain: 5 * time.Second})
+		res, err := loadgen.Run(t.Context(), loadgen.Options{
+			Target: s, InFlight: 10, Rate: 100, Fixed: true, Duration: time.Second, Drain: 5 * time.Second,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +196,8 @@ func TestUntilEndsTheWindow(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if res.Failed != 0 || res.Approved < 390 || res.Approved > 410 || res.Window < 500*time.Millisecond || res.Window > 520*time.Millisecond {
+				if res.Failed != 0 || res.Approved < 390 || res.Approved > 410 || res.Window < 500*time.Millisecond ||
+					res.Window > 520*time.Millisecond {
 					t.Errorf("%d approved and %d failed in %s; want 400 and none in 500 ms", res.Approved, res.Failed, res.Window)
 				}
 			})

@@ -1,9 +1,9 @@
-// Package mutant plants known bugs, one at a time, so that the simulation can be held against them: what it does not find
-// there, it would not find elsewhere.
+// Package mutant plants known bugs, one at a time, so that the simulation can be held against them: what it does not
+// find there, it would not find elsewhere.
 //
-// It is inert in every ordinary build: without the build tag `mutants`, [On] is a constant false and what it guards is not
-// compiled. With the tag, the environment variable SWITCHYARD_MUTANT names the bug that is live. `make mutants` runs the
-// simulation against each; docs/reliability.md has the outcome.
+// It is inert in every ordinary build: without the build tag `mutants`, [On] is a constant false and what it guards is
+// not compiled. With the tag, the environment variable SWITCHYARD_MUTANT names the bug that is live. `make mutants`
+// runs the simulation against each; docs/reliability.md has the outcome.
 package mutant
 
 // Mutant is a known bug.
@@ -22,65 +22,74 @@ const (
 
 // The bugs. Each stands in one place, where a condition asks for it.
 const (
-	AnswerBeforeSync      Mutant = "answer-before-sync"       // journal: an outcome is acknowledged before it is synced (I2)
-	SendBeforeSync        Mutant = "send-before-sync"         // journal: an intent is acknowledged before it is synced (I1)
-	DropReversalOnRestart Mutant = "drop-0420-on-restart"     // saf: a queued reversal is not loaded at a start (I5)
-	MatchBySTAN           Mutant = "match-by-stan"            // link: a response completes whatever has its STAN (I10)
-	RepeatAppliedTwice    Mutant = "repeat-applied-twice"     // issuer-sim: the repeat of a message is applied again
-	KeyAppliedTwice       Mutant = "key-applied-twice"        // flow: the repeat of a key is a new operation (I3)
-	LateAnswerRevives     Mutant = "late-answer-revives"      // flow: a late approval makes the operation approved (I6)
-	CaptureInTwoFiles     Mutant = "capture-in-two-files"     // cutover: a file takes a presentment of the day before (I8)
-	TimeoutIsDecline      Mutant = "timeout-is-decline"       // flow: no answer is a decline, and nothing is reversed (I5)
-	LostIsNotSent         Mutant = "lost-is-not-sent"         // exchange: a link lost with a request in flight counts as nothing sent
-	ForgetReservations    Mutant = "forget-reservations"      // journal: blocks of numbers are not reserved durably (I9)
-	DropAdvice            Mutant = "drop-advice-unanswered"   // saf: an advice that is not answered is given up
-	RepeatWithNewSTAN     Mutant = "repeat-with-new-stan"     // saf: a repeat gets an identity of its own (I9)
-	ReversalAcceptsAny    Mutant = "reversal-ends-on-any"     // saf: any answer ends a reversal, 91 and 96 too (I5)
-	SealWithoutWaiting    Mutant = "seal-without-waiting"     // flow: a date is sealed while a sale of it has no outcome (I8)
-	RebuildByClock        Mutant = "rebuild-by-clock"         // cutover: a rebuilt file has the time of its rebuilding (I8)
-	FilesNotSynced        Mutant = "files-not-synced"         // cutover: clearing files are renamed without a sync (I8)
-	FailureIgnored        Mutant = "failed-sync-acknowledged" // journal: a failed sync is acknowledged like any other (I14)
-	VoidStaysInFile       Mutant = "void-stays-in-file"       // flow: a voided capture's presentment is not withdrawn (I8)
-	SweepUnconfirmed      Mutant = "sweep-by-unconfirmed"     // txswitch: keys are swept by a clock that nobody confirmed
-	CutoverUnconfirmed    Mutant = "cutover-by-unconfirmed"   // cutover: a date is closed by a clock that nobody confirmed
-	DE7Repeated           Mutant = "de7-repeated"             // identity: a clock set back gives a (DE7, STAN) again (I9)
-	PartialNotUndone      Mutant = "partial-not-undone"       // flow: an unwanted partial approval is declined and not reversed (I4)
-	AcquirerFromConfig    Mutant = "acquirer-from-config"     // message: DE32 and DE90 come from today's config
-	NotFoundEndsAny       Mutant = "25-ends-any-reversal"     // payment: 21 and 25 end any reversal (I5)
-	CaptureUnchecked      Mutant = "capture-unchecked"        // payment: more is captured than is left (I7)
-	DeclinedTakesRoom     Mutant = "declined-takes-room"      // payment: declined operations use up a payment's room
-	ForeignReversal       Mutant = "foreign-reversal-taken"   // issuer-sim: a reversal in another currency is taken
-	LogSampled            Mutant = "log-sampled"              // switchd: lines that are alike are left out of the log
-	FullHostWaitedFor     Mutant = "full-host-waited-for"     // flow: a full host is waited for though another has room
-	STANsNotShared        Mutant = "stans-not-shared"         // identity: nodes of one acquirer id give the same STANs (I9)
-	ReturningLinkRefused  Mutant = "returning-link-refused"   // link: nobody waits for a link that is coming back
-	WrongFieldInFile      Mutant = "wrong-field-in-file"      // cutover: DE12 of a record is when the issuer answered
-	ManifestOff           Mutant = "manifest-off"             // cutover: a manifest's debits have a refund among them
-	AnsweredIsReversed    Mutant = "answered-is-reversed"     // flow: a declined increment undoes its authorization (I4)
-	VoidedStillCounts     Mutant = "voided-still-counts"      // payment: a voided capture counts in DE25
-	VoidEntersClosing     Mutant = "void-enters-closing-date" // flow: a void enters a date that is being sealed
-	SplitIgnoresSums      Mutant = "split-ignores-sums"       // cutover: files are split by records only
-	NetworkIDWhenWritten  Mutant = "network-id-when-written"  // cutover: DE63 is read when the file is written (I8)
-	BrokenRecordHoldsAll  Mutant = "broken-record-holds-all"  // cutover: a broken record keeps its date from being sealed
-	RestoredNotHeld       Mutant = "restored-not-held"        // txswitch: an earlier copy of a journal goes on at once (I4)
-	FileOverwritten       Mutant = "file-overwritten"         // cutover: a file takes another one's place (I8)
-	DeliveredIsCarried    Mutant = "delivered-is-carried"     // cutover: what stands in a file is carried on (I8)
-	ARNWraps              Mutant = "arn-wraps"                // identity: ARNs begin again where they end (I9)
-	BackupUnchecked       Mutant = "backup-unchecked"         // journal: a backup is not held against its manifest
-	AnyHostDrives         Mutant = "any-host-drives"          // operator: a request is taken whatever its Host
-	UnknownParameter      Mutant = "unknown-parameter"        // operator: a parameter that nobody knows is passed over
-	RoleForgotten         Mutant = "role-forgotten"           // operator: who may only look closes a business date
-	ActNotRecorded        Mutant = "act-not-recorded"         // operator: what was refused is not in the record of acts
+	// journal: an outcome is acknowledged before it is synced (I2)
+	AnswerBeforeSync Mutant = "answer-before-sync"
+	// journal: an intent is acknowledged before it is synced (I1)
+	SendBeforeSync        Mutant = "send-before-sync"
+	DropReversalOnRestart Mutant = "drop-0420-on-restart" // saf: a queued reversal is not loaded at a start (I5)
+	MatchBySTAN           Mutant = "match-by-stan"        // link: a response completes whatever has its STAN (I10)
+	RepeatAppliedTwice    Mutant = "repeat-applied-twice" // issuer-sim: the repeat of a message is applied again
+	KeyAppliedTwice       Mutant = "key-applied-twice"    // flow: the repeat of a key is a new operation (I3)
+	LateAnswerRevives     Mutant = "late-answer-revives"  // flow: a late approval makes the operation approved (I6)
+	CaptureInTwoFiles     Mutant = "capture-in-two-files" // cutover: a file takes a presentment of the day before (I8)
+	TimeoutIsDecline      Mutant = "timeout-is-decline"   // flow: no answer is a decline, and nothing is reversed (I5)
+	// exchange: a link lost with a request in flight counts as nothing sent
+	LostIsNotSent      Mutant = "lost-is-not-sent"
+	ForgetReservations Mutant = "forget-reservations"    // journal: blocks of numbers are not reserved durably (I9)
+	DropAdvice         Mutant = "drop-advice-unanswered" // saf: an advice that is not answered is given up
+	RepeatWithNewSTAN  Mutant = "repeat-with-new-stan"   // saf: a repeat gets an identity of its own (I9)
+	ReversalAcceptsAny Mutant = "reversal-ends-on-any"   // saf: any answer ends a reversal, 91 and 96 too (I5)
+	// flow: a date is sealed while a sale of it has no outcome (I8)
+	SealWithoutWaiting Mutant = "seal-without-waiting"
+	// cutover: a rebuilt file has the time of its rebuilding (I8)
+	RebuildByClock Mutant = "rebuild-by-clock"
+	FilesNotSynced Mutant = "files-not-synced" // cutover: clearing files are renamed without a sync (I8)
+	// journal: a failed sync is acknowledged like any other (I14)
+	FailureIgnored     Mutant = "failed-sync-acknowledged"
+	VoidStaysInFile    Mutant = "void-stays-in-file"     // flow: a voided capture's presentment is not withdrawn (I8)
+	SweepUnconfirmed   Mutant = "sweep-by-unconfirmed"   // txswitch: keys are swept by a clock that nobody confirmed
+	CutoverUnconfirmed Mutant = "cutover-by-unconfirmed" // cutover: a date is closed by a clock that nobody confirmed
+	DE7Repeated        Mutant = "de7-repeated"           // identity: a clock set back gives a (DE7, STAN) again (I9)
+	// flow: an unwanted partial approval is declined and not reversed (I4)
+	PartialNotUndone   Mutant = "partial-not-undone"
+	AcquirerFromConfig Mutant = "acquirer-from-config"   // message: DE32 and DE90 come from today's config
+	NotFoundEndsAny    Mutant = "25-ends-any-reversal"   // payment: 21 and 25 end any reversal (I5)
+	CaptureUnchecked   Mutant = "capture-unchecked"      // payment: more is captured than is left (I7)
+	DeclinedTakesRoom  Mutant = "declined-takes-room"    // payment: declined operations use up a payment's room
+	ForeignReversal    Mutant = "foreign-reversal-taken" // issuer-sim: a reversal in another currency is taken
+	LogSampled         Mutant = "log-sampled"            // switchd: lines that are alike are left out of the log
+	FullHostWaitedFor  Mutant = "full-host-waited-for"   // flow: a full host is waited for though another has room
+	// identity: nodes of one acquirer id give the same STANs (I9)
+	STANsNotShared       Mutant = "stans-not-shared"
+	ReturningLinkRefused Mutant = "returning-link-refused"   // link: nobody waits for a link that is coming back
+	WrongFieldInFile     Mutant = "wrong-field-in-file"      // cutover: DE12 of a record is when the issuer answered
+	ManifestOff          Mutant = "manifest-off"             // cutover: a manifest's debits have a refund among them
+	AnsweredIsReversed   Mutant = "answered-is-reversed"     // flow: a declined increment undoes its authorization (I4)
+	VoidedStillCounts    Mutant = "voided-still-counts"      // payment: a voided capture counts in DE25
+	VoidEntersClosing    Mutant = "void-enters-closing-date" // flow: a void enters a date that is being sealed
+	SplitIgnoresSums     Mutant = "split-ignores-sums"       // cutover: files are split by records only
+	NetworkIDWhenWritten Mutant = "network-id-when-written"  // cutover: DE63 is read when the file is written (I8)
+	BrokenRecordHoldsAll Mutant = "broken-record-holds-all"  // cutover: a broken record keeps its date from being sealed
+	// txswitch: an earlier copy of a journal goes on at once (I4)
+	RestoredNotHeld    Mutant = "restored-not-held"
+	FileOverwritten    Mutant = "file-overwritten"     // cutover: a file takes another one's place (I8)
+	DeliveredIsCarried Mutant = "delivered-is-carried" // cutover: what stands in a file is carried on (I8)
+	ARNWraps           Mutant = "arn-wraps"            // identity: ARNs begin again where they end (I9)
+	BackupUnchecked    Mutant = "backup-unchecked"     // journal: a backup is not held against its manifest
+	AnyHostDrives      Mutant = "any-host-drives"      // operator: a request is taken whatever its Host
+	UnknownParameter   Mutant = "unknown-parameter"    // operator: a parameter that nobody knows is passed over
+	RoleForgotten      Mutant = "role-forgotten"       // operator: who may only look closes a business date
+	ActNotRecorded     Mutant = "act-not-recorded"     // operator: what was refused is not in the record of acts
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
 func All() []Mutant {
 	return []Mutant{
-		AnswerBeforeSync, SendBeforeSync, DropReversalOnRestart, MatchBySTAN, RepeatAppliedTwice, KeyAppliedTwice, LateAnswerRevives,
-		CaptureInTwoFiles,
+		AnswerBeforeSync, SendBeforeSync, DropReversalOnRestart, MatchBySTAN, RepeatAppliedTwice, KeyAppliedTwice,
+		LateAnswerRevives, CaptureInTwoFiles,
 		KeyWithoutMerchant, ForeignPayments, GatewayTakesAll, RRNWithoutNode, AnswerTellsAsked, OldKeysDropped, PostedAgain,
-		TimeoutIsDecline, LostIsNotSent, ForgetReservations, DropAdvice, RepeatWithNewSTAN, ReversalAcceptsAny, SealWithoutWaiting,
-		FilesNotSynced, RebuildByClock, FailureIgnored, VoidStaysInFile, PartialNotUndone,
+		TimeoutIsDecline, LostIsNotSent, ForgetReservations, DropAdvice, RepeatWithNewSTAN, ReversalAcceptsAny,
+		SealWithoutWaiting, FilesNotSynced, RebuildByClock, FailureIgnored, VoidStaysInFile, PartialNotUndone,
 		AcquirerFromConfig,
 		NotFoundEndsAny,
 		CaptureUnchecked,
@@ -97,8 +106,9 @@ type Test struct{ Package, Name string }
 // ByTest lists the bugs that no plan of the simulation can play, with the test that finds each.
 func ByTest() map[Mutant]Test {
 	return map[Mutant]Test{
-		ForeignReversal: {"switchyard/issuer-sim", "TestMessages"},                     // the switch sends no such reversal
-		DE7Repeated:     {"switchyard/switch/issuer/identity", "TestSecondsComeAgain"}, // a round of STANs takes longer than a plan
+		ForeignReversal: {"switchyard/issuer-sim", "TestMessages"}, // the switch sends no such reversal
+		// a round of STANs takes longer than a plan
+		DE7Repeated: {"switchyard/switch/issuer/identity", "TestSecondsComeAgain"},
 		// A plan has not as many steps.
 		DeclinedTakesRoom:    {"switchyard/switch/payment", "TestWhatCameToNothingTakesNoRoom"},
 		VoidedStillCounts:    {"switchyard/switch/payment", "TestPlace"},

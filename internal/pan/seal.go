@@ -47,8 +47,8 @@ var ErrSealed = errors.New("pan: the sealed card does not open with its key")
 // and [Keyring.Check] come from the first one for good, since they are compared with stored ones: a key is changed by
 // appending a line, and the first line stays as long as the journal.
 //
-// A card is sealed under its payment's unique number as nonce, so whoever makes numbers again that were given before (by
-// going back to an old copy of a journal) must append a new key first.
+// A card is sealed under its payment's unique number as nonce, so whoever makes numbers again that were given before
+// (by going back to an old copy of a journal) must append a new key first.
 type Keyring struct {
 	keys    map[uint32]cipher.AEAD
 	sealing uint32
@@ -214,7 +214,9 @@ func (k *Keyring) Check() [16]byte { return k.check }
 // CheckAgainst compares a stored check value and explains a difference.
 func (k *Keyring) CheckAgainst(stored []byte) error {
 	if !bytes.Equal(stored, k.check[:]) {
-		return errors.New("pan: this key file does not belong to this journal: its first key is another one than the journal was made with")
+		return errors.New(
+			"pan: this key file does not belong to this journal: its first key is another one than the journal was made with",
+		)
 	}
 	return nil
 }

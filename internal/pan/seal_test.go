@@ -68,13 +68,15 @@ func TestOpenRefuses(t *testing.T) {
 	if _, _, err := k.Open(k.SealingKey(), nonce, nil); !errors.Is(err, ErrSealed) {
 		t.Errorf("no bytes: %v", err)
 	}
-	if _, _, err := k.Open(k.SealingKey()+1, nonce, sealed); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%08x", k.SealingKey()+1)) {
+	if _, _, err := k.Open(k.SealingKey()+1, nonce, sealed); err == nil ||
+		!strings.Contains(err.Error(), fmt.Sprintf("%08x", k.SealingKey()+1)) {
 		t.Errorf("a key that is not there: %v", err)
 	}
 	// A key of the same id but other bytes.
 	words := strings.Fields(newKey(t))
 	other := ring(t, fmt.Sprintf("%s %08x %s", words[0], k.SealingKey(), words[2]))
-	if _, _, err := other.Open(k.SealingKey(), nonce, sealed); !errors.Is(err, ErrSealed) || strings.Contains(err.Error(), testPAN) {
+	if _, _, err := other.Open(k.SealingKey(), nonce, sealed); !errors.Is(err, ErrSealed) ||
+		strings.Contains(err.Error(), testPAN) {
 		t.Errorf("another key of the same id: %v", err)
 	}
 }
@@ -92,7 +94,8 @@ func TestAppendedKey(t *testing.T) {
 		t.Errorf("an old card: %v", err)
 	}
 	body := func(h hash.Hash) { _, _ = io.WriteString(h, "body") }
-	if before.Hash(testPAN) != after.Hash(testPAN) || before.MAC(body) != after.MAC(body) || before.Check() != after.Check() {
+	if before.Hash(testPAN) != after.Hash(testPAN) || before.MAC(body) != after.MAC(body) ||
+		before.Check() != after.Check() {
 		t.Error("a hash changed with the sealing key")
 	}
 	check := before.Check()
@@ -117,7 +120,9 @@ func TestHashesByDefinition(t *testing.T) {
 		return sum(sum(make([]byte, 32), secret), append([]byte(label), 1))
 	}
 	for range 3 { // a pooled state must not remember
-		if got, want := k.Hash(testPAN), sum(sub("switchyard card look-up 1"), []byte(testPAN))[:16]; !bytes.Equal(got[:], want) {
+		if got, want := k.Hash(testPAN), sum(sub("switchyard card look-up 1"), []byte(testPAN))[:16]; !bytes.Equal(
+			got[:], want,
+		) {
 			t.Errorf("Hash is %x, want %x", got, want)
 		}
 		got := k.MAC(func(h hash.Hash) { _, _ = io.WriteString(h, "a body") })

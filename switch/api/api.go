@@ -159,7 +159,8 @@ func ParseEntry(name string) (Entry, bool) {
 	return 0, false
 }
 
-// Initiator says who started the payment. Its number stands in stored payments and in the MACs of keys, like an Entry's.
+// Initiator says who started the payment. Its number stands in stored payments and in the MACs of keys, like an
+// Entry's.
 type Initiator uint8
 
 // The initiators.

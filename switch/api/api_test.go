@@ -9,13 +9,17 @@ import (
 
 // good is a well-formed request of an operation, with every field that it takes.
 func good(op api.Op) api.Request {
-	card := api.Card{Number: "4000000000000002", Expiry: "2912", CVC: "123", Sequence: "01", Track2: "4000000000000002=29122010000000000"}
+	card := api.Card{
+		Number: "4000000000000002", Expiry: "2912", CVC: "123", Sequence: "01", Track2: "4000000000000002=29122010000000000",
+	}
 	r := api.Request{Op: op}
 	switch op {
 	case api.OpAuthorize, api.OpSale, api.OpVerify:
-		r = api.Request{Op: op, Key: "k", Merchant: "M1", Terminal: "T1", Amount: 1, Currency: "EUR", Card: card, Reference: "r",
+		r = api.Request{
+			Op: op, Key: "k", Merchant: "M1", Terminal: "T1", Amount: 1, Currency: "EUR", Card: card, Reference: "r",
 			NetworkID: "1", ThreeDS: api.ThreeDS{ECI: "05"}, Address: api.Address{Line: "x"}, EMV: "9F0206"}
-		r.Present = api.Fields(api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard,
+		r.Present = api.Fields(
+			api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard,
 			api.FieldEntry, api.FieldReference, api.FieldPartial, api.FieldInitiator, api.FieldNetworkID, api.FieldThreeDS,
 			api.FieldAddress, api.FieldEMV)
 		if op == api.OpVerify {
@@ -45,11 +49,16 @@ func TestValidateTakesWhatIsGood(t *testing.T) {
 	}
 	voice := good(api.OpAuthorize)
 	voice.Op, voice.AuthCode = api.OpCapture, "VOICE1"
-	voice.Present = api.Fields(api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard, api.FieldAuthCode)
+	voice.Present = api.Fields(
+		api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard,
+		api.FieldAuthCode,
+	)
 	byKey := good(api.OpReverse)
 	byKey.Merchant, byKey.OfKey = "M1", "k0"
 	byKey.Present = api.Fields(api.FieldKey, api.FieldMerchant, api.FieldOfKey)
-	statusByKey := api.Request{Op: api.OpStatus, Merchant: "M1", Key: "~release", Present: api.Fields(api.FieldMerchant, api.FieldKey)}
+	statusByKey := api.Request{
+		Op: api.OpStatus, Merchant: "M1", Key: "~release", Present: api.Fields(api.FieldMerchant, api.FieldKey),
+	}
 	for _, r := range []api.Request{voice, byKey, statusByKey} {
 		if err := r.Validate(); err != nil {
 			t.Errorf("%+v: %v", r, err)
@@ -61,44 +70,55 @@ func TestValidateNamesTheField(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("x", n) }
 	for field, changes := range map[string][]func(*api.Request){
 		"key": {
-			func(r *api.Request) { r.Key = "" }, func(r *api.Request) { r.Key = long(65) }, func(r *api.Request) { r.Key = "~k" },
-			func(r *api.Request) { r.Present &^= api.Fields(api.FieldKey) },
+			func(r *api.Request) { r.Key = "" }, func(r *api.Request) { r.Key = long(65) },
+			func(r *api.Request) { r.Key = "~k" }, func(r *api.Request) { r.Present &^= api.Fields(api.FieldKey) },
 		},
 		"merchant": {
-			func(r *api.Request) { r.Merchant = long(16) }, func(r *api.Request) { r.Merchant = "M\x7f" }, func(r *api.Request) { r.Merchant = "Bär" },
+			func(r *api.Request) { r.Merchant = long(16) }, func(r *api.Request) { r.Merchant = "M\x7f" },
+			func(r *api.Request) { r.Merchant = "Bär" },
 		},
 		"terminal": {func(r *api.Request) { r.Terminal = long(9) }, func(r *api.Request) { r.Terminal = "T\n" }},
 		"amount": {
-			func(r *api.Request) { r.Amount = 0 }, func(r *api.Request) { r.Amount = -1 }, func(r *api.Request) { r.Amount = api.MaxAmountMinor + 1 },
+			func(r *api.Request) { r.Amount = 0 }, func(r *api.Request) { r.Amount = -1 },
+			func(r *api.Request) { r.Amount = api.MaxAmountMinor + 1 },
 		},
-		"currency": {func(r *api.Request) { r.Currency = "eur" }, func(r *api.Request) { r.Currency = "" }, func(r *api.Request) { r.Currency = "978" }},
+		"currency": {func(r *api.Request) { r.Currency = "eur" }, func(r *api.Request) {
+			r.Currency = ""
+		}, func(r *api.Request) { r.Currency = "978" }},
 		"card.number": {
 			func(r *api.Request) { r.Card.Number = "" }, func(r *api.Request) { r.Card.Number = "4000000000000003" },
-			func(r *api.Request) { r.Card.Number = "40000000002" }, func(r *api.Request) { r.Card.Number = strings.Repeat("0", 20) },
+			func(r *api.Request) { r.Card.Number = "40000000002" },
+			func(r *api.Request) { r.Card.Number = strings.Repeat("0", 20) },
 			func(r *api.Request) { r.Card.Number = "4000 0000 0000 0002" },
 		},
 		"card.expiry": {
 			func(r *api.Request) { r.Card.Expiry = "" }, func(r *api.Request) { r.Card.Expiry = "2900" },
 			func(r *api.Request) { r.Card.Expiry = "1229" }, func(r *api.Request) { r.Card.Expiry = "29/12" },
 		},
-		"card.cvc":      {func(r *api.Request) { r.Card.CVC = "12" }, func(r *api.Request) { r.Card.CVC = "12345" }, func(r *api.Request) { r.Card.CVC = "12x" }},
+		"card.cvc": {func(r *api.Request) { r.Card.CVC = "12" }, func(r *api.Request) {
+			r.Card.CVC = "12345"
+		}, func(r *api.Request) { r.Card.CVC = "12x" }},
 		"card.sequence": {func(r *api.Request) { r.Card.Sequence = "0001" }, func(r *api.Request) { r.Card.Sequence = "x" }},
 		"card.track2": {
 			func(r *api.Request) { r.Card.Track2 = long(38) }, func(r *api.Request) { r.Card.Track2 = "4000000000000002" },
-			func(r *api.Request) { r.Card.Track2 = "4000000000000010=2912" }, func(r *api.Request) { r.Card.Track2 = "4000000000000002=29=12" },
+			func(r *api.Request) { r.Card.Track2 = "4000000000000010=2912" },
+			func(r *api.Request) { r.Card.Track2 = "4000000000000002=29=12" },
 			func(r *api.Request) { r.Card.Track2 = ";4000000000000002=2912?" },
 		},
-		"reference":                 {func(r *api.Request) { r.Reference = long(65) }},
-		"network_id":                {func(r *api.Request) { r.NetworkID = long(16) }},
-		"threeds.version":           {func(r *api.Request) { r.ThreeDS.Version = long(9) }},
-		"threeds.eci":               {func(r *api.Request) { r.ThreeDS.ECI = "005" }, func(r *api.Request) { r.ThreeDS.ECI = "5" }, func(r *api.Request) { r.ThreeDS.ECI = "0x" }},
+		"reference":       {func(r *api.Request) { r.Reference = long(65) }},
+		"network_id":      {func(r *api.Request) { r.NetworkID = long(16) }},
+		"threeds.version": {func(r *api.Request) { r.ThreeDS.Version = long(9) }},
+		"threeds.eci": {func(r *api.Request) { r.ThreeDS.ECI = "005" }, func(r *api.Request) {
+			r.ThreeDS.ECI = "5"
+		}, func(r *api.Request) { r.ThreeDS.ECI = "0x" }},
 		"threeds.cavv":              {func(r *api.Request) { r.ThreeDS.CAVV = long(41) }},
 		"threeds.ds_transaction_id": {func(r *api.Request) { r.ThreeDS.DSTransactionID = long(37) }},
 		"address.line":              {func(r *api.Request) { r.Address.Line = long(41) }},
 		"address.postal_code":       {func(r *api.Request) { r.Address.PostalCode = long(11) }},
 		"address.country":           {func(r *api.Request) { r.Address.Country = long(4) }},
 		"emv": {
-			func(r *api.Request) { r.EMV = "9F0" }, func(r *api.Request) { r.EMV = "9G" }, func(r *api.Request) { r.EMV = strings.Repeat("0", 512) },
+			func(r *api.Request) { r.EMV = "9F0" }, func(r *api.Request) { r.EMV = "9G" },
+			func(r *api.Request) { r.EMV = strings.Repeat("0", 512) },
 		},
 		"payment": {func(r *api.Request) { r.Present = r.Present.With(api.FieldPayment) }},
 		"op": {
@@ -150,7 +170,9 @@ func TestNames(t *testing.T) {
 }
 
 func TestCaller(t *testing.T) {
-	anyone, listed, none := api.Caller{}, api.Caller{Merchants: map[string]bool{"M1": true}}, api.Caller{Merchants: map[string]bool{}}
+	anyone, listed, none := api.Caller{}, api.Caller{Merchants: map[string]bool{"M1": true}}, api.Caller{
+		Merchants: map[string]bool{},
+	}
 	if !anyone.MayActFor("M2") || !listed.MayActFor("M1") || listed.MayActFor("M2") || none.MayActFor("M1") {
 		t.Error("a caller may act for others than its merchants, or not for them")
 	}

@@ -69,9 +69,13 @@ func (s FieldSet) First() Field { return Field(bits.TrailingZeros32(uint32(s))) 
 type shape struct{ required, optional FieldSet }
 
 var (
-	paymentOptions = Fields(FieldEntry, FieldReference, FieldPartial, FieldInitiator, FieldNetworkID, FieldThreeDS, FieldAddress, FieldEMV)
-	newPayment     = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldAmount, FieldCurrency, FieldCard), paymentOptions}
-	verification   = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldCurrency, FieldCard), paymentOptions}
+	paymentOptions = Fields(
+		FieldEntry, FieldReference, FieldPartial, FieldInitiator, FieldNetworkID, FieldThreeDS, FieldAddress, FieldEMV,
+	)
+	newPayment = shape{
+		Fields(FieldKey, FieldMerchant, FieldTerminal, FieldAmount, FieldCurrency, FieldCard), paymentOptions,
+	}
+	verification = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldCurrency, FieldCard), paymentOptions}
 )
 
 // shapeOf picks the way in which the request calls its operation, by the field that tells them apart.
@@ -85,7 +89,9 @@ func shapeOf(r *Request) shape {
 		return shape{Fields(FieldKey, FieldPayment, FieldAmount), Fields(FieldCurrency)}
 	case OpCapture:
 		if !r.Present.Has(FieldPayment) && r.Present&Fields(FieldCard, FieldAuthCode, FieldMerchant) != 0 {
-			return shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldAmount, FieldCurrency, FieldCard, FieldAuthCode), Fields(FieldReference)}
+			return shape{Fields(
+				FieldKey, FieldMerchant, FieldTerminal, FieldAmount, FieldCurrency, FieldCard, FieldAuthCode,
+			), Fields(FieldReference)}
 		}
 		return shape{Fields(FieldKey, FieldPayment), Fields(FieldAmount, FieldCurrency, FieldFinal)}
 	case OpReverse:

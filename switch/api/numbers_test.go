@@ -7,8 +7,8 @@ import (
 )
 
 // The numbers of operations, entry modes and initiators stand in the MACs of keys, those of entry modes and initiators
-// in stored payments too. One that changed would turn the repeat of a request across an upgrade into a conflict, and the
-// DE22 of a stored payment into another.
+// in stored payments too. One that changed would turn the repeat of a request across an upgrade into a conflict, and
+// the DE22 of a stored payment into another.
 func TestNumbersThatReachTheDisk(t *testing.T) {
 	ops := map[api.Op]string{
 		1: "authorize", 2: "sale", 3: "verify", 4: "increment", 5: "capture", 6: "reverse", 7: "void", 8: "refund",

@@ -146,7 +146,10 @@ func (a *auditor) payment(p *entry) {
 	}
 	switch open, parked, closed := p.unfinished(); {
 	case parked != nil:
-		c.differ(AdviceDenied, parked, parked.Amount, "%s was refused with code %q and waits for a person's decision", parked.Op, parked.ResponseCode)
+		c.differ(
+			AdviceDenied, parked, parked.Amount, "%s was refused with code %q and waits for a person's decision", parked.Op,
+			parked.ResponseCode,
+		)
 		c.waiveIssuer()
 	case open != nil:
 		c.apart(&a.report.InFlight, open, open.State)
@@ -177,7 +180,9 @@ func (a *auditor) finish() *Report {
 		for currency, accounts := range l.Currencies {
 			if !accounts.Balanced {
 				balanced = true // said by currency
-				a.report.differ(Difference{Kind: LedgerUnbalanced, Currency: currency, Detail: "the issuer's ledger does not balance in this currency"})
+				a.report.differ(Difference{
+					Kind: LedgerUnbalanced, Currency: currency, Detail: "the issuer's ledger does not balance in this currency",
+				})
 			}
 		}
 		if !balanced {

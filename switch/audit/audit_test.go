@@ -73,7 +73,10 @@ func TestBooksThatAgree(t *testing.T) {
 		t.Errorf("totals:\n got %s\nwant %s", got, want)
 	}
 	if report.NotCleared.Count != 1 || report.InFlight.Count != 0 || report.Decided.Count != 0 {
-		t.Errorf("apart: %d not cleared, %d in flight, %d decided; want 1, 0, 0", report.NotCleared.Count, report.InFlight.Count, report.Decided.Count)
+		t.Errorf(
+			"apart: %d not cleared, %d in flight, %d decided; want 1, 0, 0", report.NotCleared.Count, report.InFlight.Count,
+			report.Decided.Count,
+		)
 	}
 }
 
@@ -118,7 +121,9 @@ func TestEachDifference(t *testing.T) {
 			o := w.refunded.Ops[2]
 			o.Amount, o.Granted, o.posted.Amount, o.in.AmountMinor = 901, 901, 901, 901
 		}, kinds(audit.Invariant)},
-		"an unknown outcome without a reversal": {func(w *town) { w.undone.Ops = w.undone.Ops[:1] }, kinds(audit.ReversalDue)},
+		"an unknown outcome without a reversal": {
+			func(w *town) { w.undone.Ops = w.undone.Ops[:1] }, kinds(audit.ReversalDue),
+		},
 		"two reversals of one request": {func(w *town) {
 			w.undone.add("timeout_reversal", "approved", 610).Target = 0
 		}, kinds(audit.ReversalDue)},
@@ -134,7 +139,9 @@ func TestEachDifference(t *testing.T) {
 		"an undo of what was approved late finds nothing": {func(w *town) {
 			w.undone.Ops[0].Late, w.undone.Ops[1].ResponseCode = "00", "25"
 		}, kinds(audit.ReversalEnded)},
-		"an undo of nothing finds nothing":                   {func(w *town) { w.undone.Ops[1].ResponseCode = "25" }, kinds()},
+		"an undo of nothing finds nothing": {
+			func(w *town) { w.undone.Ops[1].ResponseCode = "25" }, kinds(),
+		},
 		"the undo of what was approved late is acknowledged": {func(w *town) { w.undone.Ops[0].Late = "00" }, kinds()},
 
 		"an RRN given twice": {func(w *town) { w.declined.Ops[0].RRN = w.failed.Ops[0].RRN }, kinds(audit.RRNTwice)},
@@ -156,8 +163,10 @@ func TestEachDifference(t *testing.T) {
 		// Journal and issuer.
 		"an authorization that the issuer lost": {func(w *town) { w.drop(w.open.held) }, kinds(audit.MissingAtIssuer)},
 		"a sale that the issuer lost":           {func(w *town) { w.drop(w.sale.held) }, kinds(audit.MissingAtIssuer)},
-		"a refund that the issuer lost":         {func(w *town) { w.drop(w.holding(w.refunded.Ops[2].RRN)) }, kinds(audit.MissingAtIssuer)},
-		"a voice capture that the issuer lost":  {func(w *town) { w.drop(w.voice.held) }, kinds(audit.PostingMissing)},
+		"a refund that the issuer lost": {
+			func(w *town) { w.drop(w.holding(w.refunded.Ops[2].RRN)) }, kinds(audit.MissingAtIssuer),
+		},
+		"a voice capture that the issuer lost": {func(w *town) { w.drop(w.voice.held) }, kinds(audit.PostingMissing)},
 		"an increment that the issuer lost": {func(w *town) {
 			h := w.incremented.held
 			h.Increments, h.Authorized, h.Hold = nil, 1000, 1000
@@ -170,9 +179,15 @@ func TestEachDifference(t *testing.T) {
 		"an increment that the journal lost": {func(w *town) {
 			w.incremented.Ops = w.incremented.Ops[:1]
 		}, kinds(audit.UnknownToSwitch, audit.IssuerAmount, audit.HoldUnowned)},
-		"declined, and held":   {func(w *town) { w.declined.hold(w.declined.Ops[0], "authorization").Hold = 1 }, kinds(audit.HeldUnapproved)},
-		"never sent, and held": {func(w *town) { w.failed.hold(w.failed.Ops[0], "authorization") }, kinds(audit.HeldUnapproved)},
-		"reversed, and held":   {func(w *town) { w.undone.held.Authorized, w.undone.held.Hold = 610, 610 }, kinds(audit.HeldUnapproved)},
+		"declined, and held": {
+			func(w *town) { w.declined.hold(w.declined.Ops[0], "authorization").Hold = 1 }, kinds(audit.HeldUnapproved),
+		},
+		"never sent, and held": {
+			func(w *town) { w.failed.hold(w.failed.Ops[0], "authorization") }, kinds(audit.HeldUnapproved),
+		},
+		"reversed, and held": {
+			func(w *town) { w.undone.held.Authorized, w.undone.held.Hold = 610, 610 }, kinds(audit.HeldUnapproved),
+		},
 		"a verification that holds": {func(w *town) {
 			w.verified.hold(w.verified.Ops[0], "authorization").Hold = 1
 		}, kinds(audit.HeldUnapproved)},
@@ -183,14 +198,16 @@ func TestEachDifference(t *testing.T) {
 		"another amount authorized": {func(w *town) {
 			w.open.Ops[0].Amount, w.open.Ops[0].Granted = 999, 999
 		}, kinds(audit.IssuerAmount, audit.HoldUnowned)},
-		"another currency":            {func(w *town) { w.open.held.Currency = "JPY" }, kinds(audit.IssuerCurrency)},
-		"another response code":       {func(w *town) { w.open.held.ResponseCode = "11" }, kinds(audit.IssuerResponse)},
-		"another authorization code":  {func(w *town) { w.open.held.AuthCode = "XXXXXX" }, kinds(audit.IssuerAuthCode)},
-		"another card":                {func(w *town) { w.open.held.PAN = "400000******9999" }, kinds(audit.IssuerData)},
-		"another merchant":            {func(w *town) { w.sale.held.Merchant = "SHOP-8" }, kinds(audit.IssuerData)},
-		"another STAN":                {func(w *town) { w.sale.held.STAN = "999999" }, kinds(audit.IssuerData)},
-		"another kind of line":        {func(w *town) { w.sale.held.Kind = "voice" }, kinds(audit.IssuerData)},
-		"another payment's refund":    {func(w *town) { w.holding(w.refunded.Ops[2].RRN).FirstRRN = w.open.Ops[0].RRN }, kinds(audit.IssuerData)},
+		"another currency":           {func(w *town) { w.open.held.Currency = "JPY" }, kinds(audit.IssuerCurrency)},
+		"another response code":      {func(w *town) { w.open.held.ResponseCode = "11" }, kinds(audit.IssuerResponse)},
+		"another authorization code": {func(w *town) { w.open.held.AuthCode = "XXXXXX" }, kinds(audit.IssuerAuthCode)},
+		"another card":               {func(w *town) { w.open.held.PAN = "400000******9999" }, kinds(audit.IssuerData)},
+		"another merchant":           {func(w *town) { w.sale.held.Merchant = "SHOP-8" }, kinds(audit.IssuerData)},
+		"another STAN":               {func(w *town) { w.sale.held.STAN = "999999" }, kinds(audit.IssuerData)},
+		"another kind of line":       {func(w *town) { w.sale.held.Kind = "voice" }, kinds(audit.IssuerData)},
+		"another payment's refund": {
+			func(w *town) { w.holding(w.refunded.Ops[2].RRN).FirstRRN = w.open.Ops[0].RRN }, kinds(audit.IssuerData),
+		},
 		"a voice capture's auth code": {func(w *town) { w.voice.held.AuthCode = "XXXXXX" }, kinds(audit.IssuerAuthCode)},
 		"captured is not what the postings say": {func(w *town) {
 			w.final.held.Captured--
@@ -222,26 +239,45 @@ func TestEachDifference(t *testing.T) {
 			h := w.captured.held
 			h.Postings[0].Amount, h.Captured, h.Hold = 499, 1099, 901
 		}, kinds(audit.PostingAmount, audit.HoldUnowned)},
-		"a sale posted as a credit":  {func(w *town) { w.sale.Ops[0].posted.Credit = true }, kinds(audit.PostingSign)},
-		"posted under another ARN":   {func(w *town) { w.sale.Ops[0].posted.ARN = w.arn() }, kinds(audit.PostingData)},
-		"posted on another date":     {func(w *town) { w.sale.Ops[0].posted.BusinessDate = "1231" }, kinds(audit.PostingData)},
-		"a posting reversed":         {func(w *town) { w.sale.Ops[0].posted.State = "reversed" }, kinds(audit.PostingReversed)},
-		"a voided posting stands":    {func(w *town) { w.voidedSale.Ops[0].posted.State = "unsettled" }, kinds(audit.PostingStands)},
-		"the ledger is off":          {func(w *town) { w.ledger.Balanced = false }, kinds(audit.LedgerUnbalanced)},
-		"the ledger is off in JPY":   {func(w *town) { w.ledger.Currencies["JPY"] = account{} }, kinds(audit.LedgerUnbalanced)},
-		"settled by an unknown file": {func(w *town) { w.settled.Ops[1].posted.SettledFile = fileID(wednesday).String() }, kinds(audit.Settlement)},
+		"a sale posted as a credit": {func(w *town) { w.sale.Ops[0].posted.Credit = true }, kinds(audit.PostingSign)},
+		"posted under another ARN":  {func(w *town) { w.sale.Ops[0].posted.ARN = w.arn() }, kinds(audit.PostingData)},
+		"posted on another date": {
+			func(w *town) { w.sale.Ops[0].posted.BusinessDate = "1231" }, kinds(audit.PostingData),
+		},
+		"a posting reversed": {
+			func(w *town) { w.sale.Ops[0].posted.State = "reversed" }, kinds(audit.PostingReversed),
+		},
+		"a voided posting stands": {
+			func(w *town) { w.voidedSale.Ops[0].posted.State = "unsettled" }, kinds(audit.PostingStands),
+		},
+		"the ledger is off": {func(w *town) { w.ledger.Balanced = false }, kinds(audit.LedgerUnbalanced)},
+		"the ledger is off in JPY": {
+			func(w *town) { w.ledger.Currencies["JPY"] = account{} }, kinds(audit.LedgerUnbalanced),
+		},
+		"settled by an unknown file": {
+			func(w *town) { w.settled.Ops[1].posted.SettledFile = fileID(wednesday).String() }, kinds(audit.Settlement),
+		},
 		"settled by the wrong file": {func(w *town) {
 			w.sale.Ops[0].posted.State, w.sale.Ops[0].posted.SettledFile = "settled", fileID(monday).String()
 		}, kinds(audit.Settlement)},
-		"presented, and not settled":  {func(w *town) { w.settled.Ops[1].posted.State, w.settled.Ops[1].posted.SettledFile = "unsettled", "" }, kinds(audit.Settlement)},
-		"an RRN twice at the issuer":  {func(w *town) { w.holdings = append(w.holdings, w.open.held) }, kinds(audit.RRNTwice)},
-		"a declined refund is posted": {func(w *town) { w.decline(w.refunded.Ops[2]) }, kinds(audit.HeldUnapproved, audit.PresentmentDenied)},
+		"presented, and not settled": {func(w *town) {
+			w.settled.Ops[1].posted.State, w.settled.Ops[1].posted.SettledFile = "unsettled", ""
+		}, kinds(audit.Settlement)},
+		"an RRN twice at the issuer": {
+			func(w *town) { w.holdings = append(w.holdings, w.open.held) }, kinds(audit.RRNTwice),
+		},
+		"a declined refund is posted": {
+			func(w *town) { w.decline(w.refunded.Ops[2]) }, kinds(audit.HeldUnapproved, audit.PresentmentDenied),
+		},
 
 		// Journal and files.
 		"a capture in no file": {func(w *town) { w.withdraw(w.captured.Ops[1].in) }, kinds(audit.PresentmentMissing)},
 		"a refund in no file":  {func(w *town) { w.withdraw(w.refunded.Ops[2].in) }, kinds(audit.PresentmentMissing)},
 		"a whole file gone": {func(w *town) {
-			for _, o := range []*op{w.refunded.Ops[2], w.takenBack.Ops[2], w.captured.Ops[1], w.captured.Ops[2], w.final.Ops[1], w.sale.Ops[0], w.voice.Ops[1]} {
+			for _, o := range []*op{
+				w.refunded.Ops[2], w.takenBack.Ops[2], w.captured.Ops[1], w.captured.Ops[2], w.final.Ops[1], w.sale.Ops[0],
+				w.voice.Ops[1],
+			} {
 				w.withdraw(o.in)
 			}
 		}, kinds(audit.PresentmentMissing, audit.ReversalMissing)},
@@ -295,7 +331,9 @@ func TestEachDifference(t *testing.T) {
 				return file
 			}
 		}, kinds(audit.FileUnreadable)},
-		"a sale missing in journal too": {func(w *town) { w.forget(w.sale) }, kinds(audit.UnknownToSwitch, audit.PresentmentUnknown)},
+		"a sale missing in journal too": {
+			func(w *town) { w.forget(w.sale) }, kinds(audit.UnknownToSwitch, audit.PresentmentUnknown),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			town := newTown()
@@ -521,10 +559,13 @@ func TestUnreadableBooks(t *testing.T) {
 		})
 	}
 	for name, c := range map[string]struct{ text, want string }{
-		"a kind":    {`{"kind":"gift","rrn":"632000000001"}` + "\n", `issuer's authorizations: line 1: field kind: "gift"`},
-		"a state":   {`{"kind":"sale","rrn":"632000000001","postings":[{"state":"gone"}]}` + "\n", `issuer's authorizations: line 1: field postings.state: "gone"`},
-		"a number":  {`{"kind":"sale","rrn":"632000000001","postings":[{"state":"settled","number":"x"}]}` + "\n", `issuer's authorizations: line 1: field postings.number`},
-		"a long id": {`{"kind":"sale","rrn":"6320000000012"}` + "\n", "issuer's authorizations: line 1: field rrn: 13 characters"},
+		"a kind": {`{"kind":"gift","rrn":"632000000001"}` + "\n", `issuer's authorizations: line 1: field kind: "gift"`},
+		"a state": {`{"kind":"sale","rrn":"632000000001","postings":[{"state":"gone"}]}` +
+			"\n", `issuer's authorizations: line 1: field postings.state: "gone"`},
+		"a number": {`{"kind":"sale","rrn":"632000000001","postings":[{"state":"settled","number":"x"}]}` +
+			"\n", `issuer's authorizations: line 1: field postings.number`},
+		"a long id": {`{"kind":"sale","rrn":"6320000000012"}` +
+			"\n", "issuer's authorizations: line 1: field rrn: 13 characters"},
 	} {
 		t.Run("issuer: "+name, func(t *testing.T) {
 			src := newWorld().sources()

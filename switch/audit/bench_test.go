@@ -141,7 +141,9 @@ func benchPayment(n int) string {
 }
 
 func benchHolding(n int) string {
-	return fmt.Sprintf(`{"kind":"authorization","acquirer":"400001","rrn":%q,"stan":"%06d","de7":"%010d","pan":%q,"merchant":%q,"currency":"EUR","response_code":"00","auth_code":"A00001","authorized":1000,"captured":400,"hold":600,`+
-		`"postings":[{"number":"1","arn":%q,"amount":400,"business_date":"1116","state":"unsettled"}]}`+"\n",
+	return fmt.Sprintf(
+		`{"kind":"authorization","acquirer":"400001","rrn":%q,"stan":"%06d","de7":"%010d","pan":%q,"merchant":%q,`+
+			`"currency":"EUR","response_code":"00","auth_code":"A00001","authorized":1000,"captured":400,"hold":600,`+
+			`"postings":[{"number":"1","arn":%q,"amount":400,"business_date":"1116","state":"unsettled"}]}`+"\n",
 		benchRRN(n), 2*n%1_000_000, 2*n/1_000_000, pan.Mask(benchCard(n)), merchantID, benchARN(n))
 }

@@ -4,7 +4,9 @@ import "fmt"
 
 // differ reports a difference of the payment, or of one of its operations.
 func (c *check) differ(kind Kind, op *operation, minor int64, format string, args ...any) {
-	d := Difference{Kind: kind, Payment: c.p.ID, Detail: fmt.Sprintf(format, args...), AmountMinor: minor, Currency: c.p.Currency}
+	d := Difference{
+		Kind: kind, Payment: c.p.ID, Detail: fmt.Sprintf(format, args...), AmountMinor: minor, Currency: c.p.Currency,
+	}
 	if op != nil {
 		d.RRN = op.RRN
 	}

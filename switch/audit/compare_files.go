@@ -44,7 +44,10 @@ func (c *check) presentment(i int) {
 		// The issuer's answer decides whether it is presented.
 	case void != nil && void.Op == opVoid:
 		for _, p := range first {
-			c.differ(PresentmentVoided, op, p.amount, "%s %d was voided before its date was sealed, yet stands in %s", op.Op, op.Number, p.where())
+			c.differ(
+				PresentmentVoided, op, p.amount, "%s %d was voided before its date was sealed, yet stands in %s", op.Op, op.Number,
+				p.where(),
+			)
 		}
 	default:
 		c.presented(op, first)
@@ -98,7 +101,10 @@ func (c *check) takenBack(op, void *operation, found []*presented) {
 	switch {
 	case !due:
 		for _, p := range found {
-			c.differ(PresentmentUnknown, op, p.amount, "%s %d is taken back by %s; the journal does not know of it", op.Op, op.Number, p.where())
+			c.differ(
+				PresentmentUnknown, op, p.amount, "%s %d is taken back by %s; the journal does not know of it", op.Op, op.Number,
+				p.where(),
+			)
 		}
 		return
 	case len(found) == 0 && !c.counts(void):

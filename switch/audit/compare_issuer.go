@@ -70,7 +70,10 @@ func (c *check) nothingHeld(i int, h *holding) {
 	case op.State == stateFailed:
 		c.differ(HeldUnapproved, op, op.Amount, "%s was never sent, yet the issuer has it", op.Op)
 	case h.live():
-		c.differ(HeldUnapproved, op, op.Amount, "%s is %s; the issuer has authorized %d, captured %d, holds %d", op.Op, op.State, h.authorized, h.captured, h.hold)
+		c.differ(
+			HeldUnapproved, op, op.Amount, "%s is %s; the issuer has authorized %d, captured %d, holds %d", op.Op, op.State,
+			h.authorized, h.captured, h.hold,
+		)
 	}
 }
 
@@ -121,7 +124,9 @@ func (c *check) sameSums(h *holding) {
 		c.differ(HoldShort, root, hold-h.hold, "the switch can capture %d, of which the issuer holds %d", hold, h.hold)
 	}
 	if debits := h.debits(); h.captured != debits || h.hold != max(0, h.authorized-h.captured) {
-		c.differ(IssuerSums, root, h.captured-debits, "the issuer says authorized %d, captured %d, held %d; its postings sum up to %d",
+		c.differ(
+			IssuerSums, root, h.captured-debits,
+			"the issuer says authorized %d, captured %d, held %d; its postings sum up to %d",
 			h.authorized, h.captured, h.hold, debits)
 	}
 	c.count(lineAuthorized, bookSwitch, authorized)
@@ -256,7 +261,9 @@ func (c *check) posting(i int, h *holding) {
 		return
 	case !op.stands():
 		if found.state != postingReversed {
-			c.differ(PostingUnknown, op, found.amount, "%s %d is %s, the issuer posted %d", op.Op, op.Number, op.State, found.amount)
+			c.differ(
+				PostingUnknown, op, found.amount, "%s %d is %s, the issuer posted %d", op.Op, op.Number, op.State, found.amount,
+			)
 		}
 		return
 	}
@@ -283,16 +290,23 @@ func (c *check) posting(i int, h *holding) {
 
 func (c *check) samePosting(op *operation, p *posting) {
 	if p.amount != op.money() {
-		c.differ(PostingAmount, op, op.money()-p.amount, "%s %d: switch %d, issuer posted %d", op.Op, op.Number, op.money(), p.amount)
+		c.differ(
+			PostingAmount, op, op.money()-p.amount, "%s %d: switch %d, issuer posted %d", op.Op, op.Number, op.money(), p.amount,
+		)
 	}
 	if refund := op.Op == opRefund; p.credit != refund {
 		c.differ(PostingSign, op, op.money(), "%s %d: the issuer's posting has the other sign", op.Op, op.Number)
 	}
 	if is := p.arn.String(); is != op.ARN {
-		c.differ(PostingData, op, op.money(), "acquirer reference of %s %d: switch %s, issuer %q", op.Op, op.Number, op.ARN, is)
+		c.differ(
+			PostingData, op, op.money(), "acquirer reference of %s %d: switch %s, issuer %q", op.Op, op.Number, op.ARN, is,
+		)
 	}
 	if is := p.date.Value(); is != monthDay(op.BusinessDate) {
-		c.differ(PostingData, op, op.money(), "business date of %s %d: switch %s, issuer %q", op.Op, op.Number, monthDay(op.BusinessDate), is)
+		c.differ(
+			PostingData, op, op.money(), "business date of %s %d: switch %s, issuer %q", op.Op, op.Number,
+			monthDay(op.BusinessDate), is,
+		)
 	}
 }
 
@@ -317,11 +331,16 @@ func (c *check) settlement(op *operation, p *posting) {
 		byIt := p.file.Value() == in.file.id
 		held = held || byIt
 		if !settled && c.issuer.presentedFile(in.file.id) {
-			c.differ(Settlement, op, op.money(), "file %s was presented and holds %s %d; its posting is not settled", in.file.id, op.Op, op.Number)
+			c.differ(
+				Settlement, op, op.money(), "file %s was presented and holds %s %d; its posting is not settled", in.file.id, op.Op,
+				op.Number,
+			)
 		}
 	}
 	if settled && !held {
-		c.differ(Settlement, op, op.money(), "settled by file %q, which does not hold %s %d", p.file.Value(), op.Op, op.Number)
+		c.differ(
+			Settlement, op, op.money(), "settled by file %q, which does not hold %s %d", p.file.Value(), op.Op, op.Number,
+		)
 	}
 }
 
@@ -351,7 +370,10 @@ func (a *auditor) unclaimed(h *holding) {
 	}
 	for i := range h.increased {
 		if up := &h.increased[i]; !up.known {
-			a.issuerDiffers(UnknownToSwitch, h, up.rrn, up.amount, "the issuer has an increment of %d that the journal does not know", up.amount)
+			a.issuerDiffers(
+				UnknownToSwitch, h, up.rrn, up.amount, "the issuer has an increment of %d that the journal does not know",
+				up.amount,
+			)
 		}
 	}
 	for i := range h.postings {
@@ -385,6 +407,7 @@ func (a *auditor) totalHolding(h *holding) {
 }
 
 func (a *auditor) issuerDiffers(kind Kind, h *holding, name rrn, minor int64, format string, args ...any) {
-	a.report.differ(Difference{Kind: kind, Payment: h.owner.String(), RRN: name.String(), Detail: fmt.Sprintf(format, args...),
+	a.report.differ(Difference{
+		Kind: kind, Payment: h.owner.String(), RRN: name.String(), Detail: fmt.Sprintf(format, args...),
 		AmountMinor: minor, Currency: h.currency.Value()})
 }

@@ -8,10 +8,10 @@
 //
 // Beside these it holds the record of what operators did against itself: its hashes chain, and none is missing.
 //
-// It is written from the rules of the books and not from the switch's code: it parses the exports into types of its own,
-// adds a payment up by rules of its own, makes each element of a record by rules of its own, and imports neither flow
-// nor payment, so that a mistake there does not excuse itself here. What it shares with the switch is the reader of
-// the IPM format and how that format replaces letters that it cannot hold.
+// It is written from the rules of the books and not from the switch's code: it parses the exports into types of its
+// own, adds a payment up by rules of its own, makes each element of a record by rules of its own, and imports neither
+// flow nor payment, so that a mistake there does not excuse itself here. What it shares with the switch is the reader
+// of the IPM format and how that format replaces letters that it cannot hold.
 //
 // It guarantees that each payment, each authorization, increment and posting at the issuer, each presentment of a file
 // and each answer is looked at: it agrees with its counterparts, or it is a [Difference], or it is listed apart with

@@ -71,7 +71,9 @@ func (p *entry) sums() (s sums, broken string) {
 		case s.authorized < 0 || s.released < 0 || s.captured < 0 || s.refunded < 0:
 			broken = fmt.Sprintf("a sum is negative after operation %d", i)
 		case s.captured+s.released > s.authorized:
-			broken = fmt.Sprintf("captured %d + released %d > authorized %d after operation %d", s.captured, s.released, s.authorized, i)
+			broken = fmt.Sprintf(
+				"captured %d + released %d > authorized %d after operation %d", s.captured, s.released, s.authorized, i,
+			)
 		case s.refunded > s.captured:
 			broken = fmt.Sprintf("refunded %d > captured %d after operation %d", s.refunded, s.captured, i)
 		case reversed && op.Op == opCapture && op.promised():
@@ -87,7 +89,8 @@ func (p *entry) sums() (s sums, broken string) {
 // undone tells whether operation i was undone for good: its reversal was acknowledged, or closed by a person.
 func (p *entry) undone(i int) bool {
 	for j := i + 1; j < len(p.Ops); j++ {
-		if u := &p.Ops[j]; u.Op == opTimeoutReversal && u.Target == i && (u.State == stateApproved || u.State == stateClosed) {
+		if u := &p.Ops[j]; u.Op == opTimeoutReversal && u.Target == i &&
+			(u.State == stateApproved || u.State == stateClosed) {
 			return true
 		}
 	}

@@ -237,8 +237,8 @@ func (op *operation) presentable() bool {
 	return op.Op == opCapture || op.Op == opSale || op.Op == opRefund
 }
 
-// ownsRRN tells whether the operation's RRN was made for it; the others carry that of what they complete or undo. A voice
-// payment sends nothing before its capture, which then carries the payment's.
+// ownsRRN tells whether the operation's RRN was made for it; the others carry that of what they complete or undo. A
+// voice payment sends nothing before its capture, which then carries the payment's.
 func (op *operation) ownsRRN() bool {
 	switch op.Op {
 	case opAuthorize, opSale, opVerify, opVoice, opIncrement, opRefund:

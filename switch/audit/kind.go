@@ -5,7 +5,8 @@ type Kind string
 
 // What the journal shows by itself.
 const (
-	History      Kind = "history"        // operations that contradict each other: a target that does not exist, an unknown state
+	// operations that contradict each other: a target that does not exist, an unknown state
+	History      Kind = "history"
 	Invariant    Kind = "invariant"      // I7, recomputed from the operations, at every step of the payment's history
 	ReversalDue  Kind = "reversal_chain" // I5: an unknown outcome without exactly one reversal
 	RRNTwice     Kind = "rrn_twice"      // I9: an RRN names two requests
@@ -26,9 +27,10 @@ const (
 
 // Journal against the issuer's ledger.
 const (
-	MissingAtIssuer  Kind = "missing_at_issuer" // approved in the journal; the issuer has nothing
-	UnknownToSwitch  Kind = "unknown_to_switch" // the issuer has it; the journal does not know it (I4)
-	HeldUnapproved   Kind = "held_unapproved"   // declined, failed or reversed in the journal; the issuer holds or posted it
+	MissingAtIssuer Kind = "missing_at_issuer" // approved in the journal; the issuer has nothing
+	UnknownToSwitch Kind = "unknown_to_switch" // the issuer has it; the journal does not know it (I4)
+	// declined, failed or reversed in the journal; the issuer holds or posted it
+	HeldUnapproved   Kind = "held_unapproved"
 	IssuerAmount     Kind = "issuer_amount"     // authorized amounts differ
 	IssuerCurrency   Kind = "issuer_currency"   //
 	IssuerResponse   Kind = "issuer_response"   // DE39

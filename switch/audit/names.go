@@ -20,7 +20,9 @@ type naming struct {
 }
 
 func newRegister(window time.Duration) *register {
-	return &register{window: window, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, names: map[[2]uint64]naming{}}
+	return &register{
+		window: window, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, names: map[[2]uint64]naming{},
+	}
 }
 
 // add enters a name and returns the payment that gave it before within the window, if one did.

@@ -28,7 +28,9 @@ func drawPayment(t *rapid.T, w *world) {
 	amount := rapid.Int64Range(100, 100_000).Draw(t, "amount")
 	currency := rapid.SampledFrom([]string{"EUR", "JPY", "KWD"}).Draw(t, "currency")
 	var p *payment
-	switch rapid.SampledFrom([]string{"authorize", "authorize", "authorize", "sale", "voice", "undone", "declined", "verify"}).Draw(t, "kind") {
+	switch rapid.SampledFrom([]string{
+		"authorize", "authorize", "authorize", "sale", "voice", "undone", "declined", "verify",
+	}).Draw(t, "kind") {
 	case "authorize":
 		p = w.authorize(amount, currency)
 	case "sale":
@@ -87,7 +89,9 @@ func (p *payment) voidable() (found []*op) {
 func drawStep(t *rapid.T, p *payment) {
 	capturable, refundable := p.money()
 	authorization := p.held.Kind == "authorization"
-	switch step := rapid.SampledFrom([]string{"capture", "capture", "increment", "reverse", "refund", "void", "void", "decline"}).Draw(t, "step"); {
+	switch step := rapid.SampledFrom([]string{
+		"capture", "capture", "increment", "reverse", "refund", "void", "void", "decline",
+	}).Draw(t, "step"); {
 	case step == "capture" && authorization && capturable > 0:
 		p.capture(rapid.Int64Range(1, capturable).Draw(t, "captured"), drawDate(t))
 	case step == "increment" && authorization && capturable > 0:
@@ -209,14 +213,24 @@ var spoilers = []spoiler{
 	onOp("an amount captured", func(o *op) bool { return o.Op == "capture" }, func(o *op) { o.Amount++ }),
 	onOp("an amount released", func(o *op) bool { return o.Op == "reverse" }, func(o *op) { o.Amount++ }),
 	onOp("an approval", requested, func(o *op) { o.State, o.Granted = "declined", 0 }),
-	onOp("a decline", func(o *op) bool { return o.State == "declined" }, func(o *op) { o.State, o.Granted = "approved", o.Amount }),
+	onOp("a decline", func(o *op) bool { return o.State == "declined" }, func(o *op) {
+		o.State, o.Granted = "approved", o.Amount
+	}),
 	onOp("a void", func(o *op) bool { return o.Op == "void" }, func(o *op) { o.State = "declined" }),
-	onOp("an undone request", func(o *op) bool { return o.State == "unknown" }, func(o *op) { o.State, o.Granted = "approved", o.Amount }),
+	onOp("an undone request", func(o *op) bool { return o.State == "unknown" }, func(o *op) {
+		o.State, o.Granted = "approved", o.Amount
+	}),
 	onOp("an RRN", requested, func(o *op) { o.RRN = "632099999999" }),
 	onOp("an ARN", cleared, func(o *op) { o.ARN = "14000016320999999999991" }),
 	onOp("a business date", cleared, func(o *op) { o.BusinessDate = "2026-12-31" }),
-	onOp("a response code", func(o *op) bool { return requested(o) && o.Op != "increment" }, func(o *op) { o.ResponseCode = "11" }),
-	onOp("an authorization code", func(o *op) bool { return requested(o) && o.Op != "increment" }, func(o *op) { o.AuthCode = "" }),
+	onOp("a response code", func(o *op) bool {
+		return requested(o) &&
+			o.Op != "increment"
+	}, func(o *op) { o.ResponseCode = "11" }),
+	onOp("an authorization code", func(o *op) bool {
+		return requested(o) &&
+			o.Op != "increment"
+	}, func(o *op) { o.AuthCode = "" }),
 	{"journal: a payment lost", func(t *rapid.T, w *world) bool {
 		var traced []*payment
 		for _, p := range w.payments {
@@ -237,8 +251,13 @@ var spoilers = []spoiler{
 	}},
 
 	onHolding("a line twice", standing, func(h *holding) { h.RRN = "632099999999" }),
-	onHolding("authorized", func(h *holding) bool { return h.Kind == "authorization" }, func(h *holding) { h.Authorized++ }),
-	onHolding("captured", func(h *holding) bool { return h.Kind == "authorization" && !h.Reversed }, func(h *holding) { h.Captured++ }),
+	onHolding(
+		"authorized", func(h *holding) bool { return h.Kind == "authorization" }, func(h *holding) { h.Authorized++ },
+	),
+	onHolding("captured", func(h *holding) bool {
+		return h.Kind == "authorization" &&
+			!h.Reversed
+	}, func(h *holding) { h.Captured++ }),
 	onHolding("held", func(h *holding) bool { return h.Kind == "authorization" }, func(h *holding) { h.Hold++ }),
 	onHolding("an increment more", standing, func(h *holding) {
 		h.Increments = append(h.Increments, &increase{RRN: "632099999999", Amount: 1})
@@ -246,7 +265,9 @@ var spoilers = []spoiler{
 	onHolding("a posting more", standing, func(h *holding) {
 		h.Postings = append(h.Postings, &posting{Number: "99", Amount: 1, State: "unsettled"})
 	}),
-	onHolding("a posting less", func(h *holding) bool { return len(h.Postings) > 0 }, func(h *holding) { h.Postings = h.Postings[1:] }),
+	onHolding("a posting less", func(h *holding) bool { return len(h.Postings) > 0 }, func(h *holding) {
+		h.Postings = h.Postings[1:]
+	}),
 	onHolding("a card", standing, func(h *holding) { h.PAN = "510000******0000" }),
 	{"issuer: a line lost", func(t *rapid.T, w *world) bool {
 		var live []*holding
@@ -265,7 +286,8 @@ var spoilers = []spoiler{
 		var certain []*posting
 		for _, p := range w.payments {
 			for _, o := range p.Ops {
-				if o.posted != nil && !slices.ContainsFunc(p.Ops, func(v *op) bool { return v.Op == "void_presentment" && v.Target == o.N }) {
+				if o.posted != nil &&
+					!slices.ContainsFunc(p.Ops, func(v *op) bool { return v.Op == "void_presentment" && v.Target == o.N }) {
 					certain = append(certain, o.posted)
 				}
 			}

@@ -79,8 +79,8 @@ type Sum struct {
 func newReport(o Options) *Report {
 	none := func() Apart { return Apart{Items: []Item{}} }
 	r := &Report{
-		From: time.Now(), ByKind: map[Kind]int{}, Differences: []Difference{}, InFlight: none(), Decided: none(), NotCleared: none(),
-		Ahead: none(), limit: o.Limit,
+		From: time.Now(), ByKind: map[Kind]int{}, Differences: []Difference{}, InFlight: none(), Decided: none(),
+		NotCleared: none(), Ahead: none(), limit: o.Limit,
 	}
 	if o.ranged() {
 		r.Dates = o.From + " to " + o.To
@@ -132,7 +132,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	out.table(func(t io.Writer) {
 		fmt.Fprintf(t, "switch\t%d payments, %d of them in flight\n", r.Payments, r.InFlight.Count)
 		fmt.Fprintf(t, "issuer\t%d authorizations, sales and refunds; %s\n", r.Holdings, ledger)
-		fmt.Fprintf(t, "clearing\t%d files with %d presentments; %d not yet cleared\n", r.Files, r.Presentments, r.NotCleared.Count)
+		fmt.Fprintf(
+			t, "clearing\t%d files with %d presentments; %d not yet cleared\n", r.Files, r.Presentments, r.NotCleared.Count,
+		)
 		if r.Told > 0 {
 			fmt.Fprintf(t, "gateways\t%d answers in their logs\n", r.Told)
 		}

@@ -237,9 +237,9 @@ func (w *world) begin(kind, state string, amount int64, currency string) *paymen
 	card := fmt.Sprintf("40000012345%04d", w.serial)
 	card += string(pan.LuhnDigit(card))
 	p := &payment{
-		ID: fmt.Sprintf("P1%010d", w.serial), Merchant: merchantID, Currency: currency, PAN: pan.Mask(card), w: w, number: card,
-		Terminal: "T1", Reference: fmt.Sprintf("order %d", w.serial), Entry: "ecommerce", ECI: "05", Sequence: "1",
-		EMV: "9F2701",
+		ID: fmt.Sprintf("P1%010d", w.serial), Merchant: merchantID, Currency: currency, PAN: pan.Mask(card), w: w,
+		number: card, Terminal: "T1", Reference: fmt.Sprintf("order %d", w.serial), Entry: "ecommerce", ECI: "05",
+		Sequence: "1", EMV: "9F2701",
 	}
 	w.payments = append(w.payments, p)
 	o := p.add(kind, state, amount)
@@ -254,8 +254,9 @@ func (p *payment) add(kind, state string, amount int64) *op {
 	w := p.w
 	w.serial++
 	o := &op{
-		N: len(p.Ops), Op: kind, State: state, Key: "key-" + strconv.Itoa(w.serial), Amount: amount, Target: -1, Host: "issuer",
-		STAN: fmt.Sprintf("%06d", w.serial), DE7: "1116120000", At: time.Date(2026, 11, 16, 12, 0, 0, 0, time.UTC),
+		N: len(p.Ops), Op: kind, State: state, Key: "key-" + strconv.Itoa(w.serial), Amount: amount, Target: -1,
+		Host: "issuer", STAN: fmt.Sprintf("%06d", w.serial), DE7: "1116120000",
+		At: time.Date(2026, 11, 16, 12, 0, 0, 0, time.UTC),
 	}
 	switch kind {
 	case "authorize", "sale", "verify", "increment", "refund", "voice":
@@ -281,8 +282,8 @@ func (p *payment) add(kind, state string, amount int64) *op {
 // hold enters an approved request in the issuer's book.
 func (p *payment) hold(o *op, kind string) *holding {
 	h := &holding{
-		Kind: kind, Acquirer: acquirer, RRN: o.RRN, STAN: o.STAN, DE7: o.DE7, PAN: p.PAN, Merchant: p.Merchant, Currency: p.Currency,
-		ResponseCode: o.ResponseCode, AuthCode: o.AuthCode,
+		Kind: kind, Acquirer: acquirer, RRN: o.RRN, STAN: o.STAN, DE7: o.DE7, PAN: p.PAN, Merchant: p.Merchant,
+		Currency: p.Currency, ResponseCode: o.ResponseCode, AuthCode: o.AuthCode,
 	}
 	if kind == "voice" {
 		h.AuthCode = p.Ops[0].AuthCode
@@ -304,7 +305,8 @@ func (p *payment) clear(o *op, h *holding, number int, date string) {
 		amount = o.Amount
 	}
 	o.posted = &posting{
-		Number: strconv.Itoa(number), ARN: o.ARN, Amount: amount, Credit: credit, BusinessDate: date[5:7] + date[8:], State: "unsettled",
+		Number: strconv.Itoa(number), ARN: o.ARN, Amount: amount, Credit: credit, BusinessDate: date[5:7] + date[8:],
+		State: "unsettled",
 	}
 	h.Postings = append(h.Postings, o.posted)
 	if !credit {

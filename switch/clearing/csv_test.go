@@ -27,8 +27,10 @@ func detail(t testing.TB, presentments ...*clearing.Presentment) string {
 	return b.String()
 }
 
-const detailHeader = "payment,capture,kind,reversal,direction,amount_minor,currency,acquirer_reference,rrn,auth_code,reference,key," +
-	"merchant,merchant_name,terminal,card,mcc,function_code,message_reason,sequence,count,network_id,local_time,accepted_at,fee_plan\r\n"
+const detailHeader = "payment,capture,kind,reversal,direction,amount_minor,currency,acquirer_reference,rrn," +
+	"auth_code,reference,key," +
+	"merchant,merchant_name,terminal,card,mcc,function_code,message_reason,sequence,count,network_id,local_time," +
+	"accepted_at,fee_plan\r\n"
 
 func TestDetail(t *testing.T) {
 	presentments := goldenPresentments()
@@ -36,9 +38,13 @@ func TestDetail(t *testing.T) {
 	presentments[0].AcceptedAt = time.Date(2026, 11, 21, 15, 22, 34, 500_000_000, time.FixedZone("", 3600))
 	got := detail(t, presentments...)
 	const want = detailHeader +
-		`pay-1,cap-1,purchase,false,debit,1234,EUR,12345676325000000000012,6325A0000001,A1B2C3,"say ""a,b""",k1,SHOP-7,Corner Shop,TERM0001,411111******1111,5411,200,1403,1,2,TRACE12345,2026-11-21T14:22:33,2026-11-21T14:22:34.5Z,standard` + "\r\n" +
-		`pay-2,,refund,false,credit,500,JPY,12345676325000000000020,,,,,,,,555555******4444,5999,200,,1,1,,2026-11-21T00:00:00,2026-11-21T15:00:00Z,` + "\r\n" +
-		`pay-3,,purchase,true,credit,1001,KWD,12345676324000000000039,6324A0000009,,,,WEB,,,400000*********0006,4816,200,,1,1,,2026-11-20T23:59:59,2026-11-21T16:00:00Z,standard` + "\r\n"
+		`pay-1,cap-1,purchase,false,debit,1234,EUR,12345676325000000000012,6325A0000001,A1B2C3,"say ""a,b""",k1,SHOP-7,` +
+		`Corner Shop,TERM0001,411111******1111,5411,200,1403,1,2,TRACE12345,2026-11-21T14:22:33,2026-11-21T14:22:34.5Z,` +
+		`standard` + "\r\n" +
+		`pay-2,,refund,false,credit,500,JPY,12345676325000000000020,,,,,,,,555555******4444,5999,200,,1,1,,` +
+		`2026-11-21T00:00:00,2026-11-21T15:00:00Z,` + "\r\n" +
+		`pay-3,,purchase,true,credit,1001,KWD,12345676324000000000039,6324A0000009,,,,WEB,,,400000*********0006,4816,200,,` +
+		`1,1,,2026-11-20T23:59:59,2026-11-21T16:00:00Z,standard` + "\r\n"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -48,9 +54,11 @@ func TestDetail(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := presentments[i]
-		if row.PaymentID != p.PaymentID || row.ARN != p.ARN || row.AmountMinor != p.AmountMinor || row.Currency != p.Currency ||
+		if row.PaymentID != p.PaymentID || row.ARN != p.ARN || row.AmountMinor != p.AmountMinor ||
+			row.Currency != p.Currency ||
 			row.Reference != p.Reference || row.Merchant != p.Merchant || row.Sequence != p.Sequence || row.Count != p.Count ||
-			!row.AcceptedAt.Equal(p.AcceptedAt) || row.Reversal == p.ReversalOf.IsZero() || (row.Direction == "debit") != p.Debits() ||
+			!row.AcceptedAt.Equal(p.AcceptedAt) || row.Reversal == p.ReversalOf.IsZero() ||
+			(row.Direction == "debit") != p.Debits() ||
 			(row.Kind == "refund") != p.Credit || row.FeePlan != p.FeePlan || row.RRN != p.RRN || row.AuthCode != p.AuthCode {
 			t.Errorf("row %d = %+v", i, row)
 		}
@@ -67,23 +75,27 @@ func TestDetail(t *testing.T) {
 func TestReadDetailErrors(t *testing.T) {
 	good := detail(t, goldenPresentments()...)
 	for name, c := range map[string]struct{ data, want string }{
-		"nothing":       {"", "line 1: the header row is missing"},
-		"header":        {strings.Replace(good, "rrn", "RRN", 1), `line 1, column 82 (rrn): is called "RRN"`},
-		"short header":  {"payment,capture\r\n", "line 1: wrong number of fields"},
-		"short row":     {strings.Replace(good, "pay-2,", "", 1), "line 3: wrong number of fields"},
-		"kind":          {strings.Replace(good, "refund", "return", 1), "line 3, column 8 (kind): is neither purchase nor refund"},
+		"nothing":      {"", "line 1: the header row is missing"},
+		"header":       {strings.Replace(good, "rrn", "RRN", 1), `line 1, column 82 (rrn): is called "RRN"`},
+		"short header": {"payment,capture\r\n", "line 1: wrong number of fields"},
+		"short row":    {strings.Replace(good, "pay-2,", "", 1), "line 3: wrong number of fields"},
+		"kind": {
+			strings.Replace(good, "refund", "return", 1), "line 3, column 8 (kind): is neither purchase nor refund",
+		},
 		"reversal":      {strings.Replace(good, "false", "maybe", 1), "line 2, column 22 (reversal)"},
 		"direction":     {strings.Replace(good, ",debit,", ",up,", 1), "line 2, column 28 (direction)"},
 		"amount":        {strings.Replace(good, ",1234,", ",12.34,", 1), "line 2, column 34 (amount_minor): is no amount"},
 		"signed amount": {strings.Replace(good, ",1234,", ",-1234,", 1), "line 2, column 34 (amount_minor): is no amount"},
 		"currency":      {strings.Replace(good, "EUR", "EU", 1), "line 2, column 39 (currency)"},
-		"reference":     {strings.Replace(good, "12345676325000000000012", "12345676325000000000013", 1), "line 2, column 43 (acquirer_reference): check digit"},
-		"sequence":      {strings.Replace(good, ",1403,1,", ",1403,x,", 1), "(sequence): is no number"},
-		"count":         {strings.Replace(good, ",1403,1,2", ",1403,1,", 1), "(count): is no number"},
-		"local time":    {strings.Replace(good, "2026-11-21T14:22:33", "2026-11-21", 1), "(local_time): is no time"},
-		"accepted at":   {strings.Replace(good, "2026-11-21T14:22:34Z", "14:22", 1), "(accepted_at): is no time of RFC 3339"},
-		"quote":         {strings.Replace(good, "order 1", `"order 1`, 1), "line 2"},
-		"endless row":   {good + strings.Repeat("x", 100_000), "a row is longer than 65536 bytes"},
+		"reference": {strings.Replace(
+			good, "12345676325000000000012", "12345676325000000000013", 1,
+		), "line 2, column 43 (acquirer_reference): check digit"},
+		"sequence":    {strings.Replace(good, ",1403,1,", ",1403,x,", 1), "(sequence): is no number"},
+		"count":       {strings.Replace(good, ",1403,1,2", ",1403,1,", 1), "(count): is no number"},
+		"local time":  {strings.Replace(good, "2026-11-21T14:22:33", "2026-11-21", 1), "(local_time): is no time"},
+		"accepted at": {strings.Replace(good, "2026-11-21T14:22:34Z", "14:22", 1), "(accepted_at): is no time of RFC 3339"},
+		"quote":       {strings.Replace(good, "order 1", `"order 1`, 1), "line 2"},
+		"endless row": {good + strings.Repeat("x", 100_000), "a row is longer than 65536 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var first error
@@ -124,7 +136,8 @@ func TestSummary(t *testing.T) {
 	if err := s.WriteCSV(&b); err != nil {
 		t.Fatal(err)
 	}
-	const want = "merchant,merchant_name,fee_plan,currency,purchases,gross_minor,refunds,refunds_minor,reversals,net_minor,carried_forward\r\n" +
+	const want = "merchant,merchant_name,fee_plan,currency,purchases,gross_minor,refunds,refunds_minor,reversals," +
+		"net_minor,carried_forward\r\n" +
 		",,,JPY,1,500,1,500,0,0,true\r\n" +
 		"SHOP-7,Corner Shop,standard,EUR,2,1300,1,300,0,1000,false\r\n" +
 		"WEB,,standard,KWD,0,0,1,1001,1,-1001,true\r\n"
@@ -159,7 +172,9 @@ func TestSummary(t *testing.T) {
 			}
 		}
 		if gross != c.DebitMinor || refunds != c.CreditMinor {
-			t.Errorf("%s: the summary has %d and %d, the IPM file %d and %d", c.Currency, gross, refunds, c.DebitMinor, c.CreditMinor)
+			t.Errorf(
+				"%s: the summary has %d and %d, the IPM file %d and %d", c.Currency, gross, refunds, c.DebitMinor, c.CreditMinor,
+			)
 		}
 	}
 }
@@ -189,7 +204,9 @@ func TestManifest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := clearing.NewManifest(h, "visa", time.Date(2026, 11, 22, 1, 0, 0, 0, time.FixedZone("", 3600)), totals, digest.File("f.ipm"))
+	m := clearing.NewManifest(
+		h, "visa", time.Date(2026, 11, 22, 1, 0, 0, 0, time.FixedZone("", 3600)), totals, digest.File("f.ipm"),
+	)
 	got, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)

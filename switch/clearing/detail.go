@@ -13,8 +13,8 @@ import (
 	"switchyard/internal/pan"
 )
 
-// A DetailRow is one row of the detail file: one presentment as reconciliation sees it, joined on ARN, RRN, AuthCode and
-// Reference. The card is masked (I12).
+// A DetailRow is one row of the detail file: one presentment as reconciliation sees it, joined on ARN, RRN, AuthCode
+// and Reference. The card is masked (I12).
 type DetailRow struct {
 	PaymentID     string
 	CaptureID     string // of the capture or refund
@@ -45,9 +45,9 @@ type DetailRow struct {
 
 // detailColumns is the header row, in the order in which Write and parseDetail go through them.
 var detailColumns = []string{
-	"payment", "capture", "kind", "reversal", "direction", "amount_minor", "currency", "acquirer_reference", "rrn", "auth_code",
-	"reference", "key", "merchant", "merchant_name", "terminal", "card", "mcc", "function_code", "message_reason", "sequence",
-	"count", "network_id", "local_time", "accepted_at", "fee_plan",
+	"payment", "capture", "kind", "reversal", "direction", "amount_minor", "currency", "acquirer_reference", "rrn",
+	"auth_code", "reference", "key", "merchant", "merchant_name", "terminal", "card", "mcc", "function_code",
+	"message_reason", "sequence", "count", "network_id", "local_time", "accepted_at", "fee_plan",
 }
 
 const (
@@ -89,7 +89,9 @@ func (d *DetailWriter) Write(p *Presentment) error {
 		strconv.FormatInt(p.AmountMinor, 10), p.Currency, p.ARN, p.RRN, p.AuthCode,
 		p.Reference, p.Key, p.Merchant, p.MerchantName, p.Terminal,
 		pan.Mask(p.PAN), p.MCC, p.FunctionCode, p.MessageReason, strconv.Itoa(p.Sequence),
-		strconv.Itoa(p.Count), p.NetworkID, p.LocalTime.Format(localTimeLayout), p.AcceptedAt.UTC().Format(time.RFC3339Nano), p.FeePlan)
+		strconv.Itoa(p.Count), p.NetworkID, p.LocalTime.Format(localTimeLayout), p.AcceptedAt.UTC().Format(
+			time.RFC3339Nano,
+		), p.FeePlan)
 	if err := d.csv.Write(d.row); err != nil {
 		return fmt.Errorf("clearing: %w", err)
 	}
@@ -150,8 +152,8 @@ func columnError(rows *csv.Reader, column int, reason string) error {
 // parseDetail reads the columns in order. On an error it says which column was wrong.
 func parseDetail(fields []string) (row DetailRow, column int, err error) {
 	row = DetailRow{
-		PaymentID: fields[0], CaptureID: fields[1], Kind: fields[2], Direction: fields[4], Currency: fields[6], ARN: fields[7],
-		RRN: fields[8], AuthCode: fields[9], Reference: fields[10], Key: fields[11], Merchant: fields[12],
+		PaymentID: fields[0], CaptureID: fields[1], Kind: fields[2], Direction: fields[4], Currency: fields[6],
+		ARN: fields[7], RRN: fields[8], AuthCode: fields[9], Reference: fields[10], Key: fields[11], Merchant: fields[12],
 		MerchantName: fields[13], Terminal: fields[14], Card: fields[15], MCC: fields[16], FunctionCode: fields[17],
 		MessageReason: fields[18], NetworkID: fields[21], LocalTime: fields[22], FeePlan: fields[24],
 	}
@@ -164,7 +166,8 @@ func parseDetail(fields []string) (row DetailRow, column int, err error) {
 	if row.Direction != directionDebit && row.Direction != directionCredit {
 		return row, 4, errors.New("is neither debit nor credit")
 	}
-	if row.AmountMinor, err = strconv.ParseInt(fields[5], 10, 64); err != nil || row.AmountMinor < 1 || row.AmountMinor > maxAmountMinor {
+	if row.AmountMinor, err = strconv.ParseInt(fields[5], 10, 64); err != nil || row.AmountMinor < 1 ||
+		row.AmountMinor > maxAmountMinor {
 		return row, 5, errors.New("is no amount of 1 to 12 digits")
 	}
 	if _, known := money.Lookup(row.Currency); !known {

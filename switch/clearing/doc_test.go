@@ -59,7 +59,8 @@ func TestDocumentedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = w.Write(&Presentment{
-		PAN: "4111111111111111", AmountMinor: 1234, Currency: "EUR", LocalTime: time.Date(2026, 11, 21, 14, 22, 33, 0, time.UTC),
+		PAN: "4111111111111111", AmountMinor: 1234, Currency: "EUR",
+		LocalTime:   time.Date(2026, 11, 21, 14, 22, 33, 0, time.UTC),
 		POSDataCode: "1009S0S00000", FunctionCode: "200", MCC: "5411", ARN: "12345676325000000000012", ForwarderID: "123456",
 		Acceptor: Acceptor{Name: "Shop", Street: "1 High St", City: "Cork", CountryAlpha3: "IRL"},
 	})
@@ -115,7 +116,9 @@ func TestDocumentedLayout(t *testing.T) {
 // Every column and field that is written is described.
 func TestDocumentedNames(t *testing.T) {
 	doc := readDoc(t)
-	manifest, err := NewManifest(Header{}, "", time.Unix(0, 0), Totals{Currencies: []CurrencyTotals{{}}}, ManifestFile{}).Encode()
+	manifest, err := NewManifest(
+		Header{}, "", time.Unix(0, 0), Totals{Currencies: []CurrencyTotals{{}}}, ManifestFile{},
+	).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,8 @@ func SplitNodeSequence(sequence int) (node uint32, n int) {
 	return uint32(sequence / (MaxNodeSequence + 1)), sequence % (MaxNodeSequence + 1)
 }
 
-// String is the 25 digits of PDS0105: type n3, YYMMDD, processor n11, sequence n5. It is meaningful for a valid id only.
+// String is the 25 digits of PDS0105: type n3, YYMMDD, processor n11, sequence n5. It is meaningful for a valid id
+// only.
 func (id FileID) String() string {
 	b := make([]byte, 0, fileIDLength)
 	b = append(b, fileIDType...)
@@ -55,9 +56,13 @@ func (id FileID) String() string {
 func (id FileID) Validate() error {
 	switch {
 	case id.Date.Year() < 2000 || id.Date.Year() > 2099:
-		return &FieldError{PDS: 105, Reason: fmt.Sprintf("year %d has no two-digit form that is read back alike; 2000 to 2099 expected", id.Date.Year())}
+		return &FieldError{PDS: 105, Reason: fmt.Sprintf(
+			"year %d has no two-digit form that is read back alike; 2000 to 2099 expected", id.Date.Year(),
+		)}
 	case id.ProcessorID == "" || len(id.ProcessorID) > processorDigits || !allDigits(id.ProcessorID):
-		return &FieldError{PDS: 105, Reason: fmt.Sprintf("processor id %q is not 1 to %d digits", id.ProcessorID, processorDigits)}
+		return &FieldError{
+			PDS: 105, Reason: fmt.Sprintf("processor id %q is not 1 to %d digits", id.ProcessorID, processorDigits),
+		}
 	case id.Sequence < 1 || id.Sequence > maxFileSequence:
 		return &FieldError{PDS: 105, Reason: fmt.Sprintf("file sequence %d is not 1 to %d", id.Sequence, maxFileSequence)}
 	}

@@ -20,11 +20,12 @@ type Presentment struct {
 	AmountMinor int64  // DE4, 1 to 999,999,999,999 minor units of Currency
 	Currency    string // ISO 4217 letters; DE49 its digits, PDS0148 its exponent
 
-	LocalTime      time.Time // DE12, printed in its own location
-	POSDataCode    string    // DE22, twelve letters or digits
-	CardSequence   string    // DE23, up to three digits, or ""
-	FunctionCode   string    // DE24: "200" first presentment; "205" or "282" second, full or partial
-	MessageReason  string    // DE25, four digits, or ""; "1403" and "1404" for several captures; a second presentment has one
+	LocalTime    time.Time // DE12, printed in its own location
+	POSDataCode  string    // DE22, twelve letters or digits
+	CardSequence string    // DE23, up to three digits, or ""
+	FunctionCode string    // DE24: "200" first presentment; "205" or "282" second, full or partial
+	// DE25, four digits, or ""; "1403" and "1404" for several captures; a second presentment has one
+	MessageReason  string
 	MCC            string    // DE26, four digits
 	OriginalMinor  int64     // DE30 of a second presentment: the first one's amount; else 0
 	ARN            string    // DE31, 23 digits with the check digit; see ARN

@@ -28,17 +28,21 @@ func drawPresentment(t *rapid.T, sequence int) *clearing.Presentment {
 	portable := func(max int) *rapid.Generator[string] {
 		return rapid.StringMatching(fmt.Sprintf(`[ "-Z_-{}~]{1,%d}`, max))
 	}
-	arn, err := clearing.ARN(digits("bin", 6, 6), day(2026, 1, 1).AddDate(0, 0, rapid.IntRange(0, 4000).Draw(t, "day")), uint64(sequence))
+	arn, err := clearing.ARN(
+		digits("bin", 6, 6), day(2026, 1, 1).AddDate(0, 0, rapid.IntRange(0, 4000).Draw(t, "day")), uint64(sequence),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &clearing.Presentment{
-		PAN:          digits("pan", 8, 19),
-		Expiry:       maybe(rapid.StringMatching("[0-9]{2}(0[1-9]|1[0-2])"), "expiry"),
-		Credit:       rapid.Bool().Draw(t, "credit"),
-		AmountMinor:  rapid.Int64Range(1, 999_999_999_999).Draw(t, "amount"),
-		Currency:     rapid.SampledFrom([]string{"EUR", "USD", "JPY", "KWD", "CLF", "ALL"}).Draw(t, "currency"),
-		LocalTime:    time.Unix(rapid.Int64Range(946_771_200, 4_102_358_400).Draw(t, "time"), 0).In(time.FixedZone("", rapid.IntRange(-12, 14).Draw(t, "zone")*3600)),
+		PAN:         digits("pan", 8, 19),
+		Expiry:      maybe(rapid.StringMatching("[0-9]{2}(0[1-9]|1[0-2])"), "expiry"),
+		Credit:      rapid.Bool().Draw(t, "credit"),
+		AmountMinor: rapid.Int64Range(1, 999_999_999_999).Draw(t, "amount"),
+		Currency:    rapid.SampledFrom([]string{"EUR", "USD", "JPY", "KWD", "CLF", "ALL"}).Draw(t, "currency"),
+		LocalTime: time.Unix(
+			rapid.Int64Range(946_771_200, 4_102_358_400).Draw(t, "time"), 0,
+		).In(time.FixedZone("", rapid.IntRange(-12, 14).Draw(t, "zone")*3600)),
 		POSDataCode:  rapid.StringMatching("[0-9A-Za-z]{12}").Draw(t, "pos"),
 		CardSequence: maybe(rapid.StringMatching("[0-9]{1,3}"), "card sequence"),
 		FunctionCode: rapid.SampledFrom([]string{"200", "200", "200", "205", "282"}).Draw(t, "function"),
@@ -77,7 +81,9 @@ func drawPresentment(t *rapid.T, sequence int) *clearing.Presentment {
 func TestWhatIsWrittenReadsBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := clearing.Header{
-			FileID:     clearing.FileID{Date: day(2026, 11, 21), ProcessorID: "1", Sequence: rapid.IntRange(1, 99_999).Draw(t, "sequence")},
+			FileID: clearing.FileID{
+				Date: day(2026, 11, 21), ProcessorID: "1", Sequence: rapid.IntRange(1, 99_999).Draw(t, "sequence"),
+			},
 			Production: rapid.Bool().Draw(t, "production"), Blocked: rapid.Bool().Draw(t, "blocked"),
 			CodePage: rapid.SampledFrom([]clearing.CodePage{clearing.CP500, clearing.ASCII}).Draw(t, "page"),
 		}
@@ -105,7 +111,8 @@ func TestWhatIsWrittenReadsBack(t *testing.T) {
 		if err != nil || !report.OK || len(report.Warnings) > 0 {
 			t.Fatalf("Verify() = %+v, %v", report, err)
 		}
-		if fmt.Sprint(report.Totals) != fmt.Sprint(totals) || report.FileID != h.FileID.String() || report.CodePage != h.CodePage.String() || report.Framing.Blocked != h.Blocked {
+		if fmt.Sprint(report.Totals) != fmt.Sprint(totals) || report.FileID != h.FileID.String() ||
+			report.CodePage != h.CodePage.String() || report.Framing.Blocked != h.Blocked {
 			t.Fatalf("written %+v %+v, read %+v", h, totals, report)
 		}
 		reader, err := clearing.NewReader(&buf)
@@ -125,9 +132,12 @@ func TestWhatIsWrittenReadsBack(t *testing.T) {
 			}
 			p := taken[i]
 			amount, _ := r.AmountMinor()
-			if r.Text(2) != p.PAN || amount != p.AmountMinor || r.Currency() != p.Currency || r.Text(31) != p.ARN || r.Text(37) != p.RRN ||
-				r.Debits() != p.Debits() || r.Text(12) != p.LocalTime.Format("060102150405") || !bytes.Equal(r.Get(55), p.ChipData) ||
-				strings.TrimRight(r.Text(42), " ") != strings.TrimRight(p.Merchant, " ") || r.Text(54) != p.OtherAmounts || r.FunctionCode() != p.FunctionCode {
+			if r.Text(2) != p.PAN || amount != p.AmountMinor || r.Currency() != p.Currency || r.Text(31) != p.ARN ||
+				r.Text(37) != p.RRN ||
+				r.Debits() != p.Debits() || r.Text(12) != p.LocalTime.Format("060102150405") ||
+				!bytes.Equal(r.Get(55), p.ChipData) ||
+				strings.TrimRight(r.Text(42), " ") != strings.TrimRight(p.Merchant, " ") || r.Text(54) != p.OtherAmounts ||
+				r.FunctionCode() != p.FunctionCode {
 				t.Fatalf("presentment %d reads back differently", i)
 			}
 			for _, sub := range p.PDS {
@@ -140,7 +150,9 @@ func TestWhatIsWrittenReadsBack(t *testing.T) {
 }
 
 func addFiles(f *testing.F) {
-	for _, name := range []string{"golden-cp500-1014.hex", "golden-cp500-vbs.hex", "golden-ascii-1014.hex", "golden-ascii-vbs.hex"} {
+	for _, name := range []string{
+		"golden-cp500-1014.hex", "golden-cp500-vbs.hex", "golden-ascii-1014.hex", "golden-ascii-vbs.hex",
+	} {
 		f.Add(readHex(f, name))
 	}
 	f.Add(rdw(f, readHex(f, "golden-cp500-vbs.hex")))
@@ -213,7 +225,8 @@ func FuzzVerify(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, brief := range []bool{false, true} {
-			if err := clearing.Show(io.Discard, bytes.NewReader(data), clearing.ShowOptions{Brief: brief}); err != nil && report.OK {
+			if err := clearing.Show(io.Discard, bytes.NewReader(data), clearing.ShowOptions{Brief: brief}); err != nil &&
+				report.OK {
 				t.Fatalf("Verify() finds nothing, Show() = %v", err)
 			}
 		}
@@ -223,7 +236,9 @@ func FuzzVerify(f *testing.F) {
 // FuzzReadDetail: no input panics, and each error says where.
 func FuzzReadDetail(f *testing.F) {
 	f.Add(detailHeader)
-	f.Add(detailHeader + "a,b,purchase,false,debit,1,EUR,12345676325000000000012,,,,,,,,,,,,1,1,,2026-11-21T14:22:33,2026-11-21T14:22:33Z,\r\n")
+	f.Add(detailHeader +
+		"a,b,purchase,false,debit,1,EUR,12345676325000000000012,,,,,,,,,,,,1,1,,2026-11-21T14:22:33,2026-11-21T14:22:33Z," +
+		"\r\n")
 	f.Fuzz(func(t *testing.T, data string) {
 		for _, err := range clearing.ReadDetail(strings.NewReader(data)) {
 			if err != nil && !strings.Contains(err.Error(), "line ") && !strings.Contains(err.Error(), "a row is longer") {

@@ -105,7 +105,8 @@ func (r *Reader) advance() error {
 	}
 	if n, err = r.in.read(r.buf[:length]); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return r.fatal(offset, "the file ends within the record: "+strconv.Itoa(length)+" bytes expected, "+strconv.Itoa(n)+" there")
+			return r.fatal(offset, "the file ends within the record: "+strconv.Itoa(length)+" bytes expected, "+strconv.Itoa(n)+
+				" there")
 		}
 		return fmt.Errorf("clearing: %w", err)
 	}

@@ -64,12 +64,16 @@ func TestReaderRecognizesEveryForm(t *testing.T) {
 		"cp500, RDW":    {rdw(t, readHex(t, "golden-cp500-vbs.hex")), clearing.CP500, clearing.Framing{RDW: true}, "RDW"},
 		"cp500, RDW in blocks": {block(rdw(t, readHex(t, "golden-cp500-vbs.hex")), 0x40), clearing.CP500,
 			clearing.Framing{Blocked: true, RDW: true}, "RDW"},
-		"blocks of 00": {block(readHex(t, "golden-cp500-vbs.hex"), 0), clearing.CP500, clearing.Framing{Blocked: true}, "blocks end with 00 00"},
+		"blocks of 00": {block(
+			readHex(t, "golden-cp500-vbs.hex"), 0,
+		), clearing.CP500, clearing.Framing{Blocked: true}, "blocks end with 00 00"},
 		"no zero length": {cut(readHex(t, "golden-cp500-vbs.hex"), 4), clearing.CP500, clearing.Framing{},
 			"the zero length at the end is missing"},
-		"no zero length, blocks": {block(cut(readHex(t, "golden-cp500-vbs.hex"), 4), 0x40), clearing.CP500, clearing.Framing{Blocked: true},
+		"no zero length, blocks": {
+			block(cut(readHex(t, "golden-cp500-vbs.hex"), 4), 0x40), clearing.CP500, clearing.Framing{Blocked: true},
 			"the zero length at the end is missing"},
-		"an empty block more": {append(readHex(t, "golden-cp500-1014.hex"), bytes.Repeat([]byte{0x40}, 1014)...), clearing.CP500,
+		"an empty block more": {
+			append(readHex(t, "golden-cp500-1014.hex"), bytes.Repeat([]byte{0x40}, 1014)...), clearing.CP500,
 			clearing.Framing{Blocked: true}, "an empty block"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -236,9 +240,15 @@ func TestRecord(t *testing.T) {
 		key                           clearing.RecordKey
 	}{
 		{mti: "1644", function: "697", debits: true, key: clearing.RecordKey{MTI: "1644", FunctionCode: "697"}},
-		{"1240", "200", "4111111111111111", "EUR", 1234, true, false, clearing.RecordKey{ARN: "12345676325000000000012", MTI: "1240", FunctionCode: "200"}},
-		{"1240", "200", "5555555555554444", "JPY", 500, false, false, clearing.RecordKey{ARN: "12345676325000000000020", MTI: "1240", FunctionCode: "200"}},
-		{"1240", "200", "4000000000000000006", "KWD", 1001, false, true, clearing.RecordKey{ARN: "12345676324000000000039", MTI: "1240", FunctionCode: "200", Reversal: "R261120"}},
+		{"1240", "200", "4111111111111111", "EUR", 1234, true, false, clearing.RecordKey{
+			ARN: "12345676325000000000012", MTI: "1240", FunctionCode: "200",
+		}},
+		{"1240", "200", "5555555555554444", "JPY", 500, false, false, clearing.RecordKey{
+			ARN: "12345676325000000000020", MTI: "1240", FunctionCode: "200",
+		}},
+		{"1240", "200", "4000000000000000006", "KWD", 1001, false, true, clearing.RecordKey{
+			ARN: "12345676324000000000039", MTI: "1240", FunctionCode: "200", Reversal: "R261120",
+		}},
 		{mti: "1644", function: "695", debits: true, key: clearing.RecordKey{MTI: "1644", FunctionCode: "695"}},
 	} {
 		r, err := reader.Next()
@@ -249,7 +259,8 @@ func TestRecord(t *testing.T) {
 		if r.Number != i+1 || r.MTI != want.mti || r.FunctionCode() != want.function || r.Text(2) != want.card ||
 			r.Currency() != want.currency || amount != want.amount || has != (want.amount > 0) || r.Debits() != want.debits ||
 			r.Reversal() != want.reversal || r.Key() != want.key {
-			t.Errorf("record %d: %s/%s %s %d %s debits %v reversal %v %+v", i+1, r.MTI, r.FunctionCode(), r.Text(2), amount, r.Currency(),
+			t.Errorf("record %d: %s/%s %s %d %s debits %v reversal %v %+v", i+
+				1, r.MTI, r.FunctionCode(), r.Text(2), amount, r.Currency(),
 				r.Debits(), r.Reversal(), r.Key())
 		}
 		if at := int(r.Offset); data[at] != 0 || data[at+1] != 0 {
@@ -322,7 +333,8 @@ func TestManyRecords(t *testing.T) {
 		if err != nil || !report.OK || len(report.Warnings) > 0 {
 			t.Fatalf("%d: Verify() = %+v, %v", n, report, err)
 		}
-		if fmt.Sprint(report.Totals) != fmt.Sprint(written) || report.Totals.Messages != n+2 || report.Totals.Presentments != n {
+		if fmt.Sprint(report.Totals) != fmt.Sprint(written) || report.Totals.Messages != n+2 ||
+			report.Totals.Presentments != n {
 			t.Errorf("%d: read %+v, written %+v", n, report.Totals, written)
 		}
 	}

@@ -217,7 +217,8 @@ func (r *Record) element(de, pos int) (int, *FormatError) {
 		pos += el.lengthDigits
 	}
 	if length > len(r.text)-pos {
-		return 0, r.fault(pos, fieldName(de, 0), strconv.Itoa(length)+" bytes expected, the record has "+strconv.Itoa(len(r.text)-pos)+" more")
+		return 0, r.fault(pos, fieldName(de, 0), strconv.Itoa(length)+" bytes expected, the record has "+
+			strconv.Itoa(len(r.text)-pos)+" more")
 	}
 	r.spans[de] = span{uint16(pos), uint16(pos + length)}
 	return pos + length, nil
@@ -235,7 +236,8 @@ func (r *Record) subelements(de int) *FormatError {
 			return r.fault(pos, fieldName(de, 0), "a subelement's tag and length are not seven digits")
 		}
 		if start := pos + pdsPrefix; length > end-start {
-			return r.fault(pos, fieldName(0, tag), strconv.Itoa(length)+" characters expected, "+fieldName(de, 0)+" has "+strconv.Itoa(end-start)+" more")
+			return r.fault(pos, fieldName(0, tag), strconv.Itoa(length)+" characters expected, "+fieldName(de, 0)+" has "+
+				strconv.Itoa(end-start)+" more")
 		}
 		pos += pdsPrefix
 		r.pds = append(r.pds, pdsSpan{tag, span{uint16(pos), uint16(pos + length)}})
@@ -245,7 +247,9 @@ func (r *Record) subelements(de int) *FormatError {
 }
 
 func (r *Record) fault(pos int, field, message string) *FormatError {
-	return &FormatError{Finding: Finding{Record: r.Number, Offset: r.at(pos), DE71: r.de71(), Field: field, Message: message}}
+	return &FormatError{Finding: Finding{
+		Record: r.Number, Offset: r.at(pos), DE71: r.de71(), Field: field, Message: message,
+	}}
 }
 
 // de71 is the message number if it could be read and is one.

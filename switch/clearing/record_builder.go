@@ -165,7 +165,9 @@ func (r *recordBuilder) finish() error {
 		return r.err
 	}
 	if len(r.buf) > maxRecord {
-		return &FieldError{DE: pdsCarriers[0], Reason: fmt.Sprintf("the record has %d bytes, at most %d are allowed", len(r.buf), maxRecord)}
+		return &FieldError{
+			DE: pdsCarriers[0], Reason: fmt.Sprintf("the record has %d bytes, at most %d are allowed", len(r.buf), maxRecord),
+		}
 	}
 	return nil
 }

@@ -156,7 +156,8 @@ func exponentFault(exponents, numeric string) string {
 	c, known := money.ByNumeric(numeric)
 	for ; known && len(exponents) >= 4; exponents = exponents[4:] {
 		if exponents[:3] == numeric && exponents[3] != byte('0'+c.Exponent) {
-			return "gives currency " + numeric + " the exponent " + exponents[3:4] + ", " + c.Alpha + " has " + string(rune('0'+c.Exponent))
+			return "gives currency " + numeric + " the exponent " + exponents[3:4] + ", " + c.Alpha + " has " + string(rune('0'+
+				c.Exponent))
 		}
 	}
 	return ""

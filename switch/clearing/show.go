@@ -117,7 +117,9 @@ func showElements(out *bufio.Writer, r *Record) {
 			line("DE"+strconv.Itoa(de), name, "")
 			for _, sub := range r.pds {
 				if s := r.spans[de]; sub.value.start > s.start && sub.value.end <= s.end {
-					line(fmt.Sprintf("  PDS%04d", sub.tag), pdsNames[sub.tag], visible(utf8FromLatin1(r.text[sub.value.start:sub.value.end])))
+					line(fmt.Sprintf(
+						"  PDS%04d", sub.tag,
+					), pdsNames[sub.tag], visible(utf8FromLatin1(r.text[sub.value.start:sub.value.end])))
 				}
 			}
 		default:
@@ -171,7 +173,9 @@ func visible(s string) string {
 }
 
 // cardTags are the tags of chip data that may hold a card number or a cardholder's name.
-var cardTags = map[string]bool{"57": true, "5A": true, "56": true, "5F20": true, "9F6B": true, "9F1F": true, "9F20": true, "9F0B": true}
+var cardTags = map[string]bool{
+	"57": true, "5A": true, "56": true, "5F20": true, "9F6B": true, "9F1F": true, "9F20": true, "9F0B": true,
+}
 
 // chipValue prints DE55 tag by tag.
 func chipValue(chip []byte) string {
@@ -217,7 +221,9 @@ func nextTLV(b []byte) (tag, value, rest []byte, ok bool) {
 }
 
 func writeTotals(b *strings.Builder, t Totals) {
-	fmt.Fprintf(b, "%s, %s, sum of amounts %d\n", plural(t.Messages, "message"), plural(t.Presentments, "presentment"), t.SumMinor)
+	fmt.Fprintf(
+		b, "%s, %s, sum of amounts %d\n", plural(t.Messages, "message"), plural(t.Presentments, "presentment"), t.SumMinor,
+	)
 	for _, c := range t.Currencies {
 		fmt.Fprintf(b, "  %s: %s %s, %s %s\n", c.Currency,
 			plural(c.DebitCount, "debit"), money.Format(c.DebitMinor, c.Currency),

@@ -57,7 +57,8 @@ func TestShow(t *testing.T) {
 	if err != nil || strings.Contains(text, "record 1") || !strings.Contains(text, "record 5 at byte 864") {
 		t.Errorf("Show() of record 5 = %v\n%s", err, text)
 	}
-	if _, err = show(t, data, clearing.ShowOptions{Record: 6}); err == nil || !strings.Contains(err.Error(), "no record 6") {
+	if _, err = show(t, data, clearing.ShowOptions{Record: 6}); err == nil ||
+		!strings.Contains(err.Error(), "no record 6") {
 		t.Errorf("Show() of record 6 = %v", err)
 	}
 }
@@ -68,13 +69,16 @@ func TestShowMasksEverywhere(t *testing.T) {
 	p := goldenPresentments()[0]
 	p.OtherAmounts = "card " + card + ";"
 	p.PDS = []clearing.PDS{{Tag: 999, Value: card}}
-	p.ChipData = mustHex("5A08" + card + "57134111111111111111D29122010000000000000F" + "70025A00" + "9F1F04" + "34313131" + "9F3403010203" + "FF")
+	p.ChipData = mustHex("5A08" + card + "57134111111111111111D29122010000000000000F" + "70025A00" + "9F1F04" +
+		"34313131" + "9F3403010203" + "FF")
 	data, _ := writeFile(t, clearing.Header{FileID: testFileID, CodePage: clearing.ASCII}, p)
 	text, err := show(t, data, clearing.ShowOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(text, "5A=(8 bytes) 57=(19 bytes) 70=(2 bytes) 9F1F=(4 bytes) 9F34=010203 (1 byte without a tag)") {
+	if !strings.Contains(
+		text, "5A=(8 bytes) 57=(19 bytes) 70=(2 bytes) 9F1F=(4 bytes) 9F34=010203 (1 byte without a tag)",
+	) {
 		t.Errorf("chip data are shown as\n%s", text)
 	}
 	shifted := frames(t, data)

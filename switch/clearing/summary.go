@@ -31,8 +31,8 @@ func (r *SummaryRow) NetMinor() int64 { return r.GrossMinor - r.RefundsMinor }
 func (r *SummaryRow) CarriedForward() bool { return r.NetMinor() <= 0 }
 
 var summaryColumns = []string{
-	"merchant", "merchant_name", "fee_plan", "currency", "purchases", "gross_minor", "refunds", "refunds_minor", "reversals",
-	"net_minor", "carried_forward",
+	"merchant", "merchant_name", "fee_plan", "currency", "purchases", "gross_minor", "refunds", "refunds_minor",
+	"reversals", "net_minor", "carried_forward",
 }
 
 // maxSummaryRows bounds what a Summary holds: merchants times currencies.

@@ -35,7 +35,8 @@ const (
 // holds.
 func Verify(r io.Reader) (*Report, error) {
 	v := verifier{tally: tally{}, keys: map[arnKey]int{}}
-	v.report.Errors, v.report.Warnings, v.report.Totals.Currencies = []Finding{}, []Finding{}, []CurrencyTotals{} // not null in JSON
+	// not null in JSON
+	v.report.Errors, v.report.Warnings, v.report.Totals.Currencies = []Finding{}, []Finding{}, []CurrencyTotals{}
 	reader, err := NewReader(r)
 	if errors.Is(err, errEmpty) {
 		v.err(Finding{Message: "the file is empty"})
@@ -156,7 +157,9 @@ func (v *verifier) mandatory(r *Record, kind messageKind) {
 	rule, known := messages[kind]
 	if !known {
 		rule = anyMessage
-		v.warn(r, 0, "", fmt.Sprintf("message %s with function code %q is not of this layout; only the general rules were checked", r.MTI, kind.function))
+		v.warn(r, 0, "", fmt.Sprintf(
+			"message %s with function code %q is not of this layout; only the general rules were checked", r.MTI, kind.function,
+		))
 	}
 	for _, de := range rule.de {
 		if !r.Has(de) {
@@ -318,7 +321,8 @@ func (v *verifier) duplicate(r *Record) {
 	reversal, _ := r.PDS(pdsReversal)
 	copy(key.reversal[:], reversal)
 	if first, ok := v.keys[key]; ok {
-		v.fail(r, int(r.spans[31].start), fieldName(31, 0), "record "+strconv.Itoa(first)+" has the same message, reference and reversal")
+		v.fail(r, int(r.spans[31].start), fieldName(31, 0), "record "+strconv.Itoa(first)+
+			" has the same message, reference and reversal")
 		return
 	}
 	if len(v.keys) < maxKeys {
@@ -340,7 +344,9 @@ func (v *verifier) finish() {
 		v.err(Finding{Message: "the file holds no messages"})
 		return
 	case !v.trailer:
-		v.err(Finding{Record: totals.Messages, Offset: v.lastOffset, Message: "the last message is not the file trailer, 1644/695"})
+		v.err(Finding{
+			Record: totals.Messages, Offset: v.lastOffset, Message: "the last message is not the file trailer, 1644/695",
+		})
 	}
 	if want := fmt.Sprintf("%08d", totals.Messages); v.count.value != "" && v.count.value != want {
 		v.failTrailer(v.count, "the file has "+want+" messages")

@@ -40,8 +40,10 @@ func goldenPresentments() []*clearing.Presentment {
 			LocalTime: time.Date(2026, 11, 21, 14, 22, 33, 0, time.UTC), POSDataCode: "5101015F3340", CardSequence: "1",
 			FunctionCode: "200", MessageReason: "1403", MCC: "5411", ARN: "12345676325000000000012", AcquirerID: "123456",
 			ForwarderID: "00000012345", RRN: "6325A0000001", AuthCode: "A1B2C3", ServiceCode: "201", Terminal: "TERM0001",
-			Merchant:  "SHOP-7",
-			Acceptor:  clearing.Acceptor{Name: "Corner Shop", Street: "1 High St", City: "Dublin", PostalCode: "D01 X2Y3", CountryAlpha3: "IRL"},
+			Merchant: "SHOP-7",
+			Acceptor: clearing.Acceptor{
+				Name: "Corner Shop", Street: "1 High St", City: "Dublin", PostalCode: "D01 X2Y3", CountryAlpha3: "IRL",
+			},
 			NetworkID: "TRACE12345", ChipData: mustHex("9F2608C0FFEE40404040009F270180"), TerminalType: "CT1",
 			PaymentID: "pay-1", CaptureID: "cap-1", Reference: "order 1", Key: "k1", Sequence: 1, Count: 2,
 			AcceptedAt: time.Date(2026, 11, 21, 14, 22, 34, 0, time.UTC), MerchantName: "Corner Shop", FeePlan: "standard",
@@ -56,10 +58,13 @@ func goldenPresentments() []*clearing.Presentment {
 			PAN: "4000000000000000006", AmountMinor: 1001, Currency: "KWD",
 			LocalTime: time.Date(2026, 11, 20, 23, 59, 59, 0, time.FixedZone("", 3*3600)), POSDataCode: "1009S0S00000",
 			FunctionCode: "200", MCC: "4816", ARN: "12345676324000000000039", ForwarderID: "00000012345", RRN: "6324A0000009",
-			Merchant:   "WEB",
-			Acceptor:   clearing.Acceptor{Name: "Web & Co.", Street: "Gulf Rd 5", City: "Kuwait City", PostalCode: "13001", State: "KU", CountryAlpha3: "KWT"},
+			Merchant: "WEB",
+			Acceptor: clearing.Acceptor{
+				Name: "Web & Co.", Street: "Gulf Rd 5", City: "Kuwait City", PostalCode: "13001", State: "KU", CountryAlpha3: "KWT",
+			},
 			ReversalOf: day(2026, 11, 20), ECommerceLevel: "212",
-			PaymentID: "pay-3", Sequence: 1, Count: 1, AcceptedAt: time.Date(2026, 11, 21, 16, 0, 0, 0, time.UTC), FeePlan: "standard",
+			PaymentID: "pay-3", Sequence: 1, Count: 1, AcceptedAt: time.Date(2026, 11, 21, 16, 0, 0, 0, time.UTC),
+			FeePlan: "standard",
 		},
 	}
 }
@@ -181,14 +186,18 @@ func TestRefusedPresentments(t *testing.T) {
 		"network id":          {func(p *clearing.Presentment) { p.NetworkID = "sixteen-letters." }, "DE63 "},
 		"terminal type":       {func(p *clearing.Presentment) { p.TerminalType = "CT" }, "PDS0023 "},
 		"e-commerce level":    {func(p *clearing.Presentment) { p.ECommerceLevel = "2100" }, "PDS0052 "},
-		"PDS of ours":         {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 148, Value: "9782"}} }, "PDS0148 "},
-		"PDS of the trailer":  {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 301, Value: "1"}} }, "PDS0301 "},
+		"PDS of ours": {
+			func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 148, Value: "9782"}} }, "PDS0148 ",
+		},
+		"PDS of the trailer": {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 301, Value: "1"}} }, "PDS0301 "},
 		"PDS twice": {func(p *clearing.Presentment) {
 			p.PDS = []clearing.PDS{{Tag: 165, Value: "M"}, {Tag: 158, Value: "x"}, {Tag: 165, Value: "M"}}
 		}, "PDS0165 "},
-		"empty PDS":     {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 165}} }, "PDS0165 "},
-		"PDS tag":       {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 10000, Value: "x"}} }, "PDS10000"},
-		"PDS too long":  {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 999, Value: strings.Repeat("x", 993)}} }, "PDS0999"},
+		"empty PDS": {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 165}} }, "PDS0165 "},
+		"PDS tag":   {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 10000, Value: "x"}} }, "PDS10000"},
+		"PDS too long": {
+			func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 999, Value: strings.Repeat("x", 993)}} }, "PDS0999",
+		},
 		"PDS not ASCII": {func(p *clearing.Presentment) { p.PDS = []clearing.PDS{{Tag: 999, Value: "é"}} }, "DE48 "},
 		"PDS overflow":  {func(p *clearing.Presentment) { p.PDS = manyPDS(6, 900) }, "PDS1005"},
 	} {

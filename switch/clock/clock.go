@@ -141,8 +141,8 @@ func (c *Clock) Resume(seen Seen) {
 	c.set(s)
 }
 
-// Now returns what things are dated by, in UTC and without a monotonic reading: two of them are as far apart as the wall
-// clock says. While the clock is in doubt it is the last time without, and what the monotonic clock has run since.
+// Now returns what things are dated by, in UTC and without a monotonic reading: two of them are as far apart as the
+// wall clock says. While the clock is in doubt it is the last time without, and what the monotonic clock has run since.
 func (c *Clock) Now() time.Time {
 	if c == nil {
 		return time.Now().UTC().Round(0)

@@ -9,8 +9,12 @@ import (
 
 // Whatever a merchants file holds, it is refused, or each of its merchants fits DE18, DE42 and DE43.
 func FuzzMerchants(f *testing.F) {
-	f.Add([]byte("merchants:\n- {id: M1, name: Shop, street: Allee 1, city: BERLIN, postal_code: \"10115\", country: DEU, mcc: \"5999\"}\n"), "M1")
-	f.Add([]byte("merchants:\n- {id: M1, city: B, country: USA, mcc: \"5999\", currencies: [EUR], capture_window_days: 35}\n"), "Müller")
+	f.Add([]byte("merchants:\n- {id: M1, name: Shop, street: Allee 1, city: BERLIN, postal_code: \"10115\", country: "+
+		"DEU, mcc: \"5999\"}\n"), "M1")
+	f.Add(
+		[]byte("merchants:\n- {id: M1, city: B, country: USA, mcc: \"5999\", currencies: [EUR], capture_window_days: 35}\n"),
+		"Müller",
+	)
 	f.Add([]byte("merchants:\n- {id: \"Ü \", city: B, country: USA, mcc: \"5999\"}\n"), "M1")
 	f.Add([]byte(""), "shop!")
 	f.Fuzz(func(t *testing.T, text []byte, unknown string) {

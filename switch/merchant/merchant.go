@@ -1,5 +1,5 @@
-// Package merchant holds the merchants that payments are made for: what the messages (DE18, DE42, DE43) and the clearing
-// records say of each, and in which currencies and for how long each may capture.
+// Package merchant holds the merchants that payments are made for: what the messages (DE18, DE42, DE43) and the
+// clearing records say of each, and in which currencies and for how long each may capture.
 //
 // A [Directory] is read once at start and never changes. Unknown merchants get the default profile under their own id,
 // or are refused, as the directory says.
@@ -95,7 +95,9 @@ func (p *Profile) complete() error {
 	case p.ID == "" || len(p.ID) > 15:
 		return fmt.Errorf("id %q: expected 1 to 15 characters (DE42)", p.ID)
 	case checkText(p.ID, len(p.ID)) != nil || strings.TrimSpace(p.ID) != p.ID:
-		return fmt.Errorf(`id %q: expected printable ASCII without ! [ ] ^ | \, and no space at its beginning or end (DE42)`, p.ID)
+		return fmt.Errorf(
+			`id %q: expected printable ASCII without ! [ ] ^ | \, and no space at its beginning or end (DE42)`, p.ID,
+		)
 	case len(p.MCC) != 4 || strings.Trim(p.MCC, "0123456789") != "":
 		return fmt.Errorf("merchant %s: mcc %q: expected four digits (DE18)", p.ID, p.MCC)
 	case err != nil || len(p.Country) != 3 || region.ISO3() != p.Country:
@@ -103,12 +105,16 @@ func (p *Profile) complete() error {
 	case p.City == "":
 		return fmt.Errorf("merchant %s: city: missing", p.ID)
 	case p.CaptureWindowDays < 1 || p.CaptureWindowDays > MaxCaptureWindowDays:
-		return fmt.Errorf("merchant %s: capture_window_days %d: expected 1 to %d", p.ID, p.CaptureWindowDays, MaxCaptureWindowDays)
+		return fmt.Errorf(
+			"merchant %s: capture_window_days %d: expected 1 to %d", p.ID, p.CaptureWindowDays, MaxCaptureWindowDays,
+		)
 	}
 	for _, f := range []struct {
 		name, value string
 		limit       int
-	}{{"name", p.Name, 25}, {"street", p.Street, 25}, {"city", p.City, 13}, {"postal_code", p.PostalCode, 10}, {"state", p.State, 3}} {
+	}{{"name", p.Name, 25}, {"street", p.Street, 25}, {"city", p.City, 13}, {"postal_code", p.PostalCode, 10}, {
+		"state", p.State, 3,
+	}} {
 		if err := checkText(f.value, f.limit); err != nil {
 			return fmt.Errorf("merchant %s: %s %q: %w", p.ID, f.name, f.value, err)
 		}
@@ -192,7 +198,8 @@ func (d *Directory) Lookup(id string) *Profile {
 	return d.Fallback(id)
 }
 
-// Fallback returns what stands for a merchant that is not in the directory: the default profile under the merchant's id.
+// Fallback returns what stands for a merchant that is not in the directory: the default profile under the merchant's
+// id.
 func (d *Directory) Fallback(id string) *Profile {
 	p := d.fallback
 	p.ID = id

@@ -9,7 +9,9 @@ import (
 )
 
 func shop(change ...func(*merchant.Profile)) merchant.Profile {
-	p := merchant.Profile{ID: "M1", Name: "Lamps & Shades", City: "Berlin", PostalCode: "10115", Country: "DEU", MCC: "5712"}
+	p := merchant.Profile{
+		ID: "M1", Name: "Lamps & Shades", City: "Berlin", PostalCode: "10115", Country: "DEU", MCC: "5712",
+	}
 	for _, c := range change {
 		c(&p)
 	}
@@ -18,7 +20,9 @@ func shop(change ...func(*merchant.Profile)) merchant.Profile {
 
 func TestProfile(t *testing.T) {
 	limited := shop(func(p *merchant.Profile) { p.Currencies, p.CaptureWindowDays = []string{"EUR", "KWD"}, 7 })
-	d, err := merchant.NewDirectory([]merchant.Profile{limited, shop(func(p *merchant.Profile) { p.ID, p.Name = "M2", "" })}, true, merchant.DefaultProfile())
+	d, err := merchant.NewDirectory([]merchant.Profile{
+		limited, shop(func(p *merchant.Profile) { p.ID, p.Name = "M2", "" }),
+	}, true, merchant.DefaultProfile())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,25 +76,32 @@ func TestProfilesThatAreNone(t *testing.T) {
 		`city "Castrop-Rauxel"`:  func(p *merchant.Profile) { p.City = "Castrop-Rauxel" },
 		`currency "EUX"`:         func(p *merchant.Profile) { p.Currencies = []string{"EUX"} },
 	} {
-		_, err := merchant.NewDirectory([]merchant.Profile{shop(func(p *merchant.Profile) { p.ID = "M0" }), shop(change)}, true, merchant.DefaultProfile())
+		_, err := merchant.NewDirectory(
+			[]merchant.Profile{shop(func(p *merchant.Profile) { p.ID = "M0" }), shop(change)}, true, merchant.DefaultProfile(),
+		)
 		if err == nil || !strings.HasPrefix(err.Error(), "merchant 2: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want %s", err, want)
 		}
 	}
-	if _, err := merchant.NewDirectory([]merchant.Profile{shop(), shop()}, true, merchant.DefaultProfile()); err == nil || !strings.Contains(err.Error(), `"M1" stands twice`) {
+	if _, err := merchant.NewDirectory([]merchant.Profile{shop(), shop()}, true, merchant.DefaultProfile()); err == nil ||
+		!strings.Contains(err.Error(), `"M1" stands twice`) {
 		t.Errorf("twice: %v", err)
 	}
-	if _, err := merchant.NewDirectory(nil, false, merchant.Profile{}); err == nil || !strings.HasPrefix(err.Error(), "default merchant: ") {
+	if _, err := merchant.NewDirectory(nil, false, merchant.Profile{}); err == nil ||
+		!strings.HasPrefix(err.Error(), "default merchant: ") {
 		t.Errorf("no default: %v", err)
 	}
 }
 
 func TestParse(t *testing.T) {
-	profiles, err := merchant.Parse("m.yaml", []byte("merchants:\n- {id: M1, mcc: \"5712\", city: Berlin, country: DEU}\n"))
+	profiles, err := merchant.Parse(
+		"m.yaml", []byte("merchants:\n- {id: M1, mcc: \"5712\", city: Berlin, country: DEU}\n"),
+	)
 	if err != nil || len(profiles) != 1 || profiles[0].ID != "M1" || profiles[0].MCC != "5712" {
 		t.Errorf("%+v, %v", profiles, err)
 	}
-	if _, err := merchant.Parse("m.yaml", []byte("merchants:\n- {id: M1, colour: red}\n")); err == nil || !strings.Contains(err.Error(), "m.yaml") || !strings.Contains(err.Error(), "colour") {
+	if _, err := merchant.Parse("m.yaml", []byte("merchants:\n- {id: M1, colour: red}\n")); err == nil ||
+		!strings.Contains(err.Error(), "m.yaml") || !strings.Contains(err.Error(), "colour") {
 		t.Errorf("%v", err)
 	}
 }

@@ -202,8 +202,8 @@ func (a *API) sendingEvents(p *payment.Payment, i int, add teller) {
 	}
 }
 
-// wentOn tells whether an advice began as a request: a reversal or void that the issuer did not answer. The record has one
-// moment for what came of it, so that none is kept of its going on.
+// wentOn tells whether an advice began as a request: a reversal or void that the issuer did not answer. The record has
+// one moment for what came of it, so that none is kept of its going on.
 func wentOn(op *payment.Op) bool {
 	return op.Advised && op.Kind.AskedReversal()
 }
@@ -330,7 +330,8 @@ func describe(x *exchange.Issuer, p *payment.Payment, i int, card message.Card) 
 }
 
 func strayEvent(r Stray) Event {
-	text := fmt.Sprintf("%s response %s over %s/%s: STAN %s, RRN %s, code %s", r.Kind, r.MTI, r.Host, r.Link, r.STAN, r.RRN,
+	text := fmt.Sprintf(
+		"%s response %s over %s/%s: STAN %s, RRN %s, code %s", r.Kind, r.MTI, r.Host, r.Link, r.STAN, r.RRN,
 		r.ResponseCode)
 	if r.Answered != "" {
 		text += ", " + r.Answered + " after the request"

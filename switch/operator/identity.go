@@ -113,13 +113,14 @@ func roleNames(roles []Role) string {
 }
 
 var (
-	errNoToken = errors.New("a token is needed: Authorization: Bearer TOKEN (switchctl: --token-file, or the environment " +
-		"variable SWITCHYARD_OPERATOR_TOKEN)")
+	errNoToken = errors.New(
+		"a token is needed: Authorization: Bearer TOKEN (switchctl: --token-file, or the environment " +
+			"variable SWITCHYARD_OPERATOR_TOKEN)")
 	errWrongToken = errors.New("the token is nobody's")
 )
 
-// who tells who asks. Where there are identities it is the one whose token is shown; else everybody has all roles, since
-// the request came by a way that only those have who may.
+// who tells who asks. Where there are identities it is the one whose token is shown; else everybody has all roles,
+// since the request came by a way that only those have who may.
 func (ids *identities) who(r *http.Request) (*caller, error) {
 	if ids == nil {
 		return &caller{came(r), Roles()}, nil

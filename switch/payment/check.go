@@ -110,8 +110,9 @@ func (p *Payment) CheckReverse(amount int64, now time.Time) (release, stays int6
 	return release, p.StaysAfter(release), nil
 }
 
-// StaysAfter returns what stays authorized, captures included, once the given rest is released (DE95); 0 where nothing does,
-// or where the switch cannot say what the issuer counts: a reversal without DE95 then releases all that is not captured there.
+// StaysAfter returns what stays authorized, captures included, once the given rest is released (DE95); 0 where nothing
+// does, or where the switch cannot say what the issuer counts: a reversal without DE95 then releases all that is not
+// captured there.
 func (p *Payment) StaysAfter(release int64) int64 {
 	if p.disputed() {
 		return 0
@@ -174,7 +175,8 @@ func (p *Payment) CheckRefund(amount int64, now time.Time) (int64, *Refusal) {
 	return amount, r
 }
 
-// CheckVoid returns the capture or sale that a void undoes: operation target, or with NoTarget the only one that stands.
+// CheckVoid returns the capture or sale that a void undoes: operation target, or with NoTarget the only one that
+// stands.
 func (p *Payment) CheckVoid(target int, now time.Time) (int, *Refusal) {
 	if r := p.live(); r != nil {
 		return 0, r

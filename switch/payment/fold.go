@@ -100,8 +100,8 @@ const (
 )
 
 var standingNames = [...]string{
-	"pending", "reversing", "declined", "failed", "verified", "reversed", "expired", "refunded", "partially_refunded", "captured",
-	"partially_captured", "authorized",
+	"pending", "reversing", "declined", "failed", "verified", "reversed", "expired", "refunded", "partially_refunded",
+	"captured", "partially_captured", "authorized",
 }
 
 // String returns the standing's name.

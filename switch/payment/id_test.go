@@ -21,7 +21,8 @@ func TestIDText(t *testing.T) {
 		counter uint64
 		text    string
 	}{
-		{0, 0, "P00000000000"}, {1, 1, "P10000000001"}, {35, 35, "PZ000000000Z"}, {10, 36, "PA0000000010"}, {maxNode, maxCounter, "PZZZZZZZZZZZ"},
+		{0, 0, "P00000000000"}, {1, 1, "P10000000001"}, {35, 35, "PZ000000000Z"}, {10, 36, "PA0000000010"},
+		{maxNode, maxCounter, "PZZZZZZZZZZZ"},
 	} {
 		if got := payment.NewID(c.node, c.counter).String(); got != c.text {
 			t.Errorf("node %d, counter %d: %s, want %s", c.node, c.counter, got, c.text)
@@ -32,14 +33,18 @@ func TestIDText(t *testing.T) {
 		counter := rapid.Uint64Range(0, maxCounter).Draw(t, "counter")
 		id := payment.NewID(node, counter)
 		back, err := payment.ParseID(id.String())
-		if err != nil || back != id || back.Node() != node || back.Counter() != counter || id.IsZero() != (node == 0 && counter == 0) {
+		if err != nil || back != id || back.Node() != node || back.Counter() != counter ||
+			id.IsZero() != (node == 0 && counter == 0) {
 			t.Fatalf("%s comes back as %s, %v", id, back, err)
 		}
 	})
 }
 
 func TestIDsThatAreNone(t *testing.T) {
-	for _, text := range []string{"", "P", "P1000000000", "P100000000011", "p10000000001", "P1000000000a", "P10000 00001", "P1000000000Ä", "Q10000000001"} {
+	for _, text := range []string{
+		"", "P", "P1000000000", "P100000000011", "p10000000001", "P1000000000a", "P10000 00001", "P1000000000Ä",
+		"Q10000000001",
+	} {
 		if id, err := payment.ParseID(text); err != payment.ErrID {
 			t.Errorf("%q is %s, %v", text, id, err)
 		}
@@ -56,7 +61,9 @@ func FuzzParseID(f *testing.F) {
 		if err == nil && id.String() != text {
 			t.Errorf("%q was read as %s", text, id)
 		}
-		if err != nil && (err != payment.ErrID || len(text) == 12 && strings.Trim(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" && text[0] == 'P') {
+		if err != nil && (err != payment.ErrID || len(text) == 12 && strings.Trim(
+			text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+		) == "" && text[0] == 'P') {
 			t.Errorf("%q: %v", text, err)
 		}
 	})
@@ -90,7 +97,8 @@ func TestDates(t *testing.T) {
 
 // Names of kinds and states stand in histories and exports, and their numbers in the journal.
 func TestNames(t *testing.T) {
-	kinds := strings.Fields("authorize sale verify voice increment capture reverse release void void_presentment refund timeout_reversal stand_in")
+	kinds := strings.Fields("authorize sale verify voice increment capture reverse release void void_presentment " +
+		"refund timeout_reversal stand_in")
 	for i, name := range kinds {
 		if got := payment.Kind(i + 1).String(); got != name {
 			t.Errorf("kind %d is %s, want %s", i+1, got, name)
@@ -105,7 +113,8 @@ func TestNames(t *testing.T) {
 	if payment.KindCount != len(kinds)+1 || payment.StateCount != len(states)+1 {
 		t.Error("a kind or state is not listed here")
 	}
-	if got := payment.Kind(payment.KindCount).String() + ", " + payment.State(payment.StateCount).String(); got != "kind 14, state 9" {
+	if got := payment.Kind(payment.KindCount).String() + ", " +
+		payment.State(payment.StateCount).String(); got != "kind 14, state 9" {
 		t.Errorf("what is none: %s", got)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"switchyard/switch/payment"
 )
 
-// ledger is what the payment should say, kept another way: the money lies in pots and each operation moves it, where the
-// payment folds all its operations anew each time.
+// ledger is what the payment should say, kept another way: the money lies in pots and each operation moves it, where
+// the payment folds all its operations anew each time.
 type ledger struct {
 	free     int64 // can be captured or released
 	released int64 // given back, or on its way there
@@ -45,8 +45,13 @@ func (m *machine) add(op payment.Op) int {
 
 // root makes the payment with an outcome of its first request.
 func (m *machine) root(t *rapid.T) {
-	kinds := []payment.Kind{payment.KindAuthorize, payment.KindAuthorize, payment.KindAuthorize, payment.KindSale, payment.KindVoice, payment.KindVerify, payment.KindStandIn}
-	op := payment.Op{Kind: rapid.SampledFrom(kinds).Draw(t, "root"), State: payment.StateApproved, Target: payment.NoTarget}
+	kinds := []payment.Kind{
+		payment.KindAuthorize, payment.KindAuthorize, payment.KindAuthorize, payment.KindSale, payment.KindVoice,
+		payment.KindVerify, payment.KindStandIn,
+	}
+	op := payment.Op{
+		Kind: rapid.SampledFrom(kinds).Draw(t, "root"), State: payment.StateApproved, Target: payment.NoTarget,
+	}
 	op.Amount = rapid.Int64Range(1, 1000).Draw(t, "amount")
 	if op.Kind == payment.KindVerify {
 		op.Amount = 0
@@ -145,7 +150,9 @@ func (m *machine) tries(kind payment.Kind) bool {
 
 // asked draws an amount to ask for: 0 for all, mostly near what is left.
 func asked(t *rapid.T, left int64) int64 {
-	return rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, max(1, left)), rapid.Int64Range(max(1, left), max(1, left)+3)).Draw(t, "asked")
+	return rapid.OneOf(
+		rapid.Just(int64(0)), rapid.Int64Range(1, max(1, left)), rapid.Int64Range(max(1, left), max(1, left)+3),
+	).Draw(t, "asked")
 }
 
 // refused holds that a check refuses just when the ledger does, with an amount too large only where there is something.
@@ -168,14 +175,18 @@ func (m *machine) capture(t *rapid.T) {
 		return // flow answers busy
 	}
 	amount, r := m.p.CheckCapture(ask, m.now)
-	may := m.grows(payment.KindAuthorize, payment.KindStandIn, payment.KindVoice) && !m.now.After(m.p.Expires) && !m.finished()
+	may := m.grows(payment.KindAuthorize, payment.KindStandIn, payment.KindVoice) && !m.now.After(m.p.Expires) &&
+		!m.finished()
 	if refused(t, r, may, ask, l.free) {
 		return
 	}
 	if want := ask; want != 0 && amount != want || want == 0 && amount != l.free {
 		t.Fatalf("a capture of %d takes %d of %d", ask, amount, l.free)
 	}
-	i := m.add(payment.Op{Kind: payment.KindCapture, State: payment.StateQueued, Amount: amount, Target: payment.NoTarget, Final: final, Advised: true})
+	i := m.add(payment.Op{
+		Kind: payment.KindCapture, State: payment.StateQueued, Amount: amount, Target: payment.NoTarget, Final: final,
+		Advised: true,
+	})
 	l.free -= amount
 	l.captured += amount
 	l.stands[i] = amount
@@ -183,7 +194,10 @@ func (m *machine) capture(t *rapid.T) {
 		return
 	}
 	if l.free > 0 {
-		m.add(payment.Op{Kind: payment.KindRelease, State: payment.StateQueued, Amount: l.free, Target: payment.NoTarget, Stays: m.p.StaysAfter(l.free), Advised: true})
+		m.add(payment.Op{
+			Kind: payment.KindRelease, State: payment.StateQueued, Amount: l.free, Target: payment.NoTarget,
+			Stays: m.p.StaysAfter(l.free), Advised: true,
+		})
 		l.released += l.free
 		l.free = 0
 	}
@@ -285,7 +299,9 @@ func (m *machine) void(t *rapid.T, sealed bool) {
 	if sealed {
 		l.released += amount
 		l.takenBack = true
-		m.add(payment.Op{Kind: payment.KindVoidPresentment, State: payment.StateApproved, Amount: amount, Granted: amount, Target: target})
+		m.add(payment.Op{
+			Kind: payment.KindVoidPresentment, State: payment.StateApproved, Amount: amount, Granted: amount, Target: target,
+		})
 		return
 	}
 	l.limbo += amount
@@ -317,7 +333,9 @@ func (m *machine) outcome(t *rapid.T) {
 	}
 	m.atHost = payment.NoTarget
 	op := &m.p.Ops[i]
-	switch outcome := rapid.SampledFrom([]string{"approved", "approved", "declined", "failed", "unknown", "partial"}).Draw(t, "outcome"); {
+	switch outcome := rapid.SampledFrom([]string{"approved", "approved", "declined", "failed", "unknown", "partial"}).Draw(
+		t, "outcome",
+	); {
 	case outcome == "approved":
 		op.State, op.Granted = payment.StateApproved, op.Amount
 		m.move(i)
@@ -389,7 +407,9 @@ func (m *machine) advice(t *rapid.T) {
 	if op.State == payment.StateParked {
 		op.State = rapid.SampledFrom([]payment.State{payment.StateQueued, payment.StateClosed}).Draw(t, "decision")
 	} else {
-		op.State = rapid.SampledFrom([]payment.State{payment.StateApproved, payment.StateApproved, payment.StateParked}).Draw(t, "acknowledged")
+		op.State = rapid.SampledFrom([]payment.State{payment.StateApproved, payment.StateApproved, payment.StateParked}).Draw(
+			t, "acknowledged",
+		)
 	}
 	if op.State == payment.StateApproved {
 		op.Granted = op.Amount
@@ -443,7 +463,8 @@ func (m *machine) hold(t *rapid.T) {
 	}
 	l, s := &m.ledger, m.p.Sums()
 	want := payment.Sums{
-		Authorized: l.free + l.released + l.captured + l.limbo, Released: l.released + l.limbo, Captured: l.captured, Refunded: l.refunded,
+		Authorized: l.free + l.released + l.captured + l.limbo, Released: l.released + l.limbo, Captured: l.captured,
+		Refunded: l.refunded,
 	}
 	if s != want || s.Capturable() != l.free || s.Refundable() != l.captured-l.refunded {
 		t.Fatalf("the sums are %+v, capturable %d; want %+v, %d\n%s", s, s.Capturable(), want, l.free, m)
@@ -462,7 +483,10 @@ func (m *machine) hold(t *rapid.T) {
 func (m *machine) String() (s string) {
 	for i := range m.p.Ops {
 		op := &m.p.Ops[i]
-		s += fmt.Sprintf("%d %s %s amount %d granted %d target %d final %v stays %d\n", i, op.Kind, op.State, op.Amount, op.Granted, op.Target, op.Final, op.Stays)
+		s += fmt.Sprintf(
+			"%d %s %s amount %d granted %d target %d final %v stays %d\n", i, op.Kind, op.State, op.Amount, op.Granted,
+			op.Target, op.Final, op.Stays,
+		)
 	}
 	return s
 }

@@ -1,8 +1,9 @@
 // Package payment is the payment's state machine.
 //
-// A [Payment] is a list of operations in the order in which they were accepted; every sum and the status are folded from
-// that list, so there is nothing that could disagree with it. The package is pure: no I/O, no clock, no randomness, no
-// goroutine. Callers pass times in, hold a lock while they change a payment, and make the change durable themselves.
+// A [Payment] is a list of operations in the order in which they were accepted; every sum and the status are folded
+// from that list, so there is nothing that could disagree with it. The package is pure: no I/O, no clock, no
+// randomness, no goroutine. Callers pass times in, hold a lock while they change a payment, and make the change durable
+// themselves.
 //
 // It guarantees I7: an operation that would break captured + released ≤ authorized or refunded ≤ captured is refused by
 // the Check functions, and [Payment.Invariant] holds after every change that they let pass.
@@ -19,8 +20,8 @@ import (
 	"time"
 )
 
-// ID is a payment's unique number: the node that made it (4 bytes, big endian) and that node's durable counter (8 bytes,
-// big endian). It is the nonce of the payment's sealed card as well, so it must never be given twice.
+// ID is a payment's unique number: the node that made it (4 bytes, big endian) and that node's durable counter (8
+// bytes, big endian). It is the nonce of the payment's sealed card as well, so it must never be given twice.
 type ID [12]byte
 
 // NewID makes an ID.
@@ -129,7 +130,9 @@ const (
 // StateCount is one more than the largest State.
 const StateCount = 9
 
-var stateNames = [StateCount]string{"", "pending", "queued", "approved", "declined", "failed", "unknown", "parked", "closed"}
+var stateNames = [StateCount]string{
+	"", "pending", "queued", "approved", "declined", "failed", "unknown", "parked", "closed",
+}
 
 // String returns the name that histories and exports show.
 func (s State) String() string {
@@ -191,8 +194,8 @@ func (op *Op) Filed() Date {
 	return op.Date
 }
 
-// Clears is what a capture, sale or refund moves in clearing: a capture all that was asked for, a fact once accepted; the
-// others what the issuer granted.
+// Clears is what a capture, sale or refund moves in clearing: a capture all that was asked for, a fact once accepted;
+// the others what the issuer granted.
 func (op *Op) Clears() int64 {
 	if op.Kind.Fact() && op.Kind.Row().Captures {
 		return op.Amount

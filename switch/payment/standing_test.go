@@ -91,21 +91,29 @@ func TestStanding(t *testing.T) {
 		{"verified", "", []payment.Op{op(payment.KindVerify, 0)}},
 		{"reversed", "released", of1000(op(payment.KindReverse, 1000))},
 		{"reversed", "a sale voided", []payment.Op{op(payment.KindSale, 1000), op(payment.KindVoid, 1000, of(0))}},
-		{"reversed", "a sale voided after its date was sealed", []payment.Op{op(payment.KindSale, 1000), op(payment.KindVoidPresentment, 1000, of(0))}},
+		{"reversed", "a sale voided after its date was sealed", []payment.Op{
+			op(payment.KindSale, 1000), op(payment.KindVoidPresentment, 1000, of(0)),
+		}},
 		{"authorized", "a capture voided: the hold is back", of1000(captured, op(payment.KindVoid, 1000, of(1)))},
 		{"captured", "a void declined", of1000(captured, op(payment.KindVoid, 1000, is(payment.StateDeclined), of(1)))},
 		{"refunded", "", of1000(captured, op(payment.KindRefund, 1000))},
 		{"refunded", "the rest is not captured", of1000(op(payment.KindCapture, 400), op(payment.KindRefund, 400))},
 		{"captured", "a refund declined", of1000(captured, op(payment.KindRefund, 1000, is(payment.StateDeclined)))},
 		{"partially_refunded", "", of1000(captured, op(payment.KindRefund, 1))},
-		{"partially_refunded", "a refund under way counts", of1000(captured, op(payment.KindRefund, 1, is(payment.StatePending)))},
+		{"partially_refunded", "a refund under way counts", of1000(
+			captured, op(payment.KindRefund, 1, is(payment.StatePending)),
+		)},
 		{"captured", "", of1000(captured)},
 		{"captured", "parked: a capture is a fact", of1000(op(payment.KindCapture, 1000, is(payment.StateParked)))},
-		{"captured", "the rest is released", of1000(op(payment.KindCapture, 400, final), op(payment.KindRelease, 600, is(payment.StateQueued)))},
+		{"captured", "the rest is released", of1000(
+			op(payment.KindCapture, 400, final), op(payment.KindRelease, 600, is(payment.StateQueued)),
+		)},
 		{"captured", "a sale", []payment.Op{op(payment.KindSale, 1000)}},
 		{"partially_captured", "", of1000(op(payment.KindCapture, 999))},
 		{"authorized", "", of1000()},
-		{"authorized", "a stand-in that the issuer was not told of yet", []payment.Op{op(payment.KindStandIn, 1000, is(payment.StateQueued), granted)}},
+		{"authorized", "a stand-in that the issuer was not told of yet", []payment.Op{op(
+			payment.KindStandIn, 1000, is(payment.StateQueued), granted,
+		)}},
 		{"authorized", "released in part", of1000(op(payment.KindReverse, 999))},
 		{"authorized", "a reversal declined", of1000(op(payment.KindReverse, 1000, is(payment.StateDeclined)))},
 	} {
@@ -119,8 +127,8 @@ func TestStanding(t *testing.T) {
 	}
 	late := begin.Add(window + time.Second)
 	for want, ops := range map[string][]payment.Op{
-		"expired": of1000(), "partially_captured": of1000(op(payment.KindCapture, 1)), "reversed": of1000(op(payment.KindReverse, 1000)),
-		"verified": {op(payment.KindVerify, 0)},
+		"expired": of1000(), "partially_captured": of1000(op(payment.KindCapture, 1)),
+		"reversed": of1000(op(payment.KindReverse, 1000)), "verified": {op(payment.KindVerify, 0)},
 	} {
 		if got := made(ops...).Standing(late).String(); got != want {
 			t.Errorf("after the window: got %s, want %s", got, want)
@@ -162,7 +170,9 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"", capture(1000, window), of1000(), "on the last moment of the window"},
 		{"", capture(0, 0), of1000(op(payment.KindCapture, 999)), ""},
-		{"the payment is not approved", capture(0, 0), []payment.Op{op(payment.KindAuthorize, 1000, is(payment.StateDeclined))}, ""},
+		{"the payment is not approved", capture(
+			0, 0,
+		), []payment.Op{op(payment.KindAuthorize, 1000, is(payment.StateDeclined))}, ""},
 		{"the payment is not approved", refund(0), []payment.Op{op(payment.KindSale, 1000, is(payment.StateUnknown))}, ""},
 		{"the payment is not approved", void(0), []payment.Op{op(payment.KindSale, 1000, is(payment.StatePending))}, ""},
 		{"a verification reserves nothing", reverse(0), []payment.Op{op(payment.KindVerify, 0)}, ""},
@@ -178,12 +188,20 @@ func TestRefusals(t *testing.T) {
 		{"a sale is captured already", capture(0, 0), sale, ""},
 		{"the capture window has ended", capture(0, window+1), of1000(), ""},
 		{"the final capture is made", capture(1, 0), of1000(op(payment.KindCapture, 400, final)), ""},
-		{"", capture(1, 0), of1000(op(payment.KindCapture, 400, final), op(payment.KindVoid, 400, of(1))), "the final capture is voided"},
+		{"", capture(1, 0), of1000(
+			op(payment.KindCapture, 400, final), op(payment.KindVoid, 400, of(1)),
+		), "the final capture is voided"},
 		{"nothing is left to capture", capture(1, 0), of1000(op(payment.KindCapture, 1000)), ""},
-		{"nothing is left to capture", capture(0, 0), of1000(op(payment.KindReverse, 1000, is(payment.StatePending))), "its reversal is at the issuer"},
+		{"nothing is left to capture", capture(
+			0, 0,
+		), of1000(op(payment.KindReverse, 1000, is(payment.StatePending))), "its reversal is at the issuer"},
 		{"!only 600 minor units are left to capture", capture(601, 0), of1000(op(payment.KindCapture, 400)), ""},
-		{"!only 600 minor units are left to capture", capture(601, 0), of1000(op(payment.KindCapture, 400), op(payment.KindVoid, 400, is(payment.StatePending), of(1))), "a void under way frees nothing"},
-		{"!only 1000 minor units are left to capture", capture(1001, 0), of1000(op(payment.KindIncrement, 400, is(payment.StatePending))), "an increment under way adds nothing"},
+		{"!only 600 minor units are left to capture", capture(601, 0), of1000(
+			op(payment.KindCapture, 400), op(payment.KindVoid, 400, is(payment.StatePending), of(1)),
+		), "a void under way frees nothing"},
+		{"!only 1000 minor units are left to capture", capture(
+			1001, 0,
+		), of1000(op(payment.KindIncrement, 400, is(payment.StatePending))), "an increment under way adds nothing"},
 
 		{"", increment(1, window), of1000(op(payment.KindCapture, 400)), ""},
 		{"only an authorization can be incremented", increment(1, 0), voice, ""},
@@ -191,7 +209,9 @@ func TestRefusals(t *testing.T) {
 		{"the authorization no longer stands", increment(1, 0), of1000(op(payment.KindCapture, 1000)), ""},
 		{"the authorization no longer stands", increment(1, window+1), of1000(), ""},
 		{"the capture window has ended", increment(1, window+1), of1000(op(payment.KindCapture, 1)), ""},
-		{"the final capture is made", increment(1, 0), of1000(op(payment.KindCapture, 100), op(payment.KindCapture, 400, final), op(payment.KindRelease, 500), op(payment.KindVoid, 100, of(1))), ""},
+		{"the final capture is made", increment(1, 0), of1000(op(payment.KindCapture, 100), op(
+			payment.KindCapture, 400, final,
+		), op(payment.KindRelease, 500), op(payment.KindVoid, 100, of(1))), ""},
 		{"!the total would not fit DE4's twelve digits", increment(999_999_999_000, 0), of1000(), ""},
 		{"", increment(999_999_998_999, 0), of1000(), ""},
 
@@ -200,25 +220,40 @@ func TestRefusals(t *testing.T) {
 		{"the authorization was obtained elsewhere", reverse(0), voice, ""},
 		{"nothing is left to release", reverse(0), of1000(op(payment.KindCapture, 1000)), ""},
 		{"!only 600 minor units are left to release", reverse(601), of1000(op(payment.KindCapture, 400)), ""},
-		{"a capture was taken back that the issuer may still count: only all that is left can be released", reverse(599), of1000(op(payment.KindCapture, 400), op(payment.KindVoidPresentment, 400, of(1))), ""},
+		{
+			"a capture was taken back that the issuer may still count: only all that is left can be released", reverse(599),
+			of1000(op(payment.KindCapture, 400), op(payment.KindVoidPresentment, 400, of(1))), "",
+		},
 		{"", reverse(600), of1000(op(payment.KindCapture, 400), op(payment.KindVoidPresentment, 400, of(1))), ""},
 
 		{"", refund(400), voice, ""},
 		{"nothing is left to refund", refund(0), of1000(), ""},
-		{"nothing is left to refund", refund(0), of1000(op(payment.KindCapture, 400), op(payment.KindVoid, 400, is(payment.StateQueued), of(1))), ""},
-		{"!only 300 minor units are left to refund", refund(301), of1000(op(payment.KindCapture, 400), op(payment.KindRefund, 100, is(payment.StateUnknown))), "nobody knows whether the refund was made"},
+		{"nothing is left to refund", refund(0), of1000(
+			op(payment.KindCapture, 400), op(payment.KindVoid, 400, is(payment.StateQueued), of(1)),
+		), ""},
+		{"!only 300 minor units are left to refund", refund(301), of1000(
+			op(payment.KindCapture, 400), op(payment.KindRefund, 100, is(payment.StateUnknown)),
+		), "nobody knows whether the refund was made"},
 
 		{"", void(payment.NoTarget), of1000(op(payment.KindCapture, 400, is(payment.StateParked))), ""},
 		{"", void(0), sale, ""},
 		{"no capture stands", void(payment.NoTarget), of1000(), ""},
-		{"the payment has several captures: name one", void(payment.NoTarget), of1000(op(payment.KindCapture, 1), op(payment.KindCapture, 2)), ""},
-		{"", void(payment.NoTarget), of1000(op(payment.KindCapture, 1), op(payment.KindCapture, 2), op(payment.KindVoid, 1, of(1))), ""},
+		{"the payment has several captures: name one", void(payment.NoTarget), of1000(
+			op(payment.KindCapture, 1), op(payment.KindCapture, 2),
+		), ""},
+		{"", void(payment.NoTarget), of1000(
+			op(payment.KindCapture, 1), op(payment.KindCapture, 2), op(payment.KindVoid, 1, of(1)),
+		), ""},
 		{"no such capture stands", void(0), of1000(op(payment.KindCapture, 1)), "an authorization"},
 		{"no such capture stands", void(-2), of1000(op(payment.KindCapture, 1)), ""},
 		{"no such capture stands", void(2), of1000(op(payment.KindCapture, 1)), ""},
-		{"no such capture stands", void(1), of1000(op(payment.KindCapture, 1), op(payment.KindVoid, 1, is(payment.StatePending), of(1))), ""},
+		{"no such capture stands", void(1), of1000(
+			op(payment.KindCapture, 1), op(payment.KindVoid, 1, is(payment.StatePending), of(1)),
+		), ""},
 		{"it is refunded already", void(1), of1000(op(payment.KindCapture, 400), op(payment.KindRefund, 1)), ""},
-		{"", void(1), of1000(op(payment.KindCapture, 400), op(payment.KindCapture, 600), op(payment.KindRefund, 600)), "the other capture covers the refund"},
+		{"", void(1), of1000(
+			op(payment.KindCapture, 400), op(payment.KindCapture, 600), op(payment.KindRefund, 600),
+		), "the other capture covers the refund"},
 	} {
 		r := c.check(made(c.ops...))
 		got := ""

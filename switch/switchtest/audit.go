@@ -12,8 +12,8 @@ import (
 	"switchyard/switch/audit"
 )
 
-// Audit waits until nothing is under way and fails the test unless the journal, the issuer's books and the clearing files
-// agree.
+// Audit waits until nothing is under way and fails the test unless the journal, the issuer's books and the clearing
+// files agree.
 func (s *System) Audit() *audit.Report {
 	s.t.Helper()
 	s.AwaitDrained()

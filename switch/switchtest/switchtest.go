@@ -211,7 +211,8 @@ func (s *System) startIssuer() {
 	s.ControlAddr = control.Addr().String()
 	s.IssuerRegistry = prometheus.NewRegistry()
 	o := issuersim.Options{
-		Listener: s.issuerListener, ControlListener: control, Seed: 1, FS: s.IssuerFS, Logger: s.logger("issuer"), Registry: s.IssuerRegistry,
+		Listener: s.issuerListener, ControlListener: control, Seed: 1, FS: s.IssuerFS, Logger: s.logger("issuer"),
+		Registry: s.IssuerRegistry,
 	}
 	if s.o.IssuerData {
 		o.DataDir = "issuer"
@@ -485,7 +486,9 @@ func Authorize(key string, amountMinor int64) api.Request {
 		ID: key, Op: api.OpAuthorize, Key: key, Merchant: "M1", Terminal: "T1", Amount: amountMinor, Currency: "EUR",
 		Card: api.Card{Number: GoodCard, Expiry: "3012", CVC: "123"},
 	}
-	r.Present = api.Fields(api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard)
+	r.Present = api.Fields(
+		api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard,
+	)
 	return r
 }
 

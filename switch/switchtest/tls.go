@@ -43,7 +43,9 @@ func makeCertificates(t testing.TB) certificates {
 	roots := x509.NewCertPool()
 	roots.AddCert(leaf)
 	return certificates{
-		server: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}}, MinVersion: tls.VersionTLS12},
+		server: &tls.Config{Certificates: []tls.Certificate{{
+			Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf,
+		}}, MinVersion: tls.VersionTLS12},
 		client: &tls.Config{RootCAs: roots, ServerName: CertificateName, MinVersion: tls.VersionTLS12},
 	}
 }

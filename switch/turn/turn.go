@@ -1,9 +1,9 @@
 // Package turn keeps the operations of one payment apart.
 //
-// There are two kinds of hold. [Table.Lock] is short: it covers reading a payment, changing it and committing the change,
-// and is never held while an issuer is waited for. [Table.Take] is the payment's turn at the issuer: requests and
-// advices of one payment take it for a whole exchange, so that its messages reach the issuer one after another. Whoever
-// holds both took the turn first.
+// There are two kinds of hold. [Table.Lock] is short: it covers reading a payment, changing it and committing the
+// change, and is never held while an issuer is waited for. [Table.Take] is the payment's turn at the issuer: requests
+// and advices of one payment take it for a whole exchange, so that its messages reach the issuer one after another.
+// Whoever holds both took the turn first.
 package turn
 
 import (
@@ -55,8 +55,8 @@ func (t *Table) leave(id payment.ID, e *entry) {
 	}
 }
 
-// Lock takes the short lock of a payment and returns what gives it back. It is held while a commit waits for the disk, so
-// others wait on a condition and not on a mutex: in a bubble of testing/synctest, time then goes on.
+// Lock takes the short lock of a payment and returns what gives it back. It is held while a commit waits for the disk,
+// so others wait on a condition and not on a mutex: in a bubble of testing/synctest, time then goes on.
 func (t *Table) Lock(id payment.ID) (unlock func()) {
 	s := &t.shards[id[11]]
 	e := t.enter(id)

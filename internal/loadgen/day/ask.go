@@ -166,8 +166,9 @@ func (p *play) takeRepeat(req *api.Request, w want, first, again reply) {
 // too.
 const unresolved = api.Status("")
 
-// expected is what an answer must say: what the plan has or, where the issuer may fail to answer and did, what the switch
-// makes of that. Such an operation has no DE39 and was not made, but for a reversal, which the switch goes on with.
+// expected is what an answer must say: what the plan has or, where the issuer may fail to answer and did, what the
+// switch makes of that. Such an operation has no DE39 and was not made, but for a reversal, which the switch goes on
+// with.
 func (p *play) expected(s *step, a *api.Answer) want {
 	if !p.o.Faults && p.o.Outage == 0 || a.Err != nil || a.ResponseCode != "" || s.want.code == "" {
 		return s.want

@@ -28,7 +28,9 @@ func testPlan(seed uint64) day.Plan {
 		},
 	}
 	for i, code := range []string{"51", "54", "N7", "14", "41", "61"} {
-		p.Declines = append(p.Declines, day.Decline{Code: code, Why: "why", Card: api.Card{Number: number("411111", uint64(i)), Expiry: "3012", CVC: "123"}})
+		p.Declines = append(p.Declines, day.Decline{
+			Code: code, Why: "why", Card: api.Card{Number: number("411111", uint64(i)), Expiry: "3012", CVC: "123"},
+		})
 	}
 	return p
 }
@@ -74,7 +76,8 @@ func TestPlanFollowsFromSeedAndNumber(t *testing.T) {
 	differ := false
 	for n := range 500 {
 		x, y := a.Payment(499-n), b.Payment(499-n)
-		if !reflect.DeepEqual(x.Shipments, y.Shipments) || x.Card != y.Card || x.Amount != y.Amount || x.Kind != y.Kind || x.Refund != y.Refund {
+		if !reflect.DeepEqual(x.Shipments, y.Shipments) || x.Card != y.Card || x.Amount != y.Amount || x.Kind != y.Kind ||
+			x.Refund != y.Refund {
 			t.Fatalf("payment %d is not the same twice: %+v, %+v", 499-n, x, y)
 		}
 		if z := other.Payment(499 - n); z.Amount != x.Amount {
@@ -123,7 +126,9 @@ func TestMerchantsFitTheirFields(t *testing.T) {
 
 func play(t *testing.T, f *fakeSwitch, plan day.Plan, payments int) *day.Book {
 	t.Helper()
-	book, err := day.Run(context.Background(), day.Options{Plan: plan, Clients: []day.Client{f}, Payments: payments, InFlight: 8})
+	book, err := day.Run(
+		context.Background(), day.Options{Plan: plan, Clients: []day.Client{f}, Payments: payments, InFlight: 8},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +144,10 @@ func TestHonestSwitchMatches(t *testing.T) {
 		t.Fatalf("%d mismatches: %s", n, strings.Join(examples, "\n"))
 	}
 	if book.Payments() != 1000 || book.Retries() != 5 || book.Requests() != uint64(f.requests) {
-		t.Errorf("%d payments, %d retries, %d requests; want 1000, 5, %d", book.Payments(), book.Retries(), book.Requests(), f.requests)
+		t.Errorf(
+			"%d payments, %d retries, %d requests; want 1000, 5, %d", book.Payments(), book.Retries(), book.Requests(),
+			f.requests,
+		)
 	}
 	counts := map[day.Outcome]uint64{}
 	for _, l := range book.Lines() {
@@ -154,7 +162,8 @@ func TestHonestSwitchMatches(t *testing.T) {
 			t.Errorf("%v: %d, want %d", outcome, counts[outcome], want)
 		}
 	}
-	if counts[day.Outcome{Op: "authorize", Outcome: "replayed"}] == 0 || counts[day.Outcome{Op: "status", Outcome: "found"}] == 0 {
+	if counts[day.Outcome{Op: "authorize", Outcome: "replayed"}] == 0 ||
+		counts[day.Outcome{Op: "status", Outcome: "found"}] == 0 {
 		t.Errorf("nothing was repeated or looked up: %v", counts)
 	}
 	var owed day.Total
@@ -231,7 +240,9 @@ func (brokenClient) Do(context.Context, *api.Request) (*api.Answer, error) {
 }
 
 func TestBrokenConnectionEndsTheDay(t *testing.T) {
-	_, err := day.Run(context.Background(), day.Options{Plan: testPlan(1), Clients: []day.Client{brokenClient{}}, Payments: 100, InFlight: 4})
+	_, err := day.Run(context.Background(), day.Options{
+		Plan: testPlan(1), Clients: []day.Client{brokenClient{}}, Payments: 100, InFlight: 4,
+	})
 	if err == nil || !strings.Contains(err.Error(), "connection reset") || !strings.Contains(err.Error(), "key t-") {
 		t.Errorf("error %v, want the connection's with the payment's key", err)
 	}

@@ -135,7 +135,9 @@ func (f *fakeSwitch) operate(p *fakePayment, req *api.Request, a api.Answer) api
 	}
 	p.Ops = append(p.Ops, op)
 	if op.Final {
-		p.Ops = append(p.Ops, payment.Op{Kind: payment.KindRelease, State: payment.StateQueued, Amount: p.Sums().Capturable()})
+		p.Ops = append(
+			p.Ops, payment.Op{Kind: payment.KindRelease, State: payment.StateQueued, Amount: p.Sums().Capturable()},
+		)
 	}
 	a.RRN = fmt.Sprintf("%06d%06d", p.ID.Counter(), len(p.Ops))
 	return a
@@ -177,9 +179,10 @@ func (p *fakePayment) show(a api.Answer) api.Answer {
 	a.Authorized, a.Released, a.Captured, a.Refunded = s.Authorized, s.Released, s.Captured, s.Refunded
 	a.Capturable, a.Refundable = s.Capturable(), s.Refundable()
 	a.Status = map[payment.Standing]api.Status{
-		payment.Reversing: api.StatusReversing, payment.Declined: api.StatusDeclined, payment.Reversed: api.StatusReversed, payment.Refunded: api.StatusRefunded,
-		payment.PartiallyRefunded: api.StatusPartiallyRefunded, payment.Captured: api.StatusCaptured,
-		payment.PartiallyCaptured: api.StatusPartiallyCaptured, payment.Authorized: api.StatusAuthorized,
+		payment.Reversing: api.StatusReversing, payment.Declined: api.StatusDeclined, payment.Reversed: api.StatusReversed,
+		payment.Refunded: api.StatusRefunded, payment.PartiallyRefunded: api.StatusPartiallyRefunded,
+		payment.Captured: api.StatusCaptured, payment.PartiallyCaptured: api.StatusPartiallyCaptured,
+		payment.Authorized: api.StatusAuthorized,
 	}[p.Standing(time.Now())]
 	return a
 }

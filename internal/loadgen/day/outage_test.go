@@ -19,7 +19,9 @@ func TestUnansweredIsFollowed(t *testing.T) {
 		plan := testPlan(3)
 		f := newFake(declines(plan))
 		f.silent = 10
-		book, err := day.Run(t.Context(), day.Options{Plan: plan, Clients: []day.Client{f}, Payments: 1000, InFlight: 8, Faults: true})
+		book, err := day.Run(
+			t.Context(), day.Options{Plan: plan, Clients: []day.Client{f}, Payments: 1000, InFlight: 8, Faults: true},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +34,8 @@ func TestUnansweredIsFollowed(t *testing.T) {
 				counts[l.Op] += l.Count
 			}
 		}
-		if book.Unanswered() != uint64(f.atIssuer/10) || counts["authorize"] == 0 || counts["sale"] == 0 || counts["refund"] == 0 {
+		if book.Unanswered() != uint64(f.atIssuer/10) || counts["authorize"] == 0 || counts["sale"] == 0 ||
+			counts["refund"] == 0 {
 			t.Errorf("%d unanswered of %d at the issuer, told as reversing: %v", book.Unanswered(), f.atIssuer, counts)
 		}
 		var owed day.Total
@@ -94,8 +97,12 @@ func TestBrokenConnectionsAreOutlived(t *testing.T) {
 		if n, examples := book.Mismatches(); n != 0 {
 			t.Fatalf("%d mismatches: %s", n, strings.Join(examples, "\n"))
 		}
-		if lost := uint64(client.lost.Load()); lost == 0 || book.Disconnected() != lost || book.Payments() != 500 || len(f.byID) != 500 {
-			t.Errorf("%d connections lost, the book has %d; %d payments, the switch has %d", lost, book.Disconnected(), book.Payments(), len(f.byID))
+		if lost := uint64(client.lost.Load()); lost == 0 || book.Disconnected() != lost || book.Payments() != 500 ||
+			len(f.byID) != 500 {
+			t.Errorf(
+				"%d connections lost, the book has %d; %d payments, the switch has %d", lost, book.Disconnected(), book.Payments(),
+				len(f.byID),
+			)
 		}
 		if book.Acknowledged() != len(f.byKey) {
 			t.Errorf("%d answers remembered of %d operations", book.Acknowledged(), len(f.byKey))

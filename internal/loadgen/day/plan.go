@@ -25,7 +25,8 @@ var kindNames = [...]string{"full capture", "shipments", "sale", "reversed", "de
 // String names the kind for people.
 func (k Kind) String() string { return kindNames[k] }
 
-// Of every hundred payments the first fullUpTo places are Full, and so on. The places are dealt out anew for each hundred.
+// Of every hundred payments the first fullUpTo places are Full, and so on. The places are dealt out anew for each
+// hundred.
 const (
 	hundred         = 100
 	fullUpTo        = 80
@@ -61,18 +62,56 @@ type Merchant struct {
 // Merchants are the day's merchants: category codes as published in ISO 18245; currencies of 0, 2 and 3 decimals; each
 // way of entry that the day is to have.
 var Merchants = []Merchant{
-	{ID: "BOOKS0000000001", Name: "Lantern Books", Street: "12 Cecil Court", City: "London", PostalCode: "WC2N 4HE", Country: "GBR", MCC: "5942", Currency: "GBP", Terminals: 4, MedianMajor: 22},
-	{ID: "TAXI00000000002", Name: "Union Taxi", Street: "3 Dock Road", City: "Liverpool", PostalCode: "L3 4AA", Country: "GBR", MCC: "4121", Currency: "GBP", Entry: api.EntryContactless, Terminals: 40, MedianMajor: 14},
-	{ID: "GROCER000000003", Name: "Marche Vert", Street: "8 rue Cler", City: "Paris", PostalCode: "75007", Country: "FRA", MCC: "5411", Currency: "EUR", Entry: api.EntryContactless, Terminals: 12, MedianMajor: 31},
-	{ID: "HOTEL0000000004", Name: "Hotel Nordkette", Street: "Innrain 5", City: "Innsbruck", PostalCode: "6020", Country: "AUT", MCC: "7011", Currency: "EUR", Entry: api.EntryMOTO, Terminals: 2, MedianMajor: 240},
-	{ID: "STREAM000000005", Name: "Kino Daheim", Street: "Torstr 90", City: "Berlin", PostalCode: "10119", Country: "DEU", MCC: "4899", Currency: "EUR", Entry: api.EntryStored, Initiator: api.InitiatorMerchant, Terminals: 1, MedianMajor: 12},
-	{ID: "SHOES0000000006", Name: "Scarpe Brera", Street: "Via Fiori Chiari 2", City: "Milano", PostalCode: "20121", Country: "ITA", MCC: "5661", Currency: "EUR", Terminals: 3, MedianMajor: 95},
-	{ID: "AIR000000000007", Name: "Prairie Air", Street: "1 Terminal Way", City: "Omaha", PostalCode: "68110", Country: "USA", MCC: "4511", Currency: "USD", Terminals: 6, MedianMajor: 310},
-	{ID: "FUEL00000000008", Name: "Hilltop Fuel", Street: "77 Route 9", City: "Albany", PostalCode: "12205", Country: "USA", MCC: "5541", Currency: "USD", Entry: api.EntryContactless, Terminals: 16, MedianMajor: 46},
-	{ID: "CLOUD0000000009", Name: "Paperplane Software", Street: "500 Howard St", City: "San Francisco", PostalCode: "94105", Country: "USA", MCC: "5734", Currency: "USD", Entry: api.EntryStored, Terminals: 1, MedianMajor: 29},
-	{ID: "CAFE00000000010", Name: "Kissa Komorebi", Street: "2-4 Kanda", City: "Tokyo", PostalCode: "101-0051", Country: "JPN", MCC: "5814", Currency: "JPY", Entry: api.EntryContactless, Terminals: 5, MedianMajor: 1150},
-	{ID: "DENKI0000000011", Name: "Hoshi Denki", Street: "1-9 Nipponbashi", City: "Osaka", PostalCode: "556-0005", Country: "JPN", MCC: "5732", Currency: "JPY", Terminals: 5, MedianMajor: 14800},
-	{ID: "PHARM0000000012", Name: "Salmiya Pharmacy", Street: "Salem Al Mubarak St", City: "Kuwait City", PostalCode: "22001", Country: "KWT", MCC: "5912", Currency: "KWD", Entry: api.EntryContactless, Terminals: 3, MedianMajor: 6.5},
+	{
+		ID: "BOOKS0000000001", Name: "Lantern Books", Street: "12 Cecil Court", City: "London", PostalCode: "WC2N 4HE",
+		Country: "GBR", MCC: "5942", Currency: "GBP", Terminals: 4, MedianMajor: 22,
+	},
+	{
+		ID: "TAXI00000000002", Name: "Union Taxi", Street: "3 Dock Road", City: "Liverpool", PostalCode: "L3 4AA",
+		Country: "GBR", MCC: "4121", Currency: "GBP", Entry: api.EntryContactless, Terminals: 40, MedianMajor: 14,
+	},
+	{
+		ID: "GROCER000000003", Name: "Marche Vert", Street: "8 rue Cler", City: "Paris", PostalCode: "75007", Country: "FRA",
+		MCC: "5411", Currency: "EUR", Entry: api.EntryContactless, Terminals: 12, MedianMajor: 31,
+	},
+	{
+		ID: "HOTEL0000000004", Name: "Hotel Nordkette", Street: "Innrain 5", City: "Innsbruck", PostalCode: "6020",
+		Country: "AUT", MCC: "7011", Currency: "EUR", Entry: api.EntryMOTO, Terminals: 2, MedianMajor: 240,
+	},
+	{
+		ID: "STREAM000000005", Name: "Kino Daheim", Street: "Torstr 90", City: "Berlin", PostalCode: "10119", Country: "DEU",
+		MCC: "4899", Currency: "EUR", Entry: api.EntryStored, Initiator: api.InitiatorMerchant, Terminals: 1, MedianMajor: 12,
+	},
+	{
+		ID: "SHOES0000000006", Name: "Scarpe Brera", Street: "Via Fiori Chiari 2", City: "Milano", PostalCode: "20121",
+		Country: "ITA", MCC: "5661", Currency: "EUR", Terminals: 3, MedianMajor: 95,
+	},
+	{
+		ID: "AIR000000000007", Name: "Prairie Air", Street: "1 Terminal Way", City: "Omaha", PostalCode: "68110",
+		Country: "USA", MCC: "4511", Currency: "USD", Terminals: 6, MedianMajor: 310,
+	},
+	{
+		ID: "FUEL00000000008", Name: "Hilltop Fuel", Street: "77 Route 9", City: "Albany", PostalCode: "12205",
+		Country: "USA", MCC: "5541", Currency: "USD", Entry: api.EntryContactless, Terminals: 16, MedianMajor: 46,
+	},
+	{
+		ID: "CLOUD0000000009", Name: "Paperplane Software", Street: "500 Howard St", City: "San Francisco",
+		PostalCode: "94105", Country: "USA", MCC: "5734", Currency: "USD", Entry: api.EntryStored, Terminals: 1,
+		MedianMajor: 29,
+	},
+	{
+		ID: "CAFE00000000010", Name: "Kissa Komorebi", Street: "2-4 Kanda", City: "Tokyo", PostalCode: "101-0051",
+		Country: "JPN", MCC: "5814", Currency: "JPY", Entry: api.EntryContactless, Terminals: 5, MedianMajor: 1150,
+	},
+	{
+		ID: "DENKI0000000011", Name: "Hoshi Denki", Street: "1-9 Nipponbashi", City: "Osaka", PostalCode: "556-0005",
+		Country: "JPN", MCC: "5732", Currency: "JPY", Terminals: 5, MedianMajor: 14800,
+	},
+	{
+		ID: "PHARM0000000012", Name: "Salmiya Pharmacy", Street: "Salem Al Mubarak St", City: "Kuwait City",
+		PostalCode: "22001", Country: "KWT", MCC: "5912", Currency: "KWD", Entry: api.EntryContactless, Terminals: 3,
+		MedianMajor: 6.5,
+	},
 }
 
 // Amounts are log-normal around the merchant's median: most are small, a few are large. They are kept between a tenth

@@ -216,7 +216,8 @@ func (p *play) first(op api.Op) *api.Request {
 		Present: api.Fields(api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency,
 			api.FieldCard, api.FieldEntry, api.FieldInitiator, api.FieldReference),
 	}
-	if m.Entry != api.EntryEcommerce && m.Entry != api.EntryMOTO && (p.plan.Decline == nil || p.plan.Decline.Code != codeWrongCVC) {
+	if m.Entry != api.EntryEcommerce && m.Entry != api.EntryMOTO &&
+		(p.plan.Decline == nil || p.plan.Decline.Code != codeWrongCVC) {
 		req.Card.CVC = "" // nobody types it in at a terminal, and none may be kept for a stored card
 	}
 	return req

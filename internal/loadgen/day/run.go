@@ -37,7 +37,8 @@ type Options struct {
 }
 
 // Run plays the day and returns its book. It ends early, with an error, when a connection breaks (for longer than
-// Outage) or ctx ends: what became of the payments under way is then unknown to the driver, and the book is not complete.
+// Outage) or ctx ends: what became of the payments under way is then unknown to the driver, and the book is not
+// complete.
 func Run(ctx context.Context, o Options) (*Book, error) {
 	if o.Payments < 1 || o.InFlight < 1 || len(o.Clients) == 0 {
 		return nil, errors.New("day: payments, payments in flight and clients are needed")

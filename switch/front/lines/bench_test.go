@@ -12,7 +12,8 @@ import (
 	"switchyard/switch/front/lines/client"
 )
 
-// BenchmarkPipelined measures requests a second through client, loopback and server with a handler that answers at once.
+// BenchmarkPipelined measures requests a second through client, loopback and server with a handler that answers at
+// once.
 func BenchmarkPipelined(b *testing.B) {
 	for _, c := range []struct {
 		name         string

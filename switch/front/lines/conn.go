@@ -40,7 +40,9 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{srv: s, nc: nc, in: lines{from: nc, maxLine: s.opt.MaxLine}, greets: true, since: time.Now(), written: make(chan struct{})}
+	c := &conn{srv: s, nc: nc, in: lines{
+		from: nc, maxLine: s.opt.MaxLine,
+	}, greets: true, since: time.Now(), written: make(chan struct{})}
 	c.work.L, c.room.L = &c.mu, &c.mu
 	c.caller = s.front.Anyone()
 	return c
@@ -68,7 +70,9 @@ func (c *conn) run() {
 	}
 	c.nc.Close()
 	if why != peerClosed {
-		c.srv.log.Info("gateway: connection closed", zap.Stringer("peer", c.nc.RemoteAddr()), zap.String("gateway", c.name()), zap.Stringer("reason", why))
+		c.srv.log.Info("gateway: connection closed", zap.Stringer("peer", c.nc.RemoteAddr()), zap.String(
+			"gateway", c.name(),
+		), zap.Stringer("reason", why))
 	}
 	c.srv.remove(c, why)
 }
@@ -163,8 +167,8 @@ func (c *conn) wait() reason {
 	}
 }
 
-// setDeadline says when the next read shall return without bytes: for the hello, to give a grown buffer back, or to end a
-// connection that is idle. Most quiet connections have none.
+// setDeadline says when the next read shall return without bytes: for the hello, to give a grown buffer back, or to end
+// a connection that is idle. Most quiet connections have none.
 func (c *conn) setDeadline() {
 	var at time.Time
 	switch {
@@ -211,8 +215,8 @@ func (c *conn) hold() reason {
 	return stillOpen
 }
 
-// hasRoom tells whether one more line may be taken. Each line in flight reserves room for its answer, so that a peer that
-// reads, though slowly, is slowed down and not closed when many answers come at once.
+// hasRoom tells whether one more line may be taken. Each line in flight reserves room for its answer, so that a peer
+// that reads, though slowly, is slowed down and not closed when many answers come at once.
 func (c *conn) hasRoom() bool {
 	return c.inFlight < c.srv.opt.MaxInFlightPerConn && c.unsent+(c.inFlight+1)*answerRoom <= c.srv.opt.UnsentLimit
 }
@@ -316,8 +320,8 @@ func (c *conn) queue(t *task) {
 	}
 }
 
-// write sends answers until all are out and no more can come, or the connection breaks. What has come together while the
-// last bytes were written goes out in one call.
+// write sends answers until all are out and no more can come, or the connection breaks. What has come together while
+// the last bytes were written goes out in one call.
 func (c *conn) write() {
 	defer close(c.written)
 	for {
@@ -352,7 +356,8 @@ func (c *conn) answers() *[]byte {
 	for c.out == nil && c.failed == stillOpen && !(c.ending && c.inFlight == 0) {
 		c.work.Wait()
 		c.mu.Unlock()
-		runtime.Gosched() // lets the workers that are ready add their answers: half the CPU of a busy connection is system calls
+		// lets the workers that are ready add their answers: half the CPU of a busy connection is system calls
+		runtime.Gosched()
 		c.mu.Lock()
 	}
 	if c.failed != stillOpen {

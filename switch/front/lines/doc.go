@@ -5,9 +5,9 @@
 //
 // It guarantees that a request reaches the handler only whole, well-formed and from a connection that has said who it
 // is; that each line is answered once, by its id, in the order in which the answers come about; and that every queue
-// has a bound (I13): lines, requests in flight a connection and in all, bytes that a peer does not read, connections. At
-// the bound of a connection its reader pauses, so that TCP slows the peer down; at the bound of the server a request is
-// refused with busy, nothing stored.
+// has a bound (I13): lines, requests in flight a connection and in all, bytes that a peer does not read, connections.
+// At the bound of a connection its reader pauses, so that TCP slows the peer down; at the bound of the server a request
+// is refused with busy, nothing stored.
 //
 // It is not the flow: it neither knows payments nor keeps anything of a request once it is answered. Card data passes
 // through and is never logged (I12).

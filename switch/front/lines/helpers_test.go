@@ -27,14 +27,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type approveAll struct{}
 
 func (approveAll) Handle(_ context.Context, _ *api.Caller, req *api.Request) api.Answer {
-	return api.Answer{Payment: "P10000000001", Status: api.StatusAuthorized, Approved: true, ResponseCode: "00", Reason: "approved",
+	return api.Answer{
+		Payment: "P10000000001", Status: api.StatusAuthorized, Approved: true, ResponseCode: "00", Reason: "approved",
 		AuthCode: "A1B2C3", RRN: "632510000001", STAN: "000001", Amount: req.Amount, Currency: "EUR", Authorized: req.Amount,
 		Capturable: req.Amount, Created: time.Date(2026, 11, 21, 20, 26, 1, 0, time.UTC)}
 }
 
 // authorize is a well-formed request without an id.
 func authorize() api.Request {
-	return api.Request{Op: api.OpAuthorize, Key: "order-4711/1", Merchant: "M100000001", Terminal: "T0000001", Amount: 12345,
+	return api.Request{
+		Op: api.OpAuthorize, Key: "order-4711/1", Merchant: "M100000001", Terminal: "T0000001", Amount: 12345,
 		Currency: "EUR", Card: api.Card{Number: "4000000000000002", Expiry: "2812", CVC: "123"}, Reference: "order-4711"}
 }
 

@@ -63,15 +63,16 @@ func TestHello(t *testing.T) {
 
 func TestNotLetIn(t *testing.T) {
 	for name, send := range map[string]string{
-		"a request first":         `{"id":"1","op":"ping"}` + "\n",
-		"no JSON first":           "hello\n",
-		"an unknown name":         hello("1", "shoe", shopSecret),
-		"a wrong secret":          hello("1", "shop", strings.Repeat("x", 40)),
-		"a short secret":          hello("1", "shop", "x"),
-		"one without a secret":    hello("1", "tills", shopSecret),
-		"the secret's hash":       hello("1", "shop", listed(t)[0].SecretHash),
-		"a hello with a surplus":  `{"id":"1","op":"hello","gateway":"shop","secret":"` + shopSecret + `","key":"k"}` + "\n",
-		"a hello with two names":  `{"id":"1","op":"hello","gateway":"shop","gateway":"shop","secret":"` + shopSecret + `"}` + "\n",
+		"a request first":        `{"id":"1","op":"ping"}` + "\n",
+		"no JSON first":          "hello\n",
+		"an unknown name":        hello("1", "shoe", shopSecret),
+		"a wrong secret":         hello("1", "shop", strings.Repeat("x", 40)),
+		"a short secret":         hello("1", "shop", "x"),
+		"one without a secret":   hello("1", "tills", shopSecret),
+		"the secret's hash":      hello("1", "shop", listed(t)[0].SecretHash),
+		"a hello with a surplus": `{"id":"1","op":"hello","gateway":"shop","secret":"` + shopSecret + `","key":"k"}` + "\n",
+		"a hello with two names": `{"id":"1","op":"hello","gateway":"shop","gateway":"shop","secret":"` + shopSecret + `"}` +
+			"\n",
 		"a hello, then a request": hello("1", "shop", "") + authorizeLine("2"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,12 +109,20 @@ func certificates(t *testing.T, subject pkix.Name) (server, peer *tls.Config) {
 		}
 		return cert, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 	}
-	ca, _ := issue(1, x509.Certificate{Subject: pkix.Name{CommonName: "ca"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil)
-	_, serverCert := issue(2, x509.Certificate{DNSNames: []string{"switch"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, ca)
-	_, peerCert := issue(3, x509.Certificate{Subject: subject, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, ca)
+	ca, _ := issue(1, x509.Certificate{
+		Subject: pkix.Name{CommonName: "ca"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}, nil)
+	_, serverCert := issue(
+		2, x509.Certificate{DNSNames: []string{"switch"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, ca,
+	)
+	_, peerCert := issue(
+		3, x509.Certificate{Subject: subject, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, ca,
+	)
 	pool := x509.NewCertPool()
 	pool.AddCert(ca)
-	return &tls.Config{Certificates: []tls.Certificate{serverCert}, ClientCAs: pool, ClientAuth: tls.VerifyClientCertIfGiven},
+	return &tls.Config{
+			Certificates: []tls.Certificate{serverCert}, ClientCAs: pool, ClientAuth: tls.VerifyClientCertIfGiven,
+		},
 		&tls.Config{Certificates: []tls.Certificate{peerCert}, RootCAs: pool, ServerName: "switch"}
 }
 
@@ -135,7 +144,9 @@ func TestTLS(t *testing.T) {
 		}
 	})
 	t.Run("a hello after the certificate is a second one", func(t *testing.T) {
-		_, err := client.Dial(ctx, s.address, client.Options{Dial: new(net.Dialer).DialContext, TLS: tills, Gateway: "shop", Secret: shopSecret})
+		_, err := client.Dial(
+			ctx, s.address, client.Options{Dial: new(net.Dialer).DialContext, TLS: tills, Gateway: "shop", Secret: shopSecret},
+		)
 		if err == nil || !strings.Contains(err.Error(), "unauthorized") {
 			t.Errorf("got %v", err)
 		}
@@ -143,7 +154,9 @@ func TestTLS(t *testing.T) {
 	t.Run("a certificate of another subject needs a hello", func(t *testing.T) {
 		stranger := tills.Clone()
 		stranger.Certificates = nil
-		gw, err := client.Dial(ctx, s.address, client.Options{Dial: new(net.Dialer).DialContext, TLS: stranger, Gateway: "shop", Secret: shopSecret})
+		gw, err := client.Dial(ctx, s.address, client.Options{
+			Dial: new(net.Dialer).DialContext, TLS: stranger, Gateway: "shop", Secret: shopSecret,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +166,8 @@ func TestTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer gw.Close()
-		if a, err := gw.Do(ctx, &api.Request{Op: api.OpPing}); err != nil || a.Err == nil || a.Err.Code != api.CodeUnauthorized {
+		if a, err := gw.Do(ctx, &api.Request{Op: api.OpPing}); err != nil || a.Err == nil ||
+			a.Err.Code != api.CodeUnauthorized {
 			t.Errorf("got %+v, %v", a, err)
 		}
 	})

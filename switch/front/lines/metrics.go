@@ -28,7 +28,8 @@ const (
 	reasonCount
 )
 
-var reasonNames = [reasonCount]string{"", "peer_closed", "half_line", "lost", "too_large", "unauthorized", "hello_timeout", "handshake",
+var reasonNames = [reasonCount]string{
+	"", "peer_closed", "half_line", "lost", "too_large", "unauthorized", "hello_timeout", "handshake",
 	"unsent_bytes", "unsent_timeout", "idle", "shutdown", "max_connections"}
 
 func (r reason) String() string { return reasonNames[r] }

@@ -16,8 +16,8 @@ import (
 const (
 	// DefaultMaxConnections is how many gateways may be connected; an idle one costs about 11 KiB.
 	DefaultMaxConnections = 20_000
-	// DefaultMaxInFlightPerConn is how many lines of a connection may await their answers: as many as DefaultUnsentLimit has
-	// room for the answers of. At 10 ms a request one connection carries 200,000 requests a second with it.
+	// DefaultMaxInFlightPerConn is how many lines of a connection may await their answers: as many as DefaultUnsentLimit
+	// has room for the answers of. At 10 ms a request one connection carries 200,000 requests a second with it.
 	DefaultMaxInFlightPerConn = DefaultUnsentLimit / answerRoom
 	// DefaultMaxLine is the longest line in bytes, without its LF.
 	DefaultMaxLine = 64 << 10
@@ -43,8 +43,8 @@ const (
 	firstBuffer = 2 << 10
 	// shrinkAfter is how long a connection may be quiet before a grown read buffer is given back.
 	shrinkAfter = 30 * time.Second
-	// answerRoom is what a line in flight reserves of the unsent bytes, a payment's answer with some to spare. Answers that are
-	// longer, lists of payments, may break the bound: a peer that asks for many at once should read them.
+	// answerRoom is what a line in flight reserves of the unsent bytes, a payment's answer with some to spare. Answers
+	// that are longer, lists of payments, may break the bound: a peer that asks for many at once should read them.
 	answerRoom = 512
 	// keepBuffer is the largest answer buffer that is kept for the next answers.
 	keepBuffer = 256 << 10

@@ -14,7 +14,8 @@ import (
 	"switchyard/switch/switchtest"
 )
 
-// docs/gateway-protocol.md is held against the code: what it shows is sent to a whole system and what it lists is there.
+// docs/gateway-protocol.md is held against the code: what it shows is sent to a whole system and what it lists is
+// there.
 
 func protocolText(t *testing.T) string {
 	t.Helper()
@@ -96,7 +97,8 @@ func TestListsOfTheDocument(t *testing.T) {
 			t.Errorf("%s: retry is %s", code, row[2])
 		}
 	}
-	for _, code := range []api.Code{api.CodeInvalidRequest, api.CodeInvalidField, api.CodeUnknownOp, api.CodeUnknownPayment,
+	for _, code := range []api.Code{
+		api.CodeInvalidRequest, api.CodeInvalidField, api.CodeUnknownOp, api.CodeUnknownPayment,
 		api.CodeUnauthorized, api.CodeConflict, api.CodeInvalidState, api.CodeAmountExceeds, api.CodeNoRoute, api.CodeBusy,
 		api.CodeIssuerUnavailable, api.CodeTooLarge, api.CodeInternal} {
 		if !slices.Contains(codes, string(code)) {
@@ -107,7 +109,8 @@ func TestListsOfTheDocument(t *testing.T) {
 	for _, row := range tableRows(t, "Answers") {
 		answered = append(answered, spans(row[0])...)
 	}
-	for _, status := range []api.Status{api.StatusPending, api.StatusReversing, api.StatusDeclined, api.StatusFailed, api.StatusVerified,
+	for _, status := range []api.Status{
+		api.StatusPending, api.StatusReversing, api.StatusDeclined, api.StatusFailed, api.StatusVerified,
 		api.StatusReversed, api.StatusExpired, api.StatusRefunded, api.StatusPartiallyRefunded, api.StatusCaptured,
 		api.StatusPartiallyCaptured, api.StatusAuthorized} {
 		if !slices.Contains(answered, string(status)) {
@@ -121,8 +124,9 @@ func TestListsOfTheDocument(t *testing.T) {
 var sample = map[string]string{
 	"key": `"k"`, "merchant": `"M1"`, "terminal": `"T1"`, "payment": `"P1"`, "amount": `100`, "currency": `"EUR"`,
 	"card": `{"number":"4000000000000002","expiry":"2912"}`, "entry": `"moto"`, "reference": `"r"`, "partial": `true`,
-	"initiator": `"merchant"`, "network_id": `"1"`, "threeds": `{"eci":"05"}`, "address": `{"line":"x"}`, "emv": `"9F0206"`, "final": `true`,
-	"of_key": `"o"`, "capture": `"P1-1"`, "auth_code": `"123456"`, "gateway": `"g"`, "secret": `"s"`,
+	"initiator": `"merchant"`, "network_id": `"1"`, "threeds": `{"eci":"05"}`, "address": `{"line":"x"}`,
+	"emv": `"9F0206"`, "final": `true`, "of_key": `"o"`, "capture": `"P1-1"`, "auth_code": `"123456"`, "gateway": `"g"`,
+	"secret": `"s"`,
 }
 
 // testFieldsOfTheDocument sends each row of the table of operations: with all its fields it is taken, without one that
@@ -150,7 +154,8 @@ func testFieldsOfTheDocument(t *testing.T) {
 			}
 		}
 		for other := range sample {
-			if !slices.Contains(fields, other) && !slices.Contains(fields, other+"?") && validate(op, append(slices.Clone(fields), other), "") == nil {
+			if !slices.Contains(fields, other) && !slices.Contains(fields, other+"?") &&
+				validate(op, append(slices.Clone(fields), other), "") == nil {
 				t.Errorf("%s with %s is taken", op, other)
 			}
 		}
@@ -239,7 +244,8 @@ func sendBadLine(t *testing.T, system *switchtest.System, line string) ([]string
 	return answer, "kept"
 }
 
-const goodFields = `"merchant":"M1","terminal":"T1","amount":1000,"currency":"EUR","card":{"number":"4000000000000002","expiry":"2912"}`
+const goodFields = `"merchant":"M1","terminal":"T1","amount":1000,"currency":"EUR",` +
+	`"card":{"number":"4000000000000002","expiry":"2912"}`
 
 // bad is an authorization with a piece of it exchanged.
 func bad(old, new string) string {
@@ -298,10 +304,12 @@ func badPayments(system *switchtest.System) map[string]badCase {
 		}
 	}
 	return map[string]badCase{
-		"capture_of_unknown_payment":  on(func(r *api.Request) { r.Payment = "P1ZZZZZZZZZZ" }),
-		"capture_of_more_than_left":   on(func(r *api.Request) { r.Amount = 1001 }),
-		"capture_in_another_currency": on(func(r *api.Request) { r.Currency, r.Present = "USD", r.Present.With(api.FieldCurrency) }),
-		"key_with_another_body":       on(func(r *api.Request) { *r = switchtest.Authorize(r.Key[:len(r.Key)-2], 999) }),
+		"capture_of_unknown_payment": on(func(r *api.Request) { r.Payment = "P1ZZZZZZZZZZ" }),
+		"capture_of_more_than_left":  on(func(r *api.Request) { r.Amount = 1001 }),
+		"capture_in_another_currency": on(func(r *api.Request) {
+			r.Currency, r.Present = "USD", r.Present.With(api.FieldCurrency)
+		}),
+		"key_with_another_body": on(func(r *api.Request) { *r = switchtest.Authorize(r.Key[:len(r.Key)-2], 999) }),
 	}
 }
 

@@ -145,9 +145,9 @@ func (s *Server) remove(c *conn, why reason) {
 	s.readers.Done()
 }
 
-// Shutdown stops accepting and reading, lets the requests in flight finish, sends their answers and closes. When ctx ends
-// first it closes what is left, cancels the handler's context and returns ctx's error; the goroutines of requests that
-// are still with the handler then end with it.
+// Shutdown stops accepting and reading, lets the requests in flight finish, sends their answers and closes. When ctx
+// ends first it closes what is left, cancels the handler's context and returns ctx's error; the goroutines of requests
+// that are still with the handler then end with it.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	first := s.closing.CompareAndSwap(false, true)

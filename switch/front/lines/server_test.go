@@ -24,12 +24,21 @@ func TestSession(t *testing.T) {
 	for _, c := range []struct{ send, want string }{
 		{`{"id":"1","op":"ping"}`, `{"id":"1","op":"ping"}`},
 		{`{"op":"ping"}` + "\r", `{"id":null,"op":"ping"}`},
-		{`{"id":"2","op":"status","payment":"P10000000001"}`, `{"id":"2","op":"status","payment":"P10000000001","status":"authorized",` +
-			`"approved":true,"response_code":"00","reason":"approved","auth_code":"A1B2C3","rrn":"632510000001","stan":"000001","amount":0,` +
-			`"currency":"EUR","authorized":0,"released":0,"captured":0,"refunded":0,"capturable":0,"refundable":0,` +
-			`"created":"2026-11-21T20:26:01.000Z","replayed":false}`},
-		{`not json`, `{"id":null,"error":{"code":"invalid_request","message":"byte 1: expected a JSON object","retry":false}}`},
-		{`{"id":"3","op":"void","key":"k"}`, `{"id":"3","error":{"code":"invalid_field","field":"payment","message":"missing; void needs it","retry":false}}`},
+		{
+			`{"id":"2","op":"status","payment":"P10000000001"}`,
+			`{"id":"2","op":"status","payment":"P10000000001","status":"authorized",` +
+				`"approved":true,"response_code":"00","reason":"approved","auth_code":"A1B2C3","rrn":"632510000001",` +
+				`"stan":"000001","amount":0,` +
+				`"currency":"EUR","authorized":0,"released":0,"captured":0,"refunded":0,"capturable":0,"refundable":0,` +
+				`"created":"2026-11-21T20:26:01.000Z","replayed":false}`},
+		{
+			`not json`,
+			`{"id":null,"error":{"code":"invalid_request","message":"byte 1: expected a JSON object","retry":false}}`,
+		},
+		{
+			`{"id":"3","op":"void","key":"k"}`,
+			`{"id":"3","error":{"code":"invalid_field","field":"payment","message":"missing; void needs it","retry":false}}`,
+		},
 		{`{"id":"4","op":"hello","gateway":"shop","secret":"x"}`, `{"id":"4","op":"hello"}`},
 	} {
 		p.send(c.send + "\n")

@@ -1,8 +1,8 @@
 // Package exchange carries one operation of a payment to an issuer and back: a slot in a link's window, the message's
 // identity, the frame, the matched answer. Package flow uses it for requests, package saf for advices.
 //
-// The order is the caller's to keep: [Issuer.Acquire], [Issuer.Identify] and [Call.Pack] before the intent is committed,
-// [Call.Send] after (I1). A Call is used by one goroutine, sends once, and ends with [Call.Free].
+// The order is the caller's to keep: [Issuer.Acquire], [Issuer.Identify] and [Call.Pack] before the intent is
+// committed, [Call.Send] after (I1). A Call is used by one goroutine, sends once, and ends with [Call.Free].
 package exchange
 
 import (
@@ -45,8 +45,8 @@ type Call struct {
 // calls keeps messages and frames, which are large, from being made anew for each exchange.
 var calls = sync.Pool{New: func() any { return new(Call) }}
 
-// Acquire takes a slot for a request in a window of the issuer's links. It fails with link.ErrUnavailable when none is signed
-// on and link.ErrBusy when none is free before ctx ends.
+// Acquire takes a slot for a request in a window of the issuer's links. It fails with link.ErrUnavailable when none is
+// signed on and link.ErrBusy when none is free before ctx ends.
 func (x *Issuer) Acquire(ctx context.Context) (*Call, error) {
 	return x.call(x.Host.Acquire(ctx))
 }

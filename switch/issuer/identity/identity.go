@@ -1,8 +1,8 @@
 // Package identity hands out the numbers that name payments and messages: payment ids, RRNs, ARN sequences, and for
 // each host the STAN with its DE7.
 //
-// It guarantees I9: numbers come from blocks that are reserved durably before the first of a block is used, so neither a
-// restart nor a clock that is set back repeats one. What is left of a block at a crash is skipped, never reused.
+// It guarantees I9: numbers come from blocks that are reserved durably before the first of a block is used, so neither
+// a restart nor a clock that is set back repeats one. What is left of a block at a crash is skipped, never reused.
 //
 // It does not know whether a number is still in flight; package link refuses a STAN that is.
 package identity

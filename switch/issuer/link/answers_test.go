@@ -81,7 +81,8 @@ func TestResponseThatDiffersCompletesNothing(t *testing.T) {
 					}
 				}
 				got := f.reported()
-				if len(got) != 1 || got[0].Kind != tc.kind || !got[0].Nearest || got[0].Differs != tc.differs || got[0].Request.STAN != 7 {
+				if len(got) != 1 || got[0].Kind != tc.kind || !got[0].Nearest || got[0].Differs != tc.differs ||
+					got[0].Request.STAN != 7 {
 					t.Fatalf("reported %+v, want one %v that differs from STAN 7 in DE %d", got, tc.kind, tc.differs)
 				}
 				lines := f.logs.FilterMessage("message completes no request").All()
@@ -119,7 +120,8 @@ func TestResponseOverAnotherLink(t *testing.T) {
 		}
 		other.answer(asked, "00")
 		synctest.Wait()
-		if got := f.reported(); len(got) != 1 || got[0].Kind != link.KindMismatch || got[0].Differs != -1 || got[0].Request.STAN != 7 {
+		if got := f.reported(); len(got) != 1 || got[0].Kind != link.KindMismatch || got[0].Differs != -1 ||
+			got[0].Request.STAN != 7 {
 			t.Errorf("reported %+v, want one mismatch with STAN 7 in the link alone", got)
 		}
 		over.answer(asked, "00")
@@ -184,7 +186,8 @@ func TestDuplicateAndStray(t *testing.T) {
 		}
 		synctest.Wait()
 		got := f.reported()
-		if len(got) != 3 || got[0].Kind != link.KindDuplicate || got[1].Kind != link.KindDuplicate || got[2].Kind != link.KindStray || got[2].Nearest {
+		if len(got) != 3 || got[0].Kind != link.KindDuplicate || got[1].Kind != link.KindDuplicate ||
+			got[2].Kind != link.KindStray || got[2].Nearest {
 			t.Errorf("reported %+v, want two duplicates and a stray that is near nothing", got)
 		}
 		if in := f.Links()[0].InUse; in != 0 {
@@ -215,7 +218,8 @@ func TestLateApproval(t *testing.T) {
 		i.conn().answer(held()[0], "00")
 		synctest.Wait()
 		got := f.reported()
-		if len(got) != 1 || got[0].Kind != link.KindLate || got[0].Request.RRN != "632500000007" || got[0].At.Sub(got[0].Sent) != 11*time.Second {
+		if len(got) != 1 || got[0].Kind != link.KindLate || got[0].Request.RRN != "632500000007" ||
+			got[0].At.Sub(got[0].Sent) != 11*time.Second {
 			t.Fatalf("reported %+v, want one late response to RRN 632500000007, 11 s after it was sent", got)
 		}
 		if got[0].Response.String(39) != "00" {
@@ -248,7 +252,8 @@ func TestDeadlineOfAMatch(t *testing.T) {
 		start := time.Now()
 		results := make(chan time.Duration, 8)
 		// The later deadline is armed first, so that the earlier one must move the sweep forward.
-		for n, after := range []time.Duration{9 * time.Second, 3 * time.Second, 3*time.Second + 2*time.Millisecond, 12 * time.Second} {
+		for n, after := range []time.Duration{9 * time.Second, 3 * time.Second, 3*time.Second +
+			2*time.Millisecond, 12 * time.Second} {
 			go func() {
 				slot, err := f.Acquire(context.Background())
 				if err != nil {

@@ -19,8 +19,8 @@ var (
 	chaosSeeds = flag.Int("chaos.seeds", 20, "how many seeds TestChaos runs")
 )
 
-// TestChaos sends requests to a host that does to each, by a hash of seed and STAN, one of the things that hosts do, and
-// then holds what Send said against what the host knows.
+// TestChaos sends requests to a host that does to each, by a hash of seed and STAN, one of the things that hosts do,
+// and then holds what Send said against what the host knows.
 func TestChaos(t *testing.T) {
 	for n := range *chaosSeeds {
 		seed := *chaosSeed + uint64(n)

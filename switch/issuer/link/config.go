@@ -45,8 +45,8 @@ type Config struct {
 	// it did at its fastest of late, and slowFloor at least.
 	SlowAfter time.Duration
 
-	// EchoIdle is how long a link may receive nothing before it is asked for an echo; each link takes up to a tenth off, so
-	// that they do not ask all at once. Default 30 s.
+	// EchoIdle is how long a link may receive nothing before it is asked for an echo; each link takes up to a tenth off,
+	// so that they do not ask all at once. Default 30 s.
 	EchoIdle time.Duration
 	// SignOnTimeout bounds each of dialling, the TLS handshake, sign-on, an echo and sign-off. Default 5 s.
 	SignOnTimeout time.Duration
@@ -69,8 +69,8 @@ type Config struct {
 	// TLS, if set, is spoken on what Dial returns. Without a ServerName the host part of Addr is taken.
 	TLS *tls.Config
 
-	// OnStray is told of each response that completed nothing, one at a time, from a goroutine of the host's own. Should it
-	// fall more than strayQueue behind, responses are dropped, which is counted.
+	// OnStray is told of each response that completed nothing, one at a time, from a goroutine of the host's own. Should
+	// it fall more than strayQueue behind, responses are dropped, which is counted.
 	OnStray func(Stray)
 	// OnMalformed is told of the frames that are no messages and are logged, at most refusedPerSecond; from the same
 	// goroutine.

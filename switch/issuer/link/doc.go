@@ -1,8 +1,8 @@
 // Package link keeps the connections to issuer hosts and sends requests over them.
 //
-// A [Host] is one issuer host with several links. Each link is a TCP connection (TLS by config) that signs on (0800, DE70
-// 001), proves itself by an echo (301) when nothing has come in for a while, signs off (002) when the host is closed, and
-// is made again, with backoff and jitter, whenever it is lost.
+// A [Host] is one issuer host with several links. Each link is a TCP connection (TLS by config) that signs on (0800,
+// DE70 001), proves itself by an echo (301) when nothing has come in for a while, signs off (002) when the host is
+// closed, and is made again, with backoff and jitter, whenever it is lost.
 //
 //	Acquire ──▶ Slot: room for one request in the window of one link; taken before the intent is committed
 //	   │
@@ -26,6 +26,6 @@
 // failing over, repeating and reversing are the caller's. The connection library below it (iso8583-connection) runs the
 // read and write loops only: matching, windows and reconnecting are here.
 //
-// One mutex, Host.mu, guards all that links, requests and waiters share. It is held for tens of nanoseconds, never during
-// I/O, a callback or a log line.
+// One mutex, Host.mu, guards all that links, requests and waiters share. It is held for tens of nanoseconds, never
+// during I/O, a callback or a log line.
 package link

@@ -2,7 +2,8 @@ package link
 
 import "errors"
 
-// What Acquire and Send return, to be told apart with errors.Is. The errors that they wrap these in say which link and why.
+// What Acquire and Send return, to be told apart with errors.Is. The errors that they wrap these in say which link and
+// why.
 var (
 	// ErrUnavailable: no link to the host is signed on, or the host is being closed. Nothing was sent.
 	ErrUnavailable = errors.New("no link to the host is signed on")

@@ -12,8 +12,8 @@ import (
 	"switchyard/spec"
 )
 
-// refusedInARow is how many frames may be refused one after the other before framing counts as lost: what a host that is
-// one byte out of step sends may go on for ever.
+// refusedInARow is how many frames may be refused one after the other before framing counts as lost: what a host that
+// is one byte out of step sends may go on for ever.
 const refusedInARow = 16
 
 // refusedPerSecond is how many lines about refused frames a host gets in the log; all are counted.
@@ -76,7 +76,9 @@ func (s *session) refuse(reason string, length int, why error) error {
 	log, unlogged := s.h.refuse.take(time.Now())
 	s.h.mu.Unlock()
 	if log {
-		s.l.log.Warn("frame refused", zap.String("reason", reason), zap.Int("length", length), zap.Error(why), zap.Int("unlogged", unlogged))
+		s.l.log.Warn("frame refused", zap.String("reason", reason), zap.Int("length", length), zap.Error(why), zap.Int(
+			"unlogged", unlogged,
+		))
 		if s.h.cfg.OnMalformed != nil {
 			s.h.notify(event{malformed: &Malformed{
 				Host: s.h.cfg.Host, Link: s.l.name, At: s.h.cfg.Clock.Now(), Bytes: length, Why: fmt.Sprintf("%s: %v", reason, why),

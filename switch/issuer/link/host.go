@@ -101,8 +101,8 @@ func (h *Host) Start() {
 
 // Close takes no more requests, waits for those in flight, signs the links off and closes them. When ctx ends first, it
 // closes them as they are: each request in flight gets ErrLinkLost or ErrNotSent, and Close returns the error of ctx.
-// All goroutines of the host have ended when Close returns; it waits for a callback that runs. A second call waits for the
-// first.
+// All goroutines of the host have ended when Close returns; it waits for a callback that runs. A second call waits for
+// the first.
 func (h *Host) Close(ctx context.Context) error {
 	h.startOnce.Do(func() { close(h.dispatched) }) // never started: there is nothing to dispatch, and never will be
 	h.closeOnce.Do(func() {

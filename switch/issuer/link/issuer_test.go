@@ -169,8 +169,8 @@ type fixture struct {
 	cutovers []string
 }
 
-// newFixture makes a host with one link and a window of 8 unless change says otherwise, starts it, and closes it when the
-// test ends.
+// newFixture makes a host with one link and a window of 8 unless change says otherwise, starts it, and closes it when
+// the test ends.
 func newFixture(t *testing.T, i *issuer, change func(*link.Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, issuer: i}
@@ -244,7 +244,10 @@ func request(stan int) (frame []byte, want link.Match) {
 	if err != nil {
 		panic(err)
 	}
-	return frame, link.Match{MTI: "0100", STAN: uint32(stan), DE7: de7, RRN: rrn, Terminal: "TERM0001", Currency: "978", AmountMinor: 12345, CheckAmount: true}
+	return frame, link.Match{
+		MTI: "0100", STAN: uint32(stan), DE7: de7, RRN: rrn, Terminal: "TERM0001", Currency: "978", AmountMinor: 12345,
+		CheckAmount: true,
+	}
 }
 
 // send acquires a slot and sends an authorization with ten seconds' time.

@@ -16,8 +16,8 @@ import (
 // closes at once is met with ever longer waits.
 const stableAfter = time.Second
 
-// stillDownEvery is how often a link that stays down is warned of, at the most: an outage is a dozen lines an hour, and each
-// attempt a line at debug.
+// stillDownEvery is how often a link that stays down is warned of, at the most: an outage is a dozen lines an hour, and
+// each attempt a line at debug.
 const stillDownEvery = 5 * time.Minute
 
 // link keeps one connection to a host.
@@ -79,17 +79,20 @@ type outage struct {
 	since    time.Time // zero: the link is up, or was never tried
 	attempts int       // to make it again that failed
 	told     time.Time // the last line at warn
-	// What was in flight when it was lost, since that line: a host that takes the sign-on and closes may lose some each time.
+	// What was in flight when it was lost, since that line: a host that takes the sign-on and closes may lose some each
+	// time.
 	unsent, unknown int
 }
 
-// tellDown logs that the link was lost, or that an attempt to make it failed: the first time and every stillDownEvery at
-// warn.
+// tellDown logs that the link was lost, or that an attempt to make it failed: the first time and every stillDownEvery
+// at warn.
 func (l *link) tellDown(down *outage, err error, unsent, unknown int, wait time.Duration) {
 	now := time.Now()
 	down.unsent += unsent
 	down.unknown += unknown
-	fields := []zap.Field{zap.Error(err), zap.Int("unsent", down.unsent), zap.Int("unknown", down.unknown), zap.Duration("retry_in", wait)}
+	fields := []zap.Field{
+		zap.Error(err), zap.Int("unsent", down.unsent), zap.Int("unknown", down.unknown), zap.Duration("retry_in", wait),
+	}
 	if down.since.IsZero() {
 		*down = outage{since: now, told: now}
 		l.log.Warn("link down", fields...)
@@ -178,8 +181,8 @@ func (l *link) dial() (net.Conn, error) {
 	return secure, nil
 }
 
-// tend keeps a signed-on session until it is lost, and signs it off when the host is closed or the other side signs off.
-// It calls stable once the session has been up for stableAfter. It returns why the session is over.
+// tend keeps a signed-on session until it is lost, and signs it off when the host is closed or the other side signs
+// off. It calls stable once the session has been up for stableAfter. It returns why the session is over.
 func (s *session) tend(stable func()) error {
 	h := s.h
 	idle := time.NewTimer(s.l.echoIdle)

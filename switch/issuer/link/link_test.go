@@ -84,7 +84,8 @@ func TestSignOnRefusedOrUnanswered(t *testing.T) {
 	}
 }
 
-// backoffs holds the attempts to what Config promises: the first again within 100 ms, then doubling, half of it by chance.
+// backoffs holds the attempts to what Config promises: the first again within 100 ms, then doubling, half of it by
+// chance.
 func backoffs(t *testing.T, dials []time.Time, attempt time.Duration) {
 	t.Helper()
 	longest := 100 * time.Millisecond
@@ -428,7 +429,8 @@ func TestWindowNarrowsAndWidens(t *testing.T) {
 	})
 }
 
-// TestSlowerThanUsual is a host that takes its time: no window narrows for that, but for taking much longer than it did.
+// TestSlowerThanUsual is a host that takes its time: no window narrows for that, but for taking much longer than it
+// did.
 func TestSlowerThanUsual(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		delay := 300 * time.Millisecond
@@ -571,7 +573,9 @@ func TestCloseWaitsForWhatIsInFlight(t *testing.T) {
 			t.Error(err)
 		}
 		<-closed
-		if got, want := i.messages(), []string{"0800 001", "0100 000001", "0100 000002", "0800 002"}; !slices.Equal(got, want) {
+		if got, want := i.messages(), []string{"0800 001", "0100 000001", "0100 000002", "0800 002"}; !slices.Equal(
+			got, want,
+		) {
 			t.Errorf("the host got %v, want %v", got, want)
 		}
 	})
@@ -596,7 +600,9 @@ func TestCloseGivesUpWhenItsContextEnds(t *testing.T) {
 }
 
 func TestCloseBeforeStart(t *testing.T) {
-	h, err := link.NewHost(link.Config{Host: "visa", Addr: "a:1", Codec: codec, Identity: &identity{}, Dial: (&issuer{}).dial})
+	h, err := link.NewHost(link.Config{
+		Host: "visa", Addr: "a:1", Codec: codec, Identity: &identity{}, Dial: (&issuer{}).dial,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -652,7 +658,8 @@ func TestHostAsks(t *testing.T) {
 	})
 }
 
-// A host that stalls at its cutover leaves a thousand late answers to be told of; its announcement is not lost among them.
+// A host that stalls at its cutover leaves a thousand late answers to be told of; its announcement is not lost among
+// them.
 func TestCutoverAmongStrays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{on: func(_ *hostConn, m *spec.Message) bool { return m.MTI() == "0810" }}

@@ -106,11 +106,15 @@ func TestTLS(t *testing.T) {
 	}
 	f.close()
 
-	stranger := newFixture(t, i, func(c *link.Config) { c.Addr, c.Dial, c.TLS = addr, dialTCP, &tls.Config{RootCAs: x509.NewCertPool()} })
+	stranger := newFixture(
+		t, i, func(c *link.Config) { c.Addr, c.Dial, c.TLS = addr, dialTCP, &tls.Config{RootCAs: x509.NewCertPool()} },
+	)
 	for stranger.logs.FilterMessage("link down").Len() == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	if got, _ := stranger.logs.FilterMessage("link down").All()[0].ContextMap()["error"].(string); !strings.Contains(got, "TLS handshake") {
+	if got, _ := stranger.logs.FilterMessage("link down").All()[0].ContextMap()["error"].(string); !strings.Contains(
+		got, "TLS handshake",
+	) {
 		t.Errorf("logged %q, want it to say that the TLS handshake failed", got)
 	}
 	stranger.close()

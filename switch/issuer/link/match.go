@@ -15,7 +15,8 @@ type Match struct {
 	// STAN (DE11), 1 to 999999, and DE7, MMDDhhmmss.
 	STAN uint32
 	DE7  string
-	// RRN (DE37), Terminal (DE41, without padding) and Currency (DE49, three digits) are compared where they are not empty.
+	// RRN (DE37), Terminal (DE41, without padding) and Currency (DE49, three digits) are compared where they are not
+	// empty.
 	RRN, Terminal, Currency string
 	// AmountMinor is DE4, compared if CheckAmount is set: the response's must be equal, or may be lower with DE39 10.
 	AmountMinor int64

@@ -27,7 +27,8 @@ type linkMetrics struct {
 
 func newMetrics(h *Host) (*metrics, error) {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchyard_link_" + name, Help: help}, append([]string{"link"}, labels...))
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "switchyard_link_" +
+			name, Help: help}, append([]string{"link"}, labels...))
 	}
 	m := &metrics{
 		h:          h,
@@ -63,7 +64,9 @@ func newMetrics(h *Host) (*metrics, error) {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.sent, m.received, m.reconnects, m.strays, m.malformed, m.roundTrip, m.dropped, linkGauges{m.h}}
+	return []prometheus.Collector{
+		m.sent, m.received, m.reconnects, m.strays, m.malformed, m.roundTrip, m.dropped, linkGauges{m.h},
+	}
 }
 
 func (m *metrics) unregister() {
@@ -97,9 +100,15 @@ func (m *metrics) link(name string) *linkMetrics {
 type linkGauges struct{ h *Host }
 
 var (
-	upDesc     = prometheus.NewDesc("switchyard_link_up", "1 while the link is signed on and takes requests.", []string{"link"}, nil)
-	inUseDesc  = prometheus.NewDesc("switchyard_link_window_in_use", "Requests that hold a slot in the link's window.", []string{"link"}, nil)
-	windowDesc = prometheus.NewDesc("switchyard_link_window", "Slots in the link's window at the moment.", []string{"link"}, nil)
+	upDesc = prometheus.NewDesc(
+		"switchyard_link_up", "1 while the link is signed on and takes requests.", []string{"link"}, nil,
+	)
+	inUseDesc = prometheus.NewDesc(
+		"switchyard_link_window_in_use", "Requests that hold a slot in the link's window.", []string{"link"}, nil,
+	)
+	windowDesc = prometheus.NewDesc(
+		"switchyard_link_window", "Slots in the link's window at the moment.", []string{"link"}, nil,
+	)
 )
 
 // Describe implements prometheus.Collector.

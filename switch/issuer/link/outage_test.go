@@ -15,11 +15,14 @@ import (
 
 // fromInfo are the lines of a message at info and above: what is in the log by default.
 func (f *fixture) fromInfo(message string) []observer.LoggedEntry {
-	return f.logs.Filter(func(e observer.LoggedEntry) bool { return e.Level >= zapcore.InfoLevel && e.Message == message }).All()
+	return f.logs.Filter(func(e observer.LoggedEntry) bool {
+		return e.Level >= zapcore.InfoLevel &&
+			e.Message == message
+	}).All()
 }
 
-// An outage of three hours is warned of when the link is lost and every five minutes, whatever the number of attempts. The
-// next one is warned of again.
+// An outage of three hours is warned of when the link is lost and every five minutes, whatever the number of attempts.
+// The next one is warned of again.
 func TestOutageIsLoggedNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := false
@@ -74,7 +77,8 @@ func TestOutageIsLoggedNowAndThen(t *testing.T) {
 		if len(up) != 2 {
 			t.Fatalf("the link is up %d times, want twice", len(up))
 		}
-		if fields := up[1].ContextMap(); fields["attempts"] != int64(failed+1) || fields["down_for"].(time.Duration) < 3*time.Hour {
+		if fields := up[1].ContextMap(); fields["attempts"] != int64(failed+1) ||
+			fields["down_for"].(time.Duration) < 3*time.Hour {
 			t.Errorf("up after %v", fields)
 		}
 

@@ -10,8 +10,8 @@ import (
 	"switchyard/spec"
 )
 
-// sweepStep is the shortest time between two sweeps for requests whose Match.Deadline is over: at 4,096 in flight a sweep
-// takes some 0.1 ms.
+// sweepStep is the shortest time between two sweeps for requests whose Match.Deadline is over: at 4,096 in flight a
+// sweep takes some 0.1 ms.
 const sweepStep = 10 * time.Millisecond
 
 // pending is a request in flight. It is guarded by Host.mu as long as it stands in Host.pending; who takes it out there
@@ -28,8 +28,8 @@ type pending struct {
 	done  chan struct{} // holds one signal
 }
 
-// Send sends a request and waits for its response, which it unpacks into resp. frame is what Codec.PackFrame made; it is
-// copied before Send waits. want says what it asked. Send always frees the slot, and returns:
+// Send sends a request and waits for its response, which it unpacks into resp. frame is what Codec.PackFrame made; it
+// is copied before Send waits. want says what it asked. Send always frees the slot, and returns:
 //
 //   - nil: resp is the response, whatever its DE39 says. In every other case resp is not to be read;
 //   - ErrNotSent: not a byte left: the link was lost before, ctx or want.Deadline was over already, the frame is none, the
@@ -100,7 +100,10 @@ func refusal(ctx context.Context, frame []byte, want *Match, now time.Time) erro
 		return fmt.Errorf("%w: its deadline is over", ErrNotSent)
 	}
 	if n := len(frame) - spec.LengthHeader; n < 1 || int(binary.BigEndian.Uint16(frame)) != n {
-		return fmt.Errorf("%w: frame of %d bytes: want a message behind a %d-byte length that says so", ErrNotSent, len(frame), spec.LengthHeader)
+		return fmt.Errorf(
+			"%w: frame of %d bytes: want a message behind a %d-byte length that says so", ErrNotSent, len(frame),
+			spec.LengthHeader,
+		)
 	}
 	if want.STAN < 1 || want.STAN > 999999 {
 		return fmt.Errorf("%w: STAN %d: want 1 to 999999", ErrNotSent, want.STAN)
@@ -114,7 +117,10 @@ func (h *Host) admit(s *session, want *Match) error {
 		return fmt.Errorf("%w: host %q: link %s was lost before", ErrNotSent, h.cfg.Host, s.l.name)
 	}
 	if p := h.pending[want.STAN]; p != nil {
-		return fmt.Errorf("%w: host %q: STAN %06d is in flight on link %s since DE7 %s", ErrNotSent, h.cfg.Host, want.STAN, p.s.l.name, p.want.DE7)
+		return fmt.Errorf(
+			"%w: host %q: STAN %06d is in flight on link %s since DE7 %s", ErrNotSent, h.cfg.Host, want.STAN, p.s.l.name,
+			p.want.DE7,
+		)
 	}
 	return nil
 }

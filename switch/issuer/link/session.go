@@ -30,8 +30,8 @@ func (s state) String() string {
 	return [...]string{"down", "signing_on", "up", "draining"}[s]
 }
 
-// session is one connection of a link, from dialling until it is lost. The next connection is another session, so that a
-// slot or a response of an old one cannot touch a new one.
+// session is one connection of a link, from dialling until it is lost. The next connection is another session, so that
+// a slot or a response of an old one cannot touch a new one.
 type session struct {
 	l    *link
 	h    *Host
@@ -65,7 +65,8 @@ type session struct {
 	replies  int           // how many answers to the requests of the host stand in out
 }
 
-// readBuffer is what is read from a socket at a time. The library would read through 4 KiB: a system call every 18 frames.
+// readBuffer is what is read from a socket at a time. The library would read through 4 KiB: a system call every 18
+// frames.
 const readBuffer = 64 << 10
 
 // open makes a session of a connection and starts its goroutines.
@@ -99,8 +100,8 @@ func (l *link) open(conn net.Conn) (*session, error) {
 	return s, nil
 }
 
-// socket is the connection as the library sees it: each write has a deadline, and the session hears of a failed one before
-// the library closes the connection and the reader takes that for the cause.
+// socket is the connection as the library sees it: each write has a deadline, and the session hears of a failed one
+// before the library closes the connection and the reader takes that for the cause.
 type socket struct {
 	net.Conn
 	s *session
@@ -205,8 +206,8 @@ func (s *session) fail(cause error) {
 	}
 }
 
-// end closes the connection, waits until nothing reads or writes any more, and retires the requests in flight: only then
-// it is certain which of them were never handed to the socket. It returns how many of each kind there were.
+// end closes the connection, waits until nothing reads or writes any more, and retires the requests in flight: only
+// then it is certain which of them were never handed to the socket. It returns how many of each kind there were.
 func (s *session) end() (unsent, lost int) {
 	_ = s.lib.Close() // what it could say is s.cause already
 	<-s.readDone

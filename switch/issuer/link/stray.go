@@ -35,8 +35,8 @@ const (
 	KindLate
 	// KindDuplicate answers a request that was answered before.
 	KindDuplicate
-	// KindMismatch has the STAN of a request in flight and differs from it in another field. Two answers that a host swapped
-	// are two of these.
+	// KindMismatch has the STAN of a request in flight and differs from it in another field. Two answers that a host
+	// swapped are two of these.
 	KindMismatch
 	// KindUnsolicited is no response but a request, and none that a host may make.
 	KindUnsolicited
@@ -98,8 +98,8 @@ func (h *Host) classify(s *session, msg *spec.Message, p *pending, now time.Time
 	return l
 }
 
-// nearest returns the request in flight that has the most fields in common with a response, nil if none has any. h.mu is
-// held.
+// nearest returns the request in flight that has the most fields in common with a response, nil if none has any. h.mu
+// is held.
 func (h *Host) nearest(msg *spec.Message) (best *pending) {
 	most := 0
 	for _, p := range h.pending {
@@ -182,8 +182,8 @@ func (h *Host) notify(e event) {
 	}
 }
 
-// announce hands a cutover to the callbacks' goroutine. Cutovers do not queue up behind strays, of which a host that stalls at
-// its cutover makes many. Should a hundred announcements wait, one more says nothing new.
+// announce hands a cutover to the callbacks' goroutine. Cutovers do not queue up behind strays, of which a host that
+// stalls at its cutover makes many. Should a hundred announcements wait, one more says nothing new.
 func (h *Host) announce(l *link) {
 	select {
 	case h.cutovers <- l:
@@ -224,8 +224,8 @@ func (h *Host) cutover(l *link) {
 	}
 }
 
-// expiredTable remembers requests that were given up, one for each residue of the STAN: STANs are given in turn, so that
-// these are the newest.
+// expiredTable remembers requests that were given up, one for each residue of the STAN: STANs are given in turn, so
+// that these are the newest.
 type expiredTable struct {
 	rows []expiredRow // allocated when first needed
 }

@@ -13,8 +13,8 @@ const minWindow = 16
 // that a host that recovers is back at its full window after some 40 of them, and not drowned on the way.
 const widenEvery = 8
 
-// class is what a slot is for: a request, whose card holder waits, or an advice, which store-and-forward sends whenever there
-// is room.
+// class is what a slot is for: a request, whose card holder waits, or an advice, which store-and-forward sends whenever
+// there is room.
 type class uint8
 
 const (
@@ -23,8 +23,8 @@ const (
 	classes
 )
 
-// requestsAnAdvice is how many waiting requests go before a waiting advice: they are first, but a host that is asked for more
-// than it can do for hours still gets the reversals that end its holds.
+// requestsAnAdvice is how many waiting requests go before a waiting advice: they are first, but a host that is asked
+// for more than it can do for hours still gets the reversals that end its holds.
 const requestsAnAdvice = 7
 
 // share is how many slots of a window a class may take: a quarter, of a window of one nothing, is kept for requests.
@@ -65,8 +65,8 @@ func (sl *Slot) Free() {
 // standingAfter without a break, an eighth of what a deadline leaves is all the time that a further one may wait.
 func (h *Host) Acquire(ctx context.Context) (*Slot, error) { return h.acquire(ctx, request) }
 
-// AcquireAdvice is Acquire for what store-and-forward sends. Advices take three quarters of a window at most (of a window of
-// one, all) and go behind the requests that wait, but for each eighth slot that gets free.
+// AcquireAdvice is Acquire for what store-and-forward sends. Advices take three quarters of a window at most (of a
+// window of one, all) and go behind the requests that wait, but for each eighth slot that gets free.
 func (h *Host) AcquireAdvice(ctx context.Context) (*Slot, error) { return h.acquire(ctx, advice) }
 
 // TryAcquire is Acquire without a wait: false where no link has room now.
@@ -140,8 +140,8 @@ func (h *Host) unavailable() error {
 	return fmt.Errorf("%w: host %q", ErrUnavailable, h.cfg.Host)
 }
 
-// pick returns the signed-on link with the most room for a class, nil if none has any. up tells whether there is one at all.
-// h.mu is held.
+// pick returns the signed-on link with the most room for a class, nil if none has any. up tells whether there is one at
+// all. h.mu is held.
 func (h *Host) pick(c class) (best *session, up bool) {
 	if h.closing {
 		return nil, false
@@ -212,8 +212,8 @@ func (h *Host) refuseWaiters() {
 }
 
 // adapt narrows the window of s by a fifth when a request shows that the host is slow, and widens it again with fast
-// answers. Not by more: the links of a host share its queue, so each sees the others' part of a slow trip as well as its own.
-// A request that was sent before the last narrowing says nothing about the window since. h.mu is held.
+// answers. Not by more: the links of a host share its queue, so each sees the others' part of a slow trip as well as
+// its own. A request that was sent before the last narrowing says nothing about the window since. h.mu is held.
 func (h *Host) adapt(s *session, sent time.Time, slow bool, now time.Time) {
 	if sent.Before(s.narrowed) {
 		return
@@ -275,8 +275,8 @@ type tripTime struct {
 	at       time.Time
 }
 
-// tripTimeCounts is for how long a round trip tells about the next one; without it a host once slow would be refused for
-// good.
+// tripTimeCounts is for how long a round trip tells about the next one; without it a host once slow would be refused
+// for good.
 const tripTimeCounts = time.Second
 
 func (t *tripTime) add(d time.Duration, now time.Time) {
@@ -288,12 +288,13 @@ func (t *tripTime) add(d time.Duration, now time.Time) {
 	t.at = now
 }
 
-// standingAfter is how long callers must have waited without a break for their queue to count as standing: it is no burst, which
-// a wait carries over, but more than the host can do, of which all that a longer queue brings is that everyone waits longer.
+// standingAfter is how long callers must have waited without a break for their queue to count as standing: it is no
+// burst, which a wait carries over, but more than the host can do, of which all that a longer queue brings is that
+// everyone waits longer.
 const standingAfter = 100 * time.Millisecond
 
-// tooLate refuses a request that would join the queue of its class and get its answer too late. Slots get free at slots/trip
-// a second (Little's law); the queue takes that long, and then comes the request's own trip. h.mu is held.
+// tooLate refuses a request that would join the queue of its class and get its answer too late. Slots get free at
+// slots/trip a second (Little's law); the queue takes that long, and then comes the request's own trip. h.mu is held.
 func (h *Host) tooLate(c class, now time.Time, left time.Duration) error {
 	if now.Sub(h.trip.at) > tripTimeCounts {
 		return nil
@@ -310,7 +311,10 @@ func (h *Host) tooLate(c class, now time.Time, left time.Duration) error {
 	case left < wait+trip:
 		return fmt.Errorf("%w: host %q: %v are left, an answer would take %v", ErrBusy, h.cfg.Host, left, wait+trip)
 	case q.n > 0 && now.Sub(q.since) > standingAfter && wait > left/8:
-		return fmt.Errorf("%w: host %q: callers have waited for %v without a break, and one more would wait for %v", ErrBusy, h.cfg.Host, now.Sub(q.since), wait)
+		return fmt.Errorf(
+			"%w: host %q: callers have waited for %v without a break, and one more would wait for %v", ErrBusy, h.cfg.Host,
+			now.Sub(q.since), wait,
+		)
 	}
 	return nil
 }

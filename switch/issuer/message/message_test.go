@@ -35,7 +35,10 @@ const (
 
 // root is an approved first request.
 func root(kind payment.Kind) payment.Op {
-	op := payment.Op{Kind: kind, State: payment.StateApproved, Amount: 12345, Granted: 12345, Target: payment.NoTarget, AuthCode: authorized}
+	op := payment.Op{
+		Kind: kind, State: payment.StateApproved, Amount: 12345, Granted: 12345, Target: payment.NoTarget,
+		AuthCode: authorized,
+	}
 	switch kind {
 	case payment.KindSale:
 		op.Date, op.ARN, op.Number = 20261121, arn, 1
@@ -48,7 +51,8 @@ func root(kind payment.Kind) payment.Op {
 // made is a payment with operations; each has its identity.
 func made(ops ...payment.Op) *payment.Payment {
 	p := &payment.Payment{
-		ID: payment.NewID(1, 1), Merchant: "M1", Terminal: "T1", Currency: "EUR", MCC: "5732", Entry: uint8(api.EntryEcommerce), ECI: "05",
+		ID: payment.NewID(1, 1), Merchant: "M1", Terminal: "T1", Currency: "EUR", MCC: "5732",
+		Entry: uint8(api.EntryEcommerce), ECI: "05",
 	}
 	for n, op := range ops {
 		p.Ops = append(p.Ops, sent(n, op))
@@ -63,14 +67,15 @@ func unapproved(op payment.Op, state payment.State) payment.Op {
 
 func capture(amount int64, number int) payment.Op {
 	return payment.Op{
-		Kind: payment.KindCapture, State: payment.StateQueued, Amount: amount, Target: payment.NoTarget, Number: number, Advised: true,
-		Date: 20261121, ARN: arn, RRN: firstRRN,
+		Kind: payment.KindCapture, State: payment.StateQueued, Amount: amount, Target: payment.NoTarget, Number: number,
+		Advised: true, Date: 20261121, ARN: arn, RRN: firstRRN,
 	}
 }
 
 func timeoutReversal(target int, amount int64, rrn string) payment.Op {
 	return payment.Op{
-		Kind: payment.KindTimeoutReversal, State: payment.StateQueued, Amount: amount, Target: target, Advised: true, RRN: rrn,
+		Kind: payment.KindTimeoutReversal, State: payment.StateQueued, Amount: amount, Target: target, Advised: true,
+		RRN: rrn,
 	}
 }
 
@@ -79,11 +84,16 @@ func increment(state payment.State) payment.Op {
 }
 
 func refund(state payment.State) payment.Op {
-	return payment.Op{Kind: payment.KindRefund, State: state, Amount: 300, Target: payment.NoTarget, Number: 1, Date: 20261122, ARN: arn}
+	return payment.Op{
+		Kind: payment.KindRefund, State: state, Amount: 300, Target: payment.NoTarget, Number: 1, Date: 20261122, ARN: arn,
+	}
 }
 
 func reverse(amount, stays int64) payment.Op {
-	return payment.Op{Kind: payment.KindReverse, State: payment.StatePending, Amount: amount, Stays: stays, Target: payment.NoTarget, RRN: firstRRN}
+	return payment.Op{
+		Kind: payment.KindReverse, State: payment.StatePending, Amount: amount, Stays: stays, Target: payment.NoTarget,
+		RRN: firstRRN,
+	}
 }
 
 func void(target int) payment.Op {
@@ -102,7 +112,10 @@ func request(change ...func(*api.Request)) *api.Request {
 func everything(r *api.Request) {
 	r.Partial = true
 	r.NetworkID = "NET4711"
-	r.ThreeDS = api.ThreeDS{Version: "2.2.0", ECI: "05", CAVV: "AAABBIIFmAAAAAAAAAAAAAAAAAA=", DSTransactionID: "f25084f0-5b16-4c0a-ae5d-b24808a95e4b"}
+	r.ThreeDS = api.ThreeDS{
+		Version: "2.2.0", ECI: "05", CAVV: "AAABBIIFmAAAAAAAAAAAAAAAAAA=",
+		DSTransactionID: "f25084f0-5b16-4c0a-ae5d-b24808a95e4b",
+	}
 	r.Address = api.Address{Line: "12 High Street", PostalCode: "10115", Country: "DE"}
 }
 
@@ -145,17 +158,23 @@ func cases() map[string]built {
 		"authorize-magstripe": {entered(made(pending), api.EntryMagstripe), 0, request(func(r *api.Request) {
 			r.Card.Track2, r.Card.CVC = "4111111111111111D30121010000000000", ""
 		})},
-		"authorize-moto":      {entered(made(pending), api.EntryMOTO), 0, request()},
-		"verify":              {made(unapproved(root(payment.KindVerify), payment.StatePending)), 0, request()},
-		"sale":                {made(unapproved(sale, payment.StatePending)), 0, request()},
-		"stand-in":            last(made(payment.Op{Kind: payment.KindStandIn, State: payment.StateQueued, Amount: 12345, Granted: 12345, Target: payment.NoTarget, AuthCode: "000001", Advised: true})),
-		"increment":           last(made(auth, increment(payment.StatePending))),
-		"refund":              last(made(auth, capture(12345, 1), refund(payment.StatePending))),
-		"capture-first":       last(made(auth, capture(5000, 1))),
-		"capture-second":      last(made(auth, capture(5000, 1), capture(345, 2))),
-		"capture-final":       last(made(auth, func() payment.Op { c := capture(5000, 1); c.Final = true; return c }())),
-		"capture-voice":       last(made(voice, capture(12345, 1))),
-		"release":             last(made(auth, capture(5000, 1), payment.Op{Kind: payment.KindRelease, State: payment.StateQueued, Amount: 7345, Stays: 5000, Target: payment.NoTarget, Advised: true, RRN: firstRRN})),
+		"authorize-moto": {entered(made(pending), api.EntryMOTO), 0, request()},
+		"verify":         {made(unapproved(root(payment.KindVerify), payment.StatePending)), 0, request()},
+		"sale":           {made(unapproved(sale, payment.StatePending)), 0, request()},
+		"stand-in": last(made(payment.Op{
+			Kind: payment.KindStandIn, State: payment.StateQueued, Amount: 12345, Granted: 12345, Target: payment.NoTarget,
+			AuthCode: "000001", Advised: true,
+		})),
+		"increment":      last(made(auth, increment(payment.StatePending))),
+		"refund":         last(made(auth, capture(12345, 1), refund(payment.StatePending))),
+		"capture-first":  last(made(auth, capture(5000, 1))),
+		"capture-second": last(made(auth, capture(5000, 1), capture(345, 2))),
+		"capture-final":  last(made(auth, func() payment.Op { c := capture(5000, 1); c.Final = true; return c }())),
+		"capture-voice":  last(made(voice, capture(12345, 1))),
+		"release": last(made(auth, capture(5000, 1), payment.Op{
+			Kind: payment.KindRelease, State: payment.StateQueued, Amount: 7345, Stays: 5000, Target: payment.NoTarget,
+			Advised: true, RRN: firstRRN,
+		})),
 		"reverse-all":         last(made(auth, reverse(12345, 0))),
 		"reverse-part":        last(made(auth, reverse(5000, 7345))),
 		"reverse-continued":   unanswered(made(auth, reverse(5000, 7345))),
@@ -238,9 +257,9 @@ func TestRepeats(t *testing.T) {
 		return mti, rest
 	}
 	for name, mtis := range map[string]string{
-		"stand-in": "0120 0121", "capture-first": "0220 0221", "capture-final": "0220 0221", "capture-voice": "0220 0221", "release": "0420 0421",
-		"void-capture": "0420 0421", "timeout-authorize": "0420 0421", "timeout-refund": "0420 0421", "partial-unwanted": "0420 0421",
-		"reverse-continued": "0420 0421", "void-sale-continued": "0420 0421",
+		"stand-in": "0120 0121", "capture-first": "0220 0221", "capture-final": "0220 0221", "capture-voice": "0220 0221",
+		"release": "0420 0421", "void-capture": "0420 0421", "timeout-authorize": "0420 0421", "timeout-refund": "0420 0421",
+		"partial-unwanted": "0420 0421", "reverse-continued": "0420 0421", "void-sale-continued": "0420 0421",
 	} {
 		first, a := build(all[name], false)
 		again, b := build(all[name], true)

@@ -188,7 +188,8 @@ func inCSV(err error) error {
 	return fmt.Errorf("line %d, character %d: %w", bad.Line, bad.Column, bad.Err)
 }
 
-// bounded reads at most left bytes; that there are more is an error, for a table that ends early would route cards wrong.
+// bounded reads at most left bytes; that there are more is an error, for a table that ends early would route cards
+// wrong.
 type bounded struct {
 	r    io.Reader
 	left int64

@@ -5,10 +5,10 @@ import (
 	"math"
 )
 
-// Pick chooses one of the hosts that are ready, false if none is. The choice is a function of key, the hosts and which of
-// them are ready, and of nothing else; over many keys each host gets its weight's part. A host that is not ready leaves
-// its part to the others by their weights, and the choice of the keys that were not its own stays. Standbys (weight 0) are
-// asked in their order, only when no other host is ready.
+// Pick chooses one of the hosts that are ready, false if none is. The choice is a function of key, the hosts and which
+// of them are ready, and of nothing else; over many keys each host gets its weight's part. A host that is not ready
+// leaves its part to the others by their weights, and the choice of the keys that were not its own stays. Standbys
+// (weight 0) are asked in their order, only when no other host is ready.
 //
 // To fail over before anything was sent, pick again with a ready that excludes the host that failed. ready is asked at
 // most once a host; nil says that all are. Pick allocates nothing.

@@ -1,7 +1,7 @@
 // Package route finds the hosts that a card's messages go to.
 //
-// A [Table] maps the longest prefix of a PAN that it knows (a BIN, usually the first six or eight digits, or fewer) to a
-// [Route]: a name, the clearing destination, and hosts with weights. The empty prefix is the default route.
+// A [Table] maps the longest prefix of a PAN that it knows (a BIN, usually the first six or eight digits, or fewer) to
+// a [Route]: a name, the clearing destination, and hosts with weights. The empty prefix is the default route.
 //
 //	PAN ──Lookup: longest prefix──▶ Route ──Pick: by weight, among the hosts that are ready──▶ host
 //
@@ -27,8 +27,8 @@
 //	34,amex,AMEX,amex,1
 //	34,amex,AMEX,amex-standby,0  weight 0: only while no host with a weight is ready
 //
-// prefix is up to MaxPrefix digits. A prefix has one route. destination is the same in all rows of a route that name one,
-// and at least one does. host and weight stand together; a row without them adds a prefix only.
+// prefix is up to MaxPrefix digits. A prefix has one route. destination is the same in all rows of a route that name
+// one, and at least one does. host and weight stand together; a row without them adds a prefix only.
 package route
 
 import (
@@ -51,8 +51,8 @@ const (
 	MaxName = 32
 )
 
-// WeightedHost is a host and its share of a route. Among the hosts of a route that are ready each gets its weight's part
-// of the payments; 0 is a standby, which gets none while a host with a weight is ready.
+// WeightedHost is a host and its share of a route. Among the hosts of a route that are ready each gets its weight's
+// part of the payments; 0 is a standby, which gets none while a host with a weight is ready.
 type WeightedHost struct {
 	Host   string
 	Weight int // 0 to MaxWeight

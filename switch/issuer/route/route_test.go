@@ -91,7 +91,9 @@ func TestLookupAgainstAScan(t *testing.T) {
 			name := fmt.Sprintf("r%d", i)
 			byPrefix[prefix] = name
 			bins = append(bins, route.Bin{Prefix: prefix, Route: name})
-			routes = append(routes, route.Route{Name: name, Destination: "D", Hosts: []route.WeightedHost{{Host: "h", Weight: 1}}})
+			routes = append(
+				routes, route.Route{Name: name, Destination: "D", Hosts: []route.WeightedHost{{Host: "h", Weight: 1}}},
+			)
 		}
 		table, err := route.New(routes, bins)
 		if err != nil {
@@ -122,15 +124,21 @@ func TestParseErrors(t *testing.T) {
 	for _, tc := range []struct{ name, file, want string }{
 		{"empty", "", "line 1: want the header prefix,route,destination,host,weight"},
 		{"no header", "4,visa,V,a,1\n", `line 1, column prefix (character 1): "4": want the header`},
-		{"one column is called otherwise", "prefix,route,dest,host,weight\n", `line 1, column destination (character 14): "dest"`},
+		{
+			"one column is called otherwise", "prefix,route,dest,host,weight\n",
+			`line 1, column destination (character 14): "dest"`,
+		},
 		{"no rows", header, "line 2: want at least one route"},
 		{"too few columns", header + "4,visa,V,a\n", "line 2: want the 5 columns"},
-		{"letter in a prefix", header + "4,visa,V,a,1\n4x,visa,,,\n", `line 3, column prefix (character 1): "4x": want at most 11 digits`},
+		{"letter in a prefix", header +
+			"4,visa,V,a,1\n4x,visa,,,\n", `line 3, column prefix (character 1): "4x": want at most 11 digits`},
 		{"long prefix", header + "400000123456,visa,V,a,1\n", "line 2, column prefix (character 1)"},
 		{"blank before a prefix", header + " 4,visa,V,a,1\n", "line 2, column prefix (character 1)"},
 		{"no route", header + "4,,V,a,1\n", "line 2, column route (character 3)"},
-		{"two routes", header + "4,visa,V,a,1\n# a comment\n4,other,V,a,1\n", `line 4, column prefix (character 1): "4": it has route "visa" above`},
-		{"two destinations", header + "4,visa,V,a,1\n5,visa,W,,\n", `line 3, column destination (character 8): "W": route "visa" has "V" above`},
+		{"two routes", header +
+			"4,visa,V,a,1\n# a comment\n4,other,V,a,1\n", `line 4, column prefix (character 1): "4": it has route "visa" above`},
+		{"two destinations", header +
+			"4,visa,V,a,1\n5,visa,W,,\n", `line 3, column destination (character 8): "W": route "visa" has "V" above`},
 		{"bad destination", header + "4,visa,a/b,a,1\n", "line 2, column destination (character 8)"},
 		{"no destination", header + "4,visa,,a,1\n", `line 2, column destination: no row of route "visa" has one`},
 		{"no host", header + "4,visa,V,,\n", `line 2, column host: no row of route "visa" has one`},
@@ -138,8 +146,10 @@ func TestParseErrors(t *testing.T) {
 		{"host without a weight", header + "4,visa,V,a,\n", `line 2, column weight (character 12): "": want a number`},
 		{"weight too high", header + "4,visa,V,a,1001\n", "line 2, column weight (character 12): 1001: want 0 to 1000"},
 		{"negative weight", header + "4,visa,V,a,-1\n", "line 2, column weight (character 12): -1: want 0 to 1000"},
-		{"two weights", header + "4,visa,V,a,1\n5,visa,,a,2\n", `line 3, column weight (character 11): 2: host "a" of route "visa" has 1 above`},
-		{"too many hosts", header + many("4,visa,V,h%d,1", 17), `line 18, column host (character 10): "h16": want at most 16 hosts`},
+		{"two weights", header +
+			"4,visa,V,a,1\n5,visa,,a,2\n", `line 3, column weight (character 11): 2: host "a" of route "visa" has 1 above`},
+		{"too many hosts", header +
+			many("4,visa,V,h%d,1", 17), `line 18, column host (character 10): "h16": want at most 16 hosts`},
 		{"too many routes", header + many("%[1]d,r%[1]d,V,a,1", 1025), "line 1026, column route"},
 		{"open quote", header + "4,\"visa,V,a,1\n", "line 2, character"},
 	} {
@@ -199,15 +209,23 @@ func TestNewErrors(t *testing.T) {
 		want   string
 	}{
 		{"unknown route", good, []route.Bin{{Prefix: "4", Route: "vise"}}, `prefix 1 ("4"): route "vise"`},
-		{"doubled prefix", good, []route.Bin{{Prefix: "4", Route: "visa"}, {Prefix: "4", Route: "visa"}}, `prefix 2 ("4"): it has route "visa" already`},
+		{"doubled prefix", good, []route.Bin{
+			{Prefix: "4", Route: "visa"}, {Prefix: "4", Route: "visa"},
+		}, `prefix 2 ("4"): it has route "visa" already`},
 		{"bad prefix", good, []route.Bin{{Prefix: "-4", Route: "visa"}}, `prefix 1 ("-4"): want at most 11 digits`},
 		{"doubled route", append(good, good...), nil, `route 2 ("visa"): name`},
 		{"no hosts", []route.Route{{Name: "visa", Destination: "V"}}, nil, "hosts: 0: want 1 to 16"},
-		{"doubled host", []route.Route{{Name: "visa", Destination: "V", Hosts: []route.WeightedHost{{"a", 1}, {"a", 2}}}}, nil, `host 2 ("a")`},
-		{"bad weight", []route.Route{{Name: "visa", Destination: "V", Hosts: []route.WeightedHost{{"a", -1}}}}, nil, "weight: -1"},
+		{"doubled host", []route.Route{{
+			Name: "visa", Destination: "V", Hosts: []route.WeightedHost{{"a", 1}, {"a", 2}},
+		}}, nil, `host 2 ("a")`},
+		{"bad weight", []route.Route{{
+			Name: "visa", Destination: "V", Hosts: []route.WeightedHost{{"a", -1}},
+		}}, nil, "weight: -1"},
 		{"no name", []route.Route{{Destination: "V", Hosts: []route.WeightedHost{{"a", 1}}}}, nil, "name"},
 		{"no destination", []route.Route{{Name: "visa", Hosts: []route.WeightedHost{{"a", 1}}}}, nil, "destination"},
-		{"a space in a name", []route.Route{{Name: "vi sa", Destination: "V", Hosts: []route.WeightedHost{{"a", 1}}}}, nil, "name"},
+		{"a space in a name", []route.Route{{
+			Name: "vi sa", Destination: "V", Hosts: []route.WeightedHost{{"a", 1}},
+		}}, nil, "name"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := route.New(tc.routes, tc.bins)
@@ -290,7 +308,9 @@ func BenchmarkLookup(b *testing.B) {
 	for n := 100_000; n < 1_000_000; n += 9 {
 		bins = append(bins, route.Bin{Prefix: fmt.Sprint(n), Route: "r"})
 	}
-	table, err := route.New([]route.Route{{Name: "r", Destination: "D", Hosts: []route.WeightedHost{{Host: "a", Weight: 2}, {Host: "b", Weight: 1}}}}, bins)
+	table, err := route.New([]route.Route{{
+		Name: "r", Destination: "D", Hosts: []route.WeightedHost{{Host: "a", Weight: 2}, {Host: "b", Weight: 1}},
+	}}, bins)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -109,7 +109,8 @@ func (w *world) start(o saf.Options) {
 	w.must(err)
 	codec := spec.MustCodec(spec.DefaultDialect)
 	w.host, err = link.NewHost(link.Config{
-		Host: "issuer", Addr: "issuer", AcquirerID: "400001", Codec: codec, Identity: stream, Dial: w.dial, Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
+		Host: "issuer", Addr: "issuer", AcquirerID: "400001", Codec: codec, Identity: stream, Dial: w.dial,
+		Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
 		Links: 1,
 	})
 	w.must(err)
@@ -265,11 +266,12 @@ func (w *world) authorized() *payment.Payment {
 	now := time.Now().UTC()
 	p := &payment.Payment{
 		ID: id, Merchant: "M1", Terminal: "T1", Currency: "EUR", MCC: "5999", Route: "visa", SealKey: keyring.SealingKey(),
-		SealedCard: keyring.Seal(id, "4111111111111111", "3012"), MaskedPAN: "411111******1111", Created: now, Expires: now.AddDate(0, 0, 30),
+		SealedCard: keyring.Seal(id, "4111111111111111", "3012"), MaskedPAN: "411111******1111", Created: now,
+		Expires: now.AddDate(0, 0, 30),
 	}
 	p.Ops = []payment.Op{{
-		Kind: payment.KindAuthorize, State: payment.StateApproved, Amount: 1000, Granted: 1000, Target: payment.NoTarget, At: now, DoneAt: now,
-		RRN: fmt.Sprintf("A%011d", made), AuthCode: "A1B2C3", ResponseCode: "00",
+		Kind: payment.KindAuthorize, State: payment.StateApproved, Amount: 1000, Granted: 1000, Target: payment.NoTarget,
+		At: now, DoneAt: now, RRN: fmt.Sprintf("A%011d", made), AuthCode: "A1B2C3", ResponseCode: "00",
 	}}
 	w.must(w.issuer.Identify(context.Background(), &p.Ops[0]))
 	return p
@@ -300,7 +302,9 @@ func (w *world) commit(p *payment.Payment, ops ...payment.Op) (add func(sent boo
 		op.State, op.Advised, op.At, op.RRN = payment.StateQueued, true, time.Now().UTC(), p.Ops[0].RRN
 		w.must(w.issuer.Identify(context.Background(), &op))
 		p.Ops = append(p.Ops, op)
-		t.Queue = append(t.Queue, journal.SAFRow{SAFRef: journal.SAFRef{Host: "issuer"}, Payment: p.ID, Op: len(p.Ops) - 1, Node: 1, Queued: time.Now()})
+		t.Queue = append(t.Queue, journal.SAFRow{
+			SAFRef: journal.SAFRef{Host: "issuer"}, Payment: p.ID, Op: len(p.Ops) - 1, Node: 1, Queued: time.Now(),
+		})
 	}
 	w.must(w.j.Commit(context.Background(), t))
 	return func(sent bool) {
@@ -311,7 +315,10 @@ func (w *world) commit(p *payment.Payment, ops ...payment.Op) (add func(sent boo
 }
 
 func capture(amount int64) payment.Op {
-	return payment.Op{Kind: payment.KindCapture, Amount: amount, Target: payment.NoTarget, Number: 1, Date: 20261121, ARN: "74000011326000000000010"}
+	return payment.Op{
+		Kind: payment.KindCapture, Amount: amount, Target: payment.NoTarget, Number: 1, Date: 20261121,
+		ARN: "74000011326000000000010",
+	}
 }
 
 func reversal() payment.Op {

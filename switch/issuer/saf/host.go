@@ -79,8 +79,8 @@ func (h *host) wants() (from uint64, ok bool) {
 	return h.from, h.backlog && h.rows < h.window/2
 }
 
-// refilled says up to where refill has read, and whether that was the end of the queue as it saw it. A row that was left to
-// it and that it did not see was queued meanwhile: then it has to read on.
+// refilled says up to where refill has read, and whether that was the end of the queue as it saw it. A row that was
+// left to it and that it did not see was queued meanwhile: then it has to read on.
 func (h *host) refilled(next uint64, end bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -197,8 +197,8 @@ const (
 	verdictNoLink         // nothing was sent and nothing can be: the whole queue rests
 )
 
-// run sends what is ready until the queue closes. Who has sent a chain stays for the next one: a new goroutine would have to
-// grow its stack again, a twelfth of what an advice costs.
+// run sends what is ready until the queue closes. Who has sent a chain stays for the next one: a new goroutine would
+// have to grow its stack again, a twelfth of what an advice costs.
 func (q *Queue) run(h *host) {
 	var senders sync.WaitGroup
 	defer senders.Wait()
@@ -233,8 +233,8 @@ func (q *Queue) besideRequests() bool {
 	return false
 }
 
-// next waits for a host with a link, a ready chain, and its being one of those that may be sent at once; nil when the queue
-// closes.
+// next waits for a host with a link, a ready chain, and its being one of those that may be sent at once; nil when the
+// queue closes.
 func (q *Queue) next(h *host) *chain {
 	for {
 		if !h.issuer.Host.Ready() {
@@ -247,7 +247,9 @@ func (q *Queue) next(h *host) *chain {
 			if q.ctx.Err() != nil {
 				return nil
 			}
-			q.o.Logger.Error("store-and-forward: the queue could not be read on", zap.String("host", h.issuer.Name), zap.Error(err))
+			q.o.Logger.Error(
+				"store-and-forward: the queue could not be read on", zap.String("host", h.issuer.Name), zap.Error(err),
+			)
 			if !q.rest() {
 				return nil
 			}
@@ -267,8 +269,8 @@ func (q *Queue) next(h *host) *chain {
 	}
 }
 
-// await waits until the host is signalled; false when the queue closes. pacing: no longer than a step of the pace, which has
-// to see that nothing came back in it.
+// await waits until the host is signalled; false when the queue closes. pacing: no longer than a step of the pace,
+// which has to see that nothing came back in it.
 func (q *Queue) await(h *host, pacing bool) bool {
 	var step <-chan time.Time
 	if pacing {

@@ -2,9 +2,10 @@ package saf
 
 import "time"
 
-// pace finds how many advices of a host are to be sent at once beside requests: each one takes the processor and a place in the
-// journal's next sync from a request, so as few as bring about BesideRate. How many that are depends on the disk and on the
-// host's round trip, so it is tried out: some more while they are too slow, some fewer while they are faster than need be.
+// pace finds how many advices of a host are to be sent at once beside requests: each one takes the processor and a
+// place in the journal's next sync from a request, so as few as bring about BesideRate. How many that are depends on
+// the disk and on the host's round trip, so it is tried out: some more while they are too slow, some fewer while they
+// are faster than need be.
 type pace struct {
 	n     int       // at once; 0: nothing was tried out yet
 	since time.Time // of the measurement under way
@@ -13,12 +14,13 @@ type pace struct {
 }
 
 const (
-	// BesideRate is how many advices of a host are sent a second beside requests, if it can be done: an outage's million in a
-	// minute and a half.
+	// BesideRate is how many advices of a host are sent a second beside requests, if it can be done: an outage's million
+	// in a minute and a half.
 	BesideRate = 12_000
-	// besideFirst is what is begun with, besideLeast and besideMost are the bounds. Where 64 are too slow, more make requests
-	// wait and little else: while the tables of an outage were compacted, 256 were no faster, and requests beside them had a p99
-	// of 90 ms and not of 10. But a host that takes its time is sent as many more as BesideRate has in flight meanwhile.
+	// besideFirst is what is begun with, besideLeast and besideMost are the bounds. Where 64 are too slow, more make
+	// requests wait and little else: while the tables of an outage were compacted, 256 were no faster, and requests beside
+	// them had a p99 of 90 ms and not of 10. But a host that takes its time is sent as many more as BesideRate has in
+	// flight meanwhile.
 	besideFirst, besideLeast, besideMost = 32, 8, 64
 	// paceStep is how long a measurement lasts at least; one of more than paceBreak had nothing to send and says nothing.
 	paceStep  = 100 * time.Millisecond

@@ -1,15 +1,16 @@
 // Package saf is the store-and-forward queue: captures (0220) and reversals (0420) that the switch has accepted and the
 // issuer has not acknowledged yet.
 //
-// A row of the queue is durable before it is handed to [Queue.Add]; this package sends it, sends it again with the repeat
-// MTI until the issuer answers, and commits the end. It guarantees that a payment's advices go out in the order in which
-// they were queued, one at a time; that no advice is dropped: what the issuer refuses for good is parked with its reason
-// and an alarm; and I5: a reversal ends on 00 only, or on 21 or 25 where no approval of its original is recorded.
+// A row of the queue is durable before it is handed to [Queue.Add]; this package sends it, sends it again with the
+// repeat MTI until the issuer answers, and commits the end. It guarantees that a payment's advices go out in the order
+// in which they were queued, one at a time; that no advice is dropped: what the issuer refuses for good is parked with
+// its reason and an alarm; and I5: a reversal ends on 00 only, or on 21 or 25 where no approval of its original is
+// recorded.
 //
 // It knows nothing of why an advice was queued. A host's durable rows are bounded by MaxQueued, past which captures are
 // refused ([Queue.Room]), and Reserve, past which requests are refused that a reversal may have to follow
-// ([Queue.RoomForRequest]); reversals are always taken (I13). A host that is silent fills its own queue and no other. Of a long
-// queue only a window is in memory; the rest is read when there is room.
+// ([Queue.RoomForRequest]); reversals are always taken (I13). A host that is silent fills its own queue and no other.
+// Of a long queue only a window is in memory; the rest is read when there is room.
 //
 // Requests go first: they keep a share of the links' windows (link.Host.AcquireAdvice), and while there are any, as few
 // advices are sent at once as it takes to send BesideRate of them a second.
@@ -46,8 +47,8 @@ const (
 	DefaultInFlight = 512
 	// requestsLast is how long a request, to whichever host, counts as one that advices are sent beside; see pace.
 	requestsLast = time.Second
-	// DefaultWindow is how many rows of a host's queue are in memory, about 200 bytes each; the queue is read on when half of
-	// them are sent.
+	// DefaultWindow is how many rows of a host's queue are in memory, about 200 bytes each; the queue is read on when half
+	// of them are sent.
 	DefaultWindow = 1 << 16
 	retryFirst    = time.Second
 	retryMost     = time.Minute
@@ -126,7 +127,8 @@ func (q *Queue) Start() error {
 	}
 	for name, h := range q.hosts {
 		if queued := int(h.queued.Load()); queued >= q.o.MaxQueued {
-			q.o.Logger.Warn("store-and-forward: more advices are queued than max_queued allows; captures are refused until they are sent",
+			q.o.Logger.Warn(
+				"store-and-forward: more advices are queued than max_queued allows; captures are refused until they are sent",
 				zap.String("host", name), zap.Int("queued", queued), zap.Int("max_queued", q.o.MaxQueued))
 		}
 		q.done.Go(func() { q.run(h) })
@@ -218,8 +220,8 @@ func (q *Queue) Room(host string, inFlight int) bool {
 	return q.Queued(host)+inFlight < q.o.MaxQueued
 }
 
-// RoomForRequest tells whether a host's queue has room for the reversals of all that is in flight, the request asked about
-// included.
+// RoomForRequest tells whether a host's queue has room for the reversals of all that is in flight, the request asked
+// about included.
 func (q *Queue) RoomForRequest(host string, inFlight int) bool {
 	return q.Queued(host)+inFlight <= q.o.MaxQueued+q.o.Reserve
 }
@@ -397,7 +399,9 @@ func (q *Queue) AddParked(p *payment.Payment, row journal.SAFRow) {
 // fault logs what keeps an advice from being sent at all; it is tried again, since no advice is ever dropped.
 func (q *Queue) fault(id payment.ID, it *item, err error) verdict {
 	if !errors.Is(err, journal.ErrClosed) {
-		q.o.Logger.Error("store-and-forward: advice cannot be sent", zap.Stringer("payment", id), zap.Int("operation", it.op), zap.Error(err))
+		q.o.Logger.Error(
+			"store-and-forward: advice cannot be sent", zap.Stringer("payment", id), zap.Int("operation", it.op), zap.Error(err),
+		)
 	}
 	return verdictRepeat
 }

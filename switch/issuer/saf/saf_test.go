@@ -93,9 +93,10 @@ func TestCodes(t *testing.T) {
 		sent  int
 	}{
 		{"capture", "00", "approved", 1}, {"capture", "08", "approved", 1}, {"capture", "91 96 91 00", "approved", 4},
-		{"capture", "14", "parked", 1}, {"capture", "21", "parked", 1}, {"capture", "25", "parked", 1}, {"capture", "96 51", "parked", 2},
-		{"reversal", "00", "approved", 1}, {"reversal", "21", "approved", 1}, {"reversal", "25", "approved", 1},
-		{"reversal", "91 96 25", "approved", 3}, {"reversal", "08", "parked", 1}, {"reversal", "12", "parked", 1}, {"reversal", "30", "parked", 1},
+		{"capture", "14", "parked", 1}, {"capture", "21", "parked", 1}, {"capture", "25", "parked", 1},
+		{"capture", "96 51", "parked", 2}, {"reversal", "00", "approved", 1}, {"reversal", "21", "approved", 1},
+		{"reversal", "25", "approved", 1}, {"reversal", "91 96 25", "approved", 3}, {"reversal", "08", "parked", 1},
+		{"reversal", "12", "parked", 1}, {"reversal", "30", "parked", 1},
 		// Of what the issuer approved, and be it too late, it must not find nothing.
 		{"reversal of a late approval", "00", "approved", 1}, {"reversal of a late approval", "91 21", "parked", 2},
 		{"reversal of a late approval", "25", "parked", 1}, {"reversal of an unwanted part", "25", "parked", 1},
@@ -147,8 +148,8 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// A silent issuer is asked again after a second or so, then later and later, at most a minute apart; with the repeat MTI and
-// everything else as before.
+// A silent issuer is asked again after a second or so, then later and later, at most a minute apart; with the repeat
+// MTI and everything else as before.
 func TestSilence(t *testing.T) {
 	var frames []string
 	var times []time.Duration
@@ -217,7 +218,9 @@ func TestRestart(t *testing.T) {
 		w.start(saf.Options{})
 		w.drained()
 		got := w.seen()
-		for _, line := range []string{"0421 A00000000001 amount 1000", "0221 A00000000002 amount 100", "0221 A00000000002 amount 200"} {
+		for _, line := range []string{
+			"0421 A00000000001 amount 1000", "0221 A00000000002 amount 100", "0221 A00000000002 amount 200",
+		} {
 			if strings.Count(got, line) != 1 {
 				t.Errorf("%s: not sent once\n%s", line, got)
 			}
@@ -231,8 +234,8 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// Of a queue that is longer than the window only a part is in memory, whatever comes in meanwhile: nothing is lost, sent
-// twice or out of order, and parked rows are passed over.
+// Of a queue that is longer than the window only a part is in memory, whatever comes in meanwhile: nothing is lost,
+// sent twice or out of order, and parked rows are passed over.
 func TestLongQueue(t *testing.T) {
 	const window, payments = 8, 100
 	for _, inFlight := range []int{1, 4, 64} { // the last one takes more than the window at once
@@ -503,7 +506,9 @@ func TestDecisions(t *testing.T) {
 		if got := w.states(p); got != "approved" || taken.Load() != 1 || len(rows()) != 0 {
 			t.Errorf("%s, taken %d times, left %v", got, taken.Load(), rows())
 		}
-		for _, ref := range append(parked, journal.SAFRef{Host: "issuer", Seq: 1 << 40}, journal.SAFRef{Host: "nobody", Seq: 1}) {
+		for _, ref := range append(
+			parked, journal.SAFRef{Host: "issuer", Seq: 1 << 40}, journal.SAFRef{Host: "nobody", Seq: 1},
+		) {
 			if err := w.queue.Retry(t.Context(), ref); !errors.Is(err, saf.ErrNotParked) {
 				t.Errorf("%v: %v", ref, err)
 			}

@@ -55,8 +55,8 @@ func TestRefillReadsOnForRowsQueuedMeanwhile(t *testing.T) {
 	}
 }
 
-// Rows are queued side by side, so the first that finds the window full need not be the newest: what is in memory already is
-// not taken again when refill meets it.
+// Rows are queued side by side, so the first that finds the window full need not be the newest: what is in memory
+// already is not taken again when refill meets it.
 func TestRefillMeetsRowsInMemory(t *testing.T) {
 	h := windowHost()
 	fill(h, 0, windowRows-1)

@@ -3,8 +3,8 @@
 //
 // It guarantees that a request is sent once at the most, and that each one sent is answered: with the switch's answer
 // (which may be an error of the protocol, [api.Answer].Err), or with an error of its own that wraps [ErrLost] when the
-// connection broke before the answer came. Such a request may or may not have taken effect; ask with the operation status
-// by its key, or send it again with the same key.
+// connection broke before the answer came. Such a request may or may not have taken effect; ask with the operation
+// status by its key, or send it again with the same key.
 //
 // It does not resend, reconnect or retry by itself: who moves money decides that, with the key in hand. Ids on the wire
 // are the client's own; an answer carries the id that its request had.
@@ -97,7 +97,9 @@ func open(ctx context.Context, address string, options *Options) (*conn, error) 
 		}
 		nc = tc
 	}
-	c := newConn(nc, orDefault(options.MaxInFlight, DefaultMaxInFlight), orDefault(options.WriteTimeout, DefaultWriteTimeout))
+	c := newConn(
+		nc, orDefault(options.MaxInFlight, DefaultMaxInFlight), orDefault(options.WriteTimeout, DefaultWriteTimeout),
+	)
 	if options.Gateway == "" {
 		return c, nil
 	}
@@ -109,8 +111,8 @@ func open(ctx context.Context, address string, options *Options) (*conn, error) 
 	return c, nil
 }
 
-// Do sends a request and waits for its answer. It waits for room too, where MaxInFlight requests are under way. When ctx
-// ends first it returns ctx's error; the request, where it was sent, goes on.
+// Do sends a request and waits for its answer. It waits for room too, where MaxInFlight requests are under way. When
+// ctx ends first it returns ctx's error; the request, where it was sent, goes on.
 func (c *Client) Do(ctx context.Context, req *api.Request) (*api.Answer, error) {
 	type result struct {
 		answer api.Answer

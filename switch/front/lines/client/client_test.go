@@ -320,7 +320,9 @@ func TestDialFails(t *testing.T) {
 		r, _ := next(lines)
 		reply(nc, api.Answer{ID: r.ID, Err: api.NewError(api.CodeUnauthorized, "no such gateway, or a wrong secret")})
 	}
-	_, err := client.Dial(within(t), scripted(t, refuse), client.Options{Dial: new(net.Dialer).DialContext, Gateway: "shop", Secret: "hunter2"})
+	_, err := client.Dial(
+		within(t), scripted(t, refuse), client.Options{Dial: new(net.Dialer).DialContext, Gateway: "shop", Secret: "hunter2"},
+	)
 	var refused *api.Error
 	if !errors.As(err, &refused) || refused.Code != api.CodeUnauthorized || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)

@@ -31,31 +31,42 @@ func TestAppendAnswer(t *testing.T) {
 			api.Answer{ID: "7f3a", Op: api.OpAuthorize, Payment: "P10000000001", Status: api.StatusAuthorized, Approved: true,
 				ResponseCode: "00", Reason: "approved", AuthCode: "A1B2C3", RRN: "632510000001", STAN: "000001", NetworkID: "N1",
 				AVS: "Y", CVCResult: "M", Amount: 12345, Currency: "EUR", Authorized: 12345, Capturable: 12345, Created: at},
-			`{"id":"7f3a","op":"authorize","payment":"P10000000001","status":"authorized","approved":true,"response_code":"00",` +
+			`{"id":"7f3a","op":"authorize","payment":"P10000000001","status":"authorized","approved":true,` +
+				`"response_code":"00",` +
 				`"reason":"approved","auth_code":"A1B2C3","rrn":"632510000001","stan":"000001","network_id":"N1","avs":"Y",` +
 				`"cvc_result":"M","amount":12345,"currency":"EUR","authorized":12345,"released":0,"captured":0,"refunded":0,` +
 				`"capturable":12345,"refundable":0,"created":"2026-11-21T19:26:01.045Z","replayed":false}`,
 		},
 		{
-			api.Answer{ID: "2", Op: api.OpCapture, Payment: "P1", Status: api.StatusCaptured, Approved: true, Amount: 5, Currency: "EUR",
+			api.Answer{
+				ID: "2", Op: api.OpCapture, Payment: "P1", Status: api.StatusCaptured, Approved: true, Amount: 5, Currency: "EUR",
 				Authorized: 5, Captured: 5, Refundable: 5, BusinessDate: "2026-11-21", Created: at, Replayed: true, Capture: "P1-1"},
-			`{"id":"2","op":"capture","payment":"P1","status":"captured","approved":true,"amount":5,"currency":"EUR","authorized":5,` +
+			`{"id":"2","op":"capture","payment":"P1","status":"captured","approved":true,"amount":5,"currency":"EUR",` +
+				`"authorized":5,` +
 				`"released":0,"captured":5,"refunded":0,"capturable":0,"refundable":5,"business_date":"2026-11-21",` +
 				`"created":"2026-11-21T19:26:01.045Z","replayed":true,"capture":"P1-1"}`,
 		},
 		{api.Answer{ID: "3", Op: api.OpStatus}, `{"id":"3","op":"status","payments":[],"more":false}`},
 		{
-			api.Answer{ID: "3", Op: api.OpStatus, More: true, Payments: []api.Answer{{Payment: "P2"}, {Payment: "P1", Refund: "r"}}},
-			`{"id":"3","op":"status","payments":[{"payment":"P2","approved":false,"amount":0,"authorized":0,"released":0,"captured":0,` +
-				`"refunded":0,"capturable":0,"refundable":0,"replayed":false},{"payment":"P1","approved":false,"amount":0,"authorized":0,` +
+			api.Answer{
+				ID: "3", Op: api.OpStatus, More: true, Payments: []api.Answer{{Payment: "P2"}, {Payment: "P1", Refund: "r"}},
+			},
+			`{"id":"3","op":"status","payments":[{"payment":"P2","approved":false,"amount":0,"authorized":0,"released":0,` +
+				`"captured":0,` +
+				`"refunded":0,"capturable":0,"refundable":0,"replayed":false},{"payment":"P1","approved":false,"amount":0,` +
+				`"authorized":0,` +
 				`"released":0,"captured":0,"refunded":0,"capturable":0,"refundable":0,"replayed":false,"refund":"r"}],"more":true}`,
 		},
 		{
 			api.Answer{ID: "4", Op: api.OpStatus, Payment: "P1", History: []api.HistoryItem{
-				{At: at, Op: "authorize", State: "approved", Key: "k", Amount: 5, Approved: true, ResponseCode: "00", RRN: "r", STAN: "000001"},
+				{
+					At: at, Op: "authorize", State: "approved", Key: "k", Amount: 5, Approved: true, ResponseCode: "00", RRN: "r",
+					STAN: "000001",
+				},
 				{At: at, Op: "capture", State: "queued", Amount: 5, Approved: true, Capture: "P1-1"},
 			}},
-			`{"id":"4","op":"status","payment":"P1","approved":false,"amount":0,"authorized":0,"released":0,"captured":0,"refunded":0,` +
+			`{"id":"4","op":"status","payment":"P1","approved":false,"amount":0,"authorized":0,"released":0,"captured":0,` +
+				`"refunded":0,` +
 				`"capturable":0,"refundable":0,"replayed":false,"history":[{"at":"2026-11-21T19:26:01.045Z","op":"authorize",` +
 				`"state":"approved","key":"k","amount":5,"approved":true,"response_code":"00","rrn":"r","stan":"000001"},` +
 				`{"at":"2026-11-21T19:26:01.045Z","op":"capture","state":"queued","amount":5,"approved":true,"capture":"P1-1"}]}`,
@@ -77,11 +88,14 @@ func payments(t *rapid.T) api.Answer {
 	text := rapid.OneOf(rapid.Just(""), rapid.StringMatching(`[ -~]{1,12}`), rapid.StringN(1, 8, -1))
 	a.Payment = rapid.StringMatching(`P[0-9A-Z]{11}`).Draw(t, "payment")
 	a.Status = api.Status(text.Draw(t, "status"))
-	for _, p := range []*string{&a.ResponseCode, &a.Reason, &a.AuthCode, &a.RRN, &a.STAN, &a.NetworkID, &a.AVS, &a.CVCResult, &a.Currency,
+	for _, p := range []*string{
+		&a.ResponseCode, &a.Reason, &a.AuthCode, &a.RRN, &a.STAN, &a.NetworkID, &a.AVS, &a.CVCResult, &a.Currency,
 		&a.BusinessDate, &a.Capture, &a.Refund} {
 		*p = text.Draw(t, "text")
 	}
-	for _, p := range []*int64{&a.Amount, &a.Authorized, &a.Released, &a.Captured, &a.Refunded, &a.Capturable, &a.Refundable} {
+	for _, p := range []*int64{
+		&a.Amount, &a.Authorized, &a.Released, &a.Captured, &a.Refunded, &a.Capturable, &a.Refundable,
+	} {
 		*p = rapid.Int64().Draw(t, "minor")
 	}
 	a.Approved, a.Replayed, a.Created = rapid.Bool().Draw(t, "approved"), rapid.Bool().Draw(t, "replayed"), times(t)
@@ -93,7 +107,9 @@ func answers(t *rapid.T) api.Answer {
 	switch rapid.IntRange(0, 3).Draw(t, "shape") {
 	case 0:
 		code := rapid.SampledFrom([]api.Code{api.CodeBusy, api.CodeInternal, api.CodeInvalidField}).Draw(t, "code")
-		a = api.Answer{Err: &api.Error{Code: code, Field: rapid.StringMatching(`[a-z.]{0,9}`).Draw(t, "field"), Message: rapid.String().Draw(t, "message")}}
+		a = api.Answer{Err: &api.Error{
+			Code: code, Field: rapid.StringMatching(`[a-z.]{0,9}`).Draw(t, "field"), Message: rapid.String().Draw(t, "message"),
+		}}
 	case 1:
 		a = payments(t)
 		a.Op = api.Op(rapid.IntRange(int(api.OpAuthorize), int(api.OpRefund)).Draw(t, "op"))
@@ -102,7 +118,8 @@ func answers(t *rapid.T) api.Answer {
 		a.Op, a.History = api.OpStatus, []api.HistoryItem{}
 		for range rapid.IntRange(0, 3).Draw(t, "items") {
 			p := payments(t)
-			a.History = append(a.History, api.HistoryItem{At: p.Created, Op: "void", State: p.Reason, Key: p.AVS, Amount: p.Amount,
+			a.History = append(a.History, api.HistoryItem{
+				At: p.Created, Op: "void", State: p.Reason, Key: p.AVS, Amount: p.Amount,
 				Approved: p.Approved, ResponseCode: p.ResponseCode, RRN: p.RRN, STAN: p.STAN, Capture: p.Capture, Refund: p.Refund})
 		}
 	default:
@@ -138,19 +155,23 @@ func TestAnswerRoundTrip(t *testing.T) {
 
 // A client of today meets the server of tomorrow.
 func TestDecodeAnswerSkipsTheUnknown(t *testing.T) {
-	line := `{"id":null,"fee":{"amount":[1,2.5e3,{"x":null}]},"op":"sale","payment":"P1","status":"on_fire","approved":true,"history":null}`
+	line := `{"id":null,"fee":{"amount":[1,2.5e3,{"x":null}]},"op":"sale","payment":"P1","status":"on_fire",` +
+		`"approved":true,"history":null}`
 	var a api.Answer
 	if err := wire.DecodeAnswer([]byte(line), &a); err != nil {
 		t.Fatal(err)
 	}
-	if want := (api.Answer{Op: api.OpSale, Payment: "P1", Status: "on_fire", Approved: true}); !reflect.DeepEqual(a, want) {
+	if want := (api.Answer{Op: api.OpSale, Payment: "P1", Status: "on_fire", Approved: true}); !reflect.DeepEqual(
+		a, want,
+	) {
 		t.Errorf("got %+v, want %+v", a, want)
 	}
 }
 
 func FuzzDecodeAnswer(f *testing.F) {
 	f.Add([]byte(`{"id":"1","error":{"code":"busy","message":"later","retry":true}}`))
-	f.Add([]byte(`{"id":"4","op":"status","payments":[{"payment":"P1","created":"2026-11-21T19:26:01.045Z","history":[{"op":"void"}]}]}`))
+	f.Add([]byte(`{"id":"4","op":"status","payments":[{"payment":"P1","created":"2026-11-21T19:26:01.045Z",` +
+		`"history":[{"op":"void"}]}]}`))
 	f.Add([]byte(`{"amount":9223372036854775808}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var a api.Answer

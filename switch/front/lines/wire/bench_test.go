@@ -59,9 +59,9 @@ type jsonAnswer struct {
 
 func sampleAnswer() api.Answer {
 	return api.Answer{
-		ID: "7f3a", Op: api.OpAuthorize, Payment: "P10000000001", Status: api.StatusAuthorized, Approved: true, ResponseCode: "00",
-		Reason: "approved", AuthCode: "A1B2C3", RRN: "632510000001", STAN: "000001", Amount: 12345, Currency: "EUR", Authorized: 12345,
-		Capturable: 12345, Created: time.Date(2026, 11, 21, 20, 26, 1, 0, time.UTC),
+		ID: "7f3a", Op: api.OpAuthorize, Payment: "P10000000001", Status: api.StatusAuthorized, Approved: true,
+		ResponseCode: "00", Reason: "approved", AuthCode: "A1B2C3", RRN: "632510000001", STAN: "000001", Amount: 12345,
+		Currency: "EUR", Authorized: 12345, Capturable: 12345, Created: time.Date(2026, 11, 21, 20, 26, 1, 0, time.UTC),
 	}
 }
 
@@ -122,7 +122,8 @@ func BenchmarkAppendAnswer(b *testing.B) {
 	})
 	b.Run("encoding/json", func(b *testing.B) {
 		b.ReportAllocs()
-		j := jsonAnswer{ID: a.ID, Op: a.Op.String(), Payment: a.Payment, Status: string(a.Status), Approved: true, ResponseCode: "00",
+		j := jsonAnswer{
+			ID: a.ID, Op: a.Op.String(), Payment: a.Payment, Status: string(a.Status), Approved: true, ResponseCode: "00",
 			Reason: a.Reason, AuthCode: a.AuthCode, RRN: a.RRN, STAN: a.STAN, Amount: a.Amount, Currency: a.Currency,
 			Authorized: a.Authorized, Capturable: a.Capturable, Created: a.Created}
 		for b.Loop() {

@@ -195,7 +195,10 @@ func (h referenceHello) check(r *api.Request) *api.Error {
 
 func referenceInner(r *api.Request, name string, inner []member, blame func(api.Code, string)) {
 	places := map[string]map[string]*string{
-		"card": {"number": &r.Card.Number, "expiry": &r.Card.Expiry, "cvc": &r.Card.CVC, "sequence": &r.Card.Sequence, "track2": &r.Card.Track2},
+		"card": {
+			"number": &r.Card.Number, "expiry": &r.Card.Expiry, "cvc": &r.Card.CVC, "sequence": &r.Card.Sequence,
+			"track2": &r.Card.Track2,
+		},
 		"threeds": {"version": &r.ThreeDS.Version, "eci": &r.ThreeDS.ECI, "cavv": &r.ThreeDS.CAVV,
 			"ds_transaction_id": &r.ThreeDS.DSTransactionID},
 		"address": {"line": &r.Address.Line, "postal_code": &r.Address.PostalCode, "country": &r.Address.Country},

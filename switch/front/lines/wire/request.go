@@ -7,12 +7,12 @@ import (
 	"switchyard/switch/api"
 )
 
-// DecodeRequest reads one line into r, whatever stood there before. The line may be reused at once: the request's strings
-// share one copy of it, so a caller that keeps a string beyond the request should clone it.
+// DecodeRequest reads one line into r, whatever stood there before. The line may be reused at once: the request's
+// strings share one copy of it, so a caller that keeps a string beyond the request should clone it.
 //
-// A line that is no JSON object is invalid_request and leaves no id. Otherwise r.ID is set wherever the line has a usable
-// id, also when the first fault of another field is returned: an unknown, doubled or wrongly typed field (invalid_field)
-// or an unknown operation (unknown_op). A field whose value is null is absent.
+// A line that is no JSON object is invalid_request and leaves no id. Otherwise r.ID is set wherever the line has a
+// usable id, also when the first fault of another field is returned: an unknown, doubled or wrongly typed field
+// (invalid_field) or an unknown operation (unknown_op). A field whose value is null is absent.
 func DecodeRequest(line []byte, r *api.Request) *api.Error {
 	*r = api.Request{}
 	d := requestDecoder{scanner: scanner{text: string(line)}}

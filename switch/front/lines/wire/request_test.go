@@ -13,8 +13,10 @@ import (
 )
 
 // authorizeLine is a request as a gateway would send it, with most of what an authorization takes.
-const authorizeLine = `{"id":"7f3a","op":"authorize","key":"order-4711/1","merchant":"M100000001","terminal":"T0000001",` +
-	`"amount":12345,"currency":"EUR","card":{"number":"4000000000000002","expiry":"2812","cvc":"123"},"entry":"ecommerce",` +
+const authorizeLine = `{"id":"7f3a","op":"authorize","key":"order-4711/1","merchant":"M100000001",` +
+	`"terminal":"T0000001",` +
+	`"amount":12345,"currency":"EUR","card":{"number":"4000000000000002","expiry":"2812","cvc":"123"},` +
+	`"entry":"ecommerce",` +
 	`"reference":"order-4711","initiator":"cardholder","threeds":{"version":"2.2.0","eci":"05",` +
 	`"cavv":"AAABBEg0VhI0VniQEjRWAAAAAAA=","ds_transaction_id":"f25084f0-5b16-4c0a-ae5d-b24808a95e4b"}}`
 
@@ -25,7 +27,8 @@ func TestDecodeRequest(t *testing.T) {
 	}
 	want := api.Request{
 		ID: "7f3a", Op: api.OpAuthorize,
-		Present: api.Fields(api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard,
+		Present: api.Fields(
+			api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard,
 			api.FieldEntry, api.FieldReference, api.FieldInitiator, api.FieldThreeDS),
 		Key: "order-4711/1", Merchant: "M100000001", Terminal: "T0000001", Amount: 12345, Currency: "EUR",
 		Card:      api.Card{Number: "4000000000000002", Expiry: "2812", CVC: "123"},
@@ -118,14 +121,17 @@ func TestDecodeRequestLeniencies(t *testing.T) {
 	for _, line := range []string{
 		`{"id":"1","op":"void","key":"k","payment":"P1","capture":null}`,
 		"\t{ \"id\" :\"1\" , \"op\": \"void\",\r\n\"key\":\"k\",\"payment\":\"P1\"\n} \r",
-		`{"\u0069d":"\u0031","op":"v\u006fid","key":"k","payment":"P1","card":null,"threeds":null,"amount":null,"final":null}`,
+		`{"\u0069d":"\u0031","op":"v\u006fid","key":"k","payment":"P1","card":null,"threeds":null,"amount":null,` +
+			`"final":null}`,
 	} {
 		var r api.Request
 		if err := wire.DecodeRequest([]byte(line), &r); err != nil {
 			t.Errorf("%q: %v", line, err)
 			continue
 		}
-		if want := (api.Request{ID: "1", Op: api.OpVoid, Key: "k", Payment: "P1", Present: api.Fields(api.FieldKey, api.FieldPayment)}); r != want {
+		if want := (api.Request{
+			ID: "1", Op: api.OpVoid, Key: "k", Payment: "P1", Present: api.Fields(api.FieldKey, api.FieldPayment),
+		}); r != want {
 			t.Errorf("%q: got %+v, want %+v", line, r, want)
 		}
 	}
@@ -173,7 +179,8 @@ func FuzzDecodeRequest(f *testing.F) {
 		f.Add([]byte(c.line))
 	}
 	f.Add([]byte(`{"id":"\ud83d\ude00","op":"status","merchant":"M1","reference":"\ud800\u0041\\\/\b\f\n\r\t"}`))
-	f.Add([]byte(`{"amount":-0,"currency":"EUR","address":{"line":"1 Main St","postal_code":"12345","country":"DE"},"emv":"9F02"}`))
+	f.Add([]byte(`{"amount":-0,"currency":"EUR","address":{"line":"1 Main St","postal_code":"12345","country":"DE"},` +
+		`"emv":"9F02"}`))
 	f.Fuzz(compareWithReference)
 }
 
@@ -188,8 +195,8 @@ func requests(t *rapid.T) api.Request {
 	}
 	for f, p := range map[api.Field]*string{
 		api.FieldKey: &r.Key, api.FieldMerchant: &r.Merchant, api.FieldTerminal: &r.Terminal, api.FieldPayment: &r.Payment,
-		api.FieldCurrency: &r.Currency, api.FieldReference: &r.Reference, api.FieldNetworkID: &r.NetworkID, api.FieldEMV: &r.EMV,
-		api.FieldOfKey: &r.OfKey, api.FieldCapture: &r.Capture, api.FieldAuthCode: &r.AuthCode,
+		api.FieldCurrency: &r.Currency, api.FieldReference: &r.Reference, api.FieldNetworkID: &r.NetworkID,
+		api.FieldEMV: &r.EMV, api.FieldOfKey: &r.OfKey, api.FieldCapture: &r.Capture, api.FieldAuthCode: &r.AuthCode,
 	} {
 		if some(f.String()) {
 			*p = text.Draw(t, f.String())
@@ -215,7 +222,9 @@ func requests(t *rapid.T) api.Request {
 		}
 	}
 	if some("entry") {
-		r.Entry, r.Present = api.Entry(rapid.IntRange(0, int(api.EntryMagstripe)).Draw(t, "entry")), r.Present.With(api.FieldEntry)
+		r.Entry, r.Present = api.Entry(rapid.IntRange(0, int(api.EntryMagstripe)).Draw(
+			t, "entry",
+		)), r.Present.With(api.FieldEntry)
 	}
 	if some("initiator") {
 		r.Initiator, r.Present = api.InitiatorMerchant, r.Present.With(api.FieldInitiator)
