@@ -56,6 +56,8 @@ type Options struct {
 	Rules string
 	// IssuerData keeps the issuer's log on IssuerFS.
 	IssuerData bool
+	// IssuerFS is the issuer's file system, with what an earlier run left there; default an empty one.
+	IssuerFS *vfs.MemFS
 	// NoIssuer starts no issuer: the test brings its own at IssuerAddr.
 	IssuerAddr string
 	// LogLevel of both; default debug, so that tests see all that could be logged.
@@ -140,9 +142,12 @@ func (b *Buffer) String() string {
 // Start runs a system until the test ends and connects a client to it.
 func Start(t testing.TB, o Options) *System {
 	t.Helper()
-	s := &System{t: t, o: o, FS: o.FS, IssuerFS: vfs.NewMem(), Logs: &Buffer{}}
+	s := &System{t: t, o: o, FS: o.FS, IssuerFS: o.IssuerFS, Logs: &Buffer{}}
 	if s.FS == nil {
 		s.FS = vfs.NewCrashableMem()
+	}
+	if s.IssuerFS == nil {
+		s.IssuerFS = vfs.NewMem()
 	}
 	text, err := o.KeyText, error(nil)
 	if text == "" {
