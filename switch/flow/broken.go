@@ -3,22 +3,19 @@ package flow
 import (
 	"context"
 
-	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
 
 // commitReceived commits what came of operation i, which was received and must be recorded whatever it is. Where it
 // would break I7 it is recorded without what it does to the sums, and what the issuer approved is undone.
-func (f *Flow) commitReceived(
-	ctx context.Context, p *payment.Payment, i int, call *exchange.Call, sent error, t *journal.Transition,
-) (*journal.Transition, error) {
+func (f *Flow) commitReceived(ctx context.Context, t *journal.Transition, i int, r *reply) (*journal.Transition, error) {
 	err := f.o.Journal.Commit(ctx, t)
 	if !journal.IsBroken(err) {
 		return t, err
 	}
-	if sent == nil && call.Code() != "" {
-		if t, err = f.notTaken(ctx, p, i, call); err != nil {
+	if r.code() != "" {
+		if t, err = f.notTaken(ctx, t.Payment, i, r); err != nil {
 			return nil, err
 		}
 	}
@@ -29,29 +26,23 @@ func (f *Flow) commitReceived(
 // notTaken begins anew with the payment as it is stored. An approval that must not count is recorded with its code, and
 // undone like a request without an answer (I4); a reversal is left to a person. So the sums stay what the intent made
 // them.
-func (f *Flow) notTaken(
-	ctx context.Context, p *payment.Payment, i int, call *exchange.Call,
-) (*journal.Transition, error) {
+func (f *Flow) notTaken(ctx context.Context, p *payment.Payment, i int, r *reply) (*journal.Transition, error) {
 	stored, err := f.o.Journal.Payment(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}
 	*p = *stored
 	p.Version++
-	t := &journal.Transition{Payment: p, Closes: []int{i}}
 	op := &p.Ops[i]
-	call.RecordIn(op, f.o.Clock.Now())
+	r.call.RecordIn(op, f.o.Clock.Now())
+	out := outcome{state: payment.StateDeclined}
 	switch {
 	case op.Kind.AskedReversal():
-		f.park(p, i, t)
-		t.Queue[0].Reason = notTakenReason
+		out = outcome{state: payment.StateParked, parked: notTakenReason}
 	case payment.Approving(op.ResponseCode, op.Kind):
-		op.State = payment.StateUnknown
-		return t, f.undo(ctx, p, i, op.Amount, t)
-	default:
-		op.State = payment.StateDeclined
+		out = outcome{state: payment.StateUnknown, undo: true}
 	}
-	return t, nil
+	return f.note(ctx, p, i, out)
 }
 
 // notTakenReason says in a parked row and in an answer why an approval does not count.

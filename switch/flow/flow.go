@@ -1,8 +1,15 @@
-// Package flow serves the operations of the gateway protocol: authorize, sale, verify, increment, capture, reverse, void,
-// refund and status.
+// Package flow serves the operations of the gateway protocol: authorize, sale, verify, increment, capture, reverse,
+// void, refund and status.
 //
-// It is straight-line code, one goroutine an operation: take a slot in a link's window and a message identity, commit the
-// intent, send, commit the outcome, answer. All batching hides behind journal.Commit and link.Send.
+// It is straight-line code, one goroutine an operation: take a slot in a link's window and a message identity, commit
+// the intent, send, commit the outcome, answer. All batching hides behind journal.Commit and link.Send. What is
+// decided for one payment is decided by functions that wait for nothing: what a request appends (captured, voided,
+// …), and what came of it (outcomeOf). The waiting is around them.
+//
+// Files in reading order: flow.go takes requests; operation.go is one on its way; keys.go makes two with one key the
+// same; slot.go, intent.go and outcome.go are the steps; then a file an operation: authorize.go, increment.go,
+// capture.go, voice.go, reverse.go, reversekey.go, void.go, refund.go, status.go. atissuer.go is the way of those on
+// an existing payment that the issuer answers. late.go, broken.go, standin.go and recover.go are the rare ways.
 //
 // It guarantees I1 (the intent is synced before a byte is sent), I2 (the outcome is synced before the answer is
 // returned), I3 (one operation a key), I5's beginning (an unanswered request queues its reversal in the commit that
@@ -27,7 +34,6 @@ import (
 	"switchyard/switch/clock"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/identity"
-	"switchyard/switch/issuer/link"
 	"switchyard/switch/issuer/message"
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
@@ -160,8 +166,9 @@ func requestFields(caller *api.Caller, req *api.Request, a *api.Answer, took tim
 	if a.Err != nil {
 		return append(fields, zap.String("refused", a.Err.Error()))
 	}
-	return append(fields, zap.String("payment", a.Payment), zap.String("status", string(a.Status)), zap.Bool("approved", a.Approved),
-		zap.String("response_code", a.ResponseCode), zap.String("rrn", a.RRN), zap.Bool("replayed", a.Replayed))
+	return append(fields, zap.String("payment", a.Payment), zap.String("status", string(a.Status)),
+		zap.Bool("approved", a.Approved), zap.String("response_code", a.ResponseCode), zap.String("rrn", a.RRN),
+		zap.Bool("replayed", a.Replayed))
 }
 
 func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
@@ -184,73 +191,28 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 	}
 	f.inFlight.Add(1)
 	defer f.inFlight.Add(-1)
+	x := operation{Flow: f, caller: caller, req: req}
 	switch req.Op {
 	case api.OpAuthorize, api.OpSale, api.OpVerify:
-		return f.keyed(ctx, caller, req, req.Merchant, "", func(claim journal.KeyClaim) api.Answer {
-			return f.create(ctx, caller, req, claim)
-		})
+		return x.authorize(ctx)
+	case api.OpIncrement:
+		return x.increment(ctx)
 	case api.OpCapture:
 		if !req.Present.Has(api.FieldPayment) {
-			return f.keyed(ctx, caller, req, req.Merchant, "", func(claim journal.KeyClaim) api.Answer {
-				return f.voiceCapture(ctx, caller, req, claim)
-			})
+			return x.voiceCapture(ctx)
 		}
-		return f.onPayment(ctx, caller, req, f.capture)
-	case api.OpIncrement:
-		return f.onPayment(ctx, caller, req, f.increment)
-	case api.OpRefund:
-		return f.onPayment(ctx, caller, req, f.refund)
+		return x.capture(ctx)
 	case api.OpVoid:
-		return f.onPayment(ctx, caller, req, f.void)
+		return x.void(ctx)
+	case api.OpRefund:
+		return x.refund(ctx)
 	case api.OpReverse:
 		if req.Present.Has(api.FieldOfKey) {
-			return f.reverseByKey(ctx, caller, req)
+			return x.reverseByKey(ctx)
 		}
-		return f.onPayment(ctx, caller, req, f.reverse)
+		return x.reverse(ctx)
 	}
 	return refused(&api.Error{Code: api.CodeUnknownOp, Field: "op", Message: "no such operation"})
-}
-
-// refused is an answer that stores nothing.
-func refused(err *api.Error) api.Answer { return api.Answer{Err: err} }
-
-// refusal translates why a payment does not allow an operation.
-func refusal(r *payment.Refusal) api.Answer {
-	if r.Exceeds {
-		return refused(&api.Error{Code: api.CodeAmountExceeds, Field: "amount", Message: r.Message})
-	}
-	if r.Later {
-		return refused(api.NewError(api.CodeBusy, r.Message))
-	}
-	return refused(api.NewError(api.CodeInvalidState, r.Message))
-}
-
-// fault translates an error of the machinery. What it says stays inside; the log has the error.
-func (f *Flow) fault(what string, err error) api.Answer {
-	switch {
-	case errors.Is(err, link.ErrUnavailable):
-		return refused(api.NewError(api.CodeIssuerUnavailable, "no link to the issuer is up"))
-	case errors.Is(err, link.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return refused(api.NewError(api.CodeBusy, "no room towards the issuer in time"))
-	case errors.Is(err, journal.ErrClosed):
-		return refused(api.NewError(api.CodeInternal, "the switch is stopping"))
-	case errors.Is(err, identity.ErrUsedUp):
-		f.alarmUsedUp(err)
-		return refused(api.NewError(api.CodeBusy, "the acquirer references of the business date are used up"))
-	}
-	f.o.Logger.Error("request failed", zap.String("at", what), zap.Error(err))
-	return refused(api.NewError(api.CodeInternal, "the request could not be served; see the switch's log"))
-}
-
-// alarmEvery is how often the log repeats that there are no acquirer references left.
-const alarmEvery = time.Minute
-
-func (f *Flow) alarmUsedUp(err error) {
-	now := f.o.Clock.Now().Unix()
-	last := f.usedUp.Load()
-	if now-last >= int64(alarmEvery/time.Second) && f.usedUp.CompareAndSwap(last, now) {
-		f.o.Logger.Error("captures, sales and refunds are refused until the next business date", zap.Error(err))
-	}
 }
 
 // find loads a payment that the caller may see.
@@ -265,7 +227,7 @@ func (f *Flow) find(ctx context.Context, caller *api.Caller, text string) (*paym
 	case errors.Is(err, journal.ErrNotFound):
 		return nil, unknown
 	case err != nil:
-		return nil, f.fault("read payment", err).Err
+		return nil, f.fault("read payment", err)
 	case !owns(caller, p) && !mutant.On(mutant.ForeignPayments):
 		return nil, unknown
 	}
@@ -277,20 +239,3 @@ func (f *Flow) find(ctx context.Context, caller *api.Caller, text string) (*paym
 func owns(caller *api.Caller, p *payment.Payment) bool {
 	return (p.Gateway == caller.Gateway || p.Gateway == "") && caller.MayActFor(p.Merchant)
 }
-
-// onPayment serves a keyed operation on an existing payment.
-func (f *Flow) onPayment(ctx context.Context, caller *api.Caller, req *api.Request, do operation) api.Answer {
-	p, refusedWith := f.find(ctx, caller, req.Payment)
-	if refusedWith != nil {
-		return refused(refusedWith)
-	}
-	return f.keyed(ctx, caller, req, p.Merchant, p.Currency, func(claim journal.KeyClaim) api.Answer {
-		if req.Present.Has(api.FieldCurrency) && req.Currency != p.Currency {
-			return refused(api.FieldError("currency", "expected the payment's own, "+p.Currency))
-		}
-		return do(ctx, req, p.ID, claim)
-	})
-}
-
-// operation is an operation on an existing payment, under a key that this call alone has claimed.
-type operation func(ctx context.Context, req *api.Request, id payment.ID, claim journal.KeyClaim) api.Answer

@@ -49,8 +49,8 @@ func (t *keyTable) end(k merchantKey) {
 	delete(t.busy, k)
 }
 
-// hold makes the caller the one who serves a key, waiting for whoever does until ctx ends.
-func (t *keyTable) hold(ctx context.Context, k merchantKey) error {
+// beginWhenFree makes the caller the one who serves a key, waiting for whoever does until ctx ends.
+func (t *keyTable) beginWhenFree(ctx context.Context, k merchantKey) error {
 	for {
 		wait := t.begin(k)
 		if wait == nil {
@@ -64,33 +64,40 @@ func (t *keyTable) hold(ctx context.Context, k merchantKey) error {
 	}
 }
 
-// keyed serves a request once for its key: a repeat gets the first answer with the sums as they stand now. currency is
-// the payment's, the default of requests that name a payment.
-func (f *Flow) keyed(ctx context.Context, caller *api.Caller, req *api.Request, merchant, currency string, do func(journal.KeyClaim) api.Answer) api.Answer {
+// claimKey makes this call the one that serves the request's key: first is true where no request has used it, and
+// endKey must follow. Otherwise the answer stands: a repeat gets the first one, with the sums as they stand now.
+// currency is the payment's, the default of requests that name a payment.
+func (x *operation) claimKey(ctx context.Context, merchant, currency string) (a api.Answer, first bool) {
 	if mutant.On(mutant.KeyWithoutMerchant) {
 		merchant = "anyone"
 	}
-	k := merchantKey{merchant, req.Key}
-	if wait := f.keys.begin(k); wait != nil {
-		held, cancel := context.WithTimeout(ctx, f.o.Deadline)
+	k := merchantKey{merchant, x.req.Key}
+	if wait := x.keys.begin(k); wait != nil {
+		waiting, cancel := context.WithTimeout(ctx, x.o.Deadline)
 		defer cancel()
-		if err := f.keys.hold(held, k); err != nil {
-			return refused(api.NewError(api.CodeBusy, "the first request with this key is still being served"))
+		if err := x.keys.beginWhenFree(waiting, k); err != nil {
+			return refused(api.NewError(api.CodeBusy, "the first request with this key is still being served")), false
 		}
 	}
-	defer f.keys.end(k)
-	mac := f.bodyMAC(req, currency)
-	entry, used, err := f.keyEntry(ctx, merchant, req.Key)
+	x.claim = journal.KeyClaim{Merchant: merchant, Key: x.req.Key, MAC: x.bodyMAC(x.req, currency)}
+	entry, used, err := x.keyEntry(ctx, merchant, x.req.Key)
 	switch {
 	case err != nil:
-		return f.fault("read key", err)
-	case used && mutant.On(mutant.KeyAppliedTwice) && entry.MAC == mac:
-		return do(journal.KeyClaim{Merchant: merchant, Key: req.Key + "'", MAC: mac})
+		a = refused(x.fault("read key", err))
+	case used && mutant.On(mutant.KeyAppliedTwice) && entry.MAC == x.claim.MAC:
+		x.claim.Key += "'"
+		return a, true
 	case used:
-		return f.replay(ctx, caller, entry, mac)
+		a = x.replay(ctx, entry)
+	default:
+		return a, true
 	}
-	return do(journal.KeyClaim{Merchant: merchant, Key: req.Key, MAC: mac})
+	x.endKey()
+	return a, false
 }
+
+// endKey lets repeats go on that waited for this call.
+func (x *operation) endKey() { x.keys.end(merchantKey{x.claim.Merchant, x.req.Key}) }
 
 // keyEntry reads what a key stands for; used is false where no request has used it.
 func (f *Flow) keyEntry(ctx context.Context, merchant, key string) (entry journal.KeyEntry, used bool, err error) {
@@ -105,32 +112,44 @@ func (f *Flow) keyEntry(ctx context.Context, merchant, key string) (entry journa
 }
 
 // replay answers a repeat of a key.
-func (f *Flow) replay(ctx context.Context, caller *api.Caller, entry journal.KeyEntry, mac [16]byte) api.Answer {
+func (x *operation) replay(ctx context.Context, entry journal.KeyEntry) api.Answer {
 	switch {
 	case entry.Payment.IsZero():
-		return refused(&api.Error{Code: api.CodeConflict, Field: "key", Message: "the key was burned by a reversal that named it"})
-	case entry.MAC != mac:
-		return refused(&api.Error{Code: api.CodeConflict, Field: "key", Message: "the key was used with another request"})
+		return refused(keyConflict("the key was burned by a reversal that named it"))
+	case entry.MAC != x.claim.MAC:
+		return refused(keyConflict("the key was used with another request"))
 	}
-	p, err := f.o.Journal.Payment(ctx, entry.Payment)
+	p, err := x.o.Journal.Payment(ctx, entry.Payment)
 	if err != nil {
-		return f.fault("read payment", err)
+		return refused(x.fault("read payment", err))
 	}
-	if !owns(caller, p) {
-		return refused(&api.Error{Code: api.CodeConflict, Field: "key", Message: "the key was used by another gateway"})
+	if !owns(x.caller, p) {
+		return refused(keyConflict("the key was used by another gateway"))
 	}
-	if entry.Op >= len(p.Ops) {
-		return f.fault("read key", fmt.Errorf("the key names operation %d of the %d of payment %s", entry.Op, len(p.Ops), p.ID))
+	if err := names(entry, p); err != nil {
+		return refused(x.fault("read key", err))
 	}
 	if p.Ops[entry.Op].State == payment.StatePending {
 		// Nobody serves it, since this call holds the key: an earlier run left it, and Recover is about to end it.
-		if p, err = f.awaitRecovered(ctx, p); err != nil {
+		if p, err = x.awaitRecovered(ctx, p); err != nil {
 			return refused(api.NewError(api.CodeBusy, "the first request with this key is still being recovered"))
 		}
 	}
-	a := answer(p, entry.Op, f.o.Clock.Confirmed())
+	a := x.done(p, entry.Op)
 	a.Replayed = true
 	return a
+}
+
+func keyConflict(why string) *api.Error {
+	return &api.Error{Code: api.CodeConflict, Field: "key", Message: why}
+}
+
+// names checks that a payment has the operation that a key names.
+func names(entry journal.KeyEntry, p *payment.Payment) error {
+	if entry.Op >= len(p.Ops) {
+		return fmt.Errorf("the key names operation %d of the %d of payment %s", entry.Op, len(p.Ops), p.ID)
+	}
+	return nil
 }
 
 // awaitRecovered waits until no intent of an earlier run is without an outcome and reads a payment again.

@@ -28,8 +28,8 @@ type operationRef struct {
 	op int
 }
 
-// rememberedEarly is how many late answers are remembered whose request is not known yet: the link gave it up a moment ago,
-// and its goroutine has not got round to saying so.
+// rememberedEarly is how many late answers are remembered whose request is not known yet: the link gave it up a
+// moment ago, and its goroutine has not got round to saying so.
 const rememberedEarly = 1 << 10
 
 // unansweredTable is a bounded memory of requests that got no answer.
@@ -42,6 +42,13 @@ type unansweredTable struct {
 	early     map[messageKey]string // DE39
 	earlyRing [rememberedEarly]messageKey
 	nextEarly int
+}
+
+// rememberUnanswered remembers operation i, which got no answer, so that a late one finds it; one that has come already
+// is recorded at once.
+func (f *Flow) rememberUnanswered(p *payment.Payment, i int) {
+	op := &p.Ops[i]
+	op.Late = f.unanswered.put(messageKey{op.Host, op.STAN, op.DE7}, operationRef{p.ID, i})
 }
 
 // put remembers a request, and returns DE39 of its answer if that has come already.
@@ -117,10 +124,10 @@ func (f *Flow) recordLate(ctx context.Context, ref operationRef, code string) er
 	}
 	p.Version++
 	t := &journal.Transition{Payment: p, EvenBroken: true} // the issuer has approved it, whatever that breaks
-	undo := p.ReversalToResume(ref.op)
-	if undo != payment.NoTarget {
-		p.Ops[undo].State, p.Ops[undo].Granted = payment.StateQueued, 0
-		t.Queue = append(t.Queue, f.row(p, undo))
+	reversal := p.ReversalToResume(ref.op)
+	if reversal != payment.NoTarget {
+		p.Ops[reversal].State, p.Ops[reversal].Granted = payment.StateQueued, 0
+		t.Queue = append(t.Queue, f.row(p, reversal))
 	}
 	if err := f.o.Journal.Commit(context.Background(), t); err != nil {
 		return err

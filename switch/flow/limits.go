@@ -105,13 +105,21 @@ func (c *dayCounter) giveBack(date payment.Date, n int64) {
 
 // spent is what a request has taken of limits.
 type spent struct {
-	date  payment.Date
-	taken []taken
+	date     payment.Date
+	currency string
+	amount   int64
+	taken    []taken
 }
 
 type taken struct {
 	counter *dayCounter
 	n       int64
+}
+
+// limited is whose limits they are.
+type limited struct {
+	kind, name string
+	limits     *merchant.Limits // nil: none
 }
 
 func (s *spent) giveBack() {
@@ -120,9 +128,9 @@ func (s *spent) giveBack() {
 	}
 }
 
-// settle gives back what a request has taken unless it is approved, or may be: an unknown outcome is none that was
-// declined.
-func (s *spent) settle(a *api.Answer) {
+// giveBackUnlessTaken gives back what a request has taken unless it is approved, or may be: an unknown outcome is none
+// that was declined.
+func (s *spent) giveBackUnlessTaken(a *api.Answer) {
 	if a.Err != nil || !a.Approved && a.Status != api.StatusReversing {
 		s.giveBack()
 	}
@@ -137,31 +145,28 @@ func (f *Flow) spend(ctx context.Context, profile *merchant.Profile, gateway, cu
 	if profile.Limits == nil && ofGateway == nil {
 		return &unlimited, nil
 	}
-	s := &spent{date: f.o.Journal.OpenDay()}
-	refusedWith := f.spendOf(ctx, s, "merchant", profile.LimitsOf(), profile.Limits, currency, amount)
-	if refusedWith == nil {
-		refusedWith = f.spendOf(ctx, s, "gateway", gateway, ofGateway, currency, amount)
-	}
-	if refusedWith != nil {
-		s.giveBack()
-		return nil, refusedWith
+	s := &spent{date: f.o.Journal.OpenDay(), currency: currency, amount: amount}
+	for _, of := range []limited{{"merchant", profile.LimitsOf(), profile.Limits}, {"gateway", gateway, ofGateway}} {
+		if refusedWith := f.spendOf(ctx, s, of); refusedWith != nil {
+			s.giveBack()
+			return nil, refusedWith
+		}
 	}
 	return s, nil
 }
 
 var unlimited spent
 
-func (f *Flow) spendOf(
-	ctx context.Context, s *spent, kind, name string, l *merchant.Limits, currency string, amount int64,
-) *api.Error {
+func (f *Flow) spendOf(ctx context.Context, s *spent, of limited) *api.Error {
+	l := of.limits
 	if l == nil {
 		return nil
 	}
 	exceeded := func(what string) *api.Error {
-		return &api.Error{Code: api.CodeLimitExceeded, Field: "amount", Message: "the " + kind + "'s limit " + what}
+		return &api.Error{Code: api.CodeLimitExceeded, Field: "amount", Message: "the " + of.kind + "'s limit " + what}
 	}
-	if most := l.MaxAmountMinor[currency]; len(l.MaxAmountMinor) > 0 && amount > most {
-		return exceeded("of one request is " + strconv.FormatInt(most, 10) + " minor units of " + currency)
+	if most := l.MaxAmountMinor[s.currency]; len(l.MaxAmountMinor) > 0 && s.amount > most {
+		return exceeded("of one request is " + strconv.FormatInt(most, 10) + " minor units of " + s.currency)
 	}
 	for _, day := range []struct {
 		limited bool
@@ -169,17 +174,17 @@ func (f *Flow) spendOf(
 		n, most int64
 		what    string
 	}{
-		{len(l.MaxDayMinor) > 0, currency, amount, l.MaxDayMinor[currency], " minor units of " + currency},
+		{len(l.MaxDayMinor) > 0, s.currency, s.amount, l.MaxDayMinor[s.currency], " minor units of " + s.currency},
 		{l.MaxDayCount > 0, "count", 1, l.MaxDayCount, " requests"},
 	} {
 		if !day.limited {
 			continue
 		}
-		c := f.limiter.counter(kind + "/" + name + "/" + day.name)
+		c := f.limiter.counter(of.kind + "/" + of.name + "/" + day.name)
 		ok, err := c.take(ctx, f.o.Journal, s.date, day.n, day.most)
 		switch {
 		case err != nil:
-			return f.fault("count against a limit", err).Err
+			return f.fault("count against a limit", err)
 		case !ok:
 			return exceeded("of a business date is " + strconv.FormatInt(day.most, 10) + day.what)
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchyard/switch/api"
+	"switchyard/switch/payment"
 )
 
 type metrics struct {
@@ -15,13 +16,15 @@ type metrics struct {
 	stage    *prometheus.HistogramVec
 
 	issuer, intent, outcome, slot prometheus.Observer
+	begun                         prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
 	buckets := prometheus.ExponentialBuckets(0.0001, 2, 18) // 100 µs to 13 s
 	m := metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "switchyard_requests_total", Help: "Requests by operation and outcome: approved, declined, reversing, failed, replayed or an error code.",
+			Name: "switchyard_requests_total",
+			Help: "Requests by operation and outcome: approved, declined, reversing, failed, replayed or an error code.",
 		}, []string{"op", "outcome"}),
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "switchyard_intents_total", Help: "Intents by their first outcome; begun counts them all (I11).",
@@ -30,18 +33,29 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "switchyard_request_seconds", Help: "Time from a decoded request to its durable answer.", Buckets: buckets,
 		}, []string{"op"}),
 		stage: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "switchyard_stage_seconds", Help: "Time in a stage of a request: slot, intent, issuer, outcome.", Buckets: buckets,
+			Name: "switchyard_stage_seconds", Help: "Time in a stage of a request: slot, intent, issuer, outcome.",
+			Buckets: buckets,
 		}, []string{"stage"}),
 	}
 	reg.MustRegister(m.requests, m.outcomes, m.seconds, m.stage)
 	m.slot, m.intent = m.stage.WithLabelValues("slot"), m.stage.WithLabelValues("intent")
 	m.issuer, m.outcome = m.stage.WithLabelValues("issuer"), m.stage.WithLabelValues("outcome")
+	m.begun = m.outcomes.WithLabelValues("begun")
 	return m
+}
+
+// concluded counts an intent by its first outcome (I11).
+func (m *metrics) concluded(op *payment.Op) {
+	outcome := op.State
+	if outcome == payment.StateQueued || outcome == payment.StateParked {
+		outcome = payment.StateUnknown
+	}
+	m.outcomes.WithLabelValues(outcome.String()).Inc()
 }
 
 // accepted counts an operation that is final with its intent: a capture, a stand-in, a reversal presentment.
 func (m *metrics) accepted() {
-	m.outcomes.WithLabelValues("begun").Inc()
+	m.begun.Inc()
 	m.outcomes.WithLabelValues("approved").Inc()
 }
 

@@ -12,8 +12,8 @@ import (
 // recoverAtOnce is how many payments are recovered side by side, so that they share the journal's syncs.
 const recoverAtOnce = 256
 
-// Open reads which intents a crash left without an outcome; Unrecovered counts them from then on. It comes before the first
-// request, and fails where the config has no more of the hosts that they were sent to.
+// Open reads which intents a crash left without an outcome; Unrecovered counts them from then on. It comes before the
+// first request, and fails where the config has no more of the hosts that they were sent to.
 func (f *Flow) Open() (err error) {
 	if f.left, err = f.o.Journal.OpenIntents(context.Background()); err != nil {
 		return err
@@ -31,9 +31,10 @@ func (f *Flow) Open() (err error) {
 	return nil
 }
 
-// Recover ends every intent that a crash left without an outcome: nobody knows what the issuer did, so its reversal is
-// queued. It may run while requests are served: until an intent is ended its operation counts as under way, and a repeat
-// of its key waits. It comes after Open and after saf's Start, is called once, and returns early when ctx ends.
+// Recover ends every intent that a crash left without an outcome: nobody knows what the issuer did, so its reversal
+// is queued. It may run while requests are served: until an intent is ended its operation counts as under way, and a
+// repeat of its key waits. It comes after Open and after saf's Start, is called once, and returns early when ctx
+// ends.
 func (f *Flow) Recover(ctx context.Context) (recovered int, err error) {
 	open := f.left
 	f.left = nil
@@ -109,10 +110,12 @@ func (f *Flow) endOne(ctx context.Context, ref journal.IntentRef, parked string)
 	}
 	p.Version++
 	p.Ops[ref.Op].DoneAt = f.o.Clock.Now()
-	t := &journal.Transition{Payment: p, Closes: []int{ref.Op}, EvenBroken: true} // a crash is received, too
-	if err := f.unknown(ctx, p, ref.Op, t); err != nil {
+	f.rememberUnanswered(p, ref.Op)
+	t, err := f.note(ctx, p, ref.Op, unknown(&p.Ops[ref.Op]))
+	if err != nil {
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
 	}
+	t.EvenBroken = true // a crash is received, too
 	f.clear(p, ref.Op, t)
 	for i := range t.Queue {
 		if row := &t.Queue[i]; parked != "" {
@@ -124,7 +127,7 @@ func (f *Flow) endOne(ctx context.Context, ref journal.IntentRef, parked string)
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
 	}
 	if parked == "" {
-		f.deliver(p, t)
+		f.deliver(t)
 	}
 	return nil
 }

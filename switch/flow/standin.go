@@ -12,12 +12,11 @@ import (
 
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
-	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
 )
 
-// StandIn says what the switch approves by itself while no link to the issuer is up. The zero value is nothing: stand-in
-// is off. Whoever turns it on carries the risk of what the issuer would have declined.
+// StandIn says what the switch approves by itself while no link to the issuer is up. The zero value is nothing:
+// stand-in is off. Whoever turns it on carries the risk of what the issuer would have declined.
 type StandIn struct {
 	// MaxAmountMinor is the most that one payment may be, by currency; a currency that is not here is not stood in for.
 	MaxAmountMinor map[string]int64
@@ -28,54 +27,60 @@ type StandIn struct {
 }
 
 // mayStandIn tells whether a request is one that the switch may approve by itself, the card's count aside.
-func (f *Flow) mayStandIn(req *api.Request, profile *merchant.Profile) bool {
-	s := &f.o.StandIn
+func (x *operation) mayStandIn() bool {
+	s, req := &x.o.StandIn, x.req
 	return req.Op == api.OpAuthorize && s.MaxPerCardAndDay > 0 && req.Amount <= s.MaxAmountMinor[req.Currency] &&
-		(len(s.MCCs) == 0 || slices.Contains(s.MCCs, profile.MCC)) && req.Card.Expiry >= f.o.Clock.Confirmed().Format("0601")
+		(len(s.MCCs) == 0 || slices.Contains(s.MCCs, x.profile.MCC)) && req.Card.Expiry >= x.o.Clock.Confirmed().Format("0601")
 }
 
 // standIn approves an authorization in the issuer's place. Its 0120 goes by store-and-forward, before any other message
 // of the payment. Stand-ins are made one at a time: they are rare, and the count a card must hold for requests at once.
-func (f *Flow) standIn(ctx context.Context, caller *api.Caller, req *api.Request, claim journal.KeyClaim, profile *merchant.Profile, route Route) api.Answer {
-	unavailable := refused(api.NewError(api.CodeIssuerUnavailable, "no link to the issuer is up, and the card's stand-ins of today are used up"))
-	if refusedWith := f.roomForAdvice(route.Issuers[0].Name); refusedWith != nil {
+func (x *operation) standIn(ctx context.Context) api.Answer {
+	issuer := x.route.Issuers[0]
+	if refusedWith := x.roomForAdvice(issuer.Name); refusedWith != nil {
 		return refused(refusedWith)
 	}
-	f.standIns.Lock()
-	defer f.standIns.Unlock()
-	count, err := f.countStandIn(ctx, req.Card.Number)
+	x.standIns.Lock()
+	defer x.standIns.Unlock()
+	count, err := x.countStandIn(ctx, x.req.Card.Number)
 	if err != nil {
-		return f.fault("count stand-ins", err)
+		return refused(x.fault("count stand-ins", err))
 	}
-	if count > f.o.StandIn.MaxPerCardAndDay {
-		return unavailable
+	if count > x.o.StandIn.MaxPerCardAndDay {
+		return refused(api.NewError(api.CodeIssuerUnavailable,
+			"no link to the issuer is up, and the card's stand-ins of today are used up"))
 	}
-	p, err := f.newPayment(ctx, caller, req, profile, route)
+	p, err := x.newPayment(ctx)
 	if err != nil {
-		return f.fault("make the payment", err)
+		return refused(x.fault("make the payment", err))
 	}
-	op := payment.Op{
-		Kind: payment.KindStandIn, State: payment.StateQueued, Advised: true, Key: req.Key, Amount: req.Amount, Granted: req.Amount,
-		Target: payment.NoTarget, At: p.Created, DoneAt: p.Created, RRN: f.o.IDs.RRN(p.ID, p.Created),
-		AuthCode: fmt.Sprintf("%06d", p.ID.Counter()%1_000_000),
-	}
-	t := &journal.Transition{Payment: p, Keys: []journal.KeyClaim{claim}}
-	if err := f.queueOps(ctx, p, route.Issuers[0], []payment.Op{op}, t); err != nil {
-		return f.fault("queue the advice", err)
+	t := &journal.Transition{Payment: p, Keys: []journal.KeyClaim{x.claim}}
+	if err := x.queue(ctx, t, issuer, x.stoodIn(p)); err != nil {
+		return refused(x.fault("queue the advice", err))
 	}
 	p.Version++
-	if err := f.o.Journal.Commit(ctx, t); err != nil {
-		return f.fault("commit the stand-in", err)
+	if err := x.o.Journal.Commit(ctx, t); err != nil {
+		return refused(x.fault("commit the stand-in", err))
 	}
-	f.metrics.accepted()
-	f.deliver(p, t)
-	f.o.Logger.Info("stood in for the issuer", zap.Stringer("payment", p.ID), zap.Int64("amount_minor", req.Amount), zap.String("currency", req.Currency))
-	return answer(p, 0, f.o.Clock.Confirmed())
+	x.metrics.accepted()
+	x.deliver(t)
+	x.o.Logger.Info("stood in for the issuer", zap.Stringer("payment", p.ID), zap.Int64("amount_minor", x.req.Amount),
+		zap.String("currency", x.req.Currency))
+	return x.done(p, 0)
 }
 
-// countStandIn counts one more stand-in of a card today, durably and before it is made: a crash in between costs the card
-// one, never the limit. One value a card holds its newest date and that date's count, so that what is kept does not grow
-// with the days.
+// stoodIn is the operation of a stand-in.
+func (x *operation) stoodIn(p *payment.Payment) payment.Op {
+	return payment.Op{
+		Kind: payment.KindStandIn, State: payment.StateQueued, Advised: true, Key: x.req.Key, Amount: x.req.Amount,
+		Granted: x.req.Amount, Target: payment.NoTarget, At: p.Created, DoneAt: p.Created,
+		RRN: x.o.IDs.RRN(p.ID, p.Created), AuthCode: fmt.Sprintf("%06d", p.ID.Counter()%1_000_000),
+	}
+}
+
+// countStandIn counts one more stand-in of a card today, durably and before it is made: a crash in between costs the
+// card one, never the limit. One value a card holds its newest date and that date's count, so that what is kept does
+// not grow with the days.
 func (f *Flow) countStandIn(ctx context.Context, pan string) (int, error) {
 	hash := f.o.Keyring.Hash(pan)
 	name := "standin/" + hex.EncodeToString(hash[:])
@@ -91,5 +96,6 @@ func (f *Flow) countStandIn(ctx context.Context, pan string) (int, error) {
 	if int(count) > f.o.StandIn.MaxPerCardAndDay {
 		return int(count), nil
 	}
-	return int(count), f.o.Journal.PutMeta(ctx, name, binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, today), count))
+	value := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, today), count)
+	return int(count), f.o.Journal.PutMeta(ctx, name, value)
 }

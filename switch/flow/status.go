@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"switchyard/switch/api"
@@ -25,16 +24,18 @@ func (f *Flow) status(ctx context.Context, caller *api.Caller, req *api.Request)
 	entry, used, err := f.keyEntry(ctx, req.Merchant, req.Key)
 	switch {
 	case err != nil:
-		return f.fault("read key", err)
+		return refused(f.fault("read key", err))
 	case !used || entry.Payment.IsZero():
-		return refused(&api.Error{Code: api.CodeUnknownPayment, Field: "key", Message: "no request of this merchant has used the key"})
+		return refused(&api.Error{
+			Code: api.CodeUnknownPayment, Field: "key", Message: "no request of this merchant has used the key",
+		})
 	}
 	p, refusedWith := f.find(ctx, caller, entry.Payment.String())
 	if refusedWith != nil {
 		return refused(refusedWith)
 	}
-	if entry.Op >= len(p.Ops) {
-		return f.fault("read key", fmt.Errorf("the key names operation %d of the %d of payment %s", entry.Op, len(p.Ops), p.ID))
+	if err := names(entry, p); err != nil {
+		return refused(f.fault("read key", err))
 	}
 	return story(p, entry.Op, f.o.Clock.Confirmed())
 }
@@ -59,14 +60,14 @@ func story(p *payment.Payment, i int, now time.Time) api.Answer {
 func (f *Flow) byReference(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	ids, more, err := f.o.Journal.ByReference(ctx, req.Merchant, req.Reference, api.MaxListed)
 	if err != nil {
-		return f.fault("read references", err)
+		return refused(f.fault("read references", err))
 	}
 	a := api.Answer{More: more, Payments: []api.Answer{}}
 	now := f.o.Clock.Confirmed()
 	for _, id := range ids {
 		p, err := f.o.Journal.Payment(ctx, id)
 		if err != nil {
-			return f.fault("read payment", err)
+			return refused(f.fault("read payment", err))
 		}
 		if owns(caller, p) {
 			a.Payments = append(a.Payments, answer(p, 0, now))

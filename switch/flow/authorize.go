@@ -1,0 +1,147 @@
+package flow
+
+import (
+	"context"
+	"errors"
+
+	"switchyard/switch/api"
+	"switchyard/switch/issuer/exchange"
+	"switchyard/switch/issuer/link"
+	"switchyard/switch/issuer/message"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// authorize serves authorize, sale and verify: the operations that make a payment and are asked of the issuer.
+func (x *operation) authorize(ctx context.Context) api.Answer {
+	a, first := x.claimKey(ctx, x.req.Merchant, "")
+	if !first {
+		return a
+	}
+	defer x.endKey()
+	if refusedWith := x.placed(); refusedWith != nil {
+		return refused(refusedWith)
+	}
+	counted, refusedWith := x.spend(ctx, x.profile, x.caller.Gateway, x.req.Currency, x.req.Amount)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	a = x.create(ctx)
+	counted.giveBackUnlessTaken(&a)
+	return a
+}
+
+// create makes the payment of a request that is within its limits.
+func (x *operation) create(ctx context.Context) api.Answer {
+	emv, err := storedEMV(x.req)
+	if err != nil {
+		return refused(api.FieldError("emv", err.Error()))
+	}
+	issuers, refusedWith := x.withRoom(x.route.Issuers)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	x.issuer, x.call, err = x.acquire(ctx, issuers)
+	if errors.Is(err, link.ErrUnavailable) && x.mayStandIn() {
+		return x.standIn(ctx)
+	}
+	if err != nil {
+		return refused(x.fault("take a slot", err))
+	}
+	defer func() { x.call.Free() }()
+	p, err := x.newPayment(ctx)
+	if err != nil {
+		return refused(x.fault("make the payment", err))
+	}
+	p.EMV = emv
+	p.Ops = append(make([]payment.Op, 0, 2), x.first(p))
+	if err := x.issuer.Identify(ctx, &p.Ops[0]); err != nil {
+		return refused(x.fault("take a STAN", err))
+	}
+	x.card = message.Card{PAN: x.req.Card.Number, Expiry: x.req.Card.Expiry}
+	if refusedWith := x.commitIntent(ctx, intentOf(p, 0, x.claim), 0); refusedWith != nil {
+		return refused(refusedWith)
+	}
+	defer x.leave()
+	r := x.send(ctx)
+	for tries := 1; tries < maxTries && exchange.NotSent(r.err) && x.intendAgain(ctx, p, issuers); tries++ {
+		r = x.send(ctx)
+	}
+	// Nobody else changes the payment before its outcome stands, but a late answer may come while it is being committed.
+	unlock := x.o.Turns.Lock(p.ID)
+	r.partial = x.req.Partial
+	err = x.conclude(ctx, p, 0, &r)
+	unlock()
+	if err != nil {
+		return refused(x.fault("commit the outcome", err))
+	}
+	return x.done(p, 0)
+}
+
+// first is the operation that makes a payment, before it has an identity towards its host.
+func (x *operation) first(p *payment.Payment) payment.Op {
+	return payment.Op{
+		Kind: kindOf(x.req.Op), State: payment.StatePending, Key: x.req.Key, Amount: x.req.Amount, Target: payment.NoTarget,
+		At: p.Created, RRN: x.o.IDs.RRN(p.ID, p.Created),
+	}
+}
+
+func kindOf(op api.Op) payment.Kind {
+	switch op {
+	case api.OpSale:
+		return payment.KindSale
+	case api.OpVerify:
+		return payment.KindVerify
+	}
+	return payment.KindAuthorize
+}
+
+// newPayment makes the record of a payment without operations.
+func (x *operation) newPayment(ctx context.Context) (*payment.Payment, error) {
+	id, err := x.o.IDs.Payment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, req := x.o.Clock.Now(), x.req
+	p := &payment.Payment{
+		ID: id, Gateway: x.caller.Gateway, Merchant: req.Merchant, Terminal: req.Terminal, Currency: req.Currency,
+		Reference: req.Reference, Entry: uint8(req.Entry), Initiator: uint8(req.Initiator), MCC: x.profile.MCC,
+		Route: x.route.Destination, ECI: req.ThreeDS.ECI, Sequence: req.Card.Sequence,
+		Created: now, Expires: now.Add(x.profile.CaptureWindow()),
+	}
+	x.o.Builder.Record(p, x.profile)
+	x.sealCard(p, &req.Card)
+	return p, nil
+}
+
+// maxTries bounds how often a request is tried of which no byte was sent.
+const maxTries = 3
+
+// intendAgain takes another slot for a request that provably was not sent, on any link of its issuers, and commits its
+// intent anew under a new identity. Where it fails the payment is as it was.
+func (x *operation) intendAgain(ctx context.Context, p *payment.Payment, issuers []*exchange.Issuer) bool {
+	issuer, call, err := x.acquire(ctx, issuers)
+	if err != nil {
+		return false
+	}
+	old, before := x.call, p.Ops[0]
+	x.call = call
+	if err = issuer.Identify(ctx, &p.Ops[0]); err == nil {
+		err = x.pack(p, 0)
+	}
+	if err == nil {
+		p.Version++
+		if err = x.o.Journal.Commit(ctx, &journal.Transition{Payment: p}); err != nil {
+			p.Version--
+		}
+	}
+	if err != nil {
+		p.Ops[0] = before
+		x.call = old
+		call.Free()
+		return false
+	}
+	old.Free()
+	x.issuer = issuer
+	return true
+}

@@ -1,0 +1,399 @@
+package flow_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"switchyard/internal/pan"
+	"switchyard/spec"
+	"switchyard/switch/api"
+	"switchyard/switch/flow"
+	"switchyard/switch/issuer/exchange"
+	"switchyard/switch/issuer/identity"
+	"switchyard/switch/issuer/link"
+	"switchyard/switch/issuer/message"
+	"switchyard/switch/issuer/saf"
+	"switchyard/switch/journal"
+	"switchyard/switch/merchant"
+	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
+	"switchyard/switch/turn"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	firstDate = payment.Date(20261121)
+	deadline  = 10 * time.Second // for the issuer's answer
+	goodCard  = "4111111111111111"
+)
+
+// world is the flows on a journal in memory and an issuer that follows a script, in virtual time. What happens is
+// written into a trace: each commit, and each message to the issuer.
+type world struct {
+	t       testing.TB
+	journal *traced
+	host    *link.Host
+	issuer  *exchange.Issuer
+	issuers map[string]*exchange.Issuer // those that the config names
+	days    *presentment.Days
+	queue   *saf.Queue
+	flow    *flow.Flow
+	strays  []link.Stray
+
+	quiet    bool // writes no trace
+	mu       sync.Mutex
+	begun    time.Time
+	trace    []string
+	script   map[string]string // what the issuer answers, by MTI or MTI/DE3
+	down     bool              // nothing can connect
+	conns    []net.Conn
+	payments map[string]string // ids, by the names that the test gives them
+}
+
+// settings are what a test wants otherwise than usual.
+type settings struct {
+	standIn flow.StandIn
+	limits  *merchant.Limits // of merchant M1
+	queued  int              // rows of the host's queue
+}
+
+var keyring = func() *pan.Keyring {
+	text, err := pan.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	k, err := pan.ParseKeyring(text)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()
+
+// end stops a world and waits until nothing of it is left.
+func (w *world) end() {
+	w.stop()
+	synctest.Wait()
+}
+
+func (w *world) stop() {
+	w.queue.Close()
+	w.must(w.host.Close(context.Background()))
+	w.must(w.journal.Close())
+	w.cut()
+}
+
+func newWorld(t testing.TB, s settings) *world {
+	t.Helper()
+	w := &world{t: t, begun: time.Now(), script: map[string]string{}, payments: map[string]string{}}
+	j := openJournal(t)
+	w.journal = &traced{Journal: j, w: w}
+	w.must(j.Cutover(context.Background(), 0, firstDate))
+	shop := merchant.DefaultProfile()
+	shop.ID, shop.Name, shop.Limits = "M1", "Shop", s.limits
+	merchants, err := merchant.NewDirectory([]merchant.Profile{shop}, true, merchant.DefaultProfile())
+	w.must(err)
+	ids := identity.NewAllocator(w.journal, 1, nil)
+	stream, err := ids.Stream("400001", "issuer")
+	w.must(err)
+	codec := spec.MustCodec(spec.DefaultDialect)
+	builder := &message.Builder{AcquirerID: "400001", Unrecorded: "400001", Merchants: merchants}
+	w.host, err = link.NewHost(link.Config{
+		Host: "issuer", Addr: "issuer", AcquirerID: "400001", Codec: codec, Identity: stream, Dial: w.dial, Links: 1,
+		Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(), OnStray: func(x link.Stray) { w.flow.Late(x) },
+	})
+	w.must(err)
+	w.issuer = &exchange.Issuer{
+		Name: "issuer", Codec: codec, Stream: stream, Host: w.host, Deadline: deadline, Builder: builder,
+	}
+	w.issuers = map[string]*exchange.Issuer{"issuer": w.issuer}
+	w.days = presentment.NewDays(nil)
+	turns := &turn.Table{}
+	w.queue = saf.New(saf.Options{
+		Journal: w.journal, Issuers: map[string]*exchange.Issuer{"issuer": w.issuer}, Turns: turns, Keyring: keyring,
+		MaxQueued: s.queued, Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
+	})
+	w.flow = flow.New(flow.Options{
+		Journal: w.journal, IDs: ids, Keyring: keyring, Merchants: merchants, Routes: toThe{w.issuer}, Issuers: w.issuers,
+		SAF: w.queue, Turns: turns, Days: w.days, Builder: builder, StandIn: s.standIn, Logger: zap.NewNop(),
+		Registerer: prometheus.NewRegistry(),
+	})
+	w.must(w.flow.Open())
+	w.must(w.queue.Start())
+	w.host.Start()
+	w.ready()
+	return w
+}
+
+// ready waits until the link is up.
+func (w *world) ready() {
+	for !w.host.Ready() {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// setDown keeps connections from being made, or lets them.
+func (w *world) setDown(down bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down = down
+}
+
+// toThe routes visa's cards to one issuer.
+type toThe struct{ issuer *exchange.Issuer }
+
+func (r toThe) Route(pan string) (flow.Route, bool) {
+	return flow.Route{Name: "r", Destination: "visa", Issuers: []*exchange.Issuer{r.issuer}}, strings.HasPrefix(pan, "4")
+}
+
+// traced writes each commit into the trace. What is to happen before a commit or a read happens once.
+type traced struct {
+	journal.Journal
+	w        *world
+	onCommit func()
+	onRead   func()
+	reads    int // how many until onRead
+}
+
+func (j *traced) Commit(ctx context.Context, t *journal.Transition) error {
+	if on := j.onCommit; on != nil {
+		j.onCommit = nil
+		on()
+	}
+	err := j.Journal.Commit(ctx, t)
+	if err != nil {
+		j.w.note("refused: %v", err)
+		return err
+	}
+	if !j.w.quiet {
+		j.w.note("%s", told(t))
+	}
+	return nil
+}
+
+// Payment implements journal.Journal as strictly as an engine may.
+func (j *traced) Payment(ctx context.Context, id payment.ID) (*payment.Payment, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if j.reads--; j.reads == 0 {
+		j.onRead()
+	}
+	return j.Journal.Payment(ctx, id)
+}
+
+// told says what a transition stores: the operations, and what goes with them.
+func told(t *journal.Transition) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "commit %d:", t.Payment.Version)
+	for i, op := range t.Payment.Ops {
+		fmt.Fprintf(&b, "%s %s %s", map[bool]string{true: ","}[i > 0], op.Kind, op.State)
+		if op.Late != "" {
+			fmt.Fprintf(&b, " late %s", op.Late)
+		}
+	}
+	for _, k := range t.Keys {
+		fmt.Fprintf(&b, " | key %s of %d", k.Key, k.Op)
+	}
+	for _, row := range t.Queue {
+		fmt.Fprintf(&b, " | %s %d", map[bool]string{false: "queue", true: "park"}[row.Parked], row.Op)
+	}
+	for _, row := range t.Present {
+		fmt.Fprintf(&b, " | present %d on %d", row.Op, row.Date)
+	}
+	for _, row := range t.Withdraw {
+		fmt.Fprintf(&b, " | withdraw %d from %d", row.Op, row.Date)
+	}
+	return b.String()
+}
+
+// note writes into the trace, with the whole seconds since the beginning if there are any.
+func (w *world) note(format string, args ...any) {
+	if w.quiet {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	line := fmt.Sprintf(format, args...)
+	if since := time.Since(w.begun) / time.Second; since > 0 && !w.begun.IsZero() {
+		line = fmt.Sprintf("%ds %s", since, line)
+	}
+	w.trace = append(w.trace, line)
+}
+
+// seen returns the trace since the last call.
+func (w *world) seen() string {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := strings.Join(w.trace, "\n")
+	w.trace = nil
+	return s
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// do serves a request, of a gateway that hangs up after a while if that is not 0.
+func (w *world) do(req api.Request, hangUp time.Duration) api.Answer {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if hangUp != 0 {
+		time.AfterFunc(hangUp, cancel)
+	}
+	return w.flow.Handle(ctx, &api.Caller{Gateway: "g"}, &req)
+}
+
+// drained lets time pass until no advice is queued.
+func (w *world) drained() {
+	w.t.Helper()
+	for range int(time.Hour / time.Second) {
+		synctest.Wait()
+		if queued, _ := w.queue.Counts(); queued == 0 {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	w.t.Fatalf("advices are still queued\n%s", w.seen())
+}
+
+// said is an answer in short.
+func said(a *api.Answer) string {
+	if a.Err != nil {
+		return strings.TrimSpace(fmt.Sprintf("%s %s", a.Err.Code, a.Err.Field))
+	}
+	s := string(a.Status)
+	if a.Approved {
+		s += ", approved"
+	}
+	if a.Replayed {
+		s += ", replayed"
+	}
+	return fmt.Sprintf("%s: %d authorized, %d released, %d captured, %d refunded", s, a.Authorized, a.Released, a.Captured,
+		a.Refunded)
+}
+
+// answers is what the issuer says to a message, by its MTI and, if need be, the first two digits of DE3.
+func (w *world) answers(m *spec.Message) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range []string{m.MTI() + "/" + m.String(3)[:2], m.MTI()} {
+		if answer, ok := w.script[name]; ok {
+			return answer
+		}
+	}
+	return "00"
+}
+
+func (w *world) dial(context.Context, string) (net.Conn, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.down {
+		return nil, io.ErrClosedPipe
+	}
+	here, there := net.Pipe()
+	w.conns = append(w.conns, there)
+	go w.serve(there)
+	return here, nil
+}
+
+// cut cuts the connections.
+func (w *world) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.conns {
+		c.Close()
+	}
+	w.conns = nil
+}
+
+// serve is the issuer on one connection.
+func (w *world) serve(nc net.Conn) {
+	defer nc.Close()
+	codec := spec.MustCodec(spec.DefaultDialect)
+	in := bufio.NewReader(nc)
+	for {
+		var head [2]byte
+		if _, err := io.ReadFull(in, head[:]); err != nil {
+			return
+		}
+		frame := make([]byte, binary.BigEndian.Uint16(head[:]))
+		if _, err := io.ReadFull(in, frame); err != nil {
+			return
+		}
+		var m spec.Message
+		if err := codec.Unpack(frame, &m); err != nil {
+			w.note("cannot be read: %v", err)
+			return
+		}
+		answer := "00"
+		if m.MTI()[1] != '8' {
+			amount, _ := m.Uint(4)
+			w.note("%s %d", m.MTI(), amount)
+			answer = w.answers(&m)
+		}
+		if answer != "silence" {
+			w.respond(nc, codec, &m, answer)
+		}
+	}
+}
+
+// respond answers a message: "51", "10/600" for a lower amount, "00@12s" for a late one.
+func (w *world) respond(nc net.Conn, codec *spec.Codec, m *spec.Message, answer string) {
+	answer, after, _ := strings.Cut(answer, "@")
+	code, amount, _ := strings.Cut(answer, "/")
+	out, err := codec.PackFrame(nil, response(m, code, amount))
+	if err != nil {
+		w.note("cannot be packed: %v", err)
+		return
+	}
+	write := func() { _, _ = nc.Write(out) } // fails once the connection is closed, as the next read does
+	if after == "" {
+		write()
+		return
+	}
+	d, err := time.ParseDuration(after)
+	if err != nil {
+		w.note("%v", err)
+	}
+	time.AfterFunc(d, write)
+}
+
+// response is one with a code and, if it is given, another amount.
+func response(m *spec.Message, code, amount string) *spec.Message {
+	var r spec.Message
+	mti := []byte(m.MTI())
+	mti[2], mti[3] = mti[2]+1, '0'
+	r.SetMTI(string(mti))
+	for _, de := range []int{3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 70} {
+		if m.Has(de) {
+			r.Set(de, m.String(de))
+		}
+	}
+	if amount != "" {
+		r.Set(4, fmt.Sprintf("%012s", amount))
+	}
+	if code == "00" && m.MTI()[:2] != "08" {
+		r.Set(38, "A1B2C3")
+	}
+	r.Set(39, code)
+	return &r
+}

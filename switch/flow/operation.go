@@ -1,0 +1,70 @@
+package flow
+
+import (
+	"context"
+
+	"switchyard/switch/api"
+	"switchyard/switch/issuer/exchange"
+	"switchyard/switch/issuer/message"
+	"switchyard/switch/journal"
+	"switchyard/switch/merchant"
+	"switchyard/switch/payment"
+)
+
+// operation is a request while it is served, by one goroutine: what is asked, by whom, and what was found and taken for
+// it on the way. Each operation of the protocol is a method that reads from top to bottom.
+type operation struct {
+	*Flow
+	req    *api.Request
+	caller *api.Caller
+	claim  journal.KeyClaim // of the request's key, which this call alone serves until endKey
+
+	profile *merchant.Profile // of an operation that makes a payment
+	route   Route
+	id      payment.ID // of the payment that the request names
+
+	issuer *exchange.Issuer // where it is sent
+	call   *exchange.Call   // a slot there, and what is sent
+	card   message.Card
+	date   payment.Date // the business date that it keeps from being sealed until leave; 0: none
+}
+
+// onPayment finds the payment that the request names and claims the key. Where first is false the answer stands
+// already; otherwise endKey must follow.
+func (x *operation) onPayment(ctx context.Context) (a api.Answer, first bool) {
+	p, refusedWith := x.find(ctx, x.caller, x.req.Payment)
+	if refusedWith != nil {
+		return refused(refusedWith), false
+	}
+	x.id = p.ID
+	if a, first = x.claimKey(ctx, p.Merchant, p.Currency); !first {
+		return a, false
+	}
+	if x.req.Present.Has(api.FieldCurrency) && x.req.Currency != p.Currency {
+		x.endKey()
+		return refused(api.FieldError("currency", "expected the payment's own, "+p.Currency)), false
+	}
+	return a, true
+}
+
+// placed finds the merchant of a request that makes a payment, holds the currency against it, and finds the card's
+// route.
+func (x *operation) placed() *api.Error {
+	x.profile = x.o.Merchants.Lookup(x.req.Merchant)
+	switch {
+	case x.profile == nil:
+		return api.FieldError("merchant", "no such merchant in the merchants file")
+	case !x.profile.Takes(x.req.Currency):
+		return api.FieldError("currency", "the merchant does not take it")
+	}
+	var ok bool
+	if x.route, ok = x.o.Routes.Route(x.req.Card.Number); !ok {
+		return &api.Error{Code: api.CodeNoRoute, Field: "card.number", Message: "no route takes this card"}
+	}
+	return nil
+}
+
+// done answers operation i of a payment.
+func (x *operation) done(p *payment.Payment, i int) api.Answer {
+	return answer(p, i, x.o.Clock.Confirmed())
+}

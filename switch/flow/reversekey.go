@@ -1,0 +1,117 @@
+package flow
+
+import (
+	"context"
+
+	"switchyard/switch/api"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// reverseByKey reverses what a request made whose answer the gateway may have lost. A key that was never used is
+// burned, so that the request it was meant for is refused should it still arrive.
+func (x *operation) reverseByKey(ctx context.Context) api.Answer {
+	if x.req.OfKey == x.req.Key {
+		return refused(api.FieldError("of_key", "expected another key than the reversal's own"))
+	}
+	entry, a, burned := x.burn(ctx)
+	if burned {
+		return a
+	}
+	p, refusedWith := x.find(ctx, x.caller, entry.Payment.String())
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	req := *x.req
+	req.Payment = p.ID.String()
+	named := operation{Flow: x.Flow, caller: x.caller, req: &req}
+	root := &p.Ops[0]
+	switch {
+	case root.Kind == payment.KindVoice && entry.Op == voiceOp:
+		req.Capture, req.Present = operationID(p.ID, voiceOp), req.Present.With(api.FieldCapture)
+	case entry.Op != 0:
+		return refused(api.FieldError("of_key",
+			"names a request on a payment that it did not make: reverse or void by the payment"))
+	case root.State == payment.StateUnknown:
+		return named.reversedAlready(ctx, p)
+	case root.Kind != payment.KindSale:
+		return named.reverse(ctx)
+	}
+	return named.voidWhole(ctx, p.Ops[entry.Op].Clears())
+}
+
+// reversedAlready answers a reversal whose work is under way, or done: the outcome is unknown, and the switch reverses
+// it. The reversal's own key is left free, but must not be another request's.
+func (x *operation) reversedAlready(ctx context.Context, p *payment.Payment) api.Answer {
+	a, first := x.onPayment(ctx)
+	if !first {
+		return a
+	}
+	defer x.endKey()
+	a = x.done(p, 0)
+	a.Approved, a.NoIntent = true, true
+	return a
+}
+
+// voidWhole takes a sale or capture back, which a reversal with an amount can name as a whole only.
+func (x *operation) voidWhole(ctx context.Context, whole int64) api.Answer {
+	a, first := x.onPayment(ctx)
+	if !first {
+		return a
+	}
+	defer x.endKey()
+	if x.req.Present.Has(api.FieldAmount) && x.req.Amount != whole {
+		return refused(api.FieldError("amount", "a sale or capture is undone as a whole"))
+	}
+	return x.takeBack(ctx)
+}
+
+// burn looks up the key that a reversal names, once no request with it is being served. done is true where it made no
+// payment: it is burned then, and with it the reversal's own key, which no other request may use.
+func (x *operation) burn(ctx context.Context) (of journal.KeyEntry, a api.Answer, done bool) {
+	waiting, cancel := context.WithTimeout(ctx, x.o.Deadline)
+	defer cancel()
+	req := x.req
+	// In one order, whichever is whose: two reversals that name each other's key must not wait for each other.
+	for _, key := range []string{min(req.Key, req.OfKey), max(req.Key, req.OfKey)} {
+		k := merchantKey{req.Merchant, key}
+		if err := x.keys.beginWhenFree(waiting, k); err != nil {
+			return of, refused(api.NewError(api.CodeBusy, "a request with this key or of_key is still being served")), true
+		}
+		defer x.keys.end(k)
+	}
+	own, ownUsed, err := x.keyEntry(ctx, req.Merchant, req.Key)
+	if err != nil {
+		return of, refused(x.fault("read key", err)), true
+	}
+	of, used, err := x.keyEntry(ctx, req.Merchant, req.OfKey)
+	if err != nil {
+		return of, refused(x.fault("read key", err)), true
+	}
+	if used && !of.Payment.IsZero() {
+		return of, a, false
+	}
+	mac := x.bodyMAC(req, "")
+	if ownUsed && !(used && own.Payment.IsZero() && own.MAC == mac) {
+		return of, refused(keyConflict("the key was used with another request")), true
+	}
+	if !used {
+		if err := x.o.Journal.BurnKey(ctx, journal.KeyClaim{Merchant: req.Merchant, Key: req.OfKey}); err != nil {
+			return of, refused(x.fault("burn the key", err)), true
+		}
+	}
+	if !ownUsed {
+		if err := x.o.Journal.BurnKey(ctx, journal.KeyClaim{Merchant: req.Merchant, Key: req.Key, MAC: mac}); err != nil {
+			return of, refused(x.fault("burn the key", err)), true
+		}
+	}
+	return of, nothingMade(req), true
+}
+
+// nothingMade answers a reversal of a key that was never used.
+func nothingMade(req *api.Request) api.Answer {
+	return api.Answer{
+		Status: api.StatusReversed, Approved: true, NoIntent: true, Currency: req.Currency,
+		Reason: "no request used the key; one that does from now on is refused",
+	}
+}

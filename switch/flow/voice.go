@@ -1,0 +1,58 @@
+package flow
+
+import (
+	"context"
+	"errors"
+
+	"switchyard/switch/api"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// voiceOp is the place of the capture in a payment that begins with it.
+const voiceOp = 1
+
+// voiceCapture captures an authorization that was obtained elsewhere: a payment that begins with its capture.
+func (x *operation) voiceCapture(ctx context.Context) api.Answer {
+	a, first := x.claimKey(ctx, x.req.Merchant, "")
+	if !first {
+		return a
+	}
+	defer x.endKey()
+	if refusedWith := x.placed(); refusedWith != nil {
+		return refused(refusedWith)
+	}
+	if refusedWith := x.roomForAdvice(x.route.Issuers[0].Name); refusedWith != nil {
+		return refused(refusedWith)
+	}
+	counted, refusedWith := x.spend(ctx, x.profile, x.caller.Gateway, x.req.Currency, x.req.Amount)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	a = x.acceptVoice(ctx)
+	counted.giveBackUnlessTaken(&a)
+	return a
+}
+
+// acceptVoice makes the payment of a voice capture that is within its limits.
+func (x *operation) acceptVoice(ctx context.Context) api.Answer {
+	for {
+		p, err := x.newPayment(ctx)
+		if err != nil {
+			return refused(x.fault("make the payment", err))
+		}
+		p.Ops = []payment.Op{{
+			Kind: payment.KindVoice, State: payment.StateApproved, Amount: x.req.Amount, Granted: x.req.Amount,
+			Target: payment.NoTarget, At: p.Created, DoneAt: p.Created, Host: x.route.Issuers[0].Name,
+			AuthCode: x.req.AuthCode, RRN: x.o.IDs.RRN(p.ID, p.Created),
+		}}
+		i, err := x.acceptCapture(ctx, p, x.req.Amount, p.Created)
+		if errors.Is(err, journal.ErrDayClosed) {
+			continue // a cutover came between: the next date
+		}
+		if err != nil {
+			return refused(x.fault("accept the capture", err))
+		}
+		return x.done(p, i)
+	}
+}
