@@ -8,12 +8,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"switchyard/internal/vfs"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
-	"switchyard/switch/journal/pebble"
+	"switchyard/switch/journal/memory"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
 	"switchyard/switch/turn"
@@ -22,12 +21,7 @@ import (
 // An answer whose consequence breaks I7 is recorded without it: an approved request is undone like one
 // without an answer, a reversal waits for a person.
 func TestAnswerThatBreaksMoney(t *testing.T) {
-	j, err := pebble.Open(pebble.Options{
-		FS: vfs.NewMem(), Dir: "journal", Node: 1, Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := memory.NewStore().Open(nil, zap.NewNop())
 	defer j.Close()
 	const date = payment.Date(20261121)
 	if err := j.Cutover(context.Background(), 0, date); err != nil {
