@@ -17,6 +17,7 @@ type scripted struct {
 	t        *testing.T
 	listener net.Listener
 	answer   func(request, response *spec.Message) bool
+	closes   bool // each connection, once it has answered a request on it
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -30,10 +31,15 @@ func startScripted(t *testing.T, answer func(request, response *spec.Message) bo
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &scripted{t: t, listener: listener, answer: answer}
+	(&scripted{t: t, listener: listener, answer: answer}).start()
+	return listener.Addr().String()
+}
+
+// start runs it until the test ends.
+func (x *scripted) start() {
 	x.ended.Go(func() {
 		for {
-			nc, err := listener.Accept()
+			nc, err := x.listener.Accept()
 			if err != nil {
 				return
 			}
@@ -43,8 +49,8 @@ func startScripted(t *testing.T, answer func(request, response *spec.Message) bo
 			x.ended.Go(func() { x.serve(nc) })
 		}
 	})
-	t.Cleanup(func() {
-		listener.Close()
+	x.t.Cleanup(func() {
+		x.listener.Close()
 		x.mu.Lock()
 		for _, nc := range x.conns {
 			nc.Close()
@@ -52,7 +58,6 @@ func startScripted(t *testing.T, answer func(request, response *spec.Message) bo
 		x.mu.Unlock()
 		x.ended.Wait()
 	})
-	return listener.Addr().String()
 }
 
 func (x *scripted) serve(nc net.Conn) {
@@ -85,7 +90,7 @@ func (x *scripted) serve(nc net.Conn) {
 			x.t.Error(err)
 			return
 		}
-		if _, err := nc.Write(out); err != nil {
+		if _, err := nc.Write(out); err != nil || x.closes && m.MTI()[1] != '8' {
 			return
 		}
 	}
