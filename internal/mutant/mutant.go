@@ -73,6 +73,7 @@ const (
 	// txswitch: an earlier copy of a journal goes on at once (I4)
 	RestoredNotHeld    Mutant = "restored-not-held"
 	FileOverwritten    Mutant = "file-overwritten"     // cutover: a file takes another one's place (I8)
+	RecoversUnnamed    Mutant = "recovers-unnamed"     // operator: what nobody named goes on after a restore (I4)
 	DeliveredIsCarried Mutant = "delivered-is-carried" // cutover: what stands in a file is carried on (I8)
 	ARNWraps           Mutant = "arn-wraps"            // identity: ARNs begin again where they end (I9)
 	BackupUnchecked    Mutant = "backup-unchecked"     // journal: a backup is not held against its manifest
@@ -95,7 +96,7 @@ func All() []Mutant {
 		CaptureUnchecked,
 		SweepUnconfirmed, CutoverUnconfirmed,
 		WrongFieldInFile, ManifestOff, AnsweredIsReversed,
-		RestoredNotHeld, FileOverwritten,
+		RestoredNotHeld, FileOverwritten, RecoversUnnamed,
 		SplitIgnoresSums, BrokenRecordHoldsAll, VoidEntersClosing, STANsNotShared,
 	}
 }

@@ -278,7 +278,9 @@ func (a *API) Confirm(ctx context.Context, token string, all bool, recover []pay
 	if err := a.skipNumbers(ctx, review); err != nil {
 		return err
 	}
-	leave := func(id payment.ID) bool { return all || slices.Contains(recover, id) }
+	leave := func(id payment.ID) bool {
+		return all || slices.Contains(recover, id) || mutant.On(mutant.RecoversUnnamed)
+	}
 	if err := a.o.Requests.Park(ctx, parkedReason, leave); err != nil {
 		return err
 	}

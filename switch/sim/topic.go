@@ -44,6 +44,10 @@ type (
 	}
 	// plays does something beside the actors. The plan is played when each play has returned.
 	plays interface{ play() }
+	// sees is told of each message that a node writes to the issuer, as it does. It must not block.
+	sees interface {
+		sends(n *switchNode, mti string)
+	}
 	// calms takes the topic's faults back: from now on everything must come to its end.
 	calms interface{ calm() }
 	// hastens says what has not come to its end yet although no node says so, "" if everything is.

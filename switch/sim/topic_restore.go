@@ -33,6 +33,7 @@ func drawRestore(t *rapid.T, _ *Plan) section {
 	}
 	return restoreSection{
 		Copied: between(t, 0, span/2), Backup: percent(t, 50), NoMark: percent(t, 30), Restarts: percent(t, 30),
+		InDoubt: []string{"", "022", "04", "0"}[bits(t, 4)], Recovers: percent(t, 60),
 	}
 }
 
@@ -41,18 +42,20 @@ type restoreSection struct {
 	Backup   bool          // made by the switch; else its folder is copied as it lies on the disk
 	NoMark   bool          // the mark outside of the data folder is lost, too
 	Restarts bool          // the switch is started again while it is held
+	InDoubt  string        // copied as a message whose MTI begins so is sent; "": at that time, whatever is under way
+	Recovers bool          // the operator names payments in doubt that go on as after a crash
 }
 
 func (s restoreSection) String() string {
-	return fmt.Sprintf("restore: copied at %s, by backup %t, without its mark %t, started again %t", s.Copied,
-		s.Backup, s.NoMark, s.Restarts)
+	return fmt.Sprintf("restore: copied at %s, as %q is sent, by backup %t, without its mark %t, started again %t, recovers %t",
+		s.Copied, s.InDoubt, s.Backup, s.NoMark, s.Restarts, s.Recovers)
 }
 
 func (s restoreSection) begin(w *world) any {
 	if _, set := sectionOf[*clockSection](w.plan); set {
 		return nil // how long ago the copy was made is read off the clock: while it was wrong, nothing is confirmed
 	}
-	return &restorePart{restoreSection: s, w: w, n: w.nodes[0]}
+	return &restorePart{restoreSection: s, w: w, n: w.nodes[0], moment: make(chan struct{})}
 }
 
 type restorePart struct {
@@ -61,8 +64,10 @@ type restorePart struct {
 	n *switchNode
 
 	mu      sync.Mutex
-	copied  *vfs.MemFS // nil: the switch was down
-	pending bool       // to be put back before the next life
+	copied  *vfs.MemFS    // nil: the switch was down
+	pending bool          // to be put back before the next life
+	awaits  bool          // the message as which the copy is made
+	moment  chan struct{} // closed when it is sent
 }
 
 // Paths of the switch's disk.
@@ -75,6 +80,15 @@ const (
 // play implements plays: it makes the copy.
 func (r *restorePart) play() {
 	time.Sleep(r.Copied)
+	if r.InDoubt != "" {
+		r.mu.Lock()
+		r.awaits = true
+		r.mu.Unlock()
+		select {
+		case <-r.moment:
+		case <-r.w.acted:
+		}
+	}
 	if r.Backup {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -83,11 +97,30 @@ func (r *restorePart) play() {
 			return
 		}
 	}
+	r.copy()
+}
+
+// sends implements sees: the copy is made at this moment, in which the journal has the intent and no outcome.
+func (r *restorePart) sends(n *switchNode, mti string) {
+	r.mu.Lock()
+	now := r.awaits && n == r.n && strings.HasPrefix(mti, r.InDoubt) && mti[1] != '8'
+	if now {
+		r.awaits = false
+		close(r.moment)
+	}
+	r.mu.Unlock()
+	if now && !r.Backup {
+		r.copy()
+	}
+}
+
+// copy keeps the journal as it lies on the disk, once.
+func (r *restorePart) copy() {
 	r.n.mu.Lock()
 	defer r.n.mu.Unlock()
-	if l := r.n.life; l != nil && l.started && !l.over {
-		r.mu.Lock()
-		defer r.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.n.life; l != nil && l.started && !l.over && r.copied == nil {
 		r.copied = crashed(l.mem, 0, r.w.chance, uint64(r.Copied))
 		r.w.trace.addf("operator", "the journal is copied")
 	}
@@ -136,18 +169,21 @@ func (r *restorePart) after() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	was := r.standing(ctx)
-	r.w.wire.mu.Lock()
-	sent := len(r.w.wire.frames)
-	r.w.wire.mu.Unlock()
+	told, err := r.w.read(ctx, r.n)
+	if err != nil {
+		r.w.failf("the books cannot be read", "%v", err)
+		return
+	}
+	sent := len(r.w.wire.all())
 	r.w.faults.add("put back", 1)
 	r.w.putBack.Store(true)
 	r.n.restart(&Fault{For: time.Second})
-	token := r.held(ctx)
+	review := r.held(ctx)
 	if r.Restarts {
 		r.n.restart(&Fault{For: time.Second})
-		token = r.held(ctx)
+		review = r.held(ctx)
 	}
-	if token == "" {
+	if review == nil {
 		return
 	}
 	r.silent(sent)
@@ -156,26 +192,27 @@ func (r *restorePart) after() {
 		r.w.failf("restore, the clock cannot be confirmed", "%v", err)
 		return
 	}
-	if err := r.n.api().Confirm(ctx, token); err != nil {
+	d := r.decide(ctx, told, review)
+	if err := r.n.api().Confirm(ctx, review.Token, d.recovers...); err != nil {
 		r.w.failf("restore, it cannot be confirmed", "%v", err)
 		return
 	}
 	if !r.w.quiet() {
 		return
 	}
+	d.check(ctx, sent)
 	r.same(was, r.standing(ctx))
 	r.goOn(ctx, sent)
 }
 
-// reviewed is how many operations in doubt a review lists here; it counts all.
-const reviewed = 10
+// reviewed is how many operations in doubt a review lists here: more than a run has.
+const reviewed = 10_000
 
 // lifeLimit is how long a switch may take to come up.
 const lifeLimit = time.Minute
 
-// held waits for the next life, which must be held, refuse work, and close nothing; it returns the review's token.
-func (r *restorePart) held(ctx context.Context) (token string) {
-	var review *operator.Review
+// held waits for the next life, which must be held, refuse work, and close nothing; it returns the review.
+func (r *restorePart) held(ctx context.Context) (review *operator.Review) {
 	for give := time.Now().Add(lifeLimit); ; time.Sleep(100 * time.Millisecond) {
 		var err error
 		review, err = r.n.api().Review(ctx, reviewed)
@@ -184,12 +221,12 @@ func (r *restorePart) held(ctx context.Context) (token string) {
 		}
 		if time.Now().After(give) {
 			r.w.failf("restore, the switch does not come up", "%v", err)
-			return ""
+			return nil
 		}
 	}
 	if !review.Held {
 		r.w.failf("restore, a journal that was put back is not held", "%+v", *review)
-		return ""
+		return nil
 	}
 	a := newActor(r.w, 0)
 	defer a.hangUp()
@@ -202,7 +239,7 @@ func (r *restorePart) held(ctx context.Context) (token string) {
 		r.w.failf("restore, held, and closes a day", "")
 	}
 	time.Sleep(5 * time.Second) // in which it might send what it finds
-	return review.Token
+	return review
 }
 
 // silent wants that no financial message was sent since.

@@ -33,21 +33,21 @@ type frame struct {
 	raw           []byte // without the MTI, which is all in which a repeat differs
 }
 
-// sent takes what was written to a link in one call: whole frames.
-func (w *wire) sent(n *switchNode, c *conn, b []byte, at time.Duration) {
+// sent takes what was written to a link in one call: whole frames. It returns their MTIs.
+func (w *wire) sent(n *switchNode, c *conn, b []byte, at time.Duration) (mtis []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(b) > 0 {
 		if len(b) < spec.LengthHeader || len(b) < spec.LengthHeader+int(binary.BigEndian.Uint16(b)) {
 			w.broken = "a write ends in the middle of a frame"
-			return
+			return mtis
 		}
 		end := spec.LengthHeader + int(binary.BigEndian.Uint16(b))
 		body := b[spec.LengthHeader:end]
 		b = b[end:]
 		if err := w.codec.Unpack(body, &w.msg); err != nil {
 			w.broken = err.Error()
-			return
+			return mtis
 		}
 		m := &w.msg
 		w.frames = append(w.frames, frame{
@@ -55,7 +55,9 @@ func (w *wire) sent(n *switchNode, c *conn, b []byte, at time.Duration) {
 			stan: m.String(11), rrn: m.String(37), amount: m.String(4), original: m.String(90),
 			raw: bytes.Clone(body[4:]),
 		})
+		mtis = append(mtis, m.MTI())
 	}
+	return mtis
 }
 
 var hostNames = map[address]string{issuerAddr: issuerName, secondAddr: secondName}

@@ -320,7 +320,11 @@ func (w *world) onWrite(c *conn, b []byte) {
 	kind := CrashAfterReply
 	if !c.accepted {
 		kind = CrashAfterSend
-		w.wire.sent(n, c, b, time.Since(w.begin))
+		for _, mti := range w.wire.sent(n, c, b, time.Since(w.begin)) {
+			for _, p := range partsOf[sees](w) {
+				p.sends(n, mti)
+			}
+		}
 	} else if string(c.local) != n.gateway {
 		return
 	}
