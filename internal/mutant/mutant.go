@@ -74,6 +74,7 @@ const (
 	RestoredNotHeld    Mutant = "restored-not-held"
 	FileOverwritten    Mutant = "file-overwritten"     // cutover: a file takes another one's place (I8)
 	RecoversUnnamed    Mutant = "recovers-unnamed"     // operator: what nobody named goes on after a restore (I4)
+	RRNStops           Mutant = "rrn-stops"            // identity: RRNs stop where their digits end (I9)
 	DeliveredIsCarried Mutant = "delivered-is-carried" // cutover: what stands in a file is carried on (I8)
 	ARNWraps           Mutant = "arn-wraps"            // identity: ARNs begin again where they end (I9)
 	BackupUnchecked    Mutant = "backup-unchecked"     // journal: a backup is not held against its manifest
@@ -98,6 +99,7 @@ func All() []Mutant {
 		WrongFieldInFile, ManifestOff, AnsweredIsReversed,
 		RestoredNotHeld, FileOverwritten, RecoversUnnamed,
 		SplitIgnoresSums, BrokenRecordHoldsAll, VoidEntersClosing, STANsNotShared,
+		ARNWraps, RRNStops, DE7Repeated,
 	}
 }
 
@@ -108,15 +110,12 @@ type Test struct{ Package, Name string }
 func ByTest() map[Mutant]Test {
 	return map[Mutant]Test{
 		ForeignReversal: {"switchyard/issuer-sim", "TestMessages"}, // the switch sends no such reversal
-		// a round of STANs takes longer than a plan
-		DE7Repeated: {"switchyard/switch/issuer/identity", "TestSecondsComeAgain"},
 		// A plan has not as many steps.
 		DeclinedTakesRoom:    {"switchyard/switch/payment", "TestWhatCameToNothingTakesNoRoom"},
 		VoidedStillCounts:    {"switchyard/switch/payment", "TestPlace"},
 		NetworkIDWhenWritten: {"switchyard/switch/cutover", "TestAnswerAfterTheSeal"},
 		DeliveredIsCarried:   {"switchyard/switch/cutover", "TestDeliveredThatCannotBeBuilt"},
-		ARNWraps:             {"switchyard/switch/issuer/identity", "TestARNsAreUsedUp"}, // a plan does not use up 10⁹
-		BackupUnchecked:      {"switchyard/switch/journal/pebble", "TestBackup"},         // nor does it damage a backup
+		BackupUnchecked:      {"switchyard/switch/journal/pebble", "TestBackup"}, // nor does it damage a backup
 		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:        {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter:     {"switchyard/switch", "TestOperatorParameters"},

@@ -235,6 +235,8 @@ type exported struct {
 		DE7          string `json:"de7"`
 		RRN          string `json:"rrn"`
 		ResponseCode string `json:"response_code"`
+		Date         string `json:"business_date"`
+		ARN          string `json:"arn"`
 		At           time.Time
 	} `json:"ops"`
 }
@@ -548,7 +550,7 @@ func (w *world) onTheWire(b *books) {
 		}
 	}
 	first := map[string]*frame{}
-	requests := map[string]*frame{} // by MTI and RRN
+	requests := map[string]*frame{} // by RRN
 	var firstLife *party
 	frames := w.wire.all()
 	for i := range frames {
@@ -573,10 +575,10 @@ func (w *world) onTheWire(b *books) {
 			w.failf("I1 a message without an intent", "%s; the journal has RRN %q", f.text(), rrn)
 		}
 		if f.mti == "0100" || f.mti == "0200" {
-			if r := requests[f.mti+f.rrn]; r != nil {
-				w.failf("a request is sent twice", "%s, before it %s", f.text(), r.text())
+			if r := requests[f.rrn]; r != nil {
+				w.failf("I9 an RRN is given twice", "%s, before it %s", f.text(), r.text())
 			}
-			requests[f.mti+f.rrn] = f
+			requests[f.rrn] = f
 		}
 		switch {
 		case before != nil && (before.class() != f.class() || !bytes.Equal(before.raw, f.raw)):

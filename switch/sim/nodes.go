@@ -25,6 +25,7 @@ type switchNode struct {
 	gateway, operator string  // addresses
 	acquirer          string  // DE32, where there is more than one node
 	inRRN             *uint32 // its number, where the nodes of a plan share a DE32
+	stans             uint64  // up to which they count as given before its first life
 	files             fileNotes
 	taken             taken
 	lives             int

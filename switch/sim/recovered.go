@@ -8,9 +8,9 @@ import (
 	"switchyard/switch/operator"
 )
 
-// doubts is what an operator decides about what is in doubt after a journal was put back: some payments go on as after a
-// crash, the others are parked. He has asked the issuer, and names those only of which nobody was told anything that
-// this would undo.
+// doubts is what an operator decides about what is in doubt after a journal was put back: some payments go on as after
+// a crash, the others are parked. He has asked the issuer, and names those only of which nobody was told anything
+// that this would undo.
 type doubts struct {
 	r        *restorePart
 	all      []operator.Doubt
@@ -74,8 +74,8 @@ func mayRecover(p *exported, x *operator.Doubt) bool {
 	return op.State != "approved"
 }
 
-// check wants that what was recovered has ended, at the issuer as well, and that the rest is parked and nothing of it was
-// sent. since is the number of messages before.
+// check wants that what was recovered has ended, at the issuer as well, and that the rest is parked and nothing of it
+// was sent. since is the number of messages before.
 func (d *doubts) check(ctx context.Context, since int) {
 	w := d.r.w
 	now, err := w.read(ctx, d.r.n)

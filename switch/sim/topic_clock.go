@@ -10,7 +10,6 @@ import (
 	"pgregory.net/rapid"
 
 	txswitch "switchyard/switch"
-	"switchyard/switch/journal/pebble"
 	"switchyard/switch/operator/client"
 )
 
@@ -89,12 +88,14 @@ func (s *clockSection) String() string {
 }
 
 func (s *clockSection) begin(w *world) any {
-	return &clockPart{w: w, s: s, off: map[*switchNode]time.Duration{}}
+	return &clockPart{w: w, s: s, off: map[*switchNode]time.Duration{}, rounds: map[string]uint64{}}
 }
 
 type clockPart struct {
 	w *world
 	s *clockSection
+
+	rounds map[string]uint64 // by node and counter: where the STANs of its last life began
 
 	mu      sync.Mutex
 	off     map[*switchNode]time.Duration // how long a node's machine was off, all in all
@@ -144,30 +145,30 @@ func (c *clockPart) prepare(n *switchNode, life int) {
 	}
 }
 
-// comeRound moves the STANs to a little before where they were, one round later.
+// comeRound moves the STANs to where they were when the life before began, one round later.
 func (c *clockPart) comeRound(n *switchNode) {
-	const round, before = 999_999, 1_024 * 2
-	j, err := pebble.Open(pebble.Options{
-		FS: n.disk, Dir: "switch/journal", Node: uint32(1 + n.number),
-		Fatal: func(string, error) { c.w.failf("STANs cannot be moved", "the journal gave up") },
-	})
-	if err != nil {
-		return // the crash came before there was one
-	}
-	for _, host := range []string{issuerName, secondName} {
-		for _, acquirer := range []string{"400001", "400002", "500002", "60000300003"} {
-			name := "stan/" + acquirer + "/" + host
-			if first, err := j.Reserve(context.Background(), name, 1); err == nil && first > 1 {
-				_, err = j.Reserve(context.Background(), name, round-before)
-				if err != nil {
-					c.w.failf("STANs cannot be moved", "%v", err)
+	n.moveCounters(nil, func(take func(string, uint64) uint64) {
+		for _, host := range []string{issuerName, secondName} {
+			for _, acquirer := range []string{"400001", "400002", "500002", "60000300003"} {
+				name := "stan/" + acquirer + "/" + host
+				at := take(name, 1)
+				if at == 1 {
+					continue
 				}
+				began, known := c.rounds[n.name+" "+name]
+				if !known {
+					began = n.stans
+				}
+				for began < at {
+					began += stansOfARound
+				}
+				if began > at {
+					take(name, began-at)
+				}
+				c.rounds[n.name+" "+name] = began
 			}
 		}
-	}
-	if err := j.Close(); err != nil {
-		c.w.failf("STANs cannot be moved", "%v", err)
-	}
+	})
 }
 
 // play implements plays.

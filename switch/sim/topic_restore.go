@@ -47,8 +47,8 @@ type restoreSection struct {
 }
 
 func (s restoreSection) String() string {
-	return fmt.Sprintf("restore: copied at %s, as %q is sent, by backup %t, without its mark %t, started again %t, recovers %t",
-		s.Copied, s.InDoubt, s.Backup, s.NoMark, s.Restarts, s.Recovers)
+	return fmt.Sprintf("restore: copied at %s, as %q is sent, by backup %t, without its mark %t, started again %t, "+
+		"recovers %t", s.Copied, s.InDoubt, s.Backup, s.NoMark, s.Restarts, s.Recovers)
 }
 
 func (s restoreSection) begin(w *world) any {

@@ -135,6 +135,9 @@ func (a *Allocator) rrn(n uint64, now time.Time) string {
 	if mutant.On(mutant.RRNWithoutNode) {
 		b[4] = '0'
 	}
+	if mutant.On(mutant.RRNStops) {
+		n = min(n, rrnNumbers-1)
+	}
 	for i := rrnLen - 1; i > 4; i-- {
 		b[i] = base36[n%36]
 		n /= 36
