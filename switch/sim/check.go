@@ -551,15 +551,11 @@ func (w *world) onTheWire(b *books) {
 	}
 	first := map[string]*frame{}
 	requests := map[string]*frame{} // by RRN
-	var firstLife *party
 	frames := w.wire.all()
 	for i := range frames {
 		f := &frames[i]
 		if f.node != b.node {
 			continue
-		}
-		if firstLife == nil {
-			firstLife = f.life
 		}
 		before := first[f.identity()]
 		if before == nil {
@@ -583,7 +579,7 @@ func (w *world) onTheWire(b *books) {
 		switch {
 		case before != nil && (before.class() != f.class() || !bytes.Equal(before.raw, f.raw)):
 			w.failf("I9 an identity is used twice", "%s, before it %s, and they differ", f.text(), before.text())
-		case before == nil && f.repeat() && f.life == firstLife: // a later life cannot know what an earlier one has sent
+		case before == nil && f.repeat() && f.life == b.node.first: // a later life cannot know what an earlier one has sent
 			w.failf("I5 a repeat without an original", "%s", f.text())
 		}
 	}

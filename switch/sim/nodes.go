@@ -29,6 +29,7 @@ type switchNode struct {
 	files             fileNotes
 	taken             taken
 	lives             int
+	first             *party       // its first life
 	later             atomic.Int64 // nanoseconds by which its wall clock is ahead of virtual time
 	moved             atomic.Int64 // since when, in nanoseconds from the beginning; 0: never
 
@@ -108,6 +109,9 @@ func (n *switchNode) live(ready chan struct{}) bool {
 		stopped: make(chan struct{}),
 	}
 	n.life = l
+	if l.number == 1 {
+		n.first = l.party
+	}
 	n.mu.Unlock()
 	for _, p := range partsOf[prepares](n.w) {
 		p.prepare(n, l.number)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -233,10 +234,11 @@ func (n *switchNode) running() *switchLife {
 }
 
 // closes closes a date, which must be sealed when what was under way then has had its outcome: within the issuer's
-// deadline, and what that takes to be stored.
+// deadline, and what that takes to be stored. Where a record cannot be built and nobody can see whether it was
+// delivered, the date waits for that.
 func (c *clearingPart) closes(n *switchNode) {
 	const begun, stored = time.Second, 3 * time.Second
-	l := n.running()
+	l, since := n.running(), time.Since(c.w.begin)
 	if l == nil {
 		return
 	}
@@ -245,7 +247,7 @@ func (c *clearingPart) closes(n *switchNode) {
 	before := c.days(n)
 	time.Sleep(c.w.plan.Deadline + stored)
 	after := c.days(n)
-	if n.running() != l {
+	if n.running() != l || l.number <= c.Broken && c.unseen(since) {
 		return
 	}
 	for date, state := range before {
@@ -253,6 +255,14 @@ func (c *clearingPart) closes(n *switchNode) {
 			c.w.failf("a date is not sealed within the issuer's deadline", "%s%s", date, n.suffix())
 		}
 	}
+}
+
+// unseen tells whether the clearing folder could not be looked at at some time since.
+func (c *clearingPart) unseen(since time.Duration) bool {
+	now := time.Since(c.w.begin)
+	return slices.ContainsFunc(c.Troubles, func(x trouble) bool {
+		return x.What == readsFail && x.Of == "" && x.At <= now && x.At+x.For > since
+	})
 }
 
 // voids makes sales at a node and returns what voids them, one after another, each while the one before it still waits
