@@ -19,9 +19,12 @@ import (
 func TestSilentIssuerFillsTheQueue(t *testing.T) {
 	silent := startScripted(t, func(_, _ *spec.Message) bool { return false })
 	const maxQueued, maxInFlight = 2, 3
-	s := switchtest.Start(t, switchtest.Options{IssuerAddr: silent, Deadline: 5 * time.Millisecond, Configure: func(c *txswitch.Config) {
-		c.Limits.MaxQueued, c.Limits.MaxInFlight = maxQueued, maxInFlight
-	}})
+	s := switchtest.Start(t, switchtest.Options{
+		IssuerAddr: silent, Deadline: 5 * time.Millisecond,
+		Configure: func(c *txswitch.Config) {
+			c.Limits.MaxQueued, c.Limits.MaxInFlight = maxQueued, maxInFlight
+		},
+	})
 	s.AwaitReady()
 	for i := range maxQueued + maxInFlight {
 		if a := s.Do(switchtest.Authorize(fmt.Sprint("k", i), 100)); a.Status != api.StatusReversing {

@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/zap"
+	"switchyard/internal/vfs"
 
 	"switchyard/internal/pan"
 	txswitch "switchyard/switch"

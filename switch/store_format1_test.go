@@ -11,8 +11,8 @@ import (
 	"switchyard/switch/switchtest"
 )
 
-// storeOfFormat1 is a switch's data folder and its issuer's, as an older program left them on 2026-11-26: a day of every
-// operation is written, the next one is open.
+// storeOfFormat1 is a switch's data folder and its issuer's, as an older program left them on 2026-11-26: a day of
+// every operation is written, the next one is open.
 const (
 	storeOfFormat1  = "testdata/store-format1"
 	storeKeyFormat1 = "switchyard-key-1 6047f4bc 3ddZkeiPRoATj/XxghZ56MDDf9rI1nkxWmD2DVUbnYg=\n"

@@ -22,7 +22,6 @@ type server struct {
 	most         int
 	seqs         map[uint64]bool
 	lanes        map[int]int
-	wrongLane    int
 	silentSeq    uint64
 	hasSilentSeq bool
 }

@@ -60,6 +60,7 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 			return posted.authorization, s.byARN[r.ARN]
 		}
 		number = s.byRRN[authorizationKey{r.Acquirer, r.RRN}]
+	default: // the others begin an authorization, or stand alone
 	}
 	a := s.authorizations.at(number)
 	if a == nil {
@@ -75,6 +76,7 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 		case message.KindCapture, message.KindVoice:
 			// A capture whose authorization is not known any more stands alone, as one obtained elsewhere does.
 			a.authCode, a.overHold, a.kind = r.AuthCode, r.Kind == message.KindCapture, message.KindVoice
+		default: // a refund holds nothing
 		}
 	}
 	s.byMoment[r.Moment.Place(r.Card)] = number

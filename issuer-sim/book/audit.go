@@ -14,7 +14,7 @@ func (b *Book) Audit() (wrong []string) {
 }
 
 func (s *shard) audit(n int) (wrong []string) {
-	type figures struct{ cards, heldByCards, holds, unsettled, settled int64 }
+	type figures struct{ cards, heldByCards, holds int64 }
 	found := map[uint16]*figures{}
 	of := func(currency uint16) *figures {
 		if found[currency] == nil {

@@ -52,6 +52,7 @@ func (s *shard) decideRequest(r *message.Request, out *Outcome, test testCard, n
 		return
 	case ConductDeaf, ConductSilent:
 		out.Conduct = test.conduct
+	case conductGood, conductPartial:
 	}
 	switch {
 	case card != nil && card.status != CardGood:
@@ -81,6 +82,7 @@ func (s *shard) decideRequest(r *message.Request, out *Outcome, test testCard, n
 			refuse(message.CodeNoOriginal)
 			return
 		}
+	default: // money decides
 	}
 	if card != nil && card.limit != 0 && r.Amount > card.limit {
 		refuse(message.CodeLimit)
@@ -144,6 +146,7 @@ func (s *shard) decideAdvice(r *message.Request, out *Outcome) {
 				out.Code = message.CodeOf(message.CodeDuplicate)
 			}
 		}
+	default: // as they come
 	}
 }
 

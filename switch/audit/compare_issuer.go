@@ -365,7 +365,8 @@ func (a *auditor) unclaimed(h *holding) {
 	if h.owner == 0 {
 		a.totalHolding(h)
 		a.issuerDiffers(UnknownToSwitch, h, h.rrn, max(h.authorized, h.posted()),
-			"the issuer has authorized %d, captured %d, holds %d; the journal does not know it", h.authorized, h.captured, h.hold)
+			"the issuer has authorized %d, captured %d, holds %d; the journal does not know it",
+			h.authorized, h.captured, h.hold)
 		return
 	}
 	for i := range h.increased {
@@ -379,7 +380,8 @@ func (a *auditor) unclaimed(h *holding) {
 	for i := range h.postings {
 		if p := &h.postings[i]; !p.matched {
 			a.issuerDiffers(PostingUnknown, h, h.rrn, p.amount,
-				"the issuer posted %d under number %d and acquirer reference %s; the journal does not know it", p.amount, p.number, p.arn)
+				"the issuer posted %d under number %d and acquirer reference %s; the journal does not know it",
+				p.amount, p.number, p.arn)
 		}
 	}
 }

@@ -86,7 +86,7 @@ const (
 	ToldTwice     Kind = "told_twice"     // the answers to one key name two operations
 )
 
-// ActsChanged: the record of what operators did was changed, or lacks something: its hashes or its numbers say so.
+// ActsChanged says that the record of what operators did was changed, or lacks something, by its hashes or numbers.
 const ActsChanged Kind = "acts_changed"
 
 // Totals is the net under the others: no payment differs and yet the books' sums do.

@@ -1,17 +1,18 @@
 // Package cutover closes business days: it opens the next date, waits until nothing of the old one is without an
 // outcome, seals it, and writes its clearing files.
 //
-// A date goes open, closing, sealed, written; each step is a commit of the journal, so a crash at any point goes on from
-// where it was: Start finishes what it finds. What a file is made from is fixed when the date is sealed, and the files are
-// a function of that and of the journal (I8): they are written under temporary names, synced and renamed, the manifest
-// last. Sealing builds each record once, so that what cannot be built is put aside and keeps nothing else from
-// leaving, and splits what one file cannot hold. What fails is tried again every minute and told meanwhile
-// (Problems); nothing that the switch serves waits for it.
+// A date goes open, closing, sealed, written; each step is a commit of the journal, so a crash at any point goes on
+// from where it was: Start finishes what it finds. What a file is made from is fixed when the date is sealed, and the
+// files are a function of that and of the journal (I8): they are written under temporary names, synced and renamed, the
+// manifest last. Sealing builds each record once, so that what cannot be built is put aside and keeps nothing else from
+// leaving, and splits what one file cannot hold. What fails is tried again every minute and told meanwhile (Problems);
+// nothing that the switch serves waits for it.
 //
 // Files in reading order: engine.go (when), finish.go (a date's way from closing to written), seal.go (what its files
 // are made from), split.go, record.go and snapshot.go (a record), write.go (the files), follow.go (a host's cutover).
 //
-// It does not know the layout of the files (package clearing) nor how a capture comes to stand in a date (package flow).
+// It does not know the layout of the files (package clearing) nor how a capture comes to stand in a date (package
+// flow).
 package cutover
 
 import (
@@ -115,9 +116,11 @@ func New(o Options) *Engine {
 	return e
 }
 
-// ErrNotBegun is returned for a cutover of a date that has not begun: the one before it was closed ahead of the schedule, by
-// hand or with a host's cutover.
-var ErrNotBegun = errors.New("the open business date has not begun yet: its predecessor was closed ahead of the schedule")
+// ErrNotBegun is returned for a cutover of a date that has not begun: the one before it was closed ahead of the
+// schedule, by hand or with a host's cutover.
+var ErrNotBegun = errors.New(
+	"the open business date has not begun yet: its predecessor was closed ahead of the schedule",
+)
 
 // ErrTooFar is returned for a date that is too far ahead of the calendar.
 var ErrTooFar = errors.New("too far ahead of the calendar")
@@ -161,8 +164,8 @@ func (e *Engine) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the schedule and lets no cutover begin. One that waits for outcomes is left where it is, and the next Start goes
-// on with it; one that writes its files is waited for.
+// Close ends the schedule and lets no cutover begin. One that waits for outcomes is left where it is, and the next
+// Start goes on with it; one that writes its files is waited for.
 func (e *Engine) Close() {
 	e.stop()
 	e.done.Wait()
@@ -180,8 +183,8 @@ func (e *Engine) dateAt(t time.Time) payment.Date {
 	return date
 }
 
-// cutoverOn is the moment of a calendar date's cutover. At 00:00 it is the date's beginning. Where clocks are put forward
-// over that time it is as much later as they are.
+// cutoverOn is the moment of a calendar date's cutover. At 00:00 it is the date's beginning. Where clocks are put
+// forward over that time it is as much later as they are.
 func (e *Engine) cutoverOn(date payment.Date) time.Time {
 	d := int(date)
 	year, month, day, seconds := d/10000, time.Month(d/100%100), d%100, int(e.o.At/time.Second)

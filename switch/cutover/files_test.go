@@ -42,7 +42,8 @@ func aDay(t *testing.T, fs *vfs.MemFS) *book {
 	sale.Ops[0].Kind, sale.Entry, sale.ECI = payment.KindAuthorize, uint8(api.EntryEcommerce), "05"
 	b.must(b.present(sale, capture(1234, 1), presentment.Snapshot{}))
 	b.must(b.present(old, payment.Op{
-		Kind: payment.KindVoidPresentment, State: payment.StateApproved, Amount: 700, Granted: 700, Target: 1, Number: 1, ARN: old.Ops[1].ARN,
+		Kind: payment.KindVoidPresentment, State: payment.StateApproved, Amount: 700, Granted: 700, Target: 1, Number: 1,
+		ARN: old.Ops[1].ARN,
 	}, presentment.Snapshot{}))
 	b.must(b.j.Cutover(t.Context(), 20261121, 20261122))
 	return b
@@ -64,7 +65,9 @@ func TestFiles(t *testing.T) {
 				want = append(want, path.Join("clearing/2026-11-21", id+"."+kind))
 			}
 			var manifest struct{ Destination string }
-			if err := json.Unmarshal([]byte(files[path.Join("clearing/2026-11-21", id+".manifest.json")]), &manifest); err != nil || manifest.Destination != name {
+			if err := json.Unmarshal(
+				[]byte(files[path.Join("clearing/2026-11-21", id+".manifest.json")]), &manifest,
+			); err != nil || manifest.Destination != name {
 				t.Errorf("manifest %d: %+v, %v; want %s", i+1, manifest, err, name)
 			}
 		}
@@ -124,8 +127,8 @@ func TestCrashAnywhere(t *testing.T) {
 	})
 }
 
-// crashWhile lets the n-th operation on clearing files or the day's record fail, crashes there, and finishes the day with
-// another config. false: there was no n-th operation.
+// crashWhile lets the n-th operation on clearing files or the day's record fail, crashes there, and finishes the day
+// with another config. false: there was no n-th operation.
 func crashWhile(t *testing.T, n int64, want map[string]string) bool {
 	t.Helper()
 	fs := vfs.NewCrashableMem()
@@ -157,7 +160,10 @@ func crashWhile(t *testing.T, n int64, want map[string]string) bool {
 	if sealed && b.states()[20261120] != journal.DayClosing && b.states()[20261121] != journal.DayClosing {
 		again = settings(func(o *cutover.Options) {
 			o.Location = time.FixedZone("elsewhere", 3600)
-			o.Settings = cutover.Settings{AcquirerID: "999999", ProcessorID: "888888", CodePage: clearing.ASCII, Production: true, Destinations: []string{"zzz"}}
+			o.Settings = cutover.Settings{
+				AcquirerID: "999999", ProcessorID: "888888", CodePage: clearing.ASCII, Production: true,
+				Destinations: []string{"zzz"},
+			}
 		})
 	}
 	_, stop := b.run(again)
@@ -211,8 +217,8 @@ func (s *stumbling) SetDay(ctx context.Context, d journal.Day) error {
 	return s.Journal.SetDay(ctx, d)
 }
 
-// I8: captures while days are cut over, as fast as both can: each that was accepted stands in the file of its date and in
-// no other.
+// I8: captures while days are cut over, as fast as both can: each that was accepted stands in the file of its date and
+// in no other.
 func TestCapturesRaceCutovers(t *testing.T) {
 	b := openBook(t, vfs.NewMem())
 	defer b.close()

@@ -11,20 +11,20 @@ import (
 	"switchyard/switch/payment"
 )
 
-// minFollowed is how long after a cutover, whoever made it, a host's announcement closes a date again. Sooner it belongs to
-// the cutover that was made: hosts repeat it, over each of their links and for a while, and it may come somewhat after a
-// schedule that was meant for the same moment. That takes minutes, or an hour or two where summer time begins on different
-// days. It is far below a day, so that the announcement on the day after a date that the schedule had to close counts
-// again.
+// minFollowed is how long after a cutover, whoever made it, a host's announcement closes a date again. Sooner it
+// belongs to the cutover that was made: hosts repeat it, over each of their links and for a while, and it may come
+// somewhat after a schedule that was meant for the same moment. That takes minutes, or an hour or two where summer time
+// begins on different days. It is far below a day, so that the announcement on the day after a date that the schedule
+// had to close counts again.
 const minFollowed = 6 * time.Hour
 
 // ErrTooSoon is returned by Follow so soon after a cutover that the announcement belongs to it.
 var ErrTooSoon = errors.New("the announcement belongs to the last cutover")
 
 // Follow closes the open business date because a host announced its own cutover. It is Cutover without ahead, so that a
-// date that has not begun stays open (ErrNotBegun), and closes none within minFollowed of the last cutover (ErrTooSoon).
-// Together they keep what a host repeats from closing two dates: the first until the next date begins by the clock, the
-// second around that moment. They hold over a restart.
+// date that has not begun stays open (ErrNotBegun), and closes none within minFollowed of the last cutover
+// (ErrTooSoon). Together they keep what a host repeats from closing two dates: the first until the next date begins by
+// the clock, the second around that moment. They hold over a restart.
 func (e *Engine) Follow(ctx context.Context) (Result, error) {
 	return e.closeOpen(ctx, func(open payment.Date) (next payment.Date, err error) {
 		now := e.o.Clock.Now()

@@ -19,7 +19,8 @@ import (
 // refusal is what became of an announcement, in a word.
 func refusal(err error) string {
 	for word, is := range map[string]error{
-		"not begun": cutover.ErrNotBegun, "too soon": cutover.ErrTooSoon, "overtaken": cutover.ErrOvertaken, "stopped": cutover.ErrClosed,
+		"not begun": cutover.ErrNotBegun, "too soon": cutover.ErrTooSoon, "overtaken": cutover.ErrOvertaken,
+		"stopped": cutover.ErrClosed,
 	} {
 		if errors.Is(err, is) {
 			return word
@@ -31,8 +32,8 @@ func refusal(err error) string {
 	return "closed"
 }
 
-// A host announces its cutover, once or more often, before or after the scheduled one. A line is a moment and what is done
-// then; what came of it stands in the trace.
+// A host announces its cutover, once or more often, before or after the scheduled one. A line is a moment and what is
+// done then; what came of it stands in the trace.
 func TestFollow(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -228,7 +229,9 @@ func TestFollowIsOvertaken(t *testing.T) {
 		if refusal(err) != "overtaken" || r.OpenDay() != 20261122 {
 			t.Errorf("%v; %s is open", err, r.OpenDay())
 		}
-		if opened := slices.DeleteFunc(slices.Clone(r.trace), func(line string) bool { return !strings.Contains(line, "opens") }); len(opened) != 2 {
+		if opened := slices.DeleteFunc(
+			slices.Clone(r.trace), func(line string) bool { return !strings.Contains(line, "opens") },
+		); len(opened) != 2 {
 			t.Errorf("opened %v", opened)
 		}
 	})

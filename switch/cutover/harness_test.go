@@ -110,7 +110,9 @@ func (b *book) states() map[payment.Date]journal.DayState {
 func settings(change ...func(*cutover.Options)) cutover.Options {
 	o := cutover.Options{
 		Dir: "clearing", Location: time.UTC,
-		Settings: cutover.Settings{AcquirerID: "400001", ProcessorID: "400002", CodePage: clearing.CP500, Blocked: true, Destinations: []string{"visa"}},
+		Settings: cutover.Settings{
+			AcquirerID: "400001", ProcessorID: "400002", CodePage: clearing.CP500, Blocked: true, Destinations: []string{"visa"},
+		},
 	}
 	for _, c := range change {
 		c(&o)
@@ -152,14 +154,15 @@ func (b *book) authorized(destination string, amount int64) *payment.Payment {
 	id := payment.NewID(1, b.made)
 	now := time.Now().UTC()
 	p := &payment.Payment{
-		ID: id, Merchant: "M1", Terminal: "T1", Currency: "EUR", Reference: fmt.Sprint("order ", b.made), MCC: "5999", Route: destination,
-		SealKey: keyring.SealingKey(), SealedCard: keyring.Seal(id, "4111111111111111", "3012"), MaskedPAN: "411111******1111",
-		Created: now, Expires: now.AddDate(0, 0, 30),
+		ID: id, Merchant: "M1", Terminal: "T1", Currency: "EUR", Reference: fmt.Sprint("order ", b.made), MCC: "5999",
+		Route: destination, SealKey: keyring.SealingKey(), SealedCard: keyring.Seal(id, "4111111111111111", "3012"),
+		MaskedPAN: "411111******1111", Created: now, Expires: now.AddDate(0, 0, 30),
 	}
 	p.Ops = []payment.Op{{
-		Kind: payment.KindAuthorize, State: payment.StateApproved, Key: fmt.Sprint("k", b.made), Amount: amount, Granted: amount,
-		Target: payment.NoTarget, At: now, DoneAt: now, Host: "issuer", STAN: uint32(b.made), DE7: "0101000000", ResponseCode: "00",
-		RRN: fmt.Sprintf("0001%08d", b.made), AuthCode: "A1B2C3", NetworkID: fmt.Sprintf("NET%012d", b.made),
+		Kind: payment.KindAuthorize, State: payment.StateApproved, Key: fmt.Sprint("k", b.made), Amount: amount,
+		Granted: amount, Target: payment.NoTarget, At: now, DoneAt: now, Host: "issuer", STAN: uint32(b.made),
+		DE7: "0101000000", ResponseCode: "00", RRN: fmt.Sprintf("0001%08d", b.made), AuthCode: "A1B2C3",
+		NetworkID: fmt.Sprintf("NET%012d", b.made),
 	}}
 	return p
 }
@@ -184,7 +187,9 @@ func (b *book) present(p *payment.Payment, op payment.Op, s presentment.Snapshot
 	p.Ops = append(p.Ops, op)
 	p.Version++
 	ref := journal.PresentmentRef{Date: op.Date, Destination: p.Route, Payment: p.ID, Op: len(p.Ops) - 1}
-	err := b.j.Commit(context.Background(), &journal.Transition{Payment: p, Day: op.Date, Present: []journal.Presentment{{PresentmentRef: ref, Data: s.Encode()}}})
+	err := b.j.Commit(context.Background(), &journal.Transition{
+		Payment: p, Day: op.Date, Present: []journal.Presentment{{PresentmentRef: ref, Data: s.Encode()}},
+	})
 	if err != nil {
 		p.Ops, p.Version = p.Ops[:len(p.Ops)-1], p.Version-1
 	}
@@ -199,11 +204,17 @@ func (b *book) must(err error) {
 }
 
 func capture(amount int64, number int) payment.Op {
-	return payment.Op{Kind: payment.KindCapture, State: payment.StateQueued, Amount: amount, Target: payment.NoTarget, Number: number, Advised: true}
+	return payment.Op{
+		Kind: payment.KindCapture, State: payment.StateQueued, Amount: amount, Target: payment.NoTarget, Number: number,
+		Advised: true,
+	}
 }
 
 func refund(amount int64) payment.Op {
-	return payment.Op{Kind: payment.KindRefund, State: payment.StateApproved, Amount: amount, Granted: amount, Target: payment.NoTarget, Number: 1, RRN: "000199999999"}
+	return payment.Op{
+		Kind: payment.KindRefund, State: payment.StateApproved, Amount: amount, Granted: amount, Target: payment.NoTarget,
+		Number: 1, RRN: "000199999999",
+	}
 }
 
 // tree reads all files below a folder.

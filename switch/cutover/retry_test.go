@@ -41,7 +41,9 @@ func startEngine(t *testing.T, days cutover.Sealer, fs vfs.FS) (*cutover.Engine,
 	}
 	e := cutover.New(cutover.Options{
 		Journal: j, Days: days, FS: fs, Dir: "clearing", Location: time.UTC, Logger: zap.NewNop(),
-		Settings: cutover.Settings{AcquirerID: "400001", ProcessorID: "400001", CodePage: clearing.CP500, Destinations: []string{"default"}},
+		Settings: cutover.Settings{
+			AcquirerID: "400001", ProcessorID: "400001", CodePage: clearing.CP500, Destinations: []string{"default"},
+		},
 	})
 	if err := errors.Join(e.Open(t.Context()), e.Start(t.Context())); err != nil {
 		t.Fatal(err)
@@ -56,8 +58,8 @@ func wantDay(t *testing.T, j *pebble.Journal, date payment.Date, state journal.D
 	}
 }
 
-// A cutover by hand that does not get its outcomes in time leaves the date closed to captures; its files are written all
-// the same once the outcomes are there, without a restart.
+// A cutover by hand that does not get its outcomes in time leaves the date closed to captures; its files are written
+// all the same once the outcomes are there, without a restart.
 func TestCutoverThatFailedIsFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		outcomes := make(gate)

@@ -18,8 +18,8 @@ import (
 	"switchyard/switch/presentment"
 )
 
-// calendar is a journal of business dates only, in memory, that notes when they are opened: nothing of it ticks, so that days
-// pass in no time.
+// calendar is a journal of business dates only, in memory, that notes when they are opened: nothing of it ticks, so
+// that days pass in no time.
 type calendar struct {
 	journal.Journal
 	location *time.Location
@@ -140,7 +140,9 @@ func TestSchedule(t *testing.T) {
 				sleepUntil(t, location, c.end)
 				synctest.Wait()
 				stop()
-				if got, want := strings.Join(noted.trace, "\n"), strings.ReplaceAll(strings.TrimSpace(c.want), "\t", ""); got != want {
+				if got, want := strings.Join(noted.trace, "\n"), strings.ReplaceAll(
+					strings.TrimSpace(c.want), "\t", "",
+				); got != want {
 					t.Errorf("got\n%s\nwant\n%s", got, want)
 				}
 				for date, d := range noted.days {
@@ -187,8 +189,9 @@ func TestManualCutover(t *testing.T) {
 		sleepUntil(t, location, "2026-11-24 23:00:00")
 		synctest.Wait()
 		want := []string{
-			"2026-11-21 21:00:00 CET opens 2026-11-21", "2026-11-21 21:00:00 CET opens 2026-11-22", "2026-11-22 22:00:00 CET opens 2026-11-23",
-			"2026-11-22 22:00:01 CET opens 2026-11-24", "2026-11-22 22:00:01 CET opens 2026-11-25",
+			"2026-11-21 21:00:00 CET opens 2026-11-21", "2026-11-21 21:00:00 CET opens 2026-11-22",
+			"2026-11-22 22:00:00 CET opens 2026-11-23", "2026-11-22 22:00:01 CET opens 2026-11-24",
+			"2026-11-22 22:00:01 CET opens 2026-11-25",
 		}
 		if got := strings.Join(noted.trace, "\n"); got != strings.Join(want, "\n") {
 			t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))

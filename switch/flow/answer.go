@@ -87,6 +87,7 @@ func reason(p *payment.Payment, i int) string {
 		if op.Kind.AskedReversal() {
 			return "accepted; the issuer refused it, and a person decides"
 		}
+	case payment.StateApproved, payment.StateDeclined, payment.StateClosed:
 	}
 	switch {
 	case op.Kind == payment.KindStandIn:

@@ -92,8 +92,9 @@ func kindOf(op api.Op) payment.Kind {
 		return payment.KindSale
 	case api.OpVerify:
 		return payment.KindVerify
+	default:
+		return payment.KindAuthorize
 	}
-	return payment.KindAuthorize
 }
 
 // newPayment makes the record of a payment without operations.

@@ -9,7 +9,9 @@ import (
 
 // commitReceived commits what came of operation i, which was received and must be recorded whatever it is. Where it
 // would break I7 it is recorded without what it does to the sums, and what the issuer approved is undone.
-func (f *Flow) commitReceived(ctx context.Context, t *journal.Transition, i int, r *reply) (*journal.Transition, error) {
+func (f *Flow) commitReceived(
+	ctx context.Context, t *journal.Transition, i int, r *reply,
+) (*journal.Transition, error) {
 	err := f.o.Journal.Commit(ctx, t)
 	if !journal.IsBroken(err) {
 		return t, err

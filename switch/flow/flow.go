@@ -182,6 +182,7 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 		}
 		a.NoIntent = true
 		return a
+	default: // new work
 	}
 	if why := f.heldFor.Load(); why != nil {
 		return refused(api.NewError(api.CodeBusy, *why))
@@ -211,8 +212,9 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 			return x.reverseByKey(ctx)
 		}
 		return x.reverse(ctx)
+	default:
+		return refused(&api.Error{Code: api.CodeUnknownOp, Field: "op", Message: "no such operation"})
 	}
-	return refused(&api.Error{Code: api.CodeUnknownOp, Field: "op", Message: "no such operation"})
 }
 
 // find loads a payment that the caller may see.

@@ -54,7 +54,6 @@ type world struct {
 	days    *presentment.Days
 	queue   *saf.Queue
 	flow    *flow.Flow
-	strays  []link.Stray
 
 	quiet    bool // writes no trace
 	mu       sync.Mutex

@@ -30,7 +30,8 @@ type StandIn struct {
 func (x *operation) mayStandIn() bool {
 	s, req := &x.o.StandIn, x.req
 	return req.Op == api.OpAuthorize && s.MaxPerCardAndDay > 0 && req.Amount <= s.MaxAmountMinor[req.Currency] &&
-		(len(s.MCCs) == 0 || slices.Contains(s.MCCs, x.profile.MCC)) && req.Card.Expiry >= x.o.Clock.Confirmed().Format("0601")
+		(len(s.MCCs) == 0 || slices.Contains(s.MCCs, x.profile.MCC)) &&
+		req.Card.Expiry >= x.o.Clock.Confirmed().Format("0601")
 }
 
 // standIn approves an authorization in the issuer's place. Its 0120 goes by store-and-forward, before any other message

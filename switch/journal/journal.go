@@ -39,7 +39,8 @@ type Journal interface {
 	// was never opened, whatever Day and Unsealed say. When ctx ends before the transition was taken into a group its
 	// error is returned and nothing is applied; once taken, Commit waits for the sync whatever ctx says.
 	Commit(ctx context.Context, t *Transition) error
-	// BurnKey claims a key for nothing (see KeyEntry.Payment); *KeyTakenError if it is taken. The claim's Op is of no account.
+	// BurnKey claims a key for nothing (see KeyEntry.Payment); *KeyTakenError if it is taken. The claim's Op is of no
+	// account.
 	BurnKey(ctx context.Context, claim KeyClaim) error
 
 	// Payment and Key return ErrNotFound for what is not there.

@@ -41,7 +41,8 @@ type KeyClaim struct {
 
 // KeyEntry is what a claimed key stands for.
 type KeyEntry struct {
-	Payment payment.ID // zero: the key was burned by a reversal that named it before it was used, or is that reversal's own
+	// zero: the key was burned by a reversal that named it before it was used, or is that reversal's own
+	Payment payment.ID
 	Op      int
 	MAC     [16]byte
 	Claimed time.Time

@@ -139,8 +139,8 @@ func New(o Options) (*API, error) {
 // before Stop returns.
 func (a *API) Stop() {
 	a.stopping.Store(true)
-	a.holding.Lock()
-	a.holding.Unlock()
+	a.holding.Lock() // waits for one that has begun
+	defer a.holding.Unlock()
 }
 
 // Handler serves the API to those who may ask, and keeps web pages away.

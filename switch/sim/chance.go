@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// chance makes random choices that do not depend on the order in which they are asked for: each is a hash of the seed and
-// of what it is about.
+// chance makes random choices that do not depend on the order in which they are asked for: each is a hash of the seed
+// and of what it is about.
 type chance uint64
 
 func (c chance) of(what string, n uint64) uint64 {

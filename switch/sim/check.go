@@ -125,7 +125,10 @@ func (n *switchNode) present(ctx context.Context) {
 		}
 		err := w.control(ctx, "POST", "/v1/clearing", text, func(body []byte) error { return json.Unmarshal(body, &result) })
 		if err != nil || result.Posted > 0 || len(result.Exceptions) > 0 {
-			w.failf("I8 the issuer does not take a clearing file as it is", "%s: %v, %d without a posting, %s", path, err, result.Posted, result.Exceptions)
+			w.failf(
+				"I8 the issuer does not take a clearing file as it is", "%s: %v, %d without a posting, %s", path, err,
+				result.Posted, result.Exceptions,
+			)
 		}
 		n.refuseTaken(ctx, path, text)
 		return nil
@@ -441,7 +444,10 @@ func (w *world) ended(b *books) {
 				if reversals == 1 && done || w.excused(b, p, j) {
 					continue
 				}
-				w.failf("I5 an unknown outcome is not undone once", "payment %s operation %d %s: %d reversals", p.Payment, j, op.Op, reversals)
+				w.failf(
+					"I5 an unknown outcome is not undone once", "payment %s operation %d %s: %d reversals", p.Payment, j, op.Op,
+					reversals,
+				)
 			default:
 				if w.excused(b, p, j) {
 					continue
@@ -506,7 +512,9 @@ func (w *world) kept(b *books) {
 
 // outcomeOf is what of an answer never changes.
 func outcomeOf(a *api.Answer) string {
-	return fmt.Sprintf("%s approved %t code %q amount %d RRN %s STAN %s capture %s refund %s auth %s date %s", a.Payment, a.Approved, a.ResponseCode,
+	return fmt.Sprintf(
+		"%s approved %t code %q amount %d RRN %s STAN %s capture %s refund %s auth %s date %s", a.Payment, a.Approved,
+		a.ResponseCode,
 		a.Amount, a.RRN, a.STAN, a.Capture, a.Refund, a.AuthCode, a.BusinessDate)
 }
 
@@ -526,7 +534,8 @@ func (w *world) keptOne(b *books, c *call) {
 		}
 		reversing := op.State == "unknown"
 		if op.RRN != c.answer.RRN || op.STAN != c.answer.STAN || c.answer.Approved != (op.State == "approved") ||
-			reversing != (!c.answer.Approved && c.answer.ResponseCode == "" && c.answer.Status != api.StatusFailed && op.State != "failed") {
+			reversing != (!c.answer.Approved &&
+				c.answer.ResponseCode == "" && c.answer.Status != api.StatusFailed && op.State != "failed") {
 			w.failf("I2 an answer is no longer true", "%s: %s, but operation %d is %s", requestText(&c.req.Request),
 				answerText(c.answer), i, op.State)
 		}
@@ -606,7 +615,8 @@ func (w *world) counted(b *books) {
 	for i := range b.list {
 		for j := range b.list[i].Ops {
 			switch op := &b.list[i].Ops[j]; op.Op {
-			case "authorize", "sale", "verify", "stand_in", "increment", "reverse", "void", "refund", "capture", "void_presentment":
+			case "authorize", "sale", "verify", "stand_in", "increment", "reverse", "void", "refund", "capture",
+				"void_presentment":
 				if !op.At.Before(l.began) {
 					stored++
 				}

@@ -114,7 +114,10 @@ func (d *driver) play(seed, step uint64, n int) {
 			d.t.Errorf("a process failed before its first seed: %s", c.why)
 			return
 		}
-		d.take(report{Seed: c.current, Kind: c.why, Plan: planOf(c.current).String(), Result: &Result{Failures: []string{c.why + "\n" + c.errors}}})
+		d.take(report{
+			Seed: c.current, Kind: c.why, Plan: planOf(c.current).String(),
+			Result: &Result{Failures: []string{c.why + "\n" + c.errors}},
+		})
 		seed += step
 		n--
 	}
@@ -144,7 +147,8 @@ func (c *child) run() {
 		args = append(args, "-sim.kind="+c.kind, fmt.Sprint("-rapid.shrinktime=", *flagShrink))
 	}
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", c.env) // on one core: fewer orders of goroutines, more seeds that fail again
+	// on one core: fewer orders of goroutines, more seeds that fail again
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", c.env)
 	var stderr tail
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
@@ -213,7 +217,9 @@ func (t *tail) String() string { return t.head.String() + t.last.String() }
 // explain reports the failing seeds: how often they fail again, and the first one's smallest plan.
 func (d *driver) explain() {
 	for i, r := range d.failed {
-		text := fmt.Sprintf("seed %d: %s\nfails again in %d of %d runs; to play it: go test ./switch/sim -run TestSim -sim.first=%d -sim.seeds=1\n",
+		text := fmt.Sprintf(
+			"seed %d: %s\nfails again in %d of %d runs; to play it: go test ./switch/sim -run TestSim -sim.first=%d "+
+				"-sim.seeds=1\n",
 			r.Seed, strings.Join(r.Result.Failures, "\n"), d.again(&r), *flagReruns, r.Seed)
 		d.write(fmt.Sprintf("seed-%d.txt", r.Seed), text+"\n"+r.Plan+"\n"+r.Result.Trace)
 		if i > 0 {

@@ -215,7 +215,9 @@ func (w *world) linearizable() {
 		if end == 0 {
 			end = math.MaxInt64
 		}
-		histories[key] = append(histories[key], porcupine.Operation{ClientId: c.actor, Input: in, Call: c.begin, Output: out, Return: end})
+		histories[key] = append(
+			histories[key], porcupine.Operation{ClientId: c.actor, Input: in, Call: c.begin, Output: out, Return: end},
+		)
 	}
 	for _, c := range w.history.calls {
 		switch {

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// network connects the parties: buffered connections in memory whose bytes take virtual time to arrive. A party is known
-// by the name of its listener or dialer; what a party wrote before it died still arrives, as it does from a kernel.
+// network connects the parties: buffered connections in memory whose bytes take virtual time to arrive. A party is
+// known by the name of its listener or dialer; what a party wrote before it died still arrives, as it does from a
+// kernel.
 type network struct {
 	chance chance
 	// onWrite sees what is written before it is on its way.
@@ -34,7 +35,10 @@ const (
 )
 
 func newNetwork(c chance) *network {
-	return &network{chance: c, listeners: map[string]*listener{}, dialled: map[string]uint64{}, stalled: map[string]time.Time{}, down: map[string]time.Time{}}
+	return &network{
+		chance: c, listeners: map[string]*listener{}, dialled: map[string]uint64{}, stalled: map[string]time.Time{},
+		down: map[string]time.Time{},
+	}
 }
 
 // address is a party's name.
@@ -74,7 +78,9 @@ var errDead = errors.New("the node has crashed")
 // listen opens a port of a party, under other addresses too. It replaces that of an earlier life.
 func (n *network) listen(owner *party, addr string, others ...string) net.Listener {
 	const backlog = 128
-	l := &listener{net: n, addr: address(addr), owner: owner, arrive: make(chan *conn, backlog), closed: make(chan struct{})}
+	l := &listener{
+		net: n, addr: address(addr), owner: owner, arrive: make(chan *conn, backlog), closed: make(chan struct{}),
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.listeners[addr] = l
@@ -159,7 +165,10 @@ func (n *network) dial(ctx context.Context, from *party, addr string) (net.Conn,
 func (n *network) pair(from *party, l *listener, addr string, serial uint64) (near, far *conn) {
 	out, in := newPipe(n), newPipe(n)
 	near = &conn{net: n, owner: from, local: address(from.name), remote: address(addr), serial: serial, in: in, out: out}
-	far = &conn{net: n, owner: l.owner, local: address(addr), remote: address(from.name), serial: serial, in: out, out: in, accepted: true}
+	far = &conn{
+		net: n, owner: l.owner, local: address(addr), remote: address(from.name), serial: serial, in: out, out: in,
+		accepted: true,
+	}
 	near.peer, far.peer = far, near
 	return near, far
 }
@@ -179,8 +188,8 @@ func (n *network) each(name string, do func(near *conn)) {
 	}
 }
 
-// kill ends a party's life: nothing that it does from now on reaches anybody, and its peers are told, unless the silence
-// of a machine that lost its power is asked for.
+// kill ends a party's life: nothing that it does from now on reaches anybody, and its peers are told, unless the
+// silence of a machine that lost its power is asked for.
 func (n *network) kill(p *party, silent bool) {
 	p.mu.Lock()
 	p.dead = true
@@ -210,8 +219,8 @@ func (n *network) kill(p *party, silent bool) {
 	})
 }
 
-// stall holds everything back that a dialling party sends and is sent, for a time: a network that is down and comes back
-// before anybody's TCP gives up.
+// stall holds everything back that a dialling party sends and is sent, for a time: a network that is down and comes
+// back before anybody's TCP gives up.
 func (n *network) stall(name string, d time.Duration) {
 	until := time.Now().Add(d)
 	n.mu.Lock()

@@ -165,7 +165,9 @@ func (l *switchLife) start() error {
 		if w.plan.Shared {
 			weight = 1
 		}
-		c.Routes.Rules = []txswitch.RouteRule{{Route: "cards", Host: issuerName}, {Route: "cards", Host: secondName, Weight: &weight}}
+		c.Routes.Rules = []txswitch.RouteRule{
+			{Route: "cards", Host: issuerName}, {Route: "cards", Host: secondName, Weight: &weight},
+		}
 	}
 	if w.plan.StandIn {
 		c.StandIn = txswitch.StandInConfig{Enabled: true, MaxAmountMinor: map[string]int64{"EUR": 7000}, MaxPerCardAndDay: 2}

@@ -69,7 +69,10 @@ const (
 	doCount
 )
 
-var doNames = [doCount]string{"authorize", "sale", "verify", "voice", "increment", "capture", "final", "reverse", "void", "refund", "status", "reverse_by_key"}
+var doNames = [doCount]string{
+	"authorize", "sale", "verify", "voice", "increment", "capture", "final", "reverse", "void", "refund", "status",
+	"reverse_by_key",
+}
 
 // String returns the step's name.
 func (d Do) String() string { return doNames[d] }
@@ -150,8 +153,10 @@ func DrawPlan(t *rapid.T) *Plan {
 	p := &Plan{
 		Seed:     uint64(bits(t, 1<<30)),
 		Deadline: between(t, 2*time.Second, 10*time.Second),
-		SyncMost: []time.Duration{time.Millisecond, 200 * time.Microsecond, 8 * time.Millisecond, 60 * time.Millisecond}[bits(t, 4)],
-		Links:    1 + bits(t, 3), Hosts: 1,
+		SyncMost: []time.Duration{
+			time.Millisecond, 200 * time.Microsecond, 8 * time.Millisecond, 60 * time.Millisecond,
+		}[bits(t, 4)],
+		Links: 1 + bits(t, 3), Hosts: 1,
 		Window: 64, InFlight: 1024, Queued: 1000,
 		Begin: 10 * time.Hour, Nodes: 1,
 	}
@@ -308,8 +313,12 @@ func (p *Plan) String() string {
 	if p.Nodes > 1 {
 		fmt.Fprintf(&b, "%d nodes, ", p.Nodes)
 	}
-	fmt.Fprintf(&b, "begins at %s, issuer's deadline %s, latency up to %s, syncs up to %s, %d hosts (shared %t), %d links with windows of %d, %d in flight, %d queued, stand-in %t, choices %d\n",
-		p.Begin, p.Deadline, p.Latency, p.SyncMost, p.Hosts, p.Shared, p.Links, p.Window, p.InFlight, p.Queued, p.StandIn, p.Seed)
+	fmt.Fprintf(
+		&b,
+		"begins at %s, issuer's deadline %s, latency up to %s, syncs up to %s, %d hosts (shared %t), %d links with "+
+			"windows of %d, %d in flight, %d queued, stand-in %t, choices %d\n",
+		p.Begin, p.Deadline, p.Latency, p.SyncMost, p.Hosts, p.Shared, p.Links, p.Window, p.InFlight, p.Queued, p.StandIn,
+		p.Seed)
 	for i, steps := range p.Actors {
 		for j := range steps {
 			fmt.Fprintf(&b, "actor %d step %d: %s\n", i, j, steps[j].text())
@@ -347,7 +356,8 @@ func (s *Step) text() string {
 	}{
 		{s.Again, "again"}, {s.Other, "then another body"}, {s.Apart, "not waited for"},
 		{s.SharedKey, "under a key of others"},
-		{s.Lost == LostAsk, "if lost ask"}, {s.Lost == LostReverse, "if lost reverse by key"}, {s.Lost == LostLeave, "if lost leave"},
+		{s.Lost == LostAsk, "if lost ask"}, {s.Lost == LostReverse, "if lost reverse by key"},
+		{s.Lost == LostLeave, "if lost leave"},
 	} {
 		if x.is {
 			t += ", " + x.text

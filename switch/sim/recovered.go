@@ -55,9 +55,9 @@ func (r *restorePart) chosen(id string) bool {
 	return r.w.chance.of("recover", h.Sum64())%4 > 0
 }
 
-// mayRecover tells whether what was in doubt may go on as after a crash, by what became of it: an advice that the issuer
-// has acknowledged is its repeat; of a request that came to nothing nothing is left to be undone, nor of one that
-// takes something back.
+// mayRecover tells whether what was in doubt may go on as after a crash, by what became of it: an advice that the
+// issuer has acknowledged is its repeat; of a request that came to nothing nothing is left to be undone, nor of one
+// that takes something back.
 func mayRecover(p *exported, x *operator.Doubt) bool {
 	if p == nil || x.Op >= len(p.Ops) {
 		return false // it was begun after all that is told of

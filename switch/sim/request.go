@@ -151,7 +151,8 @@ func answerText(a *api.Answer) string {
 	if a.Err != nil {
 		return "refused: " + a.Err.Error()
 	}
-	t := fmt.Sprintf("%s, approved %t code %q amount %d, authorized %d released %d captured %d refunded %d, RRN %s STAN %s",
+	t := fmt.Sprintf(
+		"%s, approved %t code %q amount %d, authorized %d released %d captured %d refunded %d, RRN %s STAN %s",
 		a.Status, a.Approved, a.ResponseCode, a.Amount, a.Authorized, a.Released, a.Captured, a.Refunded, a.RRN, a.STAN)
 	if a.Payment != "" {
 		t = a.Payment + " " + t

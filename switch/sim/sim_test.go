@@ -13,8 +13,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// One process of TestSim plays seeds one after another: TestSeeds. It says on its standard output, a JSON object a line,
-// which seed it begins and what came of it, so that a seed is known even if the process does not survive it.
+// One process of TestSim plays seeds one after another: TestSeeds. It says on its standard output, a JSON object a
+// line, which seed it begins and what came of it, so that a seed is known even if the process does not survive it.
 
 var (
 	flagChild = flag.String("sim.child", "", "what this process of the simulation does: seeds or shrink")
@@ -85,8 +85,8 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// shrinkTries is how often a plan is played while it is shrunk before it counts as one that does not fail: a failure may
-// depend on the order of goroutines.
+// shrinkTries is how often a plan is played while it is shrunk before it counts as one that does not fail: a failure
+// may depend on the order of goroutines.
 const shrinkTries = 3
 
 // TestShrink is a child of TestSim: it makes the plan of a failing seed as small as rapid can, and reports the smallest
@@ -95,7 +95,9 @@ func TestShrink(t *testing.T) {
 	if *flagChild != "shrink" {
 		t.Skip("a process of TestSim")
 	}
-	for name, value := range map[string]string{"rapid.seed": fmt.Sprint(*flagFirst), "rapid.checks": "1", "rapid.nofailfile": "true"} {
+	for name, value := range map[string]string{
+		"rapid.seed": fmt.Sprint(*flagFirst), "rapid.checks": "1", "rapid.nofailfile": "true",
+	} {
 		if err := flag.Set(name, value); err != nil {
 			t.Fatal(err)
 		}

@@ -237,8 +237,8 @@ func (c *clockPart) unrest() string {
 	return ""
 }
 
-// conclude implements concludes: no date was opened ahead of its time unless an operator said that it had come, and then
-// he goes back.
+// conclude implements concludes: no date was opened ahead of its time unless an operator said that it had come, and
+// then he goes back.
 func (c *clockPart) conclude() {
 	for _, n := range c.w.nodes {
 		c.mu.Lock()
@@ -281,8 +281,8 @@ func (c *clockPart) goBack(n *switchNode, today time.Time) {
 	}
 }
 
-// check implements checks: no message is dated by more than an hour ahead of the right time for each life of its switch,
-// which is what a clock may gain unseen, unless an operator said so.
+// check implements checks: no message is dated by more than an hour ahead of the right time for each life of its
+// switch, which is what a clock may gain unseen, unless an operator said so.
 func (c *clockPart) check([]*books) {
 	if c.trusted || c.s.Off > 0 {
 		return // the right time of a message is not kept

@@ -116,8 +116,8 @@ const (
 	stansOfARound       = 999_999
 )
 
-// spoil implements spoils: it is called last before a life, whose configuration is known then. The first one begins with
-// a journal whose counters are near their ends.
+// spoil implements spoils: it is called last before a life, whose configuration is known then. The first one begins
+// with a journal whose counters are near their ends.
 func (e *endsPart) spoil(n *switchNode, life int, o *txswitch.Options) {
 	if life > 1 {
 		return

@@ -12,8 +12,8 @@ import (
 	"switchyard/switch/journal"
 )
 
-// trace is what happened in a run, in order, with virtual times: what the actors did, what the plan did to the system, and
-// what both nodes logged.
+// trace is what happened in a run, in order, with virtual times: what the actors did, what the plan did to the system,
+// and what both nodes logged.
 type trace struct {
 	mu    sync.Mutex
 	b     bytes.Buffer
@@ -57,7 +57,9 @@ func (t *trace) String() string {
 func (t *trace) logger(node string) *zap.Logger {
 	config := zap.NewDevelopmentEncoderConfig()
 	config.TimeKey, config.CallerKey, config.StacktraceKey = "", "", ""
-	return zap.New(&traceCore{trace: t, node: node, encoder: zapcore.NewConsoleEncoder(config), LevelEnabler: zapcore.InfoLevel})
+	return zap.New(&traceCore{
+		trace: t, node: node, encoder: zapcore.NewConsoleEncoder(config), LevelEnabler: zapcore.InfoLevel,
+	})
 }
 
 // traceCore is a zapcore.Core that writes to a trace.

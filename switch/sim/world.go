@@ -163,8 +163,8 @@ func run(p *Plan) *Result {
 	w.issuer.down()
 	w.net.each(gatewayName, func(near *conn) { near.reset() })
 	return &Result{
-		Failures: w.failures, Trace: w.trace.String(), Faults: w.faults.n, Requests: len(w.history.calls), Messages: len(w.wire.frames),
-		Lives: lives,
+		Failures: w.failures, Trace: w.trace.String(), Faults: w.faults.n, Requests: len(w.history.calls),
+		Messages: len(w.wire.frames), Lives: lives,
 	}
 }
 

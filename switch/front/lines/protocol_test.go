@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"switchyard/switch/api"
 	"switchyard/switch/switchtest"
@@ -310,15 +309,5 @@ func badPayments(system *switchtest.System) map[string]badCase {
 			r.Currency, r.Present = "USD", r.Present.With(api.FieldCurrency)
 		}),
 		"key_with_another_body": on(func(r *api.Request) { *r = switchtest.Authorize(r.Key[:len(r.Key)-2], 999) }),
-	}
-}
-
-// await polls until something holds.
-func await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
 	}
 }

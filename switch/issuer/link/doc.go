@@ -9,17 +9,17 @@
 //	  Send ──▶ pending, by STAN ──▶ out buffer ──flusher: one write of all waiting frames──▶ socket
 //	   ▲                                                                                        │
 //	   └── resp, once MTI, STAN, DE7, RRN, terminal, currency and amount fit ◀── reader ◀────────┘
-//	                                   nothing fits: late, duplicate, mismatch or stray ──▶ counted, explained, handed over
+//	                                   nothing fits: late, duplicate, mismatch, stray ──▶ counted, explained, handed over
 //
 // What it guarantees:
 //
 //   - I10: a response completes the request it belongs to or none. All else is counted, logged with the pending request
 //     that it comes nearest to and the field that differs, and handed to Config.OnStray.
 //   - I9, as far as it is the link's: no STAN is in flight twice towards a host; such a request is refused unsent.
-//   - Send says what is known about the wire: [ErrNotSent] if not a byte of the request can have left, [ErrNoAnswer] and
-//     [ErrLinkLost] if it may have. A failed socket write counts every frame in it as sent.
-//   - I13: windows, the queue before them, the memory of late responses, frames, and callbacks that wait are bounded, each
-//     by a named bound. A window narrows when the host slows down and widens again.
+//   - Send says what is known about the wire: [ErrNotSent] if not a byte of the request can have left, [ErrNoAnswer]
+//     and [ErrLinkLost] if it may have. A failed socket write counts every frame in it as sent.
+//   - I13: windows, the queue before them, the memory of late responses, frames, and callbacks that wait are bounded,
+//     each by a named bound. A window narrows when the host slows down and widens again.
 //   - No frame that a host sends takes the process down, and what is logged about one holds no card data (I12).
 //
 // What it is not: it never sends anything twice or elsewhere, knows no payment, stores nothing and hands out no STAN;

@@ -57,7 +57,7 @@ func newMetrics(h *Host) (*metrics, error) {
 			for _, registered := range m.collectors()[:i] {
 				m.registerer.Unregister(registered)
 			}
-			return nil, fmt.Errorf("Registerer: %w", err)
+			return nil, fmt.Errorf("options: Registerer: %w", err)
 		}
 	}
 	return m, nil

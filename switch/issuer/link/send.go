@@ -32,8 +32,8 @@ type pending struct {
 // is copied before Send waits. want says what it asked. Send always frees the slot, and returns:
 //
 //   - nil: resp is the response, whatever its DE39 says. In every other case resp is not to be read;
-//   - ErrNotSent: not a byte left: the link was lost before, ctx or want.Deadline was over already, the frame is none, the
-//     slot was used, or its STAN is in flight (I9);
+//   - ErrNotSent: not a byte left: the link was lost before, ctx or want.Deadline was over already, the frame is none,
+//     the slot was used, or its STAN is in flight (I9);
 //   - ErrNoAnswer: ctx or want.Deadline ended first. A response that comes now is late and goes to Config.OnStray;
 //   - ErrLinkLost: the link was lost and the request may have been sent.
 func (sl *Slot) Send(ctx context.Context, frame []byte, want Match, resp *spec.Message) error {

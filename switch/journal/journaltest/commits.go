@@ -58,7 +58,9 @@ func versions(t *testing.T, store Store) {
 			q := *p
 			q.Version = version
 			q.Terminal = "T2"
-			if err := j.Commit(ctx, &journal.Transition{Payment: &q, Keys: Claim("refused")}); err != journal.ErrVersion {
+			if err := j.Commit(ctx, &journal.Transition{Payment: &q, Keys: Claim("refused")}); !errors.Is(
+				err, journal.ErrVersion,
+			) {
 				t.Errorf("%s version %d after %d: %v", p.ID, version, p.Version, err)
 			}
 		}
@@ -73,7 +75,7 @@ func versions(t *testing.T, store Store) {
 		}
 	}
 	if err := j.Commit(ctx, &journal.Transition{Payment: &payment.Payment{ID: payment.NewID(1, 11),
-		Version: 2}}); err != journal.ErrVersion {
+		Version: 2}}); !errors.Is(err, journal.ErrVersion) {
 		t.Errorf("version 2 of a payment that is not there: %v", err)
 	}
 	if _, err := j.Key(ctx, "M1", "refused"); !errors.Is(err, journal.ErrNotFound) {
@@ -91,7 +93,7 @@ func versions(t *testing.T, store Store) {
 			want    error
 		}{{1, journal.ErrVersion}, {2, journal.ErrVersion}, {4, journal.ErrVersion}, {3, nil}, {3, journal.ErrVersion}} {
 			p.Version = c.version
-			if err := j.Commit(ctx, &journal.Transition{Payment: p}); err != c.want {
+			if err := j.Commit(ctx, &journal.Transition{Payment: p}); !errors.Is(err, c.want) {
 				t.Errorf("%s version %d after the restart: %v, want %v", p.ID, c.version, err, c.want)
 			}
 		}

@@ -16,10 +16,10 @@ func days(t *testing.T, store Store) {
 	if j.OpenDay() != 0 {
 		t.Errorf("a new journal's day is %s", j.OpenDay())
 	}
-	if err := j.Commit(ctx, &journal.Transition{Payment: Fresh(1), Day: day1}); err != journal.ErrDayClosed {
+	if err := j.Commit(ctx, &journal.Transition{Payment: Fresh(1), Day: day1}); !errors.Is(err, journal.ErrDayClosed) {
 		t.Errorf("a day that was never opened: %v", err)
 	}
-	if err := j.Cutover(ctx, day1, day2); err != journal.ErrDayClosed {
+	if err := j.Cutover(ctx, day1, day2); !errors.Is(err, journal.ErrDayClosed) {
 		t.Errorf("cutover from a day that is not open: %v", err)
 	}
 	if err := j.Cutover(ctx, 0, day1); err != nil {
@@ -30,24 +30,24 @@ func days(t *testing.T, store Store) {
 	}
 	p := Captured(1, day1)
 	commit(t, j, &journal.Transition{Payment: p, Day: day1, Present: []journal.Presentment{Presented(p, 1)}})
-	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DaySealed}); err != journal.ErrDayClosed {
+	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DaySealed}); !errors.Is(err, journal.ErrDayClosed) {
 		t.Errorf("sealing an open day: %v", err)
 	}
 	if err := j.Cutover(ctx, day1, day2); err != nil || j.OpenDay() != day2 {
 		t.Fatalf("cutover: %v, open is %s", err, j.OpenDay())
 	}
-	if err := j.Cutover(ctx, day1, day3); err != journal.ErrDayClosed {
+	if err := j.Cutover(ctx, day1, day3); !errors.Is(err, journal.ErrDayClosed) {
 		t.Errorf("a second cutover of the day: %v", err)
 	}
 
 	late := Captured(2, day1)
 	if err := j.Commit(ctx, &journal.Transition{Payment: late, Day: day1,
-		Present: []journal.Presentment{Presented(late, 1)}}); err != journal.ErrDayClosed {
+		Present: []journal.Presentment{Presented(late, 1)}}); !errors.Is(err, journal.ErrDayClosed) {
 		t.Errorf("a capture on the closing day: %v", err)
 	}
 	commit(t, j, &journal.Transition{Payment: late, Unsealed: day1,
 		Present: []journal.Presentment{Presented(late, 1)}}) // a sale's outcome
-	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DayWritten}); err != journal.ErrDayClosed {
+	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DayWritten}); !errors.Is(err, journal.ErrDayClosed) {
 		t.Errorf("written before sealed: %v", err)
 	}
 	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DaySealed, Data: []byte("files")}); err != nil {
@@ -60,7 +60,7 @@ func days(t *testing.T, store Store) {
 		"withdraw": {Payment: Fresh(3), Withdraw: []journal.PresentmentRef{Ref(p, 1)}},
 		"future":   {Payment: Fresh(3), Present: []journal.Presentment{Presented(Captured(3, day3), 1)}},
 	} {
-		if err := j.Commit(ctx, tr); err != journal.ErrDayClosed {
+		if err := j.Commit(ctx, tr); !errors.Is(err, journal.ErrDayClosed) {
 			t.Errorf("%s on a sealed day: %v", name, err)
 		}
 	}
@@ -95,7 +95,9 @@ func days(t *testing.T, store Store) {
 	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DayWritten}); err != nil {
 		t.Error(err)
 	}
-	if err := j.Commit(ctx, &journal.Transition{Payment: Fresh(3), Unsealed: day1}); err != journal.ErrDayClosed {
+	if err := j.Commit(ctx, &journal.Transition{Payment: Fresh(3), Unsealed: day1}); !errors.Is(
+		err, journal.ErrDayClosed,
+	) {
 		t.Errorf("a written day: %v", err)
 	}
 	commit(t, j, &journal.Transition{Payment: Fresh(3), Day: day2, Unsealed: day2})
@@ -168,13 +170,14 @@ func capturesRaceWithSealing(t *testing.T, store Store) {
 				}
 				date := j.OpenDay()
 				p := Captured(uint64(1+w+i*workers), date)
-				switch err := j.Commit(ctx, &journal.Transition{Payment: p, Day: date,
-					Present: []journal.Presentment{Presented(p, 1)}}); err {
-				case nil:
+				err := j.Commit(ctx, &journal.Transition{Payment: p, Day: date,
+					Present: []journal.Presentment{Presented(p, 1)}})
+				switch {
+				case err == nil:
 					mu.Lock()
 					accepted[p.ID] = date
 					mu.Unlock()
-				case journal.ErrDayClosed:
+				case errors.Is(err, journal.ErrDayClosed):
 				default:
 					t.Error(err)
 					return

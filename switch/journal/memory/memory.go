@@ -1,7 +1,8 @@
 // Package memory is a journal in memory, for tests of what stands above one: no disk, no goroutine, nothing is grouped.
 //
-// It keeps package journal's contract, which package journaltest holds it to, and encodes payments as every engine does,
-// so that what it gives back shares nothing with what it was given. A [Store] outlives its journal, as a disk does.
+// It keeps package journal's contract, which package journaltest holds it to, and encodes payments as every engine
+// does, so that what it gives back shares nothing with what it was given. A [Store] outlives its journal, as a disk
+// does.
 package memory
 
 import (

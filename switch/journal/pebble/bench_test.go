@@ -20,7 +20,9 @@ import (
 func BenchmarkCommit(b *testing.B) {
 	for _, committers := range []int{1, 16, 128, 1024} {
 		b.Run(fmt.Sprintf("committers=%d", committers), func(b *testing.B) {
-			j, err := Open(Options{FS: vfs.Default, Dir: b.TempDir(), Node: 1, Fatal: func(msg string, err error) { panic(err) }})
+			j, err := Open(Options{
+				FS: vfs.Default, Dir: b.TempDir(), Node: 1, Fatal: func(msg string, err error) { panic(err) },
+			})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -84,7 +86,8 @@ func benchPayment(id payment.ID) *payment.Payment {
 		Created: now, Expires: now.Add(7 * 24 * time.Hour),
 		Ops: []payment.Op{{
 			Kind: payment.KindAuthorize, State: payment.StatePending, Key: "order-" + id.String(), Amount: 12345,
-			Target: payment.NoTarget, At: now, Host: "issuer", STAN: uint32(id.Counter() % 1e6), DE7: "1121202501", RRN: "632510000001",
+			Target: payment.NoTarget, At: now, Host: "issuer", STAN: uint32(id.Counter() % 1e6), DE7: "1121202501",
+			RRN: "632510000001",
 		}},
 	}
 }
@@ -123,7 +126,8 @@ func BenchmarkDecodePayment(b *testing.B) {
 }
 
 // BenchmarkOpen opens a journal of a million payments, every tenth of which was in flight when the process ended: the
-// worst case, in which the low-water mark of open intents stands at the beginning of the log. It takes a minute to fill.
+// worst case, in which the low-water mark of open intents stands at the beginning of the log. It takes a minute to
+// fill.
 func BenchmarkOpen(b *testing.B) {
 	const payments, openEvery, fillers = 1_000_000, 10, 256
 	o := Options{FS: vfs.Default, Dir: b.TempDir(), Node: 1, Fatal: func(msg string, err error) { panic(err) }}

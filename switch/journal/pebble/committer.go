@@ -389,8 +389,8 @@ func (c *committer) version(id payment.ID) (uint64, error) {
 	return v, err
 }
 
-// checkDays holds a transition against the business dates. Whatever Day and Unsealed say, no presentment enters or leaves
-// a date that is sealed or was never opened (I8).
+// checkDays holds a transition against the business dates. Whatever Day and Unsealed say, no presentment enters or
+// leaves a date that is sealed or was never opened (I8).
 func (c *committer) checkDays(r *request) error {
 	if r.day != 0 && r.day != c.openDay {
 		return journal.ErrDayClosed

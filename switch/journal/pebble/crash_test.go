@@ -133,8 +133,8 @@ func verified(t *testing.T, j *Journal) {
 	}
 }
 
-// Whatever was acknowledged is there after a crash, and of what was not, each transition is there whole or not at all. Each
-// round crashes the journal of the one before while eight workers commit to it.
+// Whatever was acknowledged is there after a crash, and of what was not, each transition is there whole or not at all.
+// Each round crashes the journal of the one before while eight workers commit to it.
 func TestCrash(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	a := newAcknowledged()
@@ -198,7 +198,8 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// The low-water mark moves on as intents are closed, stops at the oldest open one, and a restart after a crash begins there.
+// The low-water mark moves on as intents are closed, stops at the oldest open one, and a restart after a crash begins
+// there.
 func TestLowWaterMark(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := vfs.NewCrashableMem()
@@ -567,9 +568,18 @@ var failures = map[string]struct {
 	flush bool // tables and the manifest are written by a flush only
 	fail  func(op errorfs.Op) bool
 }{
-	"log write":    {false, func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileWrite && strings.HasSuffix(op.Path, ".log") }},
-	"table write":  {true, func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileWrite && strings.HasSuffix(op.Path, ".sst") }},
-	"table create": {true, func(op errorfs.Op) bool { return op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") }},
+	"log write": {false, func(op errorfs.Op) bool {
+		return op.Kind == errorfs.OpFileWrite &&
+			strings.HasSuffix(op.Path, ".log")
+	}},
+	"table write": {true, func(op errorfs.Op) bool {
+		return op.Kind == errorfs.OpFileWrite &&
+			strings.HasSuffix(op.Path, ".sst")
+	}},
+	"table create": {true, func(op errorfs.Op) bool {
+		return op.Kind == errorfs.OpCreate &&
+			strings.HasSuffix(op.Path, ".sst")
+	}},
 	"manifest": {true, func(op errorfs.Op) bool {
 		return op.Kind == errorfs.OpFileWrite && strings.Contains(op.Path, "MANIFEST")
 	}},
@@ -586,8 +596,8 @@ const (
 
 const failureVariable = "JOURNAL_TEST_FAILURE"
 
-// I14: wherever a write fails, the process ends by its hook and acknowledges nothing after it. Pebble cannot go on or be
-// closed after some of these, so each has a process of its own.
+// I14: wherever a write fails, the process ends by its hook and acknowledges nothing after it. Pebble cannot go on or
+// be closed after some of these, so each has a process of its own.
 func TestFailureEndsTheProcess(t *testing.T) {
 	if name := os.Getenv(failureVariable); name != "" {
 		failAndExit(t, name)

@@ -10,8 +10,8 @@ import (
 	"switchyard/switch/journal"
 )
 
-// I14: the first failed write or sync of any file of the journal ends the process. Pebble tells of one in four ways: the
-// error of a batch's sync, Logger.Fatalf, a panic when a batch meets a log that has failed already, and events of
+// I14: the first failed write or sync of any file of the journal ends the process. Pebble tells of one in four ways:
+// the error of a batch's sync, Logger.Fatalf, a panic when a batch meets a log that has failed already, and events of
 // flushes, compactions and log files in the background.
 
 // fail makes sure that nothing more is acknowledged and calls the fatal hook.
@@ -71,11 +71,15 @@ func (j *Journal) events() *pebble.EventListener {
 			j.logger.Warn("commits wait for flushes or compactions", zap.String("reason", i.Reason))
 		},
 		LowDiskSpace: func(i pebble.LowDiskSpaceInfo) {
-			j.logger.Warn("the disk is filling up", zap.Uint64("free_bytes", i.AvailBytes), zap.Uint64("total_bytes", i.TotalBytes))
+			j.logger.Warn(
+				"the disk is filling up", zap.Uint64("free_bytes", i.AvailBytes), zap.Uint64("total_bytes", i.TotalBytes),
+			)
 		},
 	}
 }
 
 func (j *Journal) diskSlow(i vfs.DiskSlowInfo) {
-	j.logger.Warn("the disk is slow", zap.String("file", i.Path), zap.Stringer("operation", i.OpType), zap.Duration("for", i.Duration))
+	j.logger.Warn(
+		"the disk is slow", zap.String("file", i.Path), zap.Stringer("operation", i.OpType), zap.Duration("for", i.Duration),
+	)
 }

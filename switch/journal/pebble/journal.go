@@ -239,8 +239,8 @@ func (j *Journal) pebbleOptions() *pebble.Options {
 	return po
 }
 
-// load checks the journal's format, makes a new journal's first record, and reads what the committer must know: the next
-// log position, the days, the open intents and the newest payment of this node.
+// load checks the journal's format, makes a new journal's first record, and reads what the committer must know: the
+// next log position, the days, the open intents and the newest payment of this node.
 func (j *Journal) load() (*committer, error) {
 	c := newCommitter(j)
 	format, err := get(j.db, keyFormat)
@@ -256,7 +256,10 @@ func (j *Journal) load() (*committer, error) {
 	case len(format) != 1:
 		return nil, &record.FormatError{Record: "format", Field: "version", Offset: 0, Want: "one byte"}
 	case format[0] > journalFormat:
-		return nil, fmt.Errorf("journal: %s has format %d, this program reads up to %d: a newer version wrote it", j.opts.Dir, format[0], journalFormat)
+		return nil, fmt.Errorf(
+			"journal: %s has format %d, this program reads up to %d: a newer version wrote it", j.opts.Dir, format[0],
+			journalFormat,
+		)
 	case format[0] < journalFormat && !j.opts.ReadOnly:
 		// All of an older format is read as it stands; from here on it may have rows that an older program does not know.
 		if err := j.db.Set(keyFormat, []byte{journalFormat}, pebble.Sync); err != nil {
@@ -318,8 +321,8 @@ func (j *Journal) release() error {
 	return j.watch.Close()
 }
 
-// closeStore closes Pebble, unless it failed in a way after which it cannot be closed. There is nothing left to save then,
-// and the process is about to end.
+// closeStore closes Pebble, unless it failed in a way after which it cannot be closed. There is nothing left to save
+// then, and the process is about to end.
 func (j *Journal) closeStore() error {
 	if j.views.stuck.Load() {
 		return nil

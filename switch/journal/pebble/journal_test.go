@@ -137,7 +137,8 @@ func TestLogAndOpenIntents(t *testing.T) {
 		if err != nil || next != 10 || len(got) != 9 {
 			t.Fatalf("the log has %d entries and goes on at %d, %v", len(got), next, err)
 		}
-		if e := got[7]; e.Position != 8 || e.Payment != fresh(2).ID || e.Version != 2 || len(e.Opens) != 0 || !reflect.DeepEqual(e.Closes, []int{0}) {
+		if e := got[7]; e.Position != 8 || e.Payment != fresh(2).ID || e.Version != 2 || len(e.Opens) != 0 ||
+			!reflect.DeepEqual(e.Closes, []int{0}) {
 			t.Errorf("the eighth entry: %+v", e)
 		}
 		n := 0
@@ -319,7 +320,8 @@ func TestMetrics(t *testing.T) {
 		values := map[string]float64{}
 		for _, f := range families {
 			m := f.GetMetric()[0]
-			values[f.GetName()] = m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			values[f.GetName()] = m.GetGauge().GetValue() + m.GetCounter().GetValue() +
+				float64(m.GetHistogram().GetSampleCount())
 		}
 		for _, name := range []string{"commit_seconds", "sync_seconds", "group_commits"} {
 			if values["switchyard_journal_"+name] != 1 {

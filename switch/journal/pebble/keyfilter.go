@@ -15,8 +15,8 @@ import (
 // case, asked for twice a request. It is a Bloom filter in memory, of every key that was claimed since the journal was
 // opened and, once loaded, of those before. A key that was swept stays in it, which costs a look-up and nothing else.
 //
-// It grows by layers up to filterMost keys, 21 MiB. With more it tells less and less, and with filterUseful it is given up: the
-// journal goes on as it would without.
+// It grows by layers up to filterMost keys, 21 MiB. With more it tells less and less, and with filterUseful it is given
+// up: the journal goes on as it would without.
 type keyFilter struct {
 	loaded atomic.Bool
 	layers atomic.Pointer[filterStack] // nil once it is given up
@@ -130,8 +130,8 @@ func probes(hash uint64) uint64 { return (hash&(1<<32-1) | 1) * 0x9e3779b97f4a7c
 
 var errFilterFull = errors.New("journal: more keys than the filter can tell apart")
 
-// loadFilter puts the keys into the filter that were claimed before the journal was opened. It runs beside everything else
-// and ends early when the journal is closed; until it is done each key is looked up.
+// loadFilter puts the keys into the filter that were claimed before the journal was opened. It runs beside everything
+// else and ends early when the journal is closed; until it is done each key is looked up.
 func (j *Journal) loadFilter() {
 	defer close(j.filtered)
 	err := j.scan([]byte{prefixKey}, []byte{prefixKey + 1}, func(it *pebble.Iterator) error {

@@ -305,8 +305,8 @@ func (j *Journal) Presentment(_ context.Context, ref journal.PresentmentRef) (jo
 	return p, err
 }
 
-// scanLog calls yield for each commit from a position on and returns the position after the last one that it yielded. The
-// entry is yield's for the call only.
+// scanLog calls yield for each commit from a position on and returns the position after the last one that it yielded.
+// The entry is yield's for the call only.
 func scanLog(store pebble.Reader, from uint64, yield func(*record.LogRow, *record.LogEntry) bool) (next uint64,
 	err error) {
 	from = max(from, 1)

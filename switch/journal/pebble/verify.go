@@ -13,11 +13,12 @@ import (
 )
 
 // Verify reads every record of the journal and holds what is kept twice against each other: keys, references,
-// store-and-forward rows and presentments against the payments, and the payments against the log. It calls found for each thing that is wrong, until that returns false. A damaged record is reported and
-// passed over; the error returned is one of reading.
+// store-and-forward rows and presentments against the payments, and the payments against the log. It calls found for
+// each thing that is wrong, until that returns false. A damaged record is reported and passed over; the error returned
+// is one of reading.
 //
-// It looks at one synced moment and may run beside commits, but it keeps a few dozen bytes a payment and reads everything:
-// on a large journal run it on a checkpoint.
+// It looks at one synced moment and may run beside commits, but it keeps a few dozen bytes a payment and reads
+// everything: on a large journal run it on a checkpoint.
 func (j *Journal) Verify(found func(problem string) bool) error {
 	view, err := j.views.acquire()
 	if err != nil {
@@ -110,7 +111,9 @@ func (v *verifier) log() error {
 				continue
 			}
 			if before := v.versions[c.Payment]; c.Version != before+1 {
-				if err := v.report("log position %d: version %d of payment %s after %d", c.Position, c.Version, c.Payment, before); err != nil {
+				if err := v.report(
+					"log position %d: version %d of payment %s after %d", c.Position, c.Version, c.Payment, before,
+				); err != nil {
 					return nil, err
 				}
 			}
@@ -136,7 +139,9 @@ func (v *verifier) queues() error {
 			return err, nil
 		}
 		if ref.Seq >= safSeq(v.next, 0) {
-			if err := v.report("store-and-forward row %d of %q: its sequence is past the log's end", ref.Seq, ref.Host); err != nil {
+			if err := v.report(
+				"store-and-forward row %d of %q: its sequence is past the log's end", ref.Seq, ref.Host,
+			); err != nil {
 				return nil, err
 			}
 		}
@@ -149,16 +154,21 @@ func (v *verifier) queues() error {
 		case p == nil:
 			return nil, v.report("store-and-forward row %d of %q: its payment %s is not there", ref.Seq, ref.Host, row.Payment)
 		case row.Op >= len(p.Ops):
-			return nil, v.report("store-and-forward row %d of %q: payment %s has no operation %d", ref.Seq, ref.Host, p.ID, row.Op)
+			return nil, v.report(
+				"store-and-forward row %d of %q: payment %s has no operation %d", ref.Seq, ref.Host, p.ID, row.Op,
+			)
 		case p.Ops[row.Op].State != payment.StateQueued && p.Ops[row.Op].State != payment.StateParked:
-			return nil, v.report("store-and-forward row %d of %q: operation %d of payment %s is %s", ref.Seq, ref.Host, row.Op, p.ID, p.Ops[row.Op].State)
+			return nil, v.report(
+				"store-and-forward row %d of %q: operation %d of payment %s is %s", ref.Seq, ref.Host, row.Op, p.ID,
+				p.Ops[row.Op].State,
+			)
 		}
 		return nil, nil
 	})
 }
 
-// payments: each is in the log with its version, found by its reference, queued where it says so, and in the clearing of its
-// date.
+// payments: each is in the log with its version, found by its reference, queued where it says so, and in the clearing
+// of its date.
 func (v *verifier) payments() error {
 	return v.each(prefixPayment, func(key, value []byte) (error, error) {
 		id, err := parsePaymentKey(key)
@@ -190,7 +200,9 @@ func (v *verifier) payments() error {
 			op := &p.Ops[i]
 			if rows := v.queued[journal.IntentRef{Payment: id, Op: i}]; rows > 1 || rows == 0 &&
 				op.State == payment.StateQueued {
-				if err := v.report("payment %s: operation %d is %s and has %d store-and-forward rows", id, i, op.State, rows); err != nil {
+				if err := v.report(
+					"payment %s: operation %d is %s and has %d store-and-forward rows", id, i, op.State, rows,
+				); err != nil {
 					return nil, err
 				}
 			}

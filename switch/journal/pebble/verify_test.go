@@ -48,12 +48,16 @@ func TestVerify(t *testing.T) {
 		want   string
 	}{
 		{"nothing", func(*pebble.Batch) error { return nil }, ""},
-		{"no payment", func(b *pebble.Batch) error { return b.Delete(paymentKey, nil) }, "version 1 is in the log, the payment is not there"},
+		{"no payment", func(b *pebble.Batch) error {
+			return b.Delete(paymentKey, nil)
+		}, "version 1 is in the log, the payment is not there"},
 		{"a version too many", func(b *pebble.Batch) error { return b.Set(paymentKey, encoded(&two), nil) },
 			"version 2, the log has 1"},
 		{"I7", func(b *pebble.Batch) error { return b.Set(paymentKey, encoded(&overdrawn), nil) },
 			"I7: captured + released > authorized"},
-		{"a damaged payment", func(b *pebble.Batch) error { return b.Set(paymentKey, []byte{1}, nil) }, "field version number at byte 1"},
+		{"a damaged payment", func(b *pebble.Batch) error {
+			return b.Set(paymentKey, []byte{1}, nil)
+		}, "field version number at byte 1"},
 		{"a payment out of nowhere", func(b *pebble.Batch) error {
 			return b.Set(appendPaymentKey(nil, other), encoded(p),
 				nil)
@@ -64,20 +68,26 @@ func TestVerify(t *testing.T) {
 		{"a key of no operation", func(b *pebble.Batch) error {
 			return b.Set(appendClaimKey(nil, "M", "x"), record.AppendKey(nil, &journal.KeyEntry{Payment: p.ID, Op: 7}), nil)
 		}, "has no operation 7"},
-		{"no reference", func(b *pebble.Batch) error { return b.Delete(appendReferenceKey(nil, p), nil) }, "its reference does not lead to it"},
+		{"no reference", func(b *pebble.Batch) error {
+			return b.Delete(appendReferenceKey(nil, p), nil)
+		}, "its reference does not lead to it"},
 		{"a false reference", func(b *pebble.Batch) error {
 			q := *p
 			q.Reference = "other"
 			return b.Set(appendReferenceKey(nil, &q), nil, nil)
 		}, "does not have this reference"},
-		{"no row", func(b *pebble.Batch) error { return b.Delete(appendSAFKey(nil, row.SAFRef), nil) }, "operation 1 is queued and has 0 store-and-forward rows"},
+		{"no row", func(b *pebble.Batch) error {
+			return b.Delete(appendSAFKey(nil, row.SAFRef), nil)
+		}, "operation 1 is queued and has 0 store-and-forward rows"},
 		{"a stray row", func(b *pebble.Batch) error {
 			return b.Set(appendSAFKey(nil, stray.SAFRef), record.AppendSAF(nil, &stray), nil)
 		}, "its payment " + other.String() + " is not there"},
 		{"two rows", func(b *pebble.Batch) error {
 			return b.Set(appendSAFKey(nil, stray.SAFRef), record.AppendSAF(nil, &row), nil)
 		}, "has 2 store-and-forward rows"},
-		{"no presentment", func(b *pebble.Batch) error { return b.Delete(appendPresentedKey(nil, &presented), nil) }, "operation 1 (capture) is not in the clearing of 2026-11-21"},
+		{"no presentment", func(b *pebble.Batch) error {
+			return b.Delete(appendPresentedKey(nil, &presented), nil)
+		}, "operation 1 (capture) is not in the clearing of 2026-11-21"},
 		{"a presentment on another date", func(b *pebble.Batch) error {
 			return b.Set(appendPresentedKey(nil, &elsewhere), nil, nil)
 		}, "presentment on 2026-11-22: operation 1"},
@@ -86,8 +96,12 @@ func TestVerify(t *testing.T) {
 			return b.Set(dayKey(day2), record.AppendDay(nil, &journal.Day{State: journal.DayClosing}), nil)
 		}, "comes after 2026-11-21, which is open"},
 		{"no log", func(b *pebble.Batch) error { return b.Delete(appendLogKey(nil, 1), nil) }, "version 1, the log has 0"},
-		{"a counter", func(b *pebble.Batch) error { return b.Set(nameKey(prefixCounter, "c"), []byte{1}, nil) }, "counter c, field value"},
-		{"an unknown key", func(b *pebble.Batch) error { return b.Set([]byte("Zebra"), nil, nil) }, "no record begins with 5a"},
+		{"a counter", func(b *pebble.Batch) error {
+			return b.Set(nameKey(prefixCounter, "c"), []byte{1}, nil)
+		}, "counter c, field value"},
+		{"an unknown key", func(b *pebble.Batch) error {
+			return b.Set([]byte("Zebra"), nil, nil)
+		}, "no record begins with 5a"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fs := vfs.NewMem()

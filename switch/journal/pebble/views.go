@@ -10,8 +10,8 @@ import (
 )
 
 // A write is readable in Pebble before it is synced. So reads do not look at the store but at a view of it, taken after
-// each group and published once that group is synced: no read shows what a crash could take back, none waits for a sync,
-// and a commit that has returned is in every later one.
+// each group and published once that group is synced: no read shows what a crash could take back, none waits for a
+// sync, and a commit that has returned is in every later one.
 
 // view is the store as it was after a group.
 type view struct {

@@ -46,7 +46,7 @@ const (
 	opEnd     = 1 << 26
 )
 
-// appendPayment appends p's record to b. It refuses what the record could not give back: negative amounts, times that
+// AppendPayment appends p's record to b. It refuses what the record could not give back: negative amounts, times that
 // do not fit, texts over MaxText, more than payment.MaxOps operations.
 func AppendPayment(b []byte, p *payment.Payment) ([]byte, error) {
 	if len(p.Ops) > payment.MaxOps {
@@ -105,7 +105,8 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 		return b, "a date is out of range"
 	case !journal.Storable(op.At) || !journal.Storable(op.DoneAt):
 		return b, "at or done-at is out of range"
-	case max(len(op.Key), len(op.Host), len(op.DE7), len(op.RRN), len(op.ResponseCode), len(op.AuthCode), len(op.NetworkID),
+	case max(
+		len(op.Key), len(op.Host), len(op.DE7), len(op.RRN), len(op.ResponseCode), len(op.AuthCode), len(op.NetworkID),
 		len(op.AVS), len(op.CVCResult), len(op.Late), len(op.ARN)) > journal.MaxText:
 		return b, "a text is too long"
 	}
@@ -193,7 +194,7 @@ func opSet(op *payment.Op) (set uint32) {
 	return set
 }
 
-// decodePayment reads the record of payment id. Of the newest format it takes exactly what appendPayment writes: one
+// DecodePayment reads the record of payment id. Of the newest format it takes exactly what appendPayment writes: one
 // payment, one record.
 func DecodePayment(id payment.ID, value []byte) (*payment.Payment, error) {
 	d := newDecoder(value, func() string { return "payment " + id.String() })
@@ -311,7 +312,7 @@ func decodeOp(d *decoder, op *payment.Op, count int) {
 	}
 }
 
-// decodeVersion reads no more of a payment's record than its version number.
+// DecodeVersion reads no more of a payment's record than its version number.
 func DecodeVersion(id payment.ID, value []byte) (uint64, error) {
 	// The whole record would be copied for its first bytes.
 	d := newDecoder(value[:min(len(value), 1+binary.MaxVarintLen64)], func() string { return "payment " + id.String() })

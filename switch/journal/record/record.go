@@ -1,3 +1,11 @@
+// Package record has the bytes of what a journal keeps, as docs/journal.md describes them: the same for each engine
+// that keeps bytes.
+//
+// It guarantees that what an older program wrote is read for good, and that a reader takes exactly what a writer
+// writes; anything else is a journal.FormatError that names the record, the field and the offset, and shows no stored
+// text.
+//
+// It is not the keys under which the records stand, which are an engine's own.
 package record
 
 import (

@@ -163,7 +163,8 @@ func TestPaymentErrors(t *testing.T) {
 	for n := range whole {
 		_, err := DecodePayment(payment.ID{}, whole[:n])
 		var f *FormatError
-		if !errors.As(err, &f) || f.Offset > n || !strings.HasPrefix(err.Error(), "journal: record payment P00000000000, field ") {
+		if !errors.As(err, &f) || f.Offset > n ||
+			!strings.HasPrefix(err.Error(), "journal: record payment P00000000000, field ") {
 			t.Fatalf("cut to %d bytes: %v", n, err)
 		}
 	}
@@ -179,18 +180,24 @@ func TestPaymentErrors(t *testing.T) {
 		value []byte
 		want  string
 	}{
-		{"trailing", append(bytes.Clone(whole), 0), "field end at byte " + strconv.Itoa(len(whole)) + ": expected nothing more, found 1 bytes"},
+		{"trailing", append(bytes.Clone(whole), 0), "field end at byte " + strconv.Itoa(len(whole)) +
+			": expected nothing more, found 1 bytes"},
 		{
 			"newer", change(0, 3),
 			"field version at byte 0: expected 2 at most, found 3: a newer version of this program wrote it",
 		},
 		{"no format", change(0, 0), "field version at byte 0: expected 1 to 2, found 0"},
-		{"long number", change(1, 0x80, 0x00), "field version number at byte 1: expected a number (uvarint in its shortest form)"},
-		{"kind", change(op, payment.KindCount), "field ops[0].kind at byte " + strconv.Itoa(op) + ": expected " + strconv.Itoa(payment.KindCount-1) + " at most, found " + strconv.Itoa(payment.KindCount)},
-		{"state", change(op+1, payment.StateCount), "field ops[0].state at byte " + strconv.Itoa(op+1) + ": expected " + strconv.Itoa(payment.StateCount-1) + " at most, found " + strconv.Itoa(payment.StateCount)},
+		{"long number", change(
+			1, 0x80, 0x00,
+		), "field version number at byte 1: expected a number (uvarint in its shortest form)"},
+		{"kind", change(op, payment.KindCount), "field ops[0].kind at byte " + strconv.Itoa(op) + ": expected " +
+			strconv.Itoa(payment.KindCount-1) + " at most, found " + strconv.Itoa(payment.KindCount)},
+		{"state", change(op+1, payment.StateCount), "field ops[0].state at byte " + strconv.Itoa(op+1) + ": expected " +
+			strconv.Itoa(payment.StateCount-1) + " at most, found " + strconv.Itoa(payment.StateCount)},
 		{"unknown field", append(bytes.Clone(whole[:second+2]), 0x80, 0x80, 0x80, 0x20),
 			"field ops[1].field set at byte " + strconv.Itoa(second+2) + ": expected a number up to 67108863, found 67108864"},
-		{"empty field", append(change(second+2, 1), 0), "field ops[1].field set at byte " + strconv.Itoa(second+4) + ": expected no bit for an empty field, found bit 0"},
+		{"empty field", append(change(second+2, 1), 0), "field ops[1].field set at byte " + strconv.Itoa(second+4) +
+			": expected no bit for an empty field, found bit 0"},
 	} {
 		if _, err := DecodePayment(payment.ID{}, c.value); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
@@ -246,7 +253,8 @@ func TestRowRecords(t *testing.T) {
 	log := AppendLogHead(nil, goldenTime, 2)
 	log = AppendLogEntry(log, id, 300, []int{0, 200}, []int{1}, []journal.KeyClaim{{Merchant: "M1", Key: "k"}})
 	log = AppendLogEntry(log, payment.ID{}, 0, nil, nil, nil)
-	wantLog := "01" + at + "02" + idHex + "ac02" + "0200c801" + "0101" + "01" + "024d31" + "016b" + strings.Repeat("00", 12) + "00000000"
+	wantLog := "01" + at + "02" + idHex + "ac02" + "0200c801" + "0101" + "01" + "024d31" + "016b" +
+		strings.Repeat("00", 12) + "00000000"
 	equal("log row", log, wantLog)
 	row, err := OpenLogRow(258, raw(wantLog))
 	if err != nil {

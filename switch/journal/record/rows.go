@@ -26,7 +26,7 @@ const (
 // MaxLogEntries bounds a log row.
 const MaxLogEntries = 4096
 
-// appendClaim appends the record of an idempotency key.
+// AppendKey appends the record of an idempotency key.
 func AppendKey(b []byte, e *journal.KeyEntry) []byte {
 	b = append(b, claimFormat)
 	b = append(b, e.Payment[:]...)
@@ -35,7 +35,7 @@ func AppendKey(b []byte, e *journal.KeyEntry) []byte {
 	return appendTime(b, e.Claimed)
 }
 
-// decodeClaim reads the record of the idempotency key that name says in words.
+// DecodeKey reads the record of the idempotency key that name says in words.
 func DecodeKey(name func() string, value []byte) (e journal.KeyEntry, err error) {
 	d := newDecoder(value, name)
 	d.version(claimFormat)
@@ -46,7 +46,7 @@ func DecodeKey(name func() string, value []byte) (e journal.KeyEntry, err error)
 	return e, d.end()
 }
 
-// appendSAF appends the record of a store-and-forward row; its host and sequence stand in its key. Its lease is for
+// AppendSAF appends the record of a store-and-forward row; its host and sequence stand in its key. Its lease is for
 // several nodes that share a queue; with one it is no time.
 func AppendSAF(b []byte, r *journal.SAFRow) []byte {
 	b = append(b, safFormat)
@@ -77,7 +77,7 @@ func DecodeSAF(ref journal.SAFRef, value []byte) (journal.SAFRow, error) {
 	return r, d.end()
 }
 
-// appendDay appends the record of a business date.
+// AppendDay appends the record of a business date.
 func AppendDay(b []byte, d *journal.Day) []byte {
 	b = append(b, dayFormat, byte(d.State))
 	b = binary.AppendUvarint(b, uint64(len(d.Data)))
@@ -98,7 +98,7 @@ func DecodeDay(date payment.Date, value []byte) (journal.Day, error) {
 
 func AppendNumber(b []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(b, n) }
 
-// decodeNumber reads a counter or position: eight bytes, big-endian.
+// DecodeNumber reads a counter or position: eight bytes, big-endian.
 func DecodeNumber(name string, value []byte) (uint64, error) {
 	if len(value) != numberBytes {
 		return 0, &FormatError{Record: name, Field: "value", Offset: len(value), Want: "8 bytes"}
@@ -109,14 +109,14 @@ func DecodeNumber(name string, value []byte) (uint64, error) {
 // A log row holds the commits of one group: the format, the time of the group, their number and the entries. The
 // key of the row is the position of the first.
 
-// appendLogHead begins a log row.
+// AppendLogHead begins a log row.
 func AppendLogHead(b []byte, at time.Time, entries int) []byte {
 	b = append(b, logFormat)
 	b = appendTime(b, at)
 	return binary.AppendUvarint(b, uint64(entries))
 }
 
-// appendLogEntry appends one commit. Its keys are there for sweeping them in the order in which they were claimed.
+// AppendLogEntry appends one commit. Its keys are there for sweeping them in the order in which they were claimed.
 func AppendLogEntry(b []byte, id payment.ID, version uint64, opens, closes []int, keys []journal.KeyClaim) []byte {
 	b = append(b, id[:]...)
 	b = binary.AppendUvarint(b, version)
@@ -134,7 +134,7 @@ func AppendLogEntry(b []byte, id payment.ID, version uint64, opens, closes []int
 	return b
 }
 
-// logRow reads a log row entry by entry.
+// LogRow reads a log row entry by entry.
 type LogRow struct {
 	At    time.Time // of the group
 	First uint64    // position of the first entry
@@ -143,7 +143,7 @@ type LogRow struct {
 	read  int
 }
 
-// logCommit is one commit in commit order. One that burned a key has no payment.
+// LogEntry is one commit in commit order. One that burned a key has no payment.
 type LogEntry struct {
 	Position uint64
 	Payment  payment.ID
@@ -153,10 +153,10 @@ type LogEntry struct {
 	Keys     []KeyName // that it claimed
 }
 
-// keyName names an idempotency key.
+// KeyName names an idempotency key.
 type KeyName struct{ Merchant, Key string }
 
-// openLogRow begins to read the row whose first entry has a position.
+// OpenLogRow begins to read the row whose first entry has a position.
 func OpenLogRow(first uint64, value []byte) (*LogRow, error) {
 	d := newDecoder(value, func() string { return fmt.Sprintf("log row %d", first) })
 	d.version(logFormat)
@@ -165,7 +165,7 @@ func OpenLogRow(first uint64, value []byte) (*LogRow, error) {
 	return r, d.err
 }
 
-// next reads the next entry into c, whose lists it reuses. It returns false after the last or at an error.
+// Next reads the next entry into c, whose lists it reuses. It returns false after the last or at an error.
 func (r *LogRow) Next(c *LogEntry) bool {
 	d := r.d
 	if r.read == r.Count || d.err != nil {
@@ -185,7 +185,7 @@ func (r *LogRow) Next(c *LogEntry) bool {
 	return d.err == nil
 }
 
-// end returns the row's error once next returned false.
+// End returns the row's error once next returned false.
 func (r *LogRow) End() error {
 	r.d.group = ""
 	return r.d.end()
@@ -198,7 +198,7 @@ func (d *decoder) indexes(field string, into []int) []int {
 	return into
 }
 
-// appendSeen appends the record of the time that was seen last.
+// AppendSeen appends the record of the time that was seen last.
 func AppendSeen(b []byte, seen clock.Seen) []byte {
 	b = appendTime(append(b, seenFormat), seen.At)
 	b = appendTime(b, seen.Latest)

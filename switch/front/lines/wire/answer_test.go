@@ -40,7 +40,9 @@ func TestAppendAnswer(t *testing.T) {
 		{
 			api.Answer{
 				ID: "2", Op: api.OpCapture, Payment: "P1", Status: api.StatusCaptured, Approved: true, Amount: 5, Currency: "EUR",
-				Authorized: 5, Captured: 5, Refundable: 5, BusinessDate: "2026-11-21", Created: at, Replayed: true, Capture: "P1-1"},
+				Authorized: 5, Captured: 5, Refundable: 5, BusinessDate: "2026-11-21", Created: at, Replayed: true,
+				Capture: "P1-1",
+			},
 			`{"id":"2","op":"capture","payment":"P1","status":"captured","approved":true,"amount":5,"currency":"EUR",` +
 				`"authorized":5,` +
 				`"released":0,"captured":5,"refunded":0,"capturable":0,"refundable":5,"business_date":"2026-11-21",` +
