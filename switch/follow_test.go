@@ -27,6 +27,10 @@ func follows(issuer string) func(*txswitch.Config) {
 // announce makes issuer-sim announce its cutover, on each of its two connections.
 func announce(t *testing.T, s *switchtest.System) {
 	t.Helper()
+	s.Await("both links are up", func() bool {
+		links := s.Switch.Stats().Links["issuer"]
+		return len(links) == 2 && links[0].State == "up" && links[1].State == "up"
+	})
 	var sent struct{ Announced int }
 	s.Control("POST", "/v1/announce-cutover", &sent)
 	if sent.Announced != 2 {
