@@ -159,7 +159,8 @@ func TestCommentedSettings(t *testing.T) {
 			parseSwitchd(t, "switchd.yaml", []byte(strings.Join(text, "")))
 		})
 	}
-	const want = 8 // gateway.tls, gateways, issuers.tls, rules, currencies, limits, max_amount_minor, mccs
+	// gateway.tls, gateways, operator.tls, identities, issuers.tls, rules, currencies, limits, max_amount_minor, mccs
+	const want = 10
 	if blocks != want {
 		t.Errorf("%d blocks found, want %d", blocks, want)
 	}
