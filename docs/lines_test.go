@@ -2,6 +2,8 @@ package docs
 
 import (
 	"bufio"
+	"go/scanner"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -44,21 +46,20 @@ func longLines(t *testing.T, path string) error {
 		return err
 	}
 	defer f.Close()
-	page, fenced, raw := strings.HasSuffix(path, ".md"), false, false
+	page, fenced := strings.HasSuffix(path, ".md"), false
+	raw := map[int]bool{}
+	if !page {
+		if raw, err = rawLines(path); err != nil {
+			return err
+		}
+	}
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
 		line := lines.Text()
 		if page && strings.HasPrefix(strings.TrimSpace(line), "```") {
 			fenced = !fenced
 		}
-		was := raw
-		if !page && strings.Count(line, "`")%2 == 1 {
-			raw = !raw
-		}
-		if was || raw {
-			continue
-		}
-		if page && (fenced || strings.HasPrefix(line, "|") || strings.HasPrefix(line, "    ")) {
+		if raw[n] || page && (fenced || strings.HasPrefix(line, "|") || strings.HasPrefix(line, "    ")) {
 			continue
 		}
 		if columns := utf8.RuneCountInString(line); columns > mostColumns {
@@ -66,4 +67,30 @@ func longLines(t *testing.T, path string) error {
 		}
 	}
 	return lines.Err()
+}
+
+// rawLines are the lines of a Go file on which a raw text of several lines stands.
+func rawLines(path string) (map[int]bool, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	files := token.NewFileSet()
+	file := files.AddFile(path, files.Base(), len(text))
+	var tokens scanner.Scanner
+	tokens.Init(file, text, nil, 0)
+	raw := map[int]bool{}
+	for {
+		at, kind, literal := tokens.Scan()
+		if kind == token.EOF {
+			return raw, nil
+		}
+		more := strings.Count(literal, "\n")
+		if kind != token.STRING || more == 0 {
+			continue
+		}
+		for n := range more + 1 {
+			raw[file.Line(at)+n] = true
+		}
+	}
 }

@@ -54,7 +54,7 @@ type GatewayConfig struct {
 	MaxConnections           int    `yaml:"max_connections"`
 	MaxInFlightPerConnection int    `yaml:"max_in_flight_per_connection"`
 	// MaxInFlightPerGateway is how many requests of a listed gateway are served at once, through all its connections; 0
-	// means a quarter of limits.max_in_flight.
+	// means a quarter of limits.max_in_flight, or all of it for one that is listed alone.
 	MaxInFlightPerGateway int         `yaml:"max_in_flight_per_gateway"`
 	TLS                   *config.TLS `yaml:"tls"`
 	// Gateways lists who may connect. Without a list only loopback is served.

@@ -31,6 +31,9 @@ func loadConfig(path string) (*txswitch.Config, error) {
 	if c.Operator.Socket != "" {
 		c.Operator.Socket = beside(path, c.Operator.Socket)
 	}
+	if c.Mark.File != "" {
+		c.Mark.File = beside(path, c.Mark.File)
+	}
 	return c, c.Check() // once more, now that paths are whole
 }
 

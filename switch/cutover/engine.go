@@ -9,7 +9,7 @@
 // nothing that the switch serves waits for it.
 //
 // Files in reading order: engine.go (when), finish.go (a date's way from closing to written), seal.go (what its files
-// are made from), split.go, record.go and snapshot.go (a record), write.go (the files), follow.go (a host's cutover).
+// are made from), split.go, record.go (a record), write.go (the files), follow.go (a host's cutover).
 //
 // It does not know the layout of the files (package clearing) nor how a capture comes to stand in a date (package
 // flow).

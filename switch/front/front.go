@@ -40,7 +40,7 @@ type Options struct {
 	// DefaultMaxInFlight.
 	MaxInFlight int
 	// MaxInFlightPerGateway is how many of them may be of one gateway whose entry sets no bound of its own. Default a
-	// quarter of MaxInFlight, and at least one.
+	// quarter of MaxInFlight, and at least one; all of it for a gateway that is the only one, which takes nobody's room.
 	MaxInFlightPerGateway int
 
 	Registerer prometheus.Registerer // default none
@@ -71,7 +71,11 @@ func New(o Options) (*Front, error) {
 	if o.MaxInFlight <= 0 {
 		o.MaxInFlight = DefaultMaxInFlight
 	}
-	if o.MaxInFlightPerGateway <= 0 {
+	switch {
+	case o.MaxInFlightPerGateway > 0:
+	case len(o.Gateways) == 1:
+		o.MaxInFlightPerGateway = o.MaxInFlight
+	default:
 		o.MaxInFlightPerGateway = max(o.MaxInFlight/quarter, 1)
 	}
 	if o.Registerer == nil {

@@ -213,7 +213,8 @@ switchyard_gateway_requests_in_flight 4
 	}
 }
 
-// Without a bound of its own a listed gateway has a quarter, and whoever calls where none are listed has everything.
+// Without a bound of its own a listed gateway has a quarter; one that is listed alone, and whoever calls where none are
+// listed, has everything.
 func TestDefaultBounds(t *testing.T) {
 	room := func(f *front.Front, c *front.Caller) int {
 		n := 0
@@ -228,7 +229,11 @@ func TestDefaultBounds(t *testing.T) {
 			t.Errorf("a gateway may have %d of %d in flight, want %d", got, most, want)
 		}
 	}
-	f := newFront(t, front.Options{MaxInFlight: 40})
+	f := newFront(t, front.Options{Gateways: gateways(t, nil)[:1], MaxInFlight: 40})
+	if got := room(f, f.BySecret("shop", shopSecret)); got != 40 {
+		t.Errorf("the only gateway may have %d of 40 in flight", got)
+	}
+	f = newFront(t, front.Options{MaxInFlight: 40})
 	if got := room(f, f.Anyone()); got != 40 {
 		t.Errorf("anyone may have %d of 40 in flight", got)
 	}
