@@ -1,13 +1,11 @@
 // Package journal is the contract of what keeps every payment durably.
 //
 // [Journal.Commit] takes one [Transition] of one payment and returns when it is durable, or says why it is not done;
-// all
-// batching hides behind it. An engine guarantees that a transition is applied whole or not at all, that a version, a
-// key
-// or a closed day is checked against everything committed before it, that no transition that breaks I7 is taken
-// unlooked at ([Money]), that nothing read through it could still be lost, and I14: after the first failed write or
-// sync
-// the process stops and nothing more is acknowledged.
+// [Journal.CommitAll] takes many at once, each for itself. All batching hides behind them. An engine guarantees that a
+// transition is applied whole or not at all, that a version, a key or a closed day is checked against everything
+// committed before it, that no transition that breaks I7 is taken unlooked at ([Money]), that nothing read through it
+// could still be lost, and I14: after the first failed write or sync the process stops and nothing more is
+// acknowledged.
 //
 // The engines are folders of this one: pebble, on one machine's disk, and memory, for tests. Package journaltest holds
 // each against all that is promised here. Package record has the bytes of what is kept, which docs/journal.md
@@ -39,6 +37,12 @@ type Journal interface {
 	// was never opened, whatever Day and Unsealed say. When ctx ends before the transition was taken into a group its
 	// error is returned and nothing is applied; once taken, Commit waits for the sync whatever ctx says.
 	Commit(ctx context.Context, t *Transition) error
+	// CommitAll hands over many transitions at once and returns when the last of them is synced: errs, as long as ts, is
+	// given what Commit would have returned for each. Each stands for itself: it is checked against those before it in
+	// the slice, whatever comes between them, and one that is refused holds up none. When ctx ends each is as Commit's:
+	// those that were not taken into a group yet have its error and are not applied. The slices are the caller's again
+	// afterwards.
+	CommitAll(ctx context.Context, ts []*Transition, errs []error)
 	// BurnKey claims a key for nothing (see KeyEntry.Payment); *KeyTakenError if it is taken. The claim's Op is of no
 	// account.
 	BurnKey(ctx context.Context, claim KeyClaim) error

@@ -150,10 +150,17 @@ func canceledContext(t *testing.T, store Store) {
 	if err := j.Commit(ended, &journal.Transition{Payment: Fresh(1)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Commit: %v", err)
 	}
+	slice := all(ended, j, []*journal.Transition{{}, {Payment: Fresh(1)}, {Payment: Fresh(2), Keys: Claim("k")}})
+	if slice[0] == nil || errors.Is(slice[0], context.Canceled) || !errors.Is(slice[1], context.Canceled) ||
+		!errors.Is(slice[2], context.Canceled) {
+		t.Errorf("CommitAll: %v", slice)
+	}
 	if _, err := j.Reserve(ended, "c", 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("Reserve: %v", err)
 	}
-	commit(t, j, &journal.Transition{Payment: Fresh(1)}) // nothing of the first one was applied
+	// Nothing was applied.
+	commit(t, j, &journal.Transition{Payment: Fresh(1)})
+	commit(t, j, &journal.Transition{Payment: Fresh(2), Keys: Claim("k")})
 }
 
 func byReference(t *testing.T, store Store) {

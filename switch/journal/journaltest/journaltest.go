@@ -26,6 +26,9 @@ func Run(t *testing.T, store Store) {
 		run  func(t *testing.T, store Store)
 	}{
 		{"CommitAndRead", commitAndRead},
+		{"CommitAll", commitAll},
+		{"CommitAllAsCommit", commitAllAsCommit},
+		{"CommitAllOfMany", commitAllOfMany},
 		{"Versions", versions},
 		{"BadTransitions", badTransitions},
 		{"CanceledContext", canceledContext},
@@ -34,6 +37,7 @@ func Run(t *testing.T, store Store) {
 		{"KeyTaken", keyTaken},
 		{"BurnKey", burnKey},
 		{"ConcurrentClaims", concurrentClaims},
+		{"ConcurrentSlices", concurrentSlices},
 		{"SweepKeys", sweepKeys},
 		{"SAF", saf},
 		{"SAFConcurrentScan", safConcurrentScan},
@@ -203,8 +207,13 @@ func closed(t *testing.T, store Store) {
 	_, reserved := j.Reserve(ctx, "c", 1)
 	_, read := j.Payment(ctx, Fresh(1).ID)
 	_, key := j.Key(ctx, "M1", "k")
+	slice := all(ctx, j, []*journal.Transition{{}, {Payment: Fresh(3)}})
+	if slice[0] == nil || errors.Is(slice[0], journal.ErrClosed) {
+		t.Errorf("CommitAll of what no journal takes: %v", slice[0])
+	}
 	for name, err := range map[string]error{
-		"Commit": j.Commit(ctx, &journal.Transition{Payment: Fresh(2)}), "Reserve": reserved, "Payment": read, "Key": key,
+		"CommitAll": slice[1],
+		"Commit":    j.Commit(ctx, &journal.Transition{Payment: Fresh(2)}), "Reserve": reserved, "Payment": read, "Key": key,
 		"Payments": j.Payments(ctx, payment.ID{}, func(*payment.Payment) bool { return true }), "Close": j.Close(),
 	} {
 		if !errors.Is(err, journal.ErrClosed) {

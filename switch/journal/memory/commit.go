@@ -42,6 +42,13 @@ func (j *Journal) Commit(ctx context.Context, t *journal.Transition) error {
 	})
 }
 
+// CommitAll implements journal.Journal.
+func (j *Journal) CommitAll(ctx context.Context, ts []*journal.Transition, errs []error) {
+	for i, t := range ts {
+		errs[i] = j.Commit(ctx, t)
+	}
+}
+
 // free refuses claims of which one is taken.
 func (s *Store) free(claims []journal.KeyClaim) error {
 	for _, c := range claims {

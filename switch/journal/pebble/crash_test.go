@@ -322,15 +322,25 @@ func TestFailedSync(t *testing.T) {
 
 	gate := &diskGate{make(chan struct{}, 1), make(chan struct{})}
 	disk.block.Store(gate)
-	const committers = 64
-	errs := make(chan error, committers)
+	const committers, slice = 64, 8
+	errs := make(chan error, committers+slice)
 	for n := range committers {
 		go func() { errs <- j.Commit(ctx, &journal.Transition{Payment: fresh(uint64(2 + n))}) }()
 	}
+	go func() {
+		ts, all := make([]*journal.Transition, slice), make([]error, slice)
+		for n := range ts {
+			ts[n] = &journal.Transition{Payment: fresh(uint64(2 + committers + n))}
+		}
+		j.CommitAll(ctx, ts, all)
+		for _, err := range all {
+			errs <- err
+		}
+	}()
 	<-gate.reached
 	disk.fail.Store(true)
 	close(gate.open)
-	for range committers {
+	for range committers + slice {
 		if err := <-errs; err != journal.ErrClosed {
 			t.Errorf("a commit that was not synced: %v", err)
 		}
@@ -392,6 +402,14 @@ func TestNothingBeforeTheSync(t *testing.T) {
 		start("key taken", func() error { return j.Commit(ctx, &journal.Transition{Payment: fresh(2), Keys: claim("k")}) })
 		start("version", func() error { return j.Commit(ctx, &journal.Transition{Payment: p}) })
 		start("cutover", func() error { return j.Cutover(ctx, day1, day2) })
+		start("slice", func() error {
+			errs := make([]error, 3)
+			j.CommitAll(ctx, []*journal.Transition{{}, {Payment: fresh(4)}, {Payment: fresh(5), Keys: claim("k")}}, errs)
+			if errs[0] == nil || errs[1] != nil {
+				return errors.Join(errs...)
+			}
+			return errs[2]
+		})
 		start("closed", func() error { return j.Commit(ctx, &journal.Transition{Payment: fresh(3), Day: day3}) })
 		start("reserve", func() error { _, err := j.Reserve(ctx, "c", 1); return err })
 		synctest.Wait()
@@ -434,12 +452,12 @@ func TestNothingBeforeTheSync(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		var taken *journal.KeyTakenError
-		if len(returned) != 6 || returned["commit"] != nil || !errors.As(returned["key taken"], &taken) ||
-			returned["version"] != journal.ErrVersion ||
+		if len(returned) != 7 || returned["commit"] != nil || !errors.As(returned["key taken"], &taken) ||
+			!errors.As(returned["slice"], &taken) || returned["version"] != journal.ErrVersion ||
 			returned["cutover"] != nil || returned["closed"] != journal.ErrDayClosed || returned["reserve"] != nil {
 			t.Errorf("after the sync: %v", returned)
 		}
-		if n := seen(); n != [7]int{1, 1, 1, 1, 1, 1, 1} || j.OpenDay() != day2 {
+		if n := seen(); n != [7]int{1, 1, 1, 2, 1, 2, 1} || j.OpenDay() != day2 {
 			t.Errorf("seen after the sync: %v, open day %s", n, j.OpenDay())
 		}
 	})
@@ -556,6 +574,69 @@ func TestContextWhileWaiting(t *testing.T) {
 		}
 		if committed != maxUnsynced {
 			t.Errorf("%d were committed, want %d", committed, maxUnsynced)
+		}
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Of a slice whose context ends, what was taken is waited for, and the rest is not applied: what waited, and what had
+// no room to. Another slice behind it has all of it done.
+func TestContextOfASlice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &diskFS{}
+		o := options(t, errorfs.Wrap(vfs.NewMem(), disk))
+		o.MaxWaiting = 4
+		j, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate := &diskGate{make(chan struct{}, 1), make(chan struct{})}
+		disk.block.Store(gate)
+		slice := func(ctx context.Context, first, many int) chan []error {
+			done := make(chan []error, 1)
+			go func() {
+				ts, errs := make([]*journal.Transition, many), make([]error, many)
+				for i := range ts {
+					ts[i] = &journal.Transition{Payment: fresh(uint64(first + i))}
+				}
+				j.CommitAll(ctx, ts, errs)
+				done <- errs
+			}()
+			synctest.Wait()
+			return done
+		}
+		// Each group takes what waits, four at most, until maxUnsynced groups are on their way.
+		const taken, waiting, without = 4 * maxUnsynced, 4, 3
+		ending, cancel := context.WithCancel(ctx)
+		ended := slice(ending, 1, taken+waiting+without)
+		behind := slice(ctx, 100, 6)
+		cancel()
+		synctest.Wait()
+		if len(ended) > 0 || len(behind) > 0 {
+			t.Error("a slice returned before the sync of what was taken")
+		}
+		disk.block.Store(nil)
+		close(gate.open)
+		committed := 0
+		for i, err := range <-ended {
+			_, missing := j.Payment(ctx, fresh(uint64(1+i)).ID)
+			switch {
+			case err == nil && missing == nil:
+				committed++
+			case errors.Is(err, context.Canceled) && errors.Is(missing, journal.ErrNotFound):
+			default:
+				t.Errorf("payment %d: commit %v, payment %v", i+1, err, missing)
+			}
+		}
+		if committed != taken {
+			t.Errorf("%d were committed, want %d", committed, taken)
+		}
+		for i, err := range <-behind {
+			if _, missing := j.Payment(ctx, fresh(uint64(100+i)).ID); err != nil || missing != nil {
+				t.Errorf("payment %d, of the slice behind: commit %v, payment %v", 100+i, err, missing)
+			}
 		}
 		if err := j.Close(); err != nil {
 			t.Error(err)

@@ -107,6 +107,7 @@ type Journal struct {
 
 	queue    queue
 	requests sync.Pool // *request; of this journal only, since their channels may live in a bubble of testing/synctest
+	lots     sync.Pool // *lot, likewise
 	groups   sync.Pool // *group
 	syncs    chan *group
 	unsynced chan struct{}           // a token for each group that is applied and not yet synced
@@ -173,6 +174,7 @@ func Open(o Options) (*Journal, error) {
 	j.hashKey = func(key []byte) uint64 { return maphash.Bytes(seed, key) }
 	j.queue.init(o.MaxWaiting)
 	j.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
+	j.lots.New = func() any { return &lot{done: make(chan struct{}, 1)} }
 	j.groups.New = func() any { return &group{} }
 
 	if err := checkInside(&o); err != nil {

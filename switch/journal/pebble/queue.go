@@ -20,35 +20,41 @@ func (q *queue) init(most int) {
 	q.wake = make(chan struct{}, 1)
 }
 
-// push adds a request. While the queue is full it waits until ctx ends.
-func (q *queue) push(ctx context.Context, r *request) error {
+// push adds requests in their order and returns how many: all, unless it fails. While the queue is full it waits until
+// ctx ends.
+func (q *queue) push(ctx context.Context, requests ...*request) (pushed int, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return 0, err
 	}
 	for {
 		q.mu.Lock()
 		if q.closed != nil {
 			q.mu.Unlock()
-			return q.closed
+			return pushed, q.closed
 		}
-		if len(q.waiting) < q.most {
-			q.waiting = append(q.waiting, r)
-			n := len(q.waiting)
+		before := len(q.waiting)
+		n := min(q.most-before, len(requests)-pushed)
+		q.waiting = append(q.waiting, requests[pushed:pushed+n]...)
+		pushed += n
+		if pushed == len(requests) {
 			q.mu.Unlock()
-			if n == 1 {
+			if before == 0 {
 				q.signal()
 			}
-			return nil
+			return pushed, nil
 		}
 		if q.space == nil {
 			q.space = make(chan struct{})
 		}
 		space := q.space
 		q.mu.Unlock()
+		if before == 0 {
+			q.signal()
+		}
 		select {
 		case <-space:
 		case <-ctx.Done():
-			return ctx.Err()
+			return pushed, ctx.Err()
 		}
 	}
 }

@@ -45,7 +45,8 @@ type request struct {
 
 	started time.Time
 	state   atomic.Int32
-	done    chan struct{} // one token when the request is finished; it is made once and used again
+	lot     *lot          // it was handed over with others; nil: by itself
+	done    chan struct{} // one token when one by itself is finished; it is made once and used again
 }
 
 type row struct {
@@ -182,28 +183,54 @@ func (r *request) finish(err error) {
 		return
 	}
 	r.err = err
+	if r.lot != nil {
+		r.lot.ended(1)
+		return
+	}
 	r.done <- struct{}{}
 }
 
 // Commit implements journal.Journal.
 func (j *Journal) Commit(ctx context.Context, t *journal.Transition) error {
+	r, err := j.prepare(t, time.Now(), j.opts.Clock.Latest())
+	if err != nil {
+		return err
+	}
+	if acknowledgedEarly(t) {
+		go j.submit(ctx, r)
+		return nil
+	}
+	err = j.submit(ctx, r)
+	if errors.Is(err, errAbandoned) {
+		return ctx.Err() // the committer still has r
+	}
+	return j.conclude(r, t, err)
+}
+
+// prepare makes the request of a transition, or refuses what no state of the journal could take.
+func (j *Journal) prepare(t *journal.Transition, started, latest time.Time) (*request, error) {
 	r := j.requests.Get().(*request)
 	r.reset()
-	r.started = time.Now()
-	err := r.encode(t, j.opts.Clock.Latest())
+	r.started = started
+	err := r.encode(t, latest)
 	if err == nil {
 		err = j.money.Check(t)
 	}
 	if err != nil {
 		j.requests.Put(r)
-		return err
+		return nil, err
 	}
-	if mutant.On(mutant.AnswerBeforeSync) && len(t.Closes) > 0 && len(t.Queue) == 0 ||
-		mutant.On(mutant.SendBeforeSync) && len(t.Opens) > 0 && t.Payment.Version == 1 {
-		go j.submit(ctx, r)
-		return nil
-	}
-	err = j.submit(ctx, r)
+	return r, nil
+}
+
+// acknowledgedEarly plants two bugs.
+func acknowledgedEarly(t *journal.Transition) bool {
+	return mutant.On(mutant.AnswerBeforeSync) && len(t.Closes) > 0 && len(t.Queue) == 0 ||
+		mutant.On(mutant.SendBeforeSync) && len(t.Opens) > 0 && t.Payment.Version == 1
+}
+
+// conclude makes of what submit returned for a request what Commit returns, and gives the request back.
+func (j *Journal) conclude(r *request, t *journal.Transition, err error) error {
 	switch {
 	case err == nil:
 		for i := range t.Queue {
@@ -214,8 +241,6 @@ func (j *Journal) Commit(ctx context.Context, t *journal.Transition) error {
 		}
 	case errors.Is(err, errTaken):
 		err = &journal.KeyTakenError{Claim: t.Keys[r.taken], Holds: r.holds}
-	case errors.Is(err, errAbandoned):
-		return ctx.Err() // the committer still has r
 	}
 	j.requests.Put(r)
 	return err
@@ -250,7 +275,7 @@ var errAbandoned = errors.New("journal: abandoned")
 // submit queues r and waits for it.
 func (j *Journal) submit(ctx context.Context, r *request) error {
 	r.state.Store(requestQueued)
-	if err := j.queue.push(ctx, r); err != nil {
+	if _, err := j.queue.push(ctx, r); err != nil {
 		return err
 	}
 	ended := ctx.Done()
