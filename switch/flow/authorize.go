@@ -14,21 +14,7 @@ import (
 
 // authorize serves authorize, sale and verify: the operations that make a payment and are asked of the issuer.
 func (x *operation) authorize(ctx context.Context) api.Answer {
-	a, first := x.claimKey(ctx, x.req.Merchant, "")
-	if !first {
-		return a
-	}
-	defer x.endKey()
-	if refusedWith := x.placed(); refusedWith != nil {
-		return refused(refusedWith)
-	}
-	counted, refusedWith := x.spend(ctx, x.profile, x.caller.Gateway, x.req.Currency, x.req.Amount)
-	if refusedWith != nil {
-		return refused(refusedWith)
-	}
-	a = x.create(ctx)
-	counted.giveBackUnlessTaken(&a)
-	return a
+	return x.makePayment(ctx, nil, x.create)
 }
 
 // create makes the payment of a request that is within its limits.

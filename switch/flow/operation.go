@@ -64,6 +64,33 @@ func (x *operation) placed() *api.Error {
 	return nil
 }
 
+// makePayment serves a request that makes a payment: it claims the key, finds merchant and route, asks what else must
+// hold before anything is counted (nil: nothing), counts the request against its limits and has it made.
+func (x *operation) makePayment(
+	ctx context.Context, allowed func() *api.Error, create func(context.Context) api.Answer,
+) api.Answer {
+	a, first := x.claimKey(ctx, x.req.Merchant, "")
+	if !first {
+		return a
+	}
+	defer x.endKey()
+	if refusedWith := x.placed(); refusedWith != nil {
+		return refused(refusedWith)
+	}
+	if allowed != nil {
+		if refusedWith := allowed(); refusedWith != nil {
+			return refused(refusedWith)
+		}
+	}
+	counted, refusedWith := x.spend(ctx, x.profile, x.caller.Gateway, x.req.Currency, x.req.Amount)
+	if refusedWith != nil {
+		return refused(refusedWith)
+	}
+	a = create(ctx)
+	counted.giveBackUnlessTaken(&a)
+	return a
+}
+
 // done answers operation i of a payment.
 func (x *operation) done(p *payment.Payment, i int) api.Answer {
 	return answer(p, i, x.o.Clock.Confirmed())

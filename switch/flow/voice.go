@@ -14,24 +14,8 @@ const voiceOp = 1
 
 // voiceCapture captures an authorization that was obtained elsewhere: a payment that begins with its capture.
 func (x *operation) voiceCapture(ctx context.Context) api.Answer {
-	a, first := x.claimKey(ctx, x.req.Merchant, "")
-	if !first {
-		return a
-	}
-	defer x.endKey()
-	if refusedWith := x.placed(); refusedWith != nil {
-		return refused(refusedWith)
-	}
-	if refusedWith := x.roomForAdvice(x.route.Issuers[0].Name); refusedWith != nil {
-		return refused(refusedWith)
-	}
-	counted, refusedWith := x.spend(ctx, x.profile, x.caller.Gateway, x.req.Currency, x.req.Amount)
-	if refusedWith != nil {
-		return refused(refusedWith)
-	}
-	a = x.acceptVoice(ctx)
-	counted.giveBackUnlessTaken(&a)
-	return a
+	room := func() *api.Error { return x.roomForAdvice(x.route.Issuers[0].Name) }
+	return x.makePayment(ctx, room, x.acceptVoice)
 }
 
 // acceptVoice makes the payment of a voice capture that is within its limits.
