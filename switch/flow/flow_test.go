@@ -15,19 +15,24 @@ import (
 	"switchyard/switch/api"
 	"switchyard/switch/flow"
 	"switchyard/switch/merchant"
+	"switchyard/switch/payment"
 )
 
 // Each file of testdata is a story: what gateways ask for, how the issuer answers, and what the switch commits, sends
 // and answers, in that order. -rewrite writes down what it does now.
 //
 //	new [standin] [count=N] [queued=N]      a new world: stand-in, a limit of requests a day, room in the queue
-//	issuer MTI=ANSWER …                     how the issuer answers from now on: a code, 10/600, 00@12s, silence
+//	issuer MTI=ANSWER …                     how the issuer answers from now on: a code, 10/600, 00@12s, silence,
+//	                                        or none, which is an answer without DE39
 //	authorize|… key=K [amount=N] [as=P]     a request; it makes payment P, or is on=P ("p" where none is named)
 //	     [hangup=D]                         of a gateway that hangs up after a while
-//	before-commit|before-read n=N do=D      what happens before the next commit, or the Nth read of a payment
+//	before-commit|before-read [n=N] do=D    what happens before the Nth commit, 1 unless said, or read of a payment
 //	do do=D                                 at once: D is what the map in deed has
 //	twice op=O …                            the same request two times at once
 //	pass time=D, drain                      time passes; until no advice is queued
+//	restart [park] [leave=K]                after a crash: a process on what the journal has. It parks what was left
+//	                                        without an outcome, but for that of a key
+//	recover                                 it ends what was left without an outcome
 func TestFlows(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) < 9 {
@@ -67,7 +72,7 @@ func settingsOf(t *testing.T, d *datadriven.TestData) (s settings) {
 
 // command plays one line of a story and returns what happened.
 func (w *world) command(d *datadriven.TestData) string {
-	var a *api.Answer
+	result := ""
 	switch d.Cmd {
 	case "issuer":
 		w.mu.Lock()
@@ -77,16 +82,28 @@ func (w *world) command(d *datadriven.TestData) string {
 		}
 		w.mu.Unlock()
 	case "before-commit":
+		n := int64(1)
+		d.MaybeScanArgs(w.t.(*testing.T), "n", &n)
 		w.journal.onCommit = w.deed(d)
+		w.journal.commits.Store(n)
 	case "before-read":
-		d.ScanArgs(w.t.(*testing.T), "n", &w.journal.reads)
+		var n int64
+		d.ScanArgs(w.t.(*testing.T), "n", &n)
 		w.journal.onRead = w.deed(d)
+		w.journal.reads.Store(n)
 	case "do":
 		w.deed(d)()
 	case "pass":
 		time.Sleep(pause(w.t.(*testing.T), d, "time"))
 	case "drain":
 		w.drained()
+	case "restart":
+		w.restart(d)
+		result = fmt.Sprintf("%d without an outcome", w.flow.Unrecovered())
+	case "recover":
+		n, err := w.flow.Recover(context.Background())
+		w.must(err)
+		result = fmt.Sprintf("%d recovered", n)
 	case "twice":
 		return w.twice(d)
 	default:
@@ -95,11 +112,11 @@ func (w *world) command(d *datadriven.TestData) string {
 		if req.Payment == "" {
 			w.remember(d, &one)
 		}
-		a = &one
+		result = said(&one)
 	}
 	out := w.seen()
-	if a != nil {
-		out = strings.TrimPrefix(fmt.Sprintf("%s\n=> %s", out, said(a)), "\n")
+	if result != "" {
+		out = strings.TrimPrefix(fmt.Sprintf("%s\n=> %s", out, result), "\n")
 	}
 	return out
 }
@@ -125,6 +142,7 @@ func (w *world) deed(d *datadriven.TestData) func() {
 		"cut":      func() { w.cut(); time.Sleep(10 * time.Millisecond) },
 		"down":     func() { w.setDown(true); w.cut(); time.Sleep(2 * time.Second) },
 		"up":       func() { w.setDown(false); w.ready() },
+		"crash":    func() { w.must(w.journal.Close()) }, // no commit is possible any more
 		"forget":   func() { delete(w.issuers, "issuer") },
 		"remember": func() { w.issuers["issuer"] = w.issuer },
 		"hold":     func() { w.flow.Hold("held") },
@@ -134,6 +152,22 @@ func (w *world) deed(d *datadriven.TestData) func() {
 		w.t.Fatalf("%s: no such deed: %q", d.Pos, what)
 	}
 	return deeds[what]
+}
+
+// restart begins a process after a crash.
+func (w *world) restart(d *datadriven.TestData) {
+	w.stopRest()
+	w.open()
+	var key string
+	d.MaybeScanArgs(w.t.(*testing.T), "leave", &key)
+	if d.HasArg("park") {
+		left, err := w.journal.Key(context.Background(), "M1", key)
+		if key != "" {
+			w.must(err)
+		}
+		w.must(w.flow.Park(context.Background(), "in doubt", func(id payment.ID) bool { return id == left.Payment }))
+	}
+	w.start()
 }
 
 // request reads a request.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,8 @@ const (
 // written into a trace: each commit, and each message to the issuer.
 type world struct {
 	t       testing.TB
+	with    settings
+	store   *memory.Store
 	journal *traced
 	host    *link.Host
 	issuer  *exchange.Issuer
@@ -91,18 +94,33 @@ func (w *world) end() {
 }
 
 func (w *world) stop() {
+	w.must(w.journal.Close())
+	w.stopRest()
+}
+
+// stopRest stops all but the journal, which a crash has ended.
+func (w *world) stopRest() {
 	w.queue.Close()
 	w.must(w.host.Close(context.Background()))
-	w.must(w.journal.Close())
 	w.cut()
 }
 
 func newWorld(t testing.TB, s settings) *world {
 	t.Helper()
-	w := &world{t: t, begun: time.Now(), script: map[string]string{}, payments: map[string]string{}}
-	j := memory.NewStore().Open(nil, zap.NewNop())
-	w.journal = &traced{Journal: j, w: w}
-	w.must(j.Cutover(context.Background(), 0, firstDate))
+	w := &world{
+		t: t, with: s, store: memory.NewStore(), begun: time.Now(), script: map[string]string{},
+		payments: map[string]string{},
+	}
+	w.open()
+	w.must(w.journal.Cutover(context.Background(), 0, firstDate))
+	w.start()
+	return w
+}
+
+// open makes a process on the store: it has read what an earlier one left, and begun nothing.
+func (w *world) open() {
+	s := w.with
+	w.journal = &traced{Journal: w.store.Open(nil, zap.NewNop()), w: w}
 	shop := merchant.DefaultProfile()
 	shop.ID, shop.Name, shop.Limits = "M1", "Shop", s.limits
 	merchants, err := merchant.NewDirectory([]merchant.Profile{shop}, true, merchant.DefaultProfile())
@@ -133,10 +151,14 @@ func newWorld(t testing.TB, s settings) *world {
 		Registerer: prometheus.NewRegistry(),
 	})
 	w.must(w.flow.Open())
-	w.must(w.queue.Start())
+}
+
+// start begins what an opened process does by itself. The queue comes last: where it finds no link it rests for a
+// while, and whether it does would be a matter of chance.
+func (w *world) start() {
 	w.host.Start()
 	w.ready()
-	return w
+	w.must(w.queue.Start())
 }
 
 // ready waits until the link is up.
@@ -165,14 +187,14 @@ type traced struct {
 	journal.Journal
 	w        *world
 	onCommit func()
+	commits  atomic.Int64 // how many until onCommit
 	onRead   func()
-	reads    int // how many until onRead
+	reads    atomic.Int64 // how many until onRead
 }
 
 func (j *traced) Commit(ctx context.Context, t *journal.Transition) error {
-	if on := j.onCommit; on != nil {
-		j.onCommit = nil
-		on()
+	if j.commits.Add(-1) == 0 {
+		j.onCommit()
 	}
 	err := j.Journal.Commit(ctx, t)
 	if err != nil {
@@ -187,7 +209,7 @@ func (j *traced) Commit(ctx context.Context, t *journal.Transition) error {
 
 // Payment implements journal.Journal.
 func (j *traced) Payment(ctx context.Context, id payment.ID) (*payment.Payment, error) {
-	if j.reads--; j.reads == 0 {
+	if j.reads.Add(-1) == 0 {
 		j.onRead()
 	}
 	return j.Journal.Payment(ctx, id)
@@ -353,7 +375,7 @@ func (w *world) serve(nc net.Conn) {
 	}
 }
 
-// respond answers a message: "51", "10/600" for a lower amount, "00@12s" for a late one.
+// respond answers a message: "51", "10/600" for a lower amount, "00@12s" for a late one, "none" without a DE39.
 func (w *world) respond(nc net.Conn, codec *spec.Codec, m *spec.Message, answer string) {
 	answer, after, _ := strings.Cut(answer, "@")
 	code, amount, _ := strings.Cut(answer, "/")
@@ -391,6 +413,8 @@ func response(m *spec.Message, code, amount string) *spec.Message {
 	if code == "00" && m.MTI()[:2] != "08" {
 		r.Set(38, "A1B2C3")
 	}
-	r.Set(39, code)
+	if code != "none" {
+		r.Set(39, code)
+	}
 	return &r
 }
