@@ -75,6 +75,8 @@ and what they come from.`,
 	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "dialect of --iso")
 	flags.StringVar(&o.IssuerRules, "issuer-rules", "",
 		"rules file of issuer-sim, with --local: its pace, latency and faults")
+	flags.StringVar(&o.Switch, "switch", "",
+		"binary beside this one that stands in switchd's place, with --local: ceiling for the bare relay of bench/ceiling")
 	flags.StringVar(&o.Told, "told", "", toldUsage)
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	cmd.MarkFlagsMutuallyExclusive("iso", "told")
@@ -82,6 +84,7 @@ and what they come from.`,
 	cmd.MarkFlagsOneRequired("closed", "rate")
 	cmd.MarkFlagsMutuallyExclusive("local", "connect")
 	cmd.MarkFlagsMutuallyExclusive("iso", "sale")
+	cmd.MarkFlagsMutuallyExclusive("iso", "switch")
 	cmd.AddCommand(newLoadDrainCmd(), newLoadRecoveryCmd())
 	return cmd
 }
@@ -127,7 +130,11 @@ func printLoad(w io.Writer, s *steady.Summary) error {
 	}
 	fmt.Fprintf(t, "errors\t%s\n", faults)
 	if s.SwitchdCPUUS > 0 {
-		fmt.Fprintf(t, "CPU\t%.1f µs of switchd a request\n", s.SwitchdCPUUS)
+		fmt.Fprintf(t, "CPU\t%.1f µs a request of switchd, %.1f of issuer-sim, %.1f of the load\n",
+			s.SwitchdCPUUS, s.IssuerCPUUS, s.LoadCPUUS)
+	}
+	if s.SwitchdAllocs > 0 {
+		fmt.Fprintf(t, "allocations\t%.1f a request on the heap of switchd\n", s.SwitchdAllocs)
 	}
 	for name, mib := range map[string]float64{"switchd": s.SwitchdMiB, "issuer-sim": s.IssuerMiB} {
 		if mib > 0 {

@@ -30,6 +30,7 @@ type Local struct {
 // Options say how to start them.
 type Options struct {
 	Bin          string // folder of the binaries; "" for that of this one
+	Switch       string // binary that stands between, with switchd's flags and no operator API; "" for switchd
 	Dir          string // of their data, logs and ready files
 	Seed         uint64 // issuer-sim's
 	Config       string // switchd's; "" for none
@@ -66,7 +67,7 @@ func (l *Local) StartSwitchd(ctx context.Context) error {
 	if l.DefaultPorts {
 		at = Listening{Gateway: ifFree(DefaultGateway), Operator: ifFree(DefaultOperator)}
 	}
-	if err := l.runSwitchd(ctx, at); err != nil {
+	if err := l.runSwitchd(ctx, at); err != nil || l.Switch != "" {
 		return err
 	}
 	return l.AwaitReady(ctx)
@@ -115,7 +116,11 @@ func (l *Local) runSwitchd(ctx context.Context, at Listening) error {
 	if l.Config != "" {
 		args = append(args, "--config", l.Config)
 	}
-	d, err := Start(ctx, l.Bin, l.Dir, "switchd", args...)
+	name := "switchd"
+	if l.Switch != "" {
+		name = l.Switch
+	}
+	d, err := Start(ctx, l.Bin, l.Dir, name, args...)
 	if err == nil {
 		l.Switchd = d
 	}

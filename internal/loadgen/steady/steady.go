@@ -37,6 +37,7 @@ type Options struct {
 	Address     string
 	Bin         string // folder of the daemons' binaries; "" for that of this one
 	Dir         string // of the daemons, made anew
+	Switch      string // binary that stands in switchd's place, the bare relay; "" for switchd
 	IssuerRules string // rules file of the issuer: its pace, latency and faults; "" for none
 
 	Told string // file that the switch's answers are appended to; "" for none
@@ -60,8 +61,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
 	case o.Rate < 0 || o.Rate > loadgen.MaxRate:
 		return fmt.Errorf("rate: %g, expected more than 0 and at most %d", o.Rate, loadgen.MaxRate)
-	case o.IssuerRules != "" && o.Address != "":
-		return errors.New("issuer-rules: expected with --local only")
+	case (o.IssuerRules != "" || o.Switch != "") && o.Address != "":
+		return errors.New("issuer-rules, switch: expected with --local only")
 	case o.Duration <= 0 || o.Warmup < 0:
 		return errors.New("duration: expected more than 0; warmup: 0 or more")
 	}
@@ -88,13 +89,16 @@ type Summary struct {
 	DurationS   float64 `json:"duration_s"`
 	Connections int     `json:"connections"`
 	Seed        uint64  `json:"seed"`
-	// Of daemons of its own only: the CPU that switchd took for a request, start, stop and warm-up included, and peak
-	// resident memory.
-	SwitchdCPUUS float64 `json:"switchd_cpu_us,omitempty"`
-	SwitchdMiB   float64 `json:"switchd_mib,omitempty"`
-	IssuerMiB    float64 `json:"issuer_sim_mib,omitempty"`
-
-	requests uint64 // all that were sent
+	Requests    uint64  `json:"requests"` // all that were sent, of the warm-up too
+	// LoadCPUUS is what this process took of the processors for each of Requests, in microseconds.
+	LoadCPUUS float64 `json:"load_cpu_us,omitempty"`
+	// Of daemons of its own only: what they took of the processors, what switchd allocated on its heap for each of
+	// Requests, and the most memory that was resident so far.
+	SwitchdCPUUS  float64 `json:"switchd_cpu_us,omitempty"`
+	IssuerCPUUS   float64 `json:"issuer_sim_cpu_us,omitempty"`
+	SwitchdAllocs float64 `json:"switchd_allocs,omitempty"`
+	SwitchdMiB    float64 `json:"switchd_mib,omitempty"`
+	IssuerMiB     float64 `json:"issuer_sim_mib,omitempty"`
 }
 
 // Run measures. Daemons of its own are stopped when it returns.
@@ -103,26 +107,19 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 		return nil, err
 	}
 	if o.Address != "" {
-		return o.measure(ctx)
+		return o.measure(ctx, nil)
 	}
 	local, err := o.startLocal(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer local.Kill()
-	s, err := o.measure(ctx)
+	s, err := o.measure(ctx, local)
 	if err != nil {
 		return nil, err
 	}
 	s.SwitchdMiB, s.IssuerMiB = loadgen.Round(local.Switchd.PeakMiB()), loadgen.Round(local.Issuer.PeakMiB())
-	if err := local.Stop(); err != nil {
-		return nil, err
-	}
-	if local.Switchd != nil {
-		cpu := local.Switchd.CPUTime()
-		s.SwitchdCPUUS = loadgen.Round(float64(cpu.Microseconds()) / float64(max(s.requests, 1)))
-	}
-	return s, nil
+	return s, local.Stop()
 }
 
 // startLocal starts what is to be measured and points o at it.
@@ -130,7 +127,7 @@ func (o *Options) startLocal(ctx context.Context) (*daemons.Local, error) {
 	if err := daemons.FreshFolder(o.Dir); err != nil {
 		return nil, err
 	}
-	d := daemons.Options{Bin: o.Bin, Dir: o.Dir, Seed: o.Seed, Rules: o.IssuerRules}
+	d := daemons.Options{Bin: o.Bin, Dir: o.Dir, Seed: o.Seed, Switch: o.Switch, Rules: o.IssuerRules}
 	if o.ISO {
 		local, err := daemons.StartIssuer(ctx, d)
 		if err == nil {
@@ -145,8 +142,8 @@ func (o *Options) startLocal(ctx context.Context) (*daemons.Local, error) {
 	return local, err
 }
 
-// measure drives the load and takes the figures.
-func (o *Options) measure(ctx context.Context) (*Summary, error) {
+// measure drives the load and takes the figures, those of the daemons where they are its own.
+func (o *Options) measure(ctx context.Context, local *daemons.Local) (*Summary, error) {
 	d := loadgen.Options{
 		InFlight: o.InFlight, Rate: o.Rate, Fixed: o.Fixed, Warmup: o.Warmup, Duration: o.Duration, Seed: o.Seed,
 	}
@@ -160,8 +157,13 @@ func (o *Options) measure(ctx context.Context) (*Summary, error) {
 	}
 	d.Target = target
 	o.Say("driving %s for %s, then measuring %s", o.Address, o.Warmup, o.Duration)
+	before, err := usedBy(ctx, local)
+	if err != nil {
+		return nil, errors.Join(err, closeTarget())
+	}
 	res, err := loadgen.Run(ctx, d)
-	if err = errors.Join(err, closeTarget()); err != nil {
+	after, usedErr := usedBy(ctx, local)
+	if err = errors.Join(err, usedErr, closeTarget()); err != nil {
 		return nil, err
 	}
 	s := &Summary{
@@ -169,8 +171,9 @@ func (o *Options) measure(ctx context.Context) (*Summary, error) {
 		MaxMS: res.QuantileMS(100), Errors: res.Failed, ErrorCodes: res.Errors,
 		Approved: res.Approved, Declined: res.Declined, Declines: res.Declines,
 		InFlight: o.InFlight, Rate: o.Rate, DurationS: res.Window.Seconds(), Connections: d.Lanes, Seed: o.Seed,
-		requests: res.Approved + res.Declined + res.Failed + res.Excluded,
+		Requests: res.Approved + res.Declined + res.Failed + res.Excluded,
 	}
+	s.took(before, after)
 	if o.Rate > 0 {
 		s.LateP99MS = float64(res.Late.ValueAtQuantile(99)) / 1000
 	}
