@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,6 +117,7 @@ type System struct {
 	OperatorSocket                         string // path of the socket file, where there is one
 	Registry, IssuerRegistry               *prometheus.Registry
 	issuerListener                         net.Listener
+	issuerAddr                             atomic.Pointer[string] // where it listens; see dialIssuer
 	tls                                    certificates
 }
 
@@ -203,12 +205,9 @@ func (s *System) listen(addr string) net.Listener {
 
 func (s *System) startIssuer() {
 	s.t.Helper()
-	addr := "127.0.0.1:0"
-	if s.o.IssuerAddr != "" {
-		addr = s.o.IssuerAddr
-	}
-	s.issuerListener = s.listen(addr)
-	s.o.IssuerAddr = s.issuerListener.Addr().String()
+	s.issuerListener = s.listen("127.0.0.1:0")
+	addr := s.issuerListener.Addr().String()
+	s.issuerAddr.Store(&addr)
 	if s.o.TLS {
 		s.issuerListener = tls.NewListener(s.issuerListener, s.tls.server)
 	}
@@ -249,7 +248,7 @@ func (s *System) StopIssuer() {
 	s.Issuer = nil
 }
 
-// StartIssuer starts it again on the same port.
+// StartIssuer starts it again at the same address.
 func (s *System) StartIssuer() { s.startIssuer() }
 
 // Speak changes the dialect of what is started from now on; ListGateways who may connect to it.
@@ -263,7 +262,10 @@ func (s *System) StartSwitch() {
 	s.t.Helper()
 	c := txswitch.DefaultConfig()
 	c.Data = "switch"
-	c.Issuers[0].Address = s.o.IssuerAddr
+	c.Issuers[0].Address = issuerAddr
+	if s.o.IssuerAddr != "" {
+		c.Issuers[0].Address = s.o.IssuerAddr
+	}
 	c.Issuers[0].Deadline = config.Duration(s.o.Deadline)
 	c.Issuers[0].Dialect = s.o.Dialect
 	for _, g := range s.o.Gateways {
@@ -290,11 +292,10 @@ func (s *System) StartSwitch() {
 	port, operator := s.listen("127.0.0.1:0"), s.listen("127.0.0.1:0")
 	s.GatewayAddr, s.OperatorAddr = port.Addr().String(), operator.Addr().String()
 	s.Registry = prometheus.NewRegistry()
-	var d net.Dialer
 	var err error
 	o := txswitch.Options{
 		Config: c, Keyring: s.Keyring, Gateway: port, Operator: operator, FS: s.disk(), Registry: s.Registry, Seed: 1,
-		Dial:   func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) },
+		Dial:   s.dialIssuer,
 		Fatal:  func(msg string, err error) { panic(fmt.Sprintf("%s: %v", msg, err)) },
 		Logger: s.logger("switch"), Wall: s.o.Wall, Synchronized: func() bool { return !s.o.Unsynchronized },
 		Doors: s.o.Doors,
@@ -320,6 +321,18 @@ func (s *System) StartSwitch() {
 		s.Client, err = client.Dial(context.Background(), s.GatewayAddr, client.Options{Dial: s.dial})
 		s.must(err)
 	}
+}
+
+// issuerAddr is the System's own issuer in the switch's configuration.
+const issuerAddr = "127.0.0.1:1"
+
+// dialIssuer connects to an issuer. The System's own is found by a fixed address whatever port it listens on: one that
+// is given back is anybody's on a busy machine, so that a start on the same port could fail.
+func (s *System) dialIssuer(ctx context.Context, addr string) (net.Conn, error) {
+	if addr == issuerAddr {
+		addr = *s.issuerAddr.Load()
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", addr)
 }
 
 // disk is FS as the switch sees it.
