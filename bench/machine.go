@@ -44,22 +44,37 @@ func cpuModel() string {
 }
 
 // syncRate appends and syncs for a second.
-func syncRate(dir string) (rate float64, err error) {
+func syncRate(dir string) (float64, error) {
+	start := time.Now()
+	spans, err := syncs(dir)
+	return float64(int(float64(len(spans)) / time.Since(start).Seconds())), err
+}
+
+// twoSyncs is the median, in milliseconds, of what one writer takes to append and sync twice: the least that a payment
+// with two synced commits can take.
+func twoSyncs(dir string) (float64, error) {
+	spans, err := syncs(dir)
+	return 2 * medianOf(spans), err
+}
+
+// syncs appends to a file and syncs it, one writer, for a second, and says how many milliseconds each took.
+func syncs(dir string) (spans []float64, err error) {
 	const record, span = 512, time.Second
 	f, err := os.Create(filepath.Join(dir, "syncs"))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	buf := make([]byte, record)
-	start, n := time.Now(), 0
-	for ; time.Since(start) < span; n++ {
+	for start := time.Now(); time.Since(start) < span; {
+		begin := time.Now()
 		if _, err := f.Write(buf); err != nil {
-			return 0, err
+			return nil, err
 		}
 		if err := f.Sync(); err != nil {
-			return 0, err
+			return nil, err
 		}
+		spans = append(spans, float64(time.Since(begin).Microseconds())/1000)
 	}
-	return float64(int(float64(n) / time.Since(start).Seconds())), nil
+	return spans, nil
 }

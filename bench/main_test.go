@@ -7,7 +7,7 @@ import (
 
 func TestChoose(t *testing.T) {
 	for only, want := range map[string][]string{
-		"":                {"codec", "issuer", "switch", "overload"},
+		"":                {"codec", "switch", "open", "stored", "full"},
 		"overload":        {"overload"},
 		"recovery,switch": {"switch", "recovery"},
 	} {

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
+	"strconv"
 
 	"switchyard/internal/loadgen/drain"
 	"switchyard/internal/loadgen/recovery"
@@ -12,11 +12,9 @@ import (
 // drainAdvices is a queue as full as the switch lets it become by default.
 const drainAdvices = 1_000_000
 
-func (b *bench) drain(ctx context.Context) (err error) {
-	o := drain.Defaults()
-	o.Advices, o.Bin, o.Dir, o.Say = drainAdvices, b.bin, b.loadDir(), say
-	b.Drain, err = drain.Run(ctx, o)
-	return err
+func (b *bench) drain(ctx context.Context) error {
+	b.Drain = &drain.Summary{}
+	return b.once(ctx, b.Drain, "load", "drain", "--advices", strconv.Itoa(drainAdvices))
 }
 
 func drainLine(s *drain.Summary) string {
@@ -25,15 +23,9 @@ func drainLine(s *drain.Summary) string {
 		s.Advices, s.AdvicesPerS, s.Rate, s.DuringP50MS, s.DuringP99MS, s.BeforeP50MS, s.BeforeP99MS)
 }
 
-func (b *bench) recovery(ctx context.Context) (err error) {
-	o := recovery.Defaults()
-	o.Bin, o.Dir, o.Say = b.bin, b.loadDir(), say
-	o.Fatal = func(msg string, err error) {
-		fmt.Fprintf(os.Stderr, "bench: %s: %v\n", msg, err)
-		os.Exit(1)
-	}
-	b.Recovery, err = recovery.Run(ctx, o)
-	return err
+func (b *bench) recovery(ctx context.Context) error {
+	b.Recovery = &recovery.Summary{}
+	return b.once(ctx, b.Recovery, "load", "recovery")
 }
 
 func recoveryLine(s *recovery.Summary) string {

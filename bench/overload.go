@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"switchyard/internal/loadgen/steady"
@@ -34,10 +35,9 @@ func (b *bench) overload(ctx context.Context) error {
 	if err := os.WriteFile(rules, fmt.Appendf(nil, "pace: %d\n", paceTPS), 0o600); err != nil {
 		return err
 	}
-	at := func(rate float64) (*steady.Summary, error) {
-		return b.load(ctx, func(o *steady.Options) {
-			o.Rate, o.Warmup, o.Duration, o.IssuerRules = rate, overloadWarmup, overloadSpan, rules
-		})
+	at := func(rate int) (s steady.Summary, err error) {
+		return s, b.once(ctx, &s, "load", "--local", "--rate", strconv.Itoa(rate), "--warmup", overloadWarmup.String(),
+			"--duration", overloadSpan.String(), "--issuer-rules", rules)
 	}
 	full, err := at(paceTPS)
 	if err != nil {
@@ -48,7 +48,7 @@ func (b *bench) overload(ctx context.Context) error {
 		return err
 	}
 	b.Overload = &overload{
-		PaceTPS: paceTPS, Full: *full, Over: *over,
+		PaceTPS: paceTPS, Full: full, Over: over,
 		GoodputRatio: over.TPS / full.TPS, P99Ratio: over.P99MS / full.P99MS,
 	}
 	return nil

@@ -5,15 +5,21 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"switchyard/internal/demo"
 	"switchyard/internal/loadgen/drain"
+	"switchyard/internal/loadgen/full"
 	"switchyard/internal/loadgen/recovery"
+	"switchyard/internal/loadgen/steady"
 )
 
 // runSwitchctl runs a command line in this process.
@@ -102,7 +108,53 @@ func TestDemoAndLoadOverTheBinaries(t *testing.T) {
 	}
 }
 
-// TestLoadDrainAndRecovery measures little of both over the real processes.
+// TestLoadOnAJournal measures on a journal with payments, as load fill writes it, and leaves that as it was.
+func TestLoadOnAJournal(t *testing.T) {
+	switchctl, work := binaries(t), t.TempDir()
+	run := func(args ...string) []byte {
+		t.Helper()
+		cmd := exec.Command(switchctl, args...)
+		cmd.Dir = work
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("switchctl %s: %v\n%s", strings.Join(args, " "), err, errs.Bytes())
+		}
+		return out
+	}
+	run("load", "fill", "--stored", "500")
+	folder := os.DirFS(filepath.Join(work, "fill-out"))
+	files := func() (all []string) {
+		err := fs.WalkDir(folder, "switchd", func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := entry.Info()
+			all = append(all, fmt.Sprint(path, info.Size()))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	before := files()
+	for range 2 {
+		var load steady.Summary
+		out := run("load", "--local", "--closed", "8", "--duration", "300ms", "--warmup", "100ms", "--json",
+			"--data", "fill-out/switchd")
+		if err := json.Unmarshal(out, &load); err != nil || load.Approved == 0 || load.Errors > 0 ||
+			load.Requests < load.Approved || runtime.GOOS == "linux" && load.SwitchdAllocs <= 0 {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
+	if after := files(); !slices.Equal(before, after) {
+		t.Errorf("the folder holds\n%v\nand held\n%v", after, before)
+	}
+}
+
+// TestLoadDrainAndRecovery measures little of each over the real processes.
 func TestLoadDrainAndRecovery(t *testing.T) {
 	switchctl, work := binaries(t), t.TempDir()
 	for name, c := range map[string]struct {
@@ -115,6 +167,13 @@ func TestLoadDrainAndRecovery(t *testing.T) {
 			func(s any) bool {
 				d := s.(*drain.Summary)
 				return d.AdvicesPerS > 0 && d.BeforeP99MS > 0 && d.DuringErrors == 0
+			},
+		},
+		"full": {
+			[]string{"--closed", "16", "--duration", "300ms"}, new(full.Summary),
+			func(s any) bool {
+				f := s.(*full.Summary)
+				return f.Payments > 0 && f.PaymentsTPS > 0 && f.Files > 0 && f.P99MS > 0
 			},
 		},
 		"recovery": {
@@ -160,6 +219,11 @@ func TestLoadRefusesWrongUsage(t *testing.T) {
 		{"load", "--rate", "-5"},
 		{"load", "--rate", "1", "--duration", "0s"},
 		{"load", "--rate", "1", "--issuer-rules", "rules.yaml"},
+		{"load", "--rate", "1", "--switch", "ceiling"},
+		{"load", "--rate", "1", "--data", "fill-out/switchd"},
+		{"load", "--closed", "1", "--local", "--iso", "--switch", "ceiling"},
+		{"load", "full", "--closed", "0"},
+		{"load", "fill", "--stored", "0"},
 		{"load", "drain", "--advices", "0"},
 		{"load", "drain", "--rate", "0"},
 		{"load", "recovery", "--stored", "1", "--open", "2"},

@@ -77,6 +77,8 @@ and what they come from.`,
 		"rules file of issuer-sim, with --local: its pace, latency and faults")
 	flags.StringVar(&o.Switch, "switch", "",
 		"binary beside this one that stands in switchd's place, with --local: ceiling for the bare relay of bench/ceiling")
+	flags.StringVar(&o.Data, "data", "",
+		"folder of switchd's data to begin with, as load fill writes it, with --local; it stays as it is")
 	flags.StringVar(&o.Told, "told", "", toldUsage)
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	cmd.MarkFlagsMutuallyExclusive("iso", "told")
@@ -84,8 +86,8 @@ and what they come from.`,
 	cmd.MarkFlagsOneRequired("closed", "rate")
 	cmd.MarkFlagsMutuallyExclusive("local", "connect")
 	cmd.MarkFlagsMutuallyExclusive("iso", "sale")
-	cmd.MarkFlagsMutuallyExclusive("iso", "switch")
-	cmd.AddCommand(newLoadDrainCmd(), newLoadRecoveryCmd())
+	cmd.MarkFlagsMutuallyExclusive("iso", "switch", "data")
+	cmd.AddCommand(newLoadDrainCmd(), newLoadRecoveryCmd(), newLoadFullCmd(), newLoadFillCmd())
 	return cmd
 }
 

@@ -99,7 +99,7 @@ func NewGatewayTarget(lanes []Gateway, inFlight int, payments Payments) *Gateway
 	t := &GatewayTarget{lanes: lanes, payments: payments, slots: make([]gatewaySlot, inFlight)}
 	for i := range t.slots {
 		s := &t.slots[i]
-		s.done = func(a *api.Answer, err error) { s.end(outcomeOf(a, err)) }
+		s.done = func(a *api.Answer, err error) { s.end(OutcomeOf(a, err)) }
 	}
 	return t
 }
@@ -114,7 +114,8 @@ func (t *GatewayTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	}
 }
 
-func outcomeOf(a *api.Answer, err error) Outcome {
+// OutcomeOf is how a request ended by what its connection said.
+func OutcomeOf(a *api.Answer, err error) Outcome {
 	switch {
 	case err != nil:
 		return Outcome{Kind: Failed, Code: connectionFault(err)}

@@ -24,6 +24,19 @@ import (
 // fillers is how many payments are written side by side, so that they share the journal's syncs.
 const fillers = 1024
 
+// Fill writes a journal of o.Stored payments, o.Open of them without an outcome, and a key into the data folder of a
+// switch, which is made anew: what a switch can begin with, as a crash would leave it.
+func Fill(ctx context.Context, o Options) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	if err := daemons.FreshFolder(o.Dir); err != nil {
+		return err
+	}
+	o.Say("writing a journal of %d payments", o.Stored)
+	return fillJournal(ctx, &o, []daemons.Options{{Dir: o.Dir}})
+}
+
 // fillJournal writes the journal and copies it, as a crash would leave it, into the data folder of each run.
 func fillJournal(ctx context.Context, o *Options, folders []daemons.Options) (err error) {
 	key, err := pan.GenerateKey(rand.Reader)

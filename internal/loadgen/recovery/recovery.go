@@ -41,10 +41,17 @@ type Summary struct {
 	SwitchdMiB float64   `json:"switchd_mib"` // peak resident memory
 }
 
+func (o *Options) check() error {
+	if o.Stored < 1 || o.Open < 0 || o.Open > o.Stored || o.Runs < 1 {
+		return fmt.Errorf("stored, runs: expected 1 or more; open: 0 to stored")
+	}
+	return nil
+}
+
 // Run measures. Its daemons are stopped when it returns.
 func Run(ctx context.Context, o Options) (*Summary, error) {
-	if o.Stored < 1 || o.Open < 0 || o.Open > o.Stored || o.Runs < 1 {
-		return nil, fmt.Errorf("stored, runs: expected 1 or more; open: 0 to stored")
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	if err := daemons.FreshFolder(o.Dir); err != nil {
 		return nil, err

@@ -38,6 +38,7 @@ type Options struct {
 	Bin         string // folder of the daemons' binaries; "" for that of this one
 	Dir         string // of the daemons, made anew
 	Switch      string // binary that stands in switchd's place, the bare relay; "" for switchd
+	Data        string // folder of switchd's data to begin with, which stays as it is; "" for none
 	IssuerRules string // rules file of the issuer: its pace, latency and faults; "" for none
 
 	Told string // file that the switch's answers are appended to; "" for none
@@ -61,8 +62,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
 	case o.Rate < 0 || o.Rate > loadgen.MaxRate:
 		return fmt.Errorf("rate: %g, expected more than 0 and at most %d", o.Rate, loadgen.MaxRate)
-	case (o.IssuerRules != "" || o.Switch != "") && o.Address != "":
-		return errors.New("issuer-rules, switch: expected with --local only")
+	case (o.IssuerRules != "" || o.Switch != "" || o.Data != "") && o.Address != "":
+		return errors.New("issuer-rules, switch, data: expected with --local only")
 	case o.Duration <= 0 || o.Warmup < 0:
 		return errors.New("duration: expected more than 0; warmup: 0 or more")
 	}
@@ -134,6 +135,11 @@ func (o *Options) startLocal(ctx context.Context) (*daemons.Local, error) {
 			o.Address = local.Issuer.At.ISO
 		}
 		return local, err
+	}
+	if o.Data != "" {
+		if err := beginWith(o.Data, d.SwitchdDir()); err != nil {
+			return nil, err
+		}
 	}
 	local, err := daemons.StartLocal(ctx, d)
 	if err == nil {

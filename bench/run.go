@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// switchctl runs a command of bin/switchctl that prints one JSON object, and reads it.
+func (b *bench) switchctl(ctx context.Context, into any, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "switchctl"), args...)
+	var words bytes.Buffer
+	cmd.Stderr = &words
+	text, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("switchctl %s: %w\n%s", strings.Join(args, " "), err, bytes.TrimSpace(words.Bytes()))
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("switchctl %s: one JSON object expected: %w", strings.Join(args, " "), err)
+	}
+	return nil
+}
+
+// series is one command with what each of its runs printed. S is a structure, of which numbers have a median.
+type series[S any] struct {
+	Of      string `json:"of"` // what it measures, and of whom
+	At      string `json:"at"`
+	Command string `json:"command"`
+	Runs    []S    `json:"runs"`
+	Median  S      `json:"median"` // of each number by itself
+
+	args []string
+}
+
+// newSeries is of a command of switchctl; its daemons' folder is made anew by each run.
+func newSeries[S any](b *bench, of, at string, args ...string) *series[S] {
+	args = append(args, "--json")
+	return &series[S]{
+		Of: of, At: at, Command: "bin/switchctl " + strings.Join(args, " "),
+		args: append(args, "--dir", filepath.Join(b.dir, "load")),
+	}
+}
+
+// run runs it once more.
+func (s *series[S]) run(ctx context.Context, b *bench, line func(*S) string) error {
+	var one S
+	if err := b.switchctl(ctx, &one, s.args...); err != nil {
+		return err
+	}
+	s.Runs = append(s.Runs, one)
+	s.Median = medians(s.Runs)
+	say("  %d of %d, %s, %s: %s", len(s.Runs), b.runs, s.Of, s.At, line(&one))
+	return nil
+}
+
+// inTurn runs each of them, one after the other, as often as is asked for: so what the machine does in a minute comes
+// to all of them.
+func inTurn[S any](ctx context.Context, b *bench, line func(*S) string, all ...*series[S]) error {
+	for range b.runs {
+		for _, s := range all {
+			if err := s.run(ctx, b, line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// medians is a structure of which each number is the median of those of all; what is none is of the last.
+func medians[S any](all []S) S {
+	median := all[len(all)-1]
+	fields := reflect.ValueOf(&median).Elem()
+	for i := range fields.NumField() {
+		f := fields.Field(i)
+		values := make([]float64, len(all))
+		for n := range all {
+			switch v := reflect.ValueOf(&all[n]).Elem().Field(i); {
+			case v.CanFloat():
+				values[n] = v.Float()
+			case v.CanInt():
+				values[n] = float64(v.Int())
+			case v.CanUint():
+				values[n] = float64(v.Uint())
+			}
+		}
+		switch m := medianOf(values); {
+		case f.CanFloat():
+			f.SetFloat(m)
+		case f.CanInt():
+			f.SetInt(int64(m))
+		case f.CanUint():
+			f.SetUint(uint64(m))
+		}
+	}
+	return median
+}
+
+// medianOf is the middle one, or the mean of the two in the middle.
+func medianOf(values []float64) float64 {
+	values = slices.Sorted(slices.Values(values))
+	n := len(values)
+	if n == 0 {
+		return 0
+	}
+	return (values[(n-1)/2] + values[n/2]) / 2
+}

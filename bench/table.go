@@ -1,0 +1,321 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"switchyard/internal/loadgen/steady"
+)
+
+// row is a figure beside what it is to come to.
+type row struct {
+	Figure  string  `json:"figure"`
+	Unit    string  `json:"unit,omitempty"`
+	Reached float64 `json:"reached"`
+	ToReach float64 `json:"to_reach,omitempty"` // 0: no aim
+	Beyond  float64 `json:"beyond,omitempty"`
+	// Ceiling is the same figure of the bare relay in the same run, 0 where it has none.
+	Ceiling float64 `json:"ceiling,omitempty"`
+	// Least says that more is better; else less is.
+	Least bool `json:"least,omitempty"`
+}
+
+// met is how far the figure has come.
+func (r *row) met() string {
+	passes := func(aim float64) bool {
+		return aim != 0 && (r.Least && r.Reached >= aim || !r.Least && r.Reached <= aim)
+	}
+	switch {
+	case r.ToReach == 0:
+		return ""
+	case passes(r.Beyond):
+		return "beyond"
+	case passes(r.ToReach):
+		return "reached"
+	}
+	return "not yet"
+}
+
+// share is what the switch comes to of the ceiling, or of a cost the ceiling's part, in percent.
+func (r *row) share() string {
+	switch {
+	case r.Ceiling == 0 || r.Reached == 0:
+		return ""
+	case r.Least:
+		return fmt.Sprintf("%.0f%%", 100*r.Reached/r.Ceiling)
+	}
+	return fmt.Sprintf("%.0f%%", 100*r.Ceiling/r.Reached)
+}
+
+const (
+	percent = "%"
+	seconds = "a second"
+	millis  = "ms"
+	micros  = "µs"
+	nanos   = "ns"
+	mebis   = "MiB"
+	byBytes = "bytes"
+	times   = "times"
+)
+
+// asTheyWere is how many times as much of the processors the load and issuer-sim together took for a payment when the
+// aim of switchd's share of theirs was set: measured in turn, docs/benchmarks.md, "The load and the issuer".
+const asTheyWere = 1.0
+
+// table makes the rows of what was measured, in the order of what counts.
+func (r *result) table() (rows []row) {
+	add := func(ok bool, all ...row) {
+		if ok {
+			rows = append(rows, all...)
+		}
+	}
+	for _, n := range []struct {
+		size            int
+		toReach, beyond float64
+	}{{1024, 40, 60}, {128, 65, 85}, {4096, 0, 0}, {1, 0, 0}} {
+		own, relay := r.find(theSwitch, inFlight(n.size)), r.find(theCeiling, inFlight(n.size))
+		add(own != nil, row{
+			Figure: "share of the ceiling, " + inFlight(n.size), Unit: percent, Least: true, Reached: shareOf(own, relay),
+			ToReach: n.toReach, Beyond: n.beyond,
+		})
+	}
+	for _, n := range sizes {
+		own, relay := r.find(theSwitch, inFlight(n)), r.find(theCeiling, inFlight(n))
+		add(own != nil, row{
+			Figure: "synced authorizations, " + inFlight(n), Unit: seconds, Least: true,
+			Reached: own.figure(tps), Ceiling: relay.figure(tps),
+		})
+	}
+	best := r.best()
+	add(best != nil, row{
+		Figure: "the same, best of these", Unit: seconds, Least: true, Reached: best.figure(tps), ToReach: 50_000,
+		Beyond: 65_000,
+	})
+	for _, n := range []int{1024, 4096} {
+		own := r.find(theSwitch, inFlight(n))
+		add(own != nil, row{
+			Figure:  "CPU of switchd over that of load and issuer-sim as they were, " + inFlight(n),
+			Reached: own.figure(switchdOverOthers), ToReach: 1.5, Beyond: 1.2,
+		})
+	}
+	slow, fast := dueASecond(rates[0]), dueASecond(rates[1])
+	for _, c := range []struct {
+		figure, at      string
+		of              func(*steady.Summary) float64
+		unit            string
+		toReach, beyond float64
+	}{
+		{"CPU of switchd a payment", inFlight(1024), switchdCPU, micros, 18, 13},
+		{"CPU of switchd a payment", inFlight(4096), switchdCPU, micros, 18, 13},
+		{"CPU of switchd a payment", slow, switchdCPU, micros, 60, 30},
+		{"heap allocations a payment in switchd", inFlight(1024), allocs, "", 6, 2},
+		{"CPU of issuer-sim a payment", inFlight(1024), issuerCPU, micros, 4, 2},
+		{"CPU of the load a payment", inFlight(1024), loadCPU, micros, 3, 2},
+		{"p50", slow, p50, millis, 0, 0},
+		{"p99", slow, p99, millis, 5, 3},
+		{"p50", fast, p50, millis, 0, 0},
+		{"p99", fast, p99, millis, 8, 5},
+	} {
+		own, relay := r.find(theSwitch, c.at), r.find(theCeiling, c.at)
+		add(own != nil, row{
+			Figure: c.figure + ", " + c.at, Unit: c.unit, Reached: own.figure(c.of), ToReach: c.toReach, Beyond: c.beyond,
+			Ceiling: relay.figure(c.of),
+		})
+	}
+	if own, relay := r.find(theSwitch, inFlight(1)), r.find(theCeiling, inFlight(1)); own != nil {
+		add(true, row{
+			Figure: "p50 with one in flight, of two append + fsync", Unit: times, ToReach: 1.5, Beyond: 1.2,
+			Reached: overSyncs(own, r.TwoSyncsMS), Ceiling: overSyncs(relay, r.TwoSyncsMS),
+		})
+	}
+	if c := r.Codec; c != nil {
+		add(true,
+			row{Figure: "codec, 19 fields: pack", Unit: nanos, Reached: c.PackNS, ToReach: 400, Beyond: 250},
+			row{Figure: "codec, 19 fields: unpack", Unit: nanos, Reached: c.UnpackNS, ToReach: 400, Beyond: 250},
+			row{Figure: "codec: allocations of both", Reached: float64(c.PackAllocs + c.UnpackAllocs)},
+		)
+	}
+	if s := r.Stored; s != nil {
+		with := fmt.Sprintf("%d payments stored", s.Payments)
+		add(true,
+			row{
+				Figure: "throughput with " + with + ", of that with none", Unit: percent, Least: true,
+				Reached: shareOf(s.With, s.Empty), ToReach: 90, Beyond: 97,
+			},
+			row{
+				Figure: "memory of switchd at full rate, " + with, Unit: mebis, Reached: s.With.Median.SwitchdMiB, ToReach: 250,
+				Beyond: 213,
+			},
+			row{
+				Figure: "disk a stored payment, compacted", Unit: byBytes, Reached: s.BytesAPayment, ToReach: 230, Beyond: 200,
+			},
+		)
+	}
+	if f := r.Full; f != nil {
+		add(true, row{
+			Figure: "authorized, captured and cleared payments", Unit: seconds, Least: true, Reached: f.Median.PaymentsTPS,
+			ToReach: 25_000, Beyond: 30_000,
+		})
+	}
+	if d := r.Drain; d != nil {
+		add(true,
+			row{
+				Figure: fmt.Sprintf("drain of %d advices beside 500 a second", d.Advices), Unit: seconds, Least: true,
+				Reached: d.AdvicesPerS, ToReach: 25_000,
+			},
+			row{Figure: "p99 of the 500 a second beside it", Unit: millis, Reached: d.DuringP99MS, ToReach: 8},
+		)
+	}
+	return rows
+}
+
+// The figures of a load.
+func tps(s *steady.Summary) float64        { return s.TPS }
+func p50(s *steady.Summary) float64        { return s.P50MS }
+func p99(s *steady.Summary) float64        { return s.P99MS }
+func switchdCPU(s *steady.Summary) float64 { return s.SwitchdCPUUS }
+func issuerCPU(s *steady.Summary) float64  { return s.IssuerCPUUS }
+func loadCPU(s *steady.Summary) float64    { return s.LoadCPUUS }
+func allocs(s *steady.Summary) float64     { return s.SwitchdAllocs }
+
+// switchdOverOthers is what switchd takes of the processors for what the load and issuer-sim took as they were.
+func switchdOverOthers(s *steady.Summary) float64 {
+	if s.LoadCPUUS+s.IssuerCPUUS == 0 {
+		return 0
+	}
+	return s.SwitchdCPUUS / ((s.LoadCPUUS + s.IssuerCPUUS) * asTheyWere)
+}
+
+// figure is the median of a figure over the runs; 0 of no series.
+func (s *series[S]) figure(of func(*S) float64) float64 {
+	if s == nil {
+		return 0
+	}
+	values := make([]float64, len(s.Runs))
+	for i := range s.Runs {
+		values[i] = of(&s.Runs[i])
+	}
+	return medianOf(values)
+}
+
+// shareOf is the median, in percent, of what each run of one came to of the other's run in the same turn.
+func shareOf(own, other *series[steady.Summary]) float64 {
+	if own == nil || other == nil {
+		return 0
+	}
+	var shares []float64
+	for i := range min(len(own.Runs), len(other.Runs)) {
+		if other.Runs[i].TPS > 0 {
+			shares = append(shares, 100*own.Runs[i].TPS/other.Runs[i].TPS)
+		}
+	}
+	return medianOf(shares)
+}
+
+// overSyncs is the median of how many times as long a payment took as two syncs did in the same turn.
+func overSyncs(s *series[steady.Summary], syncsMS []float64) float64 {
+	if s == nil {
+		return 0
+	}
+	var ratios []float64
+	for i := range min(len(s.Runs), len(syncsMS)) {
+		if syncsMS[i] > 0 {
+			ratios = append(ratios, s.Runs[i].P50MS/syncsMS[i])
+		}
+	}
+	return medianOf(ratios)
+}
+
+// best is the number in flight with which the switch does most; nil where none was measured.
+func (r *result) best() (best *series[steady.Summary]) {
+	for _, n := range sizes {
+		if s := r.find(theSwitch, inFlight(n)); s != nil && (best == nil || s.figure(tps) > best.figure(tps)) {
+			best = s
+		}
+	}
+	return best
+}
+
+// print prints the table, and below it what has no aim.
+func (r *result) print(w io.Writer) error {
+	m := &r.Machine
+	fmt.Fprintf(w, "%s, %d cores, %s/%s, %s; %.0f synced writes a second on its disk, one after another\n\n",
+		m.CPU, m.Cores, m.OS, m.Arch, m.Go, m.SyncsPerSecond)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if len(r.Table) > 0 {
+		fmt.Fprintln(t, "figure\treached\tto reach\tbeyond\t\tceiling\tshare")
+	}
+	for i := range r.Table {
+		row := &r.Table[i]
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			row.Figure, number(row.Reached, row.Unit), ifAny(row.ToReach, row.Unit), ifAny(row.Beyond, row.Unit),
+			row.met(), ifAny(row.Ceiling, row.Unit), row.share())
+	}
+	if len(r.Table) > 0 {
+		fmt.Fprintln(t, "against jPOS's bare relay without a sync\tnot measured here\t1.3\t1.6\t\t\t")
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return r.printRest(w)
+}
+
+// printRest prints what has no aim.
+func (r *result) printRest(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t)
+	if c := r.Codec; c != nil {
+		fmt.Fprintf(t, "codec against the library\tpack %.1f times as fast (%d allocations), unpack %.1f (%d)\n",
+			c.PackRatio, c.LibraryPackAllocs, c.UnpackRatio, c.LibraryUnpackAllocs)
+	}
+	if r.Issuer != nil {
+		fmt.Fprintf(t, "issuer-sim by itself\t%s\n", restLine(r.Issuer))
+	}
+	if o := r.Overload; o != nil {
+		fmt.Fprintf(t, "issuer paced to %d\t%s\n", o.PaceTPS, restLine(&o.Full))
+		fmt.Fprintf(t, "  and overloaded\t%s: %.0f %% of the goodput, %.1f times the p99\n",
+			restLine(&o.Over), 100*o.GoodputRatio, o.P99Ratio)
+	}
+	if r.Drain != nil {
+		fmt.Fprintf(t, "drain\t%s\n", drainLine(r.Drain))
+	}
+	if r.Recovery != nil {
+		fmt.Fprintf(t, "recovery\t%s\n", recoveryLine(r.Recovery))
+	}
+	return t.Flush()
+}
+
+func restLine(s *steady.Summary) string {
+	how := inFlight(s.InFlight)
+	if s.Rate > 0 {
+		how = dueASecond(int(s.Rate))
+	}
+	return fmt.Sprintf("%.0f a second, p50 %.1f ms, p99 %.1f ms, %s, %d errors", s.TPS, s.P50MS, s.P99MS, how, s.Errors)
+}
+
+// ifAny is a figure as a person reads it, nothing for 0, which stands for none.
+func ifAny(v float64, unit string) string {
+	if v == 0 {
+		return ""
+	}
+	return number(v, unit)
+}
+
+// number is a figure as a person reads it.
+func number(v float64, unit string) string {
+	text := fmt.Sprintf("%.1f", v)
+	switch {
+	case v >= 100, v == float64(int(v)):
+		text = fmt.Sprintf("%.0f", v)
+	case v < 10:
+		text = fmt.Sprintf("%.2f", v)
+	}
+	switch unit {
+	case "":
+		return text
+	case percent:
+		return text + percent
+	}
+	return text + " " + unit
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/internal/loadgen/steady"
+)
+
+func TestMedians(t *testing.T) {
+	runs := []steady.Summary{
+		{TPS: 30, P50MS: 1, Errors: 5, InFlight: 128}, {TPS: 10, P50MS: 9, Errors: 1, InFlight: 128},
+		{TPS: 20, P50MS: 4, Errors: 3, InFlight: 128},
+	}
+	m := medians(runs)
+	if m.TPS != 20 || m.P50MS != 4 || m.Errors != 3 || m.InFlight != 128 {
+		t.Errorf("%+v, want the middle of each figure", m)
+	}
+	if got := medianOf([]float64{4, 1, 2, 3}); got != 2.5 {
+		t.Errorf("%v, want the mean of the two in the middle", got)
+	}
+}
+
+// measured is a result of three runs, in each of which the switch comes to another share of the ceiling.
+func measured() *result {
+	r := &result{TwoSyncsMS: []float64{1, 2, 4}}
+	for _, n := range sizes {
+		at := inFlight(n)
+		r.Loads = append(r.Loads,
+			&series[steady.Summary]{Of: theCeiling, At: at, Runs: []steady.Summary{
+				{TPS: 100_000, P50MS: 1, SwitchdCPUUS: 8}, {TPS: 50_000, P50MS: 2, SwitchdCPUUS: 8},
+				{TPS: 80_000, P50MS: 4, SwitchdCPUUS: 9},
+			}},
+			&series[steady.Summary]{Of: theSwitch, At: at, Runs: []steady.Summary{
+				{TPS: 20_000, P50MS: 2, SwitchdCPUUS: 30, IssuerCPUUS: 9, LoadCPUUS: 6},
+				{TPS: 25_000, P50MS: 3, SwitchdCPUUS: 16, IssuerCPUUS: 9, LoadCPUUS: 6},
+				{TPS: 40_000, P50MS: 4, SwitchdCPUUS: 15, IssuerCPUUS: 9, LoadCPUUS: 6},
+			}},
+		)
+	}
+	return r
+}
+
+func find(t *testing.T, rows []row, figure string) row {
+	t.Helper()
+	for _, r := range rows {
+		if r.Figure == figure {
+			return r
+		}
+	}
+	t.Fatalf("no row of %q", figure)
+	return row{}
+}
+
+// A share is of the run in the same turn, and its median is taken then: not the share of two medians.
+func TestShareIsOfTheSameTurn(t *testing.T) {
+	rows := measured().table()
+	if r := find(t, rows, "share of the ceiling, 1024 in flight"); r.Reached != 50 || r.met() != "reached" {
+		t.Errorf("%+v is %s, want 50%% and reached", r, r.met())
+	}
+	if r := find(t, rows, "p50 with one in flight, of two append + fsync"); r.Reached != 1.5 || r.Ceiling != 1 {
+		t.Errorf("%+v, want 1.5 times, the ceiling once", r)
+	}
+	if r := find(t, rows, "CPU of switchd a payment, 1024 in flight"); r.Reached != 16 || r.Ceiling != 8 ||
+		r.met() != "reached" || r.share() != "50%" {
+		t.Errorf("%+v is %s, share %s; want 16 µs, reached, of which the ceiling's part is half", r, r.met(), r.share())
+	}
+	if r := find(t, rows, "synced authorizations, 1024 in flight"); r.Reached != 25_000 || r.met() != "" {
+		t.Errorf("%+v is %q, want the median and no aim", r, r.met())
+	}
+}
+
+func TestPrint(t *testing.T) {
+	r := measured()
+	r.Table = r.table()
+	var out strings.Builder
+	if err := r.print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"share of the ceiling, 1024 in flight", "50%", "not yet", "not measured here"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+// What was recorded before is not written over.
+func TestRecord(t *testing.T) {
+	dir, at := t.TempDir(), time.Date(2026, 11, 26, 5, 0, 0, 0, time.UTC)
+	for _, want := range []string{"2026-11-26-abc.json", "2026-11-26-abc-2.json", "2026-11-26-abc-3.json"} {
+		path, err := record(dir, at, "abc", measured())
+		if err != nil || filepath.Base(path) != want {
+			t.Fatalf("%s, %v; want %s", path, err, want)
+		}
+		if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), `"two_syncs_ms"`) {
+			t.Errorf("%s, %v", text, err)
+		}
+	}
+}
