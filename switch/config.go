@@ -3,7 +3,6 @@ package txswitch
 import (
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,13 +10,7 @@ import (
 
 	"switchyard/internal/config"
 	"switchyard/switch/clearing"
-	"switchyard/switch/clock"
-	"switchyard/switch/flow"
-	"switchyard/switch/front"
-	"switchyard/switch/front/lines"
-	"switchyard/switch/issuer/saf"
 	"switchyard/switch/merchant"
-	"switchyard/switch/operator"
 )
 
 // Config is switchd's configuration, as configs/switchd.yaml shows it. DefaultConfig is what holds without a file.
@@ -48,51 +41,9 @@ type Config struct {
 	Log         LogConfig         `yaml:"log"`
 }
 
-// GatewayConfig is the gateway port.
-type GatewayConfig struct {
-	Listen                   string `yaml:"listen"`
-	MaxConnections           int    `yaml:"max_connections"`
-	MaxInFlightPerConnection int    `yaml:"max_in_flight_per_connection"`
-	// MaxInFlightPerGateway is how many requests of a listed gateway are served at once, through all its connections; 0
-	// means a quarter of limits.max_in_flight, or all of it for one that is listed alone.
-	MaxInFlightPerGateway int         `yaml:"max_in_flight_per_gateway"`
-	TLS                   *config.TLS `yaml:"tls"`
-	// Gateways lists who may connect. Without a list only loopback is served.
-	Gateways []GatewayEntry `yaml:"gateways"`
-}
-
-// GatewayEntry is one gateway that may connect.
-type GatewayEntry struct {
-	Name        string   `yaml:"name"`
-	SecretHash  string   `yaml:"secret_hash"` // as `switchctl secret` prints it
-	Certificate string   `yaml:"certificate"` // subject of its client certificate, instead of a secret
-	Merchants   []string `yaml:"merchants"`   // whom it may act for; none means any
-	Operations  []string `yaml:"operations"`  // what it may ask for beside status and ping; none means any
-	// MaxInFlight is how many of its requests are served at once; 0 means gateway.max_in_flight_per_gateway.
-	MaxInFlight int `yaml:"max_in_flight"`
-
-	Limits *merchant.Limits `yaml:"limits"` // of what it asks for; none bounds nothing
-}
-
 // MarkConfig says where the mark lies by which a data folder that was put back to an earlier copy is recognised.
 type MarkConfig struct {
 	File string `yaml:"file"` // default <data>.mark, beside the data folder
-}
-
-// OperatorConfig is the operator API: on a port, a socket file, or both.
-type OperatorConfig struct {
-	Listen string      `yaml:"listen"`
-	Socket string      `yaml:"socket"` // path of a socket file, made with mode 0600
-	TLS    *config.TLS `yaml:"tls"`    // on the port
-	// Identities lists who may ask. Without a list it is whoever gets to loopback or the socket file.
-	Identities []OperatorIdentity `yaml:"identities"`
-}
-
-// OperatorIdentity is somebody who may ask the operator API.
-type OperatorIdentity struct {
-	Name      string          `yaml:"name"`       // in the record of acts
-	TokenHash string          `yaml:"token_hash"` // as `switchctl secret` prints it
-	Roles     []operator.Role `yaml:"roles"`      // read, operate, approve
 }
 
 // KeyConfig says where the key that seals cards comes from: a file or an environment variable. With neither it is
@@ -122,19 +73,6 @@ type ClearingConfig struct {
 	NodeInFileID bool `yaml:"node_in_file_id"`
 }
 
-// LimitsConfig bounds what is taken on.
-type LimitsConfig struct {
-	MaxInFlight      int             `yaml:"max_in_flight"`     // requests
-	MaxQueued        int             `yaml:"max_queued"`        // store-and-forward advices of an issuer
-	KeepKeysDays     int             `yaml:"keep_keys_days"`    // idempotency keys; at least the longest capture window
-	ClockLeap        config.Duration `yaml:"clock_leap"`        // ahead by more than this the clock must be confirmed
-	AdmissionTimeout config.Duration `yaml:"admission_timeout"` // for a slot towards the issuer
-	// DiskReserveMiB is how much of the data folder's disk must be free for new work to be taken.
-	DiskReserveMiB int `yaml:"disk_reserve_mib"`
-	// MemoryMiB is where the runtime begins to collect garbage harder instead of growing; GOMEMLIMIT, if set, wins.
-	MemoryMiB int `yaml:"memory_mib"`
-}
-
 // LogConfig says what is logged.
 type LogConfig struct {
 	Level string `yaml:"level"` // debug, info, warn or error
@@ -148,23 +86,16 @@ func DefaultConfig() *Config {
 		Data:       "./switchd-data",
 		Node:       1,
 		AcquirerID: "400001",
-		Gateway: GatewayConfig{
-			Listen: "127.0.0.1:7583", MaxConnections: lines.DefaultMaxConnections,
-			MaxInFlightPerConnection: lines.DefaultMaxInFlightPerConn,
-		},
-		Operator:  OperatorConfig{Listen: "127.0.0.1:9583"},
-		Issuers:   []IssuerConfig{{Name: "issuer", Address: "127.0.0.1:8583"}},
-		Merchants: MerchantsConfig{Unknown: "accept", Default: merchant.DefaultProfile()},
+		Gateway:    defaultGateway(),
+		Operator:   OperatorConfig{Listen: "127.0.0.1:9583"},
+		Issuers:    []IssuerConfig{{Name: "issuer", Address: "127.0.0.1:8583"}},
+		Merchants:  MerchantsConfig{Unknown: "accept", Default: merchant.DefaultProfile()},
 		BusinessDay: BusinessDayConfig{
 			Timezone: "UTC",
 		},
 		Clearing: ClearingConfig{ProcessorID: "400001", CodePage: "cp500", Blocked: true},
-		Limits: LimitsConfig{
-			MaxInFlight: front.DefaultMaxInFlight, MaxQueued: saf.DefaultMaxQueued, KeepKeysDays: merchant.MaxCaptureWindowDays,
-			ClockLeap:        config.Duration(clock.DefaultLeap),
-			AdmissionTimeout: config.Duration(flow.DefaultAdmissionTimeout), DiskReserveMiB: 256, MemoryMiB: 256,
-		},
-		Log: LogConfig{Level: "info"},
+		Limits:   defaultLimits(),
+		Log:      LogConfig{Level: "info"},
 	}
 }
 
@@ -213,14 +144,8 @@ func (c *Config) readFiles(read func(string) ([]byte, error)) (err error) {
 	return nil
 }
 
-const (
-	// maxKeepKeysDays is ten years, after which RRNs come round.
-	maxKeepKeysDays = 3650
-	// minClockLeap is what a machine may stand still for in good order, maxClockLeap what is still short of a day.
-	minClockLeap, maxClockLeap = time.Minute, 12 * time.Hour
-	// maxNameLen bounds the names of issuers and destinations, which stand in the journal's keys.
-	maxNameLen = 64
-)
+// maxNameLen bounds the names of issuers and destinations, which stand in the journal's keys.
+const maxNameLen = 64
 
 // storable tells whether a name can stand in the journal's keys and in metrics.
 func storable(name string) bool {
@@ -244,33 +169,15 @@ func (c *Config) Check() error {
 	case len(c.Clearing.ProcessorID) < 6 || len(c.Clearing.ProcessorID) > 11 ||
 		strings.Trim(c.Clearing.ProcessorID, "0123456789") != "":
 		return fmt.Errorf("clearing.processor_id: %q: expected 6 to 11 digits", c.Clearing.ProcessorID)
-	case c.Gateway.MaxConnections < 1:
-		return fmt.Errorf("gateway.max_connections: %d: expected at least 1", c.Gateway.MaxConnections)
-	case c.Gateway.MaxInFlightPerConnection < 1:
-		return fmt.Errorf("gateway.max_in_flight_per_connection: %d: expected at least 1", c.Gateway.MaxInFlightPerConnection)
-	case c.Gateway.MaxInFlightPerGateway < 0:
-		return fmt.Errorf("gateway.max_in_flight_per_gateway: %d: expected at least 1, or 0 for a quarter of "+
-			"limits.max_in_flight", c.Gateway.MaxInFlightPerGateway)
-	case c.Limits.MaxInFlight < 1 || c.Limits.MaxQueued < 1 || c.Limits.AdmissionTimeout <= 0:
-		return errors.New("limits: max_in_flight, max_queued and admission_timeout: expected more than 0")
-	case c.Limits.KeepKeysDays < merchant.MaxCaptureWindowDays || c.Limits.KeepKeysDays > maxKeepKeysDays:
-		return fmt.Errorf(
-			"limits.keep_keys_days: %d: expected %d, the longest capture window, to %d", c.Limits.KeepKeysDays,
-			merchant.MaxCaptureWindowDays, maxKeepKeysDays,
-		)
-	case c.Limits.ClockLeap < config.Duration(minClockLeap) || c.Limits.ClockLeap > config.Duration(maxClockLeap):
-		return fmt.Errorf("limits.clock_leap: %s: expected %s to %s",
-			time.Duration(c.Limits.ClockLeap), minClockLeap, maxClockLeap)
-	case c.Limits.DiskReserveMiB < 0:
-		return fmt.Errorf("limits.disk_reserve_mib: %d: expected 0 or more", c.Limits.DiskReserveMiB)
-	case c.Limits.MemoryMiB < 64:
-		return fmt.Errorf("limits.memory_mib: %d: expected at least 64", c.Limits.MemoryMiB)
 	case c.Merchants.Unknown != "accept" && c.Merchants.Unknown != "refuse":
 		return fmt.Errorf("merchants.unknown: %q: expected accept or refuse", c.Merchants.Unknown)
 	case len(c.Issuers) == 0:
 		return errors.New("issuers: at least one expected")
 	case !slices.Contains(logLevels, c.Log.Level):
 		return fmt.Errorf("log.level: %q: expected debug, info, warn or error", c.Log.Level)
+	}
+	if err := c.Limits.check(); err != nil {
+		return err
 	}
 	if _, err := clearing.ParseCodePage(c.Clearing.CodePage); err != nil {
 		return fmt.Errorf("clearing.code_page: %w", err)
@@ -311,7 +218,10 @@ func (c *Config) Check() error {
 	if err := c.Operator.check(); err != nil {
 		return fmt.Errorf("operator.%w", err)
 	}
-	return c.checkGateway()
+	if err := c.Gateway.check(); err != nil {
+		return fmt.Errorf("gateway.%w", err)
+	}
+	return nil
 }
 
 const binLen = 6
@@ -332,60 +242,4 @@ func (c *Config) markFile() string {
 		return c.Mark.File
 	}
 	return strings.TrimRight(c.Data, "/") + ".mark"
-}
-
-// checkGateway keeps the gateway port from being open to anybody: without TLS and a list of gateways it is loopback
-// only.
-func (c *Config) checkGateway() error {
-	g := &c.Gateway
-	host, _, err := net.SplitHostPort(g.Listen)
-	if err != nil {
-		return fmt.Errorf("gateway.listen: %w", err)
-	}
-	for i, e := range g.Gateways {
-		if e.Name == "" || (e.SecretHash == "") == (e.Certificate == "") {
-			return fmt.Errorf("gateway.gateways[%d]: expected a name and either secret_hash or certificate", i)
-		}
-		if err := e.Limits.Check(); err != nil {
-			return fmt.Errorf("gateway.gateways[%d].%w", i, err)
-		}
-		if e.Certificate != "" && (g.TLS == nil || g.TLS.CA == "") {
-			return fmt.Errorf("gateway.gateways[%d]: certificate: nobody is asked for one without gateway.tls.ca", i)
-		}
-	}
-	if err := front.CheckGateways(g.list()); err != nil {
-		return fmt.Errorf("gateway.%w", err)
-	}
-	if loopback(host) || (len(g.Gateways) > 0 && g.TLS != nil) {
-		return nil
-	}
-	return fmt.Errorf("gateway.listen: %s is not loopback: set gateway.tls and gateway.gateways first, so that only "+
-		"known gateways connect and card data is not sent in clear", g.Listen)
-}
-
-// limits are those of the gateways, by name.
-func (g *GatewayConfig) limits() map[string]*merchant.Limits {
-	limits := map[string]*merchant.Limits{}
-	for _, e := range g.Gateways {
-		if e.Limits != nil {
-			limits[e.Name] = e.Limits
-		}
-	}
-	return limits
-}
-
-// list is the gateways as package front takes them.
-func (g *GatewayConfig) list() (gateways []front.Gateway) {
-	for _, e := range g.Gateways {
-		gateways = append(gateways, front.Gateway{
-			Name: e.Name, SecretHash: e.SecretHash, CertSubject: e.Certificate, Merchants: e.Merchants,
-			Operations: e.Operations, MaxInFlight: e.MaxInFlight,
-		})
-	}
-	return gateways
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -5,8 +5,25 @@ import (
 	"fmt"
 	"net"
 
+	"switchyard/internal/config"
 	"switchyard/switch/operator"
 )
+
+// OperatorConfig is the operator API: on a port, a socket file, or both.
+type OperatorConfig struct {
+	Listen string      `yaml:"listen"`
+	Socket string      `yaml:"socket"` // path of a socket file, made with mode 0600
+	TLS    *config.TLS `yaml:"tls"`    // on the port
+	// Identities lists who may ask. Without a list it is whoever gets to loopback or the socket file.
+	Identities []OperatorIdentity `yaml:"identities"`
+}
+
+// OperatorIdentity is somebody who may ask the operator API.
+type OperatorIdentity struct {
+	Name      string          `yaml:"name"`       // in the record of acts
+	TokenHash string          `yaml:"token_hash"` // as `switchctl secret` prints it
+	Roles     []operator.Role `yaml:"roles"`      // read, operate, approve
+}
 
 // maxSocketLen is the longest path of a socket file: an address of one has no more room (104 bytes on some systems).
 const maxSocketLen = 100
