@@ -10,11 +10,8 @@ import (
 	"switchyard/switch/payment"
 )
 
-// The formats of a payment's record. Format 2 has the acquirer and the acceptor.
-const (
-	paymentFormat1 = 1
-	paymentFormat  = 2 // the newest: all that is written
-)
+// paymentFormat is the newest format of a payment's record: all that is written.
+const paymentFormat = 2
 
 // The bits of an operation's field set: a field whose bit is not set has its zero value (Target: NoTarget). The fields
 // follow in the order of their bits. Append only.
@@ -194,12 +191,27 @@ func opSet(op *payment.Op) (set uint32) {
 	return set
 }
 
-// DecodePayment reads the record of payment id. Of the newest format it takes exactly what appendPayment writes: one
+// DecodePayment reads the record of payment id. Of the newest format it takes exactly what AppendPayment writes: one
 // payment, one record.
 func DecodePayment(id payment.ID, value []byte) (*payment.Payment, error) {
 	d := newDecoder(value, func() string { return "payment " + id.String() })
-	format := d.version(paymentFormat)
 	p := &payment.Payment{ID: id}
+	// Each format has its reader, which stays for good: what it was given to read is on disks. They are called by a switch
+	// because the decoder would be allocated for a call through a table.
+	switch d.version(paymentFormat) {
+	case 1:
+		readPayment1(d, p)
+	case 2:
+		readPayment2(d, p)
+	}
+	if err := d.end(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// readPayment1 reads what was written before payments recorded their acquirer and acceptor.
+func readPayment1(d *decoder, p *payment.Payment) {
 	p.Version = d.uvarint("version number", math.MaxUint64)
 	p.Gateway = d.text("gateway")
 	p.Merchant = d.text("merchant")
@@ -215,32 +227,63 @@ func DecodePayment(id payment.ID, value []byte) (*payment.Payment, error) {
 	p.EMV = d.text("emv")
 	p.MaskedPAN = d.text("masked pan")
 	copy(p.PANHash[:], d.bytes("pan hash", len(p.PANHash)))
-	if s := d.bytes("seal key", 4); s != "" {
-		p.SealKey = binary.BigEndian.Uint32([]byte(s))
-	}
-	if n := d.uvarint("sealed card", journal.MaxText); n > 0 {
-		p.SealedCard = []byte(d.bytes("sealed card", int(n)))
-	}
-	if format != paymentFormat1 {
-		p.Acquirer = d.text("acquirer")
-		p.AcceptorName = d.text("acceptor name")
-		p.AcceptorCity = d.text("acceptor city")
-		p.AcceptorCountry = d.text("acceptor country")
-	}
+	p.SealKey = d.uint32("seal key")
+	p.SealedCard = d.sealed("sealed card")
 	p.Created = d.time("created")
 	p.Expires = d.time("expires")
-	if n := int(d.uvarint("operations", payment.MaxOps)); n > 0 {
-		p.Ops = make([]payment.Op, n, n+1) // most readers append one
-		d.group = "ops"
-		for d.index = 0; d.index < n && d.err == nil; d.index++ {
-			decodeOp(d, &p.Ops[d.index], n)
-		}
-		d.group = ""
+	p.Ops = d.operations()
+}
+
+// readPayment2 reads what AppendPayment writes.
+func readPayment2(d *decoder, p *payment.Payment) {
+	p.Version = d.uvarint("version number", math.MaxUint64)
+	p.Gateway = d.text("gateway")
+	p.Merchant = d.text("merchant")
+	p.Terminal = d.text("terminal")
+	p.Currency = d.text("currency")
+	p.Reference = d.text("reference")
+	p.Entry = d.byte("entry")
+	p.Initiator = d.byte("initiator")
+	p.MCC = d.text("mcc")
+	p.Route = d.text("route")
+	p.ECI = d.text("eci")
+	p.Sequence = d.text("sequence")
+	p.EMV = d.text("emv")
+	p.MaskedPAN = d.text("masked pan")
+	copy(p.PANHash[:], d.bytes("pan hash", len(p.PANHash)))
+	p.SealKey = d.uint32("seal key")
+	p.SealedCard = d.sealed("sealed card")
+	p.Acquirer = d.text("acquirer")
+	p.AcceptorName = d.text("acceptor name")
+	p.AcceptorCity = d.text("acceptor city")
+	p.AcceptorCountry = d.text("acceptor country")
+	p.Created = d.time("created")
+	p.Expires = d.time("expires")
+	p.Ops = d.operations()
+}
+
+// sealed reads a sealed card: nil where there is none.
+func (d *decoder) sealed(field string) []byte {
+	n := d.uvarint(field, journal.MaxText)
+	if n == 0 {
+		return nil
 	}
-	if err := d.end(); err != nil {
-		return nil, err
+	return []byte(d.bytes(field, int(n)))
+}
+
+// operations reads a payment's operations, the same in every format: their field sets grow instead.
+func (d *decoder) operations() []payment.Op {
+	n := int(d.uvarint("operations", payment.MaxOps))
+	if n == 0 {
+		return nil
 	}
-	return p, nil
+	ops := make([]payment.Op, n, n+1) // most readers append one
+	d.group = "ops"
+	for d.index = 0; d.index < n && d.err == nil; d.index++ {
+		decodeOp(d, &ops[d.index], n)
+	}
+	d.group = ""
+	return ops
 }
 
 // decodeOp reads one of count operations.

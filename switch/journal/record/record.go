@@ -147,6 +147,13 @@ func (d *decoder) bytes(field string, n int) string {
 	return s
 }
 
+func (d *decoder) uint32(field string) (v uint32) {
+	if s := d.bytes(field, 4); s != "" {
+		v = binary.BigEndian.Uint32([]byte(s))
+	}
+	return v
+}
+
 func (d *decoder) text(field string) string {
 	return d.bytes(field, int(d.uvarint(field, journal.MaxText)))
 }

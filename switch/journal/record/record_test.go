@@ -332,7 +332,7 @@ func FuzzDecodePayment(f *testing.F) {
 			return
 		}
 		again, err := AppendPayment(nil, p)
-		if value[0] == paymentFormat1 && err == nil {
+		if value[0] != paymentFormat && err == nil {
 			back, err := DecodePayment(p.ID, again)
 			if err != nil || !reflect.DeepEqual(back, p) {
 				t.Fatalf("%x decodes to %+v, which reads as %+v once it is written again, %v", value, p, back, err)
