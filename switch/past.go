@@ -25,7 +25,7 @@ type past struct {
 const metaAcquirer = "acquirer/first"
 
 // readPast reads what the journal remembers. A journal that remembers nothing yet does so from now on.
-func readPast(j store, c *Config, logger *zap.Logger) (p past, err error) {
+func readPast(j journal.Engine, c *Config, logger *zap.Logger) (p past, err error) {
 	acquirers, hosts, err := usedStreams(j)
 	if err != nil {
 		return p, err
@@ -63,7 +63,7 @@ const metaNode = "node/last"
 
 // rememberNode says that the node number is another one than before: payment ids and RRNs carry it, so another
 // switch that has or had it would give the same ones.
-func rememberNode(j store, node uint32, logger *zap.Logger) error {
+func rememberNode(j journal.Engine, node uint32, logger *zap.Logger) error {
 	v, err := j.Meta(context.Background(), metaNode)
 	switch {
 	case err != nil && !errors.Is(err, journal.ErrNotFound):
@@ -78,7 +78,7 @@ func rememberNode(j store, node uint32, logger *zap.Logger) error {
 }
 
 // usedStreams lists the acquirer ids and the hosts that STANs were given for.
-func usedStreams(j store) (acquirers, hosts []string, err error) {
+func usedStreams(j journal.Engine) (acquirers, hosts []string, err error) {
 	names, err := j.CounterNames(context.Background())
 	if err != nil {
 		return nil, nil, err

@@ -16,7 +16,7 @@ const metaSealed = "keys/sealed"
 
 // rememberKey refuses a key file that lacks a key under which cards of the journal are sealed: they could be
 // captured and not sent, and their date could not be cleared. It remembers the key that seals from now on.
-func rememberKey(j store, keys *pan.Keyring) error {
+func rememberKey(j journal.Engine, keys *pan.Keyring) error {
 	v, err := j.Meta(context.Background(), metaSealed)
 	if err != nil && !errors.Is(err, journal.ErrNotFound) {
 		return err

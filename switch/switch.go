@@ -52,6 +52,8 @@ type Options struct {
 	Doors []front.Open
 	Dial  func(ctx context.Context, address string) (net.Conn, error)
 	FS    vfs.FS
+	// Journal opens the engine that keeps the payments; nil: the one on FS, in the data folder.
+	Journal func(*clock.Clock) (journal.Engine, error)
 	// Fatal is called when the journal cannot be trusted any more (I14). It must not return.
 	Fatal func(msg string, err error)
 	Seed  uint64 // of jitter
@@ -69,7 +71,7 @@ type Options struct {
 type Switch struct {
 	o       Options
 	clock   *clock.Clock
-	journal store
+	journal journal.Engine
 	past    past
 	flow    *flow.Flow
 	saf     *saf.Queue
@@ -94,15 +96,6 @@ type Switch struct {
 	following  sync.WaitGroup
 }
 
-// store is what the switch asks of an engine, besides opening it.
-type store interface {
-	journal.Journal
-	journal.Past
-	journal.Held
-	// Backup writes a copy to a new folder and returns the position of the newest commit in it.
-	Backup(dir string) (position uint64, err error)
-}
-
 // clearingDir is the folder of the clearing files within the data folder.
 const clearingDir = "clearing"
 
@@ -115,12 +108,12 @@ func New(o Options) (*Switch, error) {
 	c := o.Config
 	s := &Switch{o: o, failed: make(chan error, 4+len(o.Doors))}
 	s.clock = clock.New(clock.Options{Wall: o.Wall, Synchronized: o.Synchronized, Leap: time.Duration(c.Limits.ClockLeap)})
+	open := o.Journal
+	if open == nil {
+		open = s.openPebble
+	}
 	var err error
-	s.journal, err = pebble.Open(pebble.Options{
-		FS: o.FS, Dir: o.FS.PathJoin(c.Data, "journal"), Node: c.Node, Clock: s.clock, Logger: o.Logger.Named("journal"),
-		Registerer: o.Registry, Fatal: o.Fatal, Mark: o.FS.PathJoin(c.markFile()), Marked: identity.Marked, Seed: o.Seed,
-	})
-	if err != nil {
+	if s.journal, err = open(s.clock); err != nil {
 		return nil, err
 	}
 	s.clock.Resume(s.journal.Seen())
@@ -131,6 +124,16 @@ func New(o Options) (*Switch, error) {
 		return nil, errors.Join(err, s.journal.Close())
 	}
 	return s, nil
+}
+
+// openPebble opens the journal in the data folder.
+func (s *Switch) openPebble(c *clock.Clock) (journal.Engine, error) {
+	o := &s.o
+	return pebble.Open(pebble.Options{
+		FS: o.FS, Dir: o.FS.PathJoin(o.Config.Data, "journal"), Node: o.Config.Node, Clock: c,
+		Logger: o.Logger.Named("journal"), Registerer: o.Registry, Fatal: o.Fatal,
+		Mark: o.FS.PathJoin(o.Config.markFile()), Marked: identity.Marked, Seed: o.Seed,
+	})
 }
 
 // compose makes everything that stands on the journal.

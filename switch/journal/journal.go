@@ -121,3 +121,12 @@ type Past interface {
 	// CounterNames lists the counters that numbers were ever taken from, sorted.
 	CounterNames(ctx context.Context) ([]string, error)
 }
+
+// Engine is a journal that a whole switch runs on.
+type Engine interface {
+	Journal
+	Past
+	Held
+	// Backup writes a copy to a new folder and returns the position of the newest commit in it.
+	Backup(dir string) (position uint64, err error)
+}

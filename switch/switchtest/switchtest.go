@@ -36,6 +36,7 @@ import (
 	"switchyard/spec"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
+	"switchyard/switch/clock"
 	"switchyard/switch/front"
 	"switchyard/switch/front/lines/client"
 	"switchyard/switch/journal"
@@ -81,6 +82,8 @@ type Options struct {
 	OperatorTLS bool
 	// OperatorSocket serves the operator API on a socket file, too: System.OperatorSocket.
 	OperatorSocket bool
+	// Journal opens the switch's journal, each time that it is started; default the engine on FS.
+	Journal func(*clock.Clock) (journal.Engine, error)
 	// FS is the switch's file system, with what an earlier run left there, and KeyText its key file; default an empty
 	// one and a new key.
 	FS      *vfs.MemFS
@@ -298,7 +301,7 @@ func (s *System) StartSwitch() {
 		Dial:   s.dialIssuer,
 		Fatal:  func(msg string, err error) { panic(fmt.Sprintf("%s: %v", msg, err)) },
 		Logger: s.logger("switch"), Wall: s.o.Wall, Synchronized: func() bool { return !s.o.Unsynchronized },
-		Doors: s.o.Doors,
+		Doors: s.o.Doors, Journal: s.o.Journal,
 	}
 	if s.o.TLS {
 		o.GatewayTLS, o.IssuerTLS = s.tls.server, map[string]*tls.Config{c.Issuers[0].Name: s.tls.client}

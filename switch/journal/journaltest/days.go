@@ -151,6 +151,65 @@ func presentments(t *testing.T, store Store) {
 	}
 }
 
+// Amend rewrites what stands, also in a date that closes, all rows or none, and nothing of a date that is sealed.
+func amend(t *testing.T, store Store) {
+	open := store(t)
+	j := open(t)
+	if err := j.Cutover(ctx, 0, day1); err != nil {
+		t.Fatal(err)
+	}
+	var rows []journal.Presentment
+	for n := uint64(1); n <= 3; n++ {
+		p := Captured(n, day1)
+		rows = append(rows, Presented(p, 1))
+		commit(t, j, &journal.Transition{Payment: p, Day: day1, Present: rows[n-1:]})
+	}
+	rewritten := func(i int, data string) journal.Presentment {
+		return journal.Presentment{PresentmentRef: rows[i].PresentmentRef, Data: []byte(data)}
+	}
+	stand := func(want ...string) {
+		t.Helper()
+		var got []string
+		err := j.Presentments(ctx, day1, func(p journal.Presentment) bool { got = append(got, string(p.Data)); return true })
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("the date has %q, %v; want %q", got, err, want)
+		}
+	}
+	if err := j.Amend(ctx, rewritten(0, "a"), rewritten(2, "c")); err != nil {
+		t.Fatal(err)
+	}
+	stand("a", "data", "c")
+	gone := journal.Presentment{PresentmentRef: Ref(Captured(4, day1), 1), Data: []byte("x")}
+	if err := j.Amend(ctx, rewritten(1, "x"), gone); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("one row that does not stand: %v", err)
+	}
+	if err := j.Amend(ctx, rewritten(1, "x"), journal.Presentment{}); err == nil || errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("one row that no journal takes: %v", err)
+	}
+	commit(t, j, &journal.Transition{Payment: Fresh(9), Withdraw: []journal.PresentmentRef{rows[2].PresentmentRef}})
+	if err := j.Amend(ctx, rewritten(1, "x"), rewritten(2, "x")); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("one row that was withdrawn: %v", err)
+	}
+	stand("a", "data")
+	if err := j.Cutover(ctx, day1, day2); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Amend(ctx, rewritten(1, "b")); err != nil {
+		t.Errorf("in a date that closes: %v", err)
+	}
+	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DaySealed}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Amend(ctx, rewritten(0, "x")); !errors.Is(err, journal.ErrDayClosed) {
+		t.Errorf("in a sealed date: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = open(t)
+	stand("a", "b")
+}
+
 // I8: while captures race with the end of their day, each is either in the sealed day or refused.
 func capturesRaceWithSealing(t *testing.T, store Store) {
 	j := store(t)(t)

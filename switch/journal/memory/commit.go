@@ -34,7 +34,7 @@ func (j *Journal) Commit(ctx context.Context, t *journal.Transition) error {
 		if err := s.checkDays(t); err != nil {
 			return err
 		}
-		s.commits++
+		j.commit(s)
 		s.payments[p.ID] = stored{p.Version, encoded}
 		s.claim(p.ID, t.Keys, j.clock.Latest())
 		s.move(t)
@@ -47,6 +47,13 @@ func (j *Journal) CommitAll(ctx context.Context, ts []*journal.Transition, errs 
 	for i, t := range ts {
 		errs[i] = j.Commit(ctx, t)
 	}
+}
+
+// commit counts and dates one.
+func (j *Journal) commit(s *Store) {
+	s.commits++
+	s.seen = j.clock.Seen()
+	s.last = s.seen.At
 }
 
 // free refuses claims of which one is taken.

@@ -37,6 +37,9 @@ type Store struct {
 	events   []journal.Event
 	acts     []journal.Act
 	commits  uint64
+	seen     clock.Seen
+	last     time.Time // of the newest commit
+	hold     *journal.Hold
 }
 
 type stored struct {
@@ -60,20 +63,24 @@ type Journal struct {
 	clock *clock.Clock
 	money *journal.Money
 	left  []journal.IntentRef // intents that were open at the start
+	seen  clock.Seen          // what was seen, and committed last, before the start
+	last  time.Time
 
 	mu     sync.Mutex
 	s      *Store
 	closed bool
 }
 
-var _ journal.Journal = (*Journal)(nil)
+var _ journal.Engine = (*Journal)(nil)
 
 // Open opens the journal on a store. Keys are dated by a clock, nil: the machine's; alarms go to a logger, nil: none.
 func (s *Store) Open(c *clock.Clock, logger *zap.Logger) *Journal {
 	if logger == nil {
 		logger = zap.NewNop()
 	}
-	return &Journal{clock: c, money: journal.NewMoney(logger), left: slices.Clone(s.intents), s: s}
+	return &Journal{
+		clock: c, money: journal.NewMoney(logger), left: slices.Clone(s.intents), seen: s.seen, last: s.last, s: s,
+	}
 }
 
 // Close implements journal.Journal.
@@ -127,7 +134,7 @@ func (j *Journal) BurnKey(ctx context.Context, claim journal.KeyClaim) error {
 		if err := s.free(claims); err != nil {
 			return err
 		}
-		s.commits++
+		j.commit(s)
 		s.claim(payment.ID{}, claims, j.clock.Latest())
 		return nil
 	})
