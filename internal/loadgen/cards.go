@@ -40,25 +40,41 @@ func NewCards(now time.Time) Cards {
 
 // Card returns card number n, modulo MaxCards: the same n gives the same number, with a valid Luhn digit.
 func (c Cards) Card(n uint64) api.Card {
-	n %= MaxCards
-	b := &deal[n%uint64(len(deal))]
-	var buf [19]byte
-	body := b.length - 1
-	copy(buf[:], b.prefix)
-	rest := n
-	for i := body - 1; i >= len(b.prefix); i-- {
-		buf[i] = '0' + byte(rest%10)
-		rest /= 10
+	var number [maxCard]byte
+	var cvc [4]byte
+	return api.Card{
+		Number: string(appendCard(number[:0], n)), Expiry: c.expiry, CVC: string(appendCVC(cvc[:0], n)),
 	}
-	buf[body] = pan.LuhnDigit(string(buf[:body]))
-	return api.Card{Number: string(buf[:b.length]), Expiry: c.expiry, CVC: cvc(n, b.cvc)}
 }
 
-// cvc is three or four digits that follow from the card.
-func cvc(n uint64, digits int) string {
+// maxCard is the longest card number.
+const maxCard = 19
+
+// appendCard appends the digits of card n.
+func appendCard(to []byte, n uint64) []byte {
+	n %= MaxCards
+	b := &deal[n%uint64(len(deal))]
+	start := len(to)
+	to = append(to, b.prefix...)
+	for range b.length - len(b.prefix) {
+		to = append(to, '0')
+	}
+	number := to[start:]
+	last := len(number) - 1
+	for i := last - 1; i >= len(b.prefix); i-- {
+		number[i] = '0' + byte(n%10)
+		n /= 10
+	}
+	number[last] = pan.LuhnDigit(string(number[:last]))
+	return to
+}
+
+// appendCVC appends three or four digits that follow from card n.
+func appendCVC(to []byte, n uint64) []byte {
+	n %= MaxCards
 	low, span := uint64(100), uint64(900)
-	if digits == 4 {
+	if deal[n%uint64(len(deal))].cvc == 4 {
 		low, span = 1000, 9000
 	}
-	return strconv.FormatUint(low+n*7919%span, 10)
+	return strconv.AppendUint(to, low+n*7919%span, 10)
 }

@@ -18,7 +18,7 @@ type Gateway interface {
 // Payments are the requests of a load run: request n follows from its number.
 type Payments struct {
 	Op    api.Op // authorize or sale
-	Run   string // begins every key: a switch that met it before would answer from memory
+	Run   string // begins every key (letters, digits, hyphens): a switch that met it before would answer from memory
 	Cards Cards
 	Pool  uint64 // number of different cards; default and at most MaxCards
 	Seed  uint64
@@ -54,21 +54,35 @@ var loadFields = api.Fields(
 
 // Fill makes request n.
 func (p *Payments) Fill(n uint64, req *api.Request) {
+	d := p.draw(n)
+	*req = api.Request{
+		Op:       p.Op,
+		Present:  loadFields,
+		Key:      p.Run + strconv.FormatUint(n, 36),
+		Merchant: loadMerchants[d.merchant].id,
+		Terminal: loadTerminalIDs[d.terminal],
+		Amount:   d.amount,
+		Currency: loadMerchants[d.merchant].currency,
+		Card:     p.Cards.Card(d.card),
+	}
+}
+
+// drawn is what of a request is drawn from its number.
+type drawn struct {
+	merchant, terminal int
+	amount             int64
+	card               uint64
+}
+
+func (p *Payments) draw(n uint64) drawn {
 	pool := p.Pool
 	if pool == 0 || pool > MaxCards {
 		pool = MaxCards
 	}
 	h := mix(n ^ p.Seed)
-	m := &loadMerchants[h%uint64(len(loadMerchants))]
-	*req = api.Request{
-		Op:       p.Op,
-		Present:  loadFields,
-		Key:      p.Run + strconv.FormatUint(n, 36),
-		Merchant: m.id,
-		Terminal: loadTerminalIDs[(h>>8)%loadTerminals],
-		Amount:   minAmount + int64((h>>16)%amountSpan),
-		Currency: m.currency,
-		Card:     p.Cards.Card((h >> 24) % pool),
+	return drawn{
+		merchant: int(h % uint64(len(loadMerchants))), terminal: int((h >> 8) % loadTerminals),
+		amount: minAmount + int64((h>>16)%amountSpan), card: (h >> 24) % pool,
 	}
 }
 

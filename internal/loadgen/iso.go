@@ -163,7 +163,8 @@ func (l *isoLane) write() {
 			return
 		}
 		if _, err := l.conn.Write(out); err != nil {
-			l.fail(err)
+			// What was answered before may be on its way through the reader, which then ends the rest.
+			l.broke(err)
 			return
 		}
 	}
@@ -209,14 +210,12 @@ func (l *isoLane) read() {
 	}
 }
 
-// fail ends the lane: what is in flight is lost, and what comes is refused.
-func (l *isoLane) fail(err error) {
+// broke refuses what comes and closes the connection.
+func (l *isoLane) broke(err error) {
 	l.mu.Lock()
 	if l.err == nil {
 		l.err = err
 	}
-	ends := l.ends
-	l.ends = make(map[uint32]func(Outcome))
 	l.room.Broadcast()
 	l.mu.Unlock()
 	_ = l.conn.Close() // the first error is the one that counts
@@ -224,6 +223,15 @@ func (l *isoLane) fail(err error) {
 	case l.work <- struct{}{}:
 	default:
 	}
+}
+
+// fail ends the lane: what is in flight is lost, and what comes is refused.
+func (l *isoLane) fail(err error) {
+	l.broke(err)
+	l.mu.Lock()
+	ends := l.ends
+	l.ends = make(map[uint32]func(Outcome))
+	l.mu.Unlock()
 	for _, end := range ends {
 		end(Outcome{Kind: Failed, Code: connectionFault(err)})
 	}

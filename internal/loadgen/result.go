@@ -26,6 +26,17 @@ const (
 type Outcome struct {
 	Kind Kind
 	Code string
+	// At is when it came, for a target that has looked at the clock already; else it counts as ended now.
+	At time.Time
+	// More says that the target tells of another request of the lane at once: the driver starts the next ones when it
+	// has heard of all, so that they can leave together.
+	More bool
+}
+
+// code is what an outcome is counted by.
+type code struct {
+	kind Kind
+	code string
 }
 
 // Latencies are recorded in microseconds up to latencyMax, to three digits.
@@ -51,7 +62,7 @@ type recorder struct {
 	latency *hdrhistogram.Histogram // approved and declined: what a caller waited for an outcome
 	late    *hdrhistogram.Histogram
 	kinds   [kindCount]uint64
-	codes   map[Outcome]uint64
+	codes   map[code]uint64
 	outside uint64    // not in the measured window
 	last    time.Time // when the last measured one ended
 	closed  bool
@@ -62,9 +73,10 @@ const maxCodes = 256
 
 func (r *recorder) init() {
 	r.latency, r.late = NewHistogram(), NewHistogram()
-	r.codes = make(map[Outcome]uint64)
+	r.codes = make(map[code]uint64)
 }
 
+// record takes an outcome that has its time. late is negative where there is no schedule.
 func (r *recorder) record(o Outcome, latency, late time.Duration, measured bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,21 +87,26 @@ func (r *recorder) record(o Outcome, latency, late time.Duration, measured bool)
 		r.outside++
 		return
 	}
-	r.last = time.Now()
+	if o.At.After(r.last) {
+		r.last = o.At
+	}
 	r.kinds[o.Kind]++
 	if o.Kind != Approved {
-		if _, known := r.codes[o]; !known {
-			o.Code = strings.Clone(o.Code) // it may be a part of a buffer
+		c := code{o.Kind, o.Code}
+		if _, known := r.codes[c]; !known {
+			c.code = strings.Clone(c.code) // it may be a part of a buffer
 			if len(r.codes) >= maxCodes {
-				o.Code = "other"
+				c.code = "other"
 			}
 		}
-		r.codes[o]++
+		r.codes[c]++
 	}
 	if o.Kind != Failed {
 		Record(r.latency, latency)
 	}
-	Record(r.late, late)
+	if late >= 0 {
+		Record(r.late, late)
+	}
 }
 
 // Result is what came of a run. Everything but Excluded is of the measured window: in a closed loop the requests that
@@ -127,11 +144,11 @@ func (r *run) result() *Result {
 		res.Window = max(res.Window, l.last.Sub(r.from))
 		res.Latency.Merge(l.latency)
 		res.Late.Merge(l.late)
-		for o, n := range l.codes {
-			if o.Kind == Declined {
-				res.Declines[o.Code] += n
+		for c, n := range l.codes {
+			if c.kind == Declined {
+				res.Declines[c.code] += n
 			} else {
-				res.Errors[o.Code] += n
+				res.Errors[c.code] += n
 			}
 		}
 		l.mu.Unlock()

@@ -18,6 +18,13 @@ type Target interface {
 	Start(lane, slot int, seq uint64, end func(Outcome))
 }
 
+// Flusher is a Target that may keep back what it is given by Start until Flush is called for its lane, so that what
+// leaves at the same time leaves in one write. The driver calls it, on the goroutine that called Start, before it waits
+// for anything.
+type Flusher interface {
+	Flush(lane int)
+}
+
 // Defaults and bounds of Options.
 const (
 	DefaultOpenInFlight = 32_768
@@ -141,40 +148,101 @@ func (r *run) drive(ctx context.Context) {
 	}
 }
 
-// closed sends a new request whenever one is over. Each lane has a goroutine of its own for that, because end may be
-// called by the goroutine that reads answers, and that one must not block on a connection that takes no more.
+// freed are the slots of a lane that wait for their next request.
+type freed struct {
+	mu    sync.Mutex
+	slots []int
+	wake  chan struct{} // one token: there are some
+}
+
+// put gives a slot back. With more the sender is not woken yet.
+func (f *freed) put(slot int, more bool) {
+	f.mu.Lock()
+	f.slots = append(f.slots, slot)
+	f.mu.Unlock()
+	if more {
+		return
+	}
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns all of them, in place of a slice that is of no use any more.
+func (f *freed) take(empty []int) (slots []int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	slots, f.slots = f.slots, empty[:0]
+	return slots
+}
+
+// closed sends a new request whenever one is over, all of those that are over at the same time together. Each lane has
+// a goroutine of its own for that, because end may be called by the goroutine that reads answers, and that one must not
+// block on a connection that takes no more.
 func (r *run) closed(ctx context.Context) {
 	ctx, cancel := context.WithDeadline(ctx, r.till)
 	defer cancel()
-	free := make([]chan int, r.Lanes)
-	for i := range free {
-		free[i] = make(chan int, r.InFlight/r.Lanes+1) // holds all slots of the lane, so end never blocks
+	free := make([]freed, r.Lanes)
+	for lane := range free {
+		free[lane].wake = make(chan struct{}, 1)
 	}
 	for i := range r.slots {
 		s, lane := &r.slots[i], i%r.Lanes
 		s.end = func(o Outcome) {
-			now := time.Now()
-			r.lanes[lane].record(o, now.Sub(s.due), 0, r.measured(now))
+			o.stamp()
+			r.lanes[lane].record(o, o.At.Sub(s.due), unscheduled, r.measured(o.At))
 			r.over()
-			free[lane] <- i
+			free[lane].put(i, o.More)
 		}
-		free[lane] <- i
+		free[lane].put(i, false)
 	}
 	var senders sync.WaitGroup
 	for lane := range free {
-		senders.Go(func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case i := <-free[lane]:
-					r.slots[i].due = time.Now()
-					r.send(lane, i)
-				}
-			}
-		})
+		senders.Go(func() { r.sendFreed(ctx, lane, &free[lane]) })
 	}
 	senders.Wait()
+}
+
+// unscheduled is how late a request is that was due at no time.
+const unscheduled = -1
+
+// sendFreed starts a request in each slot of a lane that is free, until ctx ends.
+func (r *run) sendFreed(ctx context.Context, lane int, free *freed) {
+	var slots []int
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-free.wake:
+		}
+		if ctx.Err() != nil {
+			return // both were ready
+		}
+		slots = free.take(slots)
+		n := uint64(len(slots))
+		r.inFlight.Add(int64(n))
+		seq, now := r.seq.Add(n)-n, time.Now()
+		for k, i := range slots {
+			r.slots[i].due = now
+			r.Target.Start(lane, i, seq+uint64(k), r.slots[i].end)
+		}
+		r.flush(lane)
+	}
+}
+
+// flush lets a target write what it has kept back.
+func (r *run) flush(lane int) {
+	if f, ok := r.Target.(Flusher); ok {
+		f.Flush(lane)
+	}
+}
+
+// stamp makes an outcome without a time one of now.
+func (o *Outcome) stamp() {
+	if o.At.IsZero() {
+		o.At = time.Now()
+	}
 }
 
 // open sends each request when it is due, or as soon after as a slot is free and the connection takes it. What was due
@@ -186,7 +254,8 @@ func (r *run) open(ctx context.Context) {
 	for i := range r.slots {
 		s, lane := &r.slots[i], i%r.Lanes
 		s.end = func(o Outcome) {
-			r.lanes[lane].record(o, time.Since(s.due), s.late, r.measured(s.due))
+			o.stamp()
+			r.lanes[lane].record(o, o.At.Sub(s.due), s.late, r.measured(s.due))
 			r.over()
 			free <- i
 		}
@@ -194,11 +263,24 @@ func (r *run) open(ctx context.Context) {
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	started := make([]bool, r.Lanes) // lanes that something was started on since they were flushed
+	flush := func() {
+		for lane, some := range started {
+			if some {
+				started[lane] = false
+				r.flush(lane)
+			}
+		}
+	}
+	defer flush()
 	arrivals := newArrivals(r.Rate, r.Fixed, r.Seed)
 	for {
 		due := r.start.Add(arrivals.next())
 		if !due.Before(r.till) {
 			return
+		}
+		if time.Until(due) > 0 || len(free) == 0 {
+			flush()
 		}
 		if wait := time.Until(due); wait > 0 && ctx.Err() == nil {
 			timer.Reset(wait)
@@ -212,6 +294,7 @@ func (r *run) open(ctx context.Context) {
 			if ctx.Err() == nil {
 				s := &r.slots[i]
 				s.due, s.late = due, time.Since(due)
+				started[i%r.Lanes] = true
 				r.send(i%r.Lanes, i)
 				continue
 			}

@@ -54,8 +54,8 @@ func Players[C day.Client](clients []C) []day.Client {
 	return players
 }
 
-// DialISO opens so many connections to an issuer's ISO 8583 port.
-func DialISO(ctx context.Context, addr string, connections int) ([]net.Conn, error) {
+// DialTCP opens so many connections to a port, for a driver that reads and writes them itself.
+func DialTCP(ctx context.Context, addr string, connections int) ([]net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
 	var conns []net.Conn

@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/day"
 	"switchyard/switch/api"
 	"switchyard/switch/audit"
@@ -79,30 +78,4 @@ func (t *Told) Players(clients []day.Client) []day.Client {
 		clients[i] = toldPlayer{c, t}
 	}
 	return clients
-}
-
-// toldLane writes down what one connection of a load is told.
-type toldLane struct {
-	loadgen.Gateway
-	log *Told
-}
-
-// Send implements loadgen.Gateway.
-func (l toldLane) Send(req *api.Request, done func(*api.Answer, error)) error {
-	sent := *req
-	return l.Gateway.Send(req, func(a *api.Answer, err error) {
-		l.log.Wrote(&sent, a)
-		done(a, err)
-	})
-}
-
-// Lanes makes the connections of a load write down what they are told.
-func (t *Told) Lanes(lanes []loadgen.Gateway) []loadgen.Gateway {
-	if t == nil {
-		return lanes
-	}
-	for i, l := range lanes {
-		lanes[i] = toldLane{l, t}
-	}
-	return lanes
 }

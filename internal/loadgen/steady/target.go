@@ -2,6 +2,7 @@ package steady
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"switchyard/internal/loadgen"
@@ -21,20 +22,24 @@ func (o *Options) target(ctx context.Context, lanes, inFlight int) (loadgen.Targ
 	if o.ISO {
 		return o.isoTarget(ctx, lanes, payments)
 	}
-	gateways, err := clients.Dial(ctx, o.Address, lanes, inFlight/lanes+1)
-	if err != nil {
-		return nil, nil, err
-	}
 	log, err := clients.OpenTold(o.Told)
 	if err != nil {
-		clients.CloseAll(gateways)
 		return nil, nil, err
 	}
+	conns, err := clients.DialTCP(ctx, o.Address, lanes)
+	if err != nil {
+		return nil, nil, errors.Join(err, log.Close())
+	}
+	var told loadgen.Told
+	if log != nil {
+		told = log
+	}
+	target := loadgen.NewLineTarget(conns, inFlight, payments, told)
 	end := func() error {
-		clients.CloseAll(gateways)
+		target.Close()
 		return log.Close()
 	}
-	return loadgen.NewGatewayTarget(log.Lanes(clients.Lanes(gateways)), inFlight, payments), end, nil
+	return target, end, nil
 }
 
 func (o *Options) isoTarget(
@@ -48,7 +53,7 @@ func (o *Options) isoTarget(
 	if err != nil {
 		return nil, nil, err
 	}
-	conns, err := clients.DialISO(ctx, o.Address, lanes)
+	conns, err := clients.DialTCP(ctx, o.Address, lanes)
 	if err != nil {
 		return nil, nil, err
 	}
