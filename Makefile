@@ -91,6 +91,10 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 		done; \
 	done
 
+.PHONY: stages
+stages: ## what each stage of an authorization takes and allocates
+	$(GO) test -run '^$$' -bench Stages -benchmem ./bench/stages
+
 .PHONY: ceiling
 ceiling: ## bin/ceiling, the bare relay that the switch is measured beside
 	$(GO) build -o bin/ ./bench/ceiling
