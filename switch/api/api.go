@@ -280,12 +280,42 @@ type Caller struct {
 // MayActFor tells whether the caller may act for a merchant.
 func (c *Caller) MayActFor(merchant string) bool { return c.Merchants == nil || c.Merchants[merchant] }
 
-// Handler serves requests. Handle blocks until the answer is durable and may be called from any number of goroutines;
-// ctx ends when the process stops, not when the caller hangs up: what was sent to an issuer is seen through.
-// req has passed Validate, and the caller may act for the merchant that it names: both is package front's to hold,
-// once and for every door. Nobody changes req before Handle returns. Handle keeps nothing of it: its strings share
-// one piece of memory with the card's data, so what outlives the call is cloned (strings.Clone). The answer's ID and
-// Op are the caller's to fill in.
+// Handler serves requests. req has passed Validate, and the caller may act for the merchant that it names: both is
+// package front's to hold, once and for every door. Nobody changes req before it is answered. A handler keeps nothing
+// of it: its strings share one piece of memory with the card's data, so what outlives the request is cloned
+// (strings.Clone). The answer's ID and Op are the caller's to fill in. ctx ends when the process stops, not when the
+// caller hangs up: what was sent to an issuer is seen through.
 type Handler interface {
+	// Handle blocks until the answer is durable and may be called from any number of goroutines.
 	Handle(ctx context.Context, caller *Caller, req *Request) Answer
+	// Take serves many requests at once, each for itself. It returns soon, and the answers come later, in any order and
+	// from any goroutine. calls is not kept, its elements are.
+	Take(ctx context.Context, calls []*Call)
+}
+
+// Call is a request that somebody waits for without a goroutine.
+type Call struct {
+	Caller  *Caller
+	Request *Request
+	To      Asker
+}
+
+// Asker takes the answer to a Call. Neither method may block.
+type Asker interface {
+	// Answered is called once; a is not to be kept.
+	Answered(a *Answer)
+	// Flush is called once after it, when no other answers follow at this moment: what Answered wrote is to be sent now.
+	// The call is done then.
+	Flush()
+}
+
+// TakeEach is Take by a goroutine for each call.
+func TakeEach(ctx context.Context, calls []*Call, handle func(context.Context, *Caller, *Request) Answer) {
+	for _, c := range calls {
+		go func() {
+			a := handle(ctx, c.Caller, c.Request)
+			c.To.Answered(&a)
+			c.To.Flush()
+		}()
+	}
 }

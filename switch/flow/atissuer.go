@@ -92,7 +92,7 @@ func (x *operation) inTurn(ctx context.Context, prepare preparation) api.Answer 
 	if p, err = x.o.Journal.Payment(context.WithoutCancel(ctx), x.id); err != nil {
 		return refused(x.fault("read payment", err))
 	}
-	if err := x.conclude(ctx, p, i, &r); err != nil {
+	if err := x.concludeOne(ctx, p, i, &r); err != nil {
 		return refused(x.fault("commit the outcome", err))
 	}
 	return x.done(p, i)

@@ -35,8 +35,8 @@ func (x *operation) create(ctx context.Context) api.Answer {
 		return refused(x.fault("take a slot", err))
 	}
 	defer func() { x.call.Free() }()
-	p, err := x.newPayment(ctx)
-	if err != nil {
+	p := &payment.Payment{}
+	if err := x.newPayment(ctx, p); err != nil {
 		return refused(x.fault("make the payment", err))
 	}
 	p.EMV = emv
@@ -49,14 +49,20 @@ func (x *operation) create(ctx context.Context) api.Answer {
 		return refused(refusedWith)
 	}
 	defer x.leave()
-	r := x.send(ctx)
+	return x.seeThrough(ctx, p, issuers, x.send(ctx))
+}
+
+// seeThrough takes a payment that was sent to its answer. What provably was not sent is tried again.
+func (x *operation) seeThrough(
+	ctx context.Context, p *payment.Payment, issuers []*exchange.Issuer, r reply,
+) api.Answer {
 	for tries := 1; tries < maxTries && exchange.NotSent(r.err) && x.intendAgain(ctx, p, issuers); tries++ {
 		r = x.send(ctx)
 	}
 	// Nobody else changes the payment before its outcome stands, but a late answer may come while it is being committed.
 	unlock := x.o.Turns.Lock(p.ID)
 	r.partial = x.req.Partial
-	err = x.conclude(ctx, p, 0, &r)
+	err := x.concludeOne(ctx, p, 0, &r)
 	unlock()
 	if err != nil {
 		return refused(x.fault("commit the outcome", err))
@@ -83,14 +89,14 @@ func kindOf(op api.Op) payment.Kind {
 	}
 }
 
-// newPayment makes the record of a payment without operations.
-func (x *operation) newPayment(ctx context.Context) (*payment.Payment, error) {
+// newPayment makes p the record of a payment without operations.
+func (x *operation) newPayment(ctx context.Context, p *payment.Payment) error {
 	id, err := x.o.IDs.Payment(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	now, req := x.o.Clock.Now(), x.req
-	p := &payment.Payment{
+	*p = payment.Payment{
 		ID: id, Gateway: x.caller.Gateway, Merchant: req.Merchant, Terminal: req.Terminal, Currency: req.Currency,
 		Reference: req.Reference, Entry: uint8(req.Entry), Initiator: uint8(req.Initiator), MCC: x.profile.MCC,
 		Route: x.route.Destination, ECI: req.ThreeDS.ECI, Sequence: req.Card.Sequence,
@@ -98,7 +104,7 @@ func (x *operation) newPayment(ctx context.Context) (*payment.Payment, error) {
 	}
 	x.o.Builder.Record(p, x.profile)
 	x.sealCard(p, &req.Card)
-	return p, nil
+	return nil
 }
 
 // maxTries bounds how often a request is tried of which no byte was sent.

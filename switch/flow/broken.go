@@ -7,12 +7,12 @@ import (
 	"switchyard/switch/payment"
 )
 
-// commitReceived commits what came of operation i, which was received and must be recorded whatever it is. Where it
-// would break I7 it is recorded without what it does to the sums, and what the issuer approved is undone.
-func (f *Flow) commitReceived(
-	ctx context.Context, t *journal.Transition, i int, r *reply,
+// looked looks at what the journal said to the outcome of operation i, which was received and must be recorded whatever
+// it is. Where it would break I7 it is recorded without what it does to the sums, and what the issuer approved is
+// undone.
+func (f *Flow) looked(
+	ctx context.Context, t *journal.Transition, i int, r *reply, err error,
 ) (*journal.Transition, error) {
-	err := f.o.Journal.Commit(ctx, t)
 	if !journal.IsBroken(err) {
 		return t, err
 	}
@@ -44,7 +44,8 @@ func (f *Flow) notTaken(ctx context.Context, p *payment.Payment, i int, r *reply
 	case payment.Approving(op.ResponseCode, op.Kind):
 		out = outcome{state: payment.StateUnknown, undo: true}
 	}
-	return f.note(ctx, p, i, out)
+	t := &journal.Transition{Payment: p, Closes: []int{i}}
+	return t, f.note(ctx, t, i, out)
 }
 
 // notTakenReason says in a parked row and in an answer why an approval does not count.

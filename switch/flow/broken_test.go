@@ -83,7 +83,7 @@ func TestAnswerThatBreaksMoney(t *testing.T) {
 			call.Response.Set(4, "000000002000")
 		}
 		call.Response.Set(39, code)
-		if err := f.conclude(context.Background(), p, 2, &reply{call: &call, partial: true}); err != nil {
+		if err := f.concludeOne(context.Background(), p, 2, &reply{call: &call, partial: true}); err != nil {
 			t.Fatalf("%s: its outcome: %v", c.what, err)
 		}
 		stored, err := j.Payment(t.Context(), p.ID)

@@ -1,15 +1,17 @@
 // Package flow serves the operations of the gateway protocol: authorize, sale, verify, increment, capture, reverse,
 // void, refund and status.
 //
-// It is straight-line code, one goroutine an operation: take a slot in a link's window and a message identity, commit
-// the intent, send, commit the outcome, answer. All batching hides behind journal.Commit and link.Send. What is
-// decided for one payment is decided by functions that wait for nothing: what a request appends (captured, voided,
-// …), and what came of it (outcomeOf). The waiting is around them.
+// Operations that make a payment go together through the steps: take a slot in a link's window and a message identity,
+// commit the intent, send, commit the outcome, answer. Every other one, and one of these that has to wait or is not
+// plain, is straight-line code on a goroutine of its own. What is decided for one payment is decided by functions that
+// wait for nothing: what a request appends (captured, voided, …), and what came of it (outcomeOf). The waiting is
+// around them.
 //
 // Files in reading order: flow.go takes requests; operation.go is one on its way; keys.go makes two with one key the
 // same; slot.go, intent.go and outcome.go are the steps; then a file an operation: authorize.go, increment.go,
 // capture.go, voice.go, reverse.go, reversekey.go, void.go, refund.go, status.go. atissuer.go is the way of those on
-// an existing payment that the issuer answers. late.go, broken.go, standin.go and recover.go are the rare ways.
+// an existing payment that the issuer answers, together.go (with lane.go) of those that go together. late.go,
+// broken.go, standin.go and recover.go are the rare ways.
 //
 // It guarantees I1 (the intent is synced before a byte is sent), I2 (the outcome is synced before the answer is
 // returned), I3 (one operation a key), I5's beginning (an unanswered request queues its reversal in the commit that
@@ -21,6 +23,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -92,6 +95,9 @@ const (
 
 // Flow serves the operations; it is an api.Handler.
 type Flow struct {
+	intending   lane[*making] // see together.go
+	concluding  lane[*making]
+	makings     sync.Pool // of *making
 	o           Options
 	keys        keyTable
 	limiter     limiter
@@ -118,6 +124,8 @@ func New(o Options) *Flow {
 	}
 	f := &Flow{o: o, metrics: newMetrics(o.Registerer), recovered: make(chan struct{})}
 	f.keys.init()
+	f.intending.run, f.concluding.run = f.intend, f.conclude
+	f.makings.New = func() any { return new(making) }
 	return f
 }
 
@@ -148,13 +156,17 @@ func (f *Flow) InFlight() int { return int(f.inFlight.Load()) }
 func (f *Flow) Handle(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	begin := time.Now()
 	a := f.serve(ctx, caller, req)
-	a.ID, a.Op = req.ID, req.Op
-	took := time.Since(begin)
-	f.metrics.request(req.Op, &a, took)
-	if line := f.o.Logger.Check(zap.DebugLevel, "request"); line != nil {
-		line.Write(requestFields(caller, req, &a, took)...)
-	}
+	f.served(caller, req, &a, time.Since(begin))
 	return a
+}
+
+// served counts and tells of a request that is answered.
+func (f *Flow) served(caller *api.Caller, req *api.Request, a *api.Answer, took time.Duration) {
+	a.ID, a.Op = req.ID, req.Op
+	f.metrics.request(req.Op, a, took)
+	if line := f.o.Logger.Check(zap.DebugLevel, "request"); line != nil {
+		line.Write(requestFields(caller, req, a, took)...)
+	}
 }
 
 // requestFields says what a request was and came to, without card data.
@@ -184,11 +196,8 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 		return a
 	default: // new work
 	}
-	if why := f.heldFor.Load(); why != nil {
-		return refused(api.NewError(api.CodeBusy, *why))
-	}
-	if why := f.closedFor.Load(); why != nil {
-		return refused(api.NewError(api.CodeBusy, *why))
+	if refusedWith := f.closed(); refusedWith != nil {
+		return refused(refusedWith)
 	}
 	f.inFlight.Add(1)
 	defer f.inFlight.Add(-1)
@@ -215,6 +224,16 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 	default:
 		return refused(&api.Error{Code: api.CodeUnknownOp, Field: "op", Message: "no such operation"})
 	}
+}
+
+// closed says why no new work is taken, nil where it is.
+func (f *Flow) closed() *api.Error {
+	for _, why := range [...]*string{f.heldFor.Load(), f.closedFor.Load()} {
+		if why != nil {
+			return api.NewError(api.CodeBusy, *why)
+		}
+	}
+	return nil
 }
 
 // find loads a payment that the caller may see.

@@ -19,7 +19,7 @@ import (
 )
 
 // Each file of testdata is a story: what gateways ask for, how the issuer answers, and what the switch commits, sends
-// and answers, in that order. -rewrite writes down what it does now.
+// and answers, in that order, by whichever way it takes requests in. -rewrite writes down what it does now.
 //
 //	new [standin] [count=N] [queued=N]      a new world: stand-in, a limit of requests a day, room in the queue
 //	issuer MTI=ANSWER …                     how the issuer answers from now on: a code, 10/600, 00@12s, silence,
@@ -39,22 +39,25 @@ func TestFlows(t *testing.T) {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var w *world
-				datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
-					if d.Cmd == "new" {
-						if w != nil {
-							w.end()
+		for name, together := range map[string]bool{"alone": false, "together": true} {
+			t.Run(filepath.Base(file)+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var w *world
+					datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
+						if d.Cmd == "new" {
+							if w != nil {
+								w.end()
+							}
+							w = newWorld(t, settingsOf(t, d))
+							w.together = together
+							return ""
 						}
-						w = newWorld(t, settingsOf(t, d))
-						return ""
-					}
-					return w.command(d)
+						return w.command(d)
+					})
+					w.end()
 				})
-				w.end()
 			})
-		})
+		}
 	}
 }
 

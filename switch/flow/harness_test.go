@@ -58,6 +58,7 @@ type world struct {
 	queue   *saf.Queue
 	flow    *flow.Flow
 
+	together bool // requests go by the common way
 	quiet    bool // writes no trace
 	mu       sync.Mutex
 	begun    time.Time
@@ -123,7 +124,9 @@ func (w *world) open() {
 	w.journal = &traced{Journal: w.store.Open(nil, zap.NewNop()), w: w}
 	shop := merchant.DefaultProfile()
 	shop.ID, shop.Name, shop.Limits = "M1", "Shop", s.limits
-	merchants, err := merchant.NewDirectory([]merchant.Profile{shop}, true, merchant.DefaultProfile())
+	unlimited := shop
+	unlimited.ID, unlimited.Limits = "UNLIMITED", nil
+	merchants, err := merchant.NewDirectory([]merchant.Profile{shop, unlimited}, true, merchant.DefaultProfile())
 	w.must(err)
 	ids := identity.NewAllocator(w.journal, 1, nil)
 	stream, err := ids.Stream("400001", "issuer")
@@ -207,6 +210,13 @@ func (j *traced) Commit(ctx context.Context, t *journal.Transition) error {
 	return nil
 }
 
+// CommitAll implements journal.Journal.
+func (j *traced) CommitAll(ctx context.Context, ts []*journal.Transition, errs []error) {
+	for i, t := range ts {
+		errs[i] = j.Commit(ctx, t)
+	}
+}
+
 // Payment implements journal.Journal.
 func (j *traced) Payment(ctx context.Context, id payment.ID) (*payment.Payment, error) {
 	if j.reads.Add(-1) == 0 {
@@ -278,8 +288,20 @@ func (w *world) do(req api.Request, hangUp time.Duration) api.Answer {
 	if hangUp != 0 {
 		time.AfterFunc(hangUp, cancel)
 	}
-	return w.flow.Handle(ctx, &api.Caller{Gateway: "g"}, &req)
+	caller := &api.Caller{Gateway: "g"}
+	if !w.together {
+		return w.flow.Handle(ctx, caller, &req)
+	}
+	to := make(asker, 1)
+	w.flow.Take(ctx, []*api.Call{{Caller: caller, Request: &req, To: to}})
+	return <-to
 }
+
+// asker gets one answer.
+type asker chan api.Answer
+
+func (to asker) Answered(a *api.Answer) { to <- *a }
+func (to asker) Flush()                 {}
 
 // drained lets time pass until no advice is queued.
 func (w *world) drained() {

@@ -38,15 +38,24 @@ func (x *operation) commitIntent(ctx context.Context, t *journal.Transition, i i
 			return nil
 		}
 		x.leave()
-		var taken *journal.KeyTakenError
-		switch {
-		case errors.Is(err, journal.ErrDayClosed) && clears(t.Payment.Ops[i].Kind):
-			continue // a cutover came between: the next date
-		case errors.As(err, &taken):
-			return &api.Error{Code: api.CodeConflict, Field: "key", Message: "the key is taken"}
+		if !cutBetween(err, &t.Payment.Ops[i]) {
+			return x.intentRefused(err)
 		}
-		return x.fault("commit the intent", err)
 	}
+}
+
+// cutBetween tells whether an intent was refused because a cutover came between: it is for the next date.
+func cutBetween(err error, op *payment.Op) bool {
+	return errors.Is(err, journal.ErrDayClosed) && clears(op.Kind)
+}
+
+// intentRefused translates why an intent was not committed.
+func (f *Flow) intentRefused(err error) *api.Error {
+	var taken *journal.KeyTakenError
+	if errors.As(err, &taken) {
+		return &api.Error{Code: api.CodeConflict, Field: "key", Message: "the key is taken"}
+	}
+	return f.fault("commit the intent", err)
 }
 
 // pack builds the frame of operation i. What of the request is never stored goes with the payment's first message only.

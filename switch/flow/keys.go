@@ -68,10 +68,7 @@ func (t *keyTable) beginWhenFree(ctx context.Context, k merchantKey) error {
 // endKey must follow. Otherwise the answer stands: a repeat gets the first one, with the sums as they stand now.
 // currency is the payment's, the default of requests that name a payment.
 func (x *operation) claimKey(ctx context.Context, merchant, currency string) (a api.Answer, first bool) {
-	if mutant.On(mutant.KeyWithoutMerchant) {
-		merchant = "anyone"
-	}
-	k := merchantKey{merchant, x.req.Key}
+	k := x.keyOf(merchant)
 	if wait := x.keys.begin(k); wait != nil {
 		waiting, cancel := context.WithTimeout(ctx, x.o.Deadline)
 		defer cancel()
@@ -79,7 +76,7 @@ func (x *operation) claimKey(ctx context.Context, merchant, currency string) (a 
 			return refused(api.NewError(api.CodeBusy, "the first request with this key is still being served")), false
 		}
 	}
-	x.claim = journal.KeyClaim{Merchant: merchant, Key: x.req.Key, MAC: x.bodyMAC(x.req, currency)}
+	x.claim = journal.KeyClaim{Merchant: k.merchant, Key: x.req.Key, MAC: x.bodyMAC(x.req, currency)}
 	entry, used, err := x.keyEntry(ctx, merchant, x.req.Key)
 	switch {
 	case err != nil:
@@ -94,6 +91,30 @@ func (x *operation) claimKey(ctx context.Context, merchant, currency string) (a 
 	}
 	x.endKey()
 	return a, false
+}
+
+// claimNew is claimKey of a key that nobody is serving and no request has used. Where first is false nothing was done:
+// it is for claimKey.
+func (x *operation) claimNew(merchant, currency string) (first bool) {
+	k := x.keyOf(merchant)
+	if x.keys.begin(k) != nil {
+		return false
+	}
+	x.claim = journal.KeyClaim{Merchant: k.merchant, Key: x.req.Key, MAC: x.bodyMAC(x.req, currency)}
+	if _, used, err := x.keyEntry(context.Background(), merchant, x.req.Key); err != nil || used {
+		x.endKey()
+		x.claim = journal.KeyClaim{}
+		return false
+	}
+	return true
+}
+
+// keyOf is the request's key as one of a merchant.
+func (x *operation) keyOf(merchant string) merchantKey {
+	if mutant.On(mutant.KeyWithoutMerchant) {
+		merchant = "anyone"
+	}
+	return merchantKey{merchant, x.req.Key}
 }
 
 // endKey lets repeats go on that waited for this call.

@@ -87,11 +87,26 @@ func reversed(p *payment.Payment, i int, code string) outcome {
 	return outcome{state: payment.StateDeclined}
 }
 
-// conclude writes what came of operation i into the payment and commits it (I2). For an unknown or unwanted outcome the
-// reversal is queued in the same commit (I5). The payment's lock is held.
-func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, r *reply) error {
+// concludeOne writes what came of operation i into the payment and commits it (I2). For an unknown or unwanted outcome
+// the reversal is queued in the same commit (I5). The payment's lock is held.
+func (f *Flow) concludeOne(ctx context.Context, p *payment.Payment, i int, r *reply) error {
 	ctx = context.WithoutCancel(ctx)
 	begin := time.Now()
+	t := &journal.Transition{Payment: p, Closes: []int{i}}
+	if err := f.received(ctx, t, i, r); err != nil {
+		return err
+	}
+	t, err := f.looked(ctx, t, i, r, f.o.Journal.Commit(ctx, t))
+	if err != nil {
+		return err
+	}
+	f.concluded(t, i, begin)
+	return nil
+}
+
+// received writes what came of operation i into the payment and the transition that stores it.
+func (f *Flow) received(ctx context.Context, t *journal.Transition, i int, r *reply) error {
+	p := t.Payment
 	p.Version++
 	op := &p.Ops[i]
 	op.DoneAt = f.o.Clock.Now()
@@ -101,43 +116,43 @@ func (f *Flow) conclude(ctx context.Context, p *payment.Payment, i int, r *reply
 	case r.unanswered():
 		f.rememberUnanswered(p, i)
 	}
-	t, err := f.note(ctx, p, i, outcomeOf(p, i, r))
-	if err != nil {
+	if err := f.note(ctx, t, i, outcomeOf(p, i, r)); err != nil {
 		return err
 	}
 	f.clear(p, i, t)
-	if t, err = f.commitReceived(ctx, t, i, r); err != nil {
-		return err
-	}
-	f.metrics.outcome.Observe(time.Since(begin).Seconds())
-	f.metrics.concluded(&p.Ops[i])
-	f.deliver(t)
 	return nil
 }
 
-// note writes an outcome into operation i and returns the transition that stores it, with the advice that follows
+// concluded is what follows the commit of an outcome.
+func (f *Flow) concluded(t *journal.Transition, i int, begin time.Time) {
+	f.metrics.outcome.Observe(time.Since(begin).Seconds())
+	f.metrics.concluded(&t.Payment.Ops[i])
+	f.deliver(t)
+}
+
+// note writes an outcome into operation i and the transition that stores it, with the advice that follows
 // from it: the timeout reversal of what is undone, or the reversal itself that goes on. The gateway is told of a
 // reversal that is parked what it is told of one without an answer: accepted, and not done. Should a person have it
 // sent again, it goes on as an advice.
-func (f *Flow) note(ctx context.Context, p *payment.Payment, i int, out outcome) (*journal.Transition, error) {
-	t := &journal.Transition{Payment: p, Closes: []int{i}}
+func (f *Flow) note(ctx context.Context, t *journal.Transition, i int, out outcome) error {
+	p := t.Payment
 	op := &p.Ops[i]
 	op.State, op.Granted = out.state, out.granted
 	if root := &p.Ops[0]; mutant.On(mutant.AnsweredIsReversed) && op.State == payment.StateDeclined && !out.undo &&
 		op.Kind == payment.KindIncrement && i == 1 {
 		root.State, root.Granted = payment.StateUnknown, 0
-		return t, f.undo(ctx, t, 0)
+		return f.undo(ctx, t, 0)
 	}
 	switch {
 	case out.undo:
-		return t, f.undo(ctx, t, i)
+		return f.undo(ctx, t, i)
 	case op.State == payment.StateQueued, op.State == payment.StateParked:
 		op.Advised = true
 		row := f.row(p, i)
 		row.Parked, row.Reason = op.State == payment.StateParked, out.parked
 		t.Queue = append(t.Queue, row)
 	}
-	return t, nil
+	return nil
 }
 
 // undo appends the timeout reversal of an operation and queues it.

@@ -111,8 +111,8 @@ func (f *Flow) endOne(ctx context.Context, ref journal.IntentRef, parked string)
 	p.Version++
 	p.Ops[ref.Op].DoneAt = f.o.Clock.Now()
 	f.rememberUnanswered(p, ref.Op)
-	t, err := f.note(ctx, p, ref.Op, unknown(&p.Ops[ref.Op]))
-	if err != nil {
+	t := &journal.Transition{Payment: p, Closes: []int{ref.Op}}
+	if err := f.note(ctx, t, ref.Op, unknown(&p.Ops[ref.Op])); err != nil {
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
 	}
 	t.EvenBroken = true // a crash is received, too

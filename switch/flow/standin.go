@@ -51,8 +51,8 @@ func (x *operation) standIn(ctx context.Context) api.Answer {
 		return refused(api.NewError(api.CodeIssuerUnavailable,
 			"no link to the issuer is up, and the card's stand-ins of today are used up"))
 	}
-	p, err := x.newPayment(ctx)
-	if err != nil {
+	p := &payment.Payment{}
+	if err := x.newPayment(ctx, p); err != nil {
 		return refused(x.fault("make the payment", err))
 	}
 	t := &journal.Transition{Payment: p, Keys: []journal.KeyClaim{x.claim}}

@@ -21,8 +21,8 @@ func (x *operation) voiceCapture(ctx context.Context) api.Answer {
 // acceptVoice makes the payment of a voice capture that is within its limits.
 func (x *operation) acceptVoice(ctx context.Context) api.Answer {
 	for {
-		p, err := x.newPayment(ctx)
-		if err != nil {
+		p := &payment.Payment{}
+		if err := x.newPayment(ctx, p); err != nil {
 			return refused(x.fault("make the payment", err))
 		}
 		p.Ops = []payment.Op{{

@@ -3,7 +3,7 @@
 //
 //	a door ──▶ who calls: Anyone, BySecret, ByCertificate          once a connection, or a request
 //	       ──▶ Admit: is it well-formed, may it ask, is there room  else an api.Error, nothing stored
-//	       ──▶ Handle: the flows' answer, the room given back
+//	       ──▶ Handle, or Take: the flows' answer, the room given back
 //
 // It guarantees that
 //
@@ -22,6 +22,7 @@ package front
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,6 +62,7 @@ type Front struct {
 	most     int64
 	inFlight atomic.Int64 // at most most
 	callers  *callers     // nil where no gateways are listed
+	batches  sync.Pool    // of *[]*api.Call
 }
 
 // New makes a front. The error names what of the options is wrong.
@@ -82,6 +84,7 @@ func New(o Options) (*Front, error) {
 		o.Registerer = prometheus.NewRegistry()
 	}
 	f := &Front{handler: o.Handler, most: int64(o.MaxInFlight)}
+	f.batches.New = func() any { return new([]*api.Call) }
 	var err error
 	if f.callers, err = newCallers(o.Gateways, o.MaxInFlightPerGateway); err != nil {
 		return nil, err
@@ -113,6 +116,40 @@ func (f *Front) Handle(ctx context.Context, c *Caller, req *api.Request) api.Ans
 	a.ID, a.Op = req.ID, req.Op
 	return a
 }
+
+// Call is a request that was admitted, for Take. It may be used again once it is flushed.
+type Call struct {
+	Caller  *Caller
+	Request *api.Request
+	To      api.Asker
+
+	front *Front
+	inner api.Call
+}
+
+// Take serves many requests that were admitted, and returns before they are answered; see [api.Handler]. calls is not
+// kept, its elements are.
+func (f *Front) Take(ctx context.Context, calls []*Call) {
+	inner := f.batches.Get().(*[]*api.Call)
+	for _, c := range calls {
+		c.front, c.inner = f, api.Call{Caller: &c.Caller.identity, Request: c.Request, To: c}
+		*inner = append(*inner, &c.inner)
+	}
+	f.handler.Take(ctx, *inner)
+	clear(*inner)
+	*inner = (*inner)[:0]
+	f.batches.Put(inner)
+}
+
+// Answered implements api.Asker: the room is given back first, as Handle does.
+func (c *Call) Answered(a *api.Answer) {
+	c.front.leave(c.Caller)
+	a.ID, a.Op = c.Request.ID, c.Request.Op
+	c.To.Answered(a)
+}
+
+// Flush implements api.Asker.
+func (c *Call) Flush() { c.To.Flush() }
 
 // Do is Admit and Handle, for doors that have a goroutine for each request before they know whether there is room.
 func (f *Front) Do(ctx context.Context, c *Caller, req *api.Request) api.Answer {

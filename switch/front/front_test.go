@@ -21,6 +21,9 @@ import (
 // handlerFunc is a Handler of one function.
 type handlerFunc func(caller *api.Caller, req *api.Request) api.Answer
 
+// Take implements api.Handler.
+func (f handlerFunc) Take(ctx context.Context, calls []*api.Call) { api.TakeEach(ctx, calls, f.Handle) }
+
 func (f handlerFunc) Handle(_ context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	return f(caller, req)
 }

@@ -27,6 +27,7 @@ type conn struct {
 	greets bool          // a hello is still to be expected or allowed
 	since  time.Time     // accepted; later the last read, where IdleTimeout is set
 	timed  bool          // a read deadline is set
+	taken  []*front.Call // requests of the lines that were read together, for the handler
 
 	mu       sync.Mutex
 	work     sync.Cond // the writer waits for answers or the end
@@ -34,6 +35,7 @@ type conn struct {
 	out      *[]byte   // answers for the writer, nil where none wait
 	unsent   int       // bytes in out or being written
 	inFlight int       // lines read and not yet answered
+	woken    bool      // the writer knows of out
 	ending   bool      // no more lines: the writer ends when all answers are out
 	failed   reason    // set when the connection broke; what is in flight then has no one to answer
 	written  chan struct{}
@@ -117,6 +119,7 @@ func (c *conn) readLines() reason {
 	if c.srv.opt.IdleTimeout > 0 && c.caller != nil {
 		c.since = read
 	}
+	defer c.handOver()
 	for {
 		line, ok := c.in.next()
 		if !ok {
@@ -129,6 +132,16 @@ func (c *conn) readLines() reason {
 			return why
 		}
 	}
+}
+
+// handOver gives the handler what was taken.
+func (c *conn) handOver() {
+	if len(c.taken) == 0 {
+		return
+	}
+	c.srv.front.Take(c.srv.running, c.taken)
+	clear(c.taken)
+	c.taken = c.taken[:0]
 }
 
 // wait reads until there is something new.
@@ -201,6 +214,9 @@ func (c *conn) hold() reason {
 	defer c.mu.Unlock()
 	if c.failed == stillOpen && !c.hasRoom() {
 		c.srv.metrics.paused.Inc()
+		c.mu.Unlock()
+		c.handOver() // what is answered makes room
+		c.mu.Lock()
 		for c.failed == stillOpen && !c.hasRoom() && !c.srv.closing.Load() {
 			c.room.Wait()
 		}
@@ -239,7 +255,9 @@ func (c *conn) take(line []byte, read time.Time) reason {
 		}
 	default:
 		if fault = c.srv.front.Admit(c.caller, &t.in.Request); fault == nil {
-			c.srv.dispatch(t)
+			t.call = front.Call{Caller: c.caller, Request: &t.in.Request, To: t}
+			c.srv.serving.Add(1)
+			c.taken = append(c.taken, &t.call)
 			return stillOpen
 		}
 	}
@@ -261,6 +279,7 @@ func (c *conn) hello(t *task) reason {
 	c.srv.metrics.hello.Inc()
 	t.out = wire.AppendHelloAnswer(t.out[:0], t.in.ID, c.name())
 	c.queue(t)
+	c.flush()
 	c.srv.release(t)
 	return stillOpen
 }
@@ -289,13 +308,14 @@ func (c *conn) reject(id string, fault *api.Error) {
 	c.srv.release(t)
 }
 
-// answer queues the answer to a held line.
+// answer sends the answer to a held line.
 func (c *conn) answer(t *task, a *api.Answer) {
 	t.out = wire.AppendAnswer(t.out[:0], a)
 	c.queue(t)
+	c.flush()
 }
 
-// queue queues the text of the answer to a held line.
+// queue queues the text of the answer to a held line; flush must follow.
 func (c *conn) queue(t *task) {
 	t.out = append(t.out, '\n')
 	c.mu.Lock()
@@ -313,10 +333,19 @@ func (c *conn) queue(t *task) {
 	if c.hasRoom() {
 		c.room.Signal()
 	}
-	c.work.Signal()
 	c.mu.Unlock()
 	if tooMuch {
 		c.fail(unsentBytes)
+	}
+}
+
+// flush wakes the writer for what is queued. Not a Signal an answer: the writer would run after the first of many.
+func (c *conn) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out != nil && !c.woken || c.ending && c.inFlight == 0 {
+		c.woken = true
+		c.work.Signal()
 	}
 }
 
@@ -364,7 +393,7 @@ func (c *conn) answers() *[]byte {
 		return nil
 	}
 	out := c.out
-	c.out = nil
+	c.out, c.woken = nil, false
 	return out
 }
 

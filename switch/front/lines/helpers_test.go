@@ -26,6 +26,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // approveAll answers every request as approved, at once.
 type approveAll struct{}
 
+// Take implements api.Handler.
+func (h approveAll) Take(ctx context.Context, calls []*api.Call) { api.TakeEach(ctx, calls, h.Handle) }
+
 func (approveAll) Handle(_ context.Context, _ *api.Caller, req *api.Request) api.Answer {
 	return api.Answer{
 		Payment: "P10000000001", Status: api.StatusAuthorized, Approved: true, ResponseCode: "00", Reason: "approved",
@@ -50,6 +53,9 @@ func authorizeLine(id string) string {
 // handlerFunc is a Handler of one function.
 type handlerFunc func(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer
 
+// Take implements api.Handler.
+func (f handlerFunc) Take(ctx context.Context, calls []*api.Call) { api.TakeEach(ctx, calls, f.Handle) }
+
 func (f handlerFunc) Handle(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	return f(ctx, caller, req)
 }
@@ -64,6 +70,9 @@ type gate struct {
 func newGate() *gate { return &gate{arrived: make(chan string, 1<<16), open: make(chan struct{})} }
 
 func (g *gate) release() { g.once.Do(func() { close(g.open) }) }
+
+// Take implements api.Handler.
+func (g *gate) Take(ctx context.Context, calls []*api.Call) { api.TakeEach(ctx, calls, g.Handle) }
 
 func (g *gate) Handle(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	g.arrived <- strings.Clone(req.ID)

@@ -31,8 +31,6 @@ const (
 
 // Bounds that nobody needs to set.
 const (
-	// maxIdleWorkers is how many goroutines wait for the next request with their grown stacks, about 8 KiB each.
-	maxIdleWorkers = 2048
 	// maxRefusing is how many surplus connections are told busy at the same time; more are closed without a word.
 	maxRefusing = 64
 	// lingerBytes and lingerTimeout bound what is read and dropped before we close a connection that we ended: bytes that

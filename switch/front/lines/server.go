@@ -31,20 +31,19 @@ type Server struct {
 	conns   map[*conn]struct{} // at most MaxConnections
 	closing atomic.Bool        // set under mu
 
-	refusing    atomic.Int64 // surplus connections being refused, at most maxRefusing
-	idleWorkers atomic.Int64 // at most maxIdleWorkers
-	handoff     chan *task   // to an idle worker; closed once no reader is left
-	readers     sync.WaitGroup
-	workers     sync.WaitGroup
-	tasks       sync.Pool
-	buffers     sync.Pool
+	refusing atomic.Int64 // surplus connections being refused, at most maxRefusing
+	readers  sync.WaitGroup
+	serving  sync.WaitGroup // requests that are with the handler
+	tasks    sync.Pool
+	buffers  sync.Pool
 }
 
-// task is one request on its way. It is reused.
+// task is one request on its way; with the flows it is an api.Asker. It is reused.
 type task struct {
 	conn *conn
 	read time.Time // when its line was read
 	in   wire.Line
+	call front.Call
 	out  []byte // the answer's text, reused
 }
 
@@ -55,7 +54,7 @@ func New(options Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opt: opt, log: opt.Logger, front: opt.Front, conns: map[*conn]struct{}{}, handoff: make(chan *task),
+		opt: opt, log: opt.Logger, front: opt.Front, conns: map[*conn]struct{}{},
 	}
 	s.tasks.New = func() any { return new(task) }
 	s.buffers.New = func() any { return new([]byte) }
@@ -146,8 +145,8 @@ func (s *Server) remove(c *conn, why reason) {
 }
 
 // Shutdown stops accepting and reading, lets the requests in flight finish, sends their answers and closes. When ctx
-// ends first it closes what is left, cancels the handler's context and returns ctx's error; the goroutines of requests
-// that are still with the handler then end with it.
+// ends first it closes what is left, cancels the handler's context and returns ctx's error; the requests that are still
+// with the handler then end with it.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	first := s.closing.CompareAndSwap(false, true)
@@ -161,10 +160,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		s.readers.Wait()
-		if first {
-			close(s.handoff)
-		}
-		s.workers.Wait()
+		s.serving.Wait() // those whose connection is gone
 		close(done)
 	}()
 	select {
@@ -182,36 +178,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// dispatch gives a request to an idle worker, or to a new one. Workers are kept because their stacks have grown to what
-// the flow needs; the number of busy ones is bounded by what the front admits.
-func (s *Server) dispatch(t *task) {
-	select {
-	case s.handoff <- t:
-	default:
-		s.workers.Add(1)
-		go s.work(t)
-	}
+// Answered implements api.Asker.
+func (t *task) Answered(a *api.Answer) {
+	t.conn.srv.metrics.answered(a, time.Since(t.read))
+	t.out = wire.AppendAnswer(t.out[:0], a)
+	t.conn.queue(t)
 }
 
-func (s *Server) work(t *task) {
-	defer s.workers.Done()
-	for t != nil {
-		s.handle(t)
-		if s.idleWorkers.Add(1) > maxIdleWorkers {
-			s.idleWorkers.Add(-1)
-			return
-		}
-		t = <-s.handoff
-		s.idleWorkers.Add(-1)
-	}
-}
-
-// handle serves one request and queues its answer.
-func (s *Server) handle(t *task) {
-	answer := s.front.Handle(s.running, t.conn.caller, &t.in.Request)
-	s.metrics.answered(&answer, time.Since(t.read))
-	t.conn.answer(t, &answer)
-	s.release(t)
+// Flush implements api.Asker.
+func (t *task) Flush() {
+	c := t.conn
+	c.flush()
+	c.srv.release(t)
+	c.srv.serving.Done()
 }
 
 func (s *Server) task(c *conn) *task {
@@ -222,7 +201,7 @@ func (s *Server) task(c *conn) *task {
 
 // release keeps a task for the next request, without its card data.
 func (s *Server) release(t *task) {
-	t.conn = nil
+	t.conn, t.call = nil, front.Call{}
 	t.in = wire.Line{}
 	if cap(t.out) > keepBuffer {
 		t.out = nil

@@ -2,7 +2,8 @@
 // identity, the frame, the matched answer. Package flow uses it for requests, package saf for advices.
 //
 // The order is the caller's to keep: [Issuer.Acquire], [Issuer.Identify] and [Call.Pack] before the intent is
-// committed, [Call.Send] after (I1). A Call is used by one goroutine, sends once, and ends with [Call.Free].
+// committed, [Call.Send] or [Call.Start] after (I1). A Call is used by one goroutine at a time, sends once, and ends
+// with [Call.Free].
 package exchange
 
 import (
@@ -105,6 +106,15 @@ func (c *Call) Pack(p *payment.Payment, i int, card message.Card, req *api.Reque
 func (c *Call) Send(ctx context.Context) error {
 	c.want.Deadline = time.Now().Add(c.issuer.Deadline)
 	err := c.slot.Send(ctx, c.frame, c.want, &c.Response)
+	c.slot = nil
+	return err
+}
+
+// Start is Send without the wait: what came of it goes to a receiver. The frame is sent by the next Flush of the host
+// at the latest. An error is link.ErrNotSent, and the receiver hears nothing.
+func (c *Call) Start(to link.Receiver) error {
+	c.want.Deadline = time.Now().Add(c.issuer.Deadline)
+	err := c.slot.Start(c.frame, &c.want, &c.Response, to)
 	c.slot = nil
 	return err
 }

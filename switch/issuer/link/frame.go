@@ -123,6 +123,24 @@ func (s *session) receive(msg *spec.Message) {
 	h.mu.Unlock()
 
 	p.resp.CopyFrom(msg)
-	p.done <- struct{}{}
+	h.tell(p, &s.told)
 	s.l.m.roundTrip.Observe(trip.Seconds())
+}
+
+// flushTold lets those go on whose answers stood in what was read.
+func (s *session) flushTold() {
+	for _, f := range s.told {
+		f.Flush()
+	}
+	s.told = s.told[:0]
+}
+
+// wholeFrame tells whether another frame was read already.
+func (s *session) wholeFrame() bool {
+	n := s.r.Buffered()
+	if n < spec.LengthHeader {
+		return false
+	}
+	head, _ := s.r.Peek(spec.LengthHeader) // of what is buffered: nothing is read
+	return n >= spec.LengthHeader+int(binary.BigEndian.Uint16(head))
 }

@@ -98,15 +98,12 @@ func (s *session) serve(msg *spec.Message) {
 	h.mu.Lock()
 	s.heard = time.Now()
 	full := s.replies >= maxReplies
-	wake := false
 	if !full {
 		s.replies++
-		wake = s.push(frame)
+		s.push(frame)
+		s.kick()
 	}
 	h.mu.Unlock()
-	if wake {
-		s.wake <- struct{}{}
-	}
 	if full {
 		s.unsolicited(msg)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"switchyard/spec"
@@ -25,7 +26,21 @@ type pending struct {
 	seq   uint64    // how many frames the session had been given when this one was
 	sent  time.Time // when its frame was queued for the socket
 	err   error
-	done  chan struct{} // holds one signal
+	done  chan struct{} // holds one signal; nobody waits for it where there is a receiver
+	to    Receiver      // nil: somebody waits
+}
+
+// Receiver takes what came of a request that was started.
+type Receiver interface {
+	// Received is called once, with what Send would have returned, by a goroutine of the host: it must not block, nor
+	// call the host. What it returns is flushed once nothing more comes at this moment.
+	Received(err error) Flusher
+}
+
+// Flusher is whom many receivers have in common.
+type Flusher interface {
+	// Flush follows one Received or several. It must not block, nor call the host.
+	Flush()
 }
 
 // Send sends a request and waits for its response, which it unpacks into resp. frame is what Codec.PackFrame made; it
@@ -40,20 +55,56 @@ func (sl *Slot) Send(ctx context.Context, frame []byte, want Match, resp *spec.M
 	return sl.s.roundTrip(ctx, frame, &want, resp, sl)
 }
 
+// Start is Send without the wait: what came of the request goes to a receiver. want.Deadline must be set; resp is the
+// host's until then. The frame is sent by the next Flush of the host at the latest, so that many go in one write. An
+// error is ErrNotSent, and the receiver hears nothing.
+func (sl *Slot) Start(frame []byte, want *Match, resp *spec.Message, to Receiver) error {
+	s := sl.s
+	s.h.mu.Lock()
+	defer s.h.mu.Unlock()
+	_, err := s.begin(context.Background(), frame, want, resp, sl, to)
+	return err
+}
+
+// Flush sends what was started.
+func (h *Host) Flush() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.sessions {
+		if s != nil {
+			s.kick()
+		}
+	}
+}
+
 // roundTrip does what Send says; network messages have no slot.
 func (s *session) roundTrip(ctx context.Context, frame []byte, want *Match, resp *spec.Message, sl *Slot) error {
 	h := s.h
-	now := time.Now()
-	refused := refusal(ctx, frame, want, now)
-
 	h.mu.Lock()
+	p, err := s.begin(ctx, frame, want, resp, sl, nil)
+	s.kick()
+	h.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	err = p.wait(ctx)
+	h.recycle(p)
+	return err
+}
+
+// begin makes a request pending and queues its frame, or frees its slot and says why not. h.mu is held.
+func (s *session) begin(
+	ctx context.Context, frame []byte, want *Match, resp *spec.Message, sl *Slot, to Receiver,
+) (*pending, error) {
+	h := s.h
+	now := time.Now()
 	if sl != nil {
 		if sl.used {
-			h.mu.Unlock()
-			return fmt.Errorf("%w: the slot was used before", ErrNotSent)
+			return nil, fmt.Errorf("%w: the slot was used before", ErrNotSent)
 		}
 		sl.used = true
 	}
+	refused := refusal(ctx, frame, want, now)
 	if refused == nil {
 		refused = h.admit(s, want)
 	}
@@ -61,14 +112,13 @@ func (s *session) roundTrip(ctx context.Context, frame []byte, want *Match, resp
 		if sl != nil {
 			h.free(s, sl.class)
 		}
-		h.mu.Unlock()
-		return refused
+		return nil, refused
 	}
 	p, _ := h.spent.Get().(*pending)
 	if p == nil {
 		p = &pending{done: make(chan struct{}, 1)}
 	}
-	p.want, p.resp, p.s, p.slot, p.sent, p.err = *want, resp, s, sl != nil, now, nil
+	p.want, p.resp, p.s, p.slot, p.sent, p.err, p.to = *want, resp, s, sl != nil, now, nil, to
 	if sl != nil {
 		if p.class = sl.class; p.class == request {
 			h.requested.Store(now.UnixNano())
@@ -78,17 +128,40 @@ func (s *session) roundTrip(ctx context.Context, frame []byte, want *Match, resp
 	if !want.Deadline.IsZero() {
 		h.sweepBy(want.Deadline)
 	}
-	wake := s.push(frame)
+	s.push(frame)
 	p.seq = s.queued
-	h.mu.Unlock()
-	if wake {
-		s.wake <- struct{}{}
-	}
+	return p, nil
+}
 
-	err := p.wait(ctx)
-	p.resp, p.s = nil, nil
+// recycle keeps a request that is done for another one.
+func (h *Host) recycle(p *pending) {
+	p.resp, p.s, p.to = nil, nil, nil
 	h.spent.Put(p)
-	return err
+}
+
+// tell says what came of a request that is retired, and notes who is to be flushed then. h.mu is not held.
+func (h *Host) tell(p *pending, told *[]Flusher) {
+	to := p.to
+	if to == nil {
+		p.done <- struct{}{}
+		return
+	}
+	err := p.err
+	h.recycle(p)
+	if f := to.Received(err); !slices.Contains(*told, f) {
+		*told = append(*told, f)
+	}
+}
+
+// tellAll tells many.
+func (h *Host) tellAll(done []*pending) {
+	var told []Flusher
+	for _, p := range done {
+		h.tell(p, &told)
+	}
+	for _, f := range told {
+		f.Flush()
+	}
 }
 
 // refusal says what is wrong with a request regardless of the link's state.
@@ -193,7 +266,10 @@ func (h *Host) sweepBy(deadline time.Time) {
 }
 
 // sweep gives up the requests whose deadline is over.
-func (h *Host) sweep() {
+func (h *Host) sweep() { h.tellAll(h.due()) }
+
+// due retires the requests whose deadline is over and returns them.
+func (h *Host) due() (over []*pending) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
@@ -206,7 +282,7 @@ func (h *Host) sweep() {
 			h.adapt(p.s, p.sent, true, now)
 			h.giveUp(p)
 			p.err = fmt.Errorf("%w: %v after it was sent", ErrNoAnswer, now.Sub(p.sent))
-			p.done <- struct{}{}
+			over = append(over, p)
 		case next.IsZero() || due.Before(next):
 			next = due
 		}
@@ -215,4 +291,5 @@ func (h *Host) sweep() {
 	if !next.IsZero() {
 		h.sweepBy(next)
 	}
+	return over
 }

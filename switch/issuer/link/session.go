@@ -39,6 +39,7 @@ type session struct {
 	r    *bufio.Reader
 	in   spec.Message // the frame that is being read; the reader's own
 	bad  int          // frames refused in a row; the reader's own
+	told []Flusher    // of the answers in what was read, to be flushed; the reader's own
 	wake chan struct{}
 
 	dead      chan struct{} // closed when state becomes stateDown
@@ -132,7 +133,11 @@ func (c socket) Close() error {
 type frameReader struct{ s *session }
 
 func (f frameReader) ReadMessage(io.Reader) (*iso8583.Message, error) {
-	if err := f.s.readFrame(); err != nil {
+	err := f.s.readFrame()
+	if err != nil || !f.s.wholeFrame() {
+		f.s.flushTold()
+	}
+	if err != nil {
 		f.s.fail(err)
 		close(f.s.readDone)
 		return nil, err
@@ -143,13 +148,18 @@ func (f frameReader) ReadMessage(io.Reader) (*iso8583.Message, error) {
 // taken is how many slots are taken. h.mu is held.
 func (s *session) taken() int { return s.inUse[request] + s.inUse[advice] }
 
-// push queues a frame for the flusher and tells whether the caller must wake it. h.mu is held.
-func (s *session) push(frame []byte) (wake bool) {
+// push queues a frame for the flusher, which must be kicked then. h.mu is held.
+func (s *session) push(frame []byte) {
 	s.out = append(s.out, frame...)
 	s.queued++
-	wake = !s.waking
-	s.waking = true
-	return wake
+}
+
+// kick wakes the flusher if there is something for it. h.mu is held.
+func (s *session) kick() {
+	if len(s.out) > 0 && !s.waking {
+		s.waking = true
+		s.wake <- struct{}{} // there is room: waking is cleared by who took the last one
+	}
 }
 
 // flush writes, in one write, all frames that were queued while the last write lasted.
@@ -212,7 +222,13 @@ func (s *session) end() (unsent, lost int) {
 	_ = s.lib.Close() // what it could say is s.cause already
 	<-s.readDone
 	<-s.writeDone
+	over, unsent := s.retireAll()
+	s.h.tellAll(over)
+	return unsent, len(over) - unsent
+}
 
+// retireAll retires the requests in flight of a session that is lost, and says how many of them cannot have been sent.
+func (s *session) retireAll() (over []*pending, unsent int) {
 	h := s.h
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -227,14 +243,13 @@ func (s *session) end() (unsent, lost int) {
 			unsent++
 			p.err = errUnsent
 		} else {
-			lost++
 			p.err = errLost
 			h.expired.put(&p.want, s.l.name, p.sent)
 		}
 		h.retire(p)
-		p.done <- struct{}{}
+		over = append(over, p)
 	}
-	return unsent, lost
+	return over, unsent
 }
 
 // drain makes the session take no more requests. The returned channel is closed once no slot is taken.

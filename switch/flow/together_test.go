@@ -1,0 +1,143 @@
+package flow_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchyard/switch/api"
+	"switchyard/switch/merchant"
+)
+
+// ask takes requests in together and returns where their answers come.
+func (w *world) ask(reqs ...*api.Request) []asker {
+	calls, to := make([]*api.Call, len(reqs)), make([]asker, len(reqs))
+	for i, req := range reqs {
+		to[i] = make(asker, 1)
+		calls[i] = &api.Call{Caller: &api.Caller{Gateway: "g"}, Request: req, To: to[i]}
+	}
+	w.flow.Take(context.Background(), calls)
+	return to
+}
+
+// authorization is a request that is approved, under a key.
+func authorization(key string) *api.Request {
+	return &api.Request{
+		Op: api.OpAuthorize, Key: key, Merchant: "M1", Terminal: "T1", Amount: 1000, Currency: "EUR",
+		Card: api.Card{Number: goodCard, Expiry: "3012", CVC: "123"},
+	}
+}
+
+// What is taken in together goes together: all intents are committed before a frame is sent. What is refused, or
+// repeats another, is answered for itself.
+func TestTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, settings{})
+		defer w.end()
+		abroad, chips := authorization("abroad"), authorization("chips")
+		abroad.Card.Number, chips.EMV = "5"+goodCard[1:], "9"
+		status := &api.Request{Op: api.OpStatus, Payment: "P1", Present: api.FieldSet(0).With(api.FieldPayment)}
+		to := w.ask(authorization("a"), abroad, authorization("b"), chips, authorization("a"), authorization("c"), status)
+		synctest.Wait()
+		var got []string
+		for _, one := range to {
+			a := <-one
+			got = append(got, strings.TrimSpace(strings.SplitN(said(&a), ":", 2)[0]))
+		}
+		want := []string{
+			"authorized, approved", "no_route card.number", "authorized, approved", "invalid_field emv",
+			"authorized, approved, replayed", "authorized, approved", "unknown_payment payment",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("answers %q, want %q", got, want)
+		}
+		trace := strings.Split(w.seen(), "\n")
+		for i, line := range trace {
+			if intent := strings.HasPrefix(line, "commit 1"); intent != (i < 3) {
+				t.Errorf("want the three intents first: %q", trace)
+			}
+		}
+	})
+}
+
+// One that has to wait holds up none of those that came with it.
+func TestOneThatWaitsHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, settings{})
+		defer w.end()
+		w.script["0100"] = "silence"
+		first := w.ask(authorization("a"))
+		time.Sleep(deadline / 2)
+		w.mu.Lock()
+		w.script["0100"] = "00"
+		w.mu.Unlock()
+		to := w.ask(authorization("a"), authorization("b"))
+		synctest.Wait()
+		if a := <-to[1]; !a.Approved {
+			t.Errorf("got %s", said(&a))
+		}
+		select {
+		case a := <-to[0]:
+			t.Errorf("the repeat is answered while the first is at the issuer: %s", said(&a))
+		default:
+		}
+		time.Sleep(deadline)
+		synctest.Wait()
+		one, again := <-first[0], <-to[0]
+		if one.Status != api.StatusReversing || again.Payment != one.Payment || !again.Replayed {
+			t.Errorf("got %s and %s", said(&one), said(&again))
+		}
+	})
+}
+
+// With more requests than slots, with limits, and through a cutover each is answered, and nothing is counted that is
+// over in the end.
+func TestTogetherInNeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, settings{limits: &merchant.Limits{MaxDayCount: 3}})
+		defer w.end()
+		var reqs []*api.Request
+		for i := range 600 { // a link's window is 256
+			req := authorization(fmt.Sprint("k", i))
+			if i >= 5 {
+				req.Merchant = "UNLIMITED"
+			}
+			if i%2 == 0 {
+				req.Op = api.OpSale
+			}
+			reqs = append(reqs, req)
+		}
+		w.journal.onCommit = func() {
+			w.must(w.journal.Cutover(context.Background(), firstDate, firstDate.Next()))
+		}
+		w.journal.commits.Store(50)
+		refused := 0
+		dates := map[string]int{}
+		for i, to := range w.ask(reqs...) {
+			a := <-to
+			switch {
+			case a.Err != nil && a.Err.Code == api.CodeLimitExceeded && i < 5:
+				refused++
+			case !a.Approved:
+				t.Errorf("request %d: %s", i, said(&a))
+			case reqs[i].Op == api.OpSale:
+				dates[a.BusinessDate]++
+			}
+		}
+		if refused != 2 || len(dates) != 2 {
+			t.Errorf("%d refused by the limit, want 2; sales by date %v, want two dates", refused, dates)
+		}
+		if n := w.flow.InFlight(); n != 0 {
+			t.Errorf("%d in flight in the end", n)
+		}
+		for _, l := range w.host.Links() {
+			if l.InUse != 0 {
+				t.Errorf("link %s keeps %d slots", l.Link, l.InUse)
+			}
+		}
+	})
+}
