@@ -11,6 +11,7 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,13 +80,17 @@ func TestOverSockets(t *testing.T) {
 	if err := f.sendSoon(1); err != nil {
 		t.Error(err)
 	}
+	for slices.ContainsFunc(f.Links(), func(l link.Status) bool { return l.State != "up" }) {
+		time.Sleep(time.Millisecond)
+	}
 	i.mu.Lock()
 	for _, c := range i.conns {
 		c.Conn.(*net.TCPConn).SetLinger(0) // a reset
 		c.Close()
 	}
 	i.mu.Unlock()
-	for f.Ready() {
+	// Not until neither is up: one may be back before the other is seen to be lost.
+	for f.logs.FilterMessage("link down").Len() < 2 {
 		time.Sleep(time.Millisecond)
 	}
 	if err := f.sendSoon(2); err != nil {
