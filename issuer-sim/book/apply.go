@@ -34,7 +34,7 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 	case message.KindVerify:
 		return 0, 0
 	case message.KindIncrement:
-		number = s.byRRN[authorizationKey{r.Acquirer, r.FirstRRN}]
+		number = s.byRRN(r.Acquirer, &r.FirstRRN)
 		a := s.authorizations.at(number)
 		if a == nil {
 			return 0, 0
@@ -44,7 +44,7 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 		n, i := s.increases.add()
 		*i = increase{Moment: r.Moment, rrn: r.RRN, amount: out.Amount, requested: r.Amount, next: a.firstIncrease}
 		a.firstIncrease = n
-		s.byMoment[r.Moment.Place(r.Card)] = number
+		s.byMoment.put(r.Moment.Place(r.Card), number)
 		s.total(r, r.Date, at).Authorizations++
 		s.rehold(a, before, 0)
 		return number, n
@@ -53,13 +53,13 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 			// Its clearing record came first.
 			posted.early, posted.number = false, r.Number
 			posted.requested, posted.class, posted.stan, posted.de7 = r.Amount, r.Class, r.STAN, r.DE7
-			s.byMoment[r.Moment.Place(r.Card)] = posted.authorization
+			s.byMoment.put(r.Moment.Place(r.Card), posted.authorization)
 			if a := s.authorizations.at(posted.authorization); a.kind == message.KindVoice && a.authCode == [6]byte{} {
 				a.authCode = r.AuthCode
 			}
 			return posted.authorization, s.byARN[r.ARN]
 		}
-		number = s.byRRN[authorizationKey{r.Acquirer, r.RRN}]
+		number = s.byRRN(r.Acquirer, &r.RRN)
 	default: // the others begin an authorization, or stand alone
 	}
 	a := s.authorizations.at(number)
@@ -79,7 +79,7 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 		default: // a refund holds nothing
 		}
 	}
-	s.byMoment[r.Moment.Place(r.Card)] = number
+	s.byMoment.put(r.Moment.Place(r.Card), number)
 	if r.Kind == message.KindAuthorize {
 		s.total(r, r.Date, at).Authorizations++
 		s.rehold(a, 0, 0)

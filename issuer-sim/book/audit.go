@@ -22,8 +22,8 @@ func (s *shard) audit(n int) (wrong []string) {
 		}
 		return found[currency]
 	}
-	for _, index := range s.cardIndex {
-		c := s.cards.at(index)
+	for number := range s.cardIndex.numbers {
+		c := s.cards.at(uint32(number))
 		for a := &c.account; a.currency != 0; a = s.accounts.at(a.next) {
 			f := of(a.currency)
 			f.cards += a.balance

@@ -58,9 +58,20 @@ type cardAccount struct {
 const openingUnits = 1_000_000
 
 func openingMinor(currency uint16) int64 {
-	c, _ := message.CurrencyOf(currency)
-	return openingMinorOf(c)
+	if int(currency) < len(openings) {
+		return openings[currency]
+	}
+	return openingMinorOf(money.Currency{})
 }
+
+// openings are the opening balances by the number of the currency, known or not.
+var openings = func() (all [1000]int64) {
+	for n := range all {
+		c, _ := message.CurrencyOf(uint16(n))
+		all[n] = openingMinorOf(c)
+	}
+	return all
+}()
 
 func openingMinorOf(c money.Currency) int64 {
 	minor := int64(openingUnits)
@@ -138,10 +149,4 @@ type posting struct {
 	state         postingState
 	credit        bool
 	early         bool // a clearing file made it: its advice is still to come, and will post nothing
-}
-
-// authorizationKey finds an authorization of a card.
-type authorizationKey struct {
-	acquirer message.Digits
-	rrn      message.Reference
 }

@@ -65,7 +65,7 @@ func (s *shard) decideRequest(r *message.Request, out *Outcome, test testCard, n
 		refuse(message.CodeCVC)
 		return
 	case s.posted(r.ARN) != nil,
-		s.byRRN[authorizationKey{r.Acquirer, r.RRN}] != 0 && r.Kind != message.KindVerify && r.Kind != message.KindIncrement:
+		s.byRRN(r.Acquirer, &r.RRN) != 0 && r.Kind != message.KindVerify && r.Kind != message.KindIncrement:
 		refuse(message.CodeDuplicate)
 		return
 	}
@@ -77,7 +77,7 @@ func (s *shard) decideRequest(r *message.Request, out *Outcome, test testCard, n
 		refuse(message.CodeApproved)
 		return
 	case message.KindIncrement:
-		a := s.authorizations.at(s.byRRN[authorizationKey{r.Acquirer, r.FirstRRN}])
+		a := s.authorizations.at(s.byRRN(r.Acquirer, &r.FirstRRN))
 		if a == nil || a.kind != message.KindAuthorize || a.card != r.Card || a.currency != r.Currency || a.reversed {
 			refuse(message.CodeNoOriginal)
 			return
@@ -112,10 +112,10 @@ func (s *shard) decideRequest(r *message.Request, out *Outcome, test testCard, n
 // decideAdvice answers a 0120 or 0220: a fact, taken whatever the card's state and money.
 func (s *shard) decideAdvice(r *message.Request, out *Outcome) {
 	out.Code = message.CodeOf(message.CodeApproved)
-	a := s.authorizations.at(s.byRRN[authorizationKey{r.Acquirer, r.RRN}])
+	a := s.authorizations.at(s.byRRN(r.Acquirer, &r.RRN))
 	switch r.Kind {
 	case message.KindIncrement:
-		first := s.authorizations.at(s.byRRN[authorizationKey{r.Acquirer, r.FirstRRN}])
+		first := s.authorizations.at(s.byRRN(r.Acquirer, &r.FirstRRN))
 		if first == nil || first.kind != message.KindAuthorize || first.card != r.Card || first.currency != r.Currency {
 			out.Code = message.CodeOf(message.CodeNoOriginal)
 		}

@@ -39,7 +39,7 @@ func (s *shard) findOriginal(r *message.Request, now uint32) (o original, found 
 
 // inBooks finds what a reversal names in the books.
 func (s *shard) inBooks(r *message.Request) (o original, found bool) {
-	if a := s.authorizations.at(s.byMoment[r.Original.Place(r.Card)]); a != nil && a.card == r.Card {
+	if a := s.authorizations.at(s.byMoment.get(r.Original.Place(r.Card))); a != nil && a.card == r.Card {
 		o, found = s.within(a, &r.Original)
 		if found && (a.rrn == r.RRN || a.rrn == r.FirstRRN || o.increase != nil) { // the books have no RRN of an increment
 			return o, true
@@ -47,7 +47,7 @@ func (s *shard) inBooks(r *message.Request) (o original, found bool) {
 		o = original{}
 	}
 	for _, acquirer := range [...]message.Digits{r.Original.Acquirer, r.Acquirer} {
-		a := s.authorizations.at(s.byRRN[authorizationKey{acquirer, r.RRN}])
+		a := s.authorizations.at(s.byRRN(acquirer, &r.RRN))
 		if a == nil || a.card != r.Card ||
 			r.FirstRRN != (message.Reference{}) && r.FirstRRN != r.RRN && a.kind == message.KindAuthorize {
 			continue // an increment that has no RRN of its own must not take its authorization with it
@@ -69,7 +69,7 @@ func (s *shard) inBooks(r *message.Request) (o original, found bool) {
 // applied tells whether an advice stands in the books already, as the very message that it is: with its RRN, too, since
 // the numbers of messages are of an acquirer's link to a host, and this issuer may be two of its hosts.
 func (s *shard) applied(r *message.Request) bool {
-	a := s.authorizations.at(s.byMoment[r.Moment.Place(r.Card)])
+	a := s.authorizations.at(s.byMoment.get(r.Moment.Place(r.Card)))
 	if r.Class == message.ClassReversal || a == nil || a.card != r.Card || a.rrn != r.RRN {
 		return false
 	}

@@ -17,7 +17,7 @@ type seen struct {
 	authorization uint64 // what it made or changed; 0 for none
 	part          uint32 // of it: the posting or the increase; 0 for the authorization itself
 	at            uint32 // Unix seconds
-	before        uint64 // the message of the same moment that was seen before
+	before        uint64 // the message of the same moment and card that was seen before
 	code          message.Code
 	fate          fate
 	tries         uint8 // repeats so far, up to 255
@@ -36,12 +36,12 @@ const (
 // find returns the memory of a message by its moment, and by its RRN where one is given; nil if there is none within a
 // day. An awaited original is found under any RRN.
 func (s *shard) find(m message.Moment, rrn *message.Reference, card message.Digits, now uint32) *seen {
-	for number := s.seenIndex[m]; number != 0; {
+	for number := s.seenIndex.get(m.Place(card)); number != 0; {
 		e := s.seen.at(number)
 		if e == nil || now-e.at > day && now > e.at {
 			return nil
 		}
-		if e.card == card && (rrn == nil || e.fate == fateAwaited || e.rrn == *rrn) {
+		if e.card == card && e.Moment == m && (rrn == nil || e.fate == fateAwaited || e.rrn == *rrn) {
 			return e
 		}
 		number = e.before
@@ -53,12 +53,11 @@ func (s *shard) find(m message.Moment, rrn *message.Reference, card message.Digi
 func (s *shard) remember(e seen) {
 	if s.seen.full() {
 		old := s.seen.at(s.seen.first)
-		if s.seenIndex[old.Moment] == s.seen.first {
-			delete(s.seenIndex, old.Moment)
-		}
+		s.seenIndex.remove(old.Place(old.card), s.seen.first)
 	}
-	e.before = s.seenIndex[e.Moment]
+	key := e.Place(e.card)
+	e.before = s.seenIndex.get(key)
 	number, place := s.seen.add()
 	*place = e
-	s.seenIndex[e.Moment] = number
+	s.seenIndex.put(key, number)
 }

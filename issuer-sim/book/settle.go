@@ -90,7 +90,7 @@ func (s *shard) findPosting(p *Presentment) uint32 {
 			return n
 		}
 	}
-	a := s.authorizations.at(s.byRRN[authorizationKey{p.Acquirer, p.RRN}])
+	a := s.authorizations.at(s.byRRN(p.Acquirer, &p.RRN))
 	if a == nil {
 		return 0
 	}
@@ -107,7 +107,7 @@ func (s *shard) findPosting(p *Presentment) uint32 {
 
 // post makes the posting that a presentment should have found.
 func (s *shard) post(p *Presentment) uint32 {
-	number := s.byRRN[authorizationKey{p.Acquirer, p.RRN}]
+	number := s.byRRN(p.Acquirer, &p.RRN)
 	a := s.authorizations.at(number)
 	if a == nil || a.card != p.Card || a.currency != p.Currency {
 		kind := message.KindVoice

@@ -14,17 +14,17 @@ const shardCount = 32
 type shard struct {
 	mu             sync.Mutex
 	book           *Book
-	cardIndex      map[message.Digits]uint32
+	cardIndex      index // by the number itself
 	cards          slab[card]
 	accounts       slab[cardAccount] // of cards with more than one
 	authorizations ring[authorization]
-	byRRN          map[authorizationKey]uint64
-	byMoment       map[uint64]uint64 // authorizations by what made or changed them
+	rrnIndex       index // authorizations by acquirer and RRN: byRRN
+	byMoment       index // authorizations by what made or changed them, by message.Moment.Place
 	increases      slab[increase]
 	postings       slab[posting]
 	byARN          map[message.ARN]uint32
 	seen           ring[seen]
-	seenIndex      map[message.Moment]uint64
+	seenIndex      index // the newest message of a moment and card, by message.Moment.Place
 	books          []books
 	totals         totals
 	expiredHolds   uint64 // authorizations that went with money still held
@@ -33,13 +33,9 @@ type shard struct {
 func newShard(i *Book, limits Limits) *shard {
 	return &shard{
 		book:           i,
-		cardIndex:      map[message.Digits]uint32{},
 		authorizations: newRing[authorization](limits.Authorizations / shardCount),
-		byRRN:          map[authorizationKey]uint64{},
-		byMoment:       map[uint64]uint64{},
 		byARN:          map[message.ARN]uint32{},
 		seen:           newRing[seen](limits.Messages / shardCount),
-		seenIndex:      map[message.Moment]uint64{},
 	}
 }
 
@@ -56,8 +52,8 @@ func (s *shard) booksOf(currency uint16) *books {
 
 // lookup returns a kept card, nil if it is as cards are made.
 func (s *shard) lookup(number message.Digits) *card {
-	if n, ok := s.cardIndex[number]; ok {
-		return s.cards.at(n)
+	if n := s.cardIndex.get(uint64(number)); n != 0 {
+		return s.cards.at(uint32(n))
 	}
 	return nil
 }
@@ -69,13 +65,13 @@ func (s *shard) keep(number message.Digits) *card {
 	}
 	n, c := s.cards.add()
 	*c = card{number: number}
-	s.cardIndex[number] = n
+	s.cardIndex.put(uint64(number), uint64(n))
 	return c
 }
 
 // room tells whether one more card may be kept.
 func (s *shard) room(number message.Digits) bool {
-	return len(s.cardIndex) < s.book.limits.Cards/shardCount || s.lookup(number) != nil
+	return s.cardIndex.used < s.book.limits.Cards/shardCount || s.lookup(number) != nil
 }
 
 // accountOf returns a card's account in a currency, nil if it is not open.
@@ -126,7 +122,7 @@ func (s *shard) approved(a authorization) (uint64, *authorization) {
 	}
 	number, place := s.authorizations.add()
 	*place = a
-	s.byRRN[authorizationKey{a.Acquirer, a.rrn}] = number
+	s.rrnIndex.put(a.rrn.Place(a.Acquirer), number)
 	return number, place
 }
 
@@ -154,16 +150,21 @@ func (s *shard) evict(number uint64) {
 		n = i.next
 	}
 	s.forget(&a.Moment, a.card, number)
-	if key := (authorizationKey{a.Acquirer, a.rrn}); s.byRRN[key] == number {
-		delete(s.byRRN, key)
+	s.rrnIndex.remove(a.rrn.Place(a.Acquirer), number)
+}
+
+// byRRN returns the number of the authorization under an RRN, 0 if there is none.
+func (s *shard) byRRN(acquirer message.Digits, rrn *message.Reference) uint64 {
+	number := s.rrnIndex.get(rrn.Place(acquirer))
+	if a := s.authorizations.at(number); a == nil || a.Acquirer != acquirer || a.rrn != *rrn {
+		return 0
 	}
+	return number
 }
 
 // forget takes a moment out of the index of the books, if it still stands for the authorization.
 func (s *shard) forget(m *message.Moment, card message.Digits, number uint64) {
-	if place := m.Place(card); s.byMoment[place] == number {
-		delete(s.byMoment, place)
-	}
+	s.byMoment.remove(m.Place(card), number)
 }
 
 // move changes what is held of an account and what was debited from it to the acquirers' side, and asserts that the

@@ -21,7 +21,7 @@ type Kept struct {
 func (b *Book) Kept() (k Kept) {
 	for _, s := range b.shards {
 		s.mu.Lock()
-		k.Cards += len(s.cardIndex)
+		k.Cards += s.cardIndex.used
 		k.Authorizations += s.authorizations.len()
 		k.Messages += s.seen.len()
 		k.ExpiredHolds += s.expiredHolds

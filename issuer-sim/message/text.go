@@ -1,7 +1,16 @@
 package message
 
+import "encoding/binary"
+
 // Reference is DE37, an RRN; blank-padded.
 type Reference [12]byte
+
+// Place is an RRN's place, with its acquirer, in the index of the books: a hash, so that a place is a word; who looks
+// it up compares both.
+func (r *Reference) Place(acquirer Digits) uint64 {
+	h := Mix(uint64(acquirer)) ^ binary.LittleEndian.Uint64(r[:8])
+	return Mix(Mix(h) ^ uint64(binary.LittleEndian.Uint32(r[8:])))
+}
 
 // Text is the RRN without its padding.
 func (r Reference) Text() string { return Trimmed(r[:]) }

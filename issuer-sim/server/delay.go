@@ -150,7 +150,7 @@ func (l *link) drip(a delayed) bool {
 	step := time.NewTicker(max(time.Microsecond, a.drip/time.Duration(len(a.frame))))
 	defer step.Stop()
 	for i := range a.frame {
-		if _, err := l.lib.Write(a.frame[i : i+1]); err != nil {
+		if _, err := l.out.Write(a.frame[i : i+1]); err != nil {
 			return false
 		}
 		select {

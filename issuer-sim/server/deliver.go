@@ -15,7 +15,7 @@ func (l *link) deliver(v *rules.Verdict, position int64, now time.Time) error {
 	resp := &l.worker.resp
 	turn := l.server.rules.Load().Turn(now)
 	if v.Fault == rules.FaultNone && v.Latency == 0 && l.swap == nil && !turn.After(now) {
-		l.out = l.pack(l.out, resp)
+		l.answers = l.pack(l.answers, resp)
 		return nil
 	}
 	if v.Fault != rules.FaultNone {
@@ -51,14 +51,14 @@ func (l *link) deliver(v *rules.Verdict, position int64, now time.Time) error {
 		exchange(held, resp)
 		l.later.add(a.with(l.pack(nil, held)))
 	}
-	start := len(l.out)
-	l.out = l.pack(l.out, resp)
-	frame := l.out[start:]
+	start := len(l.answers)
+	l.answers = l.pack(l.answers, resp)
+	frame := l.answers[start:]
 	switch v.Fault {
 	case rules.FaultMalformed:
 		spoil(frame)
 	case rules.FaultCut:
-		l.out = l.out[:start+len(frame)/2]
+		l.answers = l.answers[:start+len(frame)/2]
 		return errCut
 	case rules.FaultDuplicate:
 		again := a.with(slices.Clone(frame))
@@ -74,7 +74,7 @@ func (l *link) deliver(v *rules.Verdict, position int64, now time.Time) error {
 		if !l.later.add(a.with(slices.Clone(frame))) {
 			return nil // too many wait: it goes with the batch
 		}
-		l.out = l.out[:start]
+		l.answers = l.answers[:start]
 	}
 	return nil
 }

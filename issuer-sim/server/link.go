@@ -17,22 +17,24 @@ import (
 )
 
 // link is one connection. The library runs its loops; frames are taken from its reader here, a socket read at a time,
-// and all answers of one read go out in one write.
+// and all answers of one read go out in one write, which passes the library's own writer by: it would hand each write
+// to a goroutine and back.
 type link struct {
 	server  *Server
 	conn    net.Conn
+	out     deadlined // conn
 	lib     *connection.Connection
 	started chan struct{} // closed once lib is set
 	number  uint64
 	deaf    bool // a fault: what comes is read and dropped
 
-	mu     sync.Mutex // held while frames are worked on
-	gone   bool
-	worker worker
-	in     []byte
-	filled int
-	skip   int // bytes of a frame that is too long
-	out    []byte
+	mu      sync.Mutex // held while frames are worked on
+	gone    bool
+	worker  worker
+	in      []byte
+	filled  int
+	skip    int // bytes of a frame that is too long
+	answers []byte
 
 	writing sync.Mutex // held for a whole write, however slow
 	later   delays
@@ -57,6 +59,7 @@ func (s *Server) serve(conn net.Conn, number uint64) error {
 	l := &link{
 		server:  s,
 		conn:    conn,
+		out:     deadlined{conn, s.limits.WriteTimeout},
 		started: make(chan struct{}),
 		number:  number,
 		in:      make([]byte, max(readBytes, 2*(s.limits.FrameBytes+spec.LengthHeader))),
@@ -76,7 +79,7 @@ func (s *Server) serve(conn net.Conn, number uint64) error {
 		o.ConnectionClosedHandlers = []func(*connection.Connection){func(*connection.Connection) { l.closed() }}
 		return nil
 	}
-	lib, err := connection.NewFrom(deadlined{conn, s.limits.WriteTimeout}, s.codec.Spec(), nil, nil, options)
+	lib, err := connection.NewFrom(l.out, s.codec.Spec(), nil, nil, options)
 	if err != nil {
 		s.untrack(l)
 		return err
@@ -140,7 +143,7 @@ func (l *link) take(n int) error {
 	}
 	l.filled += n
 	start := time.Now()
-	l.out = l.out[:0]
+	l.answers = l.answers[:0]
 	messages, position, err := l.frames(start)
 	if err == nil || errors.Is(err, errCut) {
 		err = errors.Join(err, l.flush(position))
@@ -154,13 +157,13 @@ func (l *link) take(n int) error {
 
 // flush writes the data log up to position, and then the answers.
 func (l *link) flush(position int64) error {
-	if err := l.server.book.Commit(position); err != nil || len(l.out) == 0 {
+	if err := l.server.book.Commit(position); err != nil || len(l.answers) == 0 {
 		return err
 	}
-	return l.write(l.out)
+	return l.write(l.answers)
 }
 
-// frames works on each whole frame of l.in, gathers the answers in l.out, and moves the rest to the front.
+// frames works on each whole frame of l.in, gathers the answers in l.answers, and moves the rest to the front.
 func (l *link) frames(now time.Time) (messages int, position int64, err error) {
 	rest := l.in[:l.filled]
 	for err == nil {
@@ -213,7 +216,7 @@ func (l *link) pack(b []byte, m *spec.Message) []byte {
 func (l *link) write(b []byte) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	_, err := l.lib.Write(b)
+	_, err := l.out.Write(b)
 	return err
 }
 
