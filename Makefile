@@ -91,6 +91,10 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 		done; \
 	done
 
+.PHONY: soak
+soak: build ## 60% of the peak for MINUTES (20), audited every five: what switchd uses must stay flat
+	$(GO) run ./bench -commit $(COMMIT) -soak $(or $(MINUTES),20)m
+
 .PHONY: stages
 stages: ## what each stage of an authorization takes and allocates
 	$(GO) test -run '^$$' -bench Stages -benchmem ./bench/stages

@@ -100,10 +100,15 @@ func main() {
 	flag.IntVar(&b.stored, "stored", 300_000, "payments in the journal that stored begins with")
 	only := flag.String("only", "", "what to measure, with commas between: codec, switch, open, stored, full, issuer, "+
 		"overload, drain, recovery (default: all but the last four)")
+	span := flag.Duration("soak", 0, "instead, drive a switch for so long and see whether what it uses stays flat")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := b.run(ctx, *only, *out); err != nil {
+	run := func() error { return b.run(ctx, *only, *out) }
+	if *span > 0 {
+		run = func() error { return b.soak(ctx, *span, *out) }
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

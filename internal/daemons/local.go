@@ -35,6 +35,7 @@ type Options struct {
 	Seed         uint64 // issuer-sim's
 	Config       string // switchd's; "" for none
 	Rules        string // issuer-sim's; "" for none
+	IssuerConfig string // issuer-sim's; "" for none
 	DefaultPorts bool   // take them where they are free
 }
 
@@ -100,6 +101,9 @@ func (l *Local) runIssuer(ctx context.Context, at Listening) error {
 	}
 	if l.Rules != "" {
 		args = append(args, "--rules", l.Rules)
+	}
+	if l.IssuerConfig != "" {
+		args = append(args, "--config", l.IssuerConfig)
 	}
 	d, err := Start(ctx, l.Bin, l.Dir, "issuer-sim", args...)
 	if err == nil {
