@@ -15,11 +15,16 @@ import (
 type router struct {
 	table   *route.Table
 	issuers map[string]*exchange.Issuer
+	only    map[string][]*exchange.Issuer // of a route with one host
 	turn    atomic.Uint64
 }
 
 func newRouter(t *route.Table, issuers map[string]*exchange.Issuer) *router {
-	return &router{table: t, issuers: issuers}
+	r := &router{table: t, issuers: issuers, only: make(map[string][]*exchange.Issuer, len(issuers))}
+	for name, x := range issuers {
+		r.only[name] = []*exchange.Issuer{x}
+	}
+	return r
 }
 
 // Route implements flow.Router.
@@ -31,6 +36,9 @@ func (r *router) Route(pan string) (flow.Route, bool) {
 	destination := found.Destination
 	if destination == byScheme {
 		destination = cardno.Brand(pan)
+	}
+	if len(found.Hosts) == 1 {
+		return flow.Route{Name: found.Name, Destination: destination, Issuers: r.only[found.Hosts[0].Host]}, true
 	}
 	out := flow.Route{Name: found.Name, Destination: destination, Issuers: make([]*exchange.Issuer, 0, len(found.Hosts))}
 	for range found.Hosts {

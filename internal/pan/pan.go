@@ -53,14 +53,19 @@ const (
 // Mask is the only form in which a card number may be shown, logged or written beside the IPM file: "400000******0002".
 // A number shorter than 13 shows its last four only, one of four or fewer nothing at all.
 func Mask(pan string) string {
+	first, last := 0, 0
 	switch n := len(pan); {
 	case n >= minShown:
-		return pan[:shownFirst] + strings.Repeat("*", n-shownFirst-shownLast) + pan[n-shownLast:]
+		first, last = shownFirst, shownLast
 	case n > shownLast:
-		return strings.Repeat("*", n-shownLast) + pan[n-shownLast:]
-	default:
-		return strings.Repeat("*", n)
+		last = shownLast
 	}
+	var room [maxPAN]byte
+	b := append(room[:0], pan...)
+	for i := first; i < len(b)-last; i++ {
+		b[i] = '*'
+	}
+	return string(b)
 }
 
 // MaskIn masks what could be a card number in a text: each run of 13 to 19 digits with a right Luhn digit.

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,11 +51,12 @@ var ErrSealed = errors.New("pan: the sealed card does not open with its key")
 // A card is sealed under its payment's unique number as nonce, so whoever makes numbers again that were given before
 // (by going back to an old copy of a journal) must append a new key first.
 type Keyring struct {
-	keys    map[uint32]cipher.AEAD
-	sealing uint32
-	hashes  macPool
-	macs    macPool
-	check   [16]byte
+	keys     map[uint32]cipher.AEAD
+	sealing  uint32
+	sealings sync.Pool // of *sealState
+	hashes   macPool
+	macs     macPool
+	check    [16]byte
 }
 
 // GenerateKey returns the text form of a new key, one line with its LF. It takes 36 bytes from rand, which must be a
@@ -150,6 +152,11 @@ func (k *Keyring) add(id uint32, secret []byte) error {
 		copy(k.check[:], check)
 	}
 	k.keys[id], k.sealing = aead, id
+	k.sealings.New = func() any {
+		s := new(sealState)
+		binary.BigEndian.PutUint32(s.id[:], id)
+		return s
+	}
 	return nil
 }
 
@@ -162,15 +169,27 @@ func (k *Keyring) Has(id uint32) bool { return k.keys[id] != nil }
 // Seal encrypts a card number (at most 255 bytes) and its expiry (YYMM) with AES-256-GCM. The nonce is the payment's
 // unique number: never two cards under one. The key's id is authenticated with them.
 func (k *Keyring) Seal(nonce [12]byte, pan, expiry string) []byte {
-	aead := k.keys[k.sealing]
-	n := 1 + len(pan) + len(expiry)
-	b := make([]byte, n, n+aead.Overhead())
-	b[0] = byte(len(pan))
-	copy(b[1:], pan)
-	copy(b[1+len(pan):], expiry)
-	var id [4]byte
-	binary.BigEndian.PutUint32(id[:], k.sealing)
-	return aead.Seal(b[:0], nonce[:], b, id[:])
+	return k.AppendSealed(nil, nonce, pan, expiry)
+}
+
+// AppendSealed is Seal into memory of the caller's.
+func (k *Keyring) AppendSealed(dst []byte, nonce [12]byte, pan, expiry string) []byte {
+	s := k.sealings.Get().(*sealState)
+	s.nonce = nonce
+	begin := len(dst)
+	dst = append(dst, byte(len(pan)))
+	dst = append(dst, pan...)
+	dst = append(dst, expiry...)
+	dst = slices.Grow(dst, k.keys[k.sealing].Overhead())
+	dst = k.keys[k.sealing].Seal(dst[:begin], s.nonce[:], dst[begin:], s.id[:])
+	k.sealings.Put(s)
+	return dst
+}
+
+// sealState is what an AEAD takes by reference: in a pooled one it allocates nothing.
+type sealState struct {
+	nonce [12]byte
+	id    [4]byte // of the sealing key
 }
 
 // Open decrypts what Seal made with the key keyID under the same nonce. It fails with an error that names the key when
@@ -199,11 +218,13 @@ func (k *Keyring) Hash(pan string) [16]byte {
 	return k.hashes.sum(s)
 }
 
-// MAC returns the keyed hash (HMAC-SHA-256, its first 16 bytes) of what parts writes. The caller frames the parts (a
-// length before each), so that no two lists of them read the same. parts must not keep h.
-func (k *Keyring) MAC(parts func(h hash.Hash)) [16]byte {
+// MAC returns the keyed hash (HMAC-SHA-256, its first 16 bytes) of what parts appends to b. The caller frames the parts
+// (a length before each), so that no two lists of them read the same. parts must not keep b.
+func (k *Keyring) MAC(parts func(b []byte) []byte) [16]byte {
 	s := k.macs.get()
-	parts(s.Hash)
+	s.text = parts(s.text[:0])
+	_, _ = s.Write(s.text) // a hash never fails
+	clear(s.text)
 	return k.macs.sum(s)
 }
 

@@ -105,8 +105,12 @@ func stanText(stan uint32) string {
 	if stan == 0 {
 		return ""
 	}
-	s := strconv.Itoa(int(stan))
-	return "000000"[len(s):] + s
+	var digits [6]byte
+	for i := len(digits) - 1; i >= 0; i-- {
+		digits[i] = byte('0' + stan%10)
+		stan /= 10
+	}
+	return string(digits[:])
 }
 
 // operationID names a capture or refund: the payment's id and the operation's place in it.

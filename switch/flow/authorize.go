@@ -97,7 +97,8 @@ func (x *operation) newPayment(ctx context.Context, p *payment.Payment) error {
 	}
 	now, req := x.o.Clock.Now(), x.req
 	*p = payment.Payment{
-		ID: id, Gateway: x.caller.Gateway, Merchant: req.Merchant, Terminal: req.Terminal, Currency: req.Currency,
+		SealedCard: p.SealedCard, // its memory
+		ID:         id, Gateway: x.caller.Gateway, Merchant: req.Merchant, Terminal: req.Terminal, Currency: req.Currency,
 		Reference: req.Reference, Entry: uint8(req.Entry), Initiator: uint8(req.Initiator), MCC: x.profile.MCC,
 		Route: x.route.Destination, ECI: req.ThreeDS.ECI, Sequence: req.Card.Sequence,
 		Created: now, Expires: now.Add(x.profile.CaptureWindow()),

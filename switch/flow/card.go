@@ -13,7 +13,7 @@ func (f *Flow) sealCard(p *payment.Payment, card *api.Card) {
 	p.MaskedPAN = pan.Mask(card.Number)
 	p.PANHash = f.o.Keyring.Hash(card.Number)
 	p.SealKey = f.o.Keyring.SealingKey()
-	p.SealedCard = f.o.Keyring.Seal(p.ID, card.Number, card.Expiry)
+	p.SealedCard = f.o.Keyring.AppendSealed(p.SealedCard[:0], p.ID, card.Number, card.Expiry)
 }
 
 // openCard is the other way round.

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"sync"
 
 	"switchyard/internal/mutant"
@@ -190,9 +189,8 @@ func (f *Flow) bodyMAC(req *api.Request, currency string) [16]byte {
 	if req.Currency != "" {
 		currency = req.Currency
 	}
-	return f.o.Keyring.MAC(func(h hash.Hash) {
-		var room [512]byte
-		b := append(room[:0], byte(req.Op), byte(req.Entry), byte(req.Initiator), flag(req.Partial), flag(req.Final))
+	return f.o.Keyring.MAC(func(b []byte) []byte {
+		b = append(b, byte(req.Op), byte(req.Entry), byte(req.Initiator), flag(req.Partial), flag(req.Final))
 		b = binary.BigEndian.AppendUint64(b, uint64(req.Amount))
 		for _, s := range [...]string{
 			req.Key, req.Merchant, req.Terminal, currency, req.Card.Number, req.Card.Expiry, req.Card.Sequence, req.Reference,
@@ -202,7 +200,7 @@ func (f *Flow) bodyMAC(req *api.Request, currency string) [16]byte {
 			b = append(b, byte(len(s)))
 			b = append(b, s...)
 		}
-		h.Write(b)
+		return b
 	})
 }
 

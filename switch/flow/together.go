@@ -31,6 +31,7 @@ type making struct {
 	taken time.Time // when the request was
 	err   error     // of sending
 	reply reply
+	said  api.Answer
 
 	payment payment.Payment
 	ops     [2]payment.Op // room for the payment's
@@ -215,14 +216,14 @@ func (f *Flow) conclude(batch []*making) {
 		}
 	}
 	f.commit(outcomes, func(m *making, err error) {
-		if a, ok := m.concluded(err); ok {
-			m.answer(&a)
+		if m.concluded(err) {
+			m.answer()
 			told = append(told, m)
 		}
 	})
 	for _, m := range told {
 		m.asked.To.Flush()
-		*m = making{}
+		*m = making{payment: payment.Payment{SealedCard: m.payment.SealedCard}}
 		f.makings.Put(m)
 	}
 }
@@ -245,14 +246,14 @@ func (m *making) received() bool {
 }
 
 // concluded goes on from the commit of the outcome to the answer; false where it goes on alone.
-func (m *making) concluded(err error) (a api.Answer, ok bool) {
+func (m *making) concluded(err error) bool {
 	if journal.IsBroken(err) {
 		go m.notTakenAlone(err)
-		return a, false
+		return false
 	}
-	a = m.outcome(&m.t, err)
+	m.said = m.outcome(&m.t, err)
 	m.giveBack()
-	return a, true
+	return true
 }
 
 // seeThroughAlone goes on with a request that was not sent or has no answer.
@@ -299,15 +300,16 @@ func (f *Flow) commit(batch []*making, done func(m *making, err error)) {
 }
 
 // answer answers the request; the asker is to be flushed then.
-func (m *making) answer(a *api.Answer) {
-	m.served(m.caller, m.req, a, time.Since(m.taken))
+func (m *making) answer() {
+	m.served(m.caller, m.req, &m.said, time.Since(m.taken))
 	m.inFlight.Add(-1)
-	m.asked.To.Answered(a)
+	m.asked.To.Answered(&m.said)
 }
 
 // answerAlone answers a request that is not one of many. What it was made of is left to the collector: the queue of
 // what is undone may have kept the payment.
 func (m *making) answerAlone(a api.Answer) {
-	m.answer(&a)
+	m.said = a
+	m.answer()
 	m.asked.To.Flush()
 }

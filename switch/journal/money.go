@@ -19,6 +19,9 @@ func (e *BrokenError) Error() string { return "journal: " + e.Invariant }
 
 // IsBroken tells whether a transition was refused because its payment breaks I7.
 func IsBroken(err error) bool {
+	if err == nil {
+		return false // of nearly all, and errors.As allocates
+	}
 	var broken *BrokenError
 	return errors.As(err, &broken)
 }

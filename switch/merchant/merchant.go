@@ -8,6 +8,7 @@ package merchant
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/language"
@@ -133,21 +134,27 @@ func (p *Profile) complete() error {
 
 // locate sets DE43.
 func (p *Profile) locate(countryAlpha2 string) {
-	p.nameLocation = NameLocation(p.Name, p.City, countryAlpha2)
+	p.nameLocation = nameLocation(p.Name, p.City, countryAlpha2)
 }
 
 // The parts of DE43.
 const nameLen, cityLen, countryLen = 25, 13, 2
 
-// NameLocation makes DE43 of its parts.
-func NameLocation(name, city, countryAlpha2 string) string {
+// nameLocation makes DE43 of its parts.
+func nameLocation(name, city, countryAlpha2 string) string {
+	return string(AppendNameLocation(nil, name, city, countryAlpha2))
+}
+
+// AppendNameLocation appends DE43, made of its parts.
+func AppendNameLocation(dst []byte, name, city, countryAlpha2 string) []byte {
 	const blank = "                                        "
-	var room [nameLen + cityLen + countryLen]byte
-	copy(room[:], blank)
+	n := len(dst)
+	dst = append(dst, blank...)
+	room := dst[n:]
 	copy(room[:nameLen], name)
 	copy(room[nameLen:nameLen+cityLen], city)
 	copy(room[nameLen+cityLen:], countryAlpha2)
-	return string(room[:])
+	return dst
 }
 
 // checkText keeps DE43 to characters that the code pages of clearing files agree on.
@@ -168,7 +175,13 @@ type Directory struct {
 	profiles      map[string]*Profile
 	refuseUnknown bool
 	fallback      Profile // complete
+
+	mu      sync.Mutex
+	unknown map[string]*Profile // fallbacks, of the merchants that came of late
 }
+
+// keptUnknown is how many merchants that are not in the directory are kept; then they are made anew as they come.
+const keptUnknown = 4096
 
 // NewDirectory makes a directory of profiles. Unknown merchants are refused, or get fallback under their own id.
 func NewDirectory(profiles []Profile, refuseUnknown bool, fallback Profile) (*Directory, error) {
@@ -201,6 +214,21 @@ func (d *Directory) Lookup(id string) *Profile {
 // Fallback returns what stands for a merchant that is not in the directory: the default profile under the merchant's
 // id.
 func (d *Directory) Fallback(id string) *Profile {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p := d.unknown[id]; p != nil {
+		return p
+	}
+	if len(d.unknown) >= keptUnknown || d.unknown == nil {
+		d.unknown = make(map[string]*Profile)
+	}
+	id = strings.Clone(id) // it may be a piece of a request
+	p := d.makeFallback(id)
+	d.unknown[id] = p
+	return p
+}
+
+func (d *Directory) makeFallback(id string) *Profile {
 	p := d.fallback
 	p.ID = id
 	p.unknown = true

@@ -36,6 +36,7 @@ type Issuer struct {
 type Call struct {
 	issuer *Issuer
 	slot   *link.Slot
+	own    link.Slot // of TryAcquire
 	want   link.Match
 	frame  []byte
 
@@ -54,12 +55,13 @@ func (x *Issuer) Acquire(ctx context.Context) (*Call, error) {
 
 // TryAcquire is Acquire without a wait: false where no link has room now.
 func (x *Issuer) TryAcquire() (*Call, bool) {
-	slot, ok := x.Host.TryAcquire()
-	if !ok {
+	c := calls.Get().(*Call)
+	if !x.Host.TryAcquire(&c.own) {
+		calls.Put(c)
 		return nil, false
 	}
-	c, err := x.call(slot, nil)
-	return c, err == nil
+	c.issuer, c.slot = x, &c.own
+	return c, true
 }
 
 // AcquireAdvice is Acquire for an advice, which leaves requests their share of the windows.
@@ -142,19 +144,25 @@ func (c *Call) Code() string { return payment.CodeOf(c.Response.Bytes(39)) }
 func (c *Call) RecordIn(op *payment.Op, at time.Time) {
 	op.DoneAt = at
 	op.ResponseCode = c.Code()
-	if code := c.Response.Bytes(38); len(code) > 0 {
-		op.AuthCode = string(code)
-	}
 	tlv := c.Response.Bytes(48)
-	if v, ok := spec.FindTLV(tlv, spec.TagNetworkID); ok {
-		op.NetworkID = string(v)
+	network, _ := spec.FindTLV(tlv, spec.TagNetworkID)
+	avs, _ := spec.FindTLV(tlv, spec.TagAVSResult)
+	cvc, _ := spec.FindTLV(tlv, spec.TagCVCResult)
+	var room [128]byte
+	text := room[:0]
+	for _, v := range [...][]byte{c.Response.Bytes(38), network, avs, cvc} {
+		text = append(text, v...)
 	}
-	if v, ok := spec.FindTLV(tlv, spec.TagAVSResult); ok {
-		op.AVS = string(v)
+	rest := string(text) // one piece of memory for all
+	cut := func(to *string, n int) {
+		if n > 0 {
+			*to, rest = rest[:n], rest[n:]
+		}
 	}
-	if v, ok := spec.FindTLV(tlv, spec.TagCVCResult); ok {
-		op.CVCResult = string(v)
-	}
+	cut(&op.AuthCode, len(c.Response.Bytes(38)))
+	cut(&op.NetworkID, len(network))
+	cut(&op.AVS, len(avs))
+	cut(&op.CVCResult, len(cvc))
 }
 
 // Amount returns DE4 of the response, or fallback where it has none.

@@ -69,16 +69,17 @@ func (h *Host) Acquire(ctx context.Context) (*Slot, error) { return h.acquire(ct
 // window of one, all) and go behind the requests that wait, but for each eighth slot that gets free.
 func (h *Host) AcquireAdvice(ctx context.Context) (*Slot, error) { return h.acquire(ctx, advice) }
 
-// TryAcquire is Acquire without a wait: false where no link has room now.
-func (h *Host) TryAcquire() (*Slot, bool) {
+// TryAcquire is Acquire without a wait, into memory of the caller's: false where no link has room now.
+func (h *Host) TryAcquire(slot *Slot) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s, _ := h.pick(request)
 	if s == nil {
-		return nil, false
+		return false
 	}
 	s.inUse[request]++
-	return &Slot{s: s, class: request}, true
+	*slot = Slot{s: s, class: request}
+	return true
 }
 
 func (h *Host) acquire(ctx context.Context, c class) (*Slot, error) {

@@ -52,16 +52,18 @@ func (b *Builder) Acquirer(p *payment.Payment) string {
 	return p.Acquirer
 }
 
-// nameLocation is DE43.
-func (b *Builder) nameLocation(p *payment.Payment) string {
+// setNameLocation sets DE43.
+func (b *Builder) setNameLocation(m *spec.Message, p *payment.Payment) {
 	if p.AcceptorName != "" {
-		return merchant.NameLocation(p.AcceptorName, p.AcceptorCity, p.AcceptorCountry)
+		var room [40]byte
+		m.SetBytes(43, merchant.AppendNameLocation(room[:0], p.AcceptorName, p.AcceptorCity, p.AcceptorCountry))
+		return
 	}
 	profile := b.Merchants.Lookup(p.Merchant)
 	if profile == nil { // taken out of the merchants file: what was accepted when it was there has to arrive
 		profile = b.Merchants.Fallback(p.Merchant)
 	}
-	return profile.NameLocation()
+	m.Set(43, profile.NameLocation())
 }
 
 // Card is what a message needs of the card.
@@ -124,7 +126,7 @@ func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, r
 		m.Set(14, card.Expiry)
 		m.Set(18, p.MCC)
 		m.Set(22, posEntry(api.Entry(p.Entry)))
-		m.Set(43, b.nameLocation(p))
+		b.setNameLocation(m, p)
 	}
 	if date := businessDate(p, i); date != 0 {
 		m.SetUint(15, uint64(date)%10000, 4)
@@ -141,7 +143,8 @@ func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, r
 	if i == 0 && req != nil {
 		buildFirst(m, p, req)
 	}
-	if tlv := b.private(m, p, i, req); len(tlv) > 0 {
+	var room [256]byte
+	if tlv := appendPrivate(room[:0], p, i, req); len(tlv) > 0 {
 		m.SetBytes(48, tlv)
 	}
 	original(m, p, i, acquirer)
@@ -232,11 +235,9 @@ func appendDigits(dst []byte, v uint64, width int) []byte {
 	return dst
 }
 
-// private builds DE48.
-func (b *Builder) private(m *spec.Message, p *payment.Payment, i int, req *api.Request) []byte {
+// appendPrivate appends DE48.
+func appendPrivate(t []byte, p *payment.Payment, i int, req *api.Request) []byte {
 	op := &p.Ops[i]
-	var room [256]byte
-	t := room[:0]
 	switch op.Kind {
 	case payment.KindAuthorize, payment.KindVerify, payment.KindSale, payment.KindStandIn:
 		if p.ECI != "" {
