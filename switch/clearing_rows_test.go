@@ -117,11 +117,12 @@ rules:
 	sale := switchtest.Authorize("s", 500)
 	sale.Op = api.OpSale
 	sold := make(chan error, 1)
+	before := begun(t, s)
 	go func() {
 		_, err := s.Client.Do(context.Background(), &sale)
 		sold <- err
 	}()
-	s.Await("the sale is under way", func() bool { return s.Switch.Stats().InFlight == 1 })
+	s.Await("the sale is under way", func() bool { return begun(t, s) == before+1 })
 	closed := make(chan error, 1)
 	go func() {
 		resp, err := http.Post("http://"+s.OperatorAddr+"/v1/cutover?wait=1m", "", nil)
