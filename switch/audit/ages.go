@@ -38,7 +38,7 @@ func (c *check) boundOf(op *operation) (Kind, time.Duration) {
 	switch {
 	case !open:
 		return "", 0
-	case op.takesBack():
+	case op.row.takesBack:
 		return VoidOverdue, c.options.VoidAge
 	case op.State == statePending:
 		return IntentOverdue, c.options.IntentAge

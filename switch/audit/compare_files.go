@@ -11,7 +11,7 @@ import (
 // payment with a message on its way too: a capture is final once it is accepted, whatever the issuer has said by now.
 func (c *check) compareFiles() {
 	for i := range c.p.Ops {
-		if c.p.Ops[i].presentable() {
+		if c.p.Ops[i].row.clears {
 			c.presentment(i)
 		}
 	}
@@ -58,10 +58,7 @@ func (c *check) presentment(i int) {
 // presented expects exactly one first presentment of op, once its business date has its files.
 func (c *check) presented(op *operation, found []*presented) {
 	c.ahead(op)
-	line := lineCaptured
-	if op.Op == opRefund {
-		line = lineRefunded
-	}
+	line := op.row.line
 	switch {
 	case len(found) == 0 && !c.counts(op):
 		return // its file is not read

@@ -22,11 +22,11 @@ func (c *check) compareIssuer() {
 	case h == nil:
 		c.differ(MissingAtIssuer, root, root.Granted, "%s approved with %d, the issuer has nothing", root.Op, root.Granted)
 		c.countMissing()
-	case root.Op == opSale:
-		c.sameRequest(root, h, kindSale)
+	case root.row.clears:
+		c.sameRequest(root, h, root.row.holding)
 		c.posting(0, h)
 	default:
-		c.sameRequest(root, h, kindAuthorization)
+		c.sameRequest(root, h, root.row.holding)
 		c.sameSums(h)
 		c.increments(h)
 	}
@@ -40,10 +40,10 @@ func (c *check) compareIssuer() {
 	}
 }
 
-// countMissing adds an authorization or sale that the issuer does not have to the switch's column.
+// countMissing adds an authorization, or what clears by itself, that the issuer does not have to the switch's column.
 func (c *check) countMissing() {
-	if c.p.Ops[0].Op == opSale {
-		c.countOp(&c.p.Ops[0], lineCaptured, bookSwitch, c.p.Ops[0].Granted)
+	if root := &c.p.Ops[0]; root.row.clears {
+		c.countOp(root, root.row.line, bookSwitch, root.Granted)
 		return
 	}
 	s, _ := c.p.sums()
@@ -218,7 +218,7 @@ func (c *check) refund(i int) {
 		c.differ(MissingAtIssuer, op, op.Granted, "refund approved with %d, the issuer has nothing", op.Granted)
 		c.countOp(op, lineRefunded, bookSwitch, op.Granted)
 	default:
-		c.sameRequest(op, h, kindRefund)
+		c.sameRequest(op, h, op.row.holding)
 		if first := h.firstRRN.String(); first != c.p.Ops[0].RRN {
 			c.differ(IssuerData, op, op.Granted, "first RRN: switch %q, issuer %q", c.p.Ops[0].RRN, first)
 		}
@@ -243,10 +243,7 @@ func (c *check) posting(i int, h *holding) {
 		}
 		found = p
 	}
-	line := lineCaptured
-	if op.Op == opRefund {
-		line = lineRefunded
-	}
+	line := op.row.line
 	void := c.p.takenBackBy(i)
 	voided := void != nil && void.Op == opVoid
 	moves := op.stands() && !voided
@@ -294,7 +291,7 @@ func (c *check) samePosting(op *operation, p *posting) {
 			PostingAmount, op, op.money()-p.amount, "%s %d: switch %d, issuer posted %d", op.Op, op.Number, op.money(), p.amount,
 		)
 	}
-	if refund := op.Op == opRefund; p.credit != refund {
+	if p.credit != op.row.credits {
 		c.differ(PostingSign, op, op.money(), "%s %d: the issuer's posting has the other sign", op.Op, op.Number)
 	}
 	if is := p.arn.String(); is != op.ARN {

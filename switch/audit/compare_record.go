@@ -25,7 +25,7 @@ func (c *check) samePresentment(op, via *operation, p *presented) {
 		c.differ(PresentmentCurrency, op, op.money(), "%s %d: switch %s, %s %s", op.Op, op.Number, c.p.Currency, p.where(),
 			is)
 	}
-	if refund := op.Op == opRefund; p.credit != refund {
+	if p.credit != op.row.credits {
 		c.differ(PresentmentSign, op, op.money(), "%s %d has the other sign in %s", op.Op, op.Number, p.where())
 	}
 	differ := func(name, want, is string) {
@@ -213,9 +213,9 @@ func (c *check) networkID() string {
 	return strings.TrimRight(id, " ")
 }
 
-// chip is the hash of DE55; a refund has none.
+// chip is the hash of DE55; what credits the cardholder has none.
 func (c *check) chip(op *operation) uint32 {
-	if op.Op == opRefund {
+	if op.row.credits {
 		return 0
 	}
 	data, err := hex.DecodeString(c.p.EMV)

@@ -66,7 +66,7 @@ func (c *check) toldOf(i int, t *told) {
 		{"STAN", trimmed(t.stan[:]), op.STAN, op.STAN == "000000" || op.STAN == ""},
 		{"response code", trimmed(t.code[:]), op.ResponseCode, true}, // an advice is answered before it has one
 		{"authorization code", t.auth.String(), op.AuthCode, true},
-		{"business date", t.date.Value(), op.BusinessDate, !op.presentable()},
+		{"business date", t.date.Value(), op.BusinessDate, !op.row.clears},
 	} {
 		if f.is != f.want && !(f.optional && f.is == "") {
 			differ(ToldData, "%s %q, the journal says %q", f.name, f.is, f.want)
@@ -81,7 +81,7 @@ func (c *check) toldOf(i int, t *told) {
 // toldCleared wants the record of a capture, sale or refund that was told in a file, once its date is written.
 func (c *check) toldCleared(op *operation, i int, t *told) {
 	date := t.date.Value()
-	if !op.presentable() || t.outcome != toldApproved || !c.written[date] || !c.options.covers(date) ||
+	if !op.row.clears || t.outcome != toldApproved || !c.written[date] || !c.options.covers(date) ||
 		c.p.takenBackBy(i) != nil {
 		return
 	}
@@ -108,8 +108,7 @@ func (op *operation) outcome() toldOutcome {
 
 // toldAmount is the amount that an answer about an approved operation has.
 func (op *operation) toldAmount() int64 {
-	switch op.Op {
-	case opAuthorize, opSale, opVerify, opIncrement, opRefund:
+	if op.row.granted {
 		return op.Granted
 	}
 	return op.Amount

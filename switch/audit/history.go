@@ -110,7 +110,7 @@ func (p *entry) reversals(i int) (n int) {
 // takenBackBy returns the void of operation i that stands or has no outcome yet, or nil.
 func (p *entry) takenBackBy(i int) *operation {
 	for j := i + 1; j < len(p.Ops); j++ {
-		if v := &p.Ops[j]; v.takesBack() && v.Target == i && (v.promised() || v.State == statePending) {
+		if v := &p.Ops[j]; v.row.takesBack && v.Target == i && (v.promised() || v.State == statePending) {
 			return v
 		}
 	}

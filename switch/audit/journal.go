@@ -51,6 +51,8 @@ type operation struct {
 	ARN          string    `json:"arn"`
 	At           time.Time `json:"at"`
 	Clearing     *note     `json:"clearing"`
+
+	row *opRow
 }
 
 // note is what the journal fixed for an operation's record when the operation was accepted.
@@ -69,24 +71,7 @@ type note struct {
 	Count       int    `json:"count"`
 }
 
-// The words of the export: operations …
-const (
-	opAuthorize       = "authorize"
-	opSale            = "sale"
-	opVerify          = "verify"
-	opVoice           = "voice"
-	opStandIn         = "stand_in"
-	opIncrement       = "increment"
-	opCapture         = "capture"
-	opReverse         = "reverse"
-	opRelease         = "release"
-	opVoid            = "void"
-	opVoidPresentment = "void_presentment"
-	opRefund          = "refund"
-	opTimeoutReversal = "timeout_reversal"
-)
-
-// … and where they stand.
+// Where an operation of the export stands.
 const (
 	statePending  = "pending"
 	stateQueued   = "queued"
@@ -97,11 +82,6 @@ const (
 	stateParked   = "parked"
 	stateClosed   = "closed"
 )
-
-var knownOps = []string{
-	opAuthorize, opSale, opVerify, opVoice, opIncrement, opCapture, opReverse, opRelease, opVoid, opVoidPresentment,
-	opRefund, opTimeoutReversal,
-}
 
 var knownStates = []string{
 	statePending, stateQueued, stateApproved, stateDeclined, stateFailed, stateUnknown, stateParked, stateClosed,
@@ -178,6 +158,9 @@ func readPayments(ctx context.Context, open Open, each func(*entry)) error {
 			// For the money it is an authorization; that the switch gave it shows in that it stands before it is acknowledged.
 			p.Ops[0].Op, p.standIn = opAuthorize, true
 		}
+		for i := range p.Ops {
+			p.Ops[i].row = rowOf(p.Ops[i].Op)
+		}
 		each(&p)
 		return nil
 	})
@@ -191,68 +174,36 @@ func (p *entry) contradiction() string {
 	}
 	for i := range p.Ops {
 		op := &p.Ops[i]
-		begins := op.Op == opAuthorize || op.Op == opSale || op.Op == opVerify || op.Op == opVoice
 		switch {
-		case !slices.Contains(knownOps, op.Op):
+		case op.row == &noOperation:
 			return fmt.Sprintf("operation %d: %q is no operation", i, op.Op)
 		case !slices.Contains(knownStates, op.State):
 			return fmt.Sprintf("operation %d: %q is no state", i, op.State)
 		case op.N != i:
 			return fmt.Sprintf("operation %d is numbered %d", i, op.N)
-		case begins != (i == 0):
+		case op.row.begins != (i == 0):
 			return fmt.Sprintf("operation %d is %s", i, op.Op)
-		case !op.follows(p.Ops[0].Op):
+		case op.row.after != nil && !slices.Contains(op.row.after, p.Ops[0].Op):
 			return fmt.Sprintf("operation %d, %s, cannot follow %s", i, op.Op, p.Ops[0].Op)
 		case op.Amount < 0 || op.Granted < 0 || op.Granted > op.Amount:
 			return fmt.Sprintf("operation %d: %d asked, %d granted", i, op.Amount, op.Granted)
-		case op.undoes() && (op.Target < 0 || op.Target >= i):
+		case op.row.undoes && (op.Target < 0 || op.Target >= i):
 			return fmt.Sprintf("operation %d undoes operation %d", i, op.Target)
-		case op.takesBack() && p.Ops[op.Target].Op != opCapture && p.Ops[op.Target].Op != opSale:
+		case op.row.takesBack && !p.Ops[op.Target].captures():
 			return fmt.Sprintf("operation %d takes back operation %d, which is %s", i, op.Target, p.Ops[op.Target].Op)
-		case op.takesBack() && op.Amount != p.Ops[op.Target].money():
+		case op.row.takesBack && op.Amount != p.Ops[op.Target].money():
 			return fmt.Sprintf("operation %d takes back %d of %d", i, op.Amount, p.Ops[op.Target].money())
 		}
 	}
 	return ""
 }
 
-// follows tells whether the operation is possible in a payment that began with root.
-func (op *operation) follows(root string) bool {
-	switch op.Op {
-	case opIncrement, opReverse, opRelease:
-		return root == opAuthorize
-	case opCapture:
-		return root == opAuthorize || root == opVoice
-	}
-	return true
-}
-
-func (op *operation) undoes() bool { return op.Op == opTimeoutReversal || op.takesBack() }
-
-// takesBack tells whether the operation is a void, before or after its target's date was sealed.
-func (op *operation) takesBack() bool { return op.Op == opVoid || op.Op == opVoidPresentment }
-
-// presentable tells whether the operation moves money and so stands in a clearing file.
-func (op *operation) presentable() bool {
-	return op.Op == opCapture || op.Op == opSale || op.Op == opRefund
-}
-
-// ownsRRN tells whether the operation's RRN was made for it; the others carry that of what they complete or undo. A
-// voice payment sends nothing before its capture, which then carries the payment's.
-func (op *operation) ownsRRN() bool {
-	switch op.Op {
-	case opAuthorize, opSale, opVerify, opVoice, opIncrement, opRefund:
-		return true
-	}
-	return false
-}
-
-// sendsMessage tells whether the operation has a message, with a STAN and DE7 of its own.
-func (op *operation) sendsMessage() bool { return op.Op != opVoice && op.Op != opVoidPresentment }
+// captures tells whether the operation takes the cardholder's money, so that a void may take it back.
+func (op *operation) captures() bool { return op.row.clears && !op.row.credits }
 
 // money is what the operation moved, once it stands: a capture is the switch's word, the others the issuer's.
 func (op *operation) money() int64 {
-	if op.Op == opCapture {
+	if op.row.onPromise {
 		return op.Amount
 	}
 	return op.Granted
@@ -267,9 +218,9 @@ func (op *operation) promised() bool {
 	return false
 }
 
-// stands tells whether a capture, sale or refund took place: an advice once promised, a request once approved.
+// stands tells whether what clears took place: an advice once promised, a request once approved.
 func (op *operation) stands() bool {
-	if op.Op == opCapture {
+	if op.row.onPromise {
 		return op.promised()
 	}
 	return op.State == stateApproved

@@ -6,16 +6,16 @@ import "switchyard/internal/pan"
 func (c *check) names() {
 	for i := range c.p.Ops {
 		op := &c.p.Ops[i]
-		if op.ownsRRN() && op.RRN != "" {
+		if op.row.ownsRRN && op.RRN != "" {
 			c.once(RRNTwice, c.rrns, op, op.RRN, "RRN "+op.RRN)
 		}
-		if op.sendsMessage() {
+		if !op.row.silent {
 			c.once(STANTwice, c.stans, op, op.Host+"\x00"+op.STAN+op.DE7, "STAN "+op.STAN+" of "+op.DE7+" to "+op.Host)
 		}
 		if op.Key != "" {
 			c.once(KeyTwice, c.keys, op, c.p.Merchant+"\x00"+op.Key, "key "+op.Key+" of merchant "+c.p.Merchant)
 		}
-		if !op.presentable() || op.ARN == "" && !op.stands() {
+		if !op.row.clears || op.ARN == "" && !op.stands() {
 			continue
 		}
 		if len(op.ARN) != len(arn{}) || !pan.Luhn(op.ARN) {
