@@ -615,8 +615,8 @@ func (w *world) counted(b *books) {
 	for i := range b.list {
 		for j := range b.list[i].Ops {
 			switch op := &b.list[i].Ops[j]; op.Op {
-			case "authorize", "sale", "verify", "stand_in", "increment", "reverse", "void", "refund", "capture",
-				"void_presentment":
+			case "voice", "release", "timeout_reversal": // no intents of their own
+			default:
 				if !op.At.Before(l.began) {
 					stored++
 				}
