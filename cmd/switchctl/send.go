@@ -38,10 +38,10 @@ func newSendCmd() *cobra.Command {
 		Short: "Send a request to the switch and print the answer",
 		Long: `Send a request to the switch and print the answer.
 
-OPERATION is authorize, sale, verify, increment, capture, reverse, void, refund, status or ping; the flags are the fields of
-the gateway protocol (docs/gateway-protocol.md). A key is made where an operation needs one and none is given, and printed
-with the answer. With - in place of an operation, requests are read from standard input, a JSON object a line, at
-most 1,000, and sent one after the other once all of them are read and checked.
+OPERATION is ` + operations() + `;
+the flags are the fields of the gateway protocol (docs/gateway-protocol.md). A key is made where an operation needs one
+and none is given, and printed with the answer. With - in place of an operation, requests are read from standard input,
+a JSON object a line, at most 1,000, and sent one after the other once all of them are read and checked.
 
 The card number comes from --pan, from standard input with --pan -, or from $` + panVariable + `.
 
@@ -69,6 +69,16 @@ Exits with 0 when all was approved or answered, with 1 when a request was declin
 	flags.BoolVar(&r.Final, "final", false, "the last capture: release the rest")
 	flags.StringVar(&f.told, "told", "", toldUsage)
 	return cmd
+}
+
+// operations lists those of the gateway protocol.
+func operations() string {
+	var names []string
+	for _, op := range api.Ops() {
+		names = append(names, op.String())
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // minorUnits is an amount as a flag takes it.
@@ -137,9 +147,7 @@ func (f *sendFlags) requests(cmd *cobra.Command, op string) ([]api.Request, erro
 	r := &f.req
 	var known bool
 	if r.Op, known = api.ParseOp(op); !known {
-		return nil, fmt.Errorf(
-			"no operation %q: expected authorize, sale, verify, increment, capture, reverse, void, refund, status or ping", op,
-		)
+		return nil, fmt.Errorf("no operation %q: expected %s", op, operations())
 	}
 	for _, t := range f.texts() {
 		if cmd.Flags().Changed(t.flag) {
