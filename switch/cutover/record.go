@@ -60,7 +60,7 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, op.Target)
 	}
 	r.AmountMinor = cleared.Clears()
-	r.Credit = cleared.Kind == payment.KindRefund
+	r.Credit = cleared.Kind.Credits()
 	r.LocalTime = cleared.At.In(m.location)
 	if mutant.On(mutant.WrongFieldInFile) {
 		r.LocalTime = cleared.DoneAt.In(m.location)
@@ -68,7 +68,7 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 	if api.Entry(pay.Entry) == api.EntryEcommerce {
 		r.TerminalType, r.ECommerceLevel = "CT6", "21"+eciDigit(pay.ECI)
 	}
-	if pay.EMV != "" && cleared.Kind != payment.KindRefund {
+	if pay.EMV != "" && !r.Credit {
 		if r.ChipData, err = hex.DecodeString(pay.EMV); err != nil {
 			return nil, fmt.Errorf("stored chip data: %w", err), nil
 		}

@@ -31,13 +31,14 @@ func answer(p *payment.Payment, i int, now time.Time) api.Answer {
 	return a
 }
 
-// named returns the id by which an operation is named later: of a capture or sale that was approved, or of a refund.
+// named returns the id by which an operation is named later: of a capture or sale that was approved, or of what pays
+// the cardholder.
 func named(p *payment.Payment, i int) (capture, refund string) {
 	op := &p.Ops[i]
-	switch row := op.Kind.Row(); {
-	case row.Captures && approved(op):
+	switch {
+	case op.Kind.Row().Captures && approved(op):
 		capture = operationID(p.ID, i)
-	case row.Refunds:
+	case op.Kind.Credits():
 		refund = operationID(p.ID, i)
 	}
 	return capture, refund

@@ -73,19 +73,8 @@ func (x *operation) seeThrough(
 // first is the operation that makes a payment, before it has an identity towards its host.
 func (x *operation) first(p *payment.Payment) payment.Op {
 	return payment.Op{
-		Kind: kindOf(x.req.Op), State: payment.StatePending, Key: x.req.Key, Amount: x.req.Amount, Target: payment.NoTarget,
-		At: p.Created, RRN: x.o.IDs.RRN(p.ID, p.Created),
-	}
-}
-
-func kindOf(op api.Op) payment.Kind {
-	switch op {
-	case api.OpSale:
-		return payment.KindSale
-	case api.OpVerify:
-		return payment.KindVerify
-	default:
-		return payment.KindAuthorize
+		Kind: firstKinds[x.req.Op], State: payment.StatePending, Key: x.req.Key, Amount: x.req.Amount,
+		Target: payment.NoTarget, At: p.Created, RRN: x.o.IDs.RRN(p.ID, p.Created),
 	}
 }
 

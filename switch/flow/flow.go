@@ -183,6 +183,11 @@ func requestFields(caller *api.Caller, req *api.Request, a *api.Answer, took tim
 		zap.Bool("replayed", a.Replayed))
 }
 
+// firstKinds are the kinds of the operations that make a payment by asking the issuer.
+var firstKinds = [api.OpCount]payment.Kind{
+	api.OpAuthorize: payment.KindAuthorize, api.OpSale: payment.KindSale, api.OpVerify: payment.KindVerify,
+}
+
 func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	switch req.Op {
 	case api.OpPing:

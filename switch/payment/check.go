@@ -36,13 +36,13 @@ func within(amount, left int64, what string) (int64, *Refusal) {
 	return amount, nil
 }
 
-// live refuses operations on a payment that holds no approved authorization.
+// live refuses operations on a payment that was not approved, or that nothing may follow.
 func (p *Payment) live() *Refusal {
 	switch root := &p.Ops[0]; {
 	case !root.Accepted():
 		return state("the payment is not approved")
-	case root.Kind == KindVerify:
-		return state("a verification reserves nothing")
+	case root.Kind.Row().Alone != "":
+		return state("%s", root.Kind.Row().Alone)
 	case len(p.Ops)+p.reserved()+mostAppended > MaxOps:
 		return state("the payment has reached %d operations", MaxOps)
 	}

@@ -122,8 +122,8 @@ func (p *Payment) Standing(now time.Time) Standing {
 		return Failed
 	case root.State == StateUnknown:
 		return Reversed
-	case root.Kind == KindVerify:
-		return Verified
+	case root.Kind.Row().Alone != "":
+		return root.Kind.Row().Stands
 	}
 	s := p.Sums()
 	switch {

@@ -60,6 +60,9 @@ type KindRow struct {
 
 	// After are the kinds of a payment's first operation that it may follow; none: it makes a payment.
 	After []Kind
+	// Alone is why nothing may follow it, "" where something may; Stands is where its payment stands once it is approved.
+	Alone  string
+	Stands Standing
 
 	// What it moves, by its amount, and from when on.
 	Counts                                  When
@@ -84,8 +87,11 @@ var kinds = [KindCount]KindRow{
 		Name: "sale", Request: "0200", ProcessingCode: purchase,
 		Counts: OnceApproved, Authorizes: true, Captures: true, Clears: true, UndoneBy: KindVoid,
 	},
-	KindVerify: {Name: "verify", Request: "0100", ProcessingCode: purchase, Counts: OnceApproved},
-	KindVoice:  {Name: "voice", ProcessingCode: purchase, Counts: OnceApproved, Authorizes: true},
+	KindVerify: {
+		Name: "verify", Request: "0100", ProcessingCode: purchase, Counts: OnceApproved,
+		Alone: "a verification reserves nothing", Stands: Verified,
+	},
+	KindVoice: {Name: "voice", ProcessingCode: purchase, Counts: OnceApproved, Authorizes: true},
 	KindIncrement: {
 		Name: "increment", Request: "0100", ProcessingCode: purchase, After: []Kind{KindAuthorize, KindStandIn},
 		Counts: OnceApproved, Authorizes: true, UndoneBy: KindReverse,
@@ -154,6 +160,9 @@ func (k Kind) follows(root Kind) bool {
 	}
 	return false
 }
+
+// Credits tells whether the operation pays the cardholder, and does not debit.
+func (k Kind) Credits() bool { return k.Row().ProcessingCode == credit }
 
 // AskedReversal tells whether the operation is a reversal that a gateway asked for: a request first, by
 // store-and-forward if it is not answered.

@@ -61,6 +61,12 @@ func TestKindRowsAreWhole(t *testing.T) {
 				t.Errorf("%s follows %s, which makes no payment", k, root)
 			}
 		}
+		if row.Alone != "" && (row.After != nil || row.Stands == payment.Pending) || row.Alone == "" && row.Stands != 0 {
+			t.Errorf("%s: alone %q, stands %s", k, row.Alone, row.Stands)
+		}
+		if credits := len(row.ProcessingCode) == 6 && row.ProcessingCode[0] == '2'; k.Credits() != credits {
+			t.Errorf("%s with DE3 %s credits the cardholder: %t", k, row.ProcessingCode, !credits)
+		}
 		if (row.Advice == "") != (row.Repeat == "") {
 			t.Errorf("%s: the advice %q is repeated as %q", k, row.Advice, row.Repeat)
 		}

@@ -79,7 +79,7 @@ func (s *Snapshot) SetAnswers(p *payment.Payment, i int) {
 func Answered(p *payment.Payment, i int) (code, network string) {
 	op, root := &p.Ops[i], &p.Ops[0]
 	code = authCode(op.AuthCode)
-	if code == "" && op.Kind != payment.KindRefund {
+	if code == "" && !op.Kind.Credits() {
 		code = authCode(root.AuthCode)
 	}
 	return code, networkID(root.NetworkID)
