@@ -6,9 +6,9 @@ import (
 	"switchyard/internal/money"
 )
 
-// Limits bound what is asked for in a merchant's name, or by a gateway: authorizations, sales, increments and
-// captures of what was authorized elsewhere. Captures, refunds and voids are bounded by what was authorized and
-// captured. A map that is there and does not name a currency takes nothing in it; what is absent bounds nothing.
+// Limits bound what is asked for in a merchant's name, or by a gateway: what makes a payment, and increments. What else
+// follows a payment is bounded by what was authorized and captured. A map that is there and does not name a currency
+// takes nothing in it; what is absent bounds nothing.
 type Limits struct {
 	MaxAmountMinor map[string]int64 `yaml:"max_amount_minor"` // one request, by currency
 	MaxDayMinor    map[string]int64 `yaml:"max_day_minor"`    // all of a business date, by currency
