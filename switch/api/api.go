@@ -33,12 +33,13 @@ const (
 	OpStatus    Op = 9
 	OpPing      Op = 10
 	// 11 was hello, which is no request but how a connection of the gateway protocol says who it is.
-	OpCount Op = 12 // one more than the largest that was ever given
+	OpCredit Op = 12
+	OpCount  Op = 13 // one more than the largest that was ever given
 )
 
 // opNames has no name for a number that is not in use.
 var opNames = [OpCount]string{
-	"", "authorize", "sale", "verify", "increment", "capture", "reverse", "void", "refund", "status", "ping",
+	"", "authorize", "sale", "verify", "increment", "capture", "reverse", "void", "refund", "status", "ping", "", "credit",
 }
 
 // Ops lists the operations by their numbers.
@@ -198,6 +199,7 @@ const (
 	StatusDeclined          Status = "declined"
 	StatusFailed            Status = "failed"
 	StatusVerified          Status = "verified"
+	StatusCredited          Status = "credited"
 	StatusReversed          Status = "reversed"
 	StatusExpired           Status = "expired"
 	StatusRefunded          Status = "refunded"

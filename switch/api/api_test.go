@@ -25,6 +25,12 @@ func good(op api.Op) api.Request {
 		if op == api.OpVerify {
 			r.Amount, r.Present = 0, r.Present&^api.Fields(api.FieldAmount)
 		}
+	case api.OpCredit:
+		r = api.Request{
+			Op: op, Key: "k", Merchant: "M1", Terminal: "T1", Amount: 1, Currency: "EUR", Card: card, Reference: "r"}
+		r.Present = api.Fields(
+			api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldAmount, api.FieldCurrency, api.FieldCard,
+			api.FieldEntry, api.FieldReference)
 	case api.OpIncrement, api.OpReverse, api.OpRefund:
 		r.Key, r.Payment, r.Amount, r.Currency = "k", "P1", api.MaxAmountMinor, "JPY"
 		r.Present = api.Fields(api.FieldKey, api.FieldPayment, api.FieldAmount, api.FieldCurrency)

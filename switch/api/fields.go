@@ -76,6 +76,7 @@ var (
 		Fields(FieldKey, FieldMerchant, FieldTerminal, FieldAmount, FieldCurrency, FieldCard), paymentOptions,
 	}
 	verification = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldCurrency, FieldCard), paymentOptions}
+	unreferenced = shape{newPayment.required, Fields(FieldEntry, FieldReference)}
 )
 
 // shapeOf picks the way in which the request calls its operation, by the field that tells them apart.
@@ -85,6 +86,8 @@ func shapeOf(r *Request) shape {
 		return newPayment
 	case OpVerify:
 		return verification
+	case OpCredit:
+		return unreferenced
 	case OpIncrement:
 		return shape{Fields(FieldKey, FieldPayment, FieldAmount), Fields(FieldCurrency)}
 	case OpCapture:

@@ -12,7 +12,7 @@ import (
 func TestNumbersThatReachTheDisk(t *testing.T) {
 	ops := map[api.Op]string{
 		1: "authorize", 2: "sale", 3: "verify", 4: "increment", 5: "capture", 6: "reverse", 7: "void", 8: "refund",
-		9: "status", 10: "ping",
+		9: "status", 10: "ping", 12: "credit",
 	}
 	for number, name := range ops {
 		if op, ok := api.ParseOp(name); !ok || op != number || op.String() != name {

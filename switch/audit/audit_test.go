@@ -18,6 +18,7 @@ type town struct {
 	*world
 	open, captured, incremented, reversed, refunded, voided, takenBack, final       *payment
 	sale, voidedSale, voice, declined, failed, undone, verified, settled, uncleared *payment
+	credit                                                                          *payment
 }
 
 func newTown() *town {
@@ -51,6 +52,7 @@ func newTown() *town {
 	t.voidedSale = w.sale(444, "EUR", tuesday)
 	t.voidedSale.void(t.voidedSale.Ops[0])
 	t.voice = w.voice(555, "EUR", tuesday)
+	t.credit = w.credit(222, "EUR", tuesday)
 	t.declined = w.begin("authorize", "declined", 600, "EUR")
 	t.failed = w.begin("authorize", "failed", 600, "EUR")
 	t.undone = w.undone(610, "EUR", true)
@@ -67,8 +69,8 @@ func TestBooksThatAgree(t *testing.T) {
 	if !report.Clean() {
 		t.Fatalf("differences in books that agree: %+v", report.Differences)
 	}
-	want := "EUR authorized 10000/10000 held 3950/3950 captured 6938/6938/6888 taken back 700/0/700; " +
-		"JPY authorized 900/900 captured 900/900/900 refunded 300/300/300"
+	want := "EUR authorized 10000/10000 held 3950/3950 captured 6938/6938/6888 refunded 222/222/222 " +
+		"taken back 700/0/700; JPY authorized 900/900 captured 900/900/900 refunded 300/300/300"
 	if got := totalsLine(report); got != want {
 		t.Errorf("totals:\n got %s\nwant %s", got, want)
 	}
@@ -166,6 +168,7 @@ func TestEachDifference(t *testing.T) {
 		"a refund that the issuer lost": {
 			func(w *town) { w.drop(w.holding(w.refunded.Ops[2].RRN)) }, kinds(audit.MissingAtIssuer),
 		},
+		"a credit that the issuer lost":        {func(w *town) { w.drop(w.credit.held) }, kinds(audit.MissingAtIssuer)},
 		"a voice capture that the issuer lost": {func(w *town) { w.drop(w.voice.held) }, kinds(audit.PostingMissing)},
 		"an increment that the issuer lost": {func(w *town) {
 			h := w.incremented.held
@@ -239,6 +242,26 @@ func TestEachDifference(t *testing.T) {
 			h := w.captured.held
 			h.Postings[0].Amount, h.Captured, h.Hold = 499, 1099, 901
 		}, kinds(audit.PostingAmount, audit.HoldUnowned)},
+		"a credit posted as a debit": {func(w *town) { w.credit.Ops[0].posted.Credit = false }, kinds(audit.PostingSign)},
+		"a credit posted of another amount": {func(w *town) {
+			w.credit.Ops[0].posted.Amount = 221
+		}, kinds(audit.PostingAmount)},
+		"a credit that is a sale at the issuer": {func(w *town) { w.credit.held.Kind = "sale" }, kinds(audit.IssuerData)},
+		"a declined credit is posted": {
+			func(w *town) { w.decline(w.credit.Ops[0]) }, kinds(audit.HeldUnapproved, audit.PresentmentDenied),
+		},
+		"a credit that is captured": {func(w *town) {
+			w.credit.add("capture", "declined", 1)
+		}, kinds(audit.History)},
+		"a credit that is voided": {func(w *town) {
+			w.credit.add("void", "declined", 222).Target = 0
+		}, kinds(audit.History)},
+		"a credit that is refunded": {func(w *town) {
+			o := w.credit.add("refund", "approved", 222)
+			h := w.credit.hold(o, "refund")
+			h.FirstRRN = w.credit.Ops[0].RRN
+			w.credit.clear(o, h, 1, tuesday)
+		}, kinds(audit.Invariant)},
 		"a sale posted as a credit": {func(w *town) { w.sale.Ops[0].posted.Credit = true }, kinds(audit.PostingSign)},
 		"posted under another ARN":  {func(w *town) { w.sale.Ops[0].posted.ARN = w.arn() }, kinds(audit.PostingData)},
 		"posted on another date": {
@@ -273,10 +296,14 @@ func TestEachDifference(t *testing.T) {
 		// Journal and files.
 		"a capture in no file": {func(w *town) { w.withdraw(w.captured.Ops[1].in) }, kinds(audit.PresentmentMissing)},
 		"a refund in no file":  {func(w *town) { w.withdraw(w.refunded.Ops[2].in) }, kinds(audit.PresentmentMissing)},
+		"a credit in no file":  {func(w *town) { w.withdraw(w.credit.Ops[0].in) }, kinds(audit.PresentmentMissing)},
+		"a credit that debits in a file": {func(w *town) {
+			w.credit.Ops[0].in.Credit, w.credit.Ops[0].in.ChipData = false, []byte{0x9f, 0x27, 0x01}
+		}, kinds(audit.PresentmentSign, audit.PresentmentData)},
 		"a whole file gone": {func(w *town) {
 			for _, o := range []*op{
 				w.refunded.Ops[2], w.takenBack.Ops[2], w.captured.Ops[1], w.captured.Ops[2], w.final.Ops[1], w.sale.Ops[0],
-				w.voice.Ops[1],
+				w.voice.Ops[1], w.credit.Ops[0],
 			} {
 				w.withdraw(o.in)
 			}
@@ -473,8 +500,8 @@ func TestWhichDatesAreCleared(t *testing.T) {
 	}
 	town.written = []string{monday}
 	report = town.run(t)
-	if !report.Clean() || report.NotCleared.Count != 8 {
-		t.Errorf("%d not cleared, differences %+v; want 8 and none", report.NotCleared.Count, report.Differences)
+	if !report.Clean() || report.NotCleared.Count != 9 {
+		t.Errorf("%d not cleared, differences %+v; want 9 and none", report.NotCleared.Count, report.Differences)
 	}
 }
 
@@ -590,9 +617,9 @@ func TestReportInWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"19 payments, 1 of them in flight",
+		"20 payments, 1 of them in flight",
 		"ledger balanced",
-		"2 files with 10 presentments; 1 not yet cleared",
+		"2 files with 11 presentments; 1 not yet cleared",
 		"EUR authorized",
 		"in flight: 1 (9.00 EUR)",
 		"not yet cleared: 1 (0.50 EUR)",

@@ -33,6 +33,7 @@ const (
 	opVoidPresentment = "void_presentment"
 	opRefund          = "refund"
 	opTimeoutReversal = "timeout_reversal"
+	opCredit          = "credit"
 )
 
 var operations = map[string]*opRow{
@@ -51,6 +52,9 @@ var operations = map[string]*opRow{
 	opTimeoutReversal: {undoes: true},
 	opRefund: {
 		ownsRRN: true, granted: true, clears: true, line: lineRefunded, credits: true, holding: kindRefund,
+	},
+	opCredit: {
+		begins: true, ownsRRN: true, granted: true, clears: true, line: lineRefunded, credits: true, holding: kindRefund,
 	},
 }
 

@@ -28,7 +28,7 @@ func TestOperationsOfTheJournal(t *testing.T) {
 		if clears := is.Clears && !is.TakesBack; clears != row.clears {
 			t.Errorf("%s clears: %t, the audit says %t", name, clears, row.clears)
 		}
-		if is.TakesBack != row.takesBack || is.Refunds != row.credits {
+		if is.TakesBack != row.takesBack || k.Credits() != row.credits {
 			t.Errorf("%s: %+v, the audit says %+v", name, *is, *row)
 		}
 	}

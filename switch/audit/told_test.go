@@ -214,7 +214,7 @@ func TestRangeOfDates(t *testing.T) {
 		from, to                        string
 		payments, files, records, apart int
 	}{
-		{monday, monday, 3, 1, 3, 0}, {tuesday, tuesday, 6, 1, 7, 0}, {monday, tuesday, 7, 2, 10, 0}, {wednesday, wednesday,
+		{monday, monday, 3, 1, 3, 0}, {tuesday, tuesday, 7, 1, 8, 0}, {monday, tuesday, 8, 2, 11, 0}, {wednesday, wednesday,
 			1, 0, 0, 1},
 	} {
 		town := newTown()

@@ -259,7 +259,7 @@ func (p *payment) add(kind, state string, amount int64) *op {
 		At: time.Date(2026, 11, 16, 12, 0, 0, 0, time.UTC),
 	}
 	switch kind {
-	case "authorize", "sale", "verify", "increment", "refund", "voice":
+	case "authorize", "sale", "verify", "increment", "refund", "voice", "credit":
 		o.RRN = w.rrn()
 		if state == "declined" {
 			o.ResponseCode = "51"
@@ -299,7 +299,7 @@ func (p *payment) hold(o *op, kind string) *holding {
 // clear posts an operation at the issuer and presents it, if its date has a file.
 func (p *payment) clear(o *op, h *holding, number int, date string) {
 	o.Number, o.BusinessDate, o.ARN = number, date, p.w.arn()
-	credit := o.Op == "refund"
+	credit := o.Op == "refund" || o.Op == "credit"
 	amount := o.Granted
 	if o.Op == "capture" {
 		amount = o.Amount
@@ -354,6 +354,14 @@ func (w *world) sale(amount int64, currency, date string) *payment {
 	p := w.begin("sale", "approved", amount, currency)
 	p.held = p.hold(p.Ops[0], "sale")
 	p.held.Authorized = amount
+	p.clear(p.Ops[0], p.held, 1, date)
+	return p
+}
+
+// credit makes a payment that pays the cardholder without an original.
+func (w *world) credit(amount int64, currency, date string) *payment {
+	p := w.begin("credit", "approved", amount, currency)
+	p.held = p.hold(p.Ops[0], "refund")
 	p.clear(p.Ops[0], p.held, 1, date)
 	return p
 }

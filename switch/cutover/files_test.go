@@ -41,6 +41,8 @@ func aDay(t *testing.T, fs *vfs.MemFS) *book {
 	sale := b.authorized("amex", 1234)
 	sale.Ops[0].Kind, sale.Entry, sale.ECI = payment.KindAuthorize, uint8(api.EntryEcommerce), "05"
 	b.must(b.present(sale, capture(1234, 1), presentment.Snapshot{}))
+	credit, op := b.credited("amex", 99)
+	b.must(b.present(credit, op, presentment.Snapshot{}))
 	b.must(b.present(old, payment.Op{
 		Kind: payment.KindVoidPresentment, State: payment.StateApproved, Amount: 700, Granted: 700, Target: 1, Number: 1,
 		ARN: old.Ops[1].ARN,
@@ -80,7 +82,13 @@ func TestFiles(t *testing.T) {
 		if r := verified(t, "the empty file", ipm(2)); r.Totals.Presentments != 0 {
 			t.Errorf("the empty file: %+v", r.Totals)
 		}
-		verified(t, "amex", ipm(1))
+		// 1234 captured; 99 credited, without the chip data.
+		if r := verified(t, "amex", ipm(1)); r.Totals.Presentments != 2 || r.Totals.SumMinor != 1333 {
+			t.Errorf("amex: %+v", r.Totals)
+		}
+		if text := shown(t, ipm(1)); strings.Count(text, "200000") != 1 || strings.Contains(text, "9F2701") {
+			t.Errorf("the credit's record\n%s", text)
+		}
 		// 4000 and 6000 captured, 500 refunded, 700 taken back.
 		if r := verified(t, "visa", ipm(3)); r.Totals.Presentments != 4 || r.Totals.SumMinor != 11_200 {
 			t.Errorf("visa: %+v", r.Totals)

@@ -217,6 +217,14 @@ func refund(amount int64) payment.Op {
 	}
 }
 
+// credited makes a payment that is a credit, not committed yet, and its operation.
+func (b *book) credited(destination string, amount int64) (*payment.Payment, payment.Op) {
+	p := b.authorized(destination, amount)
+	op := p.Ops[0]
+	op.Kind, op.Number, p.Ops, p.EMV = payment.KindCredit, 1, nil, "9F2701"
+	return p, op
+}
+
 // tree reads all files below a folder.
 func tree(t *testing.T, fs vfs.FS, dir string) map[string]string {
 	t.Helper()

@@ -1,5 +1,5 @@
 // Package flow serves the operations of the gateway protocol: authorize, sale, verify, increment, capture, reverse,
-// void, refund and status.
+// void, refund, credit and status.
 //
 // Operations that make a payment go together through the steps: take a slot in a link's window and a message identity,
 // commit the intent, send, commit the outcome, answer. Every other one, and one of these that has to wait or is not
@@ -9,8 +9,8 @@
 //
 // Files in reading order: flow.go takes requests; operation.go is one on its way; keys.go makes two with one key the
 // same; slot.go, intent.go and outcome.go are the steps; then a file an operation: authorize.go, increment.go,
-// capture.go, voice.go, reverse.go, reversekey.go, void.go, refund.go, status.go. atissuer.go is the way of those on
-// an existing payment that the issuer answers, together.go (with lane.go) of those that go together. late.go,
+// capture.go, voice.go, reverse.go, reversekey.go, void.go, refund.go, credit.go, status.go. atissuer.go is the way of
+// those on an existing payment that the issuer answers, together.go (with lane.go) of those that go together. late.go,
 // broken.go, standin.go and recover.go are the rare ways.
 //
 // It guarantees I1 (the intent is synced before a byte is sent), I2 (the outcome is synced before the answer is
@@ -186,6 +186,7 @@ func requestFields(caller *api.Caller, req *api.Request, a *api.Answer, took tim
 // firstKinds are the kinds of the operations that make a payment by asking the issuer.
 var firstKinds = [api.OpCount]payment.Kind{
 	api.OpAuthorize: payment.KindAuthorize, api.OpSale: payment.KindSale, api.OpVerify: payment.KindVerify,
+	api.OpCredit: payment.KindCredit,
 }
 
 func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
@@ -210,6 +211,8 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 	switch req.Op {
 	case api.OpAuthorize, api.OpSale, api.OpVerify:
 		return x.authorize(ctx)
+	case api.OpCredit:
+		return x.credit(ctx)
 	case api.OpIncrement:
 		return x.increment(ctx)
 	case api.OpCapture:

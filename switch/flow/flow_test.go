@@ -21,7 +21,8 @@ import (
 // Each file of testdata is a story: what gateways ask for, how the issuer answers, and what the switch commits, sends
 // and answers, in that order, by whichever way it takes requests in. -rewrite writes down what it does now.
 //
-//	new [standin] [count=N] [queued=N]      a new world: stand-in, a limit of requests a day, room in the queue
+//	new [standin] [count=N] [queued=N]      a new world: stand-in, a limit of requests a day, room in the queue,
+//	    [credits]                           a merchant that may credit
 //	issuer MTI=ANSWER …                     how the issuer answers from now on: a code, 10/600, 00@12s, silence,
 //	                                        or none, which is an answer without DE39
 //	authorize|… key=K [amount=N] [as=P]     a request; it makes payment P, or is on=P ("p" where none is named)
@@ -70,6 +71,7 @@ func settingsOf(t *testing.T, d *datadriven.TestData) (s settings) {
 		d.ScanArgs(t, "count", &s.limits.MaxDayCount)
 	}
 	d.MaybeScanArgs(t, "queued", &s.queued)
+	s.credits = d.HasArg("credits")
 	return s
 }
 
@@ -206,7 +208,7 @@ func (w *world) request(d *datadriven.TestData, name string) api.Request {
 	switch {
 	case req.OfKey != "":
 		req.Merchant, req.Present = "M1", req.Present.With(api.FieldOfKey)
-	case op == api.OpAuthorize || op == api.OpSale || op == api.OpVerify || req.AuthCode != "":
+	case op == api.OpAuthorize || op == api.OpSale || op == api.OpVerify || op == api.OpCredit || req.AuthCode != "":
 		req.Merchant, req.Terminal, req.Currency = "M1", "T1", "EUR"
 		req.Card = api.Card{Number: goodCard, Expiry: "3012", CVC: "123"}
 		if d.HasArg("card") {

@@ -74,6 +74,7 @@ type settings struct {
 	standIn flow.StandIn
 	limits  *merchant.Limits // of merchant M1
 	queued  int              // rows of the host's queue
+	credits bool             // merchant M1 may credit
 }
 
 var keyring = func() *pan.Keyring {
@@ -123,7 +124,7 @@ func (w *world) open() {
 	s := w.with
 	w.journal = &traced{Journal: w.store.Open(nil, zap.NewNop()), w: w}
 	shop := merchant.DefaultProfile()
-	shop.ID, shop.Name, shop.Limits = "M1", "Shop", s.limits
+	shop.ID, shop.Name, shop.Limits, shop.Credits = "M1", "Shop", s.limits, s.credits
 	unlimited := shop
 	unlimited.ID, unlimited.Limits = "UNLIMITED", nil
 	merchants, err := merchant.NewDirectory([]merchant.Profile{shop, unlimited}, true, merchant.DefaultProfile())

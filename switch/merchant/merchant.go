@@ -31,7 +31,8 @@ type Profile struct {
 	Currencies        []string `yaml:"currencies"` // ISO 4217 letters; none means any
 	FeePlan           string   `yaml:"fee_plan"`
 	CaptureWindowDays int      `yaml:"capture_window_days"`
-	Limits            *Limits  `yaml:"limits"` // none bounds nothing
+	Limits            *Limits  `yaml:"limits"`  // none bounds nothing
+	Credits           bool     `yaml:"credits"` // it may pay cardholders without a payment that it would pay back
 
 	nameLocation string
 	unknown      bool // not in the directory

@@ -90,6 +90,7 @@ const (
 	Declined
 	Failed
 	Verified
+	Credited
 	Reversed
 	Expired
 	Refunded
@@ -100,8 +101,8 @@ const (
 )
 
 var standingNames = [...]string{
-	"pending", "reversing", "declined", "failed", "verified", "reversed", "expired", "refunded", "partially_refunded",
-	"captured", "partially_captured", "authorized",
+	"pending", "reversing", "declined", "failed", "verified", "credited", "reversed", "expired", "refunded",
+	"partially_refunded", "captured", "partially_captured", "authorized",
 }
 
 // String returns the standing's name.

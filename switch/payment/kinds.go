@@ -21,10 +21,11 @@ const (
 	KindRefund          Kind = 11
 	KindTimeoutReversal Kind = 12 // undoes Target, whose outcome is unknown or unwanted
 	KindStandIn         Kind = 13 // an authorization that the switch itself approved
+	KindCredit          Kind = 14 // pays a cardholder, without a payment that it would pay back
 )
 
 // KindCount is one more than the largest Kind.
-const KindCount = 14
+const KindCount = 15
 
 // When is from which state on an operation counts in a payment's sums and in clearing.
 type When uint8
@@ -125,11 +126,15 @@ var kinds = [KindCount]KindRow{
 	KindTimeoutReversal: {
 		Name: "timeout_reversal", Advice: "0420", Repeat: "0421", Original: OriginalTarget, Reverses: true,
 		Counts: OnceAccepted,
-		After:  []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale, KindVerify},
+		After:  []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale, KindVerify, KindCredit},
 	},
 	KindStandIn: {
 		Name: "stand_in", Advice: "0120", Repeat: "0121", ProcessingCode: purchase,
 		Counts: OnceAccepted, Authorizes: true, UndoneBy: KindReverse,
+	},
+	KindCredit: {
+		Name: "credit", Request: "0200", ProcessingCode: credit, Counts: OnceApproved, Clears: true,
+		Alone: "a credit is final: nothing can follow it", Stands: Credited,
 	},
 }
 

@@ -27,6 +27,7 @@ func TestKinds(t *testing.T) {
 		{11, "refund", "0200", "", "", "200000"},
 		{12, "timeout_reversal", "", "0420", "0421", ""},
 		{13, "stand_in", "", "0120", "0121", "000000"},
+		{14, "credit", "0200", "", "", "200000"},
 	}
 	if len(rows) != payment.KindCount-1 {
 		t.Errorf("%d kinds are written down here, there are %d: write the new one's row down", len(rows), payment.KindCount-1)
@@ -47,6 +48,7 @@ func TestKinds(t *testing.T) {
 func TestKindRowsAreWhole(t *testing.T) {
 	roots := []payment.Kind{
 		payment.KindAuthorize, payment.KindSale, payment.KindVerify, payment.KindVoice, payment.KindStandIn,
+		payment.KindCredit,
 	}
 	for k := payment.KindAuthorize; k < payment.KindCount; k++ {
 		row := k.Row()

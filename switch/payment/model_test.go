@@ -47,7 +47,7 @@ func (m *machine) add(op payment.Op) int {
 func (m *machine) root(t *rapid.T) {
 	kinds := []payment.Kind{
 		payment.KindAuthorize, payment.KindAuthorize, payment.KindAuthorize, payment.KindSale, payment.KindVoice,
-		payment.KindVerify, payment.KindStandIn,
+		payment.KindVerify, payment.KindStandIn, payment.KindCredit,
 	}
 	op := payment.Op{
 		Kind: rapid.SampledFrom(kinds).Draw(t, "root"), State: payment.StateApproved, Target: payment.NoTarget,
@@ -60,7 +60,7 @@ func (m *machine) root(t *rapid.T) {
 	switch op.Kind {
 	case payment.KindStandIn:
 		op.State = payment.StateQueued
-	case payment.KindAuthorize, payment.KindSale:
+	case payment.KindAuthorize, payment.KindSale, payment.KindCredit:
 		switch rapid.IntRange(0, 9).Draw(t, "outcome") {
 		case 0:
 			op.State, op.Granted = payment.StateDeclined, 0
@@ -77,7 +77,7 @@ func (m *machine) root(t *rapid.T) {
 	switch {
 	case op.State == payment.StateUnknown:
 		m.timeoutReversal(0)
-	case op.Granted == 0:
+	case op.Granted == 0, op.Kind == payment.KindCredit:
 	case op.Kind == payment.KindSale:
 		m.ledger.captured = op.Granted
 		m.ledger.stands[0] = op.Granted
@@ -440,6 +440,8 @@ func (m *machine) standing() string {
 		return "reversed"
 	case root.Kind == payment.KindVerify:
 		return "verified"
+	case root.Kind == payment.KindCredit:
+		return "credited"
 	case l.captured == 0 && l.free == 0:
 		return "reversed"
 	case l.captured == 0 && m.now.After(m.p.Expires):

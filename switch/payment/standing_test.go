@@ -89,6 +89,16 @@ func TestStanding(t *testing.T) {
 		},
 		{"failed", "", []payment.Op{op(payment.KindAuthorize, 1000, is(payment.StateFailed))}},
 		{"verified", "", []payment.Op{op(payment.KindVerify, 0)}},
+		{"credited", "", []payment.Op{op(payment.KindCredit, 1000)}},
+		{"declined", "a credit", []payment.Op{op(payment.KindCredit, 1000, is(payment.StateDeclined))}},
+		{
+			"reversing", "a credit without an answer",
+			[]payment.Op{op(payment.KindCredit, 1000, is(payment.StateUnknown)), reversal(1000, is(payment.StateQueued), of(0))},
+		},
+		{
+			"reversed", "a credit without an answer, acknowledged",
+			[]payment.Op{op(payment.KindCredit, 1000, is(payment.StateUnknown)), reversal(1000, of(0))},
+		},
 		{"reversed", "released", of1000(op(payment.KindReverse, 1000))},
 		{"reversed", "a sale voided", []payment.Op{op(payment.KindSale, 1000), op(payment.KindVoid, 1000, of(0))}},
 		{"reversed", "a sale voided after its date was sealed", []payment.Op{
@@ -129,6 +139,7 @@ func TestStanding(t *testing.T) {
 	for want, ops := range map[string][]payment.Op{
 		"expired": of1000(), "partially_captured": of1000(op(payment.KindCapture, 1)),
 		"reversed": of1000(op(payment.KindReverse, 1000)), "verified": {op(payment.KindVerify, 0)},
+		"credited": {op(payment.KindCredit, 1000)},
 	} {
 		if got := made(ops...).Standing(late).String(); got != want {
 			t.Errorf("after the window: got %s, want %s", got, want)
@@ -154,6 +165,7 @@ func TestRefusals(t *testing.T) {
 		return func(p *payment.Payment) *payment.Refusal { _, r := p.CheckVoid(target, begin); return r }
 	}
 	sale := []payment.Op{op(payment.KindSale, 1000)}
+	credit := []payment.Op{op(payment.KindCredit, 1000)}
 	voice := []payment.Op{op(payment.KindVoice, 1000), op(payment.KindCapture, 400)}
 	many := of1000()
 	for len(many) < 250-1 {
@@ -176,6 +188,12 @@ func TestRefusals(t *testing.T) {
 		{"the payment is not approved", refund(0), []payment.Op{op(payment.KindSale, 1000, is(payment.StateUnknown))}, ""},
 		{"the payment is not approved", void(0), []payment.Op{op(payment.KindSale, 1000, is(payment.StatePending))}, ""},
 		{"a verification reserves nothing", reverse(0), []payment.Op{op(payment.KindVerify, 0)}, ""},
+		{"a credit is final: nothing can follow it", capture(0, 0), credit, ""},
+		{"a credit is final: nothing can follow it", increment(1, 0), credit, ""},
+		{"a credit is final: nothing can follow it", reverse(0), credit, ""},
+		{"a credit is final: nothing can follow it", refund(0), credit, ""},
+		{"a credit is final: nothing can follow it", void(0), credit, ""},
+		{"a credit is final: nothing can follow it", void(payment.NoTarget), credit, ""},
 		{onlyAll, reverse(1), many, ""},
 		{"", reverse(0), many, "all that is left can always be taken"},
 		{"", reverse(1000), many, "by its amount, too"},

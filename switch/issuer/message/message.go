@@ -265,6 +265,11 @@ func appendPrivate(t []byte, p *payment.Payment, i int, req *api.Request) []byte
 	case payment.KindRefund:
 		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
 		t = appendClearingTLV(t, op)
+	case payment.KindCredit:
+		if req != nil {
+			t = appendRequestTLV(t, req)
+		}
+		t = appendClearingTLV(t, op)
 	case payment.KindTimeoutReversal:
 		reason := reasonCustomer
 		if p.Ops[op.Target].State == payment.StateUnknown {

@@ -40,7 +40,7 @@ func root(kind payment.Kind) payment.Op {
 		AuthCode: authorized,
 	}
 	switch kind {
-	case payment.KindSale:
+	case payment.KindSale, payment.KindCredit:
 		op.Date, op.ARN, op.Number = 20261121, arn, 1
 	case payment.KindVerify:
 		op.Amount, op.Granted = 0, 0
@@ -144,6 +144,7 @@ func cases() map[string]built {
 	stored := entered(made(pending), api.EntryStored)
 	stored.Initiator = uint8(api.InitiatorMerchant)
 	voice := root(payment.KindVoice)
+	credit := root(payment.KindCredit)
 	unanswered := func(p *payment.Payment) built {
 		b := last(p)
 		op := &p.Ops[b.op]
@@ -167,6 +168,7 @@ func cases() map[string]built {
 		})),
 		"increment":      last(made(auth, increment(payment.StatePending))),
 		"refund":         last(made(auth, capture(12345, 1), refund(payment.StatePending))),
+		"credit":         {made(unapproved(credit, payment.StatePending)), 0, request()},
 		"capture-first":  last(made(auth, capture(5000, 1))),
 		"capture-second": last(made(auth, capture(5000, 1), capture(345, 2))),
 		"capture-final":  last(made(auth, func() payment.Op { c := capture(5000, 1); c.Final = true; return c }())),
@@ -187,6 +189,7 @@ func cases() map[string]built {
 		"timeout-refund": last(made(
 			auth, capture(12345, 1), refund(payment.StateUnknown), timeoutReversal(2, 300, "632510000002"),
 		)),
+		"timeout-credit":   last(made(unapproved(credit, payment.StateUnknown), timeoutReversal(0, 12345, firstRRN))),
 		"partial-unwanted": last(made(unapproved(auth, payment.StateDeclined), timeoutReversal(0, 6173, firstRRN))),
 	}
 }
