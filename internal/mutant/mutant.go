@@ -82,6 +82,8 @@ const (
 	UnknownParameter   Mutant = "unknown-parameter"    // operator: a parameter that nobody knows is passed over
 	RoleForgotten      Mutant = "role-forgotten"       // operator: who may only look closes a business date
 	ActNotRecorded     Mutant = "act-not-recorded"     // operator: what was refused is not in the record of acts
+	AnyoneCredits      Mutant = "anyone-credits"       // flow: a merchant credits that may not
+	CreditNotCleared   Mutant = "credit-not-cleared"   // flow: an approved credit has no presentment (I8)
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -100,6 +102,7 @@ func All() []Mutant {
 		RestoredNotHeld, FileOverwritten, RecoversUnnamed,
 		SplitIgnoresSums, BrokenRecordHoldsAll, VoidEntersClosing, STANsNotShared,
 		ARNWraps, RRNStops, DE7Repeated,
+		AnyoneCredits, CreditNotCleared,
 	}
 }
 

@@ -193,6 +193,9 @@ func (f *Flow) clear(p *payment.Payment, i int, t *journal.Transition) {
 	switch {
 	case clears(op.Kind) && op.State == payment.StateApproved:
 		t.Unsealed = op.Date
+		if mutant.On(mutant.CreditNotCleared) && op.Kind == payment.KindCredit {
+			return
+		}
 		t.Present = append(t.Present, f.present(p, i))
 	case op.Kind == payment.KindVoid && op.Accepted():
 		t.Unsealed = p.Ops[op.Target].Filed()

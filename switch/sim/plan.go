@@ -47,6 +47,7 @@ type Step struct {
 	Whose     int   // about the latest payment of the actor so many behind, at the same node; 0: its own
 	SharedKey bool  // its key is one that other actors use for other merchants
 	Dress     Dress // what else it says
+	NotOpened bool  // in the name of a merchant that credits were not opened for
 }
 
 // Do is what a step asks for.
@@ -66,18 +67,22 @@ const (
 	DoRefund
 	DoStatus
 	DoReverseByKey
+	DoCredit // of the topic unreferenced
 	doCount
 )
 
+// doDrawn is how many of these each plan is drawn from; the others are topics'.
+const doDrawn = int(DoReverseByKey) + 1
+
 var doNames = [doCount]string{
 	"authorize", "sale", "verify", "voice", "increment", "capture", "final", "reverse", "void", "refund", "status",
-	"reverse_by_key",
+	"reverse_by_key", "credit",
 }
 
 // String returns the step's name.
 func (d Do) String() string { return doNames[d] }
 
-func (d Do) creates() bool { return d <= DoVoice }
+func (d Do) creates() bool { return d <= DoVoice || d == DoCredit }
 
 // Lost is what an actor does about a request whose answer did not come.
 type Lost uint8
@@ -200,7 +205,7 @@ func (p *Plan) withoutHalves() {
 }
 
 func drawStep(t *rapid.T) Step {
-	s := Step{Do: Do(bits(t, int(doCount))), Copies: 1}
+	s := Step{Do: Do(bits(t, doDrawn)), Copies: 1}
 	if percent(t, 25) {
 		s.Do = DoAuthorize // what others build on
 	}
@@ -355,7 +360,7 @@ func (s *Step) text() string {
 		text string
 	}{
 		{s.Again, "again"}, {s.Other, "then another body"}, {s.Apart, "not waited for"},
-		{s.SharedKey, "under a key of others"},
+		{s.SharedKey, "under a key of others"}, {s.NotOpened, "for a merchant that may not"},
 		{s.Lost == LostAsk, "if lost ask"}, {s.Lost == LostReverse, "if lost reverse by key"},
 		{s.Lost == LostLeave, "if lost leave"},
 	} {

@@ -104,6 +104,8 @@ func (s *Step) creation(key string) wish {
 		r.Op, r.AuthCode, r.Card.CVC = api.OpCapture, "V"+strconv.Itoa(10000+int(s.Amount)), ""
 		r.Card.Number = cards[s.Card%goodCards]
 		r.Present = r.Present.With(api.FieldAuthCode)
+	case DoCredit:
+		s.asCredit(&r)
 	}
 	return r
 }

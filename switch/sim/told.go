@@ -18,9 +18,9 @@ import (
 
 // The told book is a truth outside the books: what gateways were told, and nothing else. In the end each key is
 // asked for once more, so that every operation that took effect was told to somebody. From these answers alone, by
-// rules of its own, it says what was authorized, captured and refunded; then the switch's journal, the issuer's
-// authorizations, its cards and its ledger, and the clearing files are held against that. It uses nothing of the
-// auditor's, the flows' or the journal's.
+// rules of its own, it says what was authorized, captured, refunded and credited; then the switch's journal, the
+// issuer's authorizations, its cards and its ledger, and the clearing files are held against that. It uses nothing of
+// the auditor's, the flows' or the journal's.
 
 // toldBook is what all gateways were told, by payment.
 type toldBook struct {
@@ -46,7 +46,7 @@ type told struct {
 }
 
 // moneyOf are sums in minor units.
-type moneyOf struct{ authorized, captured, refunded int64 }
+type moneyOf struct{ authorized, captured, refunded, credited int64 }
 
 // tellAll makes the told book of the history.
 func (w *world) tellAll() *toldBook {
@@ -98,6 +98,8 @@ func (p *toldPayment) sums() (m moneyOf) {
 		amount := o.ans.Amount
 		switch op := o.req.Op; {
 		case o == p.root && op == api.OpVerify:
+		case o == p.root && op == api.OpCredit:
+			m.credited += amount
 		case o == p.root && op == api.OpAuthorize, op == api.OpIncrement:
 			m.authorized += amount
 		case o == p.root: // a sale or a voice capture
@@ -133,7 +135,7 @@ func (p *toldPayment) cleared(into map[string][]int64) {
 			take(o.ans.RRN, o.ans.Amount)
 		case op == api.OpVoid, op == api.OpReverse && whole:
 			take(p.root.ans.RRN, -o.ans.Amount)
-		case op == api.OpRefund:
+		case op == api.OpRefund, op == api.OpCredit:
 			take(o.ans.RRN, -o.ans.Amount)
 		}
 	}
@@ -297,7 +299,8 @@ func (t *toldBook) of(rrn string) string {
 const openingUnits = 1_000_000
 
 // onCards wants the balance of each card to be what it began with less what was told to be captured and not
-// refunded, its holds what was told to be left to capture, and the issuer's ledger to have settled as much in total.
+// refunded, and more what was told to be credited, its holds what was told to be left to capture, and the issuer's
+// ledger to have settled as much in total.
 func (t *toldBook) onCards(ctx context.Context) {
 	type account struct{ card, currency string }
 	taken, held, settled := map[account]int64{}, map[account]int64{}, map[string]int64{}
@@ -308,8 +311,8 @@ func (t *toldBook) onCards(ctx context.Context) {
 		if t.decided[id] {
 			apart[key], apart[account{"", p.currency}] = true, true
 		}
-		taken[key] += m.captured - m.refunded
-		settled[p.currency] += m.captured - m.refunded
+		taken[key] += m.captured - m.refunded - m.credited
+		settled[p.currency] += m.captured - m.refunded - m.credited
 		if p.root.req.Op == api.OpAuthorize && !p.refused {
 			held[key] += p.last.Capturable
 		}
