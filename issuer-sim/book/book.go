@@ -70,6 +70,7 @@ func (b *Book) Process(r *message.Request, out *Outcome, now time.Time) (positio
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
+	s.peek(r)
 	known := s.find(r.Moment, &r.RRN, r.Card, at)
 	if known != nil && known.fate != fateAwaited {
 		out.tries = known.tries + 1

@@ -36,6 +36,14 @@ func (x *index) get(key uint64) uint64 {
 	}
 }
 
+// peek reads the slot at which a key is looked for first, whatever stands there. It decides nothing.
+func (x *index) peek(key uint64) uint64 {
+	if len(x.slots) == 0 {
+		return 0
+	}
+	return x.slots[x.home(key)].number
+}
+
 // put sets the number of a key.
 func (x *index) put(key, number uint64) {
 	if (x.used+1)*indexWhole > len(x.slots)*indexPart {
