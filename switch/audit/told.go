@@ -82,6 +82,20 @@ type toldAnswer struct {
 	BusinessDate string          `json:"business_date"`
 	Capture      string          `json:"capture"`
 	Refund       string          `json:"refund"`
+	History      []struct {
+		Key   string `json:"key"`
+		State string `json:"state"`
+	} `json:"history"`
+}
+
+// underWay tells whether an answer about a key came while its operation had no outcome.
+func (a *toldAnswer) underWay(key string) bool {
+	for _, h := range a.History {
+		if h.Key == key && h.State == statePending {
+			return true
+		}
+	}
+	return false
 }
 
 // readTold reads gateways' logs, JSON lines:
@@ -137,6 +151,9 @@ func (b *toldBook) add(line *toldLine, n int32) error {
 	}
 	if line.Request.OfKey != "" && a.Authorized == 0 {
 		return nil // it was being reversed already: nothing was done under this key
+	}
+	if a.underWay(key) {
+		return nil
 	}
 	t, err := a.told(line.Request.Op, n)
 	if err != nil || t.outcome == 0 {

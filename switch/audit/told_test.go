@@ -27,6 +27,9 @@ func TestToldAndTrue(t *testing.T) {
 		`{"request":{"op":"status","payment":"P10000000001"},"answer":{"payment":"P10000000001","approved":true}}`,
 		`{"request":{"op":"sale","key":"k-flight","merchant":"SHOP-7"},`+
 			`"answer":{"payment":"P1ZZZZZZZZZZ","approved":false,"status":"pending"}}`,
+		fmt.Sprintf(`{"request":{"op":"status","key":%q,"merchant":%q},"answer":{"payment":%q,"approved":false,`+
+			`"status":"authorized","history":[{"key":"other","state":"approved"},{"key":%q,"state":"pending"}]}}`,
+			town.captured.Ops[1].Key, merchantID, town.captured.ID, town.captured.Ops[1].Key),
 		`{"request":{"op":"reverse","key":"k-burn","merchant":"SHOP-7","of_key":"k-never"},`+
 			`"answer":{"approved":true,"status":"reversed"}}`,
 	)

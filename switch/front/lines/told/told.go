@@ -5,8 +5,9 @@
 //	{"at":"2026-11-21T21:03:48.623Z","request":{"op":"capture","key":"c-1","payment":"P10000000001"},"answer":{…}}
 //
 // Of a request it keeps what names it (I12: no card, chip data, address or authentication), of an answer everything but
-// a payment's history. What asks for nothing that a key or payment could name is left out: ping, and status by
-// reference.
+// a payment's history, of which it keeps what is under way under the request's key: nothing else of an answer says that
+// an operation on an existing payment has no outcome yet. What asks for nothing that a key or payment could name is
+// left out: ping, and status by reference.
 package told
 
 import (
@@ -73,8 +74,21 @@ func AppendLine(b []byte, at time.Time, req *api.Request, a *api.Answer) []byte 
 		b = append(b, "null"...)
 	} else {
 		short := *a
-		short.History = nil
+		short.History = underWay(a.History, req.Key)
 		b = wire.AppendAnswer(b, &short)
 	}
 	return append(b, "}\n"...)
 }
+
+// underWay is what of a history has the request's key and no outcome yet.
+func underWay(history []api.HistoryItem, key string) (items []api.HistoryItem) {
+	for i := range history {
+		if h := &history[i]; key != "" && h.Key == key && h.State == pending {
+			items = append(items, *h)
+		}
+	}
+	return items
+}
+
+// pending is the state of an operation that is at the issuer.
+const pending = "pending"

@@ -26,6 +26,11 @@ func TestLines(t *testing.T) {
 	log.Write(at, &api.Request{Op: api.OpStatus, Payment: "P10000000001"}, &api.Answer{
 		Op: api.OpStatus, Payment: "P10000000001", History: []api.HistoryItem{{Op: "sale"}},
 	})
+	log.Write(at, &api.Request{Op: api.OpStatus, Key: "k4", Merchant: "M1"}, &api.Answer{
+		Op: api.OpStatus, Payment: "P10000000001", Created: at, History: []api.HistoryItem{
+			{At: at, Op: "sale", State: "approved", Key: "k1"}, {At: at, Op: "refund", State: "pending", Key: "k4", Amount: 5},
+		},
+	})
 	log.Write(at, &api.Request{Op: api.OpPing}, &api.Answer{Op: api.OpPing})
 	log.Write(at, &api.Request{Op: api.OpVoid, Key: "k3", Payment: "P10000000001"}, &api.Answer{ID: "9",
 		Err: api.NewError(api.CodeBusy, "later")})
@@ -39,6 +44,11 @@ func TestLines(t *testing.T) {
 		begin + `{"op":"capture","key":"k2","payment":"P10000000001"},"answer":null}` + "\n" +
 		begin + `{"op":"status","payment":"P10000000001"},` +
 		`"answer":{"id":null,"op":"status","payment":"P10000000001","approved":false,"amount":0,` + sums + "}}\n" +
+		begin + `{"op":"status","key":"k4","merchant":"M1"},"answer":{"id":null,"op":"status","payment":"P10000000001",` +
+		`"approved":false,"amount":0,` +
+		strings.Replace(sums, `"replayed"`, `"created":"2026-11-21T21:03:48.623Z","replayed"`, 1) +
+		`,"history":[{"at":"2026-11-21T21:03:48.623Z","op":"refund","state":"pending","key":"k4","amount":5,` +
+		`"approved":false}]}}` + "\n" +
 		begin + `{"op":"void","key":"k3","payment":"P10000000001"},` +
 		`"answer":{"id":"9","error":{"code":"busy","message":"later","retry":true}}}` + "\n"
 	if out.String() != want {
