@@ -84,6 +84,7 @@ const (
 	ActNotRecorded     Mutant = "act-not-recorded"     // operator: what was refused is not in the record of acts
 	AnyoneCredits      Mutant = "anyone-credits"       // flow: a merchant credits that may not
 	CreditNotCleared   Mutant = "credit-not-cleared"   // flow: an approved credit has no presentment (I8)
+	HangUpEndsCommit   Mutant = "hang-up-ends-commit"  // flow: an outcome is not stored where the gateway hung up (I4)
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -103,6 +104,7 @@ func All() []Mutant {
 		SplitIgnoresSums, BrokenRecordHoldsAll, VoidEntersClosing, STANsNotShared,
 		ARNWraps, RRNStops, DE7Repeated,
 		AnyoneCredits, CreditNotCleared,
+		HangUpEndsCommit,
 	}
 }
 

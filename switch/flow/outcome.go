@@ -90,7 +90,9 @@ func reversed(p *payment.Payment, i int, code string) outcome {
 // concludeOne writes what came of operation i into the payment and commits it (I2). For an unknown or unwanted outcome
 // the reversal is queued in the same commit (I5). The payment's lock is held.
 func (f *Flow) concludeOne(ctx context.Context, p *payment.Payment, i int, r *reply) error {
-	ctx = context.WithoutCancel(ctx)
+	if !mutant.On(mutant.HangUpEndsCommit) {
+		ctx = context.WithoutCancel(ctx)
+	}
 	begin := time.Now()
 	t := &journal.Transition{Payment: p, Closes: []int{i}}
 	if err := f.received(ctx, t, i, r); err != nil {

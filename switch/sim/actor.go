@@ -28,6 +28,13 @@ type actor struct {
 	reuse  wish             // its last request with a key
 	dialed uint64
 	slow   time.Duration // after which it reads on every other connection; 0: at once
+	vanish *vanishPart   // it comes by the second door; nil: by the gateway port
+}
+
+// line is what one request is sent on.
+type line interface {
+	Do(ctx context.Context, req *api.Request) (*api.Answer, error)
+	Close() error
 }
 
 // subject is a payment as an actor knows it.
@@ -183,7 +190,7 @@ func (a *actor) giveUp(req *wish, lost Lost) *api.Answer {
 func (a *actor) once(req *wish, other bool) (ans *api.Answer, sent bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	c, err := a.connect(ctx)
+	c, err := a.line(ctx)
 	if err != nil {
 		a.w.trace.addf("actor "+strconv.Itoa(a.number), "not connected: %v", err)
 		return nil, false
@@ -197,9 +204,7 @@ func (a *actor) once(req *wish, other bool) (ans *api.Answer, sent bool) {
 	case err == nil:
 		rec.end, rec.answer = a.w.order.Add(1), ans
 		a.w.history.add(rec)
-		a.mu.Lock()
-		a.idle = append(a.idle, c)
-		a.mu.Unlock()
+		a.keep(c)
 		a.w.trace.addf("actor "+strconv.Itoa(a.number), "%s: %s", requestText(&req.Request), answerText(ans))
 		return ans, true
 	case errors.Is(err, client.ErrNotSent):
@@ -210,6 +215,29 @@ func (a *actor) once(req *wish, other bool) (ans *api.Answer, sent bool) {
 	_ = c.Close()
 	a.w.trace.addf("actor "+strconv.Itoa(a.number), "%s: lost: %v", requestText(&req.Request), err)
 	return nil, true
+}
+
+// line is what the next request is sent on.
+func (a *actor) line(ctx context.Context) (line, error) {
+	if a.vanish != nil {
+		return a.vanish.door(a)
+	}
+	c, err := a.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// keep keeps a connection for later requests.
+func (a *actor) keep(l line) {
+	c, ok := l.(*client.Client)
+	if !ok {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.idle = append(a.idle, c)
 }
 
 // connect takes a connection that nobody uses, or makes one.

@@ -185,6 +185,11 @@ func (w *world) play() {
 		if s, ok := sectionOf[slowSection](w.plan); ok && s.Actor == i {
 			a.slow = s.Late
 		}
+		for _, v := range partsOf[*vanishPart](w) {
+			if v.Actor == i {
+				a.vanish = v
+			}
+		}
 		w.actors = append(w.actors, a)
 	}
 	var acting sync.WaitGroup
