@@ -144,9 +144,9 @@ func (w *world) deed(d *datadriven.TestData) func() {
 	deeds := map[string]func(){
 		"cutover":  func() { w.must(w.journal.Cutover(context.Background(), firstDate, firstDate.Next())) },
 		"seal":     func() { w.must(w.days.Seal(context.Background(), firstDate)) },
-		"cut":      func() { w.cut(); time.Sleep(10 * time.Millisecond) },
-		"down":     func() { w.setDown(true); w.cut(); time.Sleep(2 * time.Second) },
-		"up":       func() { w.setDown(false); w.ready() },
+		"cut":      func() { w.far.Cut(); time.Sleep(10 * time.Millisecond) },
+		"down":     func() { w.far.SetDown(true); time.Sleep(2 * time.Second) },
+		"up":       func() { w.far.SetDown(false); w.ready() },
 		"crash":    func() { w.must(w.journal.Close()) }, // no commit is possible any more
 		"forget":   func() { delete(w.issuers, "issuer") },
 		"remember": func() { w.issuers["issuer"] = w.issuer },

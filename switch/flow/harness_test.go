@@ -1,13 +1,9 @@
 package flow_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
-	"io"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +22,7 @@ import (
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/issuer/link"
+	"switchyard/switch/issuer/link/linktest"
 	"switchyard/switch/issuer/message"
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
@@ -64,8 +61,7 @@ type world struct {
 	begun    time.Time
 	trace    []string
 	script   map[string]string // what the issuer answers, by MTI or MTI/DE3
-	down     bool              // nothing can connect
-	conns    []net.Conn
+	far      linktest.Host
 	payments map[string]string // ids, by the names that the test gives them
 }
 
@@ -104,7 +100,7 @@ func (w *world) stop() {
 func (w *world) stopRest() {
 	w.queue.Close()
 	w.must(w.host.Close(context.Background()))
-	w.cut()
+	w.far.Cut()
 }
 
 func newWorld(t testing.TB, s settings) *world {
@@ -113,6 +109,7 @@ func newWorld(t testing.TB, s settings) *world {
 		t: t, with: s, store: memory.NewStore(), begun: time.Now(), script: map[string]string{},
 		payments: map[string]string{},
 	}
+	w.far.Answer, w.far.Fault = w.answered, func(err error) { w.note("%v", err) }
 	w.open()
 	w.must(w.journal.Cutover(context.Background(), 0, firstDate))
 	w.start()
@@ -135,7 +132,7 @@ func (w *world) open() {
 	codec := spec.MustCodec(spec.DefaultDialect)
 	builder := &message.Builder{AcquirerID: "400001", Unrecorded: "400001", Merchants: merchants}
 	w.host, err = link.NewHost(link.Config{
-		Host: "issuer", Addr: "issuer", AcquirerID: "400001", Codec: codec, Identity: stream, Dial: w.dial, Links: 1,
+		Host: "issuer", Addr: "issuer", AcquirerID: "400001", Codec: codec, Identity: stream, Dial: w.far.Dial, Links: 1,
 		Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(), OnStray: func(x link.Stray) { w.flow.Late(x) },
 	})
 	w.must(err)
@@ -170,13 +167,6 @@ func (w *world) ready() {
 	for !w.host.Ready() {
 		time.Sleep(time.Millisecond)
 	}
-}
-
-// setDown keeps connections from being made, or lets them.
-func (w *world) setDown(down bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.down = down
 }
 
 // toThe routes visa's cards to one issuer.
@@ -345,99 +335,26 @@ func (w *world) answers(m *spec.Message) string {
 	return "00"
 }
 
-func (w *world) dial(context.Context, string) (net.Conn, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.down {
-		return nil, io.ErrClosedPipe
+// answered is what the issuer says to a message, and when: "51", "10/600" for a lower amount, "00@12s" for a late
+// one, "none" for one without a DE39.
+func (w *world) answered(m *spec.Message) (*spec.Message, time.Duration) {
+	amount, _ := m.Uint(4)
+	w.note("%s %d", m.MTI(), amount)
+	answer, late, _ := strings.Cut(w.answers(m), "@")
+	if answer == "silence" {
+		return nil, 0
 	}
-	here, there := net.Pipe()
-	w.conns = append(w.conns, there)
-	go w.serve(there)
-	return here, nil
-}
-
-// cut cuts the connections.
-func (w *world) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, c := range w.conns {
-		c.Close()
-	}
-	w.conns = nil
-}
-
-// serve is the issuer on one connection.
-func (w *world) serve(nc net.Conn) {
-	defer nc.Close()
-	codec := spec.MustCodec(spec.DefaultDialect)
-	in := bufio.NewReader(nc)
-	for {
-		var head [2]byte
-		if _, err := io.ReadFull(in, head[:]); err != nil {
-			return
-		}
-		frame := make([]byte, binary.BigEndian.Uint16(head[:]))
-		if _, err := io.ReadFull(in, frame); err != nil {
-			return
-		}
-		var m spec.Message
-		if err := codec.Unpack(frame, &m); err != nil {
-			w.note("cannot be read: %v", err)
-			return
-		}
-		answer := "00"
-		if m.MTI()[1] != '8' {
-			amount, _ := m.Uint(4)
-			w.note("%s %d", m.MTI(), amount)
-			answer = w.answers(&m)
-		}
-		if answer != "silence" {
-			w.respond(nc, codec, &m, answer)
-		}
-	}
-}
-
-// respond answers a message: "51", "10/600" for a lower amount, "00@12s" for a late one, "none" without a DE39.
-func (w *world) respond(nc net.Conn, codec *spec.Codec, m *spec.Message, answer string) {
-	answer, after, _ := strings.Cut(answer, "@")
-	code, amount, _ := strings.Cut(answer, "/")
-	out, err := codec.PackFrame(nil, response(m, code, amount))
-	if err != nil {
-		w.note("cannot be packed: %v", err)
-		return
-	}
-	write := func() { _, _ = nc.Write(out) } // fails once the connection is closed, as the next read does
-	if after == "" {
-		write()
-		return
-	}
-	d, err := time.ParseDuration(after)
-	if err != nil {
+	after, err := time.ParseDuration(late)
+	if err != nil && late != "" {
 		w.note("%v", err)
 	}
-	time.AfterFunc(d, write)
-}
-
-// response is one with a code and, if it is given, another amount.
-func response(m *spec.Message, code, amount string) *spec.Message {
-	var r spec.Message
-	mti := []byte(m.MTI())
-	mti[2], mti[3] = mti[2]+1, '0'
-	r.SetMTI(string(mti))
-	for _, de := range []int{3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 70} {
-		if m.Has(de) {
-			r.Set(de, m.String(de))
-		}
+	code, lower, _ := strings.Cut(answer, "/")
+	r := linktest.Response(m, strings.TrimPrefix(code, "none"))
+	if lower != "" {
+		r.Set(4, fmt.Sprintf("%012s", lower))
 	}
-	if amount != "" {
-		r.Set(4, fmt.Sprintf("%012s", amount))
-	}
-	if code == "00" && m.MTI()[:2] != "08" {
+	if code == "00" {
 		r.Set(38, "A1B2C3")
 	}
-	if code != "none" {
-		r.Set(39, code)
-	}
-	return &r
+	return r, after
 }

@@ -1,13 +1,9 @@
 package saf_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
-	"io"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +20,7 @@ import (
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/issuer/link"
+	"switchyard/switch/issuer/link/linktest"
 	"switchyard/switch/issuer/message"
 	"switchyard/switch/issuer/saf"
 	"switchyard/switch/journal"
@@ -55,8 +52,7 @@ type world struct {
 	mu     sync.Mutex
 	begun  time.Time
 	trace  []string // what the issuer received
-	down   bool     // nothing can connect
-	conns  []net.Conn
+	far    linktest.Host
 }
 
 var keyring = func() *pan.Keyring {
@@ -96,6 +92,9 @@ func (w *world) must(err error) {
 // start opens the journal and starts link and queue.
 func (w *world) start(o saf.Options) {
 	w.t.Helper()
+	if w.far.Answer == nil {
+		w.far.Answer, w.far.Fault = w.answered, func(err error) { w.t.Error(err) }
+	}
 	var err error
 	w.j, err = pebble.Open(pebble.Options{FS: w.fs, Dir: "journal", Node: 1, Logger: zap.NewNop(),
 		Fatal: func(msg string, err error) { w.t.Errorf("%s: %v", msg, err) }})
@@ -109,7 +108,7 @@ func (w *world) start(o saf.Options) {
 	w.must(err)
 	codec := spec.MustCodec(spec.DefaultDialect)
 	w.host, err = link.NewHost(link.Config{
-		Host: "issuer", Addr: "issuer", AcquirerID: "400001", Codec: codec, Identity: stream, Dial: w.dial,
+		Host: "issuer", Addr: "issuer", AcquirerID: "400001", Codec: codec, Identity: stream, Dial: w.far.Dial,
 		Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
 		Links: 1,
 	})
@@ -132,12 +131,7 @@ func (w *world) stop() {
 	w.queue.Close()
 	w.must(w.host.Close(context.Background()))
 	w.must(w.j.Close())
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, c := range w.conns {
-		c.Close()
-	}
-	w.conns = nil
+	w.far.Cut()
 }
 
 // await lets virtual time pass until something holds; an hour of it is far more than it ever takes.
@@ -159,84 +153,14 @@ func (w *world) drained() {
 	w.await("the queue is empty", func() bool { queued, _ := w.queue.Counts(); return queued == 0 })
 }
 
-// dial connects to the scripted issuer.
-func (w *world) dial(context.Context, string) (net.Conn, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.down {
-		return nil, io.ErrClosedPipe
+// answered is what the issuer says to an advice, and when.
+func (w *world) answered(m *spec.Message) (*spec.Message, time.Duration) {
+	w.note(m)
+	code := w.answer(m)
+	if code == "" {
+		return nil, 0
 	}
-	here, there := net.Pipe()
-	w.conns = append(w.conns, there)
-	go w.serve(there)
-	return here, nil
-}
-
-// setDown cuts the connections, or lets new ones in.
-func (w *world) setDown(down bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.down = down
-	for _, c := range w.conns {
-		if down {
-			c.Close()
-		}
-	}
-}
-
-func (w *world) serve(nc net.Conn) {
-	defer nc.Close()
-	codec := spec.MustCodec(spec.DefaultDialect)
-	in := bufio.NewReader(nc)
-	var m spec.Message
-	for {
-		var head [2]byte
-		if _, err := io.ReadFull(in, head[:]); err != nil {
-			return
-		}
-		frame := make([]byte, binary.BigEndian.Uint16(head[:]))
-		if _, err := io.ReadFull(in, frame); err != nil {
-			return
-		}
-		if err := codec.Unpack(frame, &m); err != nil {
-			w.t.Error(err)
-			return
-		}
-		code := "00"
-		if m.MTI()[1] != '8' {
-			w.note(&m)
-			code = w.answer(&m)
-		}
-		if code == "" {
-			continue
-		}
-		out, err := codec.PackFrame(nil, answerTo(&m, code))
-		if err != nil {
-			w.t.Error(err)
-			return
-		}
-		write := func() { _, _ = nc.Write(out) } // fails once the connection is closed, as the next read does
-		if m.MTI()[1] == '8' || w.trip == 0 {
-			write()
-			continue
-		}
-		time.AfterFunc(w.trip, write)
-	}
-}
-
-// answerTo is a response with a code.
-func answerTo(m *spec.Message, code string) *spec.Message {
-	var r spec.Message
-	mti := []byte(m.MTI())
-	mti[2], mti[3] = mti[2]+1, '0'
-	r.SetMTI(string(mti))
-	for _, de := range []int{3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 70} {
-		if m.Has(de) {
-			r.Set(de, m.String(de))
-		}
-	}
-	r.Set(39, code)
-	return &r
+	return linktest.Response(m, code), w.trip
 }
 
 // note writes down what arrived: seconds since the beginning, MTI, RRN, amount, and the STAN to compare repeats by.

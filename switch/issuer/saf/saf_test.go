@@ -246,7 +246,7 @@ func TestLongQueue(t *testing.T) {
 				}
 				return "00"
 			}, func(t *testing.T, w *world) {
-				w.setDown(true)
+				w.far.SetDown(true)
 				w.await("the link is down", func() bool { return !w.host.Ready() })
 				var all []*payment.Payment
 				for i := range payments {
@@ -262,7 +262,7 @@ func TestLongQueue(t *testing.T) {
 					w.put(p, capture(200))
 				}
 				w.stop()
-				w.setDown(false)
+				w.far.SetDown(false)
 				w.start(saf.Options{Window: window, InFlight: inFlight})
 				for i, p := range all { // while the queue is read on
 					w.put(p, capture(300))
@@ -303,7 +303,7 @@ func TestLongQueue(t *testing.T) {
 // While the issuer cannot be reached nothing is sent or counted as a try; when it is back everything goes out soon.
 func TestOutage(t *testing.T) {
 	run(t, approveAll, func(t *testing.T, w *world) {
-		w.setDown(true)
+		w.far.SetDown(true)
 		w.await("the link is down", func() bool { return !w.host.Ready() })
 		p := w.authorized()
 		w.put(p, capture(100))
@@ -312,7 +312,7 @@ func TestOutage(t *testing.T) {
 		if got := w.seen(); got != "" {
 			t.Fatalf("received %s", got)
 		}
-		w.setDown(false)
+		w.far.SetDown(false)
 		back := time.Now()
 		w.drained()
 		if took := time.Since(back); took > 20*time.Second {
