@@ -48,6 +48,7 @@ func TestStoreOfFormat1(t *testing.T) {
 			t.Errorf("%s of %s: %+v", step.op, step.payment, a)
 		}
 	}
+	keysOfFormat1(t, s)
 	s.Operator("POST", "/v1/cutover", nil)
 	s.Audit()
 
@@ -62,5 +63,86 @@ func TestStoreOfFormat1(t *testing.T) {
 	err = j.Verify(func(problem string) bool { t.Error(problem); return true })
 	if err := errors.Join(err, j.Close()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// keysOfFormat1 repeats what the older program served, one of each: the MAC of a body is what it was, so each is a
+// repeat, and with another body a conflict.
+func keysOfFormat1(t *testing.T, s *switchtest.System) {
+	t.Helper()
+	named := func(op api.Op, key, payment string, amount int64, change func(*api.Request)) api.Request {
+		r := switchtest.On(op, key, payment, amount)
+		if change != nil {
+			change(&r)
+		}
+		return r
+	}
+	made := func(op api.Op, key string, amount int64, currency string, change func(*api.Request)) api.Request {
+		r := switchtest.Authorize(key, amount)
+		r.Op, r.Currency, r.Card = op, currency, api.Card{Number: "4000000000000002", Expiry: "2912"}
+		if amount == 0 {
+			r.Present = api.Fields(api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldCurrency, api.FieldCard)
+		}
+		if change != nil {
+			change(&r)
+		}
+		return r
+	}
+	entry := func(e api.Entry) func(*api.Request) {
+		return func(r *api.Request) { r.Entry, r.Present = e, r.Present.With(api.FieldEntry) }
+	}
+	for _, c := range []struct {
+		payment string
+		req     api.Request
+	}{
+		{"P10000000001", made(api.OpAuthorize, "k-auth", 10_000, "EUR", func(r *api.Request) {
+			r.Reference, r.Present = "order-1", r.Present.With(api.FieldReference)
+		})},
+		{"P10000000001", named(api.OpCapture, "k-cap1", "P10000000001", 6_000, nil)},
+		{"P10000000001", named(api.OpRefund, "k-ref1", "P10000000001", 1_500, nil)},
+		{"P10000000003", made(api.OpSale, "k-sale", 700, "JPY", func(r *api.Request) {
+			r.Merchant, r.Card.Number = "M2", "5100000000000008"
+			entry(api.EntryContactless)(r)
+		})},
+		{"P10000000004", made(api.OpAuthorize, "k-auth-open", 5_000, "EUR", entry(api.EntryMOTO))},
+		{"P10000000004", named(api.OpIncrement, "k-inc", "P10000000004", 500, nil)},
+		{"P10000000006", made(api.OpVerify, "k-ver", 0, "EUR", nil)},
+		{"P10000000008", made(api.OpCapture, "k-voice", 900, "EUR", func(r *api.Request) {
+			r.AuthCode, r.Present = "123456", r.Present.With(api.FieldAuthCode)
+		})},
+		{"P10000000003", named(api.OpVoid, "k-void", "P10000000003", 0, nil)},
+		{"P1000000000A", made(api.OpAuthorize, "k-final", 4_000, "EUR", func(r *api.Request) {
+			r.Initiator, r.Present = api.InitiatorMerchant, r.Present.With(api.FieldInitiator)
+		})},
+		{"P1000000000A", named(api.OpCapture, "k-finalcap", "P1000000000A", 1_000, func(r *api.Request) {
+			r.Final, r.Present = true, r.Present.With(api.FieldFinal)
+		})},
+		{"P10000000004", named(api.OpVoid, "k-void-cap", "P10000000004", 0, func(r *api.Request) {
+			r.Capture, r.Present = "P10000000004-2", r.Present.With(api.FieldCapture)
+		})},
+		{"", api.Request{
+			Op: api.OpReverse, Key: "k-burn", Merchant: "M1", OfKey: "never-sent",
+			Present: api.Fields(api.FieldKey, api.FieldMerchant, api.FieldOfKey),
+		}},
+	} {
+		// A reversal of what never came is answered as often as it is asked; what it burned is a repeat of nothing.
+		if a := s.Do(c.req); a.Err != nil || a.Replayed != (c.payment != "") || a.Payment != c.payment {
+			t.Errorf("%s again: %+v", c.req.Key, a)
+		}
+		if c.payment == "" || c.req.Payment == "P10000000003" {
+			continue // there is no body to compare; the other payments are another merchant's, who has keys of his own
+		}
+		other := c.req
+		switch other.Payment {
+		case "":
+			other.Currency = "USD"
+		case "P1000000000A":
+			other.Payment = "P10000000004"
+		default:
+			other.Payment = "P1000000000A"
+		}
+		if a := s.Do(other); a.Err == nil || a.Err.Code != api.CodeConflict {
+			t.Errorf("%s with another body: %+v", c.req.Key, a)
+		}
 	}
 }

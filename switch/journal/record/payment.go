@@ -14,30 +14,30 @@ import (
 const paymentFormat = 2
 
 // The bits of an operation's field set: a field whose bit is not set has its zero value (Target: NoTarget). The fields
-// follow in the order of their bits. Append only.
+// follow in the order of their bits. They stand on disks: append only.
 const (
-	opKey = 1 << iota
-	opAmount
-	opGranted
-	opTarget
-	opNumber
-	opFinal   // no bytes follow
-	opAdvised // no bytes follow
-	opStays
-	opAt
-	opDoneAt
-	opHost
-	opSTAN
-	opDE7
-	opRRN
-	opResponseCode
-	opAuthCode
-	opNetworkID
-	opAVS
-	opCVCResult
-	opLate
-	opDate
-	opARN
+	opKey          = 1 << 0
+	opAmount       = 1 << 1
+	opGranted      = 1 << 2
+	opTarget       = 1 << 3
+	opNumber       = 1 << 4
+	opFinal        = 1 << 5 // no bytes follow
+	opAdvised      = 1 << 6 // no bytes follow
+	opStays        = 1 << 7
+	opAt           = 1 << 8
+	opDoneAt       = 1 << 9
+	opHost         = 1 << 10
+	opSTAN         = 1 << 11
+	opDE7          = 1 << 12
+	opRRN          = 1 << 13
+	opResponseCode = 1 << 14
+	opAuthCode     = 1 << 15
+	opNetworkID    = 1 << 16
+	opAVS          = 1 << 17
+	opCVCResult    = 1 << 18
+	opLate         = 1 << 19
+	opDate         = 1 << 20
+	opARN          = 1 << 21
 
 	opCarried = 1 << 25
 	opEnd     = 1 << 26
