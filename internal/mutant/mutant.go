@@ -85,6 +85,8 @@ const (
 	AnyoneCredits      Mutant = "anyone-credits"       // flow: a merchant credits that may not
 	CreditNotCleared   Mutant = "credit-not-cleared"   // flow: an approved credit has no presentment (I8)
 	HangUpEndsCommit   Mutant = "hang-up-ends-commit"  // flow: an outcome is not stored where the gateway hung up (I4)
+	// journal: of all keys the newest are looked up only (I3)
+	OldStretchNotAsked Mutant = "old-stretch-not-asked"
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -120,7 +122,8 @@ func ByTest() map[Mutant]Test {
 		VoidedStillCounts:    {"switchyard/switch/payment", "TestPlace"},
 		NetworkIDWhenWritten: {"switchyard/switch/cutover", "TestAnswerAfterTheSeal"},
 		DeliveredIsCarried:   {"switchyard/switch/cutover", "TestDeliveredThatCannotBeBuilt"},
-		BackupUnchecked:      {"switchyard/switch/journal/pebble", "TestBackup"}, // nor does it damage a backup
+		BackupUnchecked:      {"switchyard/switch/journal/pebble", "TestBackup"},          // nor does it damage a backup
+		OldStretchNotAsked:   {"switchyard/switch/journal/pebble", "TestKeysInStretches"}, // a plan has not as many keys
 		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:        {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter:     {"switchyard/switch", "TestOperatorParameters"},

@@ -60,6 +60,8 @@ type committer struct {
 	accepted int
 	bytes    int
 	claimed  map[uint64]claimRef // hash of a key → who claims it in this group
+	stretch  *stretch            // in which the group claims its keys
+	begun    bool                // it is not stored yet
 	logBuf   []byte
 
 	taken []*request // the slice under way; what is handled is nil
@@ -179,6 +181,9 @@ func (c *committer) begin() *group {
 		c.reserve()
 		c.reserved = false // the group's now, until its sync
 		c.group = c.j.groups.Get().(*group)
+		if c.stretch = c.j.stretches.newest(); c.stretch == nil || c.stretch.full() {
+			c.stretch, c.begun = c.j.stretches.begin(c.position), true
+		}
 	}
 	return c.group
 }
@@ -231,8 +236,9 @@ func (c *committer) fill(g *group) *pebble.Batch {
 		if r.err != nil {
 			continue
 		}
-		for _, w := range r.claims {
-			must(r.put(b, w))
+		for i := range r.claims {
+			w := &r.claims[i]
+			must(b.Set(c.stretch.rowKey(r.claimOf(w)), r.buf[w.value:w.end], nil))
 		}
 	}
 	for _, r := range g.requests {
@@ -244,6 +250,10 @@ func (c *committer) fill(g *group) *pebble.Batch {
 		}
 	}
 	must(b.Set(appendLogKey(nil, first), c.logBuf, nil))
+	if c.begun {
+		must(b.Set(stretchKey(c.stretch.number), record.AppendStretch(nil, c.stretch.first, c.stretch.room), nil))
+		c.begun = false
+	}
 	now := time.Now()
 	if low := c.intents.low(c.position); low != c.lowWritten && now.Sub(c.lowWrittenAt) >= lowWriteEvery {
 		must(b.Set(keyLow, record.AppendNumber(nil, low), nil))
@@ -301,10 +311,10 @@ func (c *committer) admit(r *request) error {
 	r.position = c.position
 	c.position++
 	r.fillSeqs()
-	for i, w := range r.claims {
-		hash := c.j.hashKey(r.buf[w.key:w.value])
+	for i := range r.claims {
+		hash := r.claims[i].hash
 		c.claimed[hash] = claimRef{r, i}
-		c.j.filter.add(hash)
+		c.stretch.filter.add(hash)
 	}
 	if !r.id.IsZero() && !c.versions.put(r.id, r.version) {
 		c.older[r.id] = r.version
@@ -319,29 +329,31 @@ func (c *committer) admit(r *request) error {
 }
 
 func (c *committer) checkKeys(r *request) error {
-	for i, w := range r.claims {
-		key := r.buf[w.key:w.value]
-		hash := c.j.hashKey(key)
-		if c.j.filter.absent(hash) {
-			continue
-		}
-		if ref, ok := c.claimed[hash]; ok {
-			held := ref.request.claims[ref.row]
-			if !bytes.Equal(ref.request.buf[held.key:held.value], key) {
-				return errSameHash
+	for i := range r.claims {
+		w := &r.claims[i]
+		name := r.claimOf(w)[claimHead:]
+		for s := range c.j.stretches.mayHold(w.hash) {
+			if s == c.stretch {
+				if ref, ok := c.claimed[w.hash]; ok {
+					held := &ref.request.claims[ref.row]
+					if !bytes.Equal(ref.request.claimOf(held)[claimHead:], name) {
+						return errSameHash
+					}
+					return c.refuseKey(r, i, s.rowKey(r.claimOf(w)), ref.request.buf[held.value:held.end])
+				}
 			}
-			return c.refuseKey(r, i, key, ref.request.buf[held.value:held.end])
+			row := s.rowKey(r.claimOf(w))
+			value, closer, err := c.j.db.Get(row)
+			if errors.Is(err, pebble.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("journal: read of %s: %w", claimName(row)(), err)
+			}
+			err = c.refuseKey(r, i, row, value)
+			_ = closer.Close() // frees a cached block
+			return err
 		}
-		value, closer, err := c.j.db.Get(key)
-		if errors.Is(err, pebble.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("journal: read of %s: %w", claimName(key)(), err)
-		}
-		err = c.refuseKey(r, i, key, value)
-		_ = closer.Close() // frees a cached block
-		return err
 	}
 	return nil
 }

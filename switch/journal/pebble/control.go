@@ -151,19 +151,15 @@ func (j *Journal) SweepKeys(ctx context.Context, before time.Time, limit int) (s
 	if err := journal.CheckSweep(limit); err != nil {
 		return 0, false, err
 	}
+	var whole []*stretch
 	err = j.control(ctx, func(_ *committer, b *pebble.Batch) error {
-		from := uint64(1)
-		switch value, err := get(j.db, keySwept); {
-		case err == nil:
-			if from, err = record.DecodeNumber("position of the key sweep", value); err != nil {
-				return err
-			}
-		case !errors.Is(err, journal.ErrNotFound):
+		from, err := readSwept(j.db)
+		if err != nil {
 			return err
 		}
 		var failed error
 		at, read := from, 0
-		_, err := scanLog(j.db, from, func(row *record.LogRow, e *record.LogEntry) bool {
+		_, err = scanLog(j.db, from, func(row *record.LogRow, e *record.LogEntry) bool {
 			if !row.At.Before(before) {
 				return false
 			}
@@ -172,7 +168,7 @@ func (j *Journal) SweepKeys(ctx context.Context, before time.Time, limit int) (s
 			}
 			for _, k := range e.Keys {
 				var gone, young bool
-				if gone, young, failed = j.sweepKey(b, k, before); failed != nil || young {
+				if gone, young, failed = j.sweepKey(b, e.Position, k, before); failed != nil || young {
 					return false
 				}
 				if gone {
@@ -186,8 +182,14 @@ func (j *Journal) SweepKeys(ctx context.Context, before time.Time, limit int) (s
 		if err = errors.Join(err, failed); err != nil || at == from {
 			return err
 		}
+		whole = below(j.stretches.all(), at)
+		for _, s := range whole {
+			if err := b.Delete(stretchKey(s.number), nil); err != nil {
+				return err
+			}
+		}
 		return b.Set(keySwept, record.AppendNumber(nil, at), nil)
-	}, nil)
+	}, func() { j.stretches.drop(whole) })
 	if err != nil {
 		return 0, false, err
 	}
@@ -197,9 +199,14 @@ func (j *Journal) SweepKeys(ctx context.Context, before time.Time, limit int) (s
 // maxSwept bounds the commits that one SweepKeys reads while others wait for the committer.
 const maxSwept = 10_000
 
-// sweepKey deletes a key that was claimed before a moment; one that was not is young.
-func (j *Journal) sweepKey(b *pebble.Batch, k record.KeyName, before time.Time) (gone, young bool, err error) {
-	key := appendClaimKey(nil, k.Merchant, k.Key)
+// sweepKey deletes a key that was claimed at a log position, before a moment; one that was not is young.
+func (j *Journal) sweepKey(b *pebble.Batch, position uint64, k record.KeyName, before time.Time) (gone, young bool,
+	err error) {
+	s := stretchAt(j.stretches.all(), position)
+	if s == nil {
+		return false, false, fmt.Errorf("journal: no stretch of idempotency keys has log position %d", position)
+	}
+	key := s.rowKey(appendClaim(nil, k.Merchant, k.Key))
 	value, err := get(j.db, key)
 	if errors.Is(err, journal.ErrNotFound) {
 		return false, false, nil

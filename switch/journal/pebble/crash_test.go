@@ -141,7 +141,9 @@ func TestCrash(t *testing.T) {
 	rng := rand.New(rand.NewPCG(20261121, 1))
 	const rounds, workers = 8, 8
 	for round := range rounds {
-		j, err := Open(markedOptions(t, fs))
+		o := markedOptions(t, fs)
+		o.keysOfStretch = 50 // so that a crash finds several
+		j, err := Open(o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -467,8 +469,12 @@ func TestNothingBeforeTheSync(t *testing.T) {
 func TestKeysOfOneHash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &diskFS{}
-		j := open(t, errorfs.Wrap(vfs.NewMem(), disk))
-		j.hashKey = func([]byte) uint64 { return 7 }
+		o := options(t, errorfs.Wrap(vfs.NewMem(), disk))
+		o.hashKey = func([]byte) uint64 { return 7 }
+		j, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
 		gate := &diskGate{make(chan struct{}, 1), make(chan struct{})}
 		disk.block.Store(gate)
 		const committers, keys = 30, 10
@@ -492,6 +498,9 @@ func TestKeysOfOneHash(t *testing.T) {
 			}
 		}
 		verified(t, j)
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -119,33 +119,37 @@ func TestGoldenEventAndAct(t *testing.T) {
 	}
 }
 
-// A journal of format 1 becomes one of format 2 when it is opened for writing, and not when it is read.
-func TestFormat1IsUpgraded(t *testing.T) {
-	fs := vfs.NewMem()
-	j := open(t, fs)
-	commit(t, j, &journal.Transition{Payment: fresh(1)})
-	if err := errors.Join(j.db.Set(keyFormat, []byte{1}, pebble.Sync), j.Close()); err != nil {
-		t.Fatal(err)
-	}
-	for _, readOnly := range []bool{true, false} {
-		o := options(t, fs)
-		o.ReadOnly = readOnly
-		j, err := Open(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := j.Payment(ctx, fresh(1).ID); err != nil {
-			t.Error(err)
-		}
-		want := byte(2)
-		if readOnly {
-			want = 1
-		}
-		if got, err := get(j.db, keyFormat); err != nil || got[0] != want {
-			t.Errorf("read only %v: format %v, %v", readOnly, got, err)
-		}
-		if err := j.Close(); err != nil {
-			t.Fatal(err)
+// A journal of an older format becomes one of the newest when it is opened for writing, and not when it is read.
+func TestOlderFormatsAreUpgraded(t *testing.T) {
+	for older := byte(1); older < journalFormat; older++ {
+		fs := vfs.NewMem()
+		j := open(t, fs)
+		commit(t, j, &journal.Transition{Payment: fresh(1), Keys: claim("k")})
+		makeOlder(t, j, older)
+		for _, readOnly := range []bool{true, false} {
+			o := options(t, fs)
+			o.ReadOnly = readOnly
+			j, err := Open(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := j.Payment(ctx, fresh(1).ID); err != nil {
+				t.Error(err)
+			}
+			if e, err := j.Key(ctx, "M1", "k"); err != nil || e.Payment != fresh(1).ID {
+				t.Errorf("the key: %+v, %v", e, err)
+			}
+			want := byte(journalFormat)
+			if readOnly {
+				want = older
+			}
+			if got, err := get(j.db, keyFormat); err != nil || got[0] != want {
+				t.Errorf("read only %v: format %v, %v", readOnly, got, err)
+			}
+			verified(t, j)
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -12,6 +12,7 @@
 package pebble
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,7 @@ import (
 
 // journalFormat is the newest layout of keys and records that this program knows; docs/journal.md describes it. A
 // journal of a newer one is refused at Open.
-const journalFormat = 2
+const journalFormat = 3
 
 // Defaults and bounds.
 const (
@@ -102,6 +103,10 @@ type Options struct {
 	Marked func(counter string) bool
 	// Seed goes, with the time, into the identity of a journal that has none yet.
 	Seed uint64
+
+	// For tests: how many keys a stretch has at least, and how they are hashed.
+	keysOfStretch int
+	hashKey       func(name []byte) uint64
 }
 
 // ErrReadOnly is returned by what would write to a journal opened for reading.
@@ -121,15 +126,15 @@ type Journal struct {
 	lots     sync.Pool // *lot, likewise
 	groups   sync.Pool // *group
 	syncs    chan *group
-	unsynced chan struct{}           // a token for each group that is applied and not yet synced
-	hashKey  func(key []byte) uint64 // of idempotency keys
-	filter   *keyFilter
-	filtered chan struct{} // closed once the filter's loading has ended
-	done     chan struct{} // closed once committer and syncer have ended
+	unsynced chan struct{}            // a token for each group that is applied and not yet synced
+	hashKey  func(name []byte) uint64 // of idempotency keys
+	filtered chan struct{}            // closed once the filling of filters has ended
+	done     chan struct{}            // closed once committer and syncer have ended
 
-	views   views // what reads look at
-	failed  atomic.Bool
-	closing atomic.Bool
+	stretches stretches // where idempotency keys lie
+	views     views     // what reads look at
+	failed    atomic.Bool
+	closing   atomic.Bool
 
 	openDay atomic.Int32
 	intents []journal.IntentRef // as found at Open
@@ -178,11 +183,13 @@ func Open(o Options) (*Journal, error) {
 		syncs:    make(chan *group, maxUnsynced),
 		unsynced: make(chan struct{}, maxUnsynced),
 		done:     make(chan struct{}),
-		filter:   newKeyFilter(),
 		filtered: make(chan struct{}),
 	}
-	seed := maphash.MakeSeed()
-	j.hashKey = func(key []byte) uint64 { return maphash.Bytes(seed, key) }
+	j.stretches.lines, j.stretches.least = filterLines, cmp.Or(o.keysOfStretch, leastStretch)
+	if j.hashKey = o.hashKey; j.hashKey == nil {
+		seed := maphash.MakeSeed()
+		j.hashKey = func(name []byte) uint64 { return maphash.Bytes(seed, name) }
+	}
 	j.queue.init(o.MaxWaiting)
 	j.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
 	j.lots.New = func() any { return &lot{done: make(chan struct{}, 1)} }
@@ -218,7 +225,7 @@ func Open(o Options) (*Journal, error) {
 		close(j.filtered)
 		return j, nil
 	}
-	go j.loadFilter()
+	go j.fillFilters(j.stretches.all())
 	go j.syncLoop()
 	go c.loop()
 	return j, nil

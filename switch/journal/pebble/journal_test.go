@@ -41,10 +41,27 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// The same where a stretch has a few keys only.
+func TestContractInShortStretches(t *testing.T) {
+	journaltest.Run(t, func(*testing.T) journaltest.Open {
+		fs := vfs.NewMem()
+		return func(t *testing.T) journal.Journal {
+			o := options(t, fs)
+			o.keysOfStretch = 3
+			return openWith(t, o)
+		}
+	})
+}
+
 // open opens a journal that ends with the test. A failure of its disk fails the test.
 func open(t testing.TB, fs vfs.FS) *Journal {
 	t.Helper()
-	j, err := Open(options(t, fs))
+	return openWith(t, options(t, fs))
+}
+
+func openWith(t testing.TB, o Options) *Journal {
+	t.Helper()
+	j, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +252,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Open(options(t, fs))
-	if want := "journal: data has format 3, this program reads up to 2: a newer version wrote it"; err == nil ||
+	if want := "journal: data has format 4, this program reads up to 3: a newer version wrote it"; err == nil ||
 		err.Error() != want {
 		t.Errorf("a newer journal: %v", err)
 	}

@@ -1,156 +1,73 @@
 package pebble
 
-import (
-	"errors"
-	"sync"
-	"sync/atomic"
+import "sync/atomic"
 
-	"github.com/cockroachdb/pebble/v2"
-	"go.uber.org/zap"
-
-	"switchyard/switch/journal"
-)
-
-// keyFilter tells of nearly every idempotency key that was never claimed that it was not, without a look-up: the common
-// case, asked for twice a request. It is a Bloom filter in memory, of every key that was claimed since the journal was
-// opened and, once loaded, of those before. A key that was swept stays in it, which costs a look-up and nothing else.
-//
-// It grows by layers up to filterMost keys, 21 MiB. With more it tells less and less, and with filterUseful it is given
-// up: the journal goes on as it would without.
+// keyFilter tells of nearly every idempotency key that was never claimed in a stretch that it was not, without a
+// look-up: the common case, asked for twice a request. It is a Bloom filter in memory, made for as many keys as its
+// stretch has room for. A key that was swept stays in it, which costs a look-up and nothing else. All methods are safe
+// for concurrent use.
 type keyFilter struct {
-	loaded atomic.Bool
-	layers atomic.Pointer[filterStack] // nil once it is given up
-
-	mu   sync.Mutex // held by those who add
-	keys int        // added
-	top  int        // the layer that is being filled
-	room int        // keys that it takes yet
+	loaded atomic.Bool  // it has all keys of its stretch
+	keys   atomic.Int64 // that were put in
+	lines  []filterLine // none: it can tell nothing
+	probes int          // bits of a key
 }
-
-type filterStack [filterLayers]atomic.Pointer[filterLayer]
 
 const (
-	filterLayers = 4
-	// filterFirst is how many lines the first layer has, 256 KiB; each further one has four times as many.
-	filterFirst = 1 << 12
-	// A key has filterProbes bits in one line, so that asking costs one miss of the processor's cache a layer; with
-	// filterLineKeys keys a line, ten bits each, one absent key in sixty is taken for one that may be there.
-	filterLineKeys = 51
-	filterProbes   = 7
-	// filterMost is how many keys the layers are made for.
-	filterMost = filterLineKeys * filterFirst * (1 + 4 + 16 + 64)
-	// filterUseful is with how many more than half of the absent keys are looked up all the same.
-	filterUseful = 3 * filterMost
+	// A key has its bits in one line, so that asking costs one miss of the processor's cache; with filterLineKeys keys a
+	// line, 13 bits each, one absent key in two hundred is taken for one that may be there.
+	filterLineKeys = 40
+	mostProbes     = 7
+	// filterLines bounds the lines of all filters together, 24 MiB, and filterMost those of one, of which there are ten
+	// or so. With more keys than 16 million a filter has fewer bits a key, and tells less.
+	filterLines = 24 << 20 / lineBits * 8
+	filterMost  = filterLines / 10
+	lineBits    = 512
 )
 
-// filterLine is a cache line of 512 bits.
-type filterLine [8]atomic.Uint64
+// filterLine is a cache line.
+type filterLine [lineBits / 64]atomic.Uint64
 
-type filterLayer []filterLine
-
-// newKeyFilter makes the filter of a journal without keys.
-func newKeyFilter() *keyFilter {
-	f := &keyFilter{top: -1}
-	stack := new(filterStack)
-	f.layers.Store(stack)
-	f.grow(stack)
-	return f
+// make gives the filter room for so many keys, of at most so many lines, and returns how many it took.
+func (f *keyFilter) make(keys, most int) (lines int) {
+	lines = min(keys/filterLineKeys+1, most, filterMost)
+	f.lines = make([]filterLine, lines)
+	f.probes = min(max(lines*lineBits/(keys+1)*7/10, 1), mostProbes)
+	return lines
 }
 
-// grow begins the next layer, if there is one. f.mu is held.
-func (f *keyFilter) grow(stack *filterStack) {
-	if f.top == filterLayers-1 {
+// add puts a key in by its hash.
+func (f *keyFilter) add(hash uint64) {
+	f.keys.Add(1)
+	if len(f.lines) == 0 {
 		return
 	}
-	f.top++
-	layer := make(filterLayer, filterFirst<<(2*f.top))
-	f.room = filterLineKeys * len(layer)
-	stack[f.top].Store(&layer)
-}
-
-// add puts a key in by its hash; false: the filter is given up. Safe for concurrent use.
-func (f *keyFilter) add(hash uint64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	stack := f.layers.Load()
-	if stack == nil {
-		return false
-	}
-	if f.keys++; f.keys > filterUseful {
-		f.layers.Store(nil)
-		return false
-	}
-	if f.room == 0 {
-		f.grow(stack)
-	}
-	f.room = max(f.room-1, 0)
-	line := stack[f.top].Load().line(hash)
-	for bits, i := probes(hash), 0; i < filterProbes; i++ {
+	line := f.line(hash)
+	for bits, i := probes(hash), 0; i < f.probes; i++ {
 		line[bits>>6&7].Or(1 << (bits & 63))
 		bits >>= 9
 	}
-	return true
 }
 
-// absent tells that a key, by its hash, was never claimed; false says nothing. Safe for concurrent use.
+// absent tells that a key, by its hash, was never claimed in the stretch; false says nothing.
 func (f *keyFilter) absent(hash uint64) bool {
-	stack := f.layers.Load()
-	if stack == nil || !f.loaded.Load() {
+	if len(f.lines) == 0 || !f.loaded.Load() {
 		return false
 	}
-	for i := range stack {
-		layer := stack[i].Load()
-		if layer == nil {
-			break
-		}
-		if layer.line(hash).holds(hash) {
-			return false
-		}
-	}
-	return true
-}
-
-// line is where a key lies, by the upper half of its hash.
-func (l *filterLayer) line(hash uint64) *filterLine {
-	return &(*l)[hash>>32*uint64(len(*l))>>32]
-}
-
-func (l *filterLine) holds(hash uint64) bool {
-	for bits, i := probes(hash), 0; i < filterProbes; i++ {
-		if l[bits>>6&7].Load()&(1<<(bits&63)) == 0 {
-			return false
+	line := f.line(hash)
+	for bits, i := probes(hash), 0; i < f.probes; i++ {
+		if line[bits>>6&7].Load()&(1<<(bits&63)) == 0 {
+			return true
 		}
 		bits >>= 9
 	}
-	return true
+	return false
+}
+
+// line is where a key lies, by the upper half of its hash.
+func (f *keyFilter) line(hash uint64) *filterLine {
+	return &f.lines[hash>>32*uint64(len(f.lines))>>32]
 }
 
 // probes makes seven numbers of nine bits of the lower half of a hash.
 func probes(hash uint64) uint64 { return (hash&(1<<32-1) | 1) * 0x9e3779b97f4a7c15 }
-
-var errFilterFull = errors.New("journal: more keys than the filter can tell apart")
-
-// loadFilter puts the keys into the filter that were claimed before the journal was opened. It runs beside everything
-// else and ends early when the journal is closed; until it is done each key is looked up.
-func (j *Journal) loadFilter() {
-	defer close(j.filtered)
-	err := j.scan([]byte{prefixKey}, []byte{prefixKey + 1}, func(it *pebble.Iterator) error {
-		for ok := it.First(); ok; ok = it.Next() {
-			if j.closing.Load() || j.failed.Load() {
-				return journal.ErrClosed
-			}
-			if !j.filter.add(j.hashKey(it.Key())) {
-				return errFilterFull
-			}
-		}
-		return it.Error()
-	})
-	switch {
-	case err == nil:
-		j.filter.loaded.Store(true)
-	case errors.Is(err, errFilterFull):
-		j.logger.Info("more idempotency keys are kept than their filter in memory can tell apart; each is looked up")
-	case !errors.Is(err, journal.ErrClosed):
-		j.logger.Error("the idempotency keys could not be read; each is looked up from now on", zap.Error(err))
-	}
-}

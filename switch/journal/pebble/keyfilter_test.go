@@ -11,58 +11,37 @@ import (
 	"switchyard/switch/journal"
 )
 
-// A key that was added is never absent, and of those that were not few are taken for one that may be there: when
-// the first layer is full, and with a second one.
+// A key that was added is never absent, and of those that were not few are taken for one that may be there: of a filter
+// as it is made for its keys, and more of one that had no room.
 func TestKeyFilter(t *testing.T) {
-	f := newKeyFilter()
-	f.loaded.Store(true)
 	seed := maphash.MakeSeed()
 	hash := func(i int) uint64 { return maphash.Comparable(seed, i) }
-	added := 0
-	for _, upTo := range []int{filterLineKeys * filterFirst, 2 * filterLineKeys * filterFirst} {
-		for ; added < upTo; added++ {
-			f.add(hash(added))
+	for _, c := range []struct{ keys, most, wrong int }{
+		{1, filterLines, 1000}, {1 << 20, filterLines, 1000}, {1 << 20, 1 << 13, 25_000},
+		{1 << 20, 1, 100_000}, {1 << 20, 0, 100_000},
+	} {
+		var f keyFilter
+		f.loaded.Store(true)
+		if took := f.make(c.keys, c.most); took > c.most {
+			t.Errorf("%d lines, at most %d", took, c.most)
 		}
-		for i := range added {
+		for i := range c.keys {
+			f.add(hash(i))
+		}
+		for i := range c.keys {
 			if f.absent(hash(i)) {
-				t.Fatalf("of %d keys, key %d is absent", added, i)
+				t.Fatalf("of %d keys, key %d is absent", c.keys, i)
 			}
 		}
 		wrong := 0
 		const asked = 100_000
 		for i := range asked {
-			if !f.absent(hash(added + i)) {
+			if !f.absent(hash(c.keys + i)) {
 				wrong++
 			}
 		}
-		if wrong > asked/20 {
-			t.Errorf("with %d keys, %d of %d others may be there", added, wrong, asked)
-		}
-	}
-}
-
-// A filter that is full still knows each key, and one with far more than it is made for says nothing.
-func TestKeyFilterPastItsBounds(t *testing.T) {
-	f := newKeyFilter()
-	f.loaded.Store(true)
-	stack := f.layers.Load()
-	for f.top < filterLayers-1 {
-		f.top++
-		stack[f.top].Store(&filterLayer{{}})
-	}
-	f.room, f.keys = 0, filterUseful-1000
-	for i := range uint64(1000) {
-		f.add(i << 32)
-	}
-	if f.absent(999 << 32) {
-		t.Error("a key is lost")
-	}
-	if f.add(1000<<32) || f.add(1001<<32) {
-		t.Error("the filter is not given up")
-	}
-	for _, hash := range []uint64{999 << 32, 1000 << 32, 1001 << 32, 1 << 63} {
-		if f.absent(hash) {
-			t.Errorf("%x is absent for a filter that is given up", hash)
+		if wrong > c.wrong {
+			t.Errorf("with %d keys in %d lines, %d of %d others may be there", c.keys, len(f.lines), wrong, asked)
 		}
 	}
 }

@@ -16,7 +16,8 @@ const (
 	prefixInternal  = 'I' // the journal's own values
 	prefixCounter   = 'C'
 	prefixDay       = 'D'
-	prefixKey       = 'K' // idempotency keys
+	prefixClaim     = 'B' // idempotency keys, by their stretch of the log
+	prefixKey       = 'K' // those of formats 1 and 2
 	prefixLog       = 'L'
 	prefixMeta      = 'M' // the callers' values
 	prefixPayment   = 'P'
@@ -26,7 +27,7 @@ const (
 	prefixEvent     = 'E'
 	prefixAct       = 'A' // what people did
 	// prefixes are all of them.
-	prefixes         = "AECDIKLMPRST"
+	prefixes         = "ABECDIKLMPRST"
 	textEnd          = 0
 	afterTextEnd     = 1 // sorts after every key with the same text before it
 	paymentKeyLen    = 1 + len(payment.ID{})
@@ -52,8 +53,9 @@ func appendPaymentKey(b []byte, id payment.ID) []byte {
 	return append(b, id[:]...)
 }
 
-func appendClaimKey(b []byte, merchant, key string) []byte {
-	b = append(b, prefixKey)
+// appendClaim appends a claim's name, merchant and key, behind room for what stretch.rowKey puts before it.
+func appendClaim(b []byte, merchant, key string) []byte {
+	b = append(b, make([]byte, claimHead)...)
 	b = append(b, merchant...)
 	b = append(b, textEnd)
 	b = append(b, key...)
@@ -189,7 +191,11 @@ func after(prefix []byte) []byte {
 func claimName(key []byte) func() string {
 	return func() string {
 		var merchant, name string
-		if _, ok := parseTexts(key, &merchant, &name); !ok {
+		row := key
+		if row[0] == prefixClaim && len(row) > claimHead {
+			row = row[claimHead-1:]
+		}
+		if _, ok := parseTexts(row, &merchant, &name); !ok {
 			return fmt.Sprintf("idempotency key %x", key)
 		}
 		return fmt.Sprintf("idempotency key %q of merchant %q", name, merchant)

@@ -19,7 +19,10 @@ func TestGoldenKeys(t *testing.T) {
 			t.Errorf("%s: got %x, want %s", name, got, want)
 		}
 	}
-	equal("claim", appendClaimKey(nil, "M1", "k"), "4b"+"4d31"+"00"+"6b"+"00")
+	claim := appendClaim(nil, "M1", "k")
+	equal("claim", (&stretch{number: 258}).rowKey(claim), "42"+"00000102"+"4d31"+"00"+"6b"+"00")
+	equal("claim of an older program", new(stretch).rowKey(claim), "4b"+"4d31"+"00"+"6b"+"00")
+	equal("stretch", stretchKey(258), "49"+"6b"+"00000102")
 
 	row := journal.SAFRef{Host: "h", Seq: 258}
 	equal("store-and-forward row", appendSAFKey(nil, row), "53"+"68"+"00"+"0000000000000102")

@@ -108,15 +108,25 @@ func (j *Journal) NewestPayment(context.Context) (counter uint64, err error) {
 // Key implements journal.Journal.
 func (j *Journal) Key(_ context.Context, merchant, key string) (e journal.KeyEntry, err error) {
 	var room [128]byte
-	k := appendClaimKey(room[:0], merchant, key)
-	if j.filter.absent(j.hashKey(k)) {
-		return e, j.views.absent()
+	claim := appendClaim(room[:0], merchant, key)
+	var v *view // of one moment, whatever is swept and claimed again
+	for s := range j.stretches.mayHold(j.hashKey(claim[claimHead:])) {
+		if v == nil {
+			if v, err = j.views.acquire(); err != nil {
+				return e, err
+			}
+			defer v.release()
+		}
+		row := s.rowKey(claim)
+		err = with(v.snapshot, row, func(value []byte) (err error) {
+			e, err = record.DecodeKey(claimName(row), value)
+			return err
+		})
+		if !errors.Is(err, journal.ErrNotFound) {
+			return e, err
+		}
 	}
-	err = j.read(k, func(value []byte) (err error) {
-		e, err = record.DecodeKey(claimName(k), value)
-		return err
-	})
-	return e, err
+	return e, j.views.absent()
 }
 
 // ByReference implements journal.Journal. Newest is by time of creation.

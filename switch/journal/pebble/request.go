@@ -32,7 +32,7 @@ type request struct {
 	// Rows are slices of buf: a key, and a value unless the row is a deletion.
 	buf     []byte
 	payment row
-	claims  []row
+	claims  []keyRow
 	rows    []row
 	entry   row // the log entry, all of it value
 
@@ -47,6 +47,12 @@ type request struct {
 	state   atomic.Int32
 	lot     *lot          // it was handed over with others; nil: by itself
 	done    chan struct{} // one token when one by itself is finished; it is made once and used again
+}
+
+// keyRow is the row of an idempotency key. The committer puts it into a stretch.
+type keyRow struct {
+	row
+	hash uint64 // of its name
 }
 
 type row struct {
@@ -92,7 +98,7 @@ func (r *request) reset() {
 }
 
 // encode fills r with t. latest is what its keys are kept from.
-func (r *request) encode(t *journal.Transition, latest time.Time) (err error) {
+func (r *request) encode(t *journal.Transition, latest time.Time, hashKey func([]byte) uint64) (err error) {
 	p := t.Payment
 	if err := t.Check(); err != nil {
 		return err
@@ -109,7 +115,7 @@ func (r *request) encode(t *journal.Transition, latest time.Time) (err error) {
 	}
 	r.payment.end = len(r.buf)
 
-	r.encodeClaims(p.ID, t.Keys, latest)
+	r.encodeClaims(p.ID, t.Keys, latest, hashKey)
 	if p.Version == 1 && p.Reference != "" {
 		w := r.key(rowSet)
 		r.buf = appendReferenceKey(r.buf, p)
@@ -158,16 +164,20 @@ func (r *request) encode(t *journal.Transition, latest time.Time) (err error) {
 	return nil
 }
 
+// claimOf is a claim as appendClaim made it.
+func (r *request) claimOf(w *keyRow) []byte { return r.buf[w.key:w.value:w.value] }
+
 // encodeClaims adds the rows of claimed keys; a zero id burns them.
-func (r *request) encodeClaims(id payment.ID, keys []journal.KeyClaim, at time.Time) {
+func (r *request) encodeClaims(id payment.ID, keys []journal.KeyClaim, at time.Time, hashKey func([]byte) uint64) {
 	for i := range keys {
 		k := &keys[i]
 		w := r.key(rowSet)
-		r.buf = appendClaimKey(r.buf, k.Merchant, k.Key)
+		r.buf = appendClaim(r.buf, k.Merchant, k.Key)
 		w.value = len(r.buf)
+		hash := hashKey(r.buf[w.key+claimHead:])
 		r.buf = record.AppendKey(r.buf, &journal.KeyEntry{Payment: id, Op: k.Op, MAC: k.MAC, Claimed: at})
 		w.end = len(r.buf)
-		r.claims = append(r.claims, w)
+		r.claims = append(r.claims, keyRow{w, hash})
 	}
 }
 
@@ -212,7 +222,7 @@ func (j *Journal) prepare(t *journal.Transition, started, latest time.Time) (*re
 	r := j.requests.Get().(*request)
 	r.reset()
 	r.started = started
-	err := r.encode(t, latest)
+	err := r.encode(t, latest, j.hashKey)
 	if err == nil {
 		err = j.money.Check(t)
 	}
@@ -256,7 +266,7 @@ func (j *Journal) BurnKey(ctx context.Context, claim journal.KeyClaim) error {
 	r := j.requests.Get().(*request)
 	r.reset()
 	r.started = time.Now()
-	r.encodeClaims(payment.ID{}, keys, j.opts.Clock.Latest())
+	r.encodeClaims(payment.ID{}, keys, j.opts.Clock.Latest(), j.hashKey)
 	r.encodeEntry(payment.ID{}, 0, nil, nil, keys)
 	err := j.submit(ctx, r)
 	switch {

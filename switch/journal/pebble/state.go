@@ -196,6 +196,9 @@ func (c *committer) loadLog() error {
 	c.position = next
 	c.lowWritten = low
 	c.j.intents = c.intents.refs()
+	if err := c.loadStretches(); err != nil {
+		return err
+	}
 	return c.loadLast()
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -27,6 +28,14 @@ func (j *Journal) Verify(found func(problem string) bool) error {
 	defer view.release()
 	v := verifier{store: view.snapshot, next: view.position, found: found, versions: map[payment.ID]uint64{},
 		queued: map[journal.IntentRef]int{}}
+	if v.stretches, err = readStretches(v.store, v.next); err != nil {
+		if v.report("%v", err) != nil {
+			return nil
+		}
+	}
+	if v.swept, err = readSwept(v.store); err != nil && v.report("%v", err) != nil {
+		return nil
+	}
 	for _, check := range []func() error{v.log, v.queues, v.payments, v.unstored, v.claims, v.references, v.days,
 		v.presentments, v.events, v.acts, v.rest} {
 		if err := check(); err != nil && !errors.Is(err, errEnough) {
@@ -40,12 +49,14 @@ func (j *Journal) Verify(found func(problem string) bool) error {
 var errEnough = errors.New("journal: enough")
 
 type verifier struct {
-	store    pebble.Reader
-	next     uint64 // log position after the last commit
-	found    func(string) bool
-	enough   bool
-	versions map[payment.ID]uint64     // by the log
-	queued   map[journal.IntentRef]int // store-and-forward rows of an operation
+	store     pebble.Reader
+	stretches []*stretch // of idempotency keys, those that are not swept
+	swept     uint64     // keys claimed below this log position are swept
+	next      uint64     // log position after the last commit
+	found     func(string) bool
+	enough    bool
+	versions  map[payment.ID]uint64     // by the log
+	queued    map[journal.IntentRef]int // store-and-forward rows of an operation
 }
 
 // report hands a problem on and returns errEnough when no more are wanted.
@@ -91,7 +102,22 @@ func (v *verifier) payment(id payment.ID) (*payment.Payment, error) {
 	return p, nil
 }
 
-// log: positions without a gap, and each payment's versions one after the other.
+// claimed: what a commit claimed lies in the stretch of its position, until it is swept.
+func (v *verifier) claimed(c *record.LogEntry) error {
+	s := stretchAt(v.stretches, c.Position)
+	if s == nil || c.Position < v.swept {
+		return nil
+	}
+	for _, k := range c.Keys {
+		row := s.rowKey(appendClaim(nil, k.Merchant, k.Key))
+		if err := v.expect(row, "%s: log position %d claims it, it is not there", claimName(row)(), c.Position); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// log: positions without a gap, and each payment's versions one after the other. Keys that were claimed are there.
 func (v *verifier) log() error {
 	next := uint64(1)
 	err := v.each(prefixLog, func(key, value []byte) (error, error) {
@@ -107,6 +133,9 @@ func (v *verifier) log() error {
 		next = row.First + uint64(row.Count)
 		var c record.LogEntry
 		for row.Next(&c) {
+			if err := v.claimed(&c); err != nil {
+				return nil, err
+			}
 			if c.Payment.IsZero() {
 				continue
 			}
@@ -262,9 +291,12 @@ func (v *verifier) unstored() error {
 	return nil
 }
 
-// claims: each idempotency key leads to an operation, or was burned.
+// claims: each idempotency key lies in a stretch that is kept, and leads to an operation, or was burned.
 func (v *verifier) claims() error {
-	return v.each(prefixKey, func(key, value []byte) (error, error) {
+	check := func(key, value []byte) (error, error) {
+		if !slices.ContainsFunc(v.stretches, func(s *stretch) bool { return bytes.HasPrefix(key, s.prefix()) }) {
+			return nil, v.report("%s: it lies in no stretch that is asked", claimName(key)())
+		}
 		e, err := record.DecodeKey(claimName(key), value)
 		if err != nil || e.Payment.IsZero() {
 			return err, nil
@@ -279,7 +311,11 @@ func (v *verifier) claims() error {
 			return nil, v.report("%s: payment %s has no operation %d", claimName(key)(), e.Payment, e.Op)
 		}
 		return nil, nil
-	})
+	}
+	if err := v.each(prefixClaim, check); err != nil {
+		return err
+	}
+	return v.each(prefixKey, check)
 }
 
 // references: each leads to a payment that has it.

@@ -63,11 +63,20 @@ func TestVerify(t *testing.T) {
 				nil)
 		}, other.String() + ": version 1, the log has 0"},
 		{"a key of nothing", func(b *pebble.Batch) error {
-			return b.Set(appendClaimKey(nil, "M", "x"), record.AppendKey(nil, &journal.KeyEntry{Payment: other}), nil)
+			return b.Set(claimRow(1, "M", "x"), record.AppendKey(nil, &journal.KeyEntry{Payment: other}), nil)
 		}, `idempotency key "x" of merchant "M": its payment`},
 		{"a key of no operation", func(b *pebble.Batch) error {
-			return b.Set(appendClaimKey(nil, "M", "x"), record.AppendKey(nil, &journal.KeyEntry{Payment: p.ID, Op: 7}), nil)
+			return b.Set(claimRow(1, "M", "x"), record.AppendKey(nil, &journal.KeyEntry{Payment: p.ID, Op: 7}), nil)
 		}, "has no operation 7"},
+		{"a key that is not there", func(b *pebble.Batch) error {
+			return b.Delete(claimRow(1, "M1", "k"), nil)
+		}, `idempotency key "k" of merchant "M1": log position 1 claims it`},
+		{"a key of another stretch", func(b *pebble.Batch) error {
+			return b.Set(claimRow(2, "M", "x"), record.AppendKey(nil, &journal.KeyEntry{}), nil)
+		}, `idempotency key "x" of merchant "M": it lies in no stretch`},
+		{"an older program's key", func(b *pebble.Batch) error {
+			return b.Set(claimRow(0, "M", "x"), record.AppendKey(nil, &journal.KeyEntry{}), nil)
+		}, `idempotency key "x" of merchant "M": it lies in no stretch`},
 		{"no reference", func(b *pebble.Batch) error {
 			return b.Delete(appendReferenceKey(nil, p), nil)
 		}, "its reference does not lead to it"},
@@ -140,4 +149,9 @@ func TestVerify(t *testing.T) {
 			}
 		})
 	}
+}
+
+// claimRow is the key of an idempotency key's row in a stretch.
+func claimRow(number uint32, merchant, key string) []byte {
+	return (&stretch{number: number}).rowKey(appendClaim(nil, merchant, key))
 }

@@ -367,3 +367,19 @@ func TestGoldenSeen(t *testing.T) {
 		}
 	}
 }
+
+// A stretch of the log, from position 258 on, made for 300 keys.
+func TestGoldenStretch(t *testing.T) {
+	want := []byte{1, 0, 0, 0, 0, 0, 0, 1, 2, 0xac, 0x02}
+	if got := AppendStretch(nil, 258, 300); !bytes.Equal(got, want) {
+		t.Errorf("%X, want %X", got, want)
+	}
+	if first, keys, err := DecodeStretch(1, want); err != nil || first != 258 || keys != 300 {
+		t.Errorf("read back: %d, %d, %v", first, keys, err)
+	}
+	for n := range want {
+		if _, _, err := DecodeStretch(1, want[:n]); err == nil {
+			t.Errorf("cut to %d bytes: read", n)
+		}
+	}
+}

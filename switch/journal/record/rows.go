@@ -20,7 +20,9 @@ const (
 	seenFormat  = 1
 	eventFormat = 1
 	actFormat   = 1
-	numberBytes = 8
+
+	stretchFormat = 1
+	numberBytes   = 8 // of what has no format
 )
 
 // MaxLogEntries bounds a log row.
@@ -44,6 +46,25 @@ func DecodeKey(name func() string, value []byte) (e journal.KeyEntry, err error)
 	copy(e.MAC[:], d.bytes("mac", len(e.MAC)))
 	e.Claimed = d.time("claimed")
 	return e, d.end()
+}
+
+// AppendStretch appends the record of a stretch of the log whose idempotency keys stand together: the position of its
+// first commit, and how many keys it was made for.
+func AppendStretch(b []byte, first uint64, keys int) []byte {
+	b = append(b, stretchFormat)
+	b = binary.BigEndian.AppendUint64(b, first)
+	return binary.AppendUvarint(b, uint64(keys))
+}
+
+// DecodeStretch reads the record of the stretch of a number.
+func DecodeStretch(number uint32, value []byte) (first uint64, keys int, err error) {
+	d := newDecoder(value, func() string { return fmt.Sprintf("stretch %d of idempotency keys", number) })
+	d.version(stretchFormat)
+	if s := d.bytes("first position", numberBytes); s != "" {
+		first = binary.BigEndian.Uint64([]byte(s))
+	}
+	keys = int(d.uvarint("keys", math.MaxInt64))
+	return first, keys, d.end()
 }
 
 // AppendSAF appends the record of a store-and-forward row; its host and sequence stand in its key. Its lease is for
