@@ -285,8 +285,8 @@ func (c *Caller) MayActFor(merchant string) bool { return c.Merchants == nil || 
 // Handler serves requests. req has passed Validate, and the caller may act for the merchant that it names: both is
 // package front's to hold, once and for every door. Nobody changes req before it is answered. A handler keeps nothing
 // of it: its strings share one piece of memory with the card's data, so what outlives the request is cloned
-// (strings.Clone). The answer's ID and Op are the caller's to fill in. ctx ends when the process stops, not when the
-// caller hangs up: what was sent to an issuer is seen through.
+// (strings.Clone). The answer's ID and Op are the caller's to fill in. ctx may end with the caller or with the process:
+// what was sent to an issuer is seen through all the same.
 type Handler interface {
 	// Handle blocks until the answer is durable and may be called from any number of goroutines.
 	Handle(ctx context.Context, caller *Caller, req *Request) Answer

@@ -100,28 +100,32 @@ func TestTogetherInNeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, settings{limits: &merchant.Limits{MaxDayCount: 3}})
 		defer w.end()
-		var reqs []*api.Request
+		var limited, reqs []*api.Request
 		for i := range 600 { // a link's window is 256
-			req := authorization(fmt.Sprint("k", i))
-			if i >= 5 {
-				req.Merchant = "UNLIMITED"
+			if i < 5 {
+				limited = append(limited, authorization(fmt.Sprint("limited", i)))
 			}
+			req := authorization(fmt.Sprint("k", i))
+			req.Merchant = "UNLIMITED"
 			if i%2 == 0 {
 				req.Op = api.OpSale
 			}
 			reqs = append(reqs, req)
 		}
+		refused := 0
+		for _, to := range w.ask(limited...) {
+			if a := <-to; a.Err != nil && a.Err.Code == api.CodeLimitExceeded {
+				refused++
+			}
+		}
 		w.journal.onCommit = func() {
 			w.must(w.journal.Cutover(context.Background(), firstDate, firstDate.Next()))
 		}
 		w.journal.commits.Store(50)
-		refused := 0
 		dates := map[string]int{}
 		for i, to := range w.ask(reqs...) {
 			a := <-to
 			switch {
-			case a.Err != nil && a.Err.Code == api.CodeLimitExceeded && i < 5:
-				refused++
 			case !a.Approved:
 				t.Errorf("request %d: %s", i, said(&a))
 			case reqs[i].Op == api.OpSale:
