@@ -310,14 +310,3 @@ type Asker interface {
 	// The call is done then.
 	Flush()
 }
-
-// TakeEach is Take by a goroutine for each call.
-func TakeEach(ctx context.Context, calls []*Call, handle func(context.Context, *Caller, *Request) Answer) {
-	for _, c := range calls {
-		go func() {
-			a := handle(ctx, c.Caller, c.Request)
-			c.To.Answered(&a)
-			c.To.Flush()
-		}()
-	}
-}

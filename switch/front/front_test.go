@@ -22,7 +22,7 @@ import (
 type handlerFunc func(caller *api.Caller, req *api.Request) api.Answer
 
 // Take implements api.Handler.
-func (f handlerFunc) Take(ctx context.Context, calls []*api.Call) { api.TakeEach(ctx, calls, f.Handle) }
+func (f handlerFunc) Take(ctx context.Context, calls []*api.Call) { takeEach(ctx, calls, f) }
 
 func (f handlerFunc) Handle(_ context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	return f(caller, req)
@@ -329,5 +329,18 @@ func TestGatewaysAreChecked(t *testing.T) {
 	}
 	if _, err := front.New(front.Options{}); err == nil || !strings.Contains(err.Error(), "Handler is missing") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// takeEach is Take by a goroutine for each call.
+func takeEach(ctx context.Context, calls []*api.Call, h interface {
+	Handle(context.Context, *api.Caller, *api.Request) api.Answer
+}) {
+	for _, c := range calls {
+		go func() {
+			a := h.Handle(ctx, c.Caller, c.Request)
+			c.To.Answered(&a)
+			c.To.Flush()
+		}()
 	}
 }

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type approveAll struct{}
 
 // Take implements api.Handler.
-func (h approveAll) Take(ctx context.Context, calls []*api.Call) { api.TakeEach(ctx, calls, h.Handle) }
+func (h approveAll) Take(ctx context.Context, calls []*api.Call) { takeEach(ctx, calls, h) }
 
 func (approveAll) Handle(_ context.Context, _ *api.Caller, req *api.Request) api.Answer {
 	return api.Answer{
@@ -54,7 +54,7 @@ func authorizeLine(id string) string {
 type handlerFunc func(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer
 
 // Take implements api.Handler.
-func (f handlerFunc) Take(ctx context.Context, calls []*api.Call) { api.TakeEach(ctx, calls, f.Handle) }
+func (f handlerFunc) Take(ctx context.Context, calls []*api.Call) { takeEach(ctx, calls, f) }
 
 func (f handlerFunc) Handle(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	return f(ctx, caller, req)
@@ -72,7 +72,7 @@ func newGate() *gate { return &gate{arrived: make(chan string, 1<<16), open: mak
 func (g *gate) release() { g.once.Do(func() { close(g.open) }) }
 
 // Take implements api.Handler.
-func (g *gate) Take(ctx context.Context, calls []*api.Call) { api.TakeEach(ctx, calls, g.Handle) }
+func (g *gate) Take(ctx context.Context, calls []*api.Call) { takeEach(ctx, calls, g) }
 
 func (g *gate) Handle(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	g.arrived <- strings.Clone(req.ID)
@@ -250,5 +250,18 @@ func (p *peer) broken() {
 	p.t.Helper()
 	if _, err := io.Copy(io.Discard, p.in); errors.Is(err, context.DeadlineExceeded) {
 		p.t.Fatal("the connection still stands")
+	}
+}
+
+// takeEach is Take by a goroutine for each call.
+func takeEach(ctx context.Context, calls []*api.Call, h interface {
+	Handle(context.Context, *api.Caller, *api.Request) api.Answer
+}) {
+	for _, c := range calls {
+		go func() {
+			a := h.Handle(ctx, c.Caller, c.Request)
+			c.To.Answered(&a)
+			c.To.Flush()
+		}()
 	}
 }
