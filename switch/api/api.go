@@ -248,7 +248,7 @@ type Answer struct {
 // HistoryItem is one operation of a payment's history.
 type HistoryItem struct {
 	At           time.Time
-	Op           string // the wire's name of the operation, or "timeout_reversal", "release"
+	Op           string // the wire's name of the operation, or of what the switch does by itself: see payment.KindRow
 	State        string // pending, queued, approved, declined, failed, unknown, parked, closed
 	Key          string
 	Amount       int64
