@@ -133,7 +133,7 @@ func (c *Call) Free() {
 	}
 	clear(c.frame)
 	c.request.Reset()
-	c.issuer, c.slot, c.want = nil, nil, link.Match{}
+	c.issuer, c.slot, c.own, c.want = nil, nil, link.Slot{}, link.Match{} // a kept one keeps no host alive
 	calls.Put(c)
 }
 
