@@ -160,8 +160,8 @@ func TestOccupiedFile(t *testing.T) {
 				total += verified(t, name, text).Totals.Presentments
 			}
 		}
-		if total != 5 {
-			t.Errorf("%d presentments in the date's files, want 5, in %q", total, names(files))
+		if total != 6 {
+			t.Errorf("%d presentments in the date's files, want 6, in %q", total, names(files))
 		}
 	})
 }
