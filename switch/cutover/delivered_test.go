@@ -1,6 +1,7 @@
 package cutover_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -193,6 +194,10 @@ func TestDeliveredThatCannotBeBuilt(t *testing.T) {
 			date := b.j.OpenDay()
 			e, stop := b.run(settings(bound))
 			result, err := e.Cutover(t.Context(), true)
+			if errors.Is(err, cutover.ErrOvertaken) { // by the start's own, which closes the same date
+				synctest.Wait()
+				err = nil
+			}
 			stop()
 			if err != nil || result.Aside != nil {
 				t.Fatalf("%s: %v, put aside is %+v", date, err, result.Aside)
