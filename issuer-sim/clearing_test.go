@@ -179,6 +179,47 @@ func TestAuthCodeAfterClearing(t *testing.T) {
 	}
 }
 
+// A stand-in's 0120 may come after the clearing record of its capture, and the capture's 0220 after that: what was
+// debited is a part of what is authorized, the rest is held, and nothing is debited again; after a restart, too. The
+// posting is of the date that the capture says, not of the file's.
+func TestStandInAfterClearing(t *testing.T) {
+	options := issuersim.Options{FS: vfs.NewMem(), DataDir: "data"}
+	s := start(t, options)
+	arn := testARN(t, 1)
+	s.clear(present(t, 1, &clearing.Presentment{ARN: arn, RRN: pad("R1", 12), AmountMinor: 3314}))
+	for _, c := range []struct{ line, code string }{
+		{"0120 stan=2 rrn=R1 amount=6852 cur=840", "94"}, // it is of another currency
+		{"0120 stan=1 rrn=R1 amount=6852", "00"},
+		{"0121 stan=1 rrn=R1 amount=6852", "00"},
+		{"0120 stan=4 rrn=R1 amount=6852", "94"}, // under another STAN it is another
+		{"0220 stan=3 rrn=R1 amount=3314 num=1 date=1120 arn=" + arn, "00"},
+		{"0221 stan=3 rrn=R1 amount=3314 num=1 date=1120 arn=" + arn, "00"},
+	} {
+		m, err := message(c.line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.exchange(m).String(39); got != c.code {
+			t.Errorf("%s: %s, want %s", c.line, got, c.code)
+		}
+		s.audit()
+	}
+	for range 2 {
+		all := s.authorizations()
+		if len(all) != 1 {
+			t.Fatalf("the book: %v", all)
+		}
+		a := all[0]
+		posting := a["postings"].([]any)[0].(map[string]any)
+		if a["kind"] != "authorization" || a["authorized"] != 6852.0 || a["hold"] != 3538.0 || a["over_hold"] != false ||
+			posting["business_date"] != "1120" || posting["settled_file"] == "" {
+			t.Errorf("the book: %v", a)
+		}
+		s.stop()
+		s = start(t, options)
+	}
+}
+
 // Two voice captures on one card with one STAN and DE7, as they come over two hosts of one issuer, are two.
 func TestTwoHostsOneSTAN(t *testing.T) {
 	s := start(t, issuersim.Options{})

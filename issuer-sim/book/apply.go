@@ -51,7 +51,7 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 	case message.KindCapture, message.KindVoice:
 		if posted := s.posted(r.ARN); posted != nil && !mutant.On(mutant.PostedAgain) {
 			// Its clearing record came first.
-			posted.early, posted.number = false, r.Number
+			posted.early, posted.number, posted.date = false, r.Number, r.Date
 			posted.requested, posted.class, posted.stan, posted.de7 = r.Amount, r.Class, r.STAN, r.DE7
 			s.byMoment.put(r.Moment.Place(r.Card), posted.authorization)
 			if a := s.authorizations.at(posted.authorization); a.kind == message.KindVoice && a.authCode == [6]byte{} {
@@ -60,6 +60,11 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 			return posted.authorization, s.byARN[r.ARN]
 		}
 		number = s.byRRN(r.Acquirer, &r.RRN)
+	case message.KindAuthorize:
+		if number = s.byRRN(r.Acquirer, &r.RRN); number != 0 {
+			s.authorizeCleared(number, r, out, at)
+			return number, 0
+		}
 	default: // the others begin an authorization, or stand alone
 	}
 	a := s.authorizations.at(number)
@@ -102,6 +107,18 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 	})
 	s.rehold(a, before, debit)
 	return number, part
+}
+
+// authorizeCleared makes what clearing records alone have told of the authorization that its advice tells of now: what
+// they debited is a part of it.
+func (s *shard) authorizeCleared(number uint64, r *message.Request, out *Outcome, at uint32) {
+	a := s.authorizations.at(number)
+	a.Moment, a.at, a.kind, a.code, a.authCode = r.Moment, at, r.Kind, out.Code, out.AuthCode
+	a.merchant, a.requested, a.authorized = r.Merchant, r.Amount, out.Amount
+	a.overHold = a.captured > a.authorized
+	s.byMoment.put(r.Moment.Place(r.Card), number)
+	s.total(r, r.Date, at).Authorizations++
+	s.rehold(a, 0, 0)
 }
 
 // rehold brings the books to what an authorization holds now, which was before, and debits the cardholder.

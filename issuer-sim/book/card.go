@@ -94,7 +94,7 @@ type authorization struct {
 	firstPosting   uint32
 	lastPosting    uint32
 	firstIncrease  uint32
-	at             uint32 // Unix seconds
+	at             uint32 // Unix seconds; 0: a clearing record made it, and no message has come
 	currency       uint16
 	kind           message.Kind // KindAuthorize, KindSale, KindRefund or KindVoice
 	reversed       bool
@@ -103,6 +103,12 @@ type authorization struct {
 	code           message.Code
 	authCode       [6]byte
 	merchant       [15]byte
+}
+
+// onlyCleared tells whether the issuer knows of what an advice tells of by clearing records alone, which came first.
+func (a *authorization) onlyCleared(r *message.Request) bool {
+	return r.Kind == message.KindAuthorize && a.kind == message.KindVoice && a.at == 0 && a.card == r.Card &&
+		a.currency == r.Currency
 }
 
 // hold is what the authorization keeps from the cardholder's spending.

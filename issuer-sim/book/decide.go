@@ -120,7 +120,7 @@ func (s *shard) decideAdvice(r *message.Request, out *Outcome) {
 			out.Code = message.CodeOf(message.CodeNoOriginal)
 		}
 	case message.KindAuthorize, message.KindRefund:
-		if a != nil {
+		if a != nil && !a.onlyCleared(r) {
 			out.Code = message.CodeOf(message.CodeDuplicate)
 		}
 	case message.KindCapture, message.KindVoice:
