@@ -20,20 +20,7 @@ const (
 
 // What an older program stored goes on: it is captured, refunded and reversed, its day is closed, and the books agree.
 func TestStoreOfFormat1(t *testing.T) {
-	fs, issuer := vfs.NewCrashableMem(), vfs.NewMem()
-	for _, c := range []struct {
-		to        vfs.FS
-		from, dir string
-	}{{fs, "data", "switch"}, {issuer, "issuer-data", "issuer"}} {
-		if _, err := vfs.Clone(vfs.Default, c.to, storeOfFormat1+"/"+c.from, c.dir); err != nil {
-			t.Fatal(err)
-		}
-	}
-	began, then := time.Now(), time.Date(2026, time.November, 26, 12, 0, 0, 0, time.UTC)
-	s := switchtest.Start(t, switchtest.Options{
-		FS: fs, KeyText: storeKeyFormat1, IssuerFS: issuer, IssuerData: true,
-		Wall: func() time.Time { return then.Add(time.Since(began)) },
-	})
+	s := startRecorded(t, storeOfFormat1, time.Date(2026, time.November, 26, 12, 0, 0, 0, time.UTC))
 	s.AwaitReady()
 	s.AwaitDrained()
 	for _, step := range []struct {
@@ -52,9 +39,35 @@ func TestStoreOfFormat1(t *testing.T) {
 	s.Operator("POST", "/v1/cutover", nil)
 	s.Audit()
 
+	verifyRecorded(t, s)
+}
+
+// startRecorded starts a switch and its issuer on a copy of what an older program left in a folder, at a moment.
+func startRecorded(t *testing.T, folder string, then time.Time) *switchtest.System {
+	t.Helper()
+	fs, issuer := vfs.NewCrashableMem(), vfs.NewMem()
+	for _, c := range []struct {
+		to        vfs.FS
+		from, dir string
+	}{{fs, "data", "switch"}, {fs, "data.mark", "switch.mark"}, {issuer, "issuer-data", "issuer"}} {
+		there, err := vfs.Clone(vfs.Default, c.to, folder+"/"+c.from, c.dir)
+		if err != nil || !there && c.from != "data.mark" { // the mark is younger than format 1
+			t.Fatal(c.from, there, err)
+		}
+	}
+	began := time.Now()
+	return switchtest.Start(t, switchtest.Options{
+		FS: fs, KeyText: storeKeyFormat1, IssuerFS: issuer, IssuerData: true,
+		Wall: func() time.Time { return then.Add(time.Since(began)) },
+	})
+}
+
+// verifyRecorded stops the switch and holds its journal against itself.
+func verifyRecorded(t *testing.T, s *switchtest.System) {
+	t.Helper()
 	s.StopSwitch()
 	j, err := pebble.Open(pebble.Options{
-		FS: fs, Dir: "switch/journal", Node: 1, ReadOnly: true,
+		FS: s.FS, Dir: "switch/journal", Node: 1, ReadOnly: true,
 		Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) },
 	})
 	if err != nil {

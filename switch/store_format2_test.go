@@ -1,13 +1,10 @@
 package txswitch_test
 
 import (
-	"errors"
 	"testing"
 	"time"
 
-	"switchyard/internal/vfs"
 	"switchyard/switch/api"
-	"switchyard/switch/journal/pebble"
 	"switchyard/switch/switchtest"
 )
 
@@ -18,20 +15,7 @@ const storeOfFormat2 = "testdata/store-format2"
 // I3: what an older program claimed is a repeat for this one, what it burned stays burned, and what it never saw is
 // new, beside keys that are claimed now and over a restart; and its payments go on.
 func TestStoreOfFormat2(t *testing.T) {
-	fs, issuer := vfs.NewCrashableMem(), vfs.NewMem()
-	for _, c := range []struct {
-		to        vfs.FS
-		from, dir string
-	}{{fs, "data", "switch"}, {fs, "data.mark", "switch.mark"}, {issuer, "issuer-data", "issuer"}} {
-		if _, err := vfs.Clone(vfs.Default, c.to, storeOfFormat2+"/"+c.from, c.dir); err != nil {
-			t.Fatal(err)
-		}
-	}
-	began, then := time.Now(), time.Date(2026, time.November, 25, 12, 30, 0, 0, time.UTC)
-	s := switchtest.Start(t, switchtest.Options{
-		FS: fs, KeyText: storeKeyFormat1, IssuerFS: issuer, IssuerData: true,
-		Wall: func() time.Time { return then.Add(time.Since(began)) },
-	})
+	s := startRecorded(t, storeOfFormat2, time.Date(2026, time.November, 25, 12, 30, 0, 0, time.UTC))
 	for _, round := range []string{"first", "second"} {
 		s.AwaitReady()
 		s.AwaitDrained()
@@ -63,17 +47,5 @@ func TestStoreOfFormat2(t *testing.T) {
 		}
 	}
 	s.Audit()
-
-	s.StopSwitch()
-	j, err := pebble.Open(pebble.Options{
-		FS: fs, Dir: "switch/journal", Node: 1, ReadOnly: true,
-		Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = j.Verify(func(problem string) bool { t.Error(problem); return true })
-	if err := errors.Join(err, j.Close()); err != nil {
-		t.Fatal(err)
-	}
+	verifyRecorded(t, s)
 }

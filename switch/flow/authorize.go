@@ -36,15 +36,9 @@ func (x *operation) create(ctx context.Context) api.Answer {
 	}
 	defer func() { x.call.Free() }()
 	p := &payment.Payment{}
-	if err := x.newPayment(ctx, p); err != nil {
-		return refused(x.fault("make the payment", err))
+	if refusedWith := x.fill(ctx, p, make([]payment.Op, 0, 2), emv); refusedWith != nil {
+		return refused(refusedWith)
 	}
-	p.EMV = emv
-	p.Ops = append(make([]payment.Op, 0, 2), x.first(p))
-	if err := x.issuer.Identify(ctx, &p.Ops[0]); err != nil {
-		return refused(x.fault("take a STAN", err))
-	}
-	x.card = message.Card{PAN: x.req.Card.Number, Expiry: x.req.Card.Expiry}
 	if refusedWith := x.commitIntent(ctx, intentOf(p, 0, x.claim), 0); refusedWith != nil {
 		return refused(refusedWith)
 	}
@@ -68,6 +62,21 @@ func (x *operation) seeThrough(
 		return refused(x.fault("commit the outcome", err))
 	}
 	return x.done(p, 0)
+}
+
+// fill makes p the record of the request's payment with its first operation, which has room and is given an identity
+// towards the host.
+func (x *operation) fill(ctx context.Context, p *payment.Payment, room []payment.Op, emv string) *api.Error {
+	if err := x.newPayment(ctx, p); err != nil {
+		return x.fault("make the payment", err)
+	}
+	p.EMV = emv
+	p.Ops = append(room, x.first(p))
+	if err := x.issuer.Identify(ctx, &p.Ops[0]); err != nil {
+		return x.fault("take a STAN", err)
+	}
+	x.card = message.Card{PAN: x.req.Card.Number, Expiry: x.req.Card.Expiry}
+	return nil
 }
 
 // first is the operation that makes a payment, before it has an identity towards its host.

@@ -8,7 +8,6 @@ import (
 	"switchyard/switch/api"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/link"
-	"switchyard/switch/issuer/message"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -88,8 +87,8 @@ func (f *Flow) intend(batch []*making) {
 	}
 }
 
-// prepare takes all that the intent of a request needs and waits for nothing; false where the request is answered
-// already, or goes on alone.
+// prepare takes all that the intent of a request needs; false where the request is answered already, or goes on alone.
+// It waits for nothing but, now and then, the sync of a new block of numbers.
 func (m *making) prepare() bool {
 	refusedWith, common := m.take()
 	if common {
@@ -138,15 +137,9 @@ func (m *making) take() (refusedWith *api.Error, common bool) {
 	}
 	m.metrics.slot.Observe(time.Since(m.begin).Seconds())
 	p := &m.payment
-	if err := m.newPayment(context.Background(), p); err != nil {
-		return m.fault("make the payment", err), false
+	if refusedWith := m.fill(context.Background(), p, m.ops[:0], emv); refusedWith != nil {
+		return refusedWith, false
 	}
-	p.EMV = emv
-	p.Ops = append(m.ops[:0], m.first(p))
-	if err := m.issuer.Identify(context.Background(), &p.Ops[0]); err != nil {
-		return m.fault("take a STAN", err), false
-	}
-	m.card = message.Card{PAN: m.req.Card.Number, Expiry: m.req.Card.Expiry}
 	m.keys[0] = m.claim
 	p.Version++
 	m.t = journal.Transition{Payment: p, Keys: m.keys[:], Opens: m.index[:]}

@@ -10,7 +10,7 @@ import (
 	"switchyard/switch/payment"
 )
 
-// past holds journal.Past, where an engine has it: what it knows when it is opened, and only of the time before.
+// past holds journal.Past: what an engine knows when it is opened, and only of the time before.
 func past(t *testing.T, store Store) {
 	open := store(t)
 	j, ok := open(t).(interface {
@@ -18,7 +18,7 @@ func past(t *testing.T, store Store) {
 		journal.Past
 	})
 	if !ok {
-		t.Skip("no journal.Past")
+		t.Fatal("no journal.Past")
 	}
 	counters := func(want ...string) {
 		t.Helper()
@@ -89,7 +89,7 @@ func held(t *testing.T, store Store) {
 	}
 	j, ok := open(t).(heldJournal)
 	if !ok {
-		t.Skip("no journal.Held")
+		t.Fatal("no journal.Held")
 	}
 	again := func() {
 		t.Helper()
