@@ -177,10 +177,10 @@ func (k *Keyring) AppendSealed(dst []byte, nonce [12]byte, pan, expiry string) [
 	s := k.sealings.Get().(*sealState)
 	s.nonce = nonce
 	begin := len(dst)
+	dst = slices.Grow(dst, 1+len(pan)+len(expiry)+k.keys[k.sealing].Overhead())
 	dst = append(dst, byte(len(pan)))
 	dst = append(dst, pan...)
 	dst = append(dst, expiry...)
-	dst = slices.Grow(dst, k.keys[k.sealing].Overhead())
 	dst = k.keys[k.sealing].Seal(dst[:begin], s.nonce[:], dst[begin:], s.id[:])
 	k.sealings.Put(s)
 	return dst

@@ -62,12 +62,18 @@ func kindOf(failure string) string {
 	return kind
 }
 
+// memoryLimit is what a process that plays seeds keeps to, in bytes.
+const memoryLimit = 1 << 30
+
 // TestSeeds is a child of TestSim.
 func TestSeeds(t *testing.T) {
 	if *flagChild != "seeds" {
 		t.Skip("a process of TestSim")
 	}
-	debug.SetGCPercent(400) // most of what a run leaves behind is garbage at its end
+	// Most of what a run leaves behind is garbage at its end. But its pools keep it through two collections, so where each
+	// may wait for four times what the one before left, it never ends: hence the limit.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(memoryLimit)
 	seed := *flagFirst
 	for range *flagSeeds {
 		(&report{Seed: seed}).print()
