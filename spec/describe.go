@@ -14,20 +14,24 @@ func Describe(c *Codec, m *Message) string {
 	mti := m.MTI()
 	fmt.Fprintf(&b, "%s %s\n", mti, MTIName(mti))
 	m.Fields(func(de int, value []byte) bool {
-		fmt.Fprintf(&b, "  %03d %-46s %s\n", de, c.fieldName(de), show(de, value))
-		switch {
-		case de == 48 && CheckTLV(value) == nil:
-			describeTLV(&b, value)
-		case de == 55:
-			describeEMV(&b, string(value))
+		fmt.Fprintf(&b, "  %03d %-46s %s\n", de, c.FieldName(de), Shown(de, value, false))
+		for _, t := range Tags(de, value) {
+			switch {
+			case t.Tag == "":
+				fmt.Fprintf(&b, "      %s\n", t.Shown)
+			case de == 48:
+				fmt.Fprintf(&b, "      %s %-43s %s\n", t.Tag, t.Name, t.Shown)
+			default:
+				fmt.Fprintf(&b, "      %-4s %-41s %s\n", t.Tag, t.Name, t.Shown)
+			}
 		}
 		return true
 	})
 	return b.String()
 }
 
-// fieldName is the spec's own name for a DE, the standard's if it has none.
-func (c *Codec) fieldName(de int) string {
+// FieldName is the spec's own name for a DE, the standard's if it has none.
+func (c *Codec) FieldName(de int) string {
 	if f := c.spec.Fields[de]; f != nil {
 		if name := plainName(f.Spec().Description); name != "" {
 			return name
@@ -36,10 +40,14 @@ func (c *Codec) fieldName(de int) string {
 	return FieldName(de)
 }
 
-// show is a DE's value as it may be seen.
-func show(de int, value []byte) string {
+// Shown is a DE's value as a person may see it, masked and hidden as Describe does. With clearPAN account numbers,
+// which stand in DE2, 34, 102 and 103 and may stand in free text, are shown; what is hidden stays so.
+func Shown(de int, value []byte, clearPAN bool) string {
 	switch de {
 	case 2, 34, 102, 103: // account identifications, which may be PANs
+		if clearPAN {
+			return printable(value)
+		}
 		return maskPAN(string(value))
 	case 14, 35, 36, 45, 52, 53:
 		return hidden(len(value))
@@ -52,7 +60,7 @@ func show(de int, value []byte) string {
 		return fmt.Sprintf("%d hex digits", len(value))
 	}
 	shown := printable(value)
-	if freeText(de) {
+	if freeText(de) && !clearPAN {
 		return maskRuns(shown)
 	}
 	return shown
@@ -68,7 +76,22 @@ func freeText(de int) bool {
 	return de >= 56 && de <= 63 || de >= 104 && de <= 127
 }
 
-func describeTLV(b *strings.Builder, data []byte) {
+// Tag is a tag inside DE48 or DE55 with its value as it may be seen. Tag is empty where the data could not be read on,
+// which Shown then says.
+type Tag struct{ Tag, Name, Shown string }
+
+// Tags are the tags of DE48, if it is in the form of tags, and of DE55; nil of any other DE.
+func Tags(de int, value []byte) []Tag {
+	switch {
+	case de == 48 && CheckTLV(value) == nil:
+		return privateTags(value)
+	case de == 55:
+		return chipTags(string(value))
+	}
+	return nil
+}
+
+func privateTags(data []byte) (tags []Tag) {
 	for tag, value := range TLVs(data) {
 		shown := printable(value)
 		switch tag {
@@ -82,22 +105,23 @@ func describeTLV(b *strings.Builder, data []byte) {
 		if name == "" {
 			name = "unknown tag"
 		}
-		fmt.Fprintf(b, "      %s %-43s %s\n", tag, name, shown)
+		tags = append(tags, Tag{tag, name, shown})
 	}
+	return tags
 }
 
-func describeEMV(b *strings.Builder, hexText string) {
+func chipTags(hexText string) (tags []Tag) {
 	for e, err := range emvElements(hexText) {
 		if err != nil {
-			fmt.Fprintf(b, "      the rest is hidden: %v\n", err)
-			return
+			return append(tags, Tag{Shown: fmt.Sprintf("the rest is hidden: %v", err)})
 		}
-		name, shown := "not shown", hidden(len(e.value)/2)
+		t := Tag{e.tag, "not shown", hidden(len(e.value) / 2)}
 		if known, ok := storedEMV[e.tag]; ok {
-			name, shown = known, strings.ToUpper(e.value)
+			t.Name, t.Shown = known, strings.ToUpper(e.value)
 		}
-		fmt.Fprintf(b, "      %-4s %-41s %s\n", e.tag, name, shown)
+		tags = append(tags, t)
 	}
+	return tags
 }
 
 var tagNames = map[string]string{

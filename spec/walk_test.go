@@ -1,0 +1,77 @@
+package spec_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"slices"
+	"testing"
+
+	"switchyard/spec"
+)
+
+// echo is an 0800 in iso87ascii: MTI, two bitmaps, DE7, 11 and 70.
+const echo = "0800822000000000000004000000000000001121202501000123301"
+
+// TestWalk reads a message whole, cut and with a fault in it: what stands in front of the fault is kept.
+func TestWalk(t *testing.T) {
+	all := []spec.Piece{{0, 0, 4}, {1, 4, 36}, {7, 36, 46}, {11, 46, 52}, {70, 52, 55}}
+	for _, c := range []struct {
+		name, data string
+		read       int // pieces
+		want       *spec.FieldError
+	}{
+		{"whole", echo, 5, nil},
+		{"more", echo + "\x03", 5, &spec.FieldError{DE: -1, Offset: 55, Want: "the message to end, not 1 more bytes"}},
+		{"cut", echo[:54], 4, &spec.FieldError{DE: 70, Offset: 52, Want: "3 bytes, not 2"}},
+		{"wrong", echo[:46] + "00x123301", 3, &spec.FieldError{DE: 11, Offset: 46, Want: "digits"}},
+		{"no bitmap", echo[:4] + "x", 1, &spec.FieldError{DE: 1, Offset: 4, Want: "16 hex digits"}},
+		{"nothing", "", 0, &spec.FieldError{DE: 0, Offset: 0, Want: "4 bytes, not 0"}},
+	} {
+		var m spec.Message
+		pieces, err := asciiCodec.Walk([]byte(c.data), &m)
+		if !slices.Equal(pieces, all[:c.read]) {
+			t.Errorf("%s: %v, want %v", c.name, pieces, all[:c.read])
+		}
+		var got *spec.FieldError
+		if errors.As(err, &got) != (c.want != nil) || got != nil && *got != *c.want {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+		read := 0
+		for range m.Fields {
+			read++
+		}
+		if read != max(c.read-2, 0) {
+			t.Errorf("%s: %d DEs were kept, want %d", c.name, read, c.read-2)
+		}
+	}
+}
+
+// FuzzWalk holds Walk to Unpack: the same error, the same message where there is none, and pieces without a gap.
+func FuzzWalk(f *testing.F) {
+	f.Add([]byte(echo), false)
+	f.Add([]byte(echo[:50]), false)
+	packed, _ := hex.DecodeString("0800822000000000000004000000000000001121202501000123" + "0301")
+	f.Add(packed, true)
+	f.Fuzz(func(t *testing.T, data []byte, bcd bool) {
+		codec := asciiCodec
+		if bcd {
+			codec = bcdCodec
+		}
+		var walked, unpacked spec.Message
+		pieces, err := codec.Walk(data, &walked)
+		want := codec.Unpack(data, &unpacked)
+		if (err == nil) != (want == nil) || err != nil && err.Error() != want.Error() {
+			t.Fatalf("Walk: %v, Unpack: %v", err, want)
+		}
+		end := 0
+		for _, p := range pieces {
+			if p.From != end || p.To < p.From || p.To > len(data) {
+				t.Fatalf("pieces %v of %d bytes", pieces, len(data))
+			}
+			end = p.To
+		}
+		if err == nil && (end != len(data) || spec.Describe(codec, &walked) != spec.Describe(codec, &unpacked)) {
+			t.Fatalf("Walk read %d of %d bytes, or another message", end, len(data))
+		}
+	})
+}
