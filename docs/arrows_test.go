@@ -14,6 +14,7 @@ import (
 // with a slash at its end stands for all below it.
 var below = map[string][]string{
 	"spec":              {},
+	"spec/framing":      {},
 	"internal/":         {"internal/"},
 	"internal/config":   {},
 	"internal/money":    {},
@@ -22,7 +23,7 @@ var below = map[string][]string{
 	"internal/secret":   {},
 	"internal/version":  {},
 	"internal/httpcall": {},
-	"internal/loadgen":  {"internal/", "spec", "switch/api", "switch/front/lines/wire"},
+	"internal/loadgen":  {"internal/", "spec", "spec/framing", "switch/api", "switch/front/lines/wire"},
 	// A driver of processes asks them, and knows nothing of what is in them.
 	"internal/daemons": {"internal/httpcall", "switch/operator/client"},
 	"switch/api":       {"internal/money", "internal/pan", "internal/mutant"},
@@ -32,10 +33,11 @@ var below = map[string][]string{
 	"switch/audit": {
 		"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec",
 	},
-	"issuer-sim": {"internal/", "issuer-sim/", "spec"},
+	"issuer-sim": {"internal/", "issuer-sim/", "spec", "spec/framing"},
 	// Within it arrows point down, too.
 	"issuer-sim/server": {
 		"internal/", "issuer-sim/book", "issuer-sim/clearing", "issuer-sim/message", "issuer-sim/rules", "spec",
+		"spec/framing",
 	},
 	"issuer-sim/log":      {"internal/", "issuer-sim/book", "issuer-sim/message"},
 	"issuer-sim/clearing": {"issuer-sim/book", "issuer-sim/message", "switch/clearing"},
@@ -47,8 +49,8 @@ var below = map[string][]string{
 	"switch/front/": {"internal/", "switch/api", "switch/front", "switch/front/"},
 	// The way out knows nothing of who asks.
 	"switch/issuer/": {
-		"internal/", "spec", "switch/api", "switch/clock", "switch/issuer/", "switch/journal", "switch/merchant",
-		"switch/payment", "switch/turn",
+		"internal/", "spec", "spec/framing", "switch/api", "switch/clock", "switch/issuer/", "switch/journal",
+		"switch/merchant", "switch/payment", "switch/turn",
 	},
 	// The journal's contract knows no engine.
 	"switch/journal":             {"internal/", "switch/clock", "switch/payment"},
