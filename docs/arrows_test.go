@@ -15,6 +15,7 @@ import (
 var below = map[string][]string{
 	"spec":              {},
 	"spec/framing":      {},
+	"spec/guess":        {"spec"},
 	"internal/":         {"internal/"},
 	"internal/config":   {},
 	"internal/money":    {},
@@ -33,11 +34,11 @@ var below = map[string][]string{
 	"switch/audit": {
 		"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec",
 	},
-	"issuer-sim": {"internal/", "issuer-sim/", "spec", "spec/framing"},
+	"issuer-sim": {"internal/", "issuer-sim/", "spec", "spec/framing", "spec/guess"},
 	// Within it arrows point down, too.
 	"issuer-sim/server": {
 		"internal/", "issuer-sim/book", "issuer-sim/clearing", "issuer-sim/message", "issuer-sim/rules", "spec",
-		"spec/framing",
+		"spec/framing", "spec/guess",
 	},
 	"issuer-sim/log":      {"internal/", "issuer-sim/book", "issuer-sim/message"},
 	"issuer-sim/clearing": {"issuer-sim/book", "issuer-sim/message", "switch/clearing"},
@@ -49,7 +50,7 @@ var below = map[string][]string{
 	"switch/front/": {"internal/", "switch/api", "switch/front", "switch/front/"},
 	// The way out knows nothing of who asks.
 	"switch/issuer/": {
-		"internal/", "spec", "spec/framing", "switch/api", "switch/clock", "switch/issuer/", "switch/journal",
+		"internal/", "spec", "spec/framing", "spec/guess", "switch/api", "switch/clock", "switch/issuer/", "switch/journal",
 		"switch/merchant", "switch/payment", "switch/turn",
 	},
 	// The journal's contract knows no engine.
