@@ -51,6 +51,8 @@ func TestFaults(t *testing.T) {
 		{"kind: unsolicited", []string{"1 666", "2 1000", "500000 666"}},
 		{"kind: wrong_stan", []string{"2 666", "2 1000"}},
 		{"kind: wrong_amount", []string{"1 667", "2 1000"}},
+		{"kind: wrong_card", []string{"1 666", "2 1000"}},
+		{"kind: wrong_processing", []string{"1 666", "2 1000"}},
 		{"kind: slow_drip, delay: 20ms", []string{"1 666", "2 1000"}},
 		{"kind: pause, delay: 20ms", []string{"1 666", "2 1000"}},
 	} {
@@ -249,5 +251,27 @@ func TestPace(t *testing.T) {
 	}
 	if took, least := time.Since(begin), (2*each-1)*time.Second/pace; took < least {
 		t.Errorf("%d answers took %s, want at least %s", 2*each, took, least)
+	}
+}
+
+// What the answer says of the card and of what was asked, and which card was charged.
+func TestFaultsAboutTheCard(t *testing.T) {
+	const asked, other = "4000001234567899", "4000001234567808"
+	for _, c := range []struct{ fault, card, code, charged string }{
+		{"wrong_card", other, "000000", asked},
+		{"wrong_processing", "", "310000", asked},
+		{"misread", other, "000000", other},
+		{"misread_silent", "", "000000", other},
+	} {
+		t.Run(c.fault, func(t *testing.T) {
+			s := startWith(t, faulty("kind: "+c.fault))
+			got := s.exchange(s.line("0100 stan=1 amount=666 pan=" + asked))
+			if got.String(39) != "00" || got.String(2) != c.card || got.String(3) != c.code {
+				t.Errorf("DE39 %s, DE2 %s, DE3 %s; want 00, %q, %s", got.String(39), got.String(2), got.String(3), c.card, c.code)
+			}
+			if all := s.authorizations(); len(all) != 1 || all[0]["pan"] != c.charged[:6]+"******"+c.charged[12:] {
+				t.Errorf("charged: %+v, want %s", all, c.charged)
+			}
+		})
 	}
 }

@@ -266,6 +266,7 @@ func send(t testing.TB) func() error {
 		MTI: "0100", STAN: 2, DE7: m.String(7), RRN: m.String(37), Terminal: m.String(41), Currency: m.String(49),
 		AmountMinor: 7341, CheckAmount: true,
 	}
+	want.Carries(m)
 	var got spec.Message
 	ctx := context.Background()
 	return func() error {

@@ -28,6 +28,7 @@ const (
 	SendBeforeSync        Mutant = "send-before-sync"
 	DropReversalOnRestart Mutant = "drop-0420-on-restart" // saf: a queued reversal is not loaded at a start (I5)
 	MatchBySTAN           Mutant = "match-by-stan"        // link: a response completes whatever has its STAN (I10)
+	MatchIgnoresCard      Mutant = "match-ignores-card"   // link: an answer for another card is an answer (I10)
 	RepeatAppliedTwice    Mutant = "repeat-applied-twice" // issuer-sim: the repeat of a message is applied again
 	KeyAppliedTwice       Mutant = "key-applied-twice"    // flow: the repeat of a key is a new operation (I3)
 	LateAnswerRevives     Mutant = "late-answer-revives"  // flow: a late approval makes the operation approved (I6)
@@ -92,8 +93,8 @@ const (
 // All lists the bugs in the order of the table in docs/reliability.md.
 func All() []Mutant {
 	return []Mutant{
-		AnswerBeforeSync, SendBeforeSync, DropReversalOnRestart, MatchBySTAN, RepeatAppliedTwice, KeyAppliedTwice,
-		LateAnswerRevives, CaptureInTwoFiles,
+		AnswerBeforeSync, SendBeforeSync, DropReversalOnRestart, MatchBySTAN, MatchIgnoresCard, RepeatAppliedTwice,
+		KeyAppliedTwice, LateAnswerRevives, CaptureInTwoFiles,
 		KeyWithoutMerchant, ForeignPayments, GatewayTakesAll, RRNWithoutNode, AnswerTellsAsked, OldKeysDropped, PostedAgain,
 		TimeoutIsDecline, LostIsNotSent, ForgetReservations, DropAdvice, RepeatWithNewSTAN, ReversalAcceptsAny,
 		SealWithoutWaiting, FilesNotSynced, RebuildByClock, FailureIgnored, VoidStaysInFile, PartialNotUndone,

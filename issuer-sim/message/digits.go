@@ -80,6 +80,22 @@ func (d Digits) Luhn() bool {
 	return sum%10 == 0
 }
 
+// Neighbour is another card number with the same digits but the last two, the last of which is its Luhn digit; of what
+// is too short for a card number it is the number itself.
+func (d Digits) Neighbour() Digits {
+	if d.len() < MinCardDigits {
+		return d
+	}
+	text := []byte(d.Text())
+	tens, last := len(text)-2, len(text)-1
+	text[tens] = '0' + (text[tens]-'0'+1)%10
+	for text[last] = '0'; ; text[last]++ {
+		if n, ok := ParseDigits(text); ok && n.Luhn() {
+			return n
+		}
+	}
+}
+
 // MinCardDigits is the length of the shortest card number.
 const MinCardDigits = 12
 

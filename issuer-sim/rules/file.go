@@ -93,6 +93,7 @@ func Parse(name string, r io.Reader) (*Rules, error) {
 			return nil, fmt.Errorf("%s: rule %d %q: %w", name, n+1, file.Rules[n].Name, err)
 		}
 		rules.rules = append(rules.rules, compiled)
+		rules.misreads = rules.misreads || compiled.misreads()
 	}
 	return rules, nil
 }

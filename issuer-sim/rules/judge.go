@@ -62,6 +62,22 @@ func (rs *Rules) JudgeAccept(number, seed uint64, now time.Time) bool {
 	return v.Fault == FaultSilence
 }
 
+// Misread returns the fault by which the issuer reads another card than the request names, as a host does whose packing
+// of DE2 is not its sender's; FaultNone if it reads the right one. A card is read alike in all messages that a rule is
+// for: what is drawn from is the card.
+func (rs *Rules) Misread(r *message.Request, seed uint64, now time.Time) (fault string) {
+	if !rs.misreads {
+		return FaultNone
+	}
+	v := rs.verdict(message.Mix(seed^message.Mix(uint64(r.Card))), now, func(one *rule) bool {
+		return one.misreads() && one.concerns(r)
+	})
+	return v.Fault
+}
+
+// misreads tells whether the rule is about how a card is read.
+func (r *rule) misreads() bool { return r.fault == FaultMisread || r.fault == faultMisreadSilent }
+
 // unit is a number from 0 up to 1, without 1.
 func unit(draw uint64) float64 { return float64(draw>>11) / (1 << 53) }
 
@@ -79,9 +95,11 @@ func (r *rule) scoped() bool {
 }
 
 func (r *rule) fits(q *message.Request) bool {
-	if r.fault == faultRefuseSignOn || r.fault == FaultSilence {
-		return false
-	}
+	return r.fault != faultRefuseSignOn && r.fault != FaultSilence && !r.misreads() && r.concerns(q)
+}
+
+// concerns tells whether the rule is for a message, whatever its fault.
+func (r *rule) concerns(q *message.Request) bool {
 	if len(r.mtis) > 0 && !slices.Contains(r.mtis, q.MTI) {
 		return false
 	}

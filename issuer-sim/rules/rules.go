@@ -20,6 +20,8 @@ type Rules struct {
 	pacer *pacer // keeps it, once begun
 	begun time.Time
 	text  []byte // as they were written
+	// misreads tells that there is a rule by which cards are read as others.
+	misreads bool
 }
 
 // maxRules bounds how many rules a message is held against.
@@ -45,11 +47,17 @@ const (
 	FaultDrip         = "slow_drip"
 	faultRefuseSignOn = "refuse_sign_on"
 	FaultPause        = "pause"
+	FaultWrongCard    = "wrong_card"
+	FaultWrongCode    = "wrong_processing"
+	// What is wrong with these is what the issuer works on, and not its answer: see Misread.
+	FaultMisread       = "misread"
+	faultMisreadSilent = "misread_silent"
 )
 
 var faultKinds = []string{
 	FaultNoAnswer, FaultLate, FaultDuplicate, FaultSwapped, FaultUnsolicited, FaultWrongSTAN, FaultWrongAmount,
 	FaultMalformed, FaultCut, FaultReset, FaultSilence, FaultDrip, faultRefuseSignOn, FaultPause,
+	FaultWrongCard, FaultWrongCode, FaultMisread, faultMisreadSilent,
 }
 
 // delayedFaults are those whose delay says how long.
@@ -90,7 +98,9 @@ func (rs *Rules) started(now time.Time) *Rules {
 	if rs == nil {
 		return &Rules{}
 	}
-	return &Rules{rules: rs.rules, pace: rs.pace, pacer: newPacer(rs.pace), text: rs.text, begun: now}
+	return &Rules{
+		rules: rs.rules, pace: rs.pace, pacer: newPacer(rs.pace), text: rs.text, begun: now, misreads: rs.misreads,
+	}
 }
 
 // Count is how many rules there are.

@@ -39,6 +39,14 @@ func (l *link) deliver(v *rules.Verdict, position int64, now time.Time) error {
 		if amount, ok := resp.Uint(4); ok {
 			resp.SetUint(4, amount^1, 12)
 		}
+	case rules.FaultWrongCard:
+		if resp.MTIBytes()[1] < '5' { // a message about a card
+			resp.Set(2, l.worker.request.Card.Neighbour().Text())
+		}
+	case rules.FaultWrongCode:
+		if code := resp.String(3); len(code) > 2 {
+			resp.Set(3, "31"+code[2:])
+		}
 	case rules.FaultSwapped:
 		if l.swap == nil {
 			l.swap = &spec.Message{}

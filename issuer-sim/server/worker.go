@@ -68,6 +68,11 @@ func (w *worker) financial(now time.Time) (v rules.Verdict, position int64, answ
 		w.simple(message.CodeFormat)
 		return rules.Verdict{}, 0, true
 	}
+	misread := s.rules.Load().Misread(&w.request, s.book.Seed(), now)
+	if misread != rules.FaultNone {
+		w.request.Card = w.request.Card.Neighbour()
+		s.metrics.faults.WithLabelValues(misread).Inc()
+	}
 	position = s.book.Process(&w.request, &w.out, now)
 	if w.out.Repeat {
 		s.metrics.repeats.Inc()
@@ -82,6 +87,9 @@ func (w *worker) financial(now time.Time) (v rules.Verdict, position int64, answ
 		return rules.Verdict{}, position, false
 	}
 	w.answerFinancial(&w.request, &w.out)
+	if misread == rules.FaultMisread {
+		w.resp.Set(2, w.request.Card.Text())
+	}
 	s.metrics.count(w.req.MTIBytes(), w.out.Code)
 	return w.out.Verdict, position, true
 }

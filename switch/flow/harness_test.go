@@ -336,7 +336,7 @@ func (w *world) answers(m *spec.Message) string {
 }
 
 // answered is what the issuer says to a message, and when: "51", "10/600" for a lower amount, "00@12s" for a late
-// one, "none" for one without a DE39.
+// one, "none" for one without a DE39, "00!" for one that names another card.
 func (w *world) answered(m *spec.Message) (*spec.Message, time.Duration) {
 	amount, _ := m.Uint(4)
 	w.note("%s %d", m.MTI(), amount)
@@ -348,10 +348,14 @@ func (w *world) answered(m *spec.Message) (*spec.Message, time.Duration) {
 	if err != nil && late != "" {
 		w.note("%v", err)
 	}
+	answer, misread := strings.CutSuffix(answer, "!")
 	code, lower, _ := strings.Cut(answer, "/")
 	r := linktest.Response(m, strings.TrimPrefix(code, "none"))
 	if lower != "" {
 		r.Set(4, fmt.Sprintf("%012s", lower))
+	}
+	if misread {
+		r.Set(2, "4012888888881881")
 	}
 	if code == "00" {
 		r.Set(38, "A1B2C3")

@@ -117,6 +117,9 @@ func (f *Flow) received(ctx context.Context, t *journal.Transition, i int, r *re
 		r.call.RecordIn(op, op.DoneAt)
 	case r.unanswered():
 		f.rememberUnanswered(p, i)
+		if op.Late == "" { // the issuer may have approved another card than was meant: its reversal must find it (I5)
+			op.Late = exchange.MisreadCode(r.err)
+		}
 	}
 	if err := f.note(ctx, t, i, outcomeOf(p, i, r)); err != nil {
 		return err

@@ -44,11 +44,22 @@ func newIssuerNode(w *world) *issuerNode {
 	for i := range w.plan.Rules {
 		b.WriteString(w.plan.Rules[i].yaml())
 	}
-	var err error
-	if n.rules, err = issuersim.ParseRules("plan", strings.NewReader(b.String())); err != nil {
-		w.failf("rules", "%v", err)
-	}
+	n.rules = n.parsed(b.String(), false)
 	return n
+}
+
+// parsed makes rules of a text and what the topics add to it, before the faults end or after.
+func (n *issuerNode) parsed(text string, calm bool) *issuersim.Rules {
+	for _, s := range n.w.plan.Sections {
+		if h, ok := s.(hosts); ok {
+			text += h.rules(calm)
+		}
+	}
+	rules, err := issuersim.ParseRules("plan", strings.NewReader(text))
+	if err != nil {
+		n.w.failf("rules", "%v", err)
+	}
+	return rules
 }
 
 // up starts the issuer.
@@ -110,13 +121,13 @@ func (n *issuerNode) close(l *issuerLife) {
 	}
 }
 
-// calm takes the rules away.
+// calm takes the rules away, but for what a topic leaves.
 func (n *issuerNode) calm() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.rules = nil
+	n.rules = n.parsed("rules:\n", true)
 	if n.life != nil {
-		n.life.sim.SetRules(nil)
+		n.life.sim.SetRules(n.rules)
 	}
 }
 

@@ -27,6 +27,11 @@ type section interface {
 	begin(w *world) any
 }
 
+// hosts is a section that adds rules of the issuer's: while there are faults, and calm, which stay to the end.
+type hosts interface {
+	rules(calm bool) (yaml string)
+}
+
 // What a part may do. Parts are called in the order of their topics' names.
 type (
 	// configures changes what a life of a node is made of before it starts: its configuration, its keys, its disk. Lives

@@ -100,6 +100,7 @@ func (c *Call) Pack(p *payment.Payment, i int, card message.Card, req *api.Reque
 		MTI: c.request.MTI(), STAN: op.STAN, DE7: op.DE7, RRN: op.RRN, Terminal: p.Terminal,
 		Currency: c.request.String(49), AmountMinor: int64(minor), CheckAmount: true,
 	}
+	c.want.Carries(&c.request)
 	return nil
 }
 
@@ -124,6 +125,16 @@ func (c *Call) Start(to link.Receiver) error {
 // NotSent tells whether an error of Send means that the issuer cannot have seen the message.
 func NotSent(err error) bool {
 	return errors.Is(err, link.ErrNotSent) || mutant.On(mutant.LostIsNotSent) && errors.Is(err, link.ErrLinkLost)
+}
+
+// MisreadCode is DE39 of an answer that named another card or processing code, "" where an error of Send is another
+// one.
+func MisreadCode(err error) string {
+	var misread *link.MisreadError
+	if errors.As(err, &misread) {
+		return misread.Code
+	}
+	return ""
 }
 
 // Free gives the call back; a slot that was not used is released. Frame and request hold card data and are wiped.

@@ -1,6 +1,9 @@
 package link
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What Acquire and Send return, to be told apart with errors.Is. The errors that they wrap these in say which link and
 // why.
@@ -17,3 +20,15 @@ var (
 	// ErrLinkLost: the link was lost after the request was sent, or may have been. The outcome is unknown.
 	ErrLinkLost = errors.New("link lost")
 )
+
+// MisreadError is returned for a request that was answered for another card (DE2), or as another request (DE3), and
+// fits in all else: the host is likely to have read it otherwise than it was packed, and nobody knows what it did.
+type MisreadError struct {
+	DE   int    // 2 or 3
+	Code string // DE39 of the answer, which tells nothing about the card that was meant
+}
+
+// Error implements error; it carries no value of the field (I12).
+func (e *MisreadError) Error() string {
+	return fmt.Sprintf("the answer differs in DE%d: the host seems to read another request than was packed", e.DE)
+}

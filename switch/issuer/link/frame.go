@@ -105,10 +105,19 @@ func (s *session) receive(msg *spec.Message) {
 	p := h.pending[uint32(min(stan, 1<<32-1))]
 	if p == nil || p.s != s || p.want.differs(msg) != deNone {
 		l := h.classify(s, msg, p, now)
+		wrong := p != nil && p.s == s && misread(p.want.differs(msg))
+		if wrong {
+			h.giveUp(p)
+			p.err = &MisreadError{DE: l.Differs, Code: msg.String(deResponseCode)}
+		}
 		h.mu.Unlock()
 		h.stray(s.l, &l, msg)
+		if wrong {
+			h.tell(p, &s.told)
+		}
 		return
 	}
+	odd := h.oddity(p, msg, now)
 	trip := now.Sub(p.sent)
 	h.answered.put(&p.want)
 	if p.slot {
@@ -122,6 +131,9 @@ func (s *session) receive(msg *spec.Message) {
 	h.retire(p)
 	h.mu.Unlock()
 
+	if odd.de != deNone {
+		s.l.tellOdd(&odd, msg)
+	}
 	p.resp.CopyFrom(msg)
 	h.tell(p, &s.told)
 	s.l.m.roundTrip.Observe(trip.Seconds())

@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -27,6 +28,9 @@ type issuer struct {
 	on func(c *hostConn, m *spec.Message) bool
 	// onDial, if set, may fail the nth dial, counted from 1.
 	onDial func(n int) error
+	// speaks is the host's dialect, nil: the link's; unpack, if set, is how it reads.
+	speaks *spec.Codec
+	unpack func(frame []byte, m *spec.Message) error
 
 	mu    sync.Mutex
 	dials []time.Time
@@ -38,6 +42,8 @@ type issuer struct {
 type hostConn struct {
 	net.Conn
 	n int // which it is, counted from 1
+
+	codec *spec.Codec
 }
 
 func (i *issuer) dial(ctx context.Context, _ string) (net.Conn, error) {
@@ -50,7 +56,7 @@ func (i *issuer) dial(ctx context.Context, _ string) (net.Conn, error) {
 		}
 	}
 	ours, theirs := newMemConns()
-	c := &hostConn{theirs, len(i.conns) + 1}
+	c := &hostConn{theirs, len(i.conns) + 1, cmp.Or(i.speaks, codec)}
 	i.conns = append(i.conns, c)
 	go i.serve(c)
 	return ours, nil
@@ -90,7 +96,11 @@ func (i *issuer) serve(c *hostConn) {
 			return
 		}
 		m := new(spec.Message)
-		if err := codec.Unpack(frame, m); err != nil {
+		unpack := c.codec.Unpack
+		if i.unpack != nil {
+			unpack = i.unpack
+		}
+		if err := unpack(frame, m); err != nil {
 			panic(err)
 		}
 		what := m.String(11)
@@ -132,7 +142,7 @@ func echoRequest(stan int) *spec.Message {
 func (c *hostConn) answer(m *spec.Message, code string) { c.send(response(m, code)) }
 
 func (c *hostConn) send(m *spec.Message) {
-	frame, err := codec.PackFrame(nil, m)
+	frame, err := c.codec.PackFrame(nil, m)
 	if err != nil {
 		panic(err)
 	}
@@ -228,7 +238,17 @@ func (f *fixture) reported() []link.Stray {
 
 // request makes an authorization with a STAN.
 func request(stan int) (frame []byte, want link.Match) {
-	var m spec.Message
+	m, want := asked(stan)
+	frame, err := codec.PackFrame(nil, m)
+	if err != nil {
+		panic(err)
+	}
+	return frame, want
+}
+
+// asked is that authorization, with what its answer is held against.
+func asked(stan int) (m *spec.Message, want link.Match) {
+	m = new(spec.Message)
 	m.SetMTI("0100")
 	m.Set(2, "4000001234567899")
 	m.Set(3, "000000")
@@ -240,14 +260,12 @@ func request(stan int) (frame []byte, want link.Match) {
 	m.Set(37, rrn)
 	m.Set(41, "TERM0001")
 	m.Set(49, "978")
-	frame, err := codec.PackFrame(nil, &m)
-	if err != nil {
-		panic(err)
-	}
-	return frame, link.Match{
+	want = link.Match{
 		MTI: "0100", STAN: uint32(stan), DE7: de7, RRN: rrn, Terminal: "TERM0001", Currency: "978", AmountMinor: 12345,
 		CheckAmount: true,
 	}
+	want.Carries(m)
+	return m, want
 }
 
 // send acquires a slot and sends an authorization with ten seconds' time.

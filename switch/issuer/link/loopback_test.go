@@ -42,7 +42,7 @@ func (i *issuer) listen(t *testing.T, wrap func(net.Conn) net.Conn) (addr string
 				conn = wrap(conn)
 			}
 			i.mu.Lock()
-			c := &hostConn{conn, len(i.conns) + 1}
+			c := &hostConn{conn, len(i.conns) + 1, codec}
 			i.conns = append(i.conns, c)
 			i.mu.Unlock()
 			go i.serve(c)

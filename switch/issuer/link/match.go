@@ -21,6 +21,8 @@ type Match struct {
 	// AmountMinor is DE4, compared if CheckAmount is set: the response's must be equal, or may be lower with DE39 10.
 	AmountMinor int64
 	CheckAmount bool
+	// Carried is what else of the request an answer is held against; see Carries.
+	carried
 	// Deadline, if set, ends Send with ErrNoAnswer as the end of ctx does, but costs no timer a request: a sweep finds the
 	// requests that are due, sweepStep late at the most.
 	Deadline time.Time
@@ -29,11 +31,15 @@ type Match struct {
 // The DEs that are compared; also what the explanation of a stray response names.
 const (
 	deMTI          = 0
+	deCard         = 2
+	deProcessing   = 3
 	deAmount       = 4
 	deDateTime     = 7
 	deSTAN         = 11
+	deExpiry       = 14
 	deAcquirer     = 32
 	deForwarder    = 33
+	deTrack2       = 35
 	deRRN          = 37
 	deResponseCode = 39
 	deTerminal     = 41
@@ -67,6 +73,11 @@ func (m *Match) differs(r *spec.Message) int {
 		return deCurrency
 	case m.CheckAmount && !m.sameAmount(r):
 		return deAmount
+	case mutant.On(mutant.MatchIgnoresCard):
+	case !m.sameProcessing(r.Bytes(deProcessing)):
+		return deProcessing
+	case !m.sameCard(r.Bytes(deCard)):
+		return deCard
 	}
 	return deNone
 }

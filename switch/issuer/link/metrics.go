@@ -12,7 +12,7 @@ type metrics struct {
 	registerer prometheus.Registerer // nil: kept, but shown nowhere
 
 	sent, received, reconnects *prometheus.CounterVec
-	strays, malformed          *prometheus.CounterVec
+	strays, malformed, misread *prometheus.CounterVec
 	roundTrip                  *prometheus.HistogramVec
 	dropped                    prometheus.Counter
 }
@@ -22,6 +22,7 @@ type linkMetrics struct {
 	sent, received, reconnects prometheus.Counter
 	strays                     [kindCount]prometheus.Counter
 	malformed                  map[string]prometheus.Counter // by reason
+	misread                    map[int]prometheus.Counter    // by DE
 	roundTrip                  prometheus.Observer
 }
 
@@ -37,6 +38,7 @@ func newMetrics(h *Host) (*metrics, error) {
 		reconnects: counter("reconnects_total", "Times that a link was lost or could not be made, and will be tried again."),
 		strays:     counter("strays_total", "Messages of the host that completed no request.", "kind"),
 		malformed:  counter("malformed_total", "Frames of the host that are no message.", "reason"),
+		misread:    counter("misread_total", "Answers that fit in all else and differ in what the request carried.", "field"),
 		roundTrip: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "switchyard_link_round_trip_seconds",
 			Help: "From a request's being queued for the socket to its response.",
@@ -65,7 +67,7 @@ func newMetrics(h *Host) (*metrics, error) {
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.sent, m.received, m.reconnects, m.strays, m.malformed, m.roundTrip, m.dropped, linkGauges{m.h},
+		m.sent, m.received, m.reconnects, m.strays, m.malformed, m.misread, m.roundTrip, m.dropped, linkGauges{m.h},
 	}
 }
 
@@ -78,6 +80,11 @@ func (m *metrics) unregister() {
 	}
 }
 
+// misreadFields are the label values of what an answer may differ in; with the first two it completes nothing.
+var misreadFields = map[int]string{
+	deCard: "card", deProcessing: "processing_code", deExpiry: "expiry", deTrack2: "track2",
+}
+
 // link returns the share of one link, with every series there from the start.
 func (m *metrics) link(name string) *linkMetrics {
 	l := &linkMetrics{
@@ -85,10 +92,14 @@ func (m *metrics) link(name string) *linkMetrics {
 		received:   m.received.WithLabelValues(name),
 		reconnects: m.reconnects.WithLabelValues(name),
 		malformed:  map[string]prometheus.Counter{},
+		misread:    map[int]prometheus.Counter{},
 		roundTrip:  m.roundTrip.WithLabelValues(name),
 	}
 	for k := range l.strays {
 		l.strays[k] = m.strays.WithLabelValues(name, Kind(k).String())
+	}
+	for de, field := range misreadFields {
+		l.misread[de] = m.misread.WithLabelValues(name, field)
 	}
 	for _, reason := range []string{refusedEmpty, refusedLong, refusedFormat} {
 		l.malformed[reason] = m.malformed.WithLabelValues(name, reason)

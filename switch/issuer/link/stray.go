@@ -31,7 +31,8 @@ type Kind uint8
 const (
 	// KindStray answers nothing that is known.
 	KindStray Kind = iota
-	// KindLate answers a request that was given up before: its time was over, or its link was lost.
+	// KindLate answers a request that was given up before: its time was over, its link was lost, or it was answered for
+	// another card.
 	KindLate
 	// KindDuplicate answers a request that was answered before.
 	KindDuplicate
@@ -58,7 +59,8 @@ type Stray struct {
 	Request Match
 	Sent    time.Time
 	// Nearest tells that Request is only like the response, in all but the DE Differs (0: MTI) at the least; -1 if no DE
-	// differs but the link that it was sent over.
+	// differs but the link that it was sent over. Of a late one Differs is 2 or 3 where it names another card, or another
+	// processing code, and else -1.
 	Nearest bool
 	Differs int
 	// Response is a copy. It may carry card data, if the host sends any.
@@ -78,9 +80,11 @@ func (h *Host) classify(s *session, msg *spec.Message, p *pending, now time.Time
 		l.Kind = KindDuplicate
 		return l
 	}
-	if e := h.expired.get(stan); e != nil && e.want.differs(msg) == deNone {
-		l.Kind, l.Request, l.Sent, l.sentOver = KindLate, e.want, e.sent, e.link
-		return l
+	if e := h.expired.get(stan); e != nil {
+		if d := e.want.differs(msg); d == deNone || misread(d) {
+			l.Kind, l.Request, l.Sent, l.sentOver, l.Differs = KindLate, e.want, e.sent, e.link, d
+			return l
+		}
 	}
 	switch {
 	case p != nil:
@@ -115,8 +119,13 @@ func (h *Host) nearest(msg *spec.Message) (best *pending) {
 func (h *Host) stray(l *link, stray *Stray, msg *spec.Message) {
 	stray.Host, stray.Link, stray.At = h.cfg.Host, l.name, h.cfg.Clock.Now()
 	l.m.strays[stray.Kind].Inc()
+	level, text := zap.WarnLevel, "message completes no request"
+	if stray.Kind != KindStray && misread(stray.Differs) {
+		l.m.misread[stray.Differs].Inc()
+		level, text = zap.ErrorLevel, misreadText
+	}
 	if stray.log {
-		l.log.Warn("message completes no request", stray.fields(msg)...)
+		l.log.Log(level, text, stray.fields(msg)...)
 	}
 	if h.cfg.OnStray == nil {
 		return
@@ -124,6 +133,35 @@ func (h *Host) stray(l *link, stray *Stray, msg *spec.Message) {
 	stray.Response = new(spec.Message)
 	stray.Response.CopyFrom(msg)
 	h.notify(event{stray: stray})
+}
+
+// misreadText is the alarm of an answer that fits in all but the card or the processing code.
+const misreadText = "the host answers for another card or processing code: it seems to read another request than " +
+	"was packed; is its dialect, the padding of BCD above all, the host's?"
+
+// oddity is a difference of an answer that completes its request all the same.
+type oddity struct {
+	de       int
+	log      bool
+	unlogged int
+}
+
+// oddity looks for a difference that is only told of. h.mu is held.
+func (h *Host) oddity(p *pending, msg *spec.Message, now time.Time) (o oddity) {
+	if o.de = p.want.odd(msg); o.de != deNone {
+		o.log, o.unlogged = h.explain.take(now)
+	}
+	return o
+}
+
+// tellOdd counts and logs it.
+func (l *link) tellOdd(o *oddity, msg *spec.Message) {
+	l.m.misread[o.de].Inc()
+	if o.log {
+		l.log.Warn("an answer differs from its request and completes it", zap.String("differs", spec.FieldName(o.de)),
+			zap.String("mti", msg.MTI()), zap.String("stan", msg.String(deSTAN)), zap.String("de7", msg.String(deDateTime)),
+			zap.String("rrn", msg.String(deRRN)), zap.Int("unlogged", o.unlogged))
+	}
 }
 
 // fields explains a message in the log. The values are of fields that hold no card data (I12).
@@ -143,12 +181,15 @@ func (l *Stray) fields(msg *spec.Message) []zap.Field {
 	if l.sentOver != "" {
 		fields = append(fields, zap.String("sent_over", l.sentOver))
 	}
-	if !l.Nearest {
-		return fields
-	}
 	differs := "link"
 	if l.Differs != deNone {
 		differs = spec.FieldName(l.Differs)
+	}
+	if l.Kind == KindLate && l.Differs != deNone {
+		return append(fields, zap.String("differs", differs))
+	}
+	if !l.Nearest {
+		return fields
 	}
 	return append(fields,
 		zap.String("nearest_mti", l.Request.MTI),
