@@ -10,7 +10,8 @@ import (
 	"switchyard/switch/payment"
 )
 
-// capture accepts a capture. It is final once committed; the issuer learns of it by store-and-forward.
+// capture accepts a capture. It is final once committed; the issuer learns of it by store-and-forward. Most go together
+// with others instead (together_capture.go).
 func (x *operation) capture(ctx context.Context) api.Answer {
 	a, first := x.onPayment(ctx)
 	if !first {
@@ -24,63 +25,80 @@ func (x *operation) capture(ctx context.Context) api.Answer {
 		if err != nil {
 			return refused(x.fault("read payment", err))
 		}
-		now := x.o.Clock.Now()
-		if refusedWith := x.roomForAdvice(p.Ops[0].Host); refusedWith != nil {
+		t, i, refusedWith := x.allowCapture(ctx, p)
+		if refusedWith != nil {
 			return refused(refusedWith)
 		}
-		amount, r := p.CheckCapture(x.req.Amount, x.o.Clock.Confirmed())
-		if r != nil {
-			return refused(refusal(r))
-		}
-		if x.req.Final && p.Unresolved() {
-			return refused(api.NewError(api.CodeBusy,
-				"an earlier request has no outcome yet, so what a final capture leaves is not known"))
-		}
-		i, err := x.acceptCapture(ctx, p, amount, now)
+		err = x.o.Journal.Commit(ctx, t)
 		switch {
 		case errors.Is(err, journal.ErrDayClosed):
 			continue // a cutover came between: the next date
 		case err != nil:
 			return refused(x.fault("accept the capture", err))
 		}
-		return x.done(p, i)
+		return x.captureAccepted(t, i)
 	}
 }
 
-// acceptCapture appends a capture to a payment, with the release of the rest where it is final, and commits it.
-func (x *operation) acceptCapture(ctx context.Context, p *payment.Payment, amount int64, now time.Time) (
-	i int, err error,
+// allowCapture appends the capture that is asked for to its payment, where it is allowed, and returns the transition
+// that accepts it as operation i.
+func (x *operation) allowCapture(ctx context.Context, p *payment.Payment) (t *journal.Transition, i int, _ *api.Error) {
+	now := x.o.Clock.Now()
+	if refusedWith := x.roomForAdvice(p.Ops[0].Host); refusedWith != nil {
+		return nil, 0, refusedWith
+	}
+	amount, r := p.CheckCapture(x.req.Amount, x.o.Clock.Confirmed())
+	if r != nil {
+		return nil, 0, refusal(r)
+	}
+	if x.req.Final && p.Unresolved() {
+		return nil, 0, api.NewError(api.CodeBusy,
+			"an earlier request has no outcome yet, so what a final capture leaves is not known")
+	}
+	t, i, err := x.appendCapture(ctx, p, amount, now)
+	if err != nil {
+		return nil, 0, x.fault("accept the capture", err)
+	}
+	return t, i, nil
+}
+
+// appendCapture appends a capture to a payment, with the release of the rest where it is final, and returns the
+// transition that accepts it as operation i, on the business date that is open.
+func (x *operation) appendCapture(ctx context.Context, p *payment.Payment, amount int64, now time.Time) (
+	t *journal.Transition, i int, err error,
 ) {
 	host := p.Ops[0].Host
 	issuer := x.o.Issuers[host]
 	if issuer == nil {
-		return 0, &hostGoneError{host}
+		return nil, 0, &hostGoneError{host}
 	}
 	i = len(p.Ops)
 	capture, release := captured(p, amount, x.req.Final, now)
 	capture.Key, capture.Date = x.req.Key, x.o.Journal.OpenDay()
 	if capture.ARN, err = x.arn(ctx, p, capture.Date); err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	claim := x.claim
 	claim.Op = i
-	t := &journal.Transition{Payment: p, Day: capture.Date, Keys: []journal.KeyClaim{claim}}
+	t = &journal.Transition{Payment: p, Day: capture.Date, Keys: []journal.KeyClaim{claim}}
 	for _, op := range []payment.Op{capture, release} {
 		if op.Kind == payment.KindNone {
 			continue
 		}
 		if err := x.queue(ctx, t, issuer, op); err != nil {
-			return 0, err
+			return nil, 0, err
 		}
 	}
 	t.Present = []journal.Presentment{x.present(p, i)}
 	p.Version++
-	if err := x.o.Journal.Commit(ctx, t); err != nil {
-		return 0, err
-	}
+	return t, i, nil
+}
+
+// captureAccepted hands on what a committed capture queued and answers.
+func (x *operation) captureAccepted(t *journal.Transition, i int) api.Answer {
 	x.metrics.accepted()
 	x.deliver(t)
-	return i, nil
+	return x.done(t.Payment, i)
 }
 
 // captured is the operation of a capture and, where it is final and leaves something that the issuer holds, that of the

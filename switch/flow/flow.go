@@ -2,15 +2,16 @@
 // void, refund, credit and status.
 //
 // Operations that make a payment go together through the steps: take a slot in a link's window and a message identity,
-// commit the intent, send, commit the outcome, answer. Every other one, and one of these that has to wait or is not
-// plain, is straight-line code on a goroutine of its own. What is decided for one payment is decided by functions that
+// commit the intent, send, commit the outcome, answer; and so do captures, whose only step is a commit. Every other
+// one, and one of these that has to wait or is not plain, is straight-line code on a goroutine of its own. What is decided for one payment is decided by functions that
 // wait for nothing: what a request appends (captured, voided, …), and what came of it (outcomeOf). The waiting is
 // around them.
 //
 // Files in reading order: flow.go takes requests; operation.go is one on its way; keys.go makes two with one key the
 // same; slot.go, intent.go and outcome.go are the steps; then a file an operation: authorize.go, increment.go,
 // capture.go, voice.go, reverse.go, reversekey.go, void.go, refund.go, credit.go, status.go. atissuer.go is the way of
-// those on an existing payment that the issuer answers, together.go (with lane.go) of those that go together. late.go,
+// those on an existing payment that the issuer answers, together.go (with lane.go) of those that go together,
+// together_capture.go of captures that do. late.go,
 // broken.go, standin.go and recover.go are the rare ways.
 //
 // It guarantees I1 (the intent is synced before a byte is sent), I2 (the outcome is synced before the answer is
@@ -97,7 +98,8 @@ const (
 type Flow struct {
 	intending   lane[*making] // see together.go
 	concluding  lane[*making]
-	makings     sync.Pool // of *making
+	capturing   lane[*capturing] // see together_capture.go
+	makings     sync.Pool        // of *making
 	o           Options
 	keys        keyTable
 	limiter     limiter
@@ -124,7 +126,7 @@ func New(o Options) *Flow {
 	}
 	f := &Flow{o: o, metrics: newMetrics(o.Registerer), recovered: make(chan struct{})}
 	f.keys.init()
-	f.intending.run, f.concluding.run = f.intend, f.conclude
+	f.intending.run, f.concluding.run, f.capturing.run = f.intend, f.conclude, f.accept
 	f.makings.New = func() any { return new(making) }
 	return f
 }

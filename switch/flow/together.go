@@ -12,7 +12,8 @@ import (
 	"switchyard/switch/payment"
 )
 
-// The common way of operations that make a payment: many go together through each step, and none has a goroutine.
+// The common way of operations that make a payment, and of captures (together_capture.go): many go together through
+// each step, and none has a goroutine.
 //
 //	Take ─▶ intend ─▶ CommitAll ─▶ start ─▶ Received ─▶ conclude ─▶ CommitAll ─▶ answer
 //
@@ -21,16 +22,21 @@ import (
 // for another one's trouble, and what is rare is written once, straight on. What is decided for one payment is decided
 // by the same functions on both ways.
 
-// making is an operation on the common way.
-type making struct {
+// joint is a request on the common way.
+type joint struct {
 	operation
 	ctx   context.Context
 	asked *api.Call
-	begin time.Time // of the step that it is in
 	taken time.Time // when the request was
+	said  api.Answer
+}
+
+// making is an operation on the common way that makes a payment.
+type making struct {
+	joint
+	begin time.Time // of the step that it is in
 	err   error     // of sending
 	reply reply
-	said  api.Answer
 
 	payment payment.Payment
 	ops     [2]payment.Op // room for the payment's
@@ -46,15 +52,26 @@ func (f *Flow) Take(ctx context.Context, calls []*api.Call) {
 		switch c.Request.Op {
 		case api.OpAuthorize, api.OpSale, api.OpVerify:
 			m := f.makings.Get().(*making)
-			m.operation = operation{Flow: f, req: c.Request, caller: c.Caller}
-			m.ctx, m.asked, m.begin, m.taken = ctx, c, now, now
-			f.inFlight.Add(1)
+			m.takeIn(ctx, f, c, now)
+			m.begin = now
 			f.intending.add(m)
+		case api.OpCapture:
+			x := &capturing{}
+			x.takeIn(ctx, f, c, now)
+			f.capturing.add(x)
 		default:
 			go f.alone(ctx, c)
 		}
 	}
 	f.intending.Flush()
+	f.capturing.Flush()
+}
+
+// takeIn makes j a call's request.
+func (j *joint) takeIn(ctx context.Context, f *Flow, c *api.Call, now time.Time) {
+	j.operation = operation{Flow: f, req: c.Request, caller: c.Caller}
+	j.ctx, j.asked, j.taken = ctx, c, now
+	f.inFlight.Add(1)
 }
 
 // alone serves a call by itself.
@@ -106,8 +123,13 @@ func (m *making) prepare() bool {
 // beginAlone gives everything back and begins anew, alone.
 func (m *making) beginAlone() {
 	m.giveBack()
-	m.inFlight.Add(-1)
-	go m.alone(m.ctx, m.asked)
+	m.anew()
+}
+
+// anew begins anew, alone, with nothing taken.
+func (j *joint) anew() {
+	j.inFlight.Add(-1)
+	go j.alone(j.ctx, j.asked)
 }
 
 // take is create without a wait; common is false where there is one, or an error.
@@ -293,16 +315,16 @@ func (f *Flow) commit(batch []*making, done func(m *making, err error)) {
 }
 
 // answer answers the request; the asker is to be flushed then.
-func (m *making) answer() {
-	m.served(m.caller, m.req, &m.said, time.Since(m.taken))
-	m.inFlight.Add(-1)
-	m.asked.To.Answered(&m.said)
+func (j *joint) answer() {
+	j.served(j.caller, j.req, &j.said, time.Since(j.taken))
+	j.inFlight.Add(-1)
+	j.asked.To.Answered(&j.said)
 }
 
 // answerAlone answers a request that is not one of many. What it was made of is left to the collector: the queue of
 // what is undone may have kept the payment.
-func (m *making) answerAlone(a api.Answer) {
-	m.said = a
-	m.answer()
-	m.asked.To.Flush()
+func (j *joint) answerAlone(a api.Answer) {
+	j.said = a
+	j.answer()
+	j.asked.To.Flush()
 }

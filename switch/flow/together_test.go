@@ -145,3 +145,66 @@ func TestTogetherInNeed(t *testing.T) {
 		}
 	})
 }
+
+// Captures that are taken in together go together. What has to wait for its payment or its key, what is refused, and
+// what a cutover overtakes is answered for itself.
+func TestCapturesTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, settings{})
+		defer w.end()
+		var ids []string
+		for _, to := range w.ask(authorization("a"), authorization("b"), authorization("c")) {
+			a := <-to
+			ids = append(ids, a.Payment)
+		}
+		capture := func(id, key string, amount int64) *api.Request {
+			present := api.FieldSet(0).With(api.FieldPayment).With(api.FieldAmount)
+			return &api.Request{Op: api.OpCapture, Payment: id, Key: key, Amount: amount, Present: present}
+		}
+		dollars := capture(ids[0], "in dollars", 1)
+		dollars.Currency, dollars.Present = "USD", dollars.Present.With(api.FieldCurrency)
+		w.journal.onCommit = func() {
+			w.must(w.journal.Cutover(context.Background(), firstDate, firstDate.Next()))
+		}
+		w.journal.commits.Store(3)
+		w.seen()
+		reqs := []*api.Request{
+			capture(ids[0], "1", 400), capture(ids[1], "2", 1001), capture(ids[1], "3", 1000), capture(ids[2], "4", 300),
+			capture("P9", "5", 1), capture(ids[0], "6", 600), capture(ids[2], "4", 300), dollars,
+		}
+		var got []string
+		dates, replayed := map[string]int{}, 0
+		for i, to := range w.ask(reqs...) {
+			a := <-to
+			line := fmt.Sprint(reqs[i].Key, " ", a.Captured)
+			switch {
+			case a.Err != nil:
+				line = fmt.Sprint(reqs[i].Key, " ", a.Err.Code, " ", a.Err.Field)
+			case a.Replayed:
+				replayed++
+			default:
+				dates[a.BusinessDate]++
+			}
+			got = append(got, line)
+		}
+		want := []string{
+			"1 400", "2 amount_exceeds amount", "3 1000", "4 300", "5 unknown_payment payment", "6 1000",
+			"4 300", "in dollars invalid_field currency",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("answers %q, want %q", got, want)
+		}
+		if len(dates) != 2 || replayed != 1 {
+			t.Errorf("captures by date %v, want two dates; %d repeats, want 1", dates, replayed)
+		}
+		trace := strings.Split(w.seen(), "\n")
+		for i, want := range []string{"key 1 of 1", "key 3 of 1", "refused: journal: the business date is closed"} {
+			if !strings.Contains(trace[i], want) {
+				t.Errorf("want the batch first, %q: %q", want, trace)
+			}
+		}
+		if n := w.flow.InFlight(); n != 0 {
+			t.Errorf("%d in flight in the end", n)
+		}
+	})
+}

@@ -30,13 +30,16 @@ func (x *operation) acceptVoice(ctx context.Context) api.Answer {
 			Target: payment.NoTarget, At: p.Created, DoneAt: p.Created, Host: x.route.Issuers[0].Name,
 			AuthCode: x.req.AuthCode, RRN: x.o.IDs.RRN(p.ID, p.Created),
 		}}
-		i, err := x.acceptCapture(ctx, p, x.req.Amount, p.Created)
+		t, i, err := x.appendCapture(ctx, p, x.req.Amount, p.Created)
+		if err == nil {
+			err = x.o.Journal.Commit(ctx, t)
+		}
 		if errors.Is(err, journal.ErrDayClosed) {
 			continue // a cutover came between: the next date
 		}
 		if err != nil {
 			return refused(x.fault("accept the capture", err))
 		}
-		return x.done(p, i)
+		return x.captureAccepted(t, i)
 	}
 }

@@ -84,3 +84,28 @@ func TestTurnEndsWaiting(t *testing.T) {
 		release()
 	})
 }
+
+// TryLock takes the lock that nobody has, beside the turn, and no other one's.
+func TestTryLock(t *testing.T) {
+	var table turn.Table
+	id := payment.NewID(1, 1)
+	release, err := table.Take(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	unlock := table.TryLock(id)
+	if unlock == nil {
+		t.Fatal("not taken, though nobody has it")
+	}
+	if table.TryLock(id) != nil {
+		t.Error("taken twice")
+	}
+	if other := table.TryLock(payment.NewID(1, 2)); other == nil {
+		t.Error("not taken, though it is another payment's")
+	}
+	unlock()
+	if table.TryLock(id) == nil {
+		t.Error("not taken, though it was given back")
+	}
+}

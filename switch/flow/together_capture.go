@@ -1,0 +1,108 @@
+package flow
+
+import (
+	"context"
+	"errors"
+
+	"switchyard/switch/api"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// The common way of captures: one step, since the issuer is told later.
+//
+//	Take ─▶ accept ─▶ CommitAll ─▶ answer
+//
+// What has to wait (for its payment, which another request is changing, or for its key) or is not plain goes alone from
+// the beginning (capture.go).
+
+// capturing is a capture on the common way.
+type capturing struct {
+	joint
+	unlock func() // of the payment
+	t      *journal.Transition
+	i      int // of the operation
+}
+
+// accept takes a batch from requests to answers: all captures are committed before any of them is told (I2).
+func (f *Flow) accept(batch []*capturing) {
+	var allowed []*capturing
+	var ts []*journal.Transition
+	for _, x := range batch {
+		if x.allow() {
+			allowed, ts = append(allowed, x), append(ts, x.t)
+		}
+	}
+	if len(allowed) == 0 {
+		return
+	}
+	errs := make([]error, len(ts))
+	f.o.Journal.CommitAll(context.Background(), ts, errs)
+	for i, x := range allowed {
+		if errors.Is(errs[i], journal.ErrDayClosed) {
+			x.giveBack()
+			x.anew() // a cutover came between: it is for the next date
+			continue
+		}
+		if errs[i] != nil {
+			x.said = refused(x.fault("accept the capture", errs[i]))
+		} else {
+			x.said = x.captureAccepted(x.t, x.i)
+		}
+		x.giveBack()
+		x.answer()
+	}
+	for _, x := range allowed {
+		x.asked.To.Flush()
+	}
+}
+
+// allow takes all that a capture's commit needs; false where the request is answered already, or goes on alone. It
+// waits for nothing but the read of its payment and, now and then, the sync of a new block of numbers.
+func (x *capturing) allow() bool {
+	refusedWith, common := x.take()
+	if common {
+		return true
+	}
+	x.giveBack()
+	if refusedWith == nil {
+		x.anew()
+		return false
+	}
+	x.answerAlone(refused(refusedWith))
+	return false
+}
+
+// take is capture without a wait, up to its commit; common is false where there is one, or an error.
+func (x *capturing) take() (refusedWith *api.Error, common bool) {
+	if refusedWith := x.closed(); refusedWith != nil {
+		return refusedWith, false
+	}
+	id, err := payment.ParseID(x.req.Payment)
+	if err != nil {
+		return nil, false
+	}
+	if x.unlock = x.o.Turns.TryLock(id); x.unlock == nil {
+		return nil, false
+	}
+	p, refusedWith := x.find(context.Background(), x.caller, x.req.Payment)
+	if refusedWith != nil {
+		return refusedWith, false
+	}
+	x.id = p.ID
+	if x.req.Present.Has(api.FieldCurrency) && x.req.Currency != p.Currency || !x.claimNew(p.Merchant, p.Currency) {
+		return nil, false
+	}
+	x.t, x.i, refusedWith = x.allowCapture(context.Background(), p)
+	return refusedWith, refusedWith == nil
+}
+
+// giveBack gives back what take took, whatever that was.
+func (x *capturing) giveBack() {
+	if x.unlock != nil {
+		x.unlock()
+	}
+	if x.claim.Key != "" {
+		x.endKey()
+	}
+}
