@@ -327,9 +327,10 @@ func unpack(t testing.TB) func() error {
 func outcome(t testing.TB) func() error {
 	m, _ := asked(t)
 	p := record(payment.NewID(1, 1), request(t))
-	call := &exchange.Call{Response: *response(m)}
+	call, answer := exchange.NewCall(), response(m)
 	return func() error {
 		op := &p.Ops[0]
+		call.Read(answer)
 		call.RecordIn(op, p.Created)
 		op.State, op.Granted = payment.StateDeclined, 0
 		if payment.Approving(op.ResponseCode, op.Kind) {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"switchyard/spec"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/issuer/saf"
@@ -77,12 +78,14 @@ func TestAnswerThatBreaksMoney(t *testing.T) {
 		}
 		before := p.Sums()
 		var call exchange.Call
+		var response spec.Message
 		code := "00"
 		if c.kind == payment.KindRefund {
 			code = "10"
-			call.Response.Set(4, "000000002000")
+			response.Set(4, "000000002000")
 		}
-		call.Response.Set(39, code)
+		response.Set(39, code)
+		call.Read(&response)
 		if err := f.concludeOne(context.Background(), p, 2, &reply{call: &call, partial: true}); err != nil {
 			t.Fatalf("%s: its outcome: %v", c.what, err)
 		}

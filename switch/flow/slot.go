@@ -42,32 +42,33 @@ func (f *Flow) acquire(ctx context.Context, issuers []*exchange.Issuer) (*exchan
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, f.o.AdmissionTimeout)
 	defer cancel()
-	x, call := free(issuers)
-	var err error
-	if call == nil {
-		x, call, err = await(ctx, issuers)
-	}
-	if call == nil {
-		x, call = free(issuers)
-	}
-	if call == nil {
-		return nil, nil, err
+	call := exchange.NewCall()
+	x := free(issuers, call)
+	if x == nil {
+		waited, awaited, err := await(ctx, issuers)
+		if err == nil {
+			call.Free()
+			x, call = waited, awaited
+		} else if x = free(issuers, call); x == nil {
+			call.Free()
+			return nil, nil, err
+		}
 	}
 	f.metrics.slot.Observe(time.Since(begin).Seconds())
 	return x, call, nil
 }
 
-// free takes a slot of the first issuer that has one.
-func free(issuers []*exchange.Issuer) (*exchange.Issuer, *exchange.Call) {
+// free takes a slot of the first issuer that has one, for a call; nil where none has.
+func free(issuers []*exchange.Issuer, call *exchange.Call) *exchange.Issuer {
 	if mutant.On(mutant.FullHostWaitedFor) {
-		return nil, nil
+		return nil
 	}
 	for _, x := range issuers {
-		if call, ok := x.TryAcquire(); ok {
-			return x, call
+		if x.TryAcquire(call) {
+			return x
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // await waits for a slot of the first issuer at which there is anything to wait for. A queue that is too long to

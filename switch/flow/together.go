@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"switchyard/spec"
 	"switchyard/switch/api"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/link"
@@ -38,6 +39,7 @@ type making struct {
 	err   error     // of sending
 	reply reply
 
+	own     exchange.Call // what call names, if anything
 	payment payment.Payment
 	ops     [2]payment.Op // room for the payment's
 	t       journal.Transition
@@ -154,9 +156,10 @@ func (m *making) take() (refusedWith *api.Error, common bool) {
 	if refusedWith != nil {
 		return refusedWith, false
 	}
-	if m.issuer, m.call = free(issuers); m.call == nil {
+	if m.issuer = free(issuers, &m.own); m.issuer == nil {
 		return nil, false
 	}
+	m.call = &m.own
 	m.metrics.slot.Observe(time.Since(m.begin).Seconds())
 	p := &m.payment
 	if refusedWith := m.fill(context.Background(), p, m.ops[:0], emv); refusedWith != nil {
@@ -206,12 +209,15 @@ func (m *making) intended(err error) bool {
 func (m *making) start() {
 	m.begin = time.Now()
 	if err := m.call.Start(m); err != nil {
-		m.Received(err).Flush()
+		m.Received(nil, err).Flush()
 	}
 }
 
 // Received implements link.Receiver.
-func (m *making) Received(err error) link.Flusher {
+func (m *making) Received(resp *spec.Message, err error) link.Flusher {
+	if err == nil {
+		m.call.Read(resp)
+	}
 	concluding := &m.concluding // m may be somebody else's as soon as it is added
 	m.err = err
 	concluding.add(m)
@@ -238,7 +244,7 @@ func (f *Flow) conclude(batch []*making) {
 	})
 	for _, m := range told {
 		m.asked.To.Flush()
-		*m = making{payment: payment.Payment{SealedCard: m.payment.SealedCard}}
+		m.joint, m.reply, m.err = joint{}, reply{}, nil // what it is about is written anew
 		f.makings.Put(m)
 	}
 }

@@ -4,6 +4,9 @@
 // The order is the caller's to keep: [Issuer.Acquire], [Issuer.Identify] and [Call.Pack] before the intent is
 // committed, [Call.Send] or [Call.Start] after (I1). A Call is used by one goroutine at a time, sends once, and ends
 // with [Call.Free].
+//
+// Of messages a Call keeps only what is acted on: there may be thousands in flight, and a whole message takes a hundred
+// times as much memory to come back to.
 package exchange
 
 import (
@@ -32,20 +35,31 @@ type Issuer struct {
 	Deadline time.Duration // how long an answer is waited for
 }
 
-// Call is one exchange.
+// Call is one exchange. The zero value is ready for [Issuer.TryAcquire].
 type Call struct {
 	issuer *Issuer
 	slot   *link.Slot
 	own    link.Slot // of TryAcquire
 	want   link.Match
 	frame  []byte
-
-	request  spec.Message
-	Response spec.Message // valid after a Send that returned nil, until Free
+	pooled bool
+	answer answer // after a Send that returned nil, until Free
 }
 
-// calls keeps messages and frames, which are large, from being made anew for each exchange.
-var calls = sync.Pool{New: func() any { return new(Call) }}
+// answer is what of a response is acted on.
+type answer struct {
+	amountMinor int64 // DE4; below 0: there is none
+	code        string
+	// DE38 and what stands in DE48: pieces of one string.
+	authCode, networkID, avs, cvc string
+}
+
+// calls keeps frames from being made anew for each exchange, messages the messages that they are packed and unpacked
+// by.
+var (
+	calls    = sync.Pool{New: func() any { return &Call{pooled: true} }}
+	messages = sync.Pool{New: func() any { return new(spec.Message) }}
+)
 
 // Acquire takes a slot for a request in a window of the issuer's links. It fails with link.ErrUnavailable when none is
 // signed on and link.ErrBusy when none is free before ctx ends.
@@ -53,15 +67,16 @@ func (x *Issuer) Acquire(ctx context.Context) (*Call, error) {
 	return x.call(x.Host.Acquire(ctx))
 }
 
-// TryAcquire is Acquire without a wait: false where no link has room now.
-func (x *Issuer) TryAcquire() (*Call, bool) {
-	c := calls.Get().(*Call)
+// NewCall returns a call for TryAcquire, of memory that was used before if there is any.
+func NewCall() *Call { return calls.Get().(*Call) }
+
+// TryAcquire is Acquire without a wait, for a call of the caller's own: false where no link has room now.
+func (x *Issuer) TryAcquire(c *Call) bool {
 	if !x.Host.TryAcquire(&c.own) {
-		calls.Put(c)
-		return nil, false
+		return false
 	}
 	c.issuer, c.slot = x, &c.own
-	return c, true
+	return true
 }
 
 // AcquireAdvice is Acquire for an advice, which leaves requests their share of the windows.
@@ -73,7 +88,7 @@ func (x *Issuer) call(slot *link.Slot, err error) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := calls.Get().(*Call)
+	c := NewCall()
 	c.issuer, c.slot = x, slot
 	return c, nil
 }
@@ -87,29 +102,37 @@ func (x *Issuer) Identify(ctx context.Context, op *payment.Op) (err error) {
 
 // Pack builds the frame of operation i; see message.Builder.Build.
 func (c *Call) Pack(p *payment.Payment, i int, card message.Card, req *api.Request, repeat bool) error {
-	if err := c.issuer.Builder.Build(&c.request, p, i, card, req, repeat); err != nil {
+	m := messages.Get().(*spec.Message)
+	defer messages.Put(m)
+	defer m.Reset() // it holds card data
+	if err := c.issuer.Builder.Build(m, p, i, card, req, repeat); err != nil {
 		return err
 	}
 	var err error
-	if c.frame, err = c.issuer.Codec.PackFrame(c.frame[:0], &c.request); err != nil {
-		return fmt.Errorf("pack %s: %w", c.request.MTI(), err)
+	if c.frame, err = c.issuer.Codec.PackFrame(c.frame[:0], m); err != nil {
+		return fmt.Errorf("pack %s: %w", m.MTI(), err)
 	}
 	op := &p.Ops[i]
-	minor, _ := c.request.Uint(4)
+	minor, _ := m.Uint(4)
 	c.want = link.Match{
-		MTI: c.request.MTI(), STAN: op.STAN, DE7: op.DE7, RRN: op.RRN, Terminal: p.Terminal,
-		Currency: c.request.String(49), AmountMinor: int64(minor), CheckAmount: true,
+		MTI: m.MTI(), STAN: op.STAN, DE7: op.DE7, RRN: op.RRN, Terminal: p.Terminal,
+		Currency: m.String(49), AmountMinor: int64(minor), CheckAmount: true,
 	}
-	c.want.Carries(&c.request)
+	c.want.Carries(m)
 	return nil
 }
 
-// Send sends the packed frame and waits for its answer until the issuer's deadline. nil: Response holds it.
+// Send sends the packed frame and waits for its answer until the issuer's deadline. nil: it has come.
 // link.ErrNotSent: no byte went out. Any other error: the outcome is unknown. The slot is free afterwards.
 func (c *Call) Send(ctx context.Context) error {
+	m := messages.Get().(*spec.Message)
+	defer messages.Put(m)
 	c.want.Deadline = time.Now().Add(c.issuer.Deadline)
-	err := c.slot.Send(ctx, c.frame, c.want, &c.Response)
+	err := c.slot.Send(ctx, c.frame, c.want, m)
 	c.slot = nil
+	if err == nil {
+		c.Read(m)
+	}
 	return err
 }
 
@@ -117,7 +140,7 @@ func (c *Call) Send(ctx context.Context) error {
 // at the latest. An error is link.ErrNotSent, and the receiver hears nothing.
 func (c *Call) Start(to link.Receiver) error {
 	c.want.Deadline = time.Now().Add(c.issuer.Deadline)
-	err := c.slot.Start(c.frame, &c.want, &c.Response, to)
+	err := c.slot.Start(c.frame, &c.want, to)
 	c.slot = nil
 	return err
 }
@@ -137,49 +160,67 @@ func MisreadCode(err error) string {
 	return ""
 }
 
-// Free gives the call back; a slot that was not used is released. Frame and request hold card data and are wiped.
+// Free gives the call back; a slot that was not used is released. The frame holds card data and is wiped.
 func (c *Call) Free() {
 	if c.slot != nil {
 		c.slot.Free()
 	}
 	clear(c.frame)
-	c.request.Reset()
-	c.issuer, c.slot, c.own, c.want = nil, nil, link.Slot{}, link.Match{} // a kept one keeps no host alive
-	calls.Put(c)
+	*c = Call{frame: c.frame[:0], pooled: c.pooled} // a kept one keeps no host alive
+	if c.pooled {
+		calls.Put(c)
+	}
 }
 
-// Code returns DE39 of the response.
-func (c *Call) Code() string { return payment.CodeOf(c.Response.Bytes(39)) }
-
-// RecordIn writes the response into an operation: its code and what comes with it. It does not decide the state.
-func (c *Call) RecordIn(op *payment.Op, at time.Time) {
-	op.DoneAt = at
-	op.ResponseCode = c.Code()
-	tlv := c.Response.Bytes(48)
+// Read takes from a response what is acted on. Send does it; who was told of one by Start does it himself.
+func (c *Call) Read(m *spec.Message) {
+	tlv := m.Bytes(48)
 	network, _ := spec.FindTLV(tlv, spec.TagNetworkID)
 	avs, _ := spec.FindTLV(tlv, spec.TagAVSResult)
 	cvc, _ := spec.FindTLV(tlv, spec.TagCVCResult)
 	var room [128]byte
 	text := room[:0]
-	for _, v := range [...][]byte{c.Response.Bytes(38), network, avs, cvc} {
+	for _, v := range [...][]byte{m.Bytes(38), network, avs, cvc} {
 		text = append(text, v...)
 	}
 	rest := string(text) // one piece of memory for all
-	cut := func(to *string, n int) {
-		if n > 0 {
-			*to, rest = rest[:n], rest[n:]
+	cut := func(n int) (piece string) {
+		piece, rest = rest[:n], rest[n:]
+		return piece
+	}
+	c.answer = answer{
+		amountMinor: -1, code: payment.CodeOf(m.Bytes(39)),
+		authCode: cut(len(m.Bytes(38))), networkID: cut(len(network)), avs: cut(len(avs)), cvc: cut(len(cvc)),
+	}
+	if minor, ok := m.Uint(4); ok {
+		c.answer.amountMinor = int64(minor)
+	}
+}
+
+// Code returns DE39 of the response.
+func (c *Call) Code() string { return c.answer.code }
+
+// RecordIn writes the response into an operation: its code and what comes with it. It does not decide the state.
+func (c *Call) RecordIn(op *payment.Op, at time.Time) {
+	op.DoneAt = at
+	op.ResponseCode = c.answer.code
+	for _, piece := range [...]struct {
+		to   *string
+		text string
+	}{
+		{&op.AuthCode, c.answer.authCode}, {&op.NetworkID, c.answer.networkID}, {&op.AVS, c.answer.avs},
+		{&op.CVCResult, c.answer.cvc},
+	} {
+		if piece.text != "" {
+			*piece.to = piece.text
 		}
 	}
-	cut(&op.AuthCode, len(c.Response.Bytes(38)))
-	cut(&op.NetworkID, len(network))
-	cut(&op.AVS, len(avs))
-	cut(&op.CVCResult, len(cvc))
 }
 
 // Amount returns DE4 of the response, or fallback where it has none.
 func (c *Call) Amount(fallback int64) int64 {
-	if v, ok := c.Response.Uint(4); ok {
-		return int64(v)
+	if c.answer.amountMinor < 0 {
+		return fallback
 	}
-	return fallback
+	return c.answer.amountMinor
 }

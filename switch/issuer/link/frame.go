@@ -113,7 +113,7 @@ func (s *session) receive(msg *spec.Message) {
 		h.mu.Unlock()
 		h.stray(s.l, &l, msg)
 		if wrong {
-			h.tell(p, &s.told)
+			h.tell(p, nil, &s.told)
 		}
 		return
 	}
@@ -134,8 +134,7 @@ func (s *session) receive(msg *spec.Message) {
 	if odd.de != deNone {
 		s.l.tellOdd(&odd, msg)
 	}
-	p.resp.CopyFrom(msg)
-	h.tell(p, &s.told)
+	h.tell(p, msg, &s.told)
 	s.l.m.roundTrip.Observe(trip.Seconds())
 }
 

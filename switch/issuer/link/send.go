@@ -26,15 +26,16 @@ type pending struct {
 	seq   uint64    // how many frames the session had been given when this one was
 	sent  time.Time // when its frame was queued for the socket
 	err   error
-	done  chan struct{} // holds one signal; nobody waits for it where there is a receiver
+	done  chan struct{} // holds one signal; nil where there is a receiver
 	to    Receiver      // nil: somebody waits
 }
 
 // Receiver takes what came of a request that was started.
 type Receiver interface {
 	// Received is called once, with what Send would have returned, by a goroutine of the host: it must not block, nor
-	// call the host. What it returns is flushed once nothing more comes at this moment.
-	Received(err error) Flusher
+	// call the host. resp is the response where err is nil, and valid during the call only. What it returns is flushed
+	// once nothing more comes at this moment.
+	Received(resp *spec.Message, err error) Flusher
 }
 
 // Flusher is whom many receivers have in common.
@@ -55,14 +56,14 @@ func (sl *Slot) Send(ctx context.Context, frame []byte, want Match, resp *spec.M
 	return sl.s.roundTrip(ctx, frame, &want, resp, sl)
 }
 
-// Start is Send without the wait: what came of the request goes to a receiver. want.Deadline must be set; resp is the
-// host's until then. The frame is sent by the next Flush of the host at the latest, so that many go in one write. An
-// error is ErrNotSent, and the receiver hears nothing.
-func (sl *Slot) Start(frame []byte, want *Match, resp *spec.Message, to Receiver) error {
+// Start is Send without the wait: what came of the request goes to a receiver. want.Deadline must be set; the slot is
+// the host's until then. The frame is sent by the next Flush of the host at the latest, so that many go in one write.
+// An error is ErrNotSent, and the receiver hears nothing.
+func (sl *Slot) Start(frame []byte, want *Match, to Receiver) error {
 	s := sl.s
 	s.h.mu.Lock()
 	defer s.h.mu.Unlock()
-	_, err := s.begin(context.Background(), frame, want, resp, sl, to)
+	_, err := s.begin(context.Background(), frame, want, nil, sl, to)
 	return err
 }
 
@@ -114,8 +115,10 @@ func (s *session) begin(
 		}
 		return nil, refused
 	}
-	p, _ := h.spent.Get().(*pending)
-	if p == nil {
+	var p *pending
+	if to != nil {
+		p = &sl.started
+	} else if p, _ = h.spent.Get().(*pending); p == nil {
 		p = &pending{done: make(chan struct{}, 1)}
 	}
 	p.want, p.resp, p.s, p.slot, p.sent, p.err, p.to = *want, resp, s, sl != nil, now, nil, to
@@ -133,22 +136,23 @@ func (s *session) begin(
 	return p, nil
 }
 
-// recycle keeps a request that is done for another one.
+// recycle keeps a request that was waited for, and is done, for another one.
 func (h *Host) recycle(p *pending) {
-	p.resp, p.s, p.to = nil, nil, nil
+	p.resp, p.s = nil, nil
 	h.spent.Put(p)
 }
 
-// tell says what came of a request that is retired, and notes who is to be flushed then. h.mu is not held.
-func (h *Host) tell(p *pending, told *[]Flusher) {
-	to := p.to
-	if to == nil {
+// tell says what came of a request that is retired, and notes who is to be flushed then. resp is its response, if it
+// has one. h.mu is not held.
+func (h *Host) tell(p *pending, resp *spec.Message, told *[]Flusher) {
+	if p.to == nil {
+		if resp != nil {
+			p.resp.CopyFrom(resp)
+		}
 		p.done <- struct{}{}
 		return
 	}
-	err := p.err
-	h.recycle(p)
-	if f := to.Received(err); !slices.Contains(*told, f) {
+	if f := p.to.Received(resp, p.err); !slices.Contains(*told, f) { // p may be another request's by now
 		*told = append(*told, f)
 	}
 }
@@ -157,7 +161,7 @@ func (h *Host) tell(p *pending, told *[]Flusher) {
 func (h *Host) tellAll(done []*pending) {
 	var told []Flusher
 	for _, p := range done {
-		h.tell(p, &told)
+		h.tell(p, nil, &told)
 	}
 	for _, f := range told {
 		f.Flush()

@@ -21,12 +21,14 @@ func (b *inbox) Flush() { b.came = append(b.came, "flush") }
 type letter struct {
 	to   *inbox
 	name string
-	resp spec.Message
 }
 
 // Received implements link.Receiver.
-func (l *letter) Received(err error) link.Flusher {
-	what := l.name + " " + l.resp.String(39)
+func (l *letter) Received(resp *spec.Message, err error) link.Flusher {
+	what := l.name
+	if err == nil {
+		what += " " + resp.String(39)
+	}
 	for _, kind := range []error{link.ErrNoAnswer, link.ErrLinkLost, link.ErrNotSent} {
 		if errors.Is(err, kind) {
 			what = l.name + " " + kind.Error()
@@ -44,8 +46,7 @@ func (f *fixture) start(t *testing.T, to *inbox, name string, stan int) error {
 	}
 	frame, want := request(stan)
 	want.Deadline = time.Now().Add(time.Second)
-	l := &letter{to: to, name: name}
-	return slot.Start(frame, &want, &l.resp, l)
+	return slot.Start(frame, &want, &letter{to: to, name: name})
 }
 
 // What was started goes out together, and what is answered together is flushed once; what has no answer in time, or
@@ -104,6 +105,7 @@ func TestStart(t *testing.T) {
 			t.Errorf("a STAN in flight: %v, want %v", err, link.ErrNotSent)
 		}
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		slices.Sort(box.came[:2]) // of a sweep in any order
 		want := []string{"late " + link.ErrNoAnswer.Error(), "later " + link.ErrNoAnswer.Error(), "flush"}
 		if !slices.Equal(box.came, want) {

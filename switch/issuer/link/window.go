@@ -38,9 +38,10 @@ func (c class) share(window int) int {
 // Slot is room for one request in the window of one link. It ends with Send or Free; a Free after that does nothing,
 // so that it may be deferred.
 type Slot struct {
-	s     *session
-	class class
-	used  bool // guarded by Host.mu
+	s       *session
+	class   class
+	used    bool    // guarded by Host.mu
+	started pending // the request that was started with it
 }
 
 // Link returns the name of the slot's link, "1" for the first of its host.
@@ -78,7 +79,7 @@ func (h *Host) TryAcquire(slot *Slot) bool {
 		return false
 	}
 	s.inUse[request]++
-	*slot = Slot{s: s, class: request}
+	slot.s, slot.class, slot.used = s, request, false
 	return true
 }
 
