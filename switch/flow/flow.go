@@ -3,9 +3,9 @@
 //
 // Operations that make a payment go together through the steps: take a slot in a link's window and a message identity,
 // commit the intent, send, commit the outcome, answer; and so do captures, whose only step is a commit. Every other
-// one, and one of these that has to wait or is not plain, is straight-line code on a goroutine of its own. What is decided for one payment is decided by functions that
-// wait for nothing: what a request appends (captured, voided, …), and what came of it (outcomeOf). The waiting is
-// around them.
+// one, and one of these that has to wait or is not plain, is straight-line code on a goroutine of its own. What is
+// decided for one payment is decided by functions that wait for nothing: what a request appends (captured, voided, …),
+// and what came of it (outcomeOf). The waiting is around them.
 //
 // Files in reading order: flow.go takes requests; operation.go is one on its way; keys.go makes two with one key the
 // same; slot.go, intent.go and outcome.go are the steps; then a file an operation: authorize.go, increment.go,
