@@ -9,19 +9,22 @@ import (
 
 	"switchyard/internal/config"
 	"switchyard/spec"
+	"switchyard/spec/framing"
 	"switchyard/switch/issuer/link"
 )
 
 // IssuerConfig is one issuer host.
 type IssuerConfig struct {
-	Name     string          `yaml:"name"`
-	Address  string          `yaml:"address"`
-	Dialect  string          `yaml:"dialect"`   // iso87ascii or iso87bcd
-	SpecFile string          `yaml:"spec_file"` // a dialect of one's own, instead
-	Links    int             `yaml:"links"`     // connections
-	Window   int             `yaml:"window"`    // requests in flight on a connection
-	Deadline config.Duration `yaml:"deadline"`  // for an answer
-	Echo     config.Duration `yaml:"echo"`      // idle time before an echo
+	Name     string `yaml:"name"`
+	Address  string `yaml:"address"`
+	Dialect  string `yaml:"dialect"`   // iso87ascii or iso87bcd
+	SpecFile string `yaml:"spec_file"` // a dialect of one's own, instead
+	// Framing is how messages are framed, as framing.Parse reads it. Default: a length of two binary bytes.
+	Framing  string          `yaml:"framing"`
+	Links    int             `yaml:"links"`    // connections
+	Window   int             `yaml:"window"`   // requests in flight on a connection
+	Deadline config.Duration `yaml:"deadline"` // for an answer
+	Echo     config.Duration `yaml:"echo"`     // idle time before an echo
 	TLS      *config.TLS     `yaml:"tls"`
 
 	// Spec is the text of SpecFile; whoever reads the config reads it too.
@@ -53,8 +56,20 @@ func (c *Config) checkIssuer(i int) error {
 		return fmt.Errorf("links, window: %d requests in flight: expected at most %d, this node's share of the STANs",
 			most, share)
 	}
+	if _, err := x.framing(); err != nil {
+		return err
+	}
 	_, err := x.codec()
 	return err
+}
+
+// framing reads how an issuer's messages are framed.
+func (x *IssuerConfig) framing() (framing.Format, error) {
+	f, err := framing.Parse(x.Framing)
+	if err == nil && !f.Delimited() {
+		err = fmt.Errorf("framing %q: expected a length, trailer:<hex> or visa: nothing says where a message ends", x.Framing)
+	}
+	return f, err
 }
 
 // codec compiles an issuer's dialect.

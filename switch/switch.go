@@ -252,9 +252,13 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
 	}
+	format, err := x.framing()
+	if err != nil {
+		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
+	}
 	host, err := link.NewHost(link.Config{
 		Host: x.Name, Addr: x.Address, Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
-		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Identity: stream, Clock: s.clock,
+		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Framing: format, Identity: stream, Clock: s.clock,
 		Dial: s.o.Dial, TLS: s.o.IssuerTLS[x.Name],
 		Logger: s.o.Logger.Named("link"), Registerer: s.o.Registry, Seed: s.o.Seed, OnStray: s.stray,
 		OnMalformed: s.strays.Malformed, OnCutover: s.follow.callback(x.Name),

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/spec"
+	"switchyard/spec/framing"
 	"switchyard/switch/clock"
 )
 
@@ -61,6 +62,8 @@ type Config struct {
 	AcquirerID string
 	// Codec packs and unpacks the host's dialect; required.
 	Codec *spec.Codec
+	// Framing is how messages are framed. Default: a length of two binary bytes.
+	Framing framing.Format
 	// Identity gives network messages their STAN and DE7; required.
 	Identity Identity
 	Clock    *clock.Clock // dates strays; nil: the machine's

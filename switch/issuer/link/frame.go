@@ -1,7 +1,6 @@
 package link
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/spec"
+	"switchyard/spec/framing"
 )
 
 // refusedInARow is how many frames may be refused one after the other before framing counts as lost: what a host that
@@ -24,39 +24,60 @@ const (
 	refusedEmpty  = "empty"
 	refusedLong   = "too_long"
 	refusedFormat = "format"
+	// refusedFraming: a length, header or trailer that is none.
+	refusedFraming = "framing"
 )
 
 // readFrame reads one frame and handles it. An error ends the session; a frame that is refused is none.
 func (s *session) readFrame() error {
-	head, err := s.r.Peek(spec.LengthHeader)
+	frame, err := s.h.cfg.Framing.Peek(s.r, MaxFrame)
 	if err != nil {
-		return readError(err, len(head), spec.LengthHeader)
+		return s.noFrame(err)
 	}
-	n := int(binary.BigEndian.Uint16(head))
-	switch {
-	case n == 0:
-		_, _ = s.r.Discard(spec.LengthHeader) // it was peeked
-		return s.refuse(refusedEmpty, n, nil)
-	case n > MaxFrame:
-		if got, err := s.r.Discard(spec.LengthHeader + n); err != nil {
-			return readError(err, got, spec.LengthHeader+n)
-		}
-		return s.refuse(refusedLong, n, fmt.Errorf("want at most %d bytes", MaxFrame))
-	}
-	frame, err := s.r.Peek(spec.LengthHeader + n)
-	if err != nil {
-		return readError(err, len(frame), spec.LengthHeader+n)
-	}
-	if err := s.h.cfg.Codec.Unpack(frame[spec.LengthHeader:], &s.in); err != nil {
-		err = s.refuse(refusedFormat, n, err)
-		_, _ = s.r.Discard(spec.LengthHeader + n)
+	if err := s.h.cfg.Codec.Unpack(frame.Message, &s.in); err != nil {
+		s.keepStrange()
+		err = s.refuse(refusedFormat, len(frame.Message), err)
+		_, _ = s.r.Discard(frame.Size)
 		return err
 	}
-	_, _ = s.r.Discard(spec.LengthHeader + n) // s.in is a copy
-	s.bad = 0
+	s.head = append(s.head[:0], frame.Head...)
+	_, _ = s.r.Discard(frame.Size) // s.in is a copy
+	s.bad, s.understood, s.strange = 0, true, nil
 	s.l.m.received.Inc()
 	s.receive(&s.in)
 	return nil
+}
+
+// noFrame passes over what is no frame, if it is known where that ends.
+func (s *session) noFrame(err error) error {
+	var short *framing.CutShort
+	if errors.As(err, &short) {
+		s.keepStrange()
+		return readError(short.Err, short.Got, short.Want)
+	}
+	var refused *framing.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	reason := refusedFraming
+	switch refused.Reason {
+	case framing.Empty:
+		reason, err = refusedEmpty, nil
+	case framing.TooLong:
+		reason = refusedLong
+	default:
+	}
+	if reason != refusedEmpty {
+		s.keepStrange()
+	}
+	if refused.Size == 0 {
+		_ = s.refuse(reason, refused.Length, err) // the next error is as final as any of its
+		return fmt.Errorf("framing is lost: %w", err)
+	}
+	if got, err := s.r.Discard(refused.Size); err != nil {
+		return readError(err, got, refused.Size)
+	}
+	return s.refuse(reason, refused.Length, err)
 }
 
 func readError(err error, got, want int) error {
@@ -147,11 +168,4 @@ func (s *session) flushTold() {
 }
 
 // wholeFrame tells whether another frame was read already.
-func (s *session) wholeFrame() bool {
-	n := s.r.Buffered()
-	if n < spec.LengthHeader {
-		return false
-	}
-	head, _ := s.r.Peek(spec.LengthHeader) // of what is buffered: nothing is read
-	return n >= spec.LengthHeader+int(binary.BigEndian.Uint16(head))
-}
+func (s *session) wholeFrame() bool { return s.h.cfg.Framing.Buffered(s.r, MaxFrame) }

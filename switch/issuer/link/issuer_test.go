@@ -4,10 +4,9 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
-	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"switchyard/spec"
+	"switchyard/spec/framing"
 	"switchyard/switch/issuer/link"
 )
 
@@ -31,6 +31,8 @@ type issuer struct {
 	// speaks is the host's dialect, nil: the link's; unpack, if set, is how it reads.
 	speaks *spec.Codec
 	unpack func(frame []byte, m *spec.Message) error
+	// framing is what it speaks.
+	framing framing.Format
 
 	mu    sync.Mutex
 	dials []time.Time
@@ -41,7 +43,9 @@ type issuer struct {
 // hostConn is the issuer's end of a connection.
 type hostConn struct {
 	net.Conn
-	n int // which it is, counted from 1
+	n    int // which it is, counted from 1
+	i    *issuer
+	head []byte // headers of the message that it took last
 
 	codec *spec.Codec
 }
@@ -56,7 +60,7 @@ func (i *issuer) dial(ctx context.Context, _ string) (net.Conn, error) {
 		}
 	}
 	ours, theirs := newMemConns()
-	c := &hostConn{theirs, len(i.conns) + 1, cmp.Or(i.speaks, codec)}
+	c := &hostConn{Conn: theirs, n: len(i.conns) + 1, i: i, codec: cmp.Or(i.speaks, codec)}
 	i.conns = append(i.conns, c)
 	go i.serve(c)
 	return ours, nil
@@ -85,24 +89,22 @@ func (i *issuer) dialled() []time.Time {
 }
 
 func (i *issuer) serve(c *hostConn) {
-	r := bufio.NewReader(c)
+	r := bufio.NewReaderSize(c, 64<<10)
 	for {
-		head := make([]byte, 2)
-		if _, err := io.ReadFull(r, head); err != nil {
+		frame, err := i.framing.Peek(r, spec.MaxMessage-framing.MaxOverhead)
+		if err != nil {
 			return
 		}
-		frame := make([]byte, binary.BigEndian.Uint16(head))
-		if _, err := io.ReadFull(r, frame); err != nil {
-			return
-		}
+		c.head = slices.Clone(frame.Head)
 		m := new(spec.Message)
 		unpack := c.codec.Unpack
 		if i.unpack != nil {
 			unpack = i.unpack
 		}
-		if err := unpack(frame, m); err != nil {
+		if err := unpack(frame.Message, m); err != nil {
 			panic(err)
 		}
+		_, _ = r.Discard(frame.Size) // it was peeked
 		what := m.String(11)
 		if m.Has(70) {
 			what = m.String(70)
@@ -142,7 +144,11 @@ func echoRequest(stan int) *spec.Message {
 func (c *hostConn) answer(m *spec.Message, code string) { c.send(response(m, code)) }
 
 func (c *hostConn) send(m *spec.Message) {
-	frame, err := c.codec.PackFrame(nil, m)
+	message, err := c.codec.Pack(nil, m)
+	if err != nil {
+		panic(err)
+	}
+	frame, err := c.i.framing.Append(nil, message)
 	if err != nil {
 		panic(err)
 	}

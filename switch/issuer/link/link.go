@@ -55,6 +55,7 @@ func (l *link) run() {
 			})
 			s.fail(err)
 			unsent, lost = s.end()
+			err = s.explained(err)
 			if stable = s.stable(); stable || s.useful() {
 				attempt = 0
 			}
@@ -141,7 +142,7 @@ func (l *link) connect() (*session, error) {
 		}
 		s.fail(err)
 		s.end()
-		return nil, fmt.Errorf("sign-on: %w", err)
+		return nil, fmt.Errorf("sign-on: %w", s.explained(err))
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -42,7 +42,7 @@ func (i *issuer) listen(t *testing.T, wrap func(net.Conn) net.Conn) (addr string
 				conn = wrap(conn)
 			}
 			i.mu.Lock()
-			c := &hostConn{conn, len(i.conns) + 1, codec}
+			c := &hostConn{Conn: conn, n: len(i.conns) + 1, i: i, codec: codec}
 			i.conns = append(i.conns, c)
 			i.mu.Unlock()
 			go i.serve(c)
@@ -181,6 +181,7 @@ func TestMetrics(t *testing.T) {
 # TYPE switchyard_link_malformed_total counter
 switchyard_link_malformed_total{host="visa",link="1",reason="empty"} 1
 switchyard_link_malformed_total{host="visa",link="1",reason="format"} 0
+switchyard_link_malformed_total{host="visa",link="1",reason="framing"} 0
 switchyard_link_malformed_total{host="visa",link="1",reason="too_long"} 0
 # HELP switchyard_link_received_total Messages received from the host.
 # TYPE switchyard_link_received_total counter

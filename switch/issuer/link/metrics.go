@@ -101,7 +101,7 @@ func (m *metrics) link(name string) *linkMetrics {
 	for de, field := range misreadFields {
 		l.misread[de] = m.misread.WithLabelValues(name, field)
 	}
-	for _, reason := range []string{refusedEmpty, refusedLong, refusedFormat} {
+	for _, reason := range []string{refusedEmpty, refusedLong, refusedFormat, refusedFraming} {
 		l.malformed[reason] = m.malformed.WithLabelValues(name, reason)
 	}
 	return l

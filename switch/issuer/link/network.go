@@ -97,14 +97,16 @@ func (s *session) serve(msg *spec.Message) {
 	}
 	h.mu.Lock()
 	s.heard = time.Now()
-	full := s.replies >= maxReplies
-	if !full {
+	unsaid := s.replies >= maxReplies
+	if !unsaid {
+		unsaid = s.push(frame, s.head) != nil
+	}
+	if !unsaid {
 		s.replies++
-		s.push(frame)
 		s.kick()
 	}
 	h.mu.Unlock()
-	if full {
+	if unsaid {
 		s.unsolicited(msg)
 	}
 }

@@ -109,6 +109,11 @@ func (s *session) begin(
 	if refused == nil {
 		refused = h.admit(s, want)
 	}
+	if refused == nil {
+		if err := s.push(frame, nil); err != nil {
+			refused = fmt.Errorf("%w: host %q: %w", ErrNotSent, h.cfg.Host, err)
+		}
+	}
 	if refused != nil {
 		if sl != nil {
 			h.free(s, sl.class)
@@ -131,7 +136,6 @@ func (s *session) begin(
 	if !want.Deadline.IsZero() {
 		h.sweepBy(want.Deadline)
 	}
-	s.push(frame)
 	p.seq = s.queued
 	return p, nil
 }

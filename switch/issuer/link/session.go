@@ -38,9 +38,13 @@ type session struct {
 	lib  *connection.Connection
 	r    *bufio.Reader
 	in   spec.Message // the frame that is being read; the reader's own
-	bad  int          // frames refused in a row; the reader's own
-	told []Flusher    // of the answers in what was read, to be flushed; the reader's own
-	wake chan struct{}
+	head []byte       // its headers; the reader's own
+	// understood is set once a message came; until then strange is how what came begins; the reader's own until readDone.
+	understood bool
+	strange    []byte
+	bad        int       // frames refused in a row; the reader's own
+	told       []Flusher // of the answers in what was read, to be flushed; the reader's own
+	wake       chan struct{}
 
 	dead      chan struct{} // closed when state becomes stateDown
 	leaving   chan struct{} // holds a signal when the host has signed off
@@ -148,10 +152,17 @@ func (f frameReader) ReadMessage(io.Reader) (*iso8583.Message, error) {
 // taken is how many slots are taken. h.mu is held.
 func (s *session) taken() int { return s.inUse[request] + s.inUse[advice] }
 
-// push queues a frame for the flusher, which must be kicked then. h.mu is held.
-func (s *session) push(frame []byte) {
-	s.out = append(s.out, frame...)
+// push queues a frame of Codec.PackFrame for the flusher, which must be kicked then, in the host's framing: as the
+// answer to a request of the host with the given headers, if they are not nil. An error, nothing is queued then, says
+// that the framing cannot take the message. h.mu is held.
+func (s *session) push(frame, head []byte) (err error) {
+	if f := s.h.cfg.Framing; f.IsDefault() {
+		s.out = append(s.out, frame...)
+	} else if s.out, err = f.Answer(s.out, frame[spec.LengthHeader:], head); err != nil {
+		return fmt.Errorf("framing %s: %w", f, err)
+	}
 	s.queued++
+	return nil
 }
 
 // kick wakes the flusher if there is something for it. h.mu is held.
