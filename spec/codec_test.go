@@ -77,9 +77,8 @@ var golden = []struct {
 			35: "4000000000000000002=3012101", 49: "840", 52: "0123456789ABCDEF"},
 		ascii: "02007020000020009000194000000000000000002000000000000000100000777274000000000000000002=30121018400123" +
 			"456789ABCDEF",
-		bcd: "0200702000002000900019040000000000000000020000000000000001000007772734303030303030303030303030303030303" +
-			"0323D333031" +
-			"323130313834300123456789ABCDEF",
+		bcd: "02007020000020009000190400000000000000000200000000000000010000077727400000000000000000" +
+			"2D3012101F3834300123456789ABCDEF",
 	},
 }
 
@@ -139,8 +138,8 @@ func longest(f field.Field) string {
 }
 
 func TestEveryDERoundTrips(t *testing.T) {
-	for _, c := range []*spec.Codec{asciiCodec, bcdCodec} {
-		for de := 2; de <= spec.MaxDE; de++ {
+	for _, c := range stockCodecs {
+		for de := 2; de <= 128; de++ {
 			f := c.Spec().Fields[de]
 			if f == nil {
 				t.Errorf("%s: DE %d is not defined", c.Name(), de)
@@ -364,7 +363,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"track 2", with(
 			35, field.NewTrack2(track),
 		), `spec "simple": DE 35 (Track 2 Data): type Track2 cannot be compiled: want String, Numeric, Binary or Hex`},
-		{"DE 129", with(129, str(func(*field.Spec) {})), `spec "simple": DE 129 (DE 129): want DE 0 to 128`},
+		{"DE 193", with(193, str(func(*field.Spec) {})), `spec "simple": DE 193 (DE 193): want DE 0 to 192`},
 		{"no MTI", with(0, nil), `spec "simple": DE 0 (MTI): missing: every spec needs one`},
 		{"no bitmap", with(1, nil), `spec "simple": DE 1 (Bitmap): missing: every spec needs one`},
 		{"bitmap of another type", with(
@@ -623,8 +622,8 @@ func TestNoAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	for _, c := range []*spec.Codec{asciiCodec, bcdCodec} {
-		m := golden[0].values.message()
+	for _, c := range stockCodecs {
+		m := benchMessage(c)
 		frame, err := c.PackFrame(nil, m)
 		if err != nil {
 			t.Fatal(err)

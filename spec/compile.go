@@ -18,12 +18,20 @@ import (
 // MaxMessage is the longest message in bytes that a Codec packs or unpacks: what a 2-byte length can say.
 const MaxMessage = math.MaxUint16
 
+// MaxLength is the most that a length prefix of a DE may say: six digits.
+const MaxLength = 999_999
+
 // Codec packs and unpacks the messages of one dialect. It is immutable: any number of goroutines may share it.
 type Codec struct {
-	spec   *iso8583.MessageSpec
-	fields [MaxDE + 1]layout // 0 is the MTI
-	bitmap bitmapLayout
+	spec    *iso8583.MessageSpec
+	version Version
+	fields  [MaxDE + 1]layout // 0 is the MTI
+	bitmap  bitmapLayout
+	third   bitmapLayout // of DE65, where the third bitmap stands among the DEs
 }
+
+// Version returns the edition of ISO 8583 that the dialect speaks.
+func (c *Codec) Version() Version { return c.version }
 
 // Name returns the name that the spec gives itself.
 func (c *Codec) Name() string { return c.spec.Name }
@@ -37,13 +45,19 @@ type layout struct {
 	enc    enc
 	pref   pref
 	pad    pad
-	padder byte   // the padding character
-	plain  bool   // a fixed length of bytes that stand in the message as they are
-	need   class  // what each byte of the canonical value must be; 0 if anything goes
-	shape  shape  // what its bytes as a whole must be
-	digits uint8  // length prefix: digits, bytes for a binary one
-	fixed  uint32 // a fixed DE's length, in what the encoding counts
-	length uint32 // the spec's length: what padding fills up to and the most that a prefix may say
+	padder byte  // the padding character
+	plain  bool  // a fixed length of bytes that stand in the message as they are
+	need   class // what each byte of the canonical value must be; 0 if anything goes
+	shape  shape // what its bytes as a whole must be
+	digits uint8 // length prefix: digits, bytes for a binary one
+	packed bool  // two characters a byte
+	left   bool  // of these, an odd number ends with a filler instead of beginning with a zero
+	filler byte  // what is written there
+	track  bool  // they are track data, not digits
+	// What decode gives is right as it is: check would find nothing.
+	decodesRight bool
+	fixed        uint32 // a fixed DE's length, in what the encoding counts
+	length       uint32 // the spec's length: what padding fills up to and the most that a prefix may say
 }
 
 // kind is the library's field type. kindNone is a DE that the spec does not define.
@@ -67,6 +81,11 @@ const (
 	encLBCD       // digits to the left, a zero behind an odd number
 	encHexToASCII // bytes to hex text
 	encASCIIToHex // hex text to bytes
+	encLBCDF      // what encoding.go has, under the same names
+	encZBCD
+	encZLBCD
+	encZLBCDF
+	encSignBCD
 )
 
 type pref uint8
@@ -92,6 +111,9 @@ type bitmapLayout struct {
 	hex    bool
 	double bool // always both halves: 16 bytes
 	fixed  bool // no bit stands for the presence of another bitmap
+	// Where a third bitmap, of DE129 to DE192, may be: directly behind the second, or in order as DE65. Neither: there
+	// is none.
+	third, inOrder bool
 }
 
 var encodings = map[encoding.Encoder]enc{
@@ -103,6 +125,11 @@ var encodings = map[encoding.Encoder]enc{
 	encoding.LBCD:            encLBCD,
 	encoding.BytesToASCIIHex: encHexToASCII,
 	encoding.ASCIIHexToBytes: encASCIIToHex,
+	LBCDF:                    encLBCDF,
+	ZBCD:                     encZBCD,
+	ZLBCD:                    encZLBCD,
+	ZLBCDF:                   encZLBCDF,
+	SignBCD:                  encSignBCD,
 }
 
 type prefixKind struct {
@@ -112,34 +139,45 @@ type prefixKind struct {
 
 var prefixes = func() map[prefix.Prefixer]prefixKind {
 	known := map[prefix.Prefixer]prefixKind{}
-	for p, family := range map[pref]prefix.Prefixers{
-		prefASCII: prefix.ASCII, prefBCD: prefix.BCD, prefHex: prefix.Hex, prefBinary: prefix.Binary,
-		prefEBCDIC: prefix.EBCDIC,
+	for _, family := range []struct {
+		pref pref
+		of   prefix.Prefixers
+	}{
+		{prefASCII, prefix.ASCII}, {prefBCD, prefix.BCD}, {prefHex, prefix.Hex}, {prefBinary, prefix.Binary},
+		{prefEBCDIC, prefix.EBCDIC}, {prefEBCDIC, prefix.EBCDIC1047},
 	} {
-		known[family.Fixed] = prefixKind{prefFixed, 0}
-		known[family.L] = prefixKind{p, 1}
-		known[family.LL] = prefixKind{p, 2}
-		known[family.LLL] = prefixKind{p, 3}
-		known[family.LLLL] = prefixKind{p, 4}
+		known[family.of.Fixed] = prefixKind{prefFixed, 0}
+		for i, p := range variable(family.of) {
+			known[p] = prefixKind{family.pref, uint8(i + 1)}
+		}
 	}
-	known[prefix.EBCDIC1047.Fixed] = prefixKind{prefFixed, 0}
-	known[prefix.EBCDIC1047.L] = prefixKind{prefEBCDIC, 1}
-	known[prefix.EBCDIC1047.LL] = prefixKind{prefEBCDIC, 2}
-	known[prefix.EBCDIC1047.LLL] = prefixKind{prefEBCDIC, 3}
-	known[prefix.EBCDIC1047.LLLL] = prefixKind{prefEBCDIC, 4}
 	return known
 }()
 
+// variable returns a family's length prefixes of one digit, two and so on. A binary one of more than four bytes is not
+// among them: the library cannot read back what it writes.
+func variable(family prefix.Prefixers) []prefix.Prefixer {
+	all := []prefix.Prefixer{family.L, family.LL, family.LLL, family.LLLL, family.LLLLL, family.LLLLLL}
+	if family.L == prefix.Binary.L {
+		return all[:4]
+	}
+	return all
+}
+
 // Compile makes a codec of a spec. It refuses, naming the DE, what it cannot do exactly as the library does: composites
 // and tracks (declare them as String and take them apart yourself), custom packers, padders, prefixes and encodings,
-// DEs above 128, and combinations that the library itself cannot read back.
+// DEs above 192, and combinations that the library itself cannot read back. What the library does not have, it knows
+// from encoding.go. The codec's edition is ISO 8583:1987; Open and OpenFile read a dialect's own.
+//
+// A spec that defines DEs above 128 has a third bitmap: where its DE65 is a Bitmap it stands there, between DE64 and
+// DE66, else directly behind the second one.
 //
 // The spec's fields must not be changed afterwards.
 func Compile(s *iso8583.MessageSpec) (*Codec, error) {
 	if s == nil {
 		return nil, fmt.Errorf("spec: nothing to compile: want a MessageSpec")
 	}
-	c := &Codec{spec: s}
+	c := &Codec{spec: s, version: ISO1987}
 	fail := func(de int, err error) (*Codec, error) {
 		return nil, fmt.Errorf("spec %q: DE %d (%s): %w", s.Name, de, FieldName(de), err)
 	}
@@ -157,6 +195,9 @@ func Compile(s *iso8583.MessageSpec) (*Codec, error) {
 			err = fmt.Errorf("no field: want one with a spec")
 		case de == 1:
 			c.bitmap, err = compileBitmap(s.Fields[de])
+		case de == 65 && isBitmap(s.Fields[de]):
+			c.third, err = compileBitmap(s.Fields[de])
+			c.third.inOrder = true
 		default:
 			c.fields[de], err = compileField(s.Fields[de])
 		}
@@ -167,22 +208,41 @@ func Compile(s *iso8583.MessageSpec) (*Codec, error) {
 	if err := checkMTI(&c.fields[0]); err != nil {
 		return fail(0, err)
 	}
+	if de, err := c.compileThird(); err != nil {
+		return fail(de, err)
+	}
 	// Its values are checked apart, as four digits; a Numeric MTI does not lose its zero.
 	c.fields[0].kind, c.fields[0].pad, c.fields[0].need, c.fields[0].shape = kindText, padNone, classDigit, shapeAny
 	return c, nil
 }
 
-// MustCodec compiles an embedded dialect and panics if there is none of that name.
-func MustCodec(name string) *Codec {
-	s, err := Load(name)
-	if err != nil {
-		panic(err)
+// compileThird sees where the third bitmap stands, if there is one. On an error it names the DE.
+func (c *Codec) compileThird() (de int, err error) {
+	beyond := slices.IndexFunc(c.fields[129:], func(l layout) bool { return l.kind != kindNone })
+	switch {
+	case c.third.inOrder && beyond < 0:
+		return 65, fmt.Errorf("a Bitmap: want DEs from 129 on for its bits")
+	case c.third.inOrder && (c.third.double || c.third.fixed):
+		return 65, fmt.Errorf("want a Bitmap of 8 bytes without disableAutoExpand")
+	case beyond < 0:
+		return 0, nil
+	case c.bitmap.fixed:
+		return 129 + beyond, fmt.Errorf("want no DE above 128 with a bitmap that has disableAutoExpand")
+	case c.third.inOrder:
+		c.bitmap.inOrder = true
+		return 0, nil
+	case c.bitmap.double:
+		return 129 + beyond, fmt.Errorf("want DE65 as a Bitmap, or a bitmap of 8 bytes, for DEs above 128")
+	case c.fields[65].kind != kindNone:
+		return 65, fmt.Errorf("want it absent, or a Bitmap: its bit stands for a third bitmap, as there are DEs above 128")
 	}
-	c, err := Compile(s)
-	if err != nil {
-		panic(err)
-	}
-	return c
+	c.bitmap.third = true
+	return 0, nil
+}
+
+func isBitmap(f field.Field) bool {
+	_, ok := f.(*field.Bitmap)
+	return ok
 }
 
 func compileBitmap(f field.Field) (bitmapLayout, error) {
@@ -247,10 +307,6 @@ func compileField(f field.Field) (layout, error) {
 	if s.Packer != nil || s.Unpacker != nil {
 		return l, fmt.Errorf("a custom packer cannot be compiled")
 	}
-	if s.Length < 0 || s.Length > MaxMessage {
-		return l, fmt.Errorf("length %d: want 0 to %d", s.Length, MaxMessage)
-	}
-	l.length = uint32(s.Length)
 
 	var ok bool
 	if l.enc, ok = encodings[s.Enc]; !ok {
@@ -261,11 +317,22 @@ func compileField(f field.Field) (layout, error) {
 		return l, fmt.Errorf("prefix %s cannot be compiled", prefixName(s.Pref))
 	}
 	l.pref, l.digits = p.pref, p.digits
+	most := MaxLength
+	if l.pref == prefFixed {
+		most = MaxMessage
+	}
+	if s.Length < 0 || s.Length > most {
+		return l, fmt.Errorf("length %d: want 0 to %d", s.Length, most)
+	}
+	l.length = uint32(s.Length)
 	if l.pref == prefFixed {
 		l.fixed = l.length
 	}
 	if err := l.compilePadding(s.Pad); err != nil {
 		return l, err
+	}
+	if l.enc >= encLBCDF && (l.kind != kindText || l.pad != padNone) {
+		return l, fmt.Errorf("encoding %s: want a String without padding", encodingName(s.Enc))
 	}
 
 	if l.kind == kindHex && l.enc != encBinary && l.enc != encHexToASCII {
@@ -291,14 +358,18 @@ func compileField(f field.Field) (layout, error) {
 		need, shape := classOf(s.Description)
 		l.need, l.shape = l.need|need, max(l.shape, shape)
 	}
+	l.compilePacked()
 	l.plain = l.kind == kindText && l.pref == prefFixed && l.pad == padNone && l.shape == shapeAny &&
 		(l.enc == encASCII || l.enc == encBinary)
 	switch l.enc {
 	case encASCII, encEBCDIC1047:
 		l.need |= classASCII
-	case encBCD, encLBCD:
+	case encBCD, encLBCD, encLBCDF:
 		l.need |= classDigit
+	case encZBCD, encZLBCD, encZLBCDF:
+		l.need |= classTrack
 	}
+	l.decodesRight = l.packed && l.shape == shapeAny && (l.need == classDigit || l.track && l.need == classTrack)
 	// The narrower class says it all, and check is quickest with one.
 	switch {
 	case l.need&classDigit != 0:
@@ -307,6 +378,26 @@ func compileField(f field.Field) (layout, error) {
 		l.need &^= classASCII
 	}
 	return l, nil
+}
+
+// compilePacked says how characters stand two in a byte, where they do.
+func (l *layout) compilePacked() {
+	switch l.enc {
+	case encSignBCD:
+		l.packed, l.shape = true, shapeSign
+	case encBCD:
+		l.packed = true
+	case encLBCD:
+		l.packed, l.left = true, true
+	case encLBCDF:
+		l.packed, l.left, l.filler = true, true, 0xF
+	case encZBCD:
+		l.packed, l.track = true, true
+	case encZLBCD:
+		l.packed, l.track, l.left = true, true, true
+	case encZLBCDF:
+		l.packed, l.track, l.left, l.filler = true, true, true, 0xF
+	}
 }
 
 func (l *layout) compilePadding(p padding.Padder) error {

@@ -14,7 +14,7 @@ func Describe(c *Codec, m *Message) string {
 	mti := m.MTI()
 	fmt.Fprintf(&b, "%s %s\n", mti, MTIName(mti))
 	m.Fields(func(de int, value []byte) bool {
-		fmt.Fprintf(&b, "  %03d %-46s %s\n", de, c.FieldName(de), Shown(de, value, false))
+		fmt.Fprintf(&b, "  %03d %-46s %s\n", de, c.FieldName(de), c.Shown(de, value, false))
 		for _, t := range Tags(de, value) {
 			switch {
 			case t.Tag == "":
@@ -37,12 +37,21 @@ func (c *Codec) FieldName(de int) string {
 			return name
 		}
 	}
-	return FieldName(de)
+	return c.version.FieldName(de)
 }
 
 // Shown is a DE's value as a person may see it, masked and hidden as Describe does. With clearPAN account numbers,
 // which stand in DE2, 34, 102 and 103 and may stand in free text, are shown; what is hidden stays so.
+func (c *Codec) Shown(de int, value []byte, clearPAN bool) string {
+	return shown(c.version, de, value, clearPAN)
+}
+
+// Shown is a Codec's Shown for ISO 8583:1987.
 func Shown(de int, value []byte, clearPAN bool) string {
+	return shown(ISO1987, de, value, clearPAN)
+}
+
+func shown(version Version, de int, value []byte, clearPAN bool) string {
 	switch de {
 	case 2, 34, 102, 103: // account identifications, which may be PANs
 		if clearPAN {
@@ -58,9 +67,13 @@ func Shown(de int, value []byte, clearPAN bool) string {
 		return fmt.Sprintf("%d bytes", len(value))
 	case 55:
 		return fmt.Sprintf("%d hex digits", len(value))
+	case 96:
+		if version == ISO1993 { // key management data
+			return hidden(len(value))
+		}
 	}
 	shown := printable(value)
-	if freeText(de) && !clearPAN {
+	if freeText(version, de) && !clearPAN {
 		return maskRuns(shown)
 	}
 	return shown
@@ -68,12 +81,19 @@ func Shown(de int, value []byte, clearPAN bool) string {
 
 // freeText reports whether a DE may hold what its sender likes, so possibly a card number. In the others long runs of
 // digits are amounts, counts and original data elements.
-func freeText(de int) bool {
+func freeText(version Version, de int) bool {
 	switch de {
 	case 43, 44, 46, 47, 98, 101:
 		return true
 	}
-	return de >= 56 && de <= 63 || de >= 104 && de <= 127
+	if version == ISO1993 {
+		switch de {
+		case 31, 72, 95, 99:
+			return true
+		}
+		return de >= 59 && de <= 66 || de == 104 || de >= 109 && de <= 127 || de > 128
+	}
+	return de >= 56 && de <= 63 || de >= 104 && de <= 127 || de > 128
 }
 
 // Tag is a tag inside DE48 or DE55 with its value as it may be seen. Tag is empty where the data could not be read on,

@@ -73,3 +73,36 @@ func TestDescribeHides(t *testing.T) {
 		t.Errorf("does not hide all of a short PAN in\n%s", got)
 	}
 }
+
+// TestDescribeEdition: names are those of the dialect's edition, and what may hold a card number there is masked.
+func TestDescribeEdition(t *testing.T) {
+	const pan = "4111111111111111"
+	c := spec.MustCodec("iso93ascii")
+	v := values{0: "1420", 2: pan, 12: "261121202501", 39: "400", 53: "0123456789ABCDEF",
+		56: "110000012326112120250106400001", 96: pan}
+	for _, de := range []int{31, 43, 44, 46, 47, 59, 60, 61, 62, 63, 66, 72, 95, 98, 101, 104, 109, 110, 111, 120, 127} {
+		v[de] = "card " + pan
+	}
+	got := spec.Describe(c, v.message())
+	if strings.Contains(got, pan) || strings.Contains(got, "0123456789ABCDEF") {
+		t.Errorf("shows the PAN or security data in\n%s", got)
+	}
+	for _, line := range []string{
+		"1420 reversal advice\n",
+		"  012 Date and Time, Local Transaction               261121202501\n",
+		"  039 Action Code                                    400\n",
+		"  056 Original Data Elements                         110000012326112120250106400001\n",
+	} {
+		if !strings.Contains(got, line) {
+			t.Errorf("want the line %q in\n%s", line, got)
+		}
+	}
+	_, err := c.Pack(nil, values{0: "1110", 39: "00"}.message())
+	if want := "DE 39 (Action Code): want a length of 3, not 2"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	err = c.Unpack([]byte("1110"+"0000000002000000"+"00"), &spec.Message{})
+	if want := "DE 39 (Action Code) at byte 20: want 3 bytes, not 2"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}

@@ -27,51 +27,104 @@ const (
 	BCDDialect = "iso87bcd"
 )
 
-//go:embed iso87ascii.json iso87bcd.json
+//go:embed iso87ascii.json iso87bcd.json iso87binary.json iso87binary-jpos.json iso87ebcdic.json iso93ascii.json
+//go:embed iso93bcd.json
 var embedded embed.FS
+
+// stock are the names of the embedded dialects.
+var stock = []string{
+	DefaultDialect, BCDDialect, "iso87binary", "iso87binary-jpos", "iso87ebcdic", "iso93ascii", "iso93bcd",
+}
+
+// Stock returns the names of the embedded dialects, the default first.
+func Stock() []string { return slices.Clone(stock) }
 
 // MaxSpecFile is the largest JSON spec in bytes that LoadFile reads.
 const MaxSpecFile = 4 << 20
 
-// Load returns an embedded dialect, each time a new copy.
-func Load(name string) (*iso8583.MessageSpec, error) {
-	switch name {
-	case DefaultDialect, BCDDialect:
-	default:
-		return nil, fmt.Errorf("dialect %q: want %s or %s, or a JSON file of your own", name, DefaultDialect, BCDDialect)
-	}
-	file := name + ".json"
-	raw, err := embedded.ReadFile(file)
+// Open compiles an embedded dialect. The codec knows its name and its edition of ISO 8583.
+func Open(name string) (*Codec, error) {
+	raw, err := readStock(name)
 	if err != nil {
 		return nil, err
 	}
-	return LoadFile(file, bytes.NewReader(raw))
+	return OpenFile(name+".json", bytes.NewReader(raw))
+}
+
+// OpenFile compiles a dialect of one's own, which LoadFile describes; name is the file's, for errors.
+func OpenFile(name string, r io.Reader) (*Codec, error) {
+	s, version, err := readFile(name, r)
+	if err != nil {
+		return nil, err
+	}
+	c, err := Compile(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	c.version = version
+	return c, nil
+}
+
+// MustCodec opens an embedded dialect and panics if there is none of that name.
+func MustCodec(name string) *Codec {
+	c, err := Open(name)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// Load returns the spec of an embedded dialect, each time a new copy.
+func Load(name string) (*iso8583.MessageSpec, error) {
+	raw, err := readStock(name)
+	if err != nil {
+		return nil, err
+	}
+	return LoadFile(name+".json", bytes.NewReader(raw))
+}
+
+func readStock(name string) ([]byte, error) {
+	if !slices.Contains(stock, name) {
+		last := len(stock) - 1
+		return nil, fmt.Errorf("dialect %q: want %s or %s, or a JSON file of your own",
+			name, strings.Join(stock[:last], ", "), stock[last])
+	}
+	return embedded.ReadFile(name + ".json")
 }
 
 // LoadFile reads a spec in the library's JSON form from r; name is the file's, for errors. It is stricter than the
 // library, which ignores much of what it does not know: an unknown key, type, encoding, prefix or padding, a padding
 // that is not one ASCII character, a DE or key that stands there twice, a missing MTI or bitmap, and what Compile could
 // not compile anyway are errors that name the DE.
+//
+// Beside the library's keys a spec may have version, 1987 or 1993, which is 1987 where it is not given. A MessageSpec
+// has no room for it: OpenFile keeps it.
 func LoadFile(name string, r io.Reader) (*iso8583.MessageSpec, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, MaxSpecFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if len(raw) > MaxSpecFile {
-		return nil, fmt.Errorf("%s: want a spec of at most %d bytes", name, MaxSpecFile)
-	}
-	s, err := parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return s, nil
+	s, _, err := readFile(name, r)
+	return s, err
 }
 
-// The JSON form of a spec, as the library reads and writes it.
+func readFile(name string, r io.Reader) (*iso8583.MessageSpec, Version, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, MaxSpecFile+1))
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(raw) > MaxSpecFile {
+		return nil, 0, fmt.Errorf("%s: want a spec of at most %d bytes", name, MaxSpecFile)
+	}
+	s, version, err := parse(raw)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, version, nil
+}
+
+// The JSON form of a spec, as the library reads and writes it, and the version.
 type (
 	specJSON struct {
-		Name   string               `json:"name"`
-		Fields map[string]fieldJSON `json:"fields"`
+		Name    string               `json:"name"`
+		Version *Version             `json:"version"`
+		Fields  map[string]fieldJSON `json:"fields"`
 	}
 	fieldJSON struct {
 		Type              string       `json:"type"`
@@ -111,11 +164,17 @@ var (
 		"LBCD":       encoding.LBCD,
 		"HexToASCII": encoding.BytesToASCIIHex,
 		"ASCIIToHex": encoding.ASCIIHexToBytes,
+		"LBCDF":      LBCDF,
+		"ZBCD":       ZBCD,
+		"ZLBCD":      ZLBCD,
+		"ZLBCDF":     ZLBCDF,
+		"SignBCD":    SignBCD,
 	}
 	prefixNames = func() map[string]prefix.Prefixer {
 		names := map[string]prefix.Prefixer{}
 		for _, family := range []prefix.Prefixers{prefix.ASCII, prefix.BCD, prefix.Hex, prefix.EBCDIC, prefix.Binary} {
-			for _, p := range []prefix.Prefixer{family.Fixed, family.L, family.LL, family.LLL, family.LLLL} {
+			names[family.Fixed.Inspect()] = family.Fixed
+			for _, p := range variable(family) {
 				names[p.Inspect()] = p
 			}
 		}
@@ -128,36 +187,43 @@ var (
 	}
 )
 
-func parse(raw []byte) (*iso8583.MessageSpec, error) {
+func parse(raw []byte) (*iso8583.MessageSpec, Version, error) {
 	if err := checkDuplicates(json.NewDecoder(bytes.NewReader(raw)), ""); err != nil {
-		return nil, withLine(raw, err)
+		return nil, 0, withLine(raw, err)
 	}
 	var parsed specJSON
 	strict := json.NewDecoder(bytes.NewReader(raw))
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(&parsed); err != nil {
-		return nil, withLine(raw, err)
+		return nil, 0, withLine(raw, err)
 	}
 	if _, err := strict.Token(); err != io.EOF {
-		return nil, errors.New("want the file to end after the spec")
+		return nil, 0, errors.New("want the file to end after the spec")
 	}
 	if parsed.Name == "" {
-		return nil, errors.New("name: missing")
+		return nil, 0, errors.New("name: missing")
+	}
+	version := ISO1987
+	if parsed.Version != nil {
+		version = *parsed.Version
+	}
+	if version != ISO1987 && version != ISO1993 {
+		return nil, 0, fmt.Errorf("version: want 1987 or 1993, not %d", version)
 	}
 	s := &iso8583.MessageSpec{Name: parsed.Name, Fields: map[int]field.Field{}}
 	for _, key := range slices.Sorted(maps.Keys(parsed.Fields)) {
 		de, err := strconv.Atoi(key)
 		if err != nil || strconv.Itoa(de) != key || de < 0 || de > MaxDE {
-			return nil, fmt.Errorf("field %q: want the number of a DE, 0 to %d", key, MaxDE)
+			return nil, 0, fmt.Errorf("field %q: want the number of a DE, 0 to %d", key, MaxDE)
 		}
 		if s.Fields[de], err = parsed.Fields[key].field(); err != nil {
-			return nil, fmt.Errorf("DE %s: %w", key, err)
+			return nil, 0, fmt.Errorf("DE %s: %w", key, err)
 		}
 	}
 	if err := s.Validate(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return s, nil
+	return s, version, nil
 }
 
 // field makes the library's field of its JSON form.

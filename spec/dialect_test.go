@@ -4,54 +4,107 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/moov-io/iso8583"
-	"github.com/moov-io/iso8583/field"
 
 	"switchyard/spec"
 )
 
-// TestDialectsAgree holds the embedded specs to the standard's names and to each other: a Message means the same in
-// both.
-func TestDialectsAgree(t *testing.T) {
-	for de := 2; de <= spec.MaxDE; de++ {
-		ascii, bcd := asciiCodec.Spec().Fields[de], bcdCodec.Spec().Fields[de]
-		if ascii == nil || bcd == nil {
-			t.Errorf("DE %d is missing", de)
-			continue
+// TestStock holds the names, editions and constants of the embedded dialects.
+func TestStock(t *testing.T) {
+	for _, name := range spec.Stock() {
+		c, err := spec.Open(name)
+		if err != nil {
+			t.Fatal(err)
 		}
-		name := spec.FieldName(de)
-		for _, f := range []field.Field{ascii, bcd} {
+		want := spec.ISO1987
+		if strings.HasPrefix(name, "iso93") {
+			want = spec.ISO1993
+		}
+		if c.Name() != name || c.Version() != want {
+			t.Errorf("%s: name %s, version %d; want version %d", name, c.Name(), c.Version(), want)
+		}
+	}
+	if stock := spec.Stock(); stock[0] != spec.DefaultDialect || !slices.Contains(stock, spec.BCDDialect) {
+		t.Errorf("stock dialects %q", stock)
+	}
+	c, err := spec.OpenFile("mine.json", strings.NewReader(strings.Replace(
+		file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL"}`),
+		`"fields"`, `"version": 1993, "fields"`, 1)))
+	if err != nil || c.Version() != spec.ISO1993 {
+		t.Errorf("a file's version: %v, %v; want 1993", c, err)
+	}
+}
+
+// TestDialectsAgree holds the embedded specs to the standard's names and to each other: a Message means the same in all
+// of one edition.
+func TestDialectsAgree(t *testing.T) {
+	for _, dialect := range stockCodecs {
+		base := asciiCodec
+		if dialect.Version() == spec.ISO1993 {
+			base = spec.MustCodec("iso93ascii")
+		}
+		for de := 2; de <= 128; de++ {
+			f, reference := dialect.Spec().Fields[de], base.Spec().Fields[de]
+			if f == nil {
+				t.Errorf("%s: DE %d is missing", dialect.Name(), de)
+				continue
+			}
+			name := dialect.Version().FieldName(de)
 			if !strings.HasPrefix(f.Spec().Description, name+" [") {
-				t.Errorf("DE %d is described as %q, want the name %q and a format", de, f.Spec().Description, name)
+				t.Errorf("%s: DE %d is described as %q, want the name %q and a format",
+					dialect.Name(), de, f.Spec().Description, name)
+			}
+			if de == 55 {
+				continue // counted in characters in one and in bytes in the other
+			}
+			if dialect.Name() == "iso87binary-jpos" && (de == 93 || de == 96) {
+				continue // longer there
+			}
+			if a, b := reference.Spec().Description, f.Spec().Description; a != b {
+				t.Errorf("DE %d is %q in %s and %q in %s", de, a, base.Name(), b, dialect.Name())
+			}
+			if a, b := reference.Spec().Length, f.Spec().Length; a != b {
+				t.Errorf("DE %d has length %d in %s and %d in %s", de, a, base.Name(), b, dialect.Name())
 			}
 		}
-		if de == 55 {
-			continue // counted in characters in one and in bytes in the other
-		}
-		if a, b := ascii.Spec().Description, bcd.Spec().Description; a != b {
-			t.Errorf("DE %d is %q in one dialect and %q in the other", de, a, b)
-		}
-		if a, b := ascii.Spec().Length, bcd.Spec().Length; a != b {
-			t.Errorf("DE %d has length %d in one dialect and %d in the other", de, a, b)
+		if n := len(dialect.Spec().Fields); n != 129 {
+			t.Errorf("%s defines %d fields, want DE0 to DE128", dialect.Name(), n)
 		}
 	}
 }
 
-// TestFormats holds the embedded specs to the formats of ISO 8583:1987 for the DEs that Switchyard uses.
+// formats87 and formats93 are the formats of the DEs that Switchyard uses, by the two editions.
+var formats87 = map[int]string{
+	2: "n..19", 3: "n6", 4: "n12", 7: "n10", 11: "n6", 12: "n6", 13: "n4", 14: "n4", 15: "n4", 18: "n4", 22: "n3",
+	23: "n3", 25: "n2", 32: "n..11", 33: "n..11", 35: "z..37", 36: "z...104", 37: "an12", 38: "an6", 39: "an2",
+	41: "ans8", 42: "ans15", 43: "ans40", 44: "an..25", 45: "ans..76", 48: "ans...999", 49: "n3", 50: "n3", 51: "n3",
+	52: "b8", 54: "an...120", 64: "b8", 66: "n1", 70: "n3", 74: "n10", 75: "n10", 76: "n10", 77: "n10", 81: "n10",
+	86: "n16", 87: "n16", 88: "n16", 89: "n16", 90: "n42", 95: "an42",
+	97: "x+n16", 102: "ans..28", 103: "ans..28", 128: "b8",
+}
+
+var formats93 = map[int]string{
+	2: "n..19", 3: "n6", 4: "n12", 7: "n10", 11: "n6", 12: "n12", 13: "n4", 14: "n4", 15: "n6", 22: "an12", 23: "n3",
+	24: "n3", 25: "n4", 26: "n4", 28: "n6", 30: "n24", 32: "n..11", 35: "z..37", 37: "an12", 38: "an6", 39: "n3",
+	41: "ans8", 42: "ans15", 43: "ans..99", 48: "ans...999", 49: "an3", 52: "b8", 53: "b..48", 54: "ans...120",
+	55: "b...999", 56: "n..35", 74: "n10", 86: "n16", 97: "x+n16", 128: "b8",
+}
+
+// TestFormats holds the embedded specs to the formats of the standard.
 func TestFormats(t *testing.T) {
-	for de, format := range map[int]string{
-		2: "n..19", 3: "n6", 4: "n12", 7: "n10", 11: "n6", 12: "n6", 13: "n4", 14: "n4", 15: "n4", 18: "n4", 22: "n3",
-		23: "n3", 25: "n2", 32: "n..11", 33: "n..11", 35: "z..37", 36: "z...104", 37: "an12", 38: "an6", 39: "an2",
-		41: "ans8", 42: "ans15", 43: "ans40", 44: "an..25", 45: "ans..76", 48: "ans...999", 49: "n3", 50: "n3", 51: "n3",
-		52: "b8", 54: "an...120", 64: "b8", 66: "n1", 70: "n3", 74: "n10", 75: "n10", 76: "n10", 77: "n10", 81: "n10",
-		86: "n16", 87: "n16", 88: "n16", 89: "n16", 90: "n42", 95: "an42",
-		97: "x+n16", 102: "ans..28", 103: "ans..28", 128: "b8",
-	} {
-		if d := asciiCodec.Spec().Fields[de].Spec().Description; !strings.HasSuffix(d, " ["+format+"]") {
-			t.Errorf("DE %d is %q, want format %s", de, d, format)
+	for _, c := range stockCodecs {
+		formats := formats87
+		if c.Version() == spec.ISO1993 {
+			formats = formats93
+		}
+		for de, format := range formats {
+			if d := c.Spec().Fields[de].Spec().Description; !strings.HasSuffix(d, " ["+format+"]") {
+				t.Errorf("%s: DE %d is %q, want format %s", c.Name(), de, d, format)
+			}
 		}
 	}
 }
@@ -69,7 +122,8 @@ func TestLoad(t *testing.T) {
 		t.Error("Load gives the same spec twice, want copies")
 	}
 	if _, err := spec.Load("iso93"); err == nil ||
-		err.Error() != `dialect "iso93": want iso87ascii or iso87bcd, or a JSON file of your own` {
+		err.Error() != `dialect "iso93": want iso87ascii, iso87bcd, iso87binary, iso87binary-jpos, `+
+			`iso87ebcdic, iso93ascii or iso93bcd, or a JSON file of your own` {
 		t.Errorf("unknown dialect: %v", err)
 	}
 }
@@ -113,6 +167,11 @@ func TestLoadFile(t *testing.T) {
 
 func TestLoadFileRefuses(t *testing.T) {
 	for _, test := range []struct{ name, json, want string }{
+		{"version", `{"name": "x", "version": 2003, "fields": {}}`, "mine.json: version: want 1987 or 1993, not 2003"},
+		{
+			"version as text", `{"name": "x", "version": "1993", "fields": {}}`,
+			"mine.json: line 1: json: cannot unmarshal string into Go struct field specJSON.version of type spec.Version",
+		},
 		{"syntax", "{\n\"name\": \"x\",\n]", "mine.json: line 3: invalid character ']'"},
 		{
 			"wrong type", file(`"2": {"type": "String", "length": "6"}`),
@@ -131,9 +190,9 @@ func TestLoadFileRefuses(t *testing.T) {
 			"key twice", file(`"2": {"length": 6, "type": "String", "length": 7, "enc": "ASCII", "prefix": "ASCII.LL"}`),
 			"mine.json: /fields/2/length stands there twice",
 		},
-		{"DE of no number", file(`"PAN": {}`), `mine.json: field "PAN": want the number of a DE, 0 to 128`},
-		{"DE with a zero in front", file(`"02": {}`), `mine.json: field "02": want the number of a DE, 0 to 128`},
-		{"DE 129", file(`"129": {}`), `mine.json: field "129": want the number of a DE, 0 to 128`},
+		{"DE of no number", file(`"PAN": {}`), `mine.json: field "PAN": want the number of a DE, 0 to 192`},
+		{"DE with a zero in front", file(`"02": {}`), `mine.json: field "02": want the number of a DE, 0 to 192`},
+		{"DE 193", file(`"193": {}`), `mine.json: field "193": want the number of a DE, 0 to 192`},
 		{
 			"type", file(`"2": {"type": "string"}`),
 			`mine.json: DE 2: type: unknown "string", want one of Binary, Bitmap, Hex, Numeric, String`,
@@ -149,7 +208,7 @@ func TestLoadFileRefuses(t *testing.T) {
 		{"length", file(`"2": {"type": "String", "length": -1}`), `mine.json: DE 2: length: want 0 or more, not -1`},
 		{"encoding", file(`"2": {"type": "String", "length": 6, "enc": "ascii", "prefix": "ASCII.LL"}`),
 			`mine.json: DE 2: enc: unknown "ascii", want one of ASCII, ASCIIToHex, BCD, Binary, EBCDIC, EBCDIC1047, ` +
-				`HexToASCII, LBCD`},
+				`HexToASCII, LBCD, LBCDF, SignBCD, ZBCD, ZLBCD, ZLBCDF`},
 		{
 			"prefix", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "LLVAR"}`),
 			`mine.json: DE 2: prefix: unknown "LLVAR", want one of ASCII.Fixed, ASCII.L,`,
@@ -184,7 +243,10 @@ func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // TestLibraryTakesTheSpecs shows that an embedded spec is the library's too: its own reflective message packs by it.
 func TestLibraryTakesTheSpecs(t *testing.T) {
-	for _, name := range []string{spec.DefaultDialect, spec.BCDDialect} {
+	for _, name := range spec.Stock() {
+		if spec.MustCodec(name).Version() != spec.ISO1987 {
+			continue // the sample's values are for ISO 8583:1987
+		}
 		s, err := spec.Load(name)
 		if err != nil {
 			t.Fatal(err)

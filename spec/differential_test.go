@@ -212,9 +212,10 @@ func randomSpec(r *rand.Rand) *iso8583.MessageSpec {
 		s.Fields[0] = field.NewNumeric(mti)
 	}
 	encodings := []encoding.Encoder{encoding.ASCII, encoding.Binary, encoding.EBCDIC, encoding.EBCDIC1047, encoding.BCD,
-		encoding.LBCD, encoding.BytesToASCIIHex, encoding.ASCIIHexToBytes}
+		encoding.LBCD, encoding.BytesToASCIIHex, encoding.ASCIIHexToBytes,
+		spec.LBCDF, spec.ZBCD, spec.ZLBCD, spec.ZLBCDF, spec.SignBCD}
 	families := []prefix.Prefixers{prefix.ASCII, prefix.BCD, prefix.Hex, prefix.Binary, prefix.EBCDIC, prefix.EBCDIC1047}
-	for de := 2; de <= spec.MaxDE; de++ {
+	for de := 2; de <= 128; de++ {
 		if r.IntN(20) == 0 {
 			continue // not defined
 		}
@@ -229,7 +230,8 @@ func randomSpec(r *rand.Rand) *iso8583.MessageSpec {
 				),
 			}
 			family := pick(r, families...)
-			f.Pref = pick(r, family.Fixed, family.Fixed, family.L, family.LL, family.LLL, family.LLLL)
+			f.Pref = pick(r, family.Fixed, family.Fixed, family.L, family.LL, family.LLL, family.LLLL,
+				family.LLLLL, family.LLLLLL)
 			s.Fields[de] = pick[field.Field](r, field.NewString(f), field.NewBinary(f), field.NewNumeric(f), field.NewHex(f))
 			if _, err := spec.Compile(&iso8583.MessageSpec{Fields: map[int]field.Field{
 				0: s.Fields[0], 1: s.Fields[1], 2: s.Fields[de],
@@ -277,8 +279,10 @@ func randomValue(r *rand.Rand, f field.Field) string {
 	const digits, printableText = "0123456789", "0123456789 ABCxyz'~[]!^|"
 	var alphabet string
 	switch {
-	case isNumeric || s.Enc == encoding.BCD || s.Enc == encoding.LBCD:
+	case isNumeric, s.Enc == encoding.BCD, s.Enc == encoding.LBCD, s.Enc == spec.LBCDF, s.Enc == spec.SignBCD:
 		alphabet = digits
+	case s.Enc == spec.ZBCD, s.Enc == spec.ZLBCD, s.Enc == spec.ZLBCDF:
+		alphabet = "0123456789:;<=>?D"
 	case isHex || s.Enc == encoding.ASCIIHexToBytes || format != "" && format[0] == 'b':
 		alphabet = "0123456789ABCDEFabcdef"
 	case format == "":
@@ -300,7 +304,7 @@ func randomValue(r *rand.Rand, f field.Field) string {
 	for i := range b {
 		b[i] = alphabet[r.IntN(len(alphabet))]
 	}
-	if n > 0 && strings.HasPrefix(format, "x+n") {
+	if n > 0 && (strings.HasPrefix(format, "x+n") || s.Enc == spec.SignBCD) {
 		b[0] = pick[byte](r, 'C', 'D')
 	}
 	if n > 0 && r.IntN(40) == 0 {
@@ -337,13 +341,10 @@ func edit(frame, edits []byte) []byte {
 	return frame
 }
 
-// codecFor returns an embedded dialect or, from 2 on, the codec of a random spec.
+// codecFor returns an embedded dialect or, behind the last, the codec of a random spec.
 func codecFor(t *testing.T, dialect uint8, r *rand.Rand) *spec.Codec {
-	switch dialect % 3 {
-	case 0:
-		return asciiCodec
-	case 1:
-		return bcdCodec
+	if n := int(dialect) % (len(stockCodecs) + 1); n < len(stockCodecs) {
+		return stockCodecs[n]
 	}
 	c, err := spec.Compile(randomSpec(r))
 	if err != nil {
@@ -355,6 +356,14 @@ func codecFor(t *testing.T, dialect uint8, r *rand.Rand) *spec.Codec {
 var (
 	asciiCodec = spec.MustCodec(spec.DefaultDialect)
 	bcdCodec   = spec.MustCodec(spec.BCDDialect)
+
+	stockCodecs = func() (all []*spec.Codec) {
+		for _, name := range spec.Stock() {
+			all = append(all, spec.MustCodec(name))
+		}
+		return slices.Clip(all)
+	}()
+	differentialKinds = uint8(len(stockCodecs) + 1)
 )
 
 // differential is one round: a message that the seed makes, packed by both; its frame, and the frame with edits,
@@ -372,12 +381,12 @@ func differential(t *testing.T, dialect uint8, seed uint64, edits []byte) {
 
 func TestDifferential(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for seed := range uint64(2000) {
+	for seed := range uint64(4000) {
 		edits := make([]byte, 3*(1+r.IntN(3)))
 		for i := range edits {
 			edits[i] = byte(r.Uint32())
 		}
-		dialect := uint8(seed % 3)
+		dialect := uint8(seed) % differentialKinds
 		differential(t, dialect, seed, edits)
 		if t.Failed() {
 			t.Logf("dialect %d, seed %d, edits %x", dialect, seed, edits)
@@ -388,7 +397,7 @@ func TestDifferential(t *testing.T) {
 
 // FuzzPackDifferential lets the fuzzer choose the messages and one DE's value freely.
 func FuzzPackDifferential(f *testing.F) {
-	for dialect := range uint8(3) {
+	for dialect := range differentialKinds {
 		f.Add(dialect, uint64(dialect), uint8(2), "4111111111111111")
 		f.Add(dialect, uint64(7), uint8(48), "0102050201C")
 		f.Add(dialect, uint64(9), uint8(97), "C0000000000000001")
@@ -409,11 +418,14 @@ func FuzzPackDifferential(f *testing.F) {
 
 // FuzzUnpackDifferential lets the fuzzer choose a frame, and edits of one that the seed makes.
 func FuzzUnpackDifferential(f *testing.F) {
-	var m spec.Message
-	sampleData.fill(&m)
-	m.Set(90, "010000012311212025010000040000100000000000")
-	for dialect, c := range []*spec.Codec{asciiCodec, bcdCodec, asciiCodec} {
-		frame, err := c.Pack(nil, &m)
+	for dialect, c := range append(stockCodecs, asciiCodec) {
+		m := benchMessage(c)
+		if c.Version() == spec.ISO1987 {
+			m.Set(90, "010000012311212025010000040000100000000000")
+		} else {
+			m.Set(56, "11000001231121202501000006400001")
+		}
+		frame, err := c.Pack(nil, m)
 		if err != nil {
 			f.Fatal(err)
 		}

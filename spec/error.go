@@ -12,6 +12,16 @@ type FieldError struct {
 	Offset int
 	// Want is what was expected.
 	Want string
+	// Version is the edition that the DE's name is taken from; 0 for ISO 8583:1987.
+	Version Version
+}
+
+// named says in an error of packing or unpacking which edition the codec's dialect speaks.
+func (c *Codec) named(err error) error {
+	if e, ok := err.(*FieldError); ok && c.version != ISO1987 {
+		e.Version = c.version
+	}
+	return err
 }
 
 func (e *FieldError) Error() string {
@@ -24,7 +34,7 @@ func (e *FieldError) Error() string {
 	case 1:
 		where = "bitmap"
 	default:
-		where = fmt.Sprintf("DE %d (%s)", e.DE, FieldName(e.DE))
+		where = fmt.Sprintf("DE %d (%s)", e.DE, e.Version.FieldName(e.DE))
 	}
 	if e.Offset >= 0 {
 		where += fmt.Sprintf(" at byte %d", e.Offset)

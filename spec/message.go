@@ -6,10 +6,14 @@ import (
 	"slices"
 )
 
-// MaxDE is the highest data element: two bitmaps of 64.
-const MaxDE = 128
+// MaxDE is the highest data element: three bitmaps of 64.
+const MaxDE = 192
 
-// Message is one ISO 8583 message by its values: an MTI and the data elements 2 to 128, in one buffer that is reused.
+// bitmaps is what all presence bits of a message take: one bit a DE, bit de-1, counted from the most significant bit as
+// on the wire.
+type bitmaps [MaxDE / 64]uint64
+
+// Message is one ISO 8583 message by its values: an MTI and the data elements 2 to 192, in one buffer that is reused.
 //
 // Values are canonical, without what a dialect adds on the wire: digits with their leading zeros ("000123"), text
 // without padding, hex text for a field of the library's type Hex, the raw bytes for one of type Binary, and a decimal
@@ -17,7 +21,7 @@ const MaxDE = 128
 //
 // The zero value is an empty message, ready for use. A Message must not be used by two goroutines at once.
 type Message struct {
-	present [2]uint64         // bit de-1, counted from the most significant bit as on the wire
+	present bitmaps
 	fields  [MaxDE + 1]extent // where in buf a present DE lies; stale for an absent one
 	buf     []byte
 	mti     [4]byte
@@ -29,7 +33,7 @@ type extent struct{ off, len uint32 }
 
 // Reset empties m and keeps its memory.
 func (m *Message) Reset() {
-	m.present = [2]uint64{}
+	m.present = bitmaps{}
 	m.buf = m.buf[:0]
 	m.hasMTI = false
 }
@@ -65,7 +69,7 @@ func (m *Message) Has(de int) bool {
 }
 
 // Set sets a DE to a copy of the canonical value. Whether it fits its format is for Pack to say. It panics if de is not
-// 2 to 128, as do all methods that take a DE.
+// 2 to 192, as do all methods that take a DE.
 func (m *Message) Set(de int, value string) {
 	copy(m.room(de, len(value)), value)
 }
@@ -159,7 +163,7 @@ func (m *Message) room(de, n int) []byte {
 	return m.buf[off:]
 }
 
-// word and bit say where a DE stands in present. Indexing by word panics at a DE below 1 or above 128.
+// word and bit say where a DE stands in present. Indexing by word panics at a DE below 1 or above 192.
 func word(de int) int { return (de - 1) >> 6 }
 
 func bit(de int) uint64 { return 1 << (63 - uint(de-1)&63) }

@@ -114,7 +114,7 @@ func TestUint(t *testing.T) {
 }
 
 func TestBadDEPanics(t *testing.T) {
-	for _, de := range []int{-1, 0, 1, 129} {
+	for _, de := range []int{-1, 0, 1, 193} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -18,7 +18,7 @@ func (c *Codec) Pack(dst []byte, m *Message) ([]byte, error) {
 	start := len(dst)
 	out, err := c.pack(dst, m)
 	if err != nil {
-		return dst, err
+		return dst, c.named(err)
 	}
 	if n := len(out) - start; n > MaxMessage {
 		return dst, &FieldError{DE: -1, Offset: -1, Want: fmt.Sprintf("at most %d bytes, not %d", MaxMessage, n)}
@@ -50,6 +50,9 @@ func (c *Codec) pack(dst []byte, m *Message) ([]byte, error) {
 		return nil, err
 	}
 	for w, left := range m.present {
+		if w == 1 && c.third.inOrder && m.present[2] != 0 {
+			dst = c.third.appendHalf(dst, m.present[2])
+		}
 		for left != 0 {
 			lead := bits.LeadingZeros64(left)
 			left &^= 1 << (63 - lead)
@@ -64,29 +67,53 @@ func (c *Codec) pack(dst []byte, m *Message) ([]byte, error) {
 	return dst, nil
 }
 
-// append writes the bitmap of the present DEs. Bit 1 says that a second half follows.
-func (b *bitmapLayout) append(dst []byte, present [2]uint64) ([]byte, error) {
-	halves := 1
+// append writes the bitmaps in front of the DEs. Bit 1 says that a second one follows, bit 65 that there is a third.
+func (b *bitmapLayout) append(dst []byte, present bitmaps) ([]byte, error) {
+	count := 1
 	if present[1] != 0 || b.double {
-		halves = 2
+		count = 2
 	}
-	switch {
-	case b.double:
-	case b.fixed && present[1] != 0:
-		return nil, &FieldError{DE: 65 +
-			bits.LeadingZeros64(present[1]), Offset: -1, Want: "a DE up to 64: this spec's bitmap ends there"}
-	case present[1]&bit(65) != 0:
-		return nil, &FieldError{DE: 65, Offset: -1, Want: "it absent: its bit stands for a third bitmap"}
-	case present[1] != 0:
-		present[0] |= 1 << 63
+	if err := b.fits(present); err != nil {
+		return nil, err
 	}
-	for _, half := range present[:halves] {
-		dst = binary.BigEndian.AppendUint64(dst, half)
+	if present[2] != 0 {
+		present[1] |= bit(65)
+		if count = 2; b.third {
+			count = 3
+		}
 	}
-	if b.hex {
-		return hexInPlace(dst, halves*8), nil
+	if present[1] != 0 && !b.double {
+		present[0] |= bit(1)
+	}
+	for _, bitmap := range present[:count] {
+		dst = b.appendHalf(dst, bitmap)
 	}
 	return dst, nil
+}
+
+// fits refuses DEs that the bitmaps have no bit for.
+func (b *bitmapLayout) fits(present bitmaps) error {
+	beyond := func(w int, want string) error {
+		return &FieldError{DE: w*64 + 1 + bits.LeadingZeros64(present[w]), Offset: -1, Want: want}
+	}
+	switch {
+	case present[2] != 0 && !b.third && !b.inOrder:
+		return beyond(2, "a DE up to 128: this spec has no third bitmap")
+	case b.fixed && !b.double && present[1] != 0:
+		return beyond(1, "a DE up to 64: this spec's bitmap ends there")
+	case present[1]&bit(65) != 0 && (!b.double || b.inOrder):
+		return &FieldError{DE: 65, Offset: -1, Want: "it absent: its bit stands for a third bitmap"}
+	}
+	return nil
+}
+
+// appendHalf writes one bitmap of 64 bits.
+func (b *bitmapLayout) appendHalf(dst []byte, bitmap uint64) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, bitmap)
+	if b.hex {
+		return hexInPlace(dst, 8)
+	}
+	return dst
 }
 
 // append writes one DE with its length prefix, if any: what the library's defaultPacker does.
@@ -134,8 +161,8 @@ func (l *layout) append(dst []byte, value []byte, de int) ([]byte, error) {
 		}
 	}
 
-	if l.enc == encBCD || l.enc == encLBCD {
-		return l.appendBCD(dst, value, fill), nil
+	if l.packed {
+		return l.appendPacked(dst, value, fill), nil
 	}
 	if l.pad == padLeft {
 		dst = l.appendFill(dst, fill)
@@ -147,7 +174,7 @@ func (l *layout) append(dst []byte, value []byte, de int) ([]byte, error) {
 	return dst, nil
 }
 
-// appendValue encodes a checked value in any encoding but BCD.
+// appendValue encodes a checked value in any encoding that is not packed.
 func (l *layout) appendValue(dst, value []byte) []byte {
 	switch {
 	case l.kind == kindHex && l.enc == encHexToASCII:
@@ -198,9 +225,37 @@ func (l *layout) appendFill(dst []byte, n int) []byte {
 	return dst
 }
 
-// appendBCD appends the digits with fill padding digits, two a byte. An odd number of digits gets a zero: in front for
-// BCD, behind for LBCD.
-func (l *layout) appendBCD(dst, digits []byte, fill int) []byte {
+// appendPacked appends a checked value with fill padding digits, two characters a byte, the sign of an amount aside.
+func (l *layout) appendPacked(dst, value []byte, fill int) []byte {
+	if l.enc == encSignBCD {
+		dst, value = append(dst, value[0]), value[1:]
+	}
+	if fill != 0 {
+		return l.appendPadded(dst, value, fill)
+	}
+	if len(value)%2 != 0 && !l.left {
+		dst, value = append(dst, packedNibble[value[0]]), value[1:]
+	}
+	for ; len(value) >= 2; value = value[2:] {
+		dst = append(dst, packedNibble[value[0]]<<4|packedNibble[value[1]])
+	}
+	if len(value) != 0 {
+		dst = append(dst, packedNibble[value[0]]<<4|l.filler)
+	}
+	return dst
+}
+
+// packedNibble is the nibble of a character: the digits, what follows them in ASCII, and D for the separator =.
+var packedNibble = func() (t [256]byte) {
+	for n := range byte(16) {
+		t['0'+n] = n
+	}
+	t['D'] = t['=']
+	return t
+}()
+
+// appendPadded is appendPacked for digits that are padded.
+func (l *layout) appendPadded(dst, digits []byte, fill int) []byte {
 	before, after := 0, 0
 	switch l.pad {
 	case padLeft:
@@ -217,20 +272,14 @@ func (l *layout) appendBCD(dst, digits []byte, fill int) []byte {
 			dst = append(dst, high|n)
 		}
 	}
-	if l.enc == encBCD && (len(digits)+fill)%2 != 0 {
+	if !l.left && (len(digits)+fill)%2 != 0 {
 		put(0)
 	}
 	for range before {
 		put(l.padder - '0')
 	}
-	i := 0
-	if !odd {
-		for ; i+1 < len(digits); i += 2 {
-			dst = append(dst, (digits[i]-'0')<<4|(digits[i+1]-'0'))
-		}
-	}
-	for ; i < len(digits); i++ {
-		put(digits[i] - '0')
+	for _, c := range digits {
+		put(c - '0')
 	}
 	for range after {
 		put(l.padder - '0')
@@ -285,7 +334,7 @@ func (l *layout) appendPrefix(dst []byte, size int) ([]byte, bool) {
 	return dst, true
 }
 
-var powersOfTen = [...]int{1, 10, 100, 1000, 10000}
+var powersOfTen = [...]int{1, 10, 100, 1000, 10000, 100000, 1000000}
 
 const hexDigits = "0123456789ABCDEF"
 

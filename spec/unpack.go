@@ -1,10 +1,12 @@
 package spec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // Unpack resets m and reads a message, without a length in front, into it. data is copied: m keeps nothing of it. It
@@ -17,7 +19,7 @@ func (c *Codec) Unpack(data []byte, m *Message) error {
 	m.buf = append(m.buf, data...)
 	if err := c.unpack(data, m); err != nil {
 		m.Reset()
-		return err
+		return c.named(err)
 	}
 	return nil
 }
@@ -37,8 +39,14 @@ func (c *Codec) unpack(data []byte, m *Message) error {
 	if err != nil {
 		return err
 	}
-	for w, left := range present {
-		for left != 0 {
+	for w := range present {
+		if w == 1 && c.third.inOrder && present[1]&bit(65) != 0 {
+			present[1] &^= bit(65)
+			if at, err = c.third.readHalves(data, at, 65, present[2:]); err != nil {
+				return err
+			}
+		}
+		for left := present[w]; left != 0; {
 			lead := bits.LeadingZeros64(left)
 			left &^= 1 << (63 - lead)
 			de := w*64 + lead + 1
@@ -54,47 +62,55 @@ func (c *Codec) unpack(data []byte, m *Message) error {
 	return nil
 }
 
-// read returns the bits of the DEs that are present and the offset behind the bitmap. The bits that stand for the
-// presence of another bitmap are cleared.
-func (b *bitmapLayout) read(data []byte, at int) (present [2]uint64, next int, err error) {
+// read returns the bits of the DEs that are present and the offset behind the bitmaps in front. The bits that stand for
+// the presence of another bitmap there are cleared; bit 65 stays where the third bitmap stands among the DEs.
+func (b *bitmapLayout) read(data []byte, at int) (present bitmaps, next int, err error) {
 	first := 1
 	if b.double {
 		first = 2
 	}
-	if at, err = b.readHalves(data, at, present[:first]); err != nil {
+	if at, err = b.readHalves(data, at, 1, present[:first]); err != nil {
 		return present, at, err
 	}
-	presence := present[0]>>63 != 0
-	present[0] &^= 1 << 63
-	if b.fixed || !presence {
+	more := present[0]&bit(1) != 0
+	present[0] &^= bit(1)
+	switch {
+	case b.fixed || !more:
 		return present, at, nil
-	}
-	if b.double {
+	case b.double:
 		return present, at, &FieldError{DE: 1, Offset: at, Want: "no third bitmap"}
 	}
-	next, err = b.readHalves(data, at, present[1:])
-	if err == nil && present[1]&bit(65) != 0 {
-		err = &FieldError{DE: 1, Offset: at, Want: "no third bitmap"}
+	if next, err = b.readHalves(data, at, 1, present[1:2]); err != nil {
+		return present, at, err
 	}
+	switch {
+	case present[1]&bit(65) == 0 || b.inOrder:
+		return present, next, nil
+	case !b.third:
+		return present, next, &FieldError{DE: 1, Offset: at, Want: "no third bitmap"}
+	}
+	present[1] &^= bit(65)
+	next, err = b.readHalves(data, next, 1, present[2:])
 	return present, next, err
 }
 
-func (b *bitmapLayout) readHalves(data []byte, at int, halves []uint64) (int, error) {
+// readHalves reads bitmaps of 64 bits each, which stand in de.
+func (b *bitmapLayout) readHalves(data []byte, at, de int, halves []uint64) (int, error) {
 	for i := range halves {
 		if !b.hex {
 			if len(data)-at < 8 {
-				return at, &FieldError{DE: 1, Offset: at, Want: "8 bytes"}
+				return at, &FieldError{DE: de, Offset: at, Want: "8 bytes"}
 			}
 			halves[i] = binary.BigEndian.Uint64(data[at:])
 			at += 8
 			continue
 		}
 		if len(data)-at < 16 {
-			return at, &FieldError{DE: 1, Offset: at, Want: "16 hex digits"}
+			return at, &FieldError{DE: de, Offset: at, Want: "16 hex digits"}
 		}
 		for j, c := range data[at : at+16] {
 			if classes[c]&classHex == 0 {
-				return at, &FieldError{DE: 1, Offset: at + j, Want: "a hex digit"}
+				return at, &FieldError{DE: de, Offset: at + j, Want: "a hex digit"}
 			}
 			halves[i] = halves[i]<<4 | uint64(nibble(c))
 		}
@@ -121,10 +137,12 @@ func (l *layout) read(data []byte, at, de int, m *Message) (int, error) {
 		}
 	}
 	wire := size
-	switch l.enc {
-	case encBCD, encLBCD:
+	switch {
+	case l.enc == encSignBCD && size > 0:
+		wire = 1 + size/2
+	case l.packed:
 		wire = (size + 1) / 2
-	case encHexToASCII:
+	case l.enc == encHexToASCII:
 		wire = 2 * size
 	}
 	if len(data)-at < wire {
@@ -160,8 +178,10 @@ func (l *layout) read(data []byte, at, de int, m *Message) (int, error) {
 			e.off += uint32(len(value) - len(digits))
 		}
 		e.len = uint32(len(digits))
-	} else if bad := l.check(value); bad >= 0 {
-		return at, &FieldError{DE: de, Offset: at, Want: l.content()}
+	} else if !l.decodesRight {
+		if bad := l.check(value); bad >= 0 {
+			return at, &FieldError{DE: de, Offset: at, Want: l.content()}
+		}
 	}
 	m.fields[de] = e
 	return next, nil
@@ -173,42 +193,23 @@ func (l *layout) decode(wire []byte, size int, m *Message) (e extent, bad int) {
 	start := len(m.buf)
 	buf := m.buf
 	switch {
-	case l.enc == encBCD || l.enc == encLBCD:
-		for i, b := range wire {
-			high, low := b>>4, b&15
-			if low == 0xF && l.enc == encLBCD && size%2 != 0 && i == len(wire)-1 {
-				low = 0 // the filler of hosts that do not fill with zero
-			}
-			if high > 9 || low > 9 {
-				return e, i
-			}
-			buf = append(buf, '0'+high, '0'+low)
-		}
-		if size%2 != 0 {
-			filler := start
-			if l.enc == encLBCD {
-				filler = len(buf) - 1
-			}
-			if buf[filler] != '0' {
-				return e, (filler - start) / 2
-			}
-			if l.enc == encBCD {
-				start++
-			} else {
-				buf = buf[:filler]
-			}
-		}
+	case l.packed:
+		return l.unpackNibbles(wire, size, m)
 	case l.enc == encEBCDIC:
-		for _, b := range wire {
-			buf = append(buf, fromEBCDIC[b])
+		buf = slices.Grow(buf, len(wire))[:start+len(wire)]
+		for i, b := range wire {
+			buf[start+i] = fromEBCDIC[b]
 		}
 	case l.enc == encEBCDIC1047:
+		buf = slices.Grow(buf, len(wire))[:start+len(wire)]
+		value, all := buf[start:], byte(0)
 		for i, b := range wire {
 			c := fromEBCDIC1047[b]
-			if c == notASCII {
-				return e, i
-			}
-			buf = append(buf, c)
+			value[i] = c
+			all |= c
+		}
+		if all >= 128 {
+			return e, bytes.IndexByte(value, notASCII)
 		}
 	case l.enc == encHexToASCII:
 		for i, c := range wire {
@@ -230,12 +231,70 @@ func (l *layout) decode(wire []byte, size int, m *Message) (e extent, bad int) {
 	return extent{uint32(start), uint32(len(buf) - start)}, -1
 }
 
+// unpackNibbles is decode for characters that stand two in a byte, behind a sign or not.
+func (l *layout) unpackNibbles(wire []byte, size int, m *Message) (e extent, bad int) {
+	start := len(m.buf)
+	buf := slices.Grow(m.buf, 2*len(wire))[:start+2*len(wire)]
+	sign := 0
+	if l.enc == encSignBCD && len(wire) > 0 {
+		sign = 1
+	}
+	body, value := wire[sign:], buf[start+sign:]
+	off, n := start+sign, 2*len(body)
+	odd := (size-sign)%2 != 0
+	if odd && l.left {
+		n--
+		last := body[len(body)-1]
+		body = body[:len(body)-1]
+		if bad := l.nibbles(value, body); bad >= 0 {
+			return e, bad
+		}
+		if filler := last & 15; filler != 0 && filler != 0xF || last>>4 > 9 && !l.track {
+			return e, len(body)
+		}
+		value[n-1] = '0' + last>>4
+	} else {
+		if bad := l.nibbles(value, body); bad >= 0 {
+			return e, sign + bad
+		}
+		if odd {
+			if value[0] != '0' {
+				return e, sign
+			}
+			off, n = off+1, n-1
+		}
+	}
+	if sign != 0 {
+		off, n = off-1, n+1
+		buf[off] = wire[0]
+	}
+	m.buf = buf
+	return extent{uint32(off), uint32(n)}, -1
+}
+
+// nibbles writes two characters for each byte. It returns the index of the first byte that holds none, or -1.
+func (l *layout) nibbles(value, wire []byte) int {
+	value = value[:2*len(wire)]
+	over := byte(0)
+	for i, b := range wire {
+		high, low := b>>4, b&15
+		value[2*i], value[2*i+1] = '0'+high, '0'+low
+		over |= (high + 6) | (low + 6) // a fifth bit for what is no digit
+	}
+	if l.track || over < 16 {
+		return -1
+	}
+	return slices.IndexFunc(wire, func(b byte) bool { return b>>4 > 9 || b&15 > 9 })
+}
+
 // wireContent is what decode asks for, in words.
 func (l *layout) wireContent() string {
-	switch l.enc {
-	case encBCD, encLBCD:
+	switch {
+	case l.packed && l.left:
+		return "BCD digits, with a zero or F behind an odd number of them"
+	case l.packed:
 		return "BCD digits, with a zero to fill an odd number of them"
-	case encHexToASCII:
+	case l.enc == encHexToASCII:
 		return "a hex digit"
 	}
 	return "an ASCII character in EBCDIC"

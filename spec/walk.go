@@ -18,7 +18,7 @@ func (c *Codec) Walk(data []byte, m *Message) (pieces []Piece, err error) {
 	m.buf = append(m.buf, data...)
 	at, err := c.fields[0].read(data, 0, 0, m)
 	if err != nil {
-		return nil, err
+		return nil, c.named(err)
 	}
 	mti := m.fields[0]
 	m.SetMTI(string(m.buf[mti.off : mti.off+mti.len]))
@@ -26,7 +26,7 @@ func (c *Codec) Walk(data []byte, m *Message) (pieces []Piece, err error) {
 
 	present, next, err := c.bitmap.read(data, at)
 	if err != nil {
-		return pieces, err
+		return pieces, c.named(err)
 	}
 	pieces = append(pieces, Piece{1, at, next})
 	at = next
@@ -34,10 +34,14 @@ func (c *Codec) Walk(data []byte, m *Message) (pieces []Piece, err error) {
 		if present[word(de)]&bit(de) == 0 {
 			continue
 		}
-		if next, err = c.fields[de].read(data, at, de, m); err != nil {
-			return pieces, err
+		if de == 65 && c.third.inOrder {
+			next, err = c.third.readHalves(data, at, de, present[2:])
+		} else if next, err = c.fields[de].read(data, at, de, m); err == nil {
+			m.present[word(de)] |= bit(de)
 		}
-		m.present[word(de)] |= bit(de)
+		if err != nil {
+			return pieces, c.named(err)
+		}
 		pieces = append(pieces, Piece{de, at, next})
 		at = next
 	}

@@ -48,15 +48,19 @@ func TestWalk(t *testing.T) {
 
 // FuzzWalk holds Walk to Unpack: the same error, the same message where there is none, and pieces without a gap.
 func FuzzWalk(f *testing.F) {
-	f.Add([]byte(echo), false)
-	f.Add([]byte(echo[:50]), false)
+	f.Add([]byte(echo), uint8(0))
+	f.Add([]byte(echo[:50]), uint8(0))
+	f.Add([]byte("0800"+"8000000000000000"+"8000000000000000"+"\x80\x00\x00\x00\x00\x00\x00\x001x"),
+		uint8(len(stockCodecs)))
 	packed, _ := hex.DecodeString("0800822000000000000004000000000000001121202501000123" + "0301")
-	f.Add(packed, true)
-	f.Fuzz(func(t *testing.T, data []byte, bcd bool) {
-		codec := asciiCodec
-		if bcd {
-			codec = bcdCodec
-		}
+	f.Add(packed, uint8(1))
+	third, err := spec.Compile(thirdSpec(true))
+	if err != nil {
+		f.Fatal(err)
+	}
+	codecs := append(stockCodecs, third)
+	f.Fuzz(func(t *testing.T, data []byte, dialect uint8) {
+		codec := codecs[int(dialect)%len(codecs)]
 		var walked, unpacked spec.Message
 		pieces, err := codec.Walk(data, &walked)
 		want := codec.Unpack(data, &unpacked)

@@ -1,11 +1,11 @@
 package txswitch
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 
 	"switchyard/internal/config"
 	"switchyard/spec"
@@ -17,7 +17,7 @@ import (
 type IssuerConfig struct {
 	Name     string `yaml:"name"`
 	Address  string `yaml:"address"`
-	Dialect  string `yaml:"dialect"`   // iso87ascii or iso87bcd
+	Dialect  string `yaml:"dialect"`   // one of spec.Stock
 	SpecFile string `yaml:"spec_file"` // a dialect of one's own, instead
 	// Framing is how messages are framed, as framing.Parse reads it. Default: a length of two binary bytes.
 	Framing  string          `yaml:"framing"`
@@ -78,19 +78,15 @@ func (x *IssuerConfig) codec() (*spec.Codec, error) {
 		if x.Dialect != "" {
 			return nil, errors.New("dialect: given together with spec_file; expected one of them")
 		}
-		s, err := spec.LoadFile(x.SpecFile, strings.NewReader(string(x.Spec)))
+		c, err := spec.OpenFile(x.SpecFile, bytes.NewReader(x.Spec))
 		if err != nil {
 			return nil, fmt.Errorf("spec_file: %w", err)
 		}
-		return spec.Compile(s)
+		return c, nil
 	}
-	dialect := x.Dialect
-	if dialect == "" {
-		dialect = "iso87ascii"
-	}
-	s, err := spec.Load(dialect)
+	c, err := spec.Open(cmp.Or(x.Dialect, spec.DefaultDialect))
 	if err != nil {
 		return nil, fmt.Errorf("dialect: %w", err)
 	}
-	return spec.Compile(s)
+	return c, nil
 }

@@ -154,18 +154,16 @@ func writeReady(name string, v any) error {
 
 // loadDialect takes an embedded dialect, or the file of one if there is none of that name.
 func loadDialect(name string) (*spec.Codec, error) {
-	s, err := spec.Load(name)
-	if err != nil {
-		f, openErr := os.Open(name)
-		if openErr != nil {
-			return nil, err
-		}
-		defer f.Close()
-		if s, err = spec.LoadFile(name, f); err != nil {
-			return nil, err
-		}
+	codec, err := spec.Open(name)
+	if err == nil {
+		return codec, nil
 	}
-	return spec.Compile(s)
+	f, openErr := os.Open(name)
+	if openErr != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return spec.OpenFile(name, f)
 }
 
 func loadRules(name string) (*issuersim.Rules, error) {

@@ -50,29 +50,22 @@ Exits with 1 when something does not parse; the error names the field and the by
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&dialect, "dialect", spec.DefaultDialect, "iso87ascii, iso87bcd, or a JSON file with your own")
+	cmd.Flags().StringVar(&dialect, "dialect", spec.DefaultDialect,
+		"an embedded dialect, as iso spec list names them, or a JSON file with your own")
 	return cmd
 }
 
 // loadDialect compiles a dialect by its name, or from a file.
 func loadDialect(name string) (*spec.Codec, error) {
 	if !strings.HasSuffix(name, ".json") {
-		s, err := spec.Load(name)
-		if err != nil {
-			return nil, err
-		}
-		return spec.Compile(s)
+		return spec.Open(name)
 	}
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	s, err := spec.LoadFile(name, file)
-	if err != nil {
-		return nil, err
-	}
-	return spec.Compile(s)
+	return spec.OpenFile(name, file)
 }
 
 func readInput(stdin io.Reader, args []string) ([]byte, error) {

@@ -49,7 +49,7 @@ func newServeCmd() *cobra.Command {
 	fl.StringVar(&f.listen, "listen", "", "gateway port (default 127.0.0.1:7583)")
 	fl.StringVar(&f.operator, "operator", "", "operator API: host:port, or unix:PATH (default 127.0.0.1:9583)")
 	fl.StringVar(&f.issuer, "issuer", "", "address of the first issuer (default 127.0.0.1:8583)")
-	fl.StringVar(&f.dialect, "dialect", "", "its dialect: iso87ascii or iso87bcd (default iso87ascii)")
+	fl.StringVar(&f.dialect, "dialect", "", "its dialect: a name of switchctl iso spec list (default iso87ascii)")
 	fl.StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error (default info)")
 	fl.StringVar(&f.readyFile, "ready-file", "", "write the ports and the process id here, as JSON, once they are served")
 	return cmd

@@ -45,11 +45,7 @@ func (o *Options) target(ctx context.Context, lanes, inFlight int) (loadgen.Targ
 func (o *Options) isoTarget(
 	ctx context.Context, lanes int, payments loadgen.Payments,
 ) (loadgen.Target, func() error, error) {
-	messages, err := spec.Load(o.Dialect)
-	if err != nil {
-		return nil, nil, err
-	}
-	codec, err := spec.Compile(messages)
+	codec, err := spec.Open(o.Dialect)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -314,10 +314,13 @@ func TestRecordedOutlastsTheConfig(t *testing.T) {
 	}
 }
 
-// Each message is the same after a way through the bytes of either dialect.
+// Each message is the same after a way through the bytes of each dialect of its edition.
 func TestRoundTrip(t *testing.T) {
-	for _, dialect := range []string{"iso87ascii", "iso87bcd"} {
+	for _, dialect := range spec.Stock() {
 		codec := spec.MustCodec(dialect)
+		if codec.Version() != spec.ISO1987 {
+			continue
+		}
 		for name, c := range cases() {
 			var m, back spec.Message
 			if err := builder(t).Build(&m, c.p, c.op, card, c.req, false); err != nil {
@@ -331,6 +334,12 @@ func TestRoundTrip(t *testing.T) {
 			if err := codec.Unpack(frame[spec.LengthHeader:], &back); err != nil {
 				t.Errorf("%s %s: %v", dialect, name, err)
 				continue
+			}
+			if dialect == spec.BCDDialect || dialect == "iso87binary-jpos" { // they pack D and = alike
+				m.Set(35, strings.ReplaceAll(m.String(35), "D", "="))
+				if m.String(35) == "" {
+					m.Unset(35)
+				}
 			}
 			trim := func(s string) string { return strings.TrimRight(strings.ReplaceAll(s, "·\n", "\n"), "·") }
 			if a, b := trim(lines(t, &m)), trim(lines(t, &back)); a != b {

@@ -1,0 +1,18 @@
+package spec
+
+// Version is the edition of ISO 8583 whose data elements and message types a dialect speaks.
+type Version uint16
+
+// The editions. The zero Version stands for ISO1987.
+const (
+	ISO1987 Version = 1987
+	ISO1993 Version = 1993
+)
+
+// FieldName returns what the edition calls a data element, as the function FieldName does for ISO 8583:1987.
+func (v Version) FieldName(de int) string {
+	if v == ISO1993 && de >= 0 && de < len(fieldNames93) {
+		return fieldNames93[de]
+	}
+	return FieldName(de)
+}
