@@ -3,25 +3,58 @@ package issuersim
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"switchyard/internal/config"
 	"switchyard/issuer-sim/rules"
 	"switchyard/spec"
+	"switchyard/spec/framing"
 )
 
 // Config is the config file of the daemon. Every field has a default, so an empty file is one.
 type Config struct {
-	Listen string `yaml:"listen"` // ISO 8583 address. Default 127.0.0.1:8583
+	Listen string `yaml:"listen"` // ISO 8583 address; empty for none. Default 127.0.0.1:8583
+	// Connect is the address of a switch that listens for its issuers; Connections are made to it and kept. Default none,
+	// and 2.
+	Connect     string `yaml:"connect"`
+	Connections int    `yaml:"connections"`
 	// Control is the address of the control HTTP, which asks nobody who they are; empty for none. Default 127.0.0.1:9584
-	Control  string       `yaml:"control"`
-	Data     string       `yaml:"data"`      // see Options.DataDir. Default none
-	Sync     bool         `yaml:"sync"`      // see Options.Sync
-	Rules    string       `yaml:"rules"`     // rules file. Default none
-	Seed     uint64       `yaml:"seed"`      // see Options.Seed. Default 1
-	Dialect  string       `yaml:"dialect"`   // embedded dialect or the file of one. Default iso87ascii
-	LogLevel string       `yaml:"log_level"` // debug, info, warn, error. Default info
-	Limits   ConfigLimits `yaml:"limits"`
+	Control  string        `yaml:"control"`
+	Data     string        `yaml:"data"`      // see Options.DataDir. Default none
+	Sync     bool          `yaml:"sync"`      // see Options.Sync
+	Rules    string        `yaml:"rules"`     // rules file. Default none
+	Seed     uint64        `yaml:"seed"`      // see Options.Seed. Default 1
+	Dialect  string        `yaml:"dialect"`   // embedded dialect or the file of one. Default iso87ascii
+	Framing  string        `yaml:"framing"`   // as framing.Parse reads it. Default binary2
+	Require  ConfigRequire `yaml:"require"`   // what is refused although it could be answered
+	LogLevel string        `yaml:"log_level"` // debug, info, warn, error. Default info
+	Limits   ConfigLimits  `yaml:"limits"`
+}
+
+// ConfigRequire is server.Require as the config file has it.
+type ConfigRequire struct {
+	SignOn   bool `yaml:"sign_on"`
+	MAC      bool `yaml:"mac"`
+	Elements bool `yaml:"elements"`
+}
+
+// ParseRequire reads names of ConfigRequire with commas between them.
+func ParseRequire(names string) (r ConfigRequire, err error) {
+	for name := range strings.SplitSeq(names, ",") {
+		switch strings.TrimSpace(name) {
+		case "sign_on":
+			r.SignOn = true
+		case "mac":
+			r.MAC = true
+		case "elements":
+			r.Elements = true
+		case "":
+		default:
+			return r, fmt.Errorf("require: %q: expected sign_on, mac or elements", name)
+		}
+	}
+	return r, nil
 }
 
 // ConfigLimits are Limits as the config file has them; see there for what they bound. 0 stands for the default.
@@ -47,7 +80,8 @@ func (c ConfigLimits) Limits() Limits {
 // DefaultConfig is the config of an empty file.
 func DefaultConfig() Config {
 	return Config{
-		Listen: "127.0.0.1:8583", Control: "127.0.0.1:9584", Seed: 1, Dialect: spec.DefaultDialect, LogLevel: "info",
+		Listen: "127.0.0.1:8583", Connections: 2, Control: "127.0.0.1:9584", Seed: 1, Dialect: spec.DefaultDialect,
+		Framing: framing.Default, LogLevel: "info",
 	}
 }
 

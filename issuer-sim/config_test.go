@@ -57,8 +57,8 @@ func TestConfigFiles(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"lissten: x": `line 1: unknown key "lissten": expected listen, control, data, sync, ` +
-			`rules, seed, dialect, log_level, limits`,
+		"lissten: x": `line 1: unknown key "lissten": expected listen, connect, connections, control, ` +
+			`data, sync, rules, seed, dialect, framing, require, log_level, limits`,
 		"limits: {card: 5}":                    `line 1: unknown key "card": expected connections, frame_bytes, cards, `,
 		"limits: {cards: many}":                "line 1: found text, expected a whole number",
 		"limits: 5":                            "line 1: found a whole number, expected a mapping",

@@ -3,6 +3,7 @@ package issuersim
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,8 @@ type (
 	Rules = rules.Rules
 	// A Ledger is what the books add up to.
 	Ledger = book.Ledger
+	// Require is what is asked of whoever connects.
+	Require = server.Require
 	// A TestCard is a card number with a fixed behaviour.
 	TestCard = book.TestCard
 )
@@ -40,8 +43,11 @@ func TestCardFor(code string) string { return book.TestCardFor(code) }
 // New makes a server and, with a data folder, reads its log back. It serves once Serve is called. On an error the
 // listeners are left open.
 func New(o Options) (*Server, error) {
-	if o.Listener == nil {
-		return nil, errors.New("issuersim: Options.Listener is required")
+	if o.Listener == nil && (o.Dial == nil || o.Dialed < 1) {
+		return nil, errors.New("issuersim: Options.Listener, or Dial and Dialed, are required")
+	}
+	if !o.Framing.Delimited() {
+		return nil, fmt.Errorf("issuersim: Options.Framing: %s does not say where a message ends", o.Framing)
 	}
 	if o.Codec == nil {
 		o.Codec = spec.MustCodec(spec.DefaultDialect)
@@ -64,7 +70,8 @@ func New(o Options) (*Server, error) {
 		Cards: l.Cards, Authorizations: l.Authorizations, Messages: l.Messages,
 	}, current)
 	s, err := server.New(&server.Options{
-		Listener: o.Listener, Control: o.ControlListener, Codec: o.Codec, Books: books, Rules: current,
+		Listener: o.Listener, Control: o.ControlListener, Codec: o.Codec, Framing: o.Framing, Require: o.Require,
+		Dial: o.Dial, Dialed: o.Dialed, Books: books, Rules: current,
 		Limits: server.Limits{
 			Connections: l.Connections, FrameBytes: l.FrameBytes, Delayed: l.Delayed, WriteTimeout: l.WriteTimeout,
 		},

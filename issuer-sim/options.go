@@ -1,6 +1,7 @@
 package issuersim
 
 import (
+	"context"
 	"io"
 	"net"
 	"time"
@@ -10,13 +11,19 @@ import (
 
 	"switchyard/internal/vfs"
 	"switchyard/issuer-sim/rules"
+	"switchyard/issuer-sim/server"
 	"switchyard/spec"
+	"switchyard/spec/framing"
 )
 
 // Options are what a Server is made of.
 type Options struct {
-	// Listener takes the ISO 8583 connections. The server closes it. Required.
+	// Listener takes the ISO 8583 connections. The server closes it. Required, unless Dial is there.
 	Listener net.Listener
+
+	// Dial makes a connection to a switch that listens for its issuers; Dialed of them are kept. Default: none.
+	Dial   func(ctx context.Context) (net.Conn, error)
+	Dialed int
 
 	// ControlListener takes the control HTTP; it has no authentication, so it belongs on loopback. The server closes it.
 	// Default: none, no control.
@@ -24,6 +31,12 @@ type Options struct {
 
 	// Codec is the dialect of all connections. Default: iso87ascii.
 	Codec *spec.Codec
+
+	// Framing is how all connections frame messages. Default: a length of two binary bytes.
+	Framing framing.Format
+
+	// Require is what is refused although it could be answered. Default: nothing.
+	Require server.Require
 
 	// DataDir is a folder in FS. Each applied message is appended to a log there before it is answered, and read back by
 	// New. Default: empty, everything is in memory.

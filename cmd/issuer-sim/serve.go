@@ -16,13 +16,14 @@ import (
 
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec"
+	"switchyard/spec/framing"
 )
 
 // closeTimeout is how long connections get to finish at the end.
 const closeTimeout = 5 * time.Second
 
 func newServeCmd() *cobra.Command {
-	var configFile, readyFile string
+	var configFile, readyFile, required string
 	flags := issuersim.DefaultConfig()
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -34,17 +35,25 @@ func newServeCmd() *cobra.Command {
 				return err
 			}
 			for name, set := range map[string]func(){
-				"listen":    func() { config.Listen = flags.Listen },
-				"control":   func() { config.Control = flags.Control },
-				"data":      func() { config.Data = flags.Data },
-				"sync":      func() { config.Sync = flags.Sync },
-				"rules":     func() { config.Rules = flags.Rules },
-				"seed":      func() { config.Seed = flags.Seed },
-				"dialect":   func() { config.Dialect = flags.Dialect },
-				"log-level": func() { config.LogLevel = flags.LogLevel },
+				"listen":      func() { config.Listen = flags.Listen },
+				"connect":     func() { config.Connect = flags.Connect },
+				"connections": func() { config.Connections = flags.Connections },
+				"control":     func() { config.Control = flags.Control },
+				"data":        func() { config.Data = flags.Data },
+				"sync":        func() { config.Sync = flags.Sync },
+				"rules":       func() { config.Rules = flags.Rules },
+				"seed":        func() { config.Seed = flags.Seed },
+				"dialect":     func() { config.Dialect = flags.Dialect },
+				"framing":     func() { config.Framing = flags.Framing },
+				"log-level":   func() { config.LogLevel = flags.LogLevel },
 			} {
 				if cmd.Flags().Changed(name) {
 					set()
+				}
+			}
+			if cmd.Flags().Changed("require") {
+				if config.Require, err = issuersim.ParseRequire(required); err != nil {
+					return err
 				}
 			}
 			return serve(cmd.Context(), config, readyFile)
@@ -52,7 +61,9 @@ func newServeCmd() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&configFile, "config", "", "YAML config `file`; flags override it")
-	f.StringVar(&flags.Listen, "listen", flags.Listen, "ISO 8583 `address`; port 0 takes a free one")
+	f.StringVar(&flags.Listen, "listen", flags.Listen, "ISO 8583 `address`; port 0 takes a free one, empty for none")
+	f.StringVar(&flags.Connect, "connect", flags.Connect, "`address` of a switch that listens for its issuers")
+	f.IntVar(&flags.Connections, "connections", flags.Connections, "how many connections are made to it")
 	f.StringVar(&flags.Control, "control", flags.Control, "control HTTP `address`; empty for none")
 	f.StringVar(
 		&flags.Data, "data", flags.Data, "`folder` of the log that survives the process; empty keeps everything in memory",
@@ -61,6 +72,8 @@ func newServeCmd() *cobra.Command {
 	f.StringVar(&flags.Rules, "rules", flags.Rules, "rules `file`: response codes, latency, faults")
 	f.Uint64Var(&flags.Seed, "seed", flags.Seed, "what authorization codes and the rules' draws come from")
 	f.StringVar(&flags.Dialect, "dialect", flags.Dialect, "embedded dialect, or the `file` of one in JSON")
+	f.StringVar(&flags.Framing, "framing", flags.Framing, "how messages are framed, such as ascii4+tpdu")
+	f.StringVar(&required, "require", "", "what is refused otherwise: sign_on, mac, elements, or several with commas")
 	f.StringVar(&flags.LogLevel, "log-level", flags.LogLevel, "debug, info, warn or error")
 	f.StringVar(&readyFile, "ready-file", "", "write the addresses and the pid to this `file` once listening")
 	return cmd
@@ -89,6 +102,16 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 	if options.Codec, err = loadDialect(config.Dialect); err != nil {
 		return err
 	}
+	if options.Framing, err = framing.Parse(config.Framing); err != nil {
+		return err
+	}
+	options.Require = issuersim.Require(config.Require)
+	if config.Connect != "" {
+		options.Dialed = config.Connections
+		options.Dial = func(ctx context.Context) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", config.Connect)
+		}
+	}
 	if config.Rules != "" {
 		if options.Rules, err = loadRules(config.Rules); err != nil {
 			return err
@@ -99,15 +122,20 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 			return err
 		}
 	}
-	if options.Listener, err = net.Listen("tcp", config.Listen); err != nil {
-		return err
+	iso, control := "", ""
+	if config.Listen != "" {
+		if options.Listener, err = net.Listen("tcp", config.Listen); err != nil {
+			return err
+		}
+		defer options.Listener.Close()
+		iso = options.Listener.Addr().String()
 	}
-	defer options.Listener.Close()
 	if config.Control != "" {
 		if options.ControlListener, err = net.Listen("tcp", config.Control); err != nil {
 			return err
 		}
 		defer options.ControlListener.Close()
+		control = options.ControlListener.Addr().String()
 	}
 	failed := make(chan error, 1)
 	options.Fatal = func(err error) { failed <- err }
@@ -118,10 +146,6 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 	served := make(chan error, 1)
 	go func() { served <- server.Serve() }()
 
-	iso, control := options.Listener.Addr().String(), ""
-	if options.ControlListener != nil {
-		control = options.ControlListener.Addr().String()
-	}
 	logger.Info("serving", zap.String("iso", iso), zap.String("control", control), zap.String("data", config.Data))
 	if readyFile != "" {
 		err = writeReady(readyFile, map[string]any{"iso": iso, "control": control, "pid": os.Getpid()})

@@ -15,6 +15,7 @@ const (
 	CodeFunds        = "51"
 	CodeExpired      = "54"
 	CodeLimit        = "61"
+	CodeSecurity     = "63" // security violation: no MAC
 	CodeVerified     = "85" // an account verification: nothing speaks against it
 	CodeUnavailable  = "91"
 	CodeDuplicate    = "94"

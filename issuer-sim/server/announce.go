@@ -45,13 +45,16 @@ func (l *link) announceCutover() bool {
 	m.Set(7, now.UTC().Format("0102150405"))
 	m.SetUint(11, (l.server.stan.Add(1)-1)%message.MaxSTAN+1, 6)
 	m.Set(70, networkCutover)
-	frame, err := l.server.codec.PackFrame(nil, &m)
+	packed, err := l.server.codec.Pack(nil, &m)
+	if err == nil {
+		packed, err = l.server.framing.Append(nil, packed)
+	}
 	if err != nil {
 		l.server.logger.Warn("the dialect cannot say that the host cuts over", zap.Error(err))
 		return false
 	}
 	l.worker.unanswered.Add(1) // before the answer can come
-	if !l.later.add(delayed{due: now, frame: frame}) {
+	if !l.later.add(delayed{due: now, frame: packed}) {
 		l.worker.unanswered.Add(-1)
 		return false
 	}

@@ -15,7 +15,7 @@ func (l *link) deliver(v *rules.Verdict, position int64, now time.Time) error {
 	resp := &l.worker.resp
 	turn := l.server.rules.Load().Turn(now)
 	if v.Fault == rules.FaultNone && v.Latency == 0 && l.swap == nil && !turn.After(now) {
-		l.answers = l.pack(l.answers, resp)
+		l.answers = l.pack(l.answers, resp, l.head)
 		return nil
 	}
 	if v.Fault != rules.FaultNone {
@@ -49,22 +49,22 @@ func (l *link) deliver(v *rules.Verdict, position int64, now time.Time) error {
 		}
 	case rules.FaultSwapped:
 		if l.swap == nil {
-			l.swap = &spec.Message{}
-			l.swap.CopyFrom(resp)
+			l.swap = &held{head: slices.Clone(l.head)}
+			l.swap.message.CopyFrom(resp)
 			return nil
 		}
 	}
 	if held := l.swap; held != nil {
 		l.swap = nil
-		exchange(held, resp)
-		l.later.add(a.with(l.pack(nil, held)))
+		exchange(&held.message, resp)
+		l.later.add(a.with(l.pack(nil, &held.message, held.head)))
 	}
 	start := len(l.answers)
-	l.answers = l.pack(l.answers, resp)
+	l.answers = l.pack(l.answers, resp, l.head)
 	frame := l.answers[start:]
 	switch v.Fault {
 	case rules.FaultMalformed:
-		spoil(frame)
+		spoil(frame, len(l.server.framing.Begin(nil, l.head)))
 	case rules.FaultCut:
 		l.answers = l.answers[:start+len(frame)/2]
 		return errCut
@@ -74,7 +74,7 @@ func (l *link) deliver(v *rules.Verdict, position int64, now time.Time) error {
 		l.later.add(again)
 	case rules.FaultUnsolicited:
 		estrange(resp)
-		l.later.add(a.with(l.pack(nil, resp)))
+		l.later.add(a.with(l.pack(nil, resp, l.head)))
 	case rules.FaultDrip:
 		a.drip = v.Delay
 	}
@@ -105,9 +105,10 @@ func estrange(m *spec.Message) {
 	}
 }
 
-// spoil makes a frame's bitmap unreadable, or what stands in its place; the frame's length stays right.
-func spoil(frame []byte) {
-	for i := spec.LengthHeader + 4; i < min(len(frame), spec.LengthHeader+12); i++ {
+// spoil makes a frame's bitmap unreadable, or what stands in its place, where its message begins at an offset; the
+// frame's length stays right.
+func spoil(frame []byte, message int) {
+	for i := message + 4; i < min(len(frame), message+12); i++ {
 		frame[i] = '?'
 	}
 }

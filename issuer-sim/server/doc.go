@@ -4,8 +4,9 @@
 //	                                                                   └─▶ delays: later
 //
 // Read first: server.go (accepting, closing), link.go (a connection), worker.go (a message), answer.go, deliver.go and
-// delay.go (how an answer goes out), reconcile.go (0500), announce.go (0800 of the host's own), control.go.
+// delay.go (how an answer goes out), connect.go (connections that we make), require.go (what is refused although it
+// could be answered), reconcile.go (0500), announce.go (0800 of the host's own), control.go.
 //
-// No answer is written before the data log has what it says. A bad frame is answered where its sender can be told
-// (salvage.go), counted, and logged without its values.
+// No answer is written before the data log has what it says. A bad frame is answered where its sender can be told,
+// counted, and logged without its values.
 package server

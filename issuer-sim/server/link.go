@@ -1,8 +1,8 @@
 package server
 
 import (
-	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -14,6 +14,7 @@ import (
 
 	"switchyard/issuer-sim/rules"
 	"switchyard/spec"
+	"switchyard/spec/framing"
 )
 
 // link is one connection. The library runs its loops; frames are taken from its reader here, a socket read at a time,
@@ -31,6 +32,7 @@ type link struct {
 	mu      sync.Mutex // held while frames are worked on
 	gone    bool
 	worker  worker
+	head    []byte // headers of the frame that is worked on
 	in      []byte
 	filled  int
 	skip    int // bytes of a frame that is too long
@@ -38,7 +40,13 @@ type link struct {
 
 	writing sync.Mutex // held for a whole write, however slow
 	later   delays
-	swap    *spec.Message // an answer that a rule keeps to swap it with the next; nil for none
+	swap    *held // an answer that a rule keeps to swap it with the next; nil for none
+}
+
+// held is an answer that waits, with the headers of what it answers.
+type held struct {
+	message spec.Message
+	head    []byte
 }
 
 // readBytes is the least that one read asks for: the library's own buffer of 4 KiB is passed by then.
@@ -50,8 +58,9 @@ var (
 	errCut   = errors.New("an answer was cut by a rule")
 )
 
-// serve makes a link of a connection and starts it.
-func (s *Server) serve(conn net.Conn, number uint64) error {
+// serve makes a link of a connection and starts it. Without one, with an error or as the server closes, the caller
+// closes the connection.
+func (s *Server) serve(conn net.Conn, number uint64) (*link, error) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		// Answers are coalesced already; waiting for more would only delay them.
 		_ = tcp.SetNoDelay(true)
@@ -62,7 +71,7 @@ func (s *Server) serve(conn net.Conn, number uint64) error {
 		out:     deadlined{conn, s.limits.WriteTimeout},
 		started: make(chan struct{}),
 		number:  number,
-		in:      make([]byte, max(readBytes, 2*(s.limits.FrameBytes+spec.LengthHeader))),
+		in:      make([]byte, max(readBytes, 2*(s.limits.FrameBytes+framing.MaxOverhead))),
 	}
 	l.worker = worker{server: s, peer: conn.RemoteAddr().String()}
 	l.later.link = l
@@ -70,7 +79,7 @@ func (s *Server) serve(conn net.Conn, number uint64) error {
 		s.metrics.faults.WithLabelValues(rules.FaultSilence).Inc()
 	}
 	if !s.track(l) {
-		return conn.Close()
+		return nil, nil
 	}
 	options := func(o *connection.Options) error {
 		o.MessageReader = l
@@ -82,11 +91,11 @@ func (s *Server) serve(conn net.Conn, number uint64) error {
 	lib, err := connection.NewFrom(l.out, s.codec.Spec(), nil, nil, options)
 	if err != nil {
 		s.untrack(l)
-		return err
+		return nil, err
 	}
 	l.lib = lib
 	close(l.started)
-	return nil
+	return l, nil
 }
 
 // closed runs once the connection is closed, whoever did it.
@@ -171,45 +180,76 @@ func (l *link) frames(now time.Time) (messages int, position int64, err error) {
 			n := min(l.skip, len(rest))
 			rest, l.skip = rest[n:], l.skip-n
 		}
-		if len(rest) < spec.LengthHeader {
+		if len(rest) == 0 {
 			break
 		}
-		size := int(binary.BigEndian.Uint16(rest))
-		if size == 0 {
-			// Some hosts send a length of zero to keep a connection alive.
-			l.server.metrics.badFrames.WithLabelValues(badEmpty).Inc()
-			rest = rest[spec.LengthHeader:]
-			continue
-		}
-		if size > l.server.limits.FrameBytes {
-			l.worker.bad(badTooLong, &spec.FieldError{DE: -1, Offset: -1, Want: "a shorter frame"})
-			rest, l.skip = rest[spec.LengthHeader:], size
-			continue
-		}
-		if len(rest) < spec.LengthHeader+size {
+		frame, need, refused := l.server.framing.Cut(rest, l.server.limits.FrameBytes)
+		if need > 0 {
 			break
 		}
-		v, at, answered := l.worker.handle(rest[spec.LengthHeader:spec.LengthHeader+size], now)
-		rest = rest[spec.LengthHeader+size:]
+		if refused != nil {
+			l.skip, err = l.refuse(rest, refused)
+			continue
+		}
+		l.head, l.worker.raw = frame.Head, rest[:frame.Size]
+		v, at, answered := l.worker.handle(frame.Message, now)
 		messages++
 		position = max(position, at)
-		if answered {
+		switch {
+		case l.worker.returned != nil:
+			l.answers = l.frame(l.answers, l.worker.returned)
+		case answered:
 			err = l.deliver(&v, at, now)
 		}
+		rest = rest[frame.Size:]
 	}
 	l.filled = copy(l.in, rest)
 	return messages, position, err
 }
 
+// refuse counts and logs what is no frame. It returns how many bytes are to be passed over, or an error where nobody
+// can tell.
+func (l *link) refuse(rest []byte, why error) (skip int, err error) {
+	var no *framing.Error
+	if !errors.As(why, &no) {
+		return 0, why
+	}
+	switch no.Reason {
+	case framing.Empty: // some hosts keep a connection alive so
+		l.server.metrics.badFrames.WithLabelValues(badEmpty).Inc()
+	case framing.TooLong:
+		l.worker.bad(badTooLong, why, nil)
+	default:
+		l.worker.bad(badFraming, why, rest)
+	}
+	if no.Size == 0 {
+		return 0, fmt.Errorf("framing is lost: %w", why)
+	}
+	return no.Size, nil
+}
+
 // pack appends an answer to b as a frame. One that the dialect cannot say, which takes a dialect of the user's own with
 // shorter fields than ours, is counted and left out.
-func (l *link) pack(b []byte, m *spec.Message) []byte {
-	b, err := l.server.codec.PackFrame(b, m)
+func (l *link) pack(b []byte, m *spec.Message, head []byte) []byte {
+	start := len(b)
+	out, err := l.server.codec.Pack(l.server.framing.Begin(b, head), m)
 	if err == nil {
+		out, err = l.server.framing.End(out, start)
+	}
+	if err != nil {
+		l.worker.bad(badField, err, nil)
 		return b
 	}
-	l.worker.bad(badField, err)
-	return b
+	return out
+}
+
+// frame appends a message that is packed already, in answer to the one that is worked on.
+func (l *link) frame(b, message []byte) []byte {
+	out, err := l.server.framing.Answer(b, message, l.head)
+	if err != nil {
+		l.worker.bad(badField, err, nil)
+	}
+	return out
 }
 
 // write writes whole frames. It returns once they are written.

@@ -43,6 +43,10 @@ const (
 	badField    = "field"
 	badType     = "message_type"
 	badResponse = "response"
+	badFraming  = "framing"
+	badSignOn   = "not_signed_on"
+	badMAC      = "no_mac"
+	badElements = "elements"
 )
 
 func newMetrics(registry prometheus.Registerer, books *book.Book) (*metrics, error) {

@@ -22,7 +22,7 @@ func (w *worker) reconciliation(time.Time) (v rules.Verdict, position int64, ans
 	currency, ok50 := w.req.Uint(50)
 	date, ok15 := w.req.Uint(15)
 	if !ok32 || !ok50 || !ok15 {
-		w.bad(badField, message.Missing(50, "a currency, with a business date in DE15"))
+		w.bad(badField, message.Missing(50, "a currency, with a business date in DE15"), nil)
 		w.simple(message.CodeFormat)
 		return rules.Verdict{}, 0, true
 	}

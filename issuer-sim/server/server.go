@@ -17,6 +17,7 @@ import (
 	"switchyard/issuer-sim/clearing"
 	"switchyard/issuer-sim/rules"
 	"switchyard/spec"
+	"switchyard/spec/framing"
 )
 
 // Server is a running issuer. Its methods may be called by any number of goroutines.
@@ -25,6 +26,10 @@ type Server struct {
 	control  net.Listener
 	http     *http.Server
 	codec    *spec.Codec
+	framing  framing.Format
+	require  Require
+	dial     func(ctx context.Context) (net.Conn, error)
+	dialed   int // connections that we make
 	book     *book.Book
 	desk     *clearing.Desk
 	rules    *rules.Current
@@ -36,6 +41,7 @@ type Server struct {
 	gate     gate
 	started  time.Time
 
+	number  atomic.Uint64 // of the last connection
 	waiting atomic.Int64  // delayed answers
 	stan    atomic.Uint64 // of the host's own messages, the last given
 
@@ -48,9 +54,14 @@ type Server struct {
 
 // Options are what a Server is made of.
 type Options struct {
-	Listener net.Listener
+	Listener net.Listener // nil: nobody connects to us
 	Control  net.Listener // nil: no control HTTP
 	Codec    *spec.Codec
+	Framing  framing.Format
+	Require  Require
+	// Dial makes one of the Dialed connections to a switch that listens for its issuers.
+	Dial     func(ctx context.Context) (net.Conn, error)
+	Dialed   int
 	Books    *book.Book
 	Rules    *rules.Current
 	Limits   Limits
@@ -69,7 +80,8 @@ type Limits struct {
 // New makes a server. It serves once Serve is called. On an error the listeners are left open.
 func New(o *Options) (*Server, error) {
 	s := &Server{
-		listener: o.Listener, control: o.Control, codec: o.Codec, book: o.Books, desk: clearing.NewDesk(o.Books),
+		listener: o.Listener, control: o.Control, codec: o.Codec, framing: o.Framing, require: o.Require,
+		dial: o.Dial, dialed: o.Dialed, book: o.Books, desk: clearing.NewDesk(o.Books),
 		rules: o.Rules, limits: o.Limits, logger: o.Logger, registry: o.Registry,
 		started: time.Now(), quit: make(chan struct{}), links: map[*link]struct{}{},
 	}
@@ -99,16 +111,20 @@ func (s *Server) SetRules(rules *rules.Rules) {
 // Forget loses the memory of answered messages, as a day does. The books stay.
 func (s *Server) Forget() { s.book.Forget() }
 
-// Serve accepts connections until Close is called, then returns nil. It returns an error at once if the listener is
-// closed by somebody else or the control HTTP fails; Close is to be called then too.
+// Serve accepts and makes connections until Close is called, then returns nil. It returns an error at once if the
+// listener is closed by somebody else or the control HTTP fails; Close is to be called then too.
 func (s *Server) Serve() error {
-	ended := make(chan error, 2)
-	go func() { ended <- s.accept() }()
-	go func() { ended <- s.serveControl() }()
-	if err := <-ended; err != nil {
-		return err
+	serving := []func() error{s.accept, s.serveControl, s.connect}
+	ended := make(chan error, len(serving))
+	for _, serve := range serving {
+		go func() { ended <- serve() }()
 	}
-	return <-ended
+	for range serving {
+		if err := <-ended; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Server) serveControl() error {
@@ -130,8 +146,11 @@ const (
 // accept accepts until the server closes. No error but a closed listener stops it, since all others are worth waiting
 // for: too many open files, a connection that ended before it was accepted.
 func (s *Server) accept() error {
+	if s.listener == nil {
+		return nil
+	}
 	rest := minAcceptRest
-	for number := uint64(1); ; number++ {
+	for {
 		conn, err := s.listener.Accept()
 		if s.closing.Load() {
 			if err == nil {
@@ -144,7 +163,7 @@ func (s *Server) accept() error {
 		}
 		if err != nil {
 			s.metrics.acceptFails.Inc()
-			if s.logs.allow() {
+			if logged, _ := s.logs.allow(); logged {
 				s.logger.Warn("accept failed, going on", zap.Error(err))
 			}
 			select {
@@ -161,8 +180,11 @@ func (s *Server) accept() error {
 			_ = conn.Close()
 			continue
 		}
-		if err := s.serve(conn, number); err != nil {
+		l, err := s.serve(conn, s.number.Add(1))
+		if err != nil {
 			s.logger.Warn("connection not served", zap.Error(err))
+		}
+		if l == nil {
 			_ = conn.Close()
 		}
 	}
@@ -202,7 +224,9 @@ func (s *Server) Close(ctx context.Context) error {
 		return nil
 	}
 	close(s.quit)
-	_ = s.listener.Close()
+	if s.listener != nil {
+		_ = s.listener.Close()
+	}
 	ended := make(chan struct{})
 	s.each(func(l *link) { _ = l.conn.SetReadDeadline(time.Unix(1, 0)) })
 	go func() {

@@ -1,7 +1,7 @@
 package server
 
 import (
-	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +11,7 @@ import (
 	"switchyard/issuer-sim/message"
 	"switchyard/issuer-sim/rules"
 	"switchyard/spec"
+	"switchyard/spec/guess"
 )
 
 // worker turns frames into answers. Each connection has one, so that its memory is used again.
@@ -23,24 +24,31 @@ type worker struct {
 	out     book.Outcome
 	scratch [256]byte
 
+	signedOn   bool         // the peer has, and has not signed off since
+	raw        []byte       // the frame that is worked on
+	returned   []byte       // its message goes back as this, instead of an answer
 	unanswered atomic.Int32 // announcements of a cutover
 }
 
-// handle works on one frame. If answered, the answer is in w.resp and how it is treated in v; position is how far the
-// data log must be written before the answer is.
-func (w *worker) handle(frame []byte, now time.Time) (v rules.Verdict, position int64, answered bool) {
+// handle works on one message. If answered, the answer is in w.resp and how it is treated in v; position is how far the
+// data log must be written before the answer is. A message that goes back as it came, nearly, stands in w.returned.
+func (w *worker) handle(data []byte, now time.Time) (v rules.Verdict, position int64, answered bool) {
 	s := w.server
-	if err := s.codec.Unpack(frame, &w.req); err != nil {
-		w.bad(badMessage, err)
-		return rules.Verdict{}, 0, w.formatError(frame, err)
+	w.returned = nil
+	if err := s.codec.Unpack(data, &w.req); err != nil {
+		w.bad(badMessage, err, w.raw)
+		return rules.Verdict{}, 0, w.formatError(data)
 	}
 	mti := w.req.MTIBytes()
 	if !message.Answerable(mti) {
 		if w.answersCutover() {
 			return rules.Verdict{}, 0, false
 		}
-		w.bad(badResponse, &spec.FieldError{DE: 0, Offset: 0, Want: "a request or advice, not " + w.req.MTI()})
+		w.bad(badResponse, &spec.FieldError{DE: 0, Offset: 0, Want: "a request or advice, not " + w.req.MTI()}, nil)
 		return rules.Verdict{}, 0, false
+	}
+	if w.refused() {
+		return rules.Verdict{}, 0, true
 	}
 	switch {
 	case message.ClassOf(mti) != message.ClassNone:
@@ -50,7 +58,7 @@ func (w *worker) handle(frame []byte, now time.Time) (v rules.Verdict, position 
 	case mti[1] == '5':
 		return w.reconciliation(now)
 	}
-	w.bad(badType, &spec.FieldError{DE: 0, Offset: 0, Want: "01xx, 02xx, 04xx, 05xx or 08xx, not " + w.req.MTI()})
+	w.bad(badType, &spec.FieldError{DE: 0, Offset: 0, Want: "01xx, 02xx, 04xx, 05xx or 08xx, not " + w.req.MTI()}, nil)
 	w.simple(message.CodeInvalid)
 	return rules.Verdict{}, 0, true
 }
@@ -64,7 +72,7 @@ func (w *worker) simple(c string) {
 func (w *worker) financial(now time.Time) (v rules.Verdict, position int64, answered bool) {
 	s := w.server
 	if err := w.request.Parse(&w.req); err != nil {
-		w.bad(badField, err)
+		w.bad(badField, err, nil)
 		w.simple(message.CodeFormat)
 		return rules.Verdict{}, 0, true
 	}
@@ -77,10 +85,8 @@ func (w *worker) financial(now time.Time) (v rules.Verdict, position int64, answ
 	if w.out.Repeat {
 		s.metrics.repeats.Inc()
 	}
-	if w.out.Why != "" && s.logs.allow() {
-		s.logger.Warn("reversal refused", zap.String("peer", w.peer), zap.String("mti", w.request.MTI),
-			zap.String("rrn", string(message.TrimBlanks(w.request.RRN[:]))), zap.String("response_code", w.out.Code.Text()),
-			zap.String("why", w.out.Why))
+	if w.out.Why != "" {
+		w.logRefusal()
 	}
 	if w.out.Conduct == book.ConductSilent || w.out.Conduct == book.ConductDeaf {
 		s.metrics.unanswered.Inc()
@@ -92,6 +98,17 @@ func (w *worker) financial(now time.Time) (v rules.Verdict, position int64, answ
 	}
 	s.metrics.count(w.req.MTIBytes(), w.out.Code)
 	return w.out.Verdict, position, true
+}
+
+// logRefusal logs why a reversal was refused.
+func (w *worker) logRefusal() {
+	s := w.server
+	if logged, _ := s.logs.allow(); !logged {
+		return
+	}
+	s.logger.Warn("reversal refused", zap.String("peer", w.peer), zap.String("mti", w.request.MTI),
+		zap.String("rrn", string(message.TrimBlanks(w.request.RRN[:]))), zap.String("response_code", w.out.Code.Text()),
+		zap.String("why", w.out.Why))
 }
 
 // network answers sign-on, sign-off, echo and cutover (DE70): all are well unless a rule says otherwise.
@@ -109,27 +126,41 @@ func (w *worker) network(now time.Time) (v rules.Verdict, position int64, answer
 	w.simple(c)
 	if network := w.req.Bytes(70); network != nil {
 		w.resp.SetBytes(70, network)
+		w.sign(string(network), c)
 	}
 	return v, 0, true
 }
 
-// formatError answers a message that does not parse with 30 if its MTI and STAN stand before what is wrong.
-func (w *worker) formatError(frame []byte, err error) bool {
-	var field *spec.FieldError
-	if !errors.As(err, &field) || !w.server.salvage(frame, field, &w.req) {
+// formatError answers a message that does not parse with 30, if its MTI and STAN stand before what is wrong; false if
+// not. Where no more than the MTI can be read the message goes back with 9 for its version.
+func (w *worker) formatError(data []byte) bool {
+	_, err := w.server.codec.Walk(data, &w.req)
+	if err == nil || !message.Answerable(w.req.MTIBytes()) {
 		return false
 	}
-	if mti := w.req.MTIBytes(); !message.Answerable(mti) || !w.req.Has(11) {
-		return false
+	if w.req.Has(11) {
+		w.simple(message.CodeFormat)
+		return true
 	}
-	w.simple(message.CodeFormat)
-	return true
+	w.returned = slices.Clone(data)
+	message.Reject(w.returned)
+	return false
 }
 
-// bad counts a frame that is not worked on and logs what was wrong with it, which names fields and no values.
-func (w *worker) bad(reason string, err error) {
+// bad counts a frame that is not worked on and logs what was wrong with it, which names fields and no values. data is
+// what could not be read, if the log is to say what it looks like.
+func (w *worker) bad(reason string, err error, data []byte) {
 	w.server.metrics.badFrames.WithLabelValues(reason).Inc()
-	if w.server.logs.allow() {
-		w.server.logger.Warn("bad frame", zap.String("peer", w.peer), zap.String("reason", reason), zap.Error(err))
+	allowed, unlogged := w.server.logs.allow()
+	if !allowed {
+		return
 	}
+	fields := []zap.Field{
+		zap.String("peer", w.peer), zap.String("reason", reason), zap.Error(err), zap.Int64("unlogged", unlogged),
+	}
+	if data != nil {
+		looks := guess.Say(data, guess.Options{Framing: w.server.framing.String(), Codec: w.server.codec})
+		fields = append(fields, zap.String("looks", looks))
+	}
+	w.server.logger.Warn("bad frame", fields...)
 }
