@@ -203,6 +203,9 @@ func (c *Config) Check() error {
 		if err := c.checkIssuer(i); err != nil {
 			return fmt.Errorf("issuers[%d]: %w", i, err)
 		}
+		if err := c.Issuers[i].fits(); err != nil {
+			return fmt.Errorf("issuers[%d]: %w", i, err)
+		}
 	}
 	follow := c.BusinessDay.Follow
 	if follow != "" && !slices.ContainsFunc(c.Issuers, func(x IssuerConfig) bool { return x.Name == follow }) {

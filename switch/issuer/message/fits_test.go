@@ -1,0 +1,124 @@
+package message_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"switchyard/spec"
+	"switchyard/switch/api"
+	"switchyard/switch/issuer/message"
+	"switchyard/switch/payment"
+)
+
+// TestFitsTriesAll holds the messages that Fits packs to the kinds of operations and to the DEs of docs/iso8583.md: a
+// kind or a DE that is added and not tried is a dialect that fails in operation.
+func TestFitsTriesAll(t *testing.T) {
+	var tried []*spec.Message
+	note := func(dst []byte, m *spec.Message) ([]byte, error) {
+		var c spec.Message
+		c.CopyFrom(m)
+		tried = append(tried, &c)
+		return nil, nil
+	}
+	if err := message.Fits(note); err != nil {
+		t.Fatal(err)
+	}
+	mtis, des, tags := map[string]bool{}, map[int]bool{}, map[string]bool{}
+	for _, m := range tried {
+		mtis[m.MTI()] = true
+		for de := range m.Fields {
+			des[de] = true
+		}
+		for tag := range spec.TLVs(m.Bytes(48)) {
+			tags[tag] = true
+		}
+	}
+	for kind := range payment.Kind(payment.KindCount) {
+		for _, mti := range []string{kind.Row().Request, kind.Row().Advice, kind.Row().Repeat} {
+			if mti != "" && !mtis[mti] {
+				t.Errorf("no %s, which a %s sends", mti, kind)
+			}
+		}
+	}
+	if got, want := fmt.Sprint(slices.Sorted(maps.Keys(des))), fmt.Sprint([]int{
+		2, 3, 4, 7, 11, 12, 13, 14, 15, 18, 22, 23, 25, 32, 35, 37, 38, 41, 42, 43, 48, 49, 55, 90, 95,
+	}); got != want {
+		t.Errorf("DEs %s, want %s", got, want)
+	}
+	if got, want := fmt.Sprint(slices.Sorted(maps.Keys(tags))),
+		"[01 02 03 04 05 06 07 08 09 10 11 12 13 14 17 18]"; got != want {
+		t.Errorf("tags of DE48 %s, want %s", got, want)
+	}
+}
+
+// TestFitsLongest: what Fits packs is as long as a gateway may make it.
+func TestFitsLongest(t *testing.T) {
+	longest := map[int]int{}
+	note := func(dst []byte, m *spec.Message) ([]byte, error) {
+		for de, value := range m.Fields {
+			longest[de] = max(longest[de], len(value))
+		}
+		return nil, nil
+	}
+	if err := message.Fits(note); err != nil {
+		t.Fatal(err)
+	}
+	for de, n := range map[int]int{
+		2: 19, 23: 3, 32: 11, 35: 37, 41: api.MaxTerminal, 42: api.MaxMerchant, 43: 40, 55: 510,
+	} {
+		if longest[de] != n {
+			t.Errorf("the longest DE%d is %d, want %d", de, longest[de], n)
+		}
+	}
+}
+
+func TestFits(t *testing.T) {
+	for _, name := range spec.Stock() {
+		c := spec.MustCodec(name)
+		err := message.Fits(c.Pack)
+		if c.Version() == spec.ISO1987 && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if c.Version() == spec.ISO1993 && err == nil {
+			t.Errorf("%s packs messages of 1987 as they are", name)
+		}
+	}
+}
+
+// TestFitsNames: what does not fit is named, each DE once.
+func TestFitsNames(t *testing.T) {
+	s, err := spec.Load(spec.DefaultDialect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Fields[12].Spec().Length = 12
+	delete(s.Fields, 48)
+	delete(s.Fields, 70)
+	c, err := spec.Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var echo spec.Message
+	echo.SetMTI("0800")
+	echo.Set(70, "301")
+	err = message.Fits(c.Pack, &echo)
+	want := `0100 (authorize): DE 12 (Time, Local Transaction): want a length of 12, not 6; ` +
+		`0100 (authorize): DE 48 (Additional Data, Private): want a DE that the spec defines; ` +
+		`0800 (network management request): DE 70 (Network Management Information Code): want a DE that the spec defines`
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v\n want %s", err, want)
+	}
+}
+
+// TestFitsWhole: a message that is wrong as a whole ends the search.
+func TestFitsWhole(t *testing.T) {
+	refuse := func(dst []byte, m *spec.Message) ([]byte, error) {
+		return nil, &spec.FieldError{DE: -1, Offset: -1, Want: "less"}
+	}
+	if err := message.Fits(refuse); err == nil || !strings.Contains(err.Error(), "0100 (authorize): message: want less") {
+		t.Errorf("error %v", err)
+	}
+}
