@@ -44,7 +44,7 @@ const MaxSpecFile = 4 << 20
 
 // Open compiles an embedded dialect. The codec knows its name and its edition of ISO 8583.
 func Open(name string) (*Codec, error) {
-	raw, err := readStock(name)
+	raw, err := Source(name)
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +76,15 @@ func MustCodec(name string) *Codec {
 
 // Load returns the spec of an embedded dialect, each time a new copy.
 func Load(name string) (*iso8583.MessageSpec, error) {
-	raw, err := readStock(name)
+	raw, err := Source(name)
 	if err != nil {
 		return nil, err
 	}
 	return LoadFile(name+".json", bytes.NewReader(raw))
 }
 
-func readStock(name string) ([]byte, error) {
+// Source returns the JSON of an embedded dialect: the place to start for one of your own.
+func Source(name string) ([]byte, error) {
 	if !slices.Contains(stock, name) {
 		last := len(stock) - 1
 		return nil, fmt.Errorf("dialect %q: want %s or %s, or a JSON file of your own",

@@ -50,6 +50,7 @@ Exits with 1 when something does not parse; the error names the field and the by
 			return err
 		},
 	}
+	cmd.AddCommand(newIsoSpecCmd())
 	cmd.Flags().StringVar(&dialect, "dialect", spec.DefaultDialect,
 		"an embedded dialect, as iso spec list names them, or a JSON file with your own")
 	return cmd

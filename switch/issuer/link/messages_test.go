@@ -8,7 +8,7 @@ import (
 	"switchyard/switch/issuer/link"
 )
 
-// TestMessages holds Messages to what a link sends: no DE goes out that is not among those that a dialect is tried with.
+// TestMessages holds Messages to what a link sends: no DE goes out that a dialect is not tried with.
 func TestMessages(t *testing.T) {
 	tried := map[string]*spec.Message{}
 	for _, m := range link.Messages() {
