@@ -22,8 +22,8 @@ build: ## bin/switchd, bin/issuer-sim and bin/switchctl
 	$(GO) build -o bin/ ./cmd/...
 
 .PHONY: demo
-demo: build ## a business day on this machine, checked to the last unit (PAYMENTS=20000 SEED=1 FAULTS=off)
-	@bin/switchctl demo --payments $(PAYMENTS) --seed $(SEED) --faults $(FAULTS)
+demo: build ## a business day on this machine, checked to the last unit (PAYMENTS=20000 SEED=1 FAULTS=off; DIALECT=iso87bcd FRAMING=ascii4+tpdu)
+	@bin/switchctl demo --payments $(PAYMENTS) --seed $(SEED) --faults $(FAULTS) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(FRAMING),--framing $(FRAMING))
 
 .PHONY: crash
 crash: build ## kill -9 under load, and check that nothing is lost (ROUNDS=50; SEED, else another one each time)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
 
 	"switchyard/internal/config"
 	"switchyard/spec"
@@ -15,10 +17,13 @@ import (
 
 // IssuerConfig is one issuer host.
 type IssuerConfig struct {
-	Name     string `yaml:"name"`
-	Address  string `yaml:"address"`
-	Dialect  string `yaml:"dialect"`   // one of spec.Stock
-	SpecFile string `yaml:"spec_file"` // a dialect of one's own, instead
+	Name    string `yaml:"name"`
+	Address string `yaml:"address"`
+	// Listen is where the host connects to us, in place of Address; From are whose addresses or networks it may come from.
+	Listen   string   `yaml:"listen"`
+	From     []string `yaml:"from"`
+	Dialect  string   `yaml:"dialect"`   // one of spec.Stock
+	SpecFile string   `yaml:"spec_file"` // a dialect of one's own, instead
 	// Framing is how messages are framed, as framing.Parse reads it. Default: a length of two binary bytes.
 	Framing  string          `yaml:"framing"`
 	Links    int             `yaml:"links"`    // connections
@@ -41,8 +46,8 @@ func (c *Config) checkIssuer(i int) error {
 			return fmt.Errorf("name: %q stands twice", x.Name)
 		}
 	}
-	if _, _, err := net.SplitHostPort(x.Address); err != nil {
-		return fmt.Errorf("address: %w", err)
+	if err := x.checkReach(); err != nil {
+		return err
 	}
 	switch { // 0 stands for the default
 	case x.Links < 0 || x.Links > link.MaxLinks:
@@ -62,6 +67,69 @@ func (c *Config) checkIssuer(i int) error {
 	_, err := x.codec()
 	return err
 }
+
+// checkReach holds where an issuer is to what can be reached, and what may reach us. Card data goes over a port that it
+// connects to: on another address than loopback it has to show who it is.
+func (x *IssuerConfig) checkReach() error {
+	if x.Listen == "" {
+		if len(x.From) > 0 {
+			return errors.New("from: given without listen; nobody connects")
+		}
+		if _, _, err := net.SplitHostPort(x.Address); err != nil {
+			return fmt.Errorf("address: %w", err)
+		}
+		return nil
+	}
+	if x.Address != "" {
+		return errors.New("address: given together with listen; expected one of them")
+	}
+	host, _, err := net.SplitHostPort(x.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if _, err := x.networks(); err != nil {
+		return err
+	}
+	if t := x.TLS; t != nil && (t.Certificate == "" || t.Key == "" || t.ServerName != "") {
+		return errors.New("tls: expected certificate and key, and no server_name: the issuer connects to us")
+	}
+	if !loopback(host) && len(x.From) == 0 && (x.TLS == nil || x.TLS.CA == "") {
+		return fmt.Errorf("listen: %s is not loopback: set from, or tls with ca, first, so that only the issuer connects",
+			x.Listen)
+	}
+	return nil
+}
+
+// networks are whose addresses the issuer may come from.
+func (x *IssuerConfig) networks() (networks []netip.Prefix, err error) {
+	for i, text := range x.From {
+		network, err := netip.ParsePrefix(text)
+		if addr, addrErr := netip.ParseAddr(text); addrErr == nil {
+			network, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("from[%d]: %q: expected an address such as 10.1.2.3 or a network such as 10.1.2.0/24", i,
+				text)
+		}
+		networks = append(networks, network)
+	}
+	return networks, nil
+}
+
+// known tells whether an address is one of the issuer's; nil where each may be.
+func (x *IssuerConfig) known() func(net.Addr) bool {
+	networks, err := x.networks()
+	if err != nil || len(networks) == 0 { // Check has passed
+		return nil
+	}
+	return func(a net.Addr) bool {
+		at, err := netip.ParseAddrPort(a.String())
+		return err == nil && slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(at.Addr().Unmap()) })
+	}
+}
+
+// at is where the issuer is, or connects to.
+func (x *IssuerConfig) at() string { return cmp.Or(x.Listen, x.Address) }
 
 // framing reads how an issuer's messages are framed.
 func (x *IssuerConfig) framing() (framing.Format, error) {

@@ -11,6 +11,7 @@ import (
 // What serve would refuse, the check of the file refuses before, and names the key.
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	const issuer = "issuers: [{name: a, address: '127.0.0.1:1', %s}]"
+	const listening = "issuers: [{name: a, listen: '"
 	hash := "sha256:" + strings.Repeat("0a", 32)
 	of := "token_hash: '" + hash + "'"
 	ann := "name: ann, roles: [read, operate, approve], " + of
@@ -18,9 +19,17 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		return "operator:\n  identities: [{" + strings.Join(identities, "}, {") + "}]"
 	}
 	for want, text := range map[string]string{
-		`unknown key "gatewy"`:                              "gatewy: {}",
-		`log.level: "loud"`:                                 "log: {level: loud}",
-		`business_day.follow: "b" is not among the issuers`: fmt.Sprintf(issuer, "") + "\nbusiness_day: {follow: b}",
+		`unknown key "gatewy"`: "gatewy: {}",
+		`log.level: "loud"`:    "log: {level: loud}",
+		`business_day.follow: "b" is not among the issuers`: fmt.Sprintf(
+			issuer, "") + "\nbusiness_day: {follow: b}",
+		"listen: 0.0.0.0:1 is not loopback: set from, or tls with ca":     listening + "0.0.0.0:1'}]",
+		"listen: address x: missing port":                                 listening + "x'}]",
+		"address: given together with listen":                             listening + ":1', address: ':2'}]",
+		`from[0]: "x": expected an address such as 10.1.2.3 or a network`: listening + ":1', from: [x]}]",
+		"from: given without listen":                                      fmt.Sprintf(issuer, "from: [10.0.0.1]"),
+		"tls: expected certificate and key, and no server_name": listening +
+			"127.0.0.1:1', tls: {ca: a}}]",
 		"links: 65":     fmt.Sprintf(issuer, "links: 65"),
 		"window: 99999": fmt.Sprintf(issuer, "window: 99999"),
 		`framing "ascii5": "ascii5": want a length (binary2, binary4, bcd2, ascii4 or none)`: fmt.Sprintf(
@@ -60,6 +69,9 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"gateway: {listen: '0.0.0.0:7583', tls: {certificate: c, key: k, ca: a}, gateways: [{name: x, certificate: 'CN=x'}]}",
 		fmt.Sprintf(issuer, "") + "\nbusiness_day: {follow: a}",
 		"business_day: {follow: issuer}",
+		listening + "127.0.0.1:1'}]",
+		listening + ":1', from: [10.1.2.3, 10.2.0.0/16]}]",
+		listening + ":1', tls: {certificate: c, key: k, ca: a}}]",
 		"operator: {listen: '', socket: operator}",
 		known(ann),
 		known(ann) + "\n  listen: '0.0.0.0:9583'\n  tls: {certificate: c, key: k}",

@@ -47,6 +47,8 @@ type Options struct {
 	// issuers that it names.
 	GatewayTLS, OperatorTLS *tls.Config
 	IssuerTLS               map[string]*tls.Config
+	// Issuers are the listeners of the issuers that connect to us, by name; closed by Close.
+	Issuers map[string]net.Listener
 	// Doors are the other ways in for callers. They are opened by New, in this order, served by Start and closed by
 	// Close as the gateway port is.
 	Doors []front.Open
@@ -252,14 +254,17 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
 	}
+	if x.Listen != "" && s.o.Issuers[x.Name] == nil {
+		return nil, fmt.Errorf("issuer %s: listen: %s: nobody listens there", x.Name, x.Listen)
+	}
 	format, err := x.framing()
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
 	}
 	host, err := link.NewHost(link.Config{
-		Host: x.Name, Addr: x.Address, Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
+		Host: x.Name, Addr: x.at(), Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
 		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Framing: format, Identity: stream, Clock: s.clock,
-		Dial: s.o.Dial, TLS: s.o.IssuerTLS[x.Name],
+		Dial: s.o.Dial, Listener: s.o.Issuers[x.Name], Known: x.known(), TLS: s.o.IssuerTLS[x.Name],
 		Logger: s.o.Logger.Named("link"), Registerer: s.o.Registry, Seed: s.o.Seed, OnStray: s.stray,
 		OnMalformed: s.strays.Malformed, OnCutover: s.follow.callback(x.Name),
 	})

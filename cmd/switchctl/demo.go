@@ -39,6 +39,8 @@ same figures.`,
 	flags.StringVar(&o.Out, "out", o.Out, "folder, made anew")
 	flags.StringVar(&o.ToldFile, "told", "",
 		"append what the switch answers to this file (default: told.jsonl in the folder)")
+	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "stock dialect of switch and issuer (default iso87ascii)")
+	flags.StringVar(&o.Framing, "framing", o.Framing, "how they frame messages, such as ascii4+tpdu (default binary2)")
 	flags.StringVar(&faults, "faults", faults, "on: the issuer answers badly now and then")
 	return cmd
 }

@@ -68,6 +68,10 @@ func TestDemoAndLoadOverTheBinaries(t *testing.T) {
 	if !bytes.HasSuffix(out, []byte("\ndemo: OK\n")) {
 		t.Errorf("the demo's last line is not its verdict:\n%s", out)
 	}
+	framed := run("demo", "--payments", "100", "--dialect", "iso87bcd", "--framing", "ascii4+tpdu", "--out", "framed-out")
+	if !bytes.HasSuffix(framed, []byte("\ndemo: OK\n")) {
+		t.Errorf("the demo in another dialect and framing:\n%s", framed)
+	}
 	text, err := os.ReadFile(filepath.Join(work, "demo-out", "summary.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -73,6 +73,7 @@ and what they come from.`,
 	flags.BoolVar(&o.Sale, "sale", false, "send sales instead of authorizations")
 	flags.BoolVar(&o.ISO, "iso", false, "send ISO 8583 straight to an issuer")
 	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "dialect of --iso")
+	flags.StringVar(&o.Framing, "framing", o.Framing, "how --iso frames messages, such as ascii4+tpdu (default binary2)")
 	flags.StringVar(&o.IssuerRules, "issuer-rules", "",
 		"rules file of issuer-sim, with --local: its pace, latency and faults")
 	flags.StringVar(&o.Switch, "switch", "",

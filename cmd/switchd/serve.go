@@ -158,9 +158,29 @@ func listen(f *serveFlags, c *txswitch.Config) (txswitch.Options, error) {
 	if err := listenOperator(&o, &c.Operator); err != nil {
 		return o, errors.Join(fmt.Errorf("operator API: %w", err), o.Gateway.Close())
 	}
+	if err := listenIssuers(&o, c); err != nil {
+		return o, errors.Join(err, o.Gateway.Close(), closeSocket(o))
+	}
 	var d net.Dialer
 	o.Dial = func(ctx context.Context, address string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
 	return o, nil
+}
+
+// listenIssuers opens the ports of the issuers that connect to us.
+func listenIssuers(o *txswitch.Options, c *txswitch.Config) error {
+	o.Issuers = map[string]net.Listener{}
+	for i := range c.Issuers {
+		x := &c.Issuers[i]
+		if x.Listen == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", x.Listen)
+		if err != nil {
+			return fmt.Errorf("issuers[%d].listen: %w", i, err)
+		}
+		o.Issuers[x.Name] = l
+	}
+	return nil
 }
 
 // listenOperator opens the operator API's port and its socket file, where there are to be any.

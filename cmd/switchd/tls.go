@@ -38,7 +38,11 @@ func issuerTLS(configPath string, c *txswitch.Config) (map[string]*tls.Config, e
 		if x.TLS == nil {
 			continue
 		}
-		t, err := baseTLS(configPath, x.TLS)
+		make := baseTLS
+		if x.Listen != "" {
+			make = serverTLS
+		}
+		t, err := make(configPath, x.TLS)
 		if err != nil {
 			return nil, fmt.Errorf("issuers[%d].tls: %w", i, err)
 		}

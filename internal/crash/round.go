@@ -44,7 +44,7 @@ func (r *Round) run(ctx context.Context, bin string) {
 		r.Wrong("%v", err)
 		return
 	}
-	config, err := localday.WriteConfig(r.Dir, deadline)
+	config, err := localday.WriteConfig(r.Dir, localday.Issuer{Deadline: deadline})
 	if err != nil {
 		r.Wrong("configuration: %v", err)
 		return

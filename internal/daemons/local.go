@@ -37,6 +37,8 @@ type Options struct {
 	Rules        string // issuer-sim's; "" for none
 	IssuerConfig string // issuer-sim's; "" for none
 	DefaultPorts bool   // take them where they are free
+
+	IssuerDialect, IssuerFraming string // issuer-sim's; "" for its defaults
 }
 
 // StartIssuer starts issuer-sim alone.
@@ -104,6 +106,12 @@ func (l *Local) runIssuer(ctx context.Context, at Listening) error {
 	}
 	if l.IssuerConfig != "" {
 		args = append(args, "--config", l.IssuerConfig)
+	}
+	if l.IssuerDialect != "" {
+		args = append(args, "--dialect", l.IssuerDialect)
+	}
+	if l.IssuerFraming != "" {
+		args = append(args, "--framing", l.IssuerFraming)
 	}
 	d, err := Start(ctx, l.Bin, l.Dir, "issuer-sim", args...)
 	if err == nil {

@@ -33,6 +33,8 @@ type Options struct {
 	Seed        uint64
 	Out         string // folder, made anew
 	Faults      bool   // the issuer answers badly now and then
+	Dialect     string // that switch and issuer speak; "" for the default
+	Framing     string // of their messages; "" for the default
 	ToldFile    string // what the switch answers is appended to it; "" for told.jsonl in the folder
 }
 
@@ -116,14 +118,15 @@ func (r *run) play(ctx context.Context) {
 // start starts the daemons.
 func (r *run) start(ctx context.Context) (err error) {
 	o := daemons.Options{Dir: r.Out, Seed: r.Seed, DefaultPorts: true}
-	var deadline time.Duration
+	o.IssuerDialect, o.IssuerFraming = r.Dialect, r.Framing
+	issuer := localday.Issuer{Dialect: r.Dialect, Framing: r.Framing}
 	if r.Faults {
-		deadline = localday.FaultyDeadline
+		issuer.Deadline = localday.FaultyDeadline
 		if o.Rules, err = localday.WriteFaults(r.Out); err != nil {
 			return fmt.Errorf("rules: %w", err)
 		}
 	}
-	if o.Config, err = localday.WriteConfig(r.Out, deadline); err != nil {
+	if o.Config, err = localday.WriteConfig(r.Out, issuer); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	r.Local, err = daemons.StartLocal(ctx, o)

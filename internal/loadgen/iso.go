@@ -2,16 +2,15 @@ package loadgen
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"time"
 
 	"switchyard/internal/money"
 	"switchyard/spec"
+	"switchyard/spec/framing"
 	"switchyard/switch/api"
 )
 
@@ -33,16 +32,22 @@ const (
 // stans is how many STANs there are (000001 to 999999).
 const stans = 999_999
 
+// maxISOAnswer is the longest answer in bytes.
+const maxISOAnswer = 8 << 10
+
 // maxPending bounds what waits in a lane to be written; past it Start blocks.
 const maxPending = 1 << 20
 
-// NewISOTarget makes a target from open connections. Close it to end its goroutines.
-func NewISOTarget(conns []net.Conn, codec *spec.Codec, payments Payments) *ISOTarget {
+// NewISOTarget makes a target from open connections to an issuer of a dialect and a framing. Close it to end its
+// goroutines.
+func NewISOTarget(conns []net.Conn, codec *spec.Codec, format framing.Format, payments Payments) *ISOTarget {
 	t := &ISOTarget{payments: payments}
 	now := time.Now().UTC()
 	copy(t.rrn[:], fmt.Sprintf("%d%03dZ", now.Year()%10, now.YearDay()))
 	for _, c := range conns {
-		l := &isoLane{conn: c, codec: codec, ends: make(map[uint32]func(Outcome)), work: make(chan struct{}, 1)}
+		l := &isoLane{
+			conn: c, codec: codec, framing: format, ends: make(map[uint32]func(Outcome)), work: make(chan struct{}, 1),
+		}
 		l.room.L = &l.mu
 		t.lanes = append(t.lanes, l)
 		l.loops.Go(l.write)
@@ -68,10 +73,11 @@ func (t *ISOTarget) Start(lane, _ int, seq uint64, end func(Outcome)) {
 
 // isoLane is one connection. Frames are gathered while a write is under way and leave in one.
 type isoLane struct {
-	conn  net.Conn
-	codec *spec.Codec
-	work  chan struct{} // one token: something waits to be written
-	loops sync.WaitGroup
+	conn    net.Conn
+	codec   *spec.Codec
+	framing framing.Format
+	work    chan struct{} // one token: something waits to be written
+	loops   sync.WaitGroup
 
 	mu      sync.Mutex
 	room    sync.Cond
@@ -101,7 +107,7 @@ func (l *isoLane) send(t *ISOTarget, seq uint64, end func(Outcome)) {
 	}
 	if err == nil {
 		l.req.fill(t, seq, stan)
-		l.pending, err = l.codec.PackFrame(l.pending, &l.req.msg)
+		err = l.pack()
 	}
 	if err == nil {
 		l.ends[stan] = end
@@ -115,6 +121,19 @@ func (l *isoLane) send(t *ISOTarget, seq uint64, end func(Outcome)) {
 	case l.work <- struct{}{}:
 	default:
 	}
+}
+
+// pack appends the request to what waits to be written.
+func (l *isoLane) pack() error {
+	start := len(l.pending)
+	out, err := l.codec.Pack(l.framing.Begin(l.pending, nil), &l.req.msg)
+	if err == nil {
+		out, err = l.framing.End(out, start)
+	}
+	if err == nil {
+		l.pending = out
+	}
+	return err
 }
 
 // fill makes the 0100 of request seq.
@@ -173,26 +192,16 @@ func (l *isoLane) write() {
 func (l *isoLane) read() {
 	var m spec.Message
 	in := bufio.NewReaderSize(l.conn, 64<<10)
-	frame := make([]byte, 0, 4096)
 	for {
-		var head [2]byte
-		if _, err := io.ReadFull(in, head[:]); err != nil {
+		frame, err := l.framing.Peek(in, maxISOAnswer)
+		if err == nil {
+			err = l.codec.Unpack(frame.Message, &m)
+		}
+		if err != nil {
 			l.fail(err)
 			return
 		}
-		frame = frame[:0]
-		n := int(binary.BigEndian.Uint16(head[:]))
-		if n > cap(frame) {
-			frame = make([]byte, 0, n)
-		}
-		if _, err := io.ReadFull(in, frame[:n]); err != nil {
-			l.fail(err)
-			return
-		}
-		if err := l.codec.Unpack(frame[:n], &m); err != nil {
-			l.fail(err)
-			return
-		}
+		_, _ = in.Discard(frame.Size) // it was peeked
 		stan, _ := m.Uint(11)
 		l.mu.Lock()
 		end := l.ends[uint32(stan)]

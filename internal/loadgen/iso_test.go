@@ -1,32 +1,29 @@
 package loadgen_test
 
 import (
-	"encoding/binary"
-	"io"
+	"bufio"
 	"net"
 	"testing"
 	"time"
 
 	"switchyard/internal/loadgen"
 	"switchyard/spec"
+	"switchyard/spec/framing"
 	"switchyard/switch/api"
 )
 
 // serveISO answers each 0100 as an issuer does: those of an odd amount with 51. After limit requests it hangs up.
-func serveISO(t *testing.T, conn net.Conn, codec *spec.Codec, limit int) {
+func serveISO(t *testing.T, conn net.Conn, codec *spec.Codec, format framing.Format, limit int) {
 	defer conn.Close()
 	var m spec.Message
 	seen := map[string]bool{}
+	in := bufio.NewReaderSize(conn, 8<<10)
 	for range limit {
-		var head [2]byte
-		if _, err := io.ReadFull(conn, head[:]); err != nil {
+		frame, err := format.Peek(in, 4096)
+		if err != nil {
 			return
 		}
-		frame := make([]byte, binary.BigEndian.Uint16(head[:]))
-		if _, err := io.ReadFull(conn, frame); err != nil {
-			return
-		}
-		if err := codec.Unpack(frame, &m); err != nil {
+		if err := codec.Unpack(frame.Message, &m); err != nil {
 			t.Errorf("a request does not parse: %v", err)
 			return
 		}
@@ -40,9 +37,17 @@ func serveISO(t *testing.T, conn net.Conn, codec *spec.Codec, limit int) {
 			code = "51"
 		}
 		m.Set(39, code)
-		out, err := codec.PackFrame(nil, &m)
+		answer, err := codec.Pack(nil, &m)
 		if err != nil {
 			t.Errorf("pack: %v", err)
+			return
+		}
+		out, err := format.Answer(nil, answer, frame.Head)
+		if err != nil {
+			t.Errorf("frame: %v", err)
+			return
+		}
+		if _, err := in.Discard(frame.Size); err != nil {
 			return
 		}
 		if _, err := conn.Write(out); err != nil {
@@ -51,21 +56,28 @@ func serveISO(t *testing.T, conn net.Conn, codec *spec.Codec, limit int) {
 	}
 }
 
-func isoTarget(t *testing.T, limit int) *loadgen.ISOTarget {
+func isoTarget(t *testing.T, limit int, text string) *loadgen.ISOTarget {
+	format := framing.MustParse(text)
 	codec := spec.MustCodec("iso87ascii")
 	var conns []net.Conn
 	for range 2 {
 		here, there := net.Pipe()
 		conns = append(conns, here)
-		go serveISO(t, there, codec, limit)
+		go serveISO(t, there, codec, format, limit)
 	}
 	return loadgen.NewISOTarget(
-		conns, codec, loadgen.Payments{Op: api.OpAuthorize, Run: "r", Cards: loadgen.NewCards(time.Now())},
+		conns, codec, format, loadgen.Payments{Op: api.OpAuthorize, Run: "r", Cards: loadgen.NewCards(time.Now())},
 	)
 }
 
 func TestISOTarget(t *testing.T) {
-	target := isoTarget(t, 1<<30)
+	for _, text := range []string{"binary2", "ascii4+inclusive+tpdu:6000030000", "none+trailer:03"} {
+		t.Run(text, func(t *testing.T) { testISOTarget(t, text) })
+	}
+}
+
+func testISOTarget(t *testing.T, framing string) {
+	target := isoTarget(t, 1<<30, framing)
 	defer target.Close()
 	res, err := loadgen.Run(
 		t.Context(), loadgen.Options{Target: target, Lanes: 2, InFlight: 64, Duration: 200 * time.Millisecond},
@@ -79,7 +91,7 @@ func TestISOTarget(t *testing.T) {
 }
 
 func TestISOTargetCountsWhatAHangUpLost(t *testing.T) {
-	target := isoTarget(t, 10)
+	target := isoTarget(t, 10, "binary2")
 	res, err := loadgen.Run(t.Context(), loadgen.Options{
 		Target: target, Lanes: 2, InFlight: 8, Rate: 1000, Fixed: true, Duration: 100 * time.Millisecond,
 	})

@@ -22,9 +22,16 @@ var routes = []struct{ prefix, destination string }{
 	{"34", "amex"}, {"37", "amex"}, {"35", "jcb"},
 }
 
+// Issuer is how the issuer is spoken to; the zero value is switchd's defaults.
+type Issuer struct {
+	Deadline time.Duration // for an answer
+	Dialect  string
+	Framing  string
+}
+
 // WriteConfig writes switchd's configuration and the day's merchants into the folder and returns the path of the
-// former. deadline is how long the issuer has for an answer; 0 for the default.
-func WriteConfig(dir string, deadline time.Duration) (string, error) {
+// former.
+func WriteConfig(dir string, issuer Issuer) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -52,9 +59,9 @@ func WriteConfig(dir string, deadline time.Duration) (string, error) {
 		fmt.Fprintf(&config, "    - {prefix: %q, route: %s, destination: %s, host: issuer}\n",
 			r.prefix, r.destination, r.destination)
 	}
-	if deadline > 0 {
-		fmt.Fprintf(&config, "issuers:\n  - {name: issuer, address: %q, deadline: %s}\n",
-			daemons.DefaultISO, deadline)
+	if issuer != (Issuer{}) {
+		fmt.Fprintf(&config, "issuers:\n  - {name: issuer, address: %q, deadline: %s, dialect: %q, framing: %q}\n",
+			daemons.DefaultISO, issuer.Deadline, issuer.Dialect, issuer.Framing)
 	}
 	configPath := filepath.Join(dir, "switchd.yaml")
 	return configPath, os.WriteFile(configPath, []byte(config.String()), 0o600)

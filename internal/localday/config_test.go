@@ -32,7 +32,9 @@ func TestFaultsAreRules(t *testing.T) {
 // The day's configuration is one that switchd takes, and it clears each card by the scheme that the day's book counts
 // it under.
 func TestConfig(t *testing.T) {
-	path, err := localday.WriteConfig(t.TempDir(), localday.FaultyDeadline)
+	path, err := localday.WriteConfig(t.TempDir(), localday.Issuer{
+		Deadline: localday.FaultyDeadline, Dialect: "iso87bcd", Framing: "ascii4+tpdu",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -34,6 +35,7 @@ import (
 	"switchyard/internal/vfs/errorfs"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec"
+	"switchyard/spec/framing"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/clock"
@@ -68,6 +70,12 @@ type Options struct {
 	BrokenMoney bool
 	// Dialect that the switch and the issuer speak; default iso87ascii.
 	Dialect string
+	// Framing of both; default binary2.
+	Framing string
+	// IssuerConnects says that the switch listens and the issuer connects to it.
+	IssuerConnects bool
+	// Require is what the issuer refuses otherwise.
+	Require issuersim.Require
 	// SyncTakes is how long the switch's disk takes for each sync; default none at all.
 	SyncTakes time.Duration
 	// Wall is the switch's wall clock; default the machine's.
@@ -120,6 +128,7 @@ type System struct {
 	OperatorSocket                         string // path of the socket file, where there is one
 	Registry, IssuerRegistry               *prometheus.Registry
 	issuerListener                         net.Listener
+	listeningAddr                          atomic.Pointer[string] // where the switch listens for its issuer
 	issuerAddr                             atomic.Pointer[string] // where it listens; see dialIssuer
 	tls                                    certificates
 }
@@ -224,6 +233,22 @@ func (s *System) startIssuer() {
 	if s.o.IssuerData {
 		o.DataDir = "issuer"
 	}
+	o.Require = s.o.Require
+	if s.o.Framing != "" {
+		format, err := framing.Parse(s.o.Framing)
+		s.must(err)
+		o.Framing = format
+	}
+	if s.o.IssuerConnects {
+		s.must(s.issuerListener.Close())
+		o.Listener, o.Dialed, o.Dial = nil, 2, func(ctx context.Context) (net.Conn, error) {
+			addr := s.listeningAddr.Load()
+			if addr == nil {
+				return nil, errors.New("the switch was not started yet")
+			}
+			return new(net.Dialer).DialContext(ctx, "tcp", *addr)
+		}
+	}
 	if s.o.Dialect != "" {
 		o.Codec = spec.MustCodec(s.o.Dialect)
 	}
@@ -271,6 +296,10 @@ func (s *System) StartSwitch() {
 	}
 	c.Issuers[0].Deadline = config.Duration(s.o.Deadline)
 	c.Issuers[0].Dialect = s.o.Dialect
+	c.Issuers[0].Framing = s.o.Framing
+	if s.o.IssuerConnects {
+		c.Issuers[0].Address, c.Issuers[0].Listen = "", issuerAddr
+	}
 	for _, g := range s.o.Gateways {
 		hash, err := secret.HashOf(g.Secret)
 		s.must(err)
@@ -302,6 +331,12 @@ func (s *System) StartSwitch() {
 		Fatal:  func(msg string, err error) { panic(fmt.Sprintf("%s: %v", msg, err)) },
 		Logger: s.logger("switch"), Wall: s.o.Wall, Synchronized: func() bool { return !s.o.Unsynchronized },
 		Doors: s.o.Doors, Journal: s.o.Journal,
+	}
+	if s.o.IssuerConnects {
+		l := s.listen("127.0.0.1:0")
+		addr := l.Addr().String()
+		s.listeningAddr.Store(&addr)
+		o.Issuers = map[string]net.Listener{c.Issuers[0].Name: l}
 	}
 	if s.o.TLS {
 		o.GatewayTLS, o.IssuerTLS = s.tls.server, map[string]*tls.Config{c.Issuers[0].Name: s.tls.client}
@@ -528,3 +563,6 @@ func On(op api.Op, key, payment string, amountMinor int64) api.Request {
 	}
 	return r
 }
+
+// ListeningAddr is where the switch listens for its issuer.
+func (s *System) ListeningAddr() string { return *s.listeningAddr.Load() }

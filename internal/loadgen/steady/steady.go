@@ -31,6 +31,7 @@ type Options struct {
 	Sale    bool   // sales instead of authorizations
 	ISO     bool   // ISO 8583 straight to an issuer
 	Dialect string // of ISO
+	Framing string // of ISO; "" for two binary bytes of length
 
 	// Address is the port that is driven. Without one daemons are started for it, and stopped: an issuer and, without
 	// ISO, a switch.

@@ -8,6 +8,7 @@ import (
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/clients"
 	"switchyard/spec"
+	"switchyard/spec/framing"
 	"switchyard/switch/api"
 )
 
@@ -49,11 +50,15 @@ func (o *Options) isoTarget(
 	if err != nil {
 		return nil, nil, err
 	}
+	format, err := framing.Parse(o.Framing)
+	if err != nil {
+		return nil, nil, err
+	}
 	conns, err := clients.DialTCP(ctx, o.Address, lanes)
 	if err != nil {
 		return nil, nil, err
 	}
-	target := loadgen.NewISOTarget(conns, codec, payments)
+	target := loadgen.NewISOTarget(conns, codec, format, payments)
 	end := func() error {
 		target.Close()
 		return nil

@@ -32,7 +32,7 @@ const (
 type Config struct {
 	// Host is the name under which errors, logs and metrics know the host; required, unique in a Registerer.
 	Host string
-	// Addr goes to Dial; required.
+	// Addr goes to Dial, or is where Listener listens; required.
 	Addr string
 	// Links is how many connections are kept, 1 to MaxLinks. Default 2: one may be lost, and two readers use two cores.
 	Links int
@@ -67,9 +67,15 @@ type Config struct {
 	// Identity gives network messages their STAN and DE7; required.
 	Identity Identity
 	Clock    *clock.Clock // dates strays; nil: the machine's
-	// Dial opens a connection; required. It must return when ctx ends.
+	// Dial opens a connection; required, unless there is a Listener. It must return when ctx ends.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
-	// TLS, if set, is spoken on what Dial returns. Without a ServerName the host part of Addr is taken.
+	// Listener, if set, is where the host connects to us, in place of Dial: each of its connections is a link's, Links of
+	// them at a time. Close closes it.
+	Listener net.Listener
+	// Known tells whether an address may be the host's. Default: every one may.
+	Known func(net.Addr) bool
+	// TLS, if set, is spoken on what Dial or Listener returns. Without a ServerName the host part of Addr is taken for
+	// what is dialed.
 	TLS *tls.Config
 
 	// OnStray is told of each response that completed nothing, one at a time, from a goroutine of the host's own. Should
@@ -110,8 +116,8 @@ func (c Config) withDefaults() (Config, error) {
 		return wrong("Codec", "want the codec of a dialect")
 	case c.Identity == nil:
 		return wrong("Identity", "want a source of STANs")
-	case c.Dial == nil:
-		return wrong("Dial", "want a dialer")
+	case c.Dial == nil && c.Listener == nil:
+		return wrong("Dial", "want a dialer, or a listener")
 	}
 	for _, n := range []struct {
 		field    string
@@ -154,7 +160,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ReconnectMax < c.ReconnectMin {
 		return wrong("ReconnectMax", "%v: want at least ReconnectMin, %v", c.ReconnectMax, c.ReconnectMin)
 	}
-	if c.TLS != nil && c.TLS.ServerName == "" && !c.TLS.InsecureSkipVerify {
+	if c.TLS != nil && c.Listener == nil && c.TLS.ServerName == "" && !c.TLS.InsecureSkipVerify {
 		name, _, err := net.SplitHostPort(c.Addr)
 		if err != nil {
 			return wrong("Addr", "%w: TLS needs a host and a port to know whose certificate to expect", err)

@@ -2,7 +2,8 @@
 //
 // A [Host] is one issuer host with several links. Each link is a TCP connection (TLS by config) that signs on (0800,
 // DE70 001), proves itself by an echo (301) when nothing has come in for a while, signs off (002) when the host is
-// closed, and is made again, with backoff and jitter, whenever it is lost.
+// closed, and is made again, with backoff and jitter, whenever it is lost. Where the host connects to us (listen.go) it
+// is a connection of the host's, and the next one once it is lost.
 //
 //	Acquire ──▶ Slot: room for one request in the window of one link; taken before the intent is committed
 //	   │

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"fmt"
+	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type Host struct {
 	running              sync.WaitGroup // the links' goroutines
 	events               chan event     // to the one goroutine that calls the callbacks
 	cutovers             chan *link     // alike
+	incoming             chan net.Conn  // the host's connections, where it connects to us
 	dispatched           chan struct{}  // closed when that goroutine has ended
 	ended                chan struct{}  // closed when the links' goroutines have ended
 	startOnce, closeOnce sync.Once
@@ -63,6 +65,7 @@ func NewHost(cfg Config) (*Host, error) {
 		log:        cfg.Logger,
 		events:     make(chan event, strayQueue),
 		cutovers:   make(chan *link, announcedCutovers),
+		incoming:   make(chan net.Conn),
 		dispatched: make(chan struct{}),
 		ended:      make(chan struct{}),
 		sessions:   make([]*session, cfg.Links),
@@ -92,6 +95,10 @@ func NewHost(cfg Config) (*Host, error) {
 func (h *Host) Start() {
 	h.startOnce.Do(func() {
 		go h.dispatch()
+		if h.cfg.Listener != nil {
+			h.running.Add(1)
+			go h.accept()
+		}
 		for _, l := range h.links {
 			h.running.Add(1)
 			go l.run()
@@ -111,6 +118,9 @@ func (h *Host) Close(ctx context.Context) error {
 		h.refuseWaiters()
 		h.mu.Unlock()
 		h.stopLinks()
+		if h.cfg.Listener != nil {
+			_ = h.cfg.Listener.Close()
+		}
 		go func() {
 			h.running.Wait()
 			close(h.events)

@@ -65,6 +65,9 @@ func (l *link) run() {
 			return
 		}
 		wait := l.backoff(attempt)
+		if h.cfg.Listener != nil {
+			wait = 0 // the host's own
+		}
 		l.m.reconnects.Inc()
 		l.tellDown(&down, err, unsent, lost, wait)
 		select {
@@ -126,7 +129,11 @@ func (l *link) tellUp(down *outage) {
 // connect dials, signs on and lets requests in.
 func (l *link) connect() (*session, error) {
 	h := l.h
-	conn, err := l.dial()
+	connect := l.dial
+	if h.cfg.Listener != nil {
+		connect = l.awaitHost
+	}
+	conn, err := connect()
 	if err != nil {
 		return nil, err
 	}
@@ -163,11 +170,8 @@ func (l *link) dial() (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dialling: %w", err)
 	}
-	if tcp, ok := conn.(interface{ SetNoDelay(bool) error }); ok {
-		if err := tcp.SetNoDelay(true); err != nil {
-			conn.Close()
-			return nil, fmt.Errorf("setting TCP_NODELAY: %w", err)
-		}
+	if err := noDelay(conn); err != nil {
+		return nil, err
 	}
 	if h.cfg.TLS == nil {
 		return conn, nil
@@ -200,20 +204,32 @@ func (s *session) tend(stable func()) error {
 			return s.letGo()
 		case <-standing.C:
 			stable()
+		case <-s.probed:
+			if err := s.echo(); err != nil {
+				return err
+			}
 		case <-idle.C:
 			if quiet := s.quietFor(); quiet < s.l.echoIdle {
 				idle.Reset(s.l.echoIdle - quiet)
 				continue
 			}
-			if err := s.exchange(h.kill, codeEcho); err != nil {
-				if cause := s.lostBy(); cause != nil {
-					return cause
-				}
-				return fmt.Errorf("echo: %w", err)
+			if err := s.echo(); err != nil {
+				return err
 			}
 			idle.Reset(s.l.echoIdle)
 		}
 	}
+}
+
+// echo asks for an echo. An error is why the session is over.
+func (s *session) echo() error {
+	if err := s.exchange(s.h.kill, codeEcho); err != nil {
+		if cause := s.lostBy(); cause != nil {
+			return cause
+		}
+		return fmt.Errorf("echo: %w", err)
+	}
+	return nil
 }
 
 // signOff lets the requests in flight end and then signs off.

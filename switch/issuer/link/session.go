@@ -48,6 +48,7 @@ type session struct {
 
 	dead      chan struct{} // closed when state becomes stateDown
 	leaving   chan struct{} // holds a signal when the host has signed off
+	probed    chan struct{} // holds a signal when an echo is to be asked for
 	readDone  chan struct{} // closed when the reader will touch nothing more
 	writeDone chan struct{} // closed when the flusher has ended
 
@@ -83,6 +84,7 @@ func (l *link) open(conn net.Conn) (*session, error) {
 		wake:      make(chan struct{}, 1),
 		dead:      make(chan struct{}),
 		leaving:   make(chan struct{}, 1),
+		probed:    make(chan struct{}, 1),
 		readDone:  make(chan struct{}),
 		writeDone: make(chan struct{}),
 		idle:      make(chan struct{}),

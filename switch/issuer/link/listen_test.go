@@ -1,0 +1,114 @@
+package link_test
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchyard/spec"
+	"switchyard/switch/issuer/link"
+)
+
+// door is a listener in memory, that a host connects to.
+type door struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func newDoor() *door { return &door{make(chan net.Conn), make(chan struct{})} }
+
+func (d *door) Accept() (net.Conn, error) {
+	select {
+	case c := <-d.conns:
+		return c, nil
+	case <-d.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (d *door) Close() error   { close(d.closed); return nil }
+func (d *door) Addr() net.Addr { return &net.TCPAddr{} }
+
+// connect makes a connection of the host's.
+func (i *issuer) connect(d *door) *hostConn {
+	ours, theirs := newMemConns()
+	i.mu.Lock()
+	c := &hostConn{Conn: theirs, n: len(i.conns) + 1, i: i, codec: codec}
+	i.conns = append(i.conns, c)
+	i.mu.Unlock()
+	go i.serve(c)
+	d.conns <- ours
+	return c
+}
+
+// TestHostConnects gives the connections of the host to the links, each time that one has none.
+func TestHostConnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, d := &issuer{}, newDoor()
+		f := newFixture(t, i, func(c *link.Config) { c.Dial, c.Listener, c.Links = nil, d, 2 })
+		defer f.close()
+		time.Sleep(time.Minute)
+		if f.Ready() {
+			t.Fatal("ready before the host has connected")
+		}
+		first := i.connect(d)
+		synctest.Wait()
+		if _, err := f.send(1); err != nil {
+			t.Fatal(err)
+		}
+		i.connect(d)
+		synctest.Wait()
+		for _, l := range f.Links() {
+			if l.State != "up" {
+				t.Errorf("link %s is %s, want up", l.Link, l.State)
+			}
+		}
+		first.Close()
+		synctest.Wait()
+		i.connect(d)
+		synctest.Wait()
+		for _, l := range f.Links() {
+			if l.State != "up" {
+				t.Errorf("after a loss: link %s is %s, want up", l.Link, l.State)
+			}
+		}
+		for stan := 2; stan < 5; stan++ {
+			if _, err := f.send(stan); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestConnectionTooMany is closed; the links that stand in its way are asked for an echo, and one that is dead makes
+// room for the host, which has come again because it knows that it is.
+func TestConnectionTooMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor()
+		i := &issuer{on: func(c *hostConn, m *spec.Message) bool { return c.n == 1 && network(m, "301") }} // answers no echo
+		f := newFixture(t, i, func(c *link.Config) { c.Dial, c.Listener = nil, d })
+		defer f.close()
+		i.connect(d)
+		synctest.Wait()
+		i.connect(d)
+		time.Sleep(2 * time.Second)
+		lines := f.logs.FilterMessage("connection refused").All()
+		if len(lines) != 1 || lines[0].ContextMap()["why"] != "all 1 links are connected" {
+			t.Errorf("the log says %v", lines)
+		}
+		time.Sleep(5 * time.Second) // the echo's time
+		if f.Ready() {
+			t.Fatal("the dead link is still up")
+		}
+		i.connect(d)
+		synctest.Wait()
+		if !f.Ready() {
+			t.Error("the host has come again, and is not signed on")
+		}
+		if err := f.logs.FilterMessage("link down").All()[0].ContextMap()["error"].(string); !strings.Contains(err, "echo") {
+			t.Errorf("the link was lost by %q", err)
+		}
+	})
+}
