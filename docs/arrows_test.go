@@ -24,6 +24,7 @@ var below = map[string][]string{
 	"internal/secret":   {},
 	"internal/version":  {},
 	"internal/httpcall": {},
+	"internal/isotool":  {"internal/", "spec", "spec/"},
 	"internal/loadgen":  {"internal/", "spec", "spec/framing", "switch/api", "switch/front/lines/wire"},
 	// A driver of processes asks them, and knows nothing of what is in them.
 	"internal/daemons": {"internal/httpcall", "switch/operator/client"},
@@ -139,8 +140,11 @@ func driving(name string) bool {
 	})
 }
 
-// speaks tells whether a package below internal may know the switch: those that drive it, or ask it.
-func speaks(name string) bool { return driving(name) || name == "internal/operatorflags" }
+// speaks tells whether a package below internal may know more than what is internal: those that drive the switch, ask
+// it or read its messages.
+func speaks(name string) bool {
+	return driving(name) || name == "internal/operatorflags" || name == "internal/isotool"
+}
 
 func allowed(name, imported string) bool {
 	if strings.HasPrefix(imported, "cmd/") {

@@ -23,13 +23,14 @@ func newIsoCmd() *cobra.Command {
 	var dialect string
 	cmd := &cobra.Command{
 		Use:   "iso [FILE]",
-		Short: "Print ISO 8583 messages for a person, card data masked",
+		Short: "Read, build, send, compare and convert ISO 8583 messages",
 		Long: `Print ISO 8583 messages field by field. FILE, or standard input, holds frames (a 2-byte big-endian length before each
 message) or a single message without a length, as bytes or as hex text; which of these it is, is found out.
 
 Card numbers show their first six and last four digits; expiry, tracks, PIN and CVC are hidden.
 
-Exits with 1 when something does not parse; the error names the field and the byte.`,
+Exits with 1 when something does not parse; the error names the field and the byte. The commands below read more forms,
+framings and dialects, and do more: iso decode goes on behind what does not parse.`,
 		Example: `  echo 00403830303038323230... | switchctl iso
   switchctl iso --dialect iso87bcd capture.bin`,
 		Args: cobra.MaximumNArgs(1),
@@ -50,9 +51,9 @@ Exits with 1 when something does not parse; the error names the field and the by
 			return err
 		},
 	}
-	cmd.AddCommand(newIsoSpecCmd())
-	cmd.Flags().StringVar(&dialect, "dialect", spec.DefaultDialect,
-		"an embedded dialect, as iso spec list names them, or a JSON file with your own")
+	cmd.Flags().StringVar(&dialect, "dialect", spec.DefaultDialect, dialectUsage)
+	cmd.AddCommand(newIsoDecodeCmd(), newIsoBuildCmd(), newIsoSendCmd(), newIsoDiffCmd(), newIsoConvertCmd(),
+		newIsoProbeCmd(), newIsoSpecCmd())
 	return cmd
 }
 

@@ -16,8 +16,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"switchctl": main})
 }
 
-// TestScripts runs testdata/script/*.txtar, each against a switch and an issuer of its own. $GATEWAY, $OPERATOR and
-// $CONTROL are their ports. The command `exits` checks exit codes.
+// TestScripts runs testdata/script/*.txtar, each against a switch and an issuer of its own. $GATEWAY, $OPERATOR,
+// $CONTROL and $ISSUER are their ports. The command `exits` checks exit codes.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -26,6 +26,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GATEWAY", system.GatewayAddr)
 			env.Setenv("OPERATOR", system.OperatorAddr)
 			env.Setenv("CONTROL", system.ControlAddr)
+			env.Setenv("ISSUER", system.IssuerPort())
 			if strings.HasSuffix(env.WorkDir, "script-restore") {
 				held := heldSystem(t)
 				env.Setenv("HELD_OPERATOR", held.OperatorAddr)

@@ -166,17 +166,15 @@ func conversation(v1993 bool, seed int) (messages []*spec.Message) {
 	return messages
 }
 
-// dialects are eight: the embedded ones, and others derived from them.
-func dialects(t testing.TB) []*spec.Codec {
+// dialects are eight: the embedded ones, and one derived from them.
+func dialects(t testing.TB) (codecs []*spec.Codec) {
 	t.Helper()
-	binaryBitmap := func(de int, s *field.Spec) {
+	for _, name := range spec.Stock() {
+		codecs = append(codecs, spec.MustCodec(name))
+	}
+	own := derived(t, "iso93ascii", "iso93ebcdic", func(de int, s *field.Spec) {
 		if de == 1 {
 			s.Enc, s.Pref = encoding.Binary, prefix.Binary.Fixed
-		}
-	}
-	ebcdic := func(de int, s *field.Spec) {
-		binaryBitmap(de, s)
-		if de == 1 {
 			return
 		}
 		if s.Enc == encoding.ASCII {
@@ -187,39 +185,20 @@ func dialects(t testing.TB) []*spec.Codec {
 				s.Pref = []prefix.Prefixer{prefix.EBCDIC.Fixed, prefix.EBCDIC.L, prefix.EBCDIC.LL, prefix.EBCDIC.LLL}[i]
 			}
 		}
-	}
-	right := func(_ int, s *field.Spec) {
-		if s.Enc == encoding.BCD {
-			s.Enc = encoding.LBCD
+	})
+	return append(codecs, own)
+}
+
+// codecOf is the codec of a name among candidates.
+func codecOf(t testing.TB, codecs []*spec.Codec, name string) *spec.Codec {
+	t.Helper()
+	for _, c := range codecs {
+		if c.Name() == name {
+			return c
 		}
 	}
-	v1993 := func(then func(int, *field.Spec)) func(int, *field.Spec) {
-		return func(de int, s *field.Spec) {
-			switch de {
-			case 12:
-				s.Length = 12
-			case 22:
-				s.Length, s.Enc, s.Pref, s.Description = 12, encoding.ASCII, prefix.ASCII.Fixed, "POS data [an12]"
-			case 24:
-				s.Length = 3
-			case 26:
-				s.Length = 4
-			}
-			then(de, s)
-		}
-	}
-	same := func(int, *field.Spec) {}
-	const ascii, bcd = spec.DefaultDialect, spec.BCDDialect
-	return []*spec.Codec{
-		derived(t, ascii, ascii, same),
-		derived(t, bcd, bcd, same),
-		derived(t, ascii, "iso87binary", binaryBitmap),
-		derived(t, bcd, "iso87binary-jpos", right),
-		derived(t, ascii, "iso87ebcdic", ebcdic),
-		derived(t, ascii, "iso93ascii", v1993(same)),
-		derived(t, bcd, "iso93bcd", v1993(same)),
-		derived(t, ascii, "iso93ebcdic", v1993(ebcdic)),
-	}
+	t.Fatalf("no dialect %s", name)
+	return nil
 }
 
 // capture is what was recorded, and what it is.

@@ -11,7 +11,7 @@ import (
 // stock are the codecs of the embedded dialects.
 var stock = sync.OnceValue(func() []*spec.Codec {
 	var codecs []*spec.Codec
-	for _, name := range []string{spec.DefaultDialect, spec.BCDDialect} {
+	for _, name := range spec.Stock() {
 		codecs = append(codecs, spec.MustCodec(name))
 	}
 	return codecs
@@ -37,7 +37,7 @@ func traitsOf(c *spec.Codec) (t traits) {
 	}
 	coded := func(e encoding.Encoder) coding {
 		switch e {
-		case encoding.BCD, encoding.LBCD:
+		case encoding.BCD, encoding.LBCD, spec.LBCDF:
 			return codingBCD
 		case encoding.EBCDIC, encoding.EBCDIC1047:
 			return codingEBCDIC
@@ -45,21 +45,27 @@ func traitsOf(c *spec.Codec) (t traits) {
 		return codingASCII
 	}
 	t.mti, t.text, t.numbers = coded(enc(0)), coded(enc(41, 37, 42)), coded(enc(3, 4, 7, 11))
-	t.right = enc(2) == encoding.LBCD
+	t.right = enc(2) == encoding.LBCD || enc(2) == spec.LBCDF
 	if t.bitmap = bitmapHex; enc(1) == encoding.Binary {
 		t.bitmap = bitmapBinary
 	}
 	return t
 }
 
+// of tells whether a dialect writes MTI and bitmap as they were found.
+func (a anchor) of(c *spec.Codec) bool {
+	t := traitsOf(c)
+	return t.mti == a.mti && (t.bitmap == bitmapBinary) == (a.bitmap == bitmapBinary)
+}
+
 // version is the digit of the standard's version in the dialect's MTIs: '0' of 1987, '1' of 1993; 0 if that cannot be
 // told.
 func version(c *spec.Codec) byte {
 	switch f := c.Spec().Fields[12]; {
+	case c.Version() == spec.ISO1993 || f != nil && f.Spec().Length == 12:
+		return '1'
 	case f == nil:
 		return 0
-	case f.Spec().Length == 12:
-		return '1'
 	}
 	return '0'
 }

@@ -26,6 +26,7 @@ type reading struct {
 	des     int    // of the message that has most that was read
 	lengths bool   // an element with a length in front was read
 	odd     bool   // a card number of an odd number of digits was read
+	absurd  bool   // a value was read that is none, such as a card number that begins with 0
 	mti     string // of the first frame
 	fault   error  // of the first frame that does not fit; it carries no value
 	faultAt int    // its number, from 1
@@ -140,7 +141,7 @@ func (r *reading) message(i int, f frame, data []byte) {
 	}
 	r.des = max(r.des, des)
 	r.score += bitsElement * min(max(des, 0), mostElements)
-	r.score += plausible(&m)
+	r.plausible(&m)
 	for _, p := range pieces {
 		if p.DE > 1 && variable(r.codec, p.DE) {
 			r.lengths = true
@@ -235,12 +236,13 @@ func (r *reading) weigh(strangers int, broken bool) {
 }
 
 // plausible weighs values: what is read where it does not stand is seldom a date or a card number.
-func plausible(m *spec.Message) (score int) {
+func (r *reading) plausible(m *spec.Message) {
 	weigh := func(ok bool) {
 		if ok {
-			score += bitsPlausible
+			r.score += bitsPlausible
 		} else {
-			score += bitsAbsurd
+			r.score += bitsAbsurd
+			r.absurd = true
 		}
 	}
 	if v := m.Bytes(7); len(v) == 10 && allOf(v, isDigit) {
@@ -256,9 +258,8 @@ func plausible(m *spec.Message) (score int) {
 		weigh(date(v) || date(slices.Concat(v[2:], []byte("01"))))
 	}
 	if v := m.Bytes(2); len(v) >= shortestCard && allOf(v, isDigit) {
-		weigh(luhn(string(v)))
+		weigh(luhn(string(v)) && v[0] != '0')
 	}
-	return score
 }
 
 func date(mmdd []byte) bool {

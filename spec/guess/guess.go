@@ -24,21 +24,30 @@ const (
 // String is the word for it.
 func (c Confidence) String() string { return [...]string{"possible", "likely", "certain"}[c] }
 
+// MarshalText makes the word stand in JSON.
+func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 // Hypothesis is one way to read the bytes.
 type Hypothesis struct {
 	// Framing is in the text form of framings: "ascii4+tpdu:6000030000".
-	Framing string
+	Framing string `json:"framing"`
 	// Dialect is the name of the dialect that reads the messages best; empty if none does.
-	Dialect string
+	Dialect string `json:"dialect,omitempty"`
 	// Bitmap is binary, hex or EBCDIC hex; MTI is what the MTI is in: ASCII, BCD or EBCDIC.
-	Bitmap, MTI string
-	Confidence  Confidence
+	Bitmap     string     `json:"bitmap"`
+	MTI        string     `json:"mti"`
+	Confidence Confidence `json:"confidence"`
 	// Reasons say in words what speaks for it, and what it does not explain. They carry no value behind a bitmap.
-	Reasons []string
+	Reasons []string `json:"reasons"`
 	// Frames were looked at; Read of them are whole and read to their ends.
-	Frames, Read int
+	Frames int `json:"frames"`
+	Read   int `json:"read"`
+	// Complete tells that all frames were read, but for the last one's missing end, and one at least to its end.
+	Complete bool `json:"complete"`
+	// Score is the evidence in bits, by which hypotheses of different bytes can be compared, too.
+	Score int `json:"score"`
 	// Skipped is how many bytes in front belong to no frame that began within the bytes.
-	Skipped int
+	Skipped int `json:"skipped,omitempty"`
 
 	r reading
 }
@@ -97,7 +106,7 @@ func Rank(data []byte, o Options) []Hypothesis {
 		ranked = append(ranked, Hypothesis{
 			Framing: r.framing(), Dialect: r.dialect(), Bitmap: r.anchor.bitmap.String(), MTI: r.anchor.mti.String(),
 			Confidence: confidence(i, readings), Reasons: reasons(i, readings, &o),
-			Frames: r.frames, Read: r.read, Skipped: r.from, r: *r,
+			Frames: r.frames, Read: r.read, Skipped: r.from, Complete: r.all() && r.read > 0, Score: r.score, r: *r,
 		})
 	}
 	return ranked
@@ -166,10 +175,13 @@ func leading(data []byte, at int) (ways []reading) {
 	return ways
 }
 
-// withCodecs reads data in one way with each codec, and with none.
+// withCodecs reads data in one way with each codec that writes MTI and bitmap so, and with none.
 func withCodecs(data []byte, way reading, codecs []*spec.Codec, truncated bool) (readings []reading) {
 	for _, codec := range append([]*spec.Codec{nil}, codecs...) {
 		r := way
+		if codec != nil && !way.anchor.of(codec) {
+			continue
+		}
 		if r.codec = codec; evaluate(data, &r, truncated) {
 			readings = append(readings, r)
 		}
@@ -216,7 +228,8 @@ func confidence(i int, readings []reading) Confidence {
 	switch {
 	case rival:
 		return Possible
-	case r.all() && r.read > 0 && (r.atEnd && r.from == 0 || r.linked > 1) && r.des >= leastElements && r.tells():
+	case r.all() && r.read > 0 && (r.atEnd && r.from == 0 || r.linked > 1) && r.des >= leastElements && r.tells() &&
+		!r.absurd:
 		return Certain
 	case r.all(), r.read > r.frames/2:
 		return Likely

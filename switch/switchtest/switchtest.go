@@ -361,6 +361,9 @@ func (s *System) StartSwitch() {
 	}
 }
 
+// IssuerPort is the address at which the System's own issuer takes ISO 8583.
+func (s *System) IssuerPort() string { return *s.issuerAddr.Load() }
+
 // issuerAddr is the System's own issuer in the switch's configuration.
 const issuerAddr = "127.0.0.1:1"
 

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/internal/capture"
+	"switchyard/internal/isotool"
+	"switchyard/spec"
+	"switchyard/spec/framing"
+)
+
+// dialectUsage is the help of --dialect.
+var dialectUsage = strings.Join(spec.Stock(), ", ") + ", or a JSON file with your own"
+
+// Help of other flags that several commands have.
+const (
+	framingUsage = "what stands around a message, such as binary2, ascii4+tpdu:6000030000 or none"
+	formUsage    = "how the bytes are written: binary, hex, base64, literal, dump or pcap"
+	orFound      = " (default: found out)"
+)
+
+// isoInput are flags of what messages are read from.
+type isoInput struct {
+	dialect, framing, form string
+	clearPAN               bool
+}
+
+func (f *isoInput) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.dialect, "dialect", "", dialectUsage+orFound)
+	flags.StringVar(&f.framing, "framing", "", framingUsage+orFound)
+	flags.StringVar(&f.form, "form", "", formUsage+orFound)
+	flags.BoolVar(&f.clearPAN, "clear-pan", false, "show card numbers; tracks, CVC and PIN stay hidden")
+}
+
+// read reads a file, or standard input for -.
+func (f *isoInput) read(stdin io.Reader, name string) (*isotool.Reading, error) {
+	in := isotool.Input{Framing: f.framing, Form: capture.Form(f.form), ClearPAN: f.clearPAN}
+	if f.form != "" && !knownForm(f.form) {
+		return nil, fmt.Errorf("--form %s: want binary, hex, base64, literal, dump or pcap", f.form)
+	}
+	var err error
+	if f.dialect != "" {
+		if in.Codec, err = loadDialect(f.dialect); err != nil {
+			return nil, err
+		}
+	}
+	if in.Candidates, err = stockCodecs(); err != nil {
+		return nil, err
+	}
+	if in.Data, err = readFile(stdin, name); err != nil {
+		return nil, err
+	}
+	r, err := isotool.Read(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return r, nil
+}
+
+func knownForm(name string) bool {
+	for _, f := range capture.Forms {
+		if string(f) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// stockCodecs are the codecs of the embedded dialects.
+func stockCodecs() ([]*spec.Codec, error) {
+	var codecs []*spec.Codec
+	for _, name := range spec.Stock() {
+		c, err := loadDialect(name)
+		if err != nil {
+			return nil, err
+		}
+		codecs = append(codecs, c)
+	}
+	return codecs, nil
+}
+
+// readFile reads a file, or standard input for -, of at most capture.MaxInput bytes.
+func readFile(stdin io.Reader, name string) ([]byte, error) {
+	in := stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		in = file
+	}
+	data, err := io.ReadAll(io.LimitReader(in, capture.MaxInput+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(data) > capture.MaxInput:
+		return nil, fmt.Errorf("%s: want at most %d bytes", name, capture.MaxInput)
+	case len(data) == 0:
+		return nil, fmt.Errorf("%s: want ISO 8583 messages, got nothing", name)
+	}
+	return data, nil
+}
+
+// isoMessages are flags of messages that are made.
+type isoMessages struct {
+	dialect, framing string
+}
+
+func (f *isoMessages) add(cmd *cobra.Command, defaultFraming string) {
+	cmd.Flags().StringVar(&f.dialect, "dialect", spec.DefaultDialect, dialectUsage)
+	cmd.Flags().StringVar(&f.framing, "framing", defaultFraming, framingUsage)
+}
+
+func (f *isoMessages) parse() (*spec.Codec, framing.Format, error) {
+	codec, err := loadDialect(f.dialect)
+	if err != nil {
+		return nil, framing.Format{}, err
+	}
+	format, err := framing.Parse(f.framing)
+	return codec, format, err
+}
+
+// outputUsage is the help of --output.
+var outputUsage = "how to write the bytes: " + strings.Join(isotool.Outputs, ", ")
+
+// emit writes bytes in the form that --output asks for.
+func emit(w io.Writer, form string, data []byte) error {
+	text, err := isotool.Encode(form, data)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+// refused ends a command with exit code 1 and says why.
+func refused(cmd *cobra.Command, err error) error {
+	fmt.Fprintln(cmd.ErrOrStderr(), "switchctl:", err)
+	return errNo
+}

@@ -1,0 +1,173 @@
+package isotool
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchyard/spec"
+)
+
+// Draft is a message as a person writes it, and what is expected of its answer.
+type Draft struct {
+	Message spec.Message
+	// Expect is what the answer must have; see ParseExpectation.
+	Expect []Expectation
+	// Wait is how long to wait for the answer; 0: as long as for all others.
+	Wait time.Duration
+	// Line is where it stands in its file, from 1; 0 if it does not stand in one.
+	Line int
+}
+
+// Set sets a field of a message as FIELD=VALUE does: the number of a DE, mti, or 48.TAG for a tag of the private data.
+// The value now is the time for DE7, 12 and 13: UTC, in as many digits as a 1987 message has there.
+func Set(m *spec.Message, name, value string, now time.Time) error {
+	if strings.EqualFold(name, "mti") || name == "0" {
+		m.SetMTI(value)
+		if len(m.MTIBytes()) == 0 {
+			return fmt.Errorf("mti: want four digits, not %d characters", len(value))
+		}
+		return nil
+	}
+	number, tag, tagged := strings.Cut(name, ".")
+	de, err := strconv.Atoi(number)
+	if err != nil || de < 2 || de > spec.MaxDE || de == 65 || tagged && de != 48 {
+		return fmt.Errorf("%q: want mti, the number of a DE from 2 to %d, or 48. and a tag", name, spec.MaxDE)
+	}
+	if tagged {
+		if len(tag) != 2 || strings.Trim(tag, "0123456789") != "" || len(value) > 99 {
+			return fmt.Errorf("%s: want a tag of two digits and at most 99 characters", name)
+		}
+		m.SetBytes(48, spec.AppendTLV(bytes.Clone(m.Bytes(48)), tag, value))
+		return nil
+	}
+	if layout := map[int]string{7: "0102150405", 12: "150405", 13: "0102"}[de]; value == "now" && layout != "" {
+		value = now.UTC().Format(layout)
+	}
+	m.Set(de, value)
+	return nil
+}
+
+// ParseFields makes a message of FIELD=VALUE.
+func ParseFields(m *spec.Message, fields []string, now time.Time) error {
+	for _, field := range fields {
+		name, value, ok := strings.Cut(field, "=")
+		if !ok {
+			return fmt.Errorf("%q: want FIELD=VALUE, as in 11=000123", field)
+		}
+		if err := Set(m, name, value, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxDrafts bounds the messages of a file.
+const maxDrafts = 100_000
+
+// ParseJSON reads messages as JSON, one object after the other:
+//
+//	{"mti": "0800", "fields": {"7": "now", "11": "000123", "70": "301"}, "expect": ["39=00"], "wait": "5s"}
+//
+// fields may be a list of objects with de and value, as decode prints them. An error names the line.
+func ParseJSON(data []byte, now time.Time) (drafts []*Draft, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	for {
+		begin := decoder.InputOffset()
+		begin += int64(len(data[begin:]) - len(bytes.TrimLeft(data[begin:], " \t\r\n")))
+		line := 1 + bytes.Count(data[:begin], []byte("\n"))
+		var parsed draftJSON
+		switch err := decoder.Decode(&parsed); {
+		case errors.Is(err, io.EOF) && len(drafts) > 0:
+			return drafts, nil
+		case errors.Is(err, io.EOF):
+			return nil, errors.New("want a message as JSON, got nothing")
+		case err != nil:
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		case len(drafts) == maxDrafts:
+			return nil, fmt.Errorf("line %d: want at most %d messages", line, maxDrafts)
+		}
+		d, err := parsed.draft(now)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		d.Line = line
+		drafts = append(drafts, d)
+	}
+}
+
+// draftJSON is a draft in JSON. What decode prints beside it is taken and not looked at.
+type draftJSON struct {
+	MTI    string          `json:"mti"`
+	Fields json.RawMessage `json:"fields"`
+	Expect []string        `json:"expect"`
+	Wait   string          `json:"wait"`
+
+	Offset json.RawMessage `json:"offset"`
+	Size   json.RawMessage `json:"size"`
+	Header json.RawMessage `json:"header"`
+	Name   json.RawMessage `json:"name"`
+}
+
+func (p *draftJSON) draft(now time.Time) (*Draft, error) {
+	d := new(Draft)
+	if err := Set(&d.Message, "mti", p.MTI, now); err != nil {
+		return nil, err
+	}
+	if err := p.fields(&d.Message, now); err != nil {
+		return nil, err
+	}
+	for _, text := range p.Expect {
+		e, err := ParseExpectation(text)
+		if err != nil {
+			return nil, fmt.Errorf("expect: %w", err)
+		}
+		d.Expect = append(d.Expect, e)
+	}
+	if p.Wait != "" {
+		var err error
+		if d.Wait, err = time.ParseDuration(p.Wait); err != nil || d.Wait <= 0 {
+			return nil, fmt.Errorf("wait: want a time like 5s, not %q", p.Wait)
+		}
+	}
+	return d, nil
+}
+
+func (p *draftJSON) fields(m *spec.Message, now time.Time) error {
+	if len(p.Fields) == 0 {
+		return nil
+	}
+	if p.Fields[0] == '[' {
+		var list []struct {
+			DE    int    `json:"de"`
+			Value string `json:"value"`
+		}
+		if err := json.Unmarshal(p.Fields, &list); err != nil {
+			return fmt.Errorf("fields: %w", err)
+		}
+		for _, f := range list {
+			if err := Set(m, strconv.Itoa(f.DE), f.Value, now); err != nil {
+				return fmt.Errorf("fields: %w", err)
+			}
+		}
+		return nil
+	}
+	var byName map[string]string
+	if err := json.Unmarshal(p.Fields, &byName); err != nil {
+		return fmt.Errorf("fields: want an object of strings: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		if err := Set(m, name, byName[name], now); err != nil {
+			return fmt.Errorf("fields: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,389 @@
+package isotool_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/internal/capture"
+	"switchyard/internal/isotool"
+	"switchyard/spec"
+	"switchyard/spec/framing"
+)
+
+// stock are the codecs of the embedded dialects.
+func stock() []*spec.Codec {
+	return []*spec.Codec{spec.MustCodec(spec.DefaultDialect), spec.MustCodec(spec.BCDDialect)}
+}
+
+func read(t *testing.T, in isotool.Input) *isotool.Reading {
+	t.Helper()
+	in.Candidates = stock()
+	r, err := isotool.Read(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func printed(t *testing.T, r *isotool.Reading) string {
+	t.Helper()
+	var b strings.Builder
+	if err := r.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestCases decodes what other systems sent: form, framing and dialect are found.
+func TestCases(t *testing.T) {
+	for _, c := range []struct {
+		file           string
+		form           capture.Form
+		framing        string
+		frames, faults int
+		want           []string
+	}{
+		{"a05a-len-tpdu-bcd.hex", capture.Hex, "bcd2+tpdu:6000100000", 1, 0, []string{
+			"header 6000100000", "0800 network management request", "    17  003 Processing Code ", " 920000\n",
+			"    30  041 ", " 37100013\n",
+		}},
+		{"a07b-ascii-len-incl.hex", capture.Hex, "ascii4+inclusive", 1, 0, []string{"    56  070 ", " 301\n"}},
+		{"a18-visa-header.hex", capture.Hex, "none+visa", 1, 1, []string{"0110 authorization response"}},
+		{"a21a-base24-header.hex", capture.Hex, "none+text:ISO006000020", 1, 0, []string{"    64  070 ", " 301\n"}},
+		{"a22-hexdump.txt", capture.Dump, "none", 1, 1, []string{
+			"0110 authorization response", "an MTI in BCD", "wrong: DE 39 (Response Code) at byte 33: want printable ASCII",
+		}},
+		{"a23-capture-bad-frame.bin", capture.Raw, "binary2", 3, 1, []string{
+			"frame 2 at byte 57, 75 bytes", "    97  011 Systems Trace Audit Number                     000459",
+			"wrong: DE 61 (Reserved, Private) at byte 106: want 100 bytes, not 26; 29 bytes could not be read",
+			"frame 3 at byte 132, 57 bytes", "   186  070 ",
+		}},
+	} {
+		data, err := os.ReadFile("testdata/" + c.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := read(t, isotool.Input{Data: data})
+		s := r.Streams[0]
+		if r.Form != c.form || s.Framing != c.framing || len(s.Frames) != c.frames || r.Faults() != c.faults {
+			t.Errorf("%s: %s, %s, %d frames, %d of them wrong", c.file, r.Form, s.Framing, len(s.Frames), r.Faults())
+		}
+		text := printed(t, r)
+		for _, want := range c.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %q is not in\n%s", c.file, want, text)
+			}
+		}
+		if strings.Contains(text, "41111111111111") || strings.Contains(text, "1111111111") {
+			t.Errorf("%s shows a card number:\n%s", c.file, text)
+		}
+	}
+}
+
+// payment is an 0100 with all that may not be shown.
+func payment(t *testing.T) *spec.Message {
+	t.Helper()
+	m := new(spec.Message)
+	if err := isotool.ParseFields(m, []string{
+		"mti=0100", "2=4111111111111111", "3=000000", "4=000000001000", "7=1121202501", "11=000001", "14=3107",
+		"35=4111111111111111=3107101937", "41=TERM0001", "48.01=05", "48.11=937", "49=978", "52=9379379379379379",
+		"63=CARD 4111111111111111",
+	}, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestClearPAN shows card numbers where it is told to, and never tracks, CVC and PIN.
+func TestClearPAN(t *testing.T) {
+	const pan, cvc, expiry = "4111111111111111", "937", "3107"
+	for _, codec := range stock() {
+		frame, err := codec.PackFrame(nil, payment(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, clear := range []bool{false, true} {
+			// The second reading is of a frame that ends too early.
+			for _, data := range [][]byte{frame, frame[:len(frame)-3]} {
+				r := read(t, isotool.Input{Data: data, Codec: codec, Framing: "binary2", ClearPAN: clear})
+				asJSON, err := json.Marshal(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, text := range []string{printed(t, r), string(asJSON)} {
+					if strings.Contains(text, pan) != clear || strings.Contains(text, cvc) || strings.Contains(text, expiry) {
+						t.Errorf("%s, clear %v:\n%s", codec.Name(), clear, text)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestGoesOn reads on behind frames that are none: one that says how long it is, bytes that belong to nothing, and one
+// whose end is missing.
+func TestGoesOn(t *testing.T) {
+	codec := stock()[0]
+	format := framing.MustParse("ascii4+tpdu:6000030000")
+	good, err := isotool.Append(nil, codec, format, payment(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := bytes.Clone(good)
+	stream = append(stream, "0010this is no"...)
+	stream = append(stream, good...)
+	stream = append(stream, "~~~~~~~"...)
+	stream = append(stream, good...)
+	stream = append(stream, good[:60]...)
+	r := read(t, isotool.Input{Data: stream, Codec: codec, Framing: format.String()})
+	var got []string
+	for _, f := range r.Streams[0].Frames {
+		what := f.MTI
+		if f.Fault != nil {
+			what += "!" + f.Fault.What
+		}
+		got = append(got, what)
+	}
+	want := []string{
+		"0100", "!at byte 181: want a TPDU of 5 bytes that begins with 60", "0100",
+		"!at byte 376: want a length of four ASCII digits", "0100",
+		"0100!the bytes end after 60 of at least 181 of a frame",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	last := r.Streams[0].Frames[len(r.Streams[0].Frames)-1]
+	if n := len(last.Fields); n == 0 || last.Fields[0].DE != 2 {
+		t.Errorf("of the last frame %d fields were read", n)
+	}
+}
+
+// TestOffsets: an offset is where in the input a field's bytes stand, whatever stands around messages.
+func TestOffsets(t *testing.T) {
+	codec := stock()[0]
+	for _, text := range []string{
+		"binary2", "ascii4+inclusive+tpdu:6000030000+trailer:03", "none+visa", "binary4+text:ISO006000020", "none+trailer:03",
+	} {
+		frame, err := isotool.Append(nil, codec, framing.MustParse(text), payment(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := append(bytes.Clone(frame), frame...)
+		r := read(t, isotool.Input{Data: data, Codec: codec, Framing: text, Form: capture.Raw})
+		if r.Faults() > 0 || len(r.Streams[0].Frames) != 2 {
+			t.Errorf("%s: %s", text, printed(t, r))
+			continue
+		}
+		for i, f := range r.Streams[0].Frames {
+			for _, field := range f.Fields {
+				if field.DE == 41 && string(data[field.Offset:field.Offset+field.Size]) != "TERM0001" {
+					t.Errorf("%s, frame %d: DE41 at %d is %q", text, i+1, field.Offset, data[field.Offset:][:field.Size])
+				}
+			}
+		}
+	}
+}
+
+// TestConvert converts from each dialect and framing to each other, and back: the messages differ in nothing.
+func TestConvert(t *testing.T) {
+	for _, from := range stock() {
+		for _, to := range stock() {
+			first, err := isotool.Append(nil, from, framing.MustParse("ascii4"), payment(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := read(t, isotool.Input{Data: first, Codec: from, Framing: "ascii4", Form: capture.Raw})
+			there, err := a.Convert(isotool.Target{Codec: to, Format: framing.MustParse("bcd2+tpdu:6000030000")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := read(t, isotool.Input{Data: there, Codec: to, Framing: "bcd2+tpdu:6000030000", Form: capture.Raw})
+			if d := isotool.Diff(a, b, false); len(d) > 0 {
+				t.Errorf("%s to %s: %v", from.Name(), to.Name(), d)
+			}
+			back, err := b.Convert(isotool.Target{Codec: from, Format: framing.MustParse("ascii4")})
+			if err != nil || !bytes.Equal(back, first) {
+				t.Errorf("%s to %s and back: %x, want %x: %v", from.Name(), to.Name(), back, first, err)
+			}
+		}
+	}
+	bad := read(t, isotool.Input{Data: []byte("0800x"), Codec: stock()[0], Framing: "none"})
+	_, err := bad.Convert(isotool.Target{Codec: stock()[0]})
+	if err == nil || !strings.HasPrefix(err.Error(), "frame 1: ") {
+		t.Errorf("of what cannot be read: %v", err)
+	}
+}
+
+// TestDiff names the fields that differ, masked, and says so where what differs is hidden.
+func TestDiff(t *testing.T) {
+	codec := stock()[0]
+	reading := func(change ...string) *isotool.Reading {
+		m := payment(t)
+		if err := isotool.ParseFields(m, change, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		data, err := codec.PackFrame(nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return read(t, isotool.Input{Data: data, Codec: codec, Framing: "binary2"})
+	}
+	var got []string
+	a, b := reading("38=ABC123"), reading("4=000000002000", "2=4111110000111111", "11=000002")
+	for _, d := range isotool.Diff(a, b, false, 11) {
+		got = append(got, d.String())
+	}
+	want := []string{
+		"frame 1: 002 Primary Account Number: 411111******1111 (one) | 411111******1111 (another)",
+		"frame 1: 004 Amount, Transaction: 000000001000 | 000000002000",
+		"frame 1: 038 Authorization Identification Response: ABC123 | (none)",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestDrafts reads messages as people write them; what is wrong is named with its line.
+func TestDrafts(t *testing.T) {
+	now := time.Date(2026, 11, 26, 8, 5, 4, 0, time.UTC)
+	drafts, err := isotool.ParseJSON([]byte(`
+{"mti": "0800", "fields": {"7": "now", "11": "000123", "70": "301"}, "expect": ["39=00"], "wait": "5s"}
+{"mti": "0800", "fields": [{"de": 12, "value": "now"}, {"de": 13, "value": "now"}]}`), now)
+	if err != nil || len(drafts) != 2 {
+		t.Fatal(err, drafts)
+	}
+	a, b := drafts[0], drafts[1]
+	if a.Message.String(7) != "1126080504" || a.Wait != 5*time.Second || len(a.Expect) != 1 || a.Line != 2 ||
+		b.Message.String(12) != "080504" || b.Message.String(13) != "1126" || b.Line != 3 {
+		t.Errorf("%+v %+v", a, b)
+	}
+	for text, want := range map[string]string{
+		`{"mti": "0800"}` + "\n" + `{"mti": "080"}`:          "line 2: mti: want four digits",
+		"\n\n" + `{"mti": "0800", "field": {}}`:              `line 3: json: unknown field "field"`,
+		`{"mti": "0800", "fields": {"200": "x"}}`:            "line 1: fields: \"200\": want mti, the number of a DE",
+		`{"mti": "0800", "fields": {"7": 5}}`:                "line 1: fields: want an object of strings",
+		`{"mti": "0800", "wait": "soon"}`:                    "line 1: wait: want a time like 5s",
+		`{"mti": "0800", "expect": ["x"]}`:                   "line 1: expect: \"x\": want mti, a DE or 48.TAG",
+		"":                                                   "want a message as JSON",
+		`{"mti": "0800", "fields": {"48.1": "x"}}`:           "48.1: want a tag of two digits",
+		`{"mti": "0800", "fields": {"49.11": "x"}}`:          "want mti, the number of a DE",
+		`{"mti": "0800", "fields": {"65": "1"}}`:             "want mti, the number of a DE",
+		`{"mti": "0800", "fields": [{"de": 1, "value":""}]}`: "want mti, the number of a DE",
+	} {
+		if _, err := isotool.ParseJSON([]byte(text), now); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestRoundTrip builds again what decode prints as JSON.
+func TestRoundTrip(t *testing.T) {
+	codec := stock()[0]
+	m := new(spec.Message)
+	fields := []string{"mti=0100", "2=4111111111111111", "4=000000001000", "11=000001"}
+	if err := isotool.ParseFields(m, fields, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	first, err := codec.PackFrame(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := read(t, isotool.Input{Data: first, ClearPAN: true})
+	asJSON, err := json.Marshal(r.Streams[0].Frames[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	drafts, err := isotool.ParseJSON(asJSON, time.Time{})
+	if err != nil {
+		t.Fatalf("%v of %s", err, asJSON)
+	}
+	if again, err := codec.PackFrame(nil, &drafts[0].Message); err != nil || !bytes.Equal(first, again) {
+		t.Errorf("%x, want %x: %v", again, first, err)
+	}
+}
+
+// TestExpectations holds answers to what is expected of them.
+func TestExpectations(t *testing.T) {
+	m := payment(t)
+	for text, want := range map[string]string{
+		"3=000000": "", "3=1|000000": "", "mti=0100": "", "38": "expected 38, which is not there", "!38": "", "2": "",
+		"!2":       "expected !2, which is 411111******1111",
+		"41~^TERM": "", "41~^X": "expected 41~^X, which is TERM0001",
+		"48.01=05": "", "48.11=1": "expected 48.11=1, which is another",
+		"mti=0110": "expected mti=0110, which is 0100", "39=00": "expected 39=00, which is not there",
+	} {
+		e, err := isotool.ParseExpectation(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := e.Check(m); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+	for _, text := range []string{"", "x=1", "1=0", "2.01=5", "48.1", "41~(", "500"} {
+		if _, err := isotool.ParseExpectation(text); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
+// TestOutputs: what is written in any form is read from it.
+func TestOutputs(t *testing.T) {
+	frame, err := stock()[1].PackFrame(nil, payment(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for form, as := range map[string]capture.Form{
+		"hex": capture.Hex, "base64": capture.Base64, "c": capture.Literal, "python": capture.Literal, "dump": capture.Dump,
+		"binary": capture.Raw,
+	} {
+		text, err := isotool.Encode(form, frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		streams, err := capture.As(as, text)
+		if err != nil || len(streams) != 1 || !bytes.Equal(streams[0].Data, frame) {
+			t.Errorf("%s: %v of %s", form, err, text)
+		}
+	}
+	if _, err := isotool.Encode("morse", nil); err == nil {
+		t.Error("another form is taken")
+	}
+}
+
+// FuzzRead: no input takes the reader down, and the frames of a stream cover it without a gap.
+func FuzzRead(f *testing.F) {
+	for _, name := range []string{"a05a-len-tpdu-bcd.hex", "a22-hexdump.txt", "a23-capture-bad-frame.bin"} {
+		data, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, 0)
+		f.Add(data, 3)
+	}
+	framings := []string{"", "binary2", "none", "ascii4+tpdu", "bcd2+inclusive", "none+visa", "none+trailer:03"}
+	f.Fuzz(func(t *testing.T, data []byte, which int) {
+		if len(data) > 2<<10 {
+			return
+		}
+		text := framings[uint(which)%uint(len(framings))]
+		r, err := isotool.Read(isotool.Input{Data: data, Framing: text, Candidates: stock()})
+		if err != nil {
+			return
+		}
+		for _, s := range r.Streams {
+			at := 0
+			for _, frame := range s.Frames {
+				if frame.Offset != at || frame.Size <= 0 {
+					t.Fatalf("a frame of %d bytes at %d, want it at %d", frame.Size, frame.Offset, at)
+				}
+				at += frame.Size
+			}
+		}
+	})
+}

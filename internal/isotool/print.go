@@ -1,0 +1,88 @@
+package isotool
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"switchyard/spec"
+)
+
+// Print prints a reading for people: each stream, each frame, and of that each field with its offset in the stream, its
+// number, name and value.
+func (r *Reading) Print(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	for i := range r.Streams {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		r.Streams[i].print(out)
+	}
+	return out.Flush()
+}
+
+func (s *Stream) print(w io.Writer) {
+	head := fmt.Sprintf("%s framed as %s", s.Dialect, s.Framing)
+	if s.Confidence != "" {
+		head += " (" + s.Confidence + ": " + strings.Join(s.Reasons, ", ") + ")"
+	}
+	if s.Name != "" {
+		head = s.Name + ": " + head
+	}
+	fmt.Fprintln(w, head)
+	switch {
+	case s.Lost > 0:
+		fmt.Fprintf(w, "%d bytes in front of it were not captured\n", s.Lost)
+	case s.Lost < 0:
+		fmt.Fprintln(w, "its beginning was not captured")
+	}
+	for i := range s.Frames {
+		fmt.Fprintf(w, "\nframe %d at byte %d, %d bytes", i+1, s.Frames[i].Offset, s.Frames[i].Size)
+		if s.Frames[i].Header != "" {
+			fmt.Fprintf(w, ", header %s", s.Frames[i].Header)
+		}
+		fmt.Fprintln(w)
+		s.Frames[i].print(w)
+	}
+}
+
+func (f *Frame) print(w io.Writer) {
+	if f.MTI != "" {
+		fmt.Fprintf(w, "%s %s\n", f.MTI, f.Name)
+	}
+	for _, field := range f.Fields {
+		fmt.Fprintf(w, "  %6d  %03d %-46s %s\n", field.Offset, field.DE, field.Name, field.Value)
+		for _, t := range field.Tags {
+			fmt.Fprintf(w, "              %-4s %-41s %s\n", t.Tag, t.Name, t.Value)
+		}
+	}
+	if f.Fault != nil {
+		fmt.Fprintf(w, "  wrong: %s", f.Fault.What)
+		if f.Fault.Unread > 0 {
+			fmt.Fprintf(w, "; %d bytes could not be read", f.Fault.Unread)
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+// PrintMessage prints a message for people, as Print does, without offsets.
+func PrintMessage(w io.Writer, codec *spec.Codec, m *spec.Message, clearPAN bool) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "%s %s\n", m.MTI(), spec.MTIName(m.MTI()))
+	for de, value := range m.Fields {
+		fmt.Fprintf(out, "  %03d %-46s %s\n", de, codec.FieldName(de), spec.Shown(de, value, clearPAN))
+		for _, t := range spec.Tags(de, value) {
+			fmt.Fprintf(out, "      %-4s %-41s %s\n", t.Tag, t.Name, t.Shown)
+		}
+	}
+	return out.Flush()
+}
+
+// String is a try in a line.
+func (t Try) String() string {
+	if t.Sent == "" {
+		return "listening first: " + t.What
+	}
+	return fmt.Sprintf("%s in %s, %s: %s", t.Sent, t.Framing, t.Dialect, t.What)
+}
