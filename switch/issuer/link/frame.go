@@ -97,6 +97,9 @@ func (s *session) refuse(reason string, length int, why error) error {
 	log, unlogged := s.h.refuse.take(time.Now())
 	s.h.mu.Unlock()
 	if log {
+		if reason == refusedFormat {
+			why = s.likened(why)
+		}
 		s.l.log.Warn("frame refused", zap.String("reason", reason), zap.Int("length", length), zap.Error(why), zap.Int(
 			"unlogged", unlogged,
 		))

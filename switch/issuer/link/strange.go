@@ -22,6 +22,17 @@ func (s *session) keepStrange() {
 	s.strange = append(s.strange, b...)
 }
 
+// likened adds to what is wrong with the frame that is to be read next what it looks like, if that is not what is
+// configured.
+func (s *session) likened(why error) error {
+	b, _ := s.r.Peek(min(s.r.Buffered(), strangeBytes)) // of what is buffered: nothing is read
+	cfg := &s.h.cfg
+	if looks := guess.Say(b, guess.Options{Framing: cfg.Framing.String(), Codec: cfg.Codec}); looks != "" {
+		return fmt.Errorf("%w; it %s", why, looks)
+	}
+	return why
+}
+
 // explained adds to the reason why a session is over what came and looks like, where none of it was a message. The
 // session has ended.
 func (s *session) explained(err error) error {
