@@ -190,19 +190,27 @@ func (l *layout) appendValue(dst, value []byte) []byte {
 	}
 	switch l.enc {
 	case encEBCDIC:
-		for _, c := range value {
-			dst = append(dst, toEBCDIC[c])
-		}
-		return dst
+		return appendTranslated(dst, value, &toEBCDIC)
 	case encEBCDIC1047:
-		for _, c := range value {
-			dst = append(dst, toEBCDIC1047[c])
-		}
-		return dst
+		return appendTranslated(dst, value, &toEBCDIC1047)
 	case encHexToASCII:
 		return hexInPlace(append(dst, value...), len(value))
 	}
 	return append(dst, value...)
+}
+
+func appendTranslated(dst, value []byte, table *[256]byte) []byte {
+	start := len(dst)
+	dst = append(dst, value...)
+	translate(dst[start:], table)
+	return dst
+}
+
+// translate does it in place, which needs no check of a bound.
+func translate(text []byte, table *[256]byte) {
+	for i := range text {
+		text[i] = table[text[i]]
+	}
 }
 
 // appendFill appends n encoded padding characters.
