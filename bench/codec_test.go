@@ -1,11 +1,25 @@
 package main
 
 import (
+	"reflect"
 	"strings"
 	"testing"
+
+	"switchyard/spec"
 )
 
-const printed = `goos: linux
+// printed ends with the dialects beside the default one.
+var printed = printedDefault + others()
+
+func others() (text string) {
+	for _, name := range spec.Stock()[1:] {
+		text += "BenchmarkPackCodec/" + name + "-2  1000  410.0 ns/op  0 B/op  1 allocs/op\n" +
+			"BenchmarkUnpackCodec/" + name + "-2  1000  320.0 ns/op  0 B/op  0 allocs/op\n"
+	}
+	return text
+}
+
+const printedDefault = `goos: linux
 goarch: amd64
 pkg: switchyard/spec
 BenchmarkPackCodec/iso87ascii-2       	 5000000	       250.0 ns/op	       0 B/op	       0 allocs/op
@@ -24,7 +38,17 @@ func TestParseCodec(t *testing.T) {
 		PackNS: 250, LibraryPackNS: 15120, PackRatio: 60.5, LibraryPackAllocs: 141,
 		UnpackNS: 310.5, LibraryUnpackNS: 12420, UnpackRatio: 40, LibraryUnpackAllocs: 120,
 	}
-	if got != want {
+	for _, name := range spec.Stock() {
+		d := dialect{Name: name, PackNS: 410, PackAllocs: 1, UnpackNS: 320}
+		if name == spec.DefaultDialect {
+			d = dialect{Name: name, PackNS: 250, UnpackNS: 310.5}
+		}
+		want.Dialects = append(want.Dialects, d)
+	}
+	if pack, unpack, allocs := got.slowest(); pack != 410 || unpack != 320 || allocs != 1 {
+		t.Errorf("slowest: pack %g, unpack %g, %d allocations; want 410, 320, 1", pack, unpack, allocs)
+	}
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	for line := range strings.Lines(printed) {

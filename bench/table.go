@@ -135,6 +135,12 @@ func (r *result) table() (rows []row) {
 			row{Figure: "codec, 19 fields: unpack", Unit: nanos, Reached: c.UnpackNS, ToReach: 400, Beyond: 250},
 			row{Figure: "codec: allocations of both", Reached: float64(c.PackAllocs + c.UnpackAllocs)},
 		)
+		pack, unpack, allocs := c.slowest()
+		add(len(c.Dialects) > 0,
+			row{Figure: "codec, slowest dialect: pack", Unit: nanos, Reached: pack, ToReach: 500, Beyond: 400},
+			row{Figure: "codec, slowest dialect: unpack", Unit: nanos, Reached: unpack, ToReach: 500, Beyond: 400},
+			row{Figure: "codec, slowest dialect: allocations", Reached: float64(allocs)},
+		)
 	}
 	if s := r.Stored; s != nil {
 		with := fmt.Sprintf("%d payments stored", s.Payments)
@@ -268,6 +274,10 @@ func (r *result) printRest(w io.Writer) error {
 	if c := r.Codec; c != nil {
 		fmt.Fprintf(t, "codec against the library\tpack %.1f times as fast (%d allocations), unpack %.1f (%d)\n",
 			c.PackRatio, c.LibraryPackAllocs, c.UnpackRatio, c.LibraryUnpackAllocs)
+		for _, d := range c.Dialects {
+			fmt.Fprintf(t, "codec in %s\tpack %.0f ns (%d allocations), unpack %.0f ns (%d)\n",
+				d.Name, d.PackNS, d.PackAllocs, d.UnpackNS, d.UnpackAllocs)
+		}
 	}
 	if r.Issuer != nil {
 		fmt.Fprintf(t, "issuer-sim by itself\t%s\n", restLine(r.Issuer))
