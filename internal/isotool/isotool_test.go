@@ -14,9 +14,31 @@ import (
 	"switchyard/spec/framing"
 )
 
-// stock are the codecs of the embedded dialects.
+// stock are codecs of embedded dialects.
 func stock() []*spec.Codec {
 	return []*spec.Codec{spec.MustCodec(spec.DefaultDialect), spec.MustCodec(spec.BCDDialect)}
+}
+
+// TestOwnDialect reads a message in a dialect of one's own, with a length of six digits.
+func TestOwnDialect(t *testing.T) {
+	file, err := os.Open("testdata/a12-de127-six-digits.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	codec, err := spec.OpenFile(file.Name(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile("testdata/a12-de127-six-digits.hex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := read(t, isotool.Input{Data: data, Codec: codec})
+	text := printed(t, r)
+	if r.Form != capture.Hex || r.Faults() > 0 || !strings.Contains(text, "    55  127 DE127 ") {
+		t.Errorf("%s, %d faults:\n%s", r.Form, r.Faults(), text)
+	}
 }
 
 func read(t *testing.T, in isotool.Input) *isotool.Reading {
@@ -47,6 +69,9 @@ func TestCases(t *testing.T) {
 		frames, faults int
 		want           []string
 	}{
+		{"a02a-track2-packed.hex", capture.Hex, "none", 1, 0, []string{
+			"    27  035 Track 2 Data                                   hidden, 37 bytes", "    47  041 ", " TERM0001\n",
+		}},
 		{"a05a-len-tpdu-bcd.hex", capture.Hex, "bcd2+tpdu:6000100000", 1, 0, []string{
 			"header 6000100000", "0800 network management request", "    17  003 Processing Code ", " 920000\n",
 			"    30  041 ", " 37100013\n",
