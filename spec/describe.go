@@ -43,15 +43,11 @@ func (c *Codec) FieldName(de int) string {
 // Shown is a DE's value as a person may see it, masked and hidden as Describe does. With clearPAN account numbers,
 // which stand in DE2, 34, 102 and 103 and may stand in free text, are shown; what is hidden stays so.
 func (c *Codec) Shown(de int, value []byte, clearPAN bool) string {
-	return shown(c.version, de, value, clearPAN)
+	return c.version.Shown(de, value, clearPAN)
 }
 
-// Shown is a Codec's Shown for ISO 8583:1987.
-func Shown(de int, value []byte, clearPAN bool) string {
-	return shown(ISO1987, de, value, clearPAN)
-}
-
-func shown(version Version, de int, value []byte, clearPAN bool) string {
+// Shown is a Codec's Shown where only the edition is known.
+func (v Version) Shown(de int, value []byte, clearPAN bool) string {
 	switch de {
 	case 2, 34, 102, 103: // account identifications, which may be PANs
 		if clearPAN {
@@ -68,12 +64,12 @@ func shown(version Version, de int, value []byte, clearPAN bool) string {
 	case 55:
 		return fmt.Sprintf("%d hex digits", len(value))
 	case 96:
-		if version == ISO1993 { // key management data
+		if v == ISO1993 { // key management data
 			return hidden(len(value))
 		}
 	}
 	shown := printable(value)
-	if freeText(version, de) && !clearPAN {
+	if freeText(v, de) && !clearPAN {
 		return maskRuns(shown)
 	}
 	return shown

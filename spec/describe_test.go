@@ -106,3 +106,18 @@ func TestDescribeEdition(t *testing.T) {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
+
+// TestVersionOf: an MTI says its edition, for those who have a message and no dialect.
+func TestVersionOf(t *testing.T) {
+	for mti, want := range map[string]spec.Version{
+		"0100": spec.ISO1987, "1804": spec.ISO1993, "9800": spec.ISO1987, "": spec.ISO1987,
+	} {
+		if got := spec.VersionOf(mti); got != want {
+			t.Errorf("%q is of %d, want %d", mti, got, want)
+		}
+	}
+	const pan = "card 4111111111111111"
+	if got := spec.ISO1993.Shown(72, []byte(pan), false); got != "card 411111******1111" {
+		t.Errorf("DE72 of 1993 is shown as %s", got)
+	}
+}

@@ -97,7 +97,7 @@ func (in *Input) frame(p piece, codec *spec.Codec) Frame {
 		}
 		value := m.Bytes(piece.DE)
 		field := Field{
-			DE: piece.DE, Name: codec.FieldName(piece.DE), Value: spec.Shown(piece.DE, value, in.ClearPAN),
+			DE: piece.DE, Name: codec.FieldName(piece.DE), Value: codec.Shown(piece.DE, value, in.ClearPAN),
 			Offset: p.from + piece.From, Size: piece.To - piece.From,
 		}
 		if overlaps(hide, piece.From, piece.To) && piece.DE > 2 {

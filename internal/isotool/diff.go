@@ -78,7 +78,7 @@ func shown(m *spec.Message, de int, clearPAN bool) *string {
 	if !m.Has(de) {
 		return nil
 	}
-	return text(spec.Shown(de, m.Bytes(de), clearPAN))
+	return text(spec.VersionOf(m.MTI()).Shown(de, m.Bytes(de), clearPAN))
 }
 
 func text(s string) *string { return &s }

@@ -82,7 +82,7 @@ func (e Expectation) Check(m *spec.Message) string {
 	case there && e.de == 0:
 		got = "is " + string(value)
 	case there:
-		got = "is " + spec.Shown(e.de, value, false)
+		got = "is " + spec.VersionOf(m.MTI()).Shown(e.de, value, false)
 	}
 	return fmt.Sprintf("expected %s, which %s", e.text, got)
 }

@@ -71,7 +71,7 @@ func PrintMessage(w io.Writer, codec *spec.Codec, m *spec.Message, clearPAN bool
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "%s %s\n", m.MTI(), spec.MTIName(m.MTI()))
 	for de, value := range m.Fields {
-		fmt.Fprintf(out, "  %03d %-46s %s\n", de, codec.FieldName(de), spec.Shown(de, value, clearPAN))
+		fmt.Fprintf(out, "  %03d %-46s %s\n", de, codec.FieldName(de), codec.Shown(de, value, clearPAN))
 		for _, t := range spec.Tags(de, value) {
 			fmt.Fprintf(out, "      %-4s %-41s %s\n", t.Tag, t.Name, t.Shown)
 		}
