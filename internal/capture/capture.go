@@ -90,8 +90,9 @@ func As(form Form, data []byte) ([]Stream, error) {
 		return readDumps(data)
 	case Pcap:
 		return readPcap(data)
+	default:
+		return one(data, nil)
 	}
-	return one(data, nil)
 }
 
 func one(data []byte, err error) ([]Stream, error) {

@@ -56,6 +56,7 @@ func (l linkType) ip(packet []byte) []byte {
 		skip, kind = 16, 14
 	case linkCooked2:
 		skip, kind = 20, 0
+	default: // IP alone
 	}
 	if len(packet) < skip {
 		return nil

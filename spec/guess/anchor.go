@@ -104,6 +104,7 @@ func readBitmap(data []byte, form bitmapForm) (n int, ok bool) {
 		size = 16
 	case bitmapHexEBCDIC:
 		size, zero = 16, 0xF0
+	case bitmapBinary:
 	}
 	halves, set := 1, 0
 	for i := 0; i < halves; i++ {

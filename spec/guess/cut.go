@@ -150,8 +150,9 @@ func (h header) fits(body []byte) bool {
 		return body[0] == h.bytes[0]
 	case headerText:
 		return bytes.Equal(body[:3], h.bytes[:3]) && allPrintable(body[:len(h.bytes)])
+	default:
+		return true
 	}
-	return true
 }
 
 // same tells whether a frame begins with just this header.
@@ -164,8 +165,9 @@ func (h header) known() bool {
 		return bytes.HasPrefix(h.bytes, []byte("ISO")) && len(h.bytes) == isoSize
 	case headerFixed:
 		return false
+	default:
+		return true
 	}
-	return true
 }
 
 // part is the header in the text form of a framing, with the sign in front that joins it to what stands before.
@@ -179,8 +181,9 @@ func (h header) part() string {
 		return "+visa"
 	case headerFixed:
 		return fmt.Sprintf("+header:%x", h.bytes)
+	default:
+		return ""
 	}
-	return ""
 }
 
 func (h header) words() string {
@@ -196,8 +199,9 @@ func (h header) words() string {
 		return fmt.Sprintf("a Visa header of %d bytes", visaSize)
 	case headerFixed:
 		return fmt.Sprintf("a header of %d bytes", len(h.bytes))
+	default:
+		return ""
 	}
-	return ""
 }
 
 // frame is a piece of the bytes: header, message and trailer.
