@@ -16,6 +16,7 @@ var below = map[string][]string{
 	"spec":              {},
 	"spec/framing":      {},
 	"spec/guess":        {"spec"},
+	"spec/mapping":      {"spec"},
 	"internal/":         {"internal/"},
 	"internal/config":   {},
 	"internal/money":    {},
@@ -35,11 +36,11 @@ var below = map[string][]string{
 	"switch/audit": {
 		"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec",
 	},
-	"issuer-sim": {"internal/", "issuer-sim/", "spec", "spec/framing", "spec/guess"},
+	"issuer-sim": {"internal/", "issuer-sim/", "spec", "spec/framing", "spec/guess", "spec/mapping"},
 	// Within it arrows point down, too.
 	"issuer-sim/server": {
 		"internal/", "issuer-sim/book", "issuer-sim/clearing", "issuer-sim/message", "issuer-sim/rules", "spec",
-		"spec/framing", "spec/guess",
+		"spec/framing", "spec/guess", "spec/mapping",
 	},
 	"issuer-sim/log":      {"internal/", "issuer-sim/book", "issuer-sim/message"},
 	"issuer-sim/clearing": {"issuer-sim/book", "issuer-sim/message", "switch/clearing"},
@@ -51,8 +52,8 @@ var below = map[string][]string{
 	"switch/front/": {"internal/", "switch/api", "switch/front", "switch/front/"},
 	// The way out knows nothing of who asks.
 	"switch/issuer/": {
-		"internal/", "spec", "spec/framing", "spec/guess", "switch/api", "switch/clock", "switch/issuer/", "switch/journal",
-		"switch/merchant", "switch/payment", "switch/turn",
+		"internal/", "spec", "spec/framing", "spec/guess", "spec/mapping", "switch/api", "switch/clock", "switch/issuer/",
+		"switch/journal", "switch/merchant", "switch/payment", "switch/turn",
 	},
 	// The journal's contract knows no engine.
 	"switch/journal":             {"internal/", "switch/clock", "switch/payment"},

@@ -15,6 +15,7 @@ import (
 	"switchyard/issuer-sim/rules"
 	"switchyard/issuer-sim/server"
 	"switchyard/spec"
+	"switchyard/spec/mapping"
 )
 
 // What callers name is where it belongs.
@@ -52,6 +53,10 @@ func New(o Options) (*Server, error) {
 	if o.Codec == nil {
 		o.Codec = spec.MustCodec(spec.DefaultDialect)
 	}
+	to, err := mapping.Compile(mapping.Config{}, o.Codec)
+	if err != nil {
+		return nil, err
+	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
@@ -70,7 +75,7 @@ func New(o Options) (*Server, error) {
 		Cards: l.Cards, Authorizations: l.Authorizations, Messages: l.Messages,
 	}, current)
 	s, err := server.New(&server.Options{
-		Listener: o.Listener, Control: o.ControlListener, Codec: o.Codec, Framing: o.Framing, Require: o.Require,
+		Listener: o.Listener, Control: o.ControlListener, Codec: o.Codec, Mapping: to, Framing: o.Framing, Require: o.Require,
 		Dial: o.Dial, Dialed: o.Dialed, Books: books, Rules: current,
 		Limits: server.Limits{
 			Connections: l.Connections, FrameBytes: l.FrameBytes, Delayed: l.Delayed, WriteTimeout: l.WriteTimeout,

@@ -2,20 +2,29 @@ package txswitch
 
 import (
 	"fmt"
+	"time"
 
 	"switchyard/spec"
 	"switchyard/switch/issuer/link"
 	"switchyard/switch/issuer/message"
 )
 
-// fits refuses a dialect in which what the switch sends cannot be packed: with it every payment would fail. Messages of
-// ISO 8583:1993 are not those that are built, and are not tried.
+// fits refuses a dialect in which what the switch sends, once it is mapped, cannot be packed: with it every payment
+// would fail.
 func (x *IssuerConfig) fits() error {
-	codec, err := x.codec()
-	if err != nil || codec.Version() != spec.ISO1987 {
+	codec, to, err := x.speaks()
+	if err != nil {
 		return err
 	}
-	if err := message.Fits(codec.Pack, link.Messages()...); err != nil {
+	var theirs spec.Message
+	pack := func(dst []byte, m *spec.Message) ([]byte, error) {
+		theirs.CopyFrom(m)
+		if err := to.Send(&theirs, time.Now()); err != nil {
+			return nil, err
+		}
+		return codec.Pack(dst, &theirs)
+	}
+	if err := message.Fits(pack, link.Messages()...); err != nil {
 		key := "dialect"
 		if x.SpecFile != "" {
 			key = "spec_file"

@@ -12,7 +12,9 @@ import (
 	"switchyard/internal/config"
 	"switchyard/spec"
 	"switchyard/spec/framing"
+	"switchyard/spec/mapping"
 	"switchyard/switch/issuer/link"
+	"switchyard/switch/payment"
 )
 
 // IssuerConfig is one issuer host.
@@ -31,6 +33,7 @@ type IssuerConfig struct {
 	Deadline config.Duration `yaml:"deadline"` // for an answer
 	Echo     config.Duration `yaml:"echo"`     // idle time before an echo
 	TLS      *config.TLS     `yaml:"tls"`
+	Mapping  mapping.Config  `yaml:"mapping"` // what of its messages is not as ours are
 
 	// Spec is the text of SpecFile; whoever reads the config reads it too.
 	Spec []byte `yaml:"-"`
@@ -64,7 +67,7 @@ func (c *Config) checkIssuer(i int) error {
 	if _, err := x.framing(); err != nil {
 		return err
 	}
-	_, err := x.codec()
+	_, _, err := x.speaks()
 	return err
 }
 
@@ -138,6 +141,25 @@ func (x *IssuerConfig) framing() (framing.Format, error) {
 		err = fmt.Errorf("framing %q: expected a length, trailer:<hex> or visa: nothing says where a message ends", x.Framing)
 	}
 	return f, err
+}
+
+// speaks compiles an issuer's dialect and what is done to messages before it is packed.
+func (x *IssuerConfig) speaks() (*spec.Codec, *mapping.Mapping, error) {
+	codec, err := x.codec()
+	if err != nil {
+		return nil, nil, err
+	}
+	to, err := mapping.Compile(x.Mapping, codec)
+	if err != nil {
+		return nil, nil, fmt.Errorf("mapping.%w", err)
+	}
+	for theirs, ours := range x.Mapping.Codes {
+		if ours != mapping.Unknown && !payment.KnownCode(ours) {
+			return nil, nil, fmt.Errorf("mapping.codes: %s: %q: expected a response code that the switch knows, or %s", theirs,
+				ours, mapping.Unknown)
+		}
+	}
+	return codec, to, nil
 }
 
 // codec compiles an issuer's dialect.

@@ -246,7 +246,7 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 
 // issuer makes one issuer host: its codec, its numbers and its links.
 func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *message.Builder) (*exchange.Issuer, error) {
-	codec, err := x.codec()
+	codec, to, err := x.speaks()
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
 	}
@@ -263,8 +263,9 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 	}
 	host, err := link.NewHost(link.Config{
 		Host: x.Name, Addr: x.at(), Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
-		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Framing: format, Identity: stream, Clock: s.clock,
-		Dial: s.o.Dial, Listener: s.o.Issuers[x.Name], Known: x.known(), TLS: s.o.IssuerTLS[x.Name],
+		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Mapping: to, Framing: format, Identity: stream,
+		Clock: s.clock,
+		Dial:  s.o.Dial, Listener: s.o.Issuers[x.Name], Known: x.known(), TLS: s.o.IssuerTLS[x.Name],
 		Logger: s.o.Logger.Named("link"), Registerer: s.o.Registry, Seed: s.o.Seed, OnStray: s.stray,
 		OnMalformed: s.strays.Malformed, OnCutover: s.follow.callback(x.Name),
 	})
@@ -276,7 +277,7 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 		deadline = flow.DefaultDeadline
 	}
 	return &exchange.Issuer{
-		Name: x.Name, Codec: codec, Stream: stream, Host: host, Builder: builder, Deadline: deadline,
+		Name: x.Name, Codec: codec, Mapping: to, Stream: stream, Host: host, Builder: builder, Deadline: deadline,
 	}, nil
 }
 

@@ -45,7 +45,7 @@ func (l *link) announceCutover() bool {
 	m.Set(7, now.UTC().Format("0102150405"))
 	m.SetUint(11, (l.server.stan.Add(1)-1)%message.MaxSTAN+1, 6)
 	m.Set(70, networkCutover)
-	packed, err := l.server.codec.Pack(nil, &m)
+	packed, err := l.server.pack(nil, &m)
 	if err == nil {
 		packed, err = l.server.framing.Append(nil, packed)
 	}

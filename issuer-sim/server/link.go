@@ -232,7 +232,7 @@ func (l *link) refuse(rest []byte, why error) (skip int, err error) {
 // shorter fields than ours, is counted and left out.
 func (l *link) pack(b []byte, m *spec.Message, head []byte) []byte {
 	start := len(b)
-	out, err := l.server.codec.Pack(l.server.framing.Begin(b, head), m)
+	out, err := l.server.pack(l.server.framing.Begin(b, head), m)
 	if err == nil {
 		out, err = l.server.framing.End(out, start)
 	}

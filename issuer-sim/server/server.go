@@ -18,6 +18,7 @@ import (
 	"switchyard/issuer-sim/rules"
 	"switchyard/spec"
 	"switchyard/spec/framing"
+	"switchyard/spec/mapping"
 )
 
 // Server is a running issuer. Its methods may be called by any number of goroutines.
@@ -30,6 +31,8 @@ type Server struct {
 	require  Require
 	dial     func(ctx context.Context) (net.Conn, error)
 	dialed   int // connections that we make
+	mapping  *mapping.Mapping
+	mapped   sync.Pool // of *spec.Message, which pack works on
 	book     *book.Book
 	desk     *clearing.Desk
 	rules    *rules.Current
@@ -62,6 +65,7 @@ type Options struct {
 	// Dial makes one of the Dialed connections to a switch that listens for its issuers.
 	Dial     func(ctx context.Context) (net.Conn, error)
 	Dialed   int
+	Mapping  *mapping.Mapping // of canonical messages to the acquirer's; nil: they are its
 	Books    *book.Book
 	Rules    *rules.Current
 	Limits   Limits
@@ -81,7 +85,7 @@ type Limits struct {
 func New(o *Options) (*Server, error) {
 	s := &Server{
 		listener: o.Listener, control: o.Control, codec: o.Codec, framing: o.Framing, require: o.Require,
-		dial: o.Dial, dialed: o.Dialed, book: o.Books, desk: clearing.NewDesk(o.Books),
+		dial: o.Dial, dialed: o.Dialed, mapping: o.Mapping, book: o.Books, desk: clearing.NewDesk(o.Books),
 		rules: o.Rules, limits: o.Limits, logger: o.Logger, registry: o.Registry,
 		started: time.Now(), quit: make(chan struct{}), links: map[*link]struct{}{},
 	}
@@ -254,4 +258,21 @@ func (s *Server) each(do func(*link)) {
 	for l := range s.links {
 		do(l)
 	}
+}
+
+// pack appends a message to b, as the acquirer wants it.
+func (s *Server) pack(b []byte, m *spec.Message) ([]byte, error) {
+	if s.mapping == nil {
+		return s.codec.Pack(b, m)
+	}
+	theirs, _ := s.mapped.Get().(*spec.Message)
+	if theirs == nil {
+		theirs = new(spec.Message)
+	}
+	defer s.mapped.Put(theirs)
+	theirs.CopyFrom(m)
+	if err := s.mapping.Send(theirs, time.Now()); err != nil {
+		return b, err
+	}
+	return s.codec.Pack(b, theirs)
 }

@@ -39,6 +39,10 @@ func (w *worker) handle(data []byte, now time.Time) (v rules.Verdict, position i
 		w.bad(badMessage, err, w.raw)
 		return rules.Verdict{}, 0, w.formatError(data)
 	}
+	if err := s.mapping.Receive(&w.req); err != nil {
+		w.bad(badField, err, nil)
+		return rules.Verdict{}, 0, w.refuseFormat()
+	}
 	mti := w.req.MTIBytes()
 	if !message.Answerable(mti) {
 		if w.answersCutover() {
@@ -135,16 +139,25 @@ func (w *worker) network(now time.Time) (v rules.Verdict, position int64, answer
 // not. Where no more than the MTI can be read the message goes back with 9 for its version.
 func (w *worker) formatError(data []byte) bool {
 	_, err := w.server.codec.Walk(data, &w.req)
+	_ = w.server.mapping.Receive(&w.req) // of what could be read: its type and identity at least, if it is known at all
 	if err == nil || !message.Answerable(w.req.MTIBytes()) {
 		return false
 	}
-	if w.req.Has(11) {
-		w.simple(message.CodeFormat)
+	if w.refuseFormat() {
 		return true
 	}
 	w.returned = slices.Clone(data)
 	message.Reject(w.returned)
 	return false
+}
+
+// refuseFormat answers a request with 30 if its MTI and STAN are known.
+func (w *worker) refuseFormat() bool {
+	if !message.Answerable(w.req.MTIBytes()) || !w.req.Has(11) {
+		return false
+	}
+	w.simple(message.CodeFormat)
+	return true
 }
 
 // bad counts a frame that is not worked on and logs what was wrong with it, which names fields and no values. data is

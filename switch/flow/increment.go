@@ -31,5 +31,9 @@ func (x *operation) increment(ctx context.Context) api.Answer {
 // incremented is the operation of an increment.
 func (x *operation) incremented(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
 	op := payment.Op{Kind: payment.KindIncrement, Amount: x.req.Amount, Target: payment.NoTarget}
+	if issuer := x.o.Issuers[p.Ops[0].Host]; issuer != nil && !issuer.Mapping.Private() {
+		// Nothing but DE48 tells the host which authorization it raises: it would make a second one.
+		return op, &payment.Refusal{Message: "the payment's issuer takes no increments: it is sent no private data"}
+	}
 	return op, p.CheckIncrement(x.req.Amount, now)
 }

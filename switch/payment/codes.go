@@ -71,6 +71,9 @@ func Meaning(code string) *CodeRow {
 	return &noCode
 }
 
+// KnownCode tells whether a response code has a row.
+func KnownCode(code string) bool { return code != "" && codeRows[code] != nil }
+
 // CodeOf makes a string of a response code; those of the table cost no allocation.
 func CodeOf(b []byte) string {
 	if row := codeRows[string(b)]; row != nil {

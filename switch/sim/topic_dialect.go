@@ -7,39 +7,47 @@ import (
 	txswitch "switchyard/switch"
 )
 
-// The issuer speaks the other dialect: binary bitmaps, numbers and lengths in BCD.
+// The issuer speaks another dialect: binary bitmaps, numbers and lengths in BCD, or ISO 8583:1993.
 
 func init() { addTopic(topic{name: "dialect", draw: drawDialect}) }
 
 const dialectPercent = 25
 
-func drawDialect(t *rapid.T, _ *Plan) section {
+func drawDialect(t *rapid.T, p *Plan) section {
 	if !percent(t, dialectPercent) {
 		return nil
 	}
-	return dialectSection{}
+	return dialectSection{otherDialects[p.Seed%uint64(len(otherDialects))]}
 }
 
-type dialectSection struct{}
+var otherDialects = []string{spec.BCDDialect, "iso93ascii", "iso93bcd"}
+
+type dialectSection struct{ name string }
 
 // String implements section.
-func (dialectSection) String() string { return "dialect " + spec.BCDDialect }
+func (s dialectSection) String() string { return "dialect " + s.name }
 
-func (dialectSection) begin(w *world) any {
-	w.codec = bcdCodec
-	return dialectPart{}
+func (s dialectSection) begin(w *world) any {
+	w.codec = otherCodecs[s.name]
+	return dialectPart(s)
 }
 
-type dialectPart struct{}
+type dialectPart struct{ name string }
 
 // configure implements configures.
-func (dialectPart) configure(_ *switchNode, _ int, o *txswitch.Options) {
+func (d dialectPart) configure(_ *switchNode, _ int, o *txswitch.Options) {
 	for i := range o.Config.Issuers {
-		o.Config.Issuers[i].Dialect = spec.BCDDialect
+		o.Config.Issuers[i].Dialect = d.name
 	}
 }
 
 var (
-	asciiCodec = spec.MustCodec(spec.DefaultDialect)
-	bcdCodec   = spec.MustCodec(spec.BCDDialect)
+	asciiCodec  = spec.MustCodec(spec.DefaultDialect)
+	otherCodecs = func() map[string]*spec.Codec {
+		all := map[string]*spec.Codec{}
+		for _, name := range otherDialects {
+			all[name] = spec.MustCodec(name)
+		}
+		return all
+	}()
 )

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"switchyard/spec"
+	"switchyard/spec/mapping"
 )
 
 // wire is every message that the switch has written towards the issuer, in order.
 type wire struct {
 	codec  *spec.Codec
+	theirs *mapping.Mapping
 	mu     sync.Mutex
 	frames []frame
 	broken string // why what was written could not be read
@@ -45,7 +47,11 @@ func (w *wire) sent(n *switchNode, c *conn, b []byte, at time.Duration) (mtis []
 		end := spec.LengthHeader + int(binary.BigEndian.Uint16(b))
 		body := b[spec.LengthHeader:end]
 		b = b[end:]
-		if err := w.codec.Unpack(body, &w.msg); err != nil {
+		err := w.codec.Unpack(body, &w.msg)
+		if err == nil {
+			err = w.theirs.Receive(&w.msg)
+		}
+		if err != nil {
 			w.broken = err.Error()
 			return mtis
 		}

@@ -17,6 +17,7 @@ import (
 	"switchyard/internal/httpcall"
 	"switchyard/internal/pan"
 	"switchyard/spec"
+	"switchyard/spec/mapping"
 	"switchyard/switch/operator/client"
 )
 
@@ -141,6 +142,9 @@ func run(p *Plan) *Result {
 		w.parts = append(w.parts, s.begin(w))
 	}
 	w.wire.codec = w.codec
+	if w.wire.theirs, err = mapping.Compile(mapping.Config{}, w.codec); err != nil {
+		return &Result{Failures: []string{"no mapping: " + err.Error()}}
+	}
 	w.issuer.up()
 	for _, n := range w.nodes {
 		n.up()

@@ -279,6 +279,9 @@ func (s *System) StopIssuer() {
 // StartIssuer starts it again at the same address.
 func (s *System) StartIssuer() { s.startIssuer() }
 
+// IssuerListens is where the issuer takes connections.
+func (s *System) IssuerListens() string { return *s.issuerAddr.Load() }
+
 // Speak changes the dialect of what is started from now on; ListGateways who may connect to it.
 func (s *System) Speak(dialect string) { s.o.Dialect = dialect }
 

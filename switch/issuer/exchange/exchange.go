@@ -18,6 +18,7 @@ import (
 
 	"switchyard/internal/mutant"
 	"switchyard/spec"
+	"switchyard/spec/mapping"
 	"switchyard/switch/api"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/issuer/link"
@@ -29,6 +30,7 @@ import (
 type Issuer struct {
 	Name     string
 	Codec    *spec.Codec
+	Mapping  *mapping.Mapping // of canonical messages to the host's; nil: they are the host's
 	Stream   *identity.Stream
 	Host     *link.Host
 	Builder  *message.Builder
@@ -108,10 +110,6 @@ func (c *Call) Pack(p *payment.Payment, i int, card message.Card, req *api.Reque
 	if err := c.issuer.Builder.Build(m, p, i, card, req, repeat); err != nil {
 		return err
 	}
-	var err error
-	if c.frame, err = c.issuer.Codec.PackFrame(c.frame[:0], m); err != nil {
-		return fmt.Errorf("pack %s: %w", m.MTI(), err)
-	}
 	op := &p.Ops[i]
 	minor, _ := m.Uint(4)
 	c.want = link.Match{
@@ -119,7 +117,27 @@ func (c *Call) Pack(p *payment.Payment, i int, card message.Card, req *api.Reque
 		Currency: m.String(49), AmountMinor: int64(minor), CheckAmount: true,
 	}
 	c.want.Carries(m)
+	if err := c.mapped(m, op.At); err != nil {
+		return fmt.Errorf("pack %s: %w", c.want.MTI, err)
+	}
+	var err error
+	if c.frame, err = c.issuer.Codec.PackFrame(c.frame[:0], m); err != nil {
+		return fmt.Errorf("pack %s: %w", c.want.MTI, err)
+	}
 	return nil
+}
+
+// mapped makes a request what its host is sent. at is the record's moment of it, so that a repeat is the same.
+func (c *Call) mapped(m *spec.Message, at time.Time) error {
+	to := c.issuer.Mapping
+	if to == nil {
+		return nil
+	}
+	c.want.MTI = to.MTI(c.want.MTI)
+	if m.Has(95) && to.Amends() {
+		c.want.CheckAmount = false // its answer may repeat either amount
+	}
+	return to.Send(m, at)
 }
 
 // Send sends the packed frame and waits for its answer until the issuer's deadline. nil: it has come.

@@ -13,6 +13,7 @@ import (
 
 	"switchyard/spec"
 	"switchyard/spec/framing"
+	"switchyard/spec/mapping"
 	"switchyard/switch/clock"
 )
 
@@ -64,6 +65,9 @@ type Config struct {
 	Codec *spec.Codec
 	// Framing is how messages are framed. Default: a length of two binary bytes.
 	Framing framing.Format
+	// Mapping makes canonical messages of the host's, and the host's of network messages; what is sent over a slot has
+	// been through it. nil: they are the same.
+	Mapping *mapping.Mapping
 	// Identity gives network messages their STAN and DE7; required.
 	Identity Identity
 	Clock    *clock.Clock // dates strays; nil: the machine's

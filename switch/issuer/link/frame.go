@@ -34,7 +34,7 @@ func (s *session) readFrame() error {
 	if err != nil {
 		return s.noFrame(err)
 	}
-	if err := s.h.cfg.Codec.Unpack(frame.Message, &s.in); err != nil {
+	if err := s.h.unpack(frame.Message, &s.in); err != nil {
 		s.keepStrange()
 		err = s.refuse(refusedFormat, len(frame.Message), err)
 		_, _ = s.r.Discard(frame.Size)

@@ -45,7 +45,7 @@ func (s *session) exchange(ctx context.Context, code string) error {
 		m.Set(deAcquirer, h.cfg.AcquirerID)
 	}
 	m.Set(deNetworkCode, code)
-	frame, err := h.cfg.Codec.PackFrame(nil, &m)
+	frame, err := h.pack(&m)
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,22 @@ func (s *session) exchange(ctx context.Context, code string) error {
 		return fmt.Errorf("the host refused it: DE39 %q", got)
 	}
 	return nil
+}
+
+// pack makes a frame of a network message.
+func (h *Host) pack(m *spec.Message) ([]byte, error) {
+	if err := h.cfg.Mapping.Send(m, h.cfg.Clock.Now()); err != nil {
+		return nil, err
+	}
+	return h.cfg.Codec.PackFrame(nil, m)
+}
+
+// unpack reads a message of the host's and makes it canonical.
+func (h *Host) unpack(b []byte, m *spec.Message) error {
+	if err := h.cfg.Codec.Unpack(b, m); err != nil {
+		return err
+	}
+	return h.cfg.Mapping.Receive(m)
 }
 
 // maxReplies is how many answers to the host's own requests may wait for one write; more are not answered: a host that
@@ -90,7 +106,7 @@ func (s *session) serve(msg *spec.Message) {
 	default:
 		reply.Set(deResponseCode, responseInvalid)
 	}
-	frame, err := h.cfg.Codec.PackFrame(nil, &reply)
+	frame, err := h.pack(&reply)
 	if err != nil {
 		s.unsolicited(msg)
 		return

@@ -1,0 +1,317 @@
+package mapping_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/spec"
+	"switchyard/spec/mapping"
+)
+
+var at = time.Date(2026, 11, 26, 8, 30, 0, 0, time.UTC)
+
+// say makes a message of its MTI and elements.
+func say(mti string, fields map[int]string) *spec.Message {
+	m := new(spec.Message)
+	m.SetMTI(mti)
+	for de := 2; de <= spec.MaxDE; de++ {
+		if v, ok := fields[de]; ok {
+			m.Set(de, v)
+		}
+	}
+	return m
+}
+
+func text(m *spec.Message) string {
+	s := m.MTI()
+	for de, v := range m.Fields {
+		s += fmt.Sprintf(" %d=%s", de, v)
+	}
+	return s
+}
+
+func compile(t testing.TB, dialect string, c mapping.Config) *mapping.Mapping {
+	t.Helper()
+	m, err := mapping.Compile(c, spec.MustCodec(dialect))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Answers, network management and reconciliations: canonical, as 1993, and back.
+func TestAnswersThereAndBack(t *testing.T) {
+	to := compile(t, "iso93ascii", mapping.Config{})
+	for _, c := range []struct {
+		ours   *spec.Message
+		theirs string
+		back   string // "": ours
+	}{
+		{say("0110", map[int]string{12: "202600", 13: "1121", 39: "00"}), "1110 12=261121202600 39=000", ""},
+		{say("0110", map[int]string{39: "10"}), "1110 39=002", ""},
+		{say("0110", map[int]string{39: "85"}), "1110 39=085", ""},
+		{say("0110", map[int]string{39: "N7"}), "1110 39=182", ""},
+		{say("0210", map[int]string{39: "51"}), "1210 39=116", ""},
+		{say("0230", map[int]string{39: "00"}), "1230 39=000", ""},
+		{say("0430", map[int]string{39: "00"}), "1430 39=400", ""},
+		{say("0430", map[int]string{39: "25"}), "1430 39=914", ""},
+		{say("0430", map[int]string{39: "21"}), "1430 39=981", ""},
+		{say("0410", map[int]string{39: "00"}), "1430 39=400", "0430 39=00"},
+		{say("0430", map[int]string{39: "30"}), "1430 39=904", ""},
+		{say("0210", map[int]string{39: "ZZ"}), "1210 39=100", "0210 39=05"},
+		{say("0800", map[int]string{70: "001"}), "1804 24=801", ""},
+		{say("0800", map[int]string{70: "002"}), "1804 24=802", ""},
+		{say("0800", map[int]string{70: "301"}), "1804 24=831", ""},
+		{say("0810", map[int]string{39: "00", 70: "201"}), "1814 24=821 39=800", ""},
+		{say("0810", map[int]string{39: "12", 70: "899"}), "1814 24=899 39=902", ""},
+		{say("0500", map[int]string{15: "1126", 50: "978", 97: "C0000000000000005"}),
+			"1520 24=500 28=261126 50=978 97=C0000000000000005", ""},
+		{say("0510", map[int]string{15: "1126", 39: "00", 66: "1"}), "1530 28=261126 39=500", ""},
+		{say("0510", map[int]string{15: "1126", 39: "00", 66: "2"}), "1530 28=261126 39=501", ""},
+	} {
+		want := text(c.ours)
+		if c.back != "" {
+			want = c.back
+		}
+		name := text(c.ours)
+		if err := to.Send(c.ours, at); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := text(c.ours); got != c.theirs {
+			t.Errorf("%s: sent %s, want %s", name, got, c.theirs)
+		}
+		if err := to.Receive(c.ours); err != nil || text(c.ours) != want {
+			t.Errorf("%s: back %s, %v; want %s", name, text(c.ours), err, want)
+		}
+	}
+}
+
+// No action code that is not known approves anything, and one that approves something else than was asked tells
+// nothing.
+func TestActionCodes(t *testing.T) {
+	to := compile(t, "iso93ascii", mapping.Config{})
+	approves := map[string]bool{"00": true, "08": true, "10": true, "11": true, "85": true}
+	known := map[string]bool{"000": true, "001": true, "002": true, "003": true, "085": true}
+	for n := range 1000 {
+		action := fmt.Sprintf("%03d", n)
+		for _, mti := range []string{"1110", "1210", "1230", "1430"} {
+			m := say(mti, map[int]string{39: action})
+			if err := to.Receive(m); err != nil {
+				t.Fatal(err)
+			}
+			code := m.String(39)
+			want := known[action] || action == "400" && mti == "1430" || action == "901" && mti == "1230" ||
+				action == "901" && mti == "1430"
+			if approves[code] != want {
+				t.Errorf("%s with %s is %q, approved %t", mti, action, code, approves[code])
+			}
+			if n < 100 && !known[action] && m.Has(39) {
+				t.Errorf("%s with %s, an approval that nobody knows, is %q: want none", mti, action, code)
+			}
+		}
+	}
+	m := say("1110", map[int]string{39: "400"})
+	if err := to.Receive(m); err != nil || m.Has(39) {
+		t.Errorf("400 for an authorization is %q, %v; want none", m.String(39), err)
+	}
+}
+
+// A peer's own codes, in both editions.
+func TestCodes(t *testing.T) {
+	for _, c := range []struct {
+		dialect, mti string
+		codes        map[string]string
+		theirs, want string
+	}{
+		{"iso87ascii", "0110", map[string]string{"1A": "05", "76": "00"}, "1A", "05"},
+		{"iso87ascii", "0110", map[string]string{"1A": "05", "76": "00"}, "76", "00"},
+		{"iso87ascii", "0110", map[string]string{"1A": "05", "76": "00"}, "51", "51"},
+		{"iso87ascii", "0110", map[string]string{"68": "unknown"}, "68", ""},
+		{"iso93ascii", "1110", map[string]string{"914": "14"}, "914", "14"},
+		{"iso93ascii", "1110", map[string]string{"914": "14"}, "116", "51"},
+	} {
+		m := say(c.mti, map[int]string{39: c.theirs})
+		if err := compile(t, c.dialect, mapping.Config{Codes: c.codes}).Receive(m); err != nil || m.String(39) != c.want {
+			t.Errorf("%v: %s is %q, %v; want %q", c.codes, c.theirs, m.String(39), err, c.want)
+		}
+		if c.want == "" && m.Has(39) {
+			t.Errorf("%v: %s leaves an empty code", c.codes, c.theirs)
+		}
+	}
+}
+
+// What a request of 1987 is sent as.
+func TestForms(t *testing.T) {
+	const original = "0100000101112120260000000400001" + "00000000000"
+	request := func() *spec.Message {
+		return say("0220", map[int]string{
+			43: "Lamps & Shades           Berlin       DE", 48: "0201C", 60: "0", 90: original,
+		})
+	}
+	for _, c := range []struct {
+		name   string
+		config mapping.Config
+		want   string
+	}{
+		{"private", mapping.Config{Private: "off"},
+			"0220 43=Lamps & Shades           Berlin       DE 60=0 90=" + original},
+		{"acceptor", mapping.Config{Acceptor: "subfields"}, `0220 43=Lamps & Shades\Berlin\DE 48=0201C 60=0 90=` + original},
+		{"no acceptor", mapping.Config{Acceptor: "omit"}, "0220 48=0201C 60=0 90=" + original},
+		{"original", mapping.Config{Original: "short", Acceptor: "omit"},
+			"0220 48=0201C 60=0 90=010000010111212026000000000000000000000000"},
+		{"no original", mapping.Config{Original: "omit", Acceptor: "omit"}, "0220 48=0201C 60=0"},
+		{"constants", mapping.Config{Original: "omit", Acceptor: "omit", Constants: []mapping.Constant{
+			{DE: 60, Value: "A1"}, {DE: 61, Value: "B2", MTI: []string{"0100"}}, {DE: 63, Value: "C3", MTI: []string{"0220"}},
+		}}, "0220 48=0201C 60=A1 63=C3"},
+	} {
+		m := request()
+		if err := compile(t, "iso87ascii", c.config).Send(m, at); err != nil || text(m) != c.want {
+			t.Errorf("%s: %s, %v; want %s", c.name, text(m), err, c.want)
+		}
+	}
+	m := request()
+	to := compile(t, "iso87ascii", mapping.Config{Acceptor: "subfields"})
+	want := text(m)
+	if err := to.Send(m, at); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Receive(m); err != nil || text(m) != want {
+		t.Errorf("back %s, %v; want %s", text(m), err, want)
+	}
+}
+
+// The year of a date that has none is the one in which it is nearest.
+func TestYears(t *testing.T) {
+	to := compile(t, "iso93ascii", mapping.Config{})
+	for _, c := range []struct{ at, mmdd, want string }{
+		{"2026-11-26", "1126", "261126"}, {"2026-12-31", "0101", "270101"}, {"2027-01-01", "1231", "261231"},
+		{"2027-01-20", "1221", "261221"}, {"2028-02-29", "0229", "280229"}, {"2028-03-01", "0229", "280229"},
+	} {
+		moment, err := time.Parse(time.DateOnly, c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := say("0230", map[int]string{15: c.mmdd})
+		if err := to.Send(m, moment); err != nil || m.String(15) != c.want {
+			t.Errorf("%s at %s: %s, %v; want %s", c.mmdd, c.at, m.String(15), err, c.want)
+		}
+	}
+}
+
+// A canonical peer has no mapping, and a dialect's lengths alone make one.
+func TestNothing(t *testing.T) {
+	for _, dialect := range []string{"iso87ascii", "iso87bcd", "iso87binary", "iso87ebcdic"} {
+		if to := compile(t, dialect, mapping.Config{Private: "on", Acceptor: "fixed", Original: "full"}); to != nil {
+			t.Errorf("%s: a mapping that does nothing", dialect)
+		}
+	}
+	var none *mapping.Mapping
+	m := say("0100", map[int]string{3: "000000"})
+	if none.Send(m, at) != nil || none.Receive(m) != nil || none.MTI("0400") != "0400" || !none.Private() {
+		t.Error("nil does something")
+	}
+}
+
+// What cannot be read, or sent, says where.
+func TestErrors(t *testing.T) {
+	to := compile(t, "iso93ascii", mapping.Config{})
+	for _, c := range []struct {
+		m    *spec.Message
+		want string
+	}{
+		{say("1644", nil), "MTI"},
+		{say("0100", nil), "MTI"},
+		{say("1420", map[int]string{56: "110000010126112120260007400001"}), "DE 56"},
+	} {
+		if err := to.Receive(c.m); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want an error about %s", text(c.m), err, c.want)
+		}
+	}
+	if err := to.Send(say("0100", map[int]string{22: "999", 25: "99"}), at); err == nil ||
+		!strings.Contains(err.Error(), "DE 22") {
+		t.Errorf("an unknown entry mode: %v", err)
+	}
+	for _, c := range []struct {
+		config mapping.Config
+		want   string
+	}{
+		{mapping.Config{Private: "no"}, `private: "no": expected one of on, off`},
+		{mapping.Config{Acceptor: "x"}, `acceptor: "x": expected one of fixed, subfields, omit`},
+		{mapping.Config{Original: "x"}, `original: "x": expected one of full, short, omit`},
+		{mapping.Config{Constants: []mapping.Constant{{DE: 2, Value: "4"}}}, "constants[0].de: 2: expected another one"},
+		{mapping.Config{Constants: []mapping.Constant{{DE: 193, Value: "4"}}}, "constants[0].de: 193: expected 2 to"},
+		{mapping.Config{Constants: []mapping.Constant{{DE: 60}}}, "constants[0].value: missing"},
+		{mapping.Config{Constants: []mapping.Constant{{DE: 60, Value: "1", MTI: []string{"0110"}}}}, `mti: "0110"`},
+		{mapping.Config{Codes: map[string]string{"123": "05"}}, `codes: "123": expected a response code of 2 characters`},
+		{mapping.Config{Codes: map[string]string{"12": "5"}}, `codes: 12: "5": expected one of our response codes`},
+	} {
+		if _, err := mapping.Compile(c.config, spec.MustCodec("iso87ascii")); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %s", c.config, err, c.want)
+		}
+	}
+}
+
+// authorization is an 0100 with what most have.
+func authorization() *spec.Message {
+	return say("0100", map[int]string{
+		2: "4111111111111111", 3: "000000", 4: "000000012345", 7: "1126083000", 11: "000101", 12: "083000", 13: "1126",
+		14: "3012", 18: "5732", 22: "810", 25: "59", 32: "400001", 37: "633000000000", 41: "T1", 42: "M1",
+		43: "Lamps & Shades           Berlin       DE", 48: "0102050201C1103123", 49: "978",
+	})
+}
+
+// BenchmarkExchange packs a request and reads its answer: as it is, and with every option used. The difference is what
+// a mapping costs; it allocates nothing.
+func BenchmarkExchange(b *testing.B) {
+	every := mapping.Config{
+		Private: "off", Acceptor: "subfields", Original: "short", Codes: map[string]string{"51": "05"},
+		Constants: []mapping.Constant{{DE: 60, Value: "1"}, {DE: 61, Value: "2"}, {DE: 63, Value: "3"}},
+	}
+	every93 := every
+	every93.Codes = map[string]string{"116": "05"}
+	for _, c := range []struct {
+		name, dialect string
+		config        mapping.Config
+	}{
+		{"1987", "iso87ascii", mapping.Config{}}, {"1987-every", "iso87ascii", every},
+		{"1993", "iso93ascii", mapping.Config{}}, {"1993-every", "iso93ascii", every93},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			codec, to := spec.MustCodec(c.dialect), compile(b, c.dialect, c.config)
+			request := authorization()
+			response := say("0110", map[int]string{
+				3: "000000", 4: "000000012345", 7: "1126083000", 11: "000101", 12: "083000", 13: "1126", 32: "400001",
+				37: "633000000000", 38: "A1B2C3", 39: "00", 41: "T1", 42: "M1", 48: "0315123456789012345", 49: "978",
+			})
+			if err := to.Send(response, at); err != nil {
+				b.Fatal(err)
+			}
+			answer, err := codec.Pack(nil, response)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var m spec.Message
+			var frame []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				m.CopyFrom(request)
+				if err := to.Send(&m, at); err != nil {
+					b.Fatal(err)
+				}
+				if frame, err = codec.Pack(frame[:0], &m); err != nil {
+					b.Fatal(err)
+				}
+				if err := codec.Unpack(answer, &m); err != nil {
+					b.Fatal(err)
+				}
+				if err := to.Receive(&m); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
