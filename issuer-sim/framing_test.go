@@ -166,22 +166,25 @@ func TestFramingIsLost(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	for name, c := range map[string]struct {
 		codec *spec.Codec
+		mti   string // of what is sent
 		nine  string // what a message begins with that comes back
+		want  string // MTI and DE39 of the answer to what can be read as far as the STAN
 	}{
-		"iso87ascii": {codec, "9100"},
-		"iso87bcd":   {spec.MustCodec(spec.BCDDialect), "\x91\x00"},
+		"iso87ascii": {codec, "0100", "9100", "0110 30"},
+		"iso87bcd":   {spec.MustCodec(spec.BCDDialect), "0100", "\x91\x00", "0110 30"},
+		"iso93bcd":   {spec.MustCodec("iso93bcd"), "1100", "\x91\x00", "1110 904"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			core, logs := observer.New(zap.WarnLevel)
 			s := start(t, issuersim.Options{Codec: c.codec, Logger: zap.New(core), Framing: parsed(t, "binary2+tpdu")})
 			p := s.peer(t, "binary2+tpdu:6000010002", c.codec)
 			// The currency is last and the only field of letters.
-			wrong := p.frame("0100 stan=7")
+			wrong := p.frame(c.mti + " stan=7")
 			wrong[len(wrong)-1] = 0xFF
-			if got := p.show(p.raw(wrong)); got != "0110 30 stan=7 amount=1000" {
+			if got := p.show(p.raw(wrong)); got != c.want+" stan=7 amount=1000" {
 				t.Errorf("a wrong currency: %s", got)
 			}
-			short := p.frame("0100 stan=8")
+			short := p.frame(c.mti + " stan=8")
 			const keep = 2 + 5 + 4 + 16 + 4 // the length and the headers, and the beginning of the message
 			short = short[:keep]
 			short[0], short[1] = 0, keep-2
