@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,7 +34,7 @@ Exits with 1 when a frame cannot be read or a message cannot be written; nothing
 			if err != nil {
 				return err
 			}
-			out, err := r.Convert(isotool.Target{Codec: codec, Format: format})
+			out, err := r.Convert(isotool.Target{Codec: codec, Format: format, At: time.Now()})
 			if err != nil {
 				return refused(cmd, fmt.Errorf("%s: %w", name, err))
 			}

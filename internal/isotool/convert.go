@@ -2,35 +2,55 @@ package isotool
 
 import (
 	"fmt"
+	"time"
 
 	"switchyard/spec"
 	"switchyard/spec/framing"
+	"switchyard/spec/mapping"
 )
 
 // Target is what messages are converted to.
 type Target struct {
 	Codec  *spec.Codec
 	Format framing.Format
-	// Translate changes a message into one of the target's edition of ISO 8583; nil: there is nothing to change.
-	Translate func(to, from *spec.Message) error
+	At     time.Time // gives the year to dates that have none
 }
 
-// Convert packs the messages of a reading anew. A frame that could not be read to its end, and a message that the
-// target cannot pack, is an error that says which.
+// Convert packs the messages of a reading anew; what is of the other edition of ISO 8583 than the target is put into
+// the elements of the target's, as the switch does it for its issuers. A frame that could not be read to its end, and a
+// message that the target cannot pack or that its edition does not have, is an error that says which.
 func (r *Reading) Convert(t Target) (out []byte, err error) {
-	for i, f := range r.frames() {
-		if f.Fault != nil {
-			return nil, fmt.Errorf("frame %d: %w", i+1, f.Fault)
+	to, err := mapping.Compile(mapping.Config{}, t.Codec)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for i := range r.Streams {
+		s := &r.Streams[i]
+		from, err := mapping.Compile(mapping.Config{}, s.codec)
+		if err != nil {
+			return nil, err
 		}
-		m := &f.message
-		if t.Translate != nil {
-			m = new(spec.Message)
-			if err := t.Translate(m, &f.message); err != nil {
-				return nil, fmt.Errorf("frame %d: %w", i+1, err)
+		for j := range s.Frames {
+			f := &s.Frames[j]
+			n++
+			if f.Fault != nil {
+				return nil, fmt.Errorf("frame %d: %w", n, f.Fault)
 			}
-		}
-		if out, err = Append(out, t.Codec, t.Format, m); err != nil {
-			return nil, fmt.Errorf("frame %d: %w", i+1, err)
+			m := &f.message
+			if s.codec.Version() != t.Codec.Version() {
+				m = new(spec.Message)
+				m.CopyFrom(&f.message)
+				if err := from.Receive(m); err != nil {
+					return nil, fmt.Errorf("frame %d: %w", n, err)
+				}
+				if err := to.Send(m, t.At); err != nil {
+					return nil, fmt.Errorf("frame %d: %w", n, err)
+				}
+			}
+			if out, err = Append(out, t.Codec, t.Format, m); err != nil {
+				return nil, fmt.Errorf("frame %d: %w", n, err)
+			}
 		}
 	}
 	return out, nil

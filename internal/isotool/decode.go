@@ -60,7 +60,8 @@ func (in *Input) decode(s capture.Stream, w way) (Stream, error) {
 		return Stream{}, err
 	}
 	read := Stream{
-		Name: s.Name, Lost: s.Lost, Framing: w.framing, Dialect: w.codec.Name(),
+		codec: w.codec,
+		Name:  s.Name, Lost: s.Lost, Framing: w.framing, Dialect: w.codec.Name(),
 		Confidence: w.confidence, Reasons: w.reasons, Frames: []Frame{},
 	}
 	if w.skipped > 0 {

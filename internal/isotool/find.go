@@ -35,6 +35,8 @@ type Stream struct {
 	Confidence string   `json:"confidence,omitempty"`
 	Reasons    []string `json:"reasons,omitempty"`
 	Frames     []Frame  `json:"frames"`
+
+	codec *spec.Codec
 }
 
 // Reading is what was read of an input.

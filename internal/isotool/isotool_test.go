@@ -243,6 +243,61 @@ func TestConvert(t *testing.T) {
 	}
 }
 
+// TestConvertEditions puts a message of 1987 into the elements of 1993, and back.
+func TestConvertEditions(t *testing.T) {
+	at := time.Date(2026, 11, 21, 20, 25, 1, 0, time.UTC)
+	ascii := spec.MustCodec(spec.DefaultDialect)
+	asked := payment(t)
+	if err := isotool.ParseFields(asked, []string{
+		"12=202501", "13=1121", "18=5411", "22=810", "25=59", "32=123456", "37=632510000001", "42=MERCHANT", "63=",
+	}, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	asked.Unset(63)
+	answer := new(spec.Message)
+	answer.CopyFrom(asked)
+	answer.SetMTI("0110")
+	for _, de := range []int{2, 14, 18, 22, 25, 35, 52} {
+		answer.Unset(de)
+	}
+	answer.Set(39, "51")
+	for _, name := range []string{"iso93ascii", "iso93bcd"} {
+		theirs := spec.MustCodec(name)
+		for _, c := range []struct {
+			m    *spec.Message
+			want []string
+		}{
+			{asked, []string{"1100 ", "026", "261121202501"}},
+			{answer, []string{"1110 ", "116"}},
+		} {
+			first, err := isotool.Append(nil, ascii, framing.MustParse("binary2"), c.m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := isotool.Input{Data: first, Codec: ascii, Framing: "binary2", Form: capture.Raw}
+			there, err := read(t, in).Convert(isotool.Target{Codec: theirs, Format: framing.MustParse("binary2"), At: at})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := read(t, isotool.Input{Data: there, Codec: theirs, Framing: "binary2", Form: capture.Raw})
+			text := printed(t, r)
+			for _, want := range c.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("%s: want %q in\n%s", name, want, text)
+				}
+			}
+			back, err := r.Convert(isotool.Target{Codec: ascii, Format: framing.MustParse("binary2"), At: at})
+			if err != nil || !bytes.Equal(back, first) {
+				t.Errorf("%s and back: %q, want %q: %v", name, back, first, err)
+			}
+		}
+	}
+	in := isotool.Input{Data: []byte("03008000000000000000"), Codec: ascii, Framing: "none", Form: capture.Raw}
+	if _, err := read(t, in).Convert(isotool.Target{Codec: spec.MustCodec("iso93ascii"), At: at}); err == nil {
+		t.Error("a message that ISO 8583:1993 does not have is converted")
+	}
+}
+
 // TestDiff names the fields that differ, masked, and says so where what differs is hidden.
 func TestDiff(t *testing.T) {
 	codec := stock()[0]
