@@ -46,7 +46,8 @@ test: ## all tests
 # staticcheck: staticcheck.conf. go-errorlint: errors are compared with errors.Is, since ours wrap. exhaustive: a switch
 # over kinds and states of payments, days and requests names every case or has a default, so that a new one is passed
 # over nowhere in silence; UNLISTED are types of which a switch means a few. deadcode: nothing that no command reaches,
-# but (.deadcode) what plants bugs, what tests and followers ask of a switch and its journal, and the operator's client.
+# but (.deadcode) what plants bugs, what tests and followers ask of a switch, its journal and a dialect, and the
+# operator's client.
 LINT     = $(GO) tool -modfile=tools.mod
 UNLISTED = ^(reflect|.*/errorfs|.*/spec|.*/switch/clearing|.*/switch/sim|github.com/.*)\.|\.(Field|Code|reason|Doubt)$$
 

@@ -99,6 +99,7 @@ func (l *layout) begin(dst, head []byte) []byte {
 				k := j + visaFrom - visaTo
 				own[j], own[k] = own[k], own[j]
 			}
+		case headBytes, headText: // as they came
 		}
 	}
 	return dst

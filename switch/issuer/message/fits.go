@@ -135,6 +135,7 @@ func samplePayment(root, kind payment.Kind) (p *payment.Payment, i int) {
 			op.Amount, op.Stays = 1, api.MaxAmountMinor-1
 		case payment.KindVoid, payment.KindTimeoutReversal:
 			op.Target = len(p.Ops) - 1
+		default: // the others name no operation, and leave nothing
 		}
 		p.Ops = append(p.Ops, op)
 	}
