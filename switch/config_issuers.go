@@ -33,7 +33,11 @@ type IssuerConfig struct {
 	Deadline config.Duration `yaml:"deadline"` // for an answer
 	Echo     config.Duration `yaml:"echo"`     // idle time before an echo
 	TLS      *config.TLS     `yaml:"tls"`
-	Mapping  mapping.Config  `yaml:"mapping"` // what of its messages is not as ours are
+	NoEcho   bool            `yaml:"no_echo"` // asks for none
+	SignOn   string          `yaml:"sign_on"` // required, optional or none
+	// Match are the elements that an answer must repeat; none: DE4, 7, 37, 41 and 49.
+	Match   []int          `yaml:"match"`
+	Mapping mapping.Config `yaml:"mapping"` // what of its messages is not as ours are
 
 	// Spec is the text of SpecFile; whoever reads the config reads it too.
 	Spec []byte `yaml:"-"`
@@ -67,8 +71,19 @@ func (c *Config) checkIssuer(i int) error {
 	if _, err := x.framing(); err != nil {
 		return err
 	}
+	if _, err := link.ParseEchoes(x.Match); err != nil {
+		return fmt.Errorf("match: %w", err)
+	}
+	if _, known := signOns[x.SignOn]; !known {
+		return fmt.Errorf("sign_on: %q: expected required, optional or none", x.SignOn)
+	}
 	_, _, err := x.speaks()
 	return err
+}
+
+// signOns are the values of sign_on.
+var signOns = map[string]link.SignOn{
+	"": link.SignOnRequired, "required": link.SignOnRequired, "optional": link.SignOnOptional, "none": link.SignOnNone,
 }
 
 // checkReach holds where an issuer is to what can be reached, and what may reach us. Card data goes over a port that it

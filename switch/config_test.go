@@ -30,6 +30,10 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"from: given without listen":                                      fmt.Sprintf(issuer, "from: [10.0.0.1]"),
 		"tls: expected certificate and key, and no server_name": listening +
 			"127.0.0.1:1', tls: {ca: a}}]",
+		"issuers[0]: match: 39: expected some of 2 3 4 7 12 37 41 49": fmt.Sprintf(issuer, "match: [7, 39]"),
+		"issuers[0]: match: [4 12]: expected 7 or 37 among them":      fmt.Sprintf(issuer, "match: [4, 12]"),
+		"issuers[0]: match: []: expected 7 or 37 among them":          fmt.Sprintf(issuer, "match: []"),
+		`issuers[0]: sign_on: "off": expected required, optional or`:  fmt.Sprintf(issuer, "sign_on: 'off'"),
 		"links: 65":     fmt.Sprintf(issuer, "links: 65"),
 		"window: 99999": fmt.Sprintf(issuer, "window: 99999"),
 		`framing "ascii5": "ascii5": want a length (binary2, binary4, bcd2, ascii4 or none)`: fmt.Sprintf(
@@ -72,6 +76,8 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		listening + "127.0.0.1:1'}]",
 		listening + ":1', from: [10.1.2.3, 10.2.0.0/16]}]",
 		listening + ":1', tls: {certificate: c, key: k, ca: a}}]",
+		fmt.Sprintf(issuer, "match: [2, 3, 4, 7, 12, 37, 41, 49], sign_on: optional, no_echo: true"),
+		fmt.Sprintf(issuer, "match: [37], sign_on: none"),
 		"operator: {listen: '', socket: operator}",
 		known(ann),
 		known(ann) + "\n  listen: '0.0.0.0:9583'\n  tls: {certificate: c, key: k}",

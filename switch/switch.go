@@ -261,7 +261,12 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
 	}
+	echoes, err := link.ParseEchoes(x.Match)
+	if err != nil {
+		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
+	}
 	host, err := link.NewHost(link.Config{
+		Echoes: echoes, SignOn: signOns[x.SignOn], NoEcho: x.NoEcho,
 		Host: x.Name, Addr: x.at(), Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
 		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Mapping: to, Framing: format, Identity: stream,
 		Clock: s.clock,

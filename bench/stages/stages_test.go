@@ -334,7 +334,7 @@ func outcome(t testing.TB) func() error {
 		call.RecordIn(op, p.Created)
 		op.State, op.Granted = payment.StateDeclined, 0
 		if payment.Approving(op.ResponseCode, op.Kind) {
-			op.State, op.Granted = payment.StateApproved, call.Amount(op.Amount)
+			op.State, op.Granted = payment.StateApproved, op.Amount
 		}
 		if broken := p.Invariant(); broken != "" {
 			return errors.New(broken)

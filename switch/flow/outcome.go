@@ -51,10 +51,10 @@ func outcomeOf(p *payment.Payment, i int, r *reply) outcome {
 	switch means := payment.Meaning(code); {
 	case op.Kind.AskedReversal():
 		return reversed(p, i, code)
-	case means.Partial && (!r.partial || r.call.Amount(op.Amount) == 0):
+	case means.Partial && (!r.partial || r.call.Amount() == 0): // a part of which nobody says how much is undone, too
 		return outcome{state: payment.StateDeclined, undo: !mutant.On(mutant.PartialNotUndone)}
 	case payment.Approving(code, op.Kind) && means.Partial:
-		return outcome{state: payment.StateApproved, granted: r.call.Amount(op.Amount)}
+		return outcome{state: payment.StateApproved, granted: r.call.Amount()}
 	case payment.Approving(code, op.Kind):
 		return outcome{state: payment.StateApproved, granted: op.Amount}
 	}

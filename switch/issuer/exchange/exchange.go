@@ -50,7 +50,7 @@ type Call struct {
 
 // answer is what of a response is acted on.
 type answer struct {
-	amountMinor int64 // DE4; below 0: there is none
+	amountMinor int64 // DE4; 0: there is none
 	code        string
 	// DE38 and what stands in DE48: pieces of one string.
 	authCode, networkID, avs, cvc string
@@ -116,10 +116,10 @@ func (c *Call) Pack(p *payment.Payment, i int, card message.Card, req *api.Reque
 		MTI: m.MTI(), STAN: op.STAN, DE7: op.DE7, RRN: op.RRN, Terminal: p.Terminal,
 		Currency: m.String(49), AmountMinor: int64(minor), CheckAmount: true,
 	}
-	c.want.Carries(m)
 	if err := c.mapped(m, op.At); err != nil {
 		return fmt.Errorf("pack %s: %w", c.want.MTI, err)
 	}
+	c.want.Carries(m)
 	var err error
 	if c.frame, err = c.issuer.Codec.PackFrame(c.frame[:0], m); err != nil {
 		return fmt.Errorf("pack %s: %w", c.want.MTI, err)
@@ -207,7 +207,7 @@ func (c *Call) Read(m *spec.Message) {
 		return piece
 	}
 	c.answer = answer{
-		amountMinor: -1, code: payment.CodeOf(m.Bytes(39)),
+		code:     payment.CodeOf(m.Bytes(39)),
 		authCode: cut(len(m.Bytes(38))), networkID: cut(len(network)), avs: cut(len(avs)), cvc: cut(len(cvc)),
 	}
 	if minor, ok := m.Uint(4); ok {
@@ -235,10 +235,5 @@ func (c *Call) RecordIn(op *payment.Op, at time.Time) {
 	}
 }
 
-// Amount returns DE4 of the response, or fallback where it has none.
-func (c *Call) Amount(fallback int64) int64 {
-	if c.answer.amountMinor < 0 {
-		return fallback
-	}
-	return c.answer.amountMinor
-}
+// Amount returns DE4 of the response, 0 where it has none.
+func (c *Call) Amount() int64 { return c.answer.amountMinor }

@@ -20,13 +20,15 @@ type carried struct {
 	digits uint8  // how many it has
 	code   uint8  // DE3's first two digits, and one; 0: none
 	expiry uint16 // DE14, and one
+	time   uint32 // DE12, and one: hhmmss, with no date
 }
 
 // hashSeed is of the hashes of cards, which leave the process by no way.
 var hashSeed = maphash.MakeSeed()
 
-// Carries takes from a request what its answer is held against beside the fields of Match: DE2, and DE3's first two
-// digits. DE14 and DE35 are compared as well, but a difference is only counted and logged.
+// Carries takes from a request, as the host is sent it, what its answer is held against beside the fields of Match:
+// DE2, DE3's first two digits, and DE12 if the host must repeat it. DE14 and DE35 are compared as well, but a
+// difference is only counted and logged.
 func (m *Match) Carries(request *spec.Message) {
 	m.carried = carried{}
 	c := &m.carried
@@ -43,6 +45,9 @@ func (m *Match) Carries(request *spec.Message) {
 	if expiry := request.Bytes(deExpiry); len(expiry) == 4 && allDigits(expiry) {
 		c.expiry = uint16(number(expiry)) + 1
 	}
+	if time := request.Bytes(deTime); len(time) >= timeDigits && allDigits(time) {
+		c.time = number(time[len(time)-timeDigits:]) + 1
+	}
 }
 
 // What of a card number may be shown, and DE3's digits that say what is asked for; the others are account types.
@@ -51,6 +56,7 @@ const (
 	binDigits   = 6
 	lastDigits  = 4
 	codeDigits  = 2
+	timeDigits  = 6 // of DE12, which may have its date before them
 )
 
 // sameCard tells whether DE2 of an answer is the request's, or does not tell: absent, or masked.
@@ -81,6 +87,11 @@ func (c *carried) sameProcessing(answer []byte) bool {
 		len(answer) > codeDigits && allDigits(answer[:codeDigits]) && number(answer[:codeDigits]) == uint32(c.code)-1
 }
 
+// sameTime tells whether DE12 of an answer is the request's.
+func (c *carried) sameTime(answer []byte) bool {
+	return len(answer) == timeDigits && allDigits(answer) && number(answer) == c.time-1
+}
+
 // odd returns the DE in which an answer that fits differs although it should not, deNone if there is none.
 func (c *carried) odd(r *spec.Message) int {
 	if expiry := r.Bytes(deExpiry); c.expiry != 0 && len(expiry) == 4 && allDigits(expiry) &&
@@ -95,8 +106,11 @@ func (c *carried) odd(r *spec.Message) int {
 	return deNone
 }
 
-// misread tells whether an answer that differs first in a DE was made to a request that the host read otherwise.
-func misread(differs int) bool { return differs == deCard || differs == deProcessing }
+// misread tells whether an answer that differs first in a DE, which it has, was made to a request that the host read
+// otherwise.
+func misread(differs int, r *spec.Message) bool {
+	return (differs == deCard || differs == deProcessing) && r.Has(differs)
+}
 
 // whole tells whether DE2 is a card number from end to end.
 func whole(card []byte) bool { return len(card) >= leastDigits && allDigits(card) }

@@ -68,6 +68,12 @@ type Config struct {
 	// Mapping makes canonical messages of the host's, and the host's of network messages; what is sent over a slot has
 	// been through it. nil: they are the same.
 	Mapping *mapping.Mapping
+	// Echoes are what an answer must repeat. Default: DE4, 7, 37, 41 and 49.
+	Echoes Echoes
+	// SignOn is what is done before requests are sent over a connection. Default: SignOnRequired.
+	SignOn SignOn
+	// NoEcho asks for no echo, however long nothing has come in.
+	NoEcho bool
 	// Identity gives network messages their STAN and DE7; required.
 	Identity Identity
 	Clock    *clock.Clock // dates strays; nil: the machine's

@@ -125,11 +125,11 @@ func (s *session) receive(msg *spec.Message) {
 	stan, _ := msg.Uint(deSTAN) // 0, which no request has, if there is none
 	now := time.Now()
 	h.mu.Lock()
-	s.heard = now
+	s.heard, s.unanswered = now, false
 	p := h.pending[uint32(min(stan, 1<<32-1))]
 	if p == nil || p.s != s || p.want.differs(msg) != deNone {
 		l := h.classify(s, msg, p, now)
-		wrong := p != nil && p.s == s && misread(p.want.differs(msg))
+		wrong := p != nil && p.s == s && misread(p.want.differs(msg), msg)
 		if wrong {
 			h.giveUp(p)
 			p.err = &MisreadError{DE: l.Differs, Code: msg.String(deResponseCode)}

@@ -261,6 +261,8 @@ func asked(stan int) (m *spec.Message, want link.Match) {
 	m.SetUint(4, 12345, 12)
 	m.Set(7, de7)
 	m.SetUint(11, uint64(stan), 6)
+	m.Set(12, de7[4:])
+	m.Set(13, de7[:4])
 	m.Set(32, "400001")
 	rrn := "6325000" + m.String(11)[1:]
 	m.Set(37, rrn)

@@ -142,7 +142,7 @@ func (l *link) connect() (*session, error) {
 		conn.Close()
 		return nil, err
 	}
-	if err := s.exchange(h.stop, codeSignOn); err != nil {
+	if err := s.signOn(); err != nil {
 		// The cause, if the connection was lost meanwhile, is more telling than that there was no answer.
 		if cause := s.lostBy(); cause != nil {
 			err = cause
@@ -205,12 +205,22 @@ func (s *session) tend(stable func()) error {
 		case <-standing.C:
 			stable()
 		case <-s.probed:
+			if h.cfg.NoEcho {
+				continue
+			}
 			if err := s.echo(); err != nil {
 				return err
 			}
 		case <-idle.C:
-			if quiet := s.quietFor(); quiet < s.l.echoIdle {
+			quiet, unanswered := s.quietFor()
+			switch {
+			case quiet < s.l.echoIdle:
 				idle.Reset(s.l.echoIdle - quiet)
+				continue
+			case h.cfg.NoEcho && unanswered:
+				return fmt.Errorf("nothing came in for %v, and requests were not answered", quiet)
+			case h.cfg.NoEcho:
+				idle.Reset(s.l.echoIdle)
 				continue
 			}
 			if err := s.echo(); err != nil {
@@ -242,6 +252,9 @@ func (s *session) signOff() error {
 	case <-h.kill.Done():
 		return errors.New("closed while requests were in flight")
 	}
+	if s.unsigned {
+		return errors.New("closed")
+	}
 	if err := s.exchange(h.kill, codeSignOff); err != nil {
 		return fmt.Errorf("sign-off: %w", err)
 	}
@@ -263,11 +276,11 @@ func (s *session) letGo() error {
 	return errors.New("the host signed off")
 }
 
-// quietFor is how long nothing has come in.
-func (s *session) quietFor() time.Duration {
+// quietFor is how long nothing has come in, and whether a request was not answered since.
+func (s *session) quietFor() (quiet time.Duration, unanswered bool) {
 	s.h.mu.Lock()
 	defer s.h.mu.Unlock()
-	return time.Since(s.heard)
+	return time.Since(s.heard), s.unanswered
 }
 
 // lostBy is why the session is down, nil if it is not.

@@ -82,6 +82,28 @@ func TestHostConnects(t *testing.T) {
 	})
 }
 
+// One connection too many, of a host that is asked for no echo, ends no other.
+func TestConnectionTooManyWithoutEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor()
+		i := &issuer{on: func(_ *hostConn, m *spec.Message) bool { return m.MTI() == "0800" }}
+		f := newFixture(t, i, func(c *link.Config) {
+			c.Dial, c.Listener, c.SignOn, c.NoEcho = nil, d, link.SignOnNone, true
+		})
+		defer f.close()
+		i.connect(d)
+		synctest.Wait()
+		i.connect(d)
+		time.Sleep(time.Minute)
+		if lines := f.logs.FilterMessage("connection refused").All(); len(lines) != 1 {
+			t.Errorf("the log says %v", lines)
+		}
+		if lines := f.logs.FilterMessage("link down").All(); len(lines) != 0 || !f.Ready() {
+			t.Errorf("ready %t, the log says %v", f.Ready(), lines)
+		}
+	})
+}
+
 // TestConnectionTooMany is closed; the links that stand in its way are asked for an echo, and one that is dead makes
 // room for the host, which has come again because it knows that it is.
 func TestConnectionTooMany(t *testing.T) {

@@ -23,6 +23,7 @@ type Match struct {
 	CheckAmount bool
 	// Carried is what else of the request an answer is held against; see Carries.
 	carried
+	echoes Echoes // what the answer must repeat; the host's
 	// Deadline, if set, ends Send with ErrNoAnswer as the end of ctx does, but costs no timer a request: a sweep finds the
 	// requests that are due, sweepStep late at the most.
 	Deadline time.Time
@@ -36,6 +37,7 @@ const (
 	deAmount       = 4
 	deDateTime     = 7
 	deSTAN         = 11
+	deTime         = 12
 	deExpiry       = 14
 	deAcquirer     = 32
 	deForwarder    = 33
@@ -63,16 +65,22 @@ func (m *Match) differs(r *spec.Message) int {
 		return deMTI
 	case !m.sameSTAN(r):
 		return deSTAN
-	case string(r.Bytes(deDateTime)) != m.DE7:
+	case !m.echoes.without(deDateTime) && string(r.Bytes(deDateTime)) != m.DE7:
 		return deDateTime
-	case m.RRN != "" && string(r.Bytes(deRRN)) != m.RRN:
+	case m.RRN != "" && !m.echoes.without(deRRN) && string(r.Bytes(deRRN)) != m.RRN:
 		return deRRN
-	case m.Terminal != "" && string(r.Bytes(deTerminal)) != m.Terminal:
+	case m.Terminal != "" && !m.echoes.without(deTerminal) && string(r.Bytes(deTerminal)) != m.Terminal:
 		return deTerminal
-	case m.Currency != "" && string(r.Bytes(deCurrency)) != m.Currency:
+	case m.Currency != "" && !m.echoes.absent(r, deCurrency) && string(r.Bytes(deCurrency)) != m.Currency:
 		return deCurrency
-	case m.CheckAmount && !m.sameAmount(r):
+	case m.CheckAmount && !m.echoes.absent(r, deAmount) && !m.sameAmount(r):
 		return deAmount
+	case m.time != 0 && m.echoes.with(deTime) && !m.sameTime(r.Bytes(deTime)):
+		return deTime
+	case m.code != 0 && m.echoes.with(deProcessing) && !r.Has(deProcessing):
+		return deProcessing
+	case m.card != 0 && m.echoes.with(deCard) && !r.Has(deCard):
+		return deCard
 	case mutant.On(mutant.MatchIgnoresCard):
 	case !m.sameProcessing(r.Bytes(deProcessing)):
 		return deProcessing

@@ -2,8 +2,11 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"go.uber.org/zap"
 
 	"switchyard/spec"
 )
@@ -26,6 +29,8 @@ const (
 	mtiNetworkRequest  = "0800"
 	mtiNetworkResponse = "0810"
 )
+
+var errRefused = errors.New("the host refused it")
 
 // exchange sends a network message and waits for its response, SignOnTimeout at the most. An answer with another DE39
 // than 00 is an error.
@@ -54,9 +59,37 @@ func (s *session) exchange(ctx context.Context, code string) error {
 		return err
 	}
 	if got := resp.String(deResponseCode); got != responseApproved {
-		return fmt.Errorf("the host refused it: DE39 %q", got)
+		return fmt.Errorf("%w: DE39 %q", errRefused, got)
 	}
 	return nil
+}
+
+// SignOn is whether a host is signed on to (0800 with DE70 001) when a connection is made.
+type SignOn uint8
+
+// What there is: a connection takes requests once the host has approved; once it has answered, whatever it says, or
+// SignOnTimeout is over; or at once, with no sign-on, and no sign-off in the end.
+const (
+	SignOnRequired SignOn = iota
+	SignOnOptional
+	SignOnNone
+)
+
+// signOn signs on, as far as the host wants it.
+func (s *session) signOn() error {
+	how := s.h.cfg.SignOn
+	if how == SignOnNone {
+		s.unsigned = true
+		return nil
+	}
+	err := s.exchange(s.h.stop, codeSignOn)
+	if how == SignOnOptional && (errors.Is(err, errRefused) || errors.Is(err, ErrNoAnswer)) && s.lostBy() == nil &&
+		s.h.stop.Err() == nil {
+		s.unsigned = true
+		s.l.log.Info("the host does not take the sign-on, and is sent requests all the same", zap.Error(err))
+		return nil
+	}
+	return err
 }
 
 // pack makes a frame of a network message.
@@ -112,7 +145,7 @@ func (s *session) serve(msg *spec.Message) {
 		return
 	}
 	h.mu.Lock()
-	s.heard = time.Now()
+	s.heard, s.unanswered = time.Now(), false
 	unsaid := s.replies >= maxReplies
 	if !unsaid {
 		unsaid = s.push(frame, s.head) != nil

@@ -127,6 +127,7 @@ func (s *session) begin(
 		p = &pending{done: make(chan struct{}, 1)}
 	}
 	p.want, p.resp, p.s, p.slot, p.sent, p.err, p.to = *want, resp, s, sl != nil, now, nil, to
+	p.want.echoes = h.cfg.Echoes
 	if sl != nil {
 		if p.class = sl.class; p.class == request {
 			h.requested.Store(now.UnixNano())
@@ -235,7 +236,7 @@ func (p *pending) wait(ctx context.Context) error {
 		return p.err
 	}
 	if p.slot && errors.Is(ctx.Err(), context.DeadlineExceeded) { // a caller that went away says nothing about the host
-		h.adapt(p.s, p.sent, true, time.Now())
+		h.missed(p, time.Now())
 	}
 	h.giveUp(p)
 	h.mu.Unlock()
@@ -248,6 +249,12 @@ func (h *Host) retire(p *pending) {
 	if p.slot {
 		h.free(p.s, p.class)
 	}
+}
+
+// missed notes that the time of a request is over. h.mu is held.
+func (h *Host) missed(p *pending, now time.Time) {
+	p.s.unanswered = true
+	h.adapt(p.s, p.sent, true, now)
 }
 
 // giveUp retires a request that was not answered and remembers it, for its response may come yet. h.mu is held.
@@ -287,7 +294,7 @@ func (h *Host) due() (over []*pending) {
 		switch {
 		case due.IsZero():
 		case !due.After(now):
-			h.adapt(p.s, p.sent, true, now)
+			h.missed(p, now)
 			h.giveUp(p)
 			p.err = fmt.Errorf("%w: %v after it was sent", ErrNoAnswer, now.Sub(p.sent))
 			over = append(over, p)

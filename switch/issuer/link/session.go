@@ -43,6 +43,7 @@ type session struct {
 	understood bool
 	strange    []byte
 	bad        int       // frames refused in a row; the reader's own
+	unsigned   bool      // it takes requests without a sign-on; the link's own
 	told       []Flusher // of the answers in what was read, to be flushed; the reader's own
 	wake       chan struct{}
 
@@ -62,13 +63,15 @@ type session struct {
 	fast   int          // fast answers since the window last changed
 	// narrowed is when the window last narrowed.
 	narrowed time.Time
-	heard    time.Time     // when the last valid message came in
-	idle     chan struct{} // closed when it is draining and no slot is taken
-	out      []byte        // frames that wait for the flusher
-	queued   uint64        // how many frames were ever put into out
-	flushed  uint64        // how many of them the flusher gave to the socket, or tried to
-	waking   bool          // a wake is under way
-	replies  int           // how many answers to the requests of the host stand in out
+	heard    time.Time // when the last valid message came in
+	// unanswered tells that the time of a request was over since then.
+	unanswered bool
+	idle       chan struct{} // closed when it is draining and no slot is taken
+	out        []byte        // frames that wait for the flusher
+	queued     uint64        // how many frames were ever put into out
+	flushed    uint64        // how many of them the flusher gave to the socket, or tried to
+	waking     bool          // a wake is under way
+	replies    int           // how many answers to the requests of the host stand in out
 }
 
 // readBuffer is what is read from a socket at a time. The library would read through 4 KiB: a system call every 18

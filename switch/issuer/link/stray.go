@@ -76,12 +76,12 @@ func (h *Host) classify(s *session, msg *spec.Message, p *pending, now time.Time
 	l.log, l.unlogged = h.explain.take(now)
 	l.Differs = deNone
 	stan, _ := msg.Uint(deSTAN)
-	if h.answered.has(stan, msg) {
+	if h.answered.has(stan, msg, h.cfg.Echoes) {
 		l.Kind = KindDuplicate
 		return l
 	}
 	if e := h.expired.get(stan); e != nil {
-		if d := e.want.differs(msg); d == deNone || misread(d) {
+		if d := e.want.differs(msg); d == deNone || misread(d, msg) {
 			l.Kind, l.Request, l.Sent, l.sentOver, l.Differs = KindLate, e.want, e.sent, e.link, d
 			return l
 		}
@@ -120,7 +120,7 @@ func (h *Host) stray(l *link, stray *Stray, msg *spec.Message) {
 	stray.Host, stray.Link, stray.At = h.cfg.Host, l.name, h.cfg.Clock.Now()
 	l.m.strays[stray.Kind].Inc()
 	level, text := zap.WarnLevel, "message completes no request"
-	if stray.Kind != KindStray && misread(stray.Differs) {
+	if stray.Kind != KindStray && misread(stray.Differs, msg) {
 		l.m.misread[stray.Differs].Inc()
 		level, text = zap.ErrorLevel, misreadText
 	}
@@ -291,7 +291,7 @@ func (t *expiredTable) get(stan uint64) *expiredRow {
 	return &t.rows[stan%rememberedExpired]
 }
 
-// answeredTable remembers requests that were answered, as expiredTable does, in 20 bytes each.
+// answeredTable remembers requests that were answered, as expiredTable does, in 32 bytes each.
 type answeredTable struct {
 	rows []answeredRow // allocated when first needed
 }
@@ -300,6 +300,7 @@ type answeredRow struct {
 	stan uint32
 	de7  [10]byte
 	mti  [4]byte
+	rrn  [12]byte // zeros where it has none
 }
 
 func (t *answeredTable) put(want *Match) {
@@ -310,9 +311,11 @@ func (t *answeredTable) put(want *Match) {
 	row.stan = want.STAN
 	copy(row.de7[:], want.DE7)
 	copy(row.mti[:], want.MTI)
+	row.rrn = [12]byte{}
+	copy(row.rrn[:], want.RRN)
 }
 
-func (t *answeredTable) has(stan uint64, r *spec.Message) bool {
+func (t *answeredTable) has(stan uint64, r *spec.Message, echoes Echoes) bool {
 	if t.rows == nil || stan == 0 {
 		return false
 	}
@@ -320,7 +323,10 @@ func (t *answeredTable) has(stan uint64, r *spec.Message) bool {
 	if uint64(row.stan) != stan {
 		return false
 	}
-	m := Match{MTI: string(row.mti[:]), STAN: row.stan, DE7: string(row.de7[:])}
+	m := Match{MTI: string(row.mti[:]), STAN: row.stan, DE7: string(row.de7[:]), echoes: echoes}
+	if echoes.without(deDateTime) && row.rrn[0] != 0 { // what tells its answers from those of another round
+		m.RRN = string(row.rrn[:])
+	}
 	return m.differs(r) == deNone
 }
 
