@@ -230,16 +230,17 @@ func TestNoEchoOverADeadConnection(t *testing.T) {
 		if n := len(i.dialled()); n != 1 {
 			t.Fatalf("dialed %d times while nothing was asked", n)
 		}
+		mustBe(t, <-f.sending(6), link.ErrNoAnswer)
 		answered := f.sending(7)
 		synctest.Wait()
-		i.conn().answer(held()[0], "00")
+		i.conn().answer(held()[1], "00")
 		if err := <-answered; err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if n := len(i.dialled()); n != 1 {
-			t.Fatalf("dialed %d times after all was answered", n)
+			t.Fatalf("dialed %d times after the host has answered again", n)
 		}
 		mustBe(t, <-f.sending(8), link.ErrNoAnswer)
 		time.Sleep(time.Minute)
