@@ -38,6 +38,12 @@ func (m *Message) Reset() {
 	m.hasMTI = false
 }
 
+// Wipe is Reset, and overwrites what m held: card data, which its memory would keep.
+func (m *Message) Wipe() {
+	clear(m.buf[:cap(m.buf)])
+	m.Reset()
+}
+
 // SetMTI sets the message type indicator. Pack refuses one that is not four digits.
 func (m *Message) SetMTI(mti string) {
 	m.hasMTI = len(mti) == len(m.mti)

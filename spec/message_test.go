@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"switchyard/spec"
@@ -146,5 +147,16 @@ func TestNames(t *testing.T) {
 	m.SetMTI("9876")
 	if m.MTI() != "9876" {
 		t.Errorf("an MTI of no name is %q, want 9876", m.MTI())
+	}
+}
+
+// TestWipe leaves no value in the memory that the next message is written to.
+func TestWipe(t *testing.T) {
+	var m spec.Message
+	m.Set(2, "4111111111111111")
+	old := m.Bytes(2)
+	m.Wipe()
+	if m.Has(2) || string(old) != strings.Repeat("\x00", len(old)) {
+		t.Errorf("DE2 there: %v, and its memory holds %q", m.Has(2), old)
 	}
 }

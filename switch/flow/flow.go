@@ -11,8 +11,7 @@
 // same; slot.go, intent.go and outcome.go are the steps; then a file an operation: authorize.go, increment.go,
 // capture.go, voice.go, reverse.go, reversekey.go, void.go, refund.go, credit.go, status.go. atissuer.go is the way of
 // those on an existing payment that the issuer answers, together.go (with lane.go) of those that go together,
-// together_capture.go of captures that do. late.go,
-// broken.go, standin.go and recover.go are the rare ways.
+// together_capture.go of captures that do. late.go, broken.go, standin.go and recover.go are the rare ways.
 //
 // It guarantees I1 (the intent is synced before a byte is sent), I2 (the outcome is synced before the answer is
 // returned), I3 (one operation a key), I5's beginning (an unanswered request queues its reversal in the commit that

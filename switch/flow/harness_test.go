@@ -60,6 +60,7 @@ type world struct {
 	mu       sync.Mutex
 	begun    time.Time
 	trace    []string
+	askers   []*asker
 	script   map[string]string // what the issuer answers, by MTI or MTI/DE3
 	far      linktest.Host
 	payments map[string]string // ids, by the names that the test gives them
@@ -89,6 +90,7 @@ var keyring = func() *pan.Keyring {
 func (w *world) end() {
 	w.stop()
 	synctest.Wait()
+	w.settled()
 }
 
 func (w *world) stop() {
@@ -183,7 +185,8 @@ type traced struct {
 	onCommit func()
 	commits  atomic.Int64 // how many until onCommit
 	onRead   func()
-	reads    atomic.Int64 // how many until onRead
+	reads    atomic.Int64  // how many until onRead
+	slow     time.Duration // what a read of a payment takes
 }
 
 func (j *traced) Commit(ctx context.Context, t *journal.Transition) error {
@@ -213,6 +216,7 @@ func (j *traced) Payment(ctx context.Context, id payment.ID) (*payment.Payment, 
 	if j.reads.Add(-1) == 0 {
 		j.onRead()
 	}
+	time.Sleep(j.slow)
 	return j.Journal.Payment(ctx, id)
 }
 
@@ -283,16 +287,50 @@ func (w *world) do(req api.Request, hangUp time.Duration) api.Answer {
 	if !w.together {
 		return w.flow.Handle(ctx, caller, &req)
 	}
-	to := make(asker, 1)
+	to := w.asker()
 	w.flow.Take(ctx, []*api.Call{{Caller: caller, Request: &req, To: to}})
-	return <-to
+	return <-to.answer
 }
 
-// asker gets one answer.
-type asker chan api.Answer
+// asker gets the answer to a call, and holds the flow to api.Asker: one answer, one flush after it, and no more.
+type asker struct {
+	w       *world
+	answer  chan api.Answer // holds one
+	said    atomic.Int64
+	flushed atomic.Int64
+}
 
-func (to asker) Answered(a *api.Answer) { to <- *a }
-func (to asker) Flush()                 {}
+func (w *world) asker() *asker {
+	to := &asker{w: w, answer: make(chan api.Answer, 1)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.askers = append(w.askers, to)
+	return to
+}
+
+func (to *asker) Answered(a *api.Answer) {
+	if n := to.said.Add(1); n > 1 {
+		to.w.t.Errorf("answered %d times", n)
+		return
+	}
+	to.answer <- *a
+}
+
+func (to *asker) Flush() {
+	if to.said.Load() == 0 {
+		to.w.t.Error("flushed before it is answered")
+	}
+	to.flushed.Add(1)
+}
+
+// settled holds that each call was answered once and flushed once, which is when its memory is another one's.
+func (w *world) settled() {
+	for _, to := range w.askers {
+		if said, flushed := to.said.Load(), to.flushed.Load(); said != 1 || flushed != 1 {
+			w.t.Errorf("a call was answered %d times and flushed %d times, want one of both", said, flushed)
+		}
+	}
+}
 
 // drained lets time pass until no advice is queued.
 func (w *world) drained() {

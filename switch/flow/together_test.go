@@ -14,10 +14,10 @@ import (
 )
 
 // ask takes requests in together and returns where their answers come.
-func (w *world) ask(reqs ...*api.Request) []asker {
-	calls, to := make([]*api.Call, len(reqs)), make([]asker, len(reqs))
+func (w *world) ask(reqs ...*api.Request) []*asker {
+	calls, to := make([]*api.Call, len(reqs)), make([]*asker, len(reqs))
 	for i, req := range reqs {
-		to[i] = make(asker, 1)
+		to[i] = w.asker()
 		calls[i] = &api.Call{Caller: &api.Caller{Gateway: "g"}, Request: req, To: to[i]}
 	}
 	w.flow.Take(context.Background(), calls)
@@ -45,7 +45,7 @@ func TestTogether(t *testing.T) {
 		synctest.Wait()
 		var got []string
 		for _, one := range to {
-			a := <-one
+			a := <-one.answer
 			got = append(got, strings.TrimSpace(strings.SplitN(said(&a), ":", 2)[0]))
 		}
 		want := []string{
@@ -77,17 +77,17 @@ func TestOneThatWaitsHoldsUpNobody(t *testing.T) {
 		w.mu.Unlock()
 		to := w.ask(authorization("a"), authorization("b"))
 		synctest.Wait()
-		if a := <-to[1]; !a.Approved {
+		if a := <-to[1].answer; !a.Approved {
 			t.Errorf("got %s", said(&a))
 		}
 		select {
-		case a := <-to[0]:
+		case a := <-to[0].answer:
 			t.Errorf("the repeat is answered while the first is at the issuer: %s", said(&a))
 		default:
 		}
 		time.Sleep(deadline)
 		synctest.Wait()
-		one, again := <-first[0], <-to[0]
+		one, again := <-first[0].answer, <-to[0].answer
 		if one.Status != api.StatusReversing || again.Payment != one.Payment || !again.Replayed {
 			t.Errorf("got %s and %s", said(&one), said(&again))
 		}
@@ -114,7 +114,7 @@ func TestTogetherInNeed(t *testing.T) {
 		}
 		refused := 0
 		for _, to := range w.ask(limited...) {
-			if a := <-to; a.Err != nil && a.Err.Code == api.CodeLimitExceeded {
+			if a := <-to.answer; a.Err != nil && a.Err.Code == api.CodeLimitExceeded {
 				refused++
 			}
 		}
@@ -124,7 +124,7 @@ func TestTogetherInNeed(t *testing.T) {
 		w.journal.commits.Store(50)
 		dates := map[string]int{}
 		for i, to := range w.ask(reqs...) {
-			a := <-to
+			a := <-to.answer
 			switch {
 			case !a.Approved:
 				t.Errorf("request %d: %s", i, said(&a))
@@ -154,7 +154,7 @@ func TestCapturesTogether(t *testing.T) {
 		defer w.end()
 		var ids []string
 		for _, to := range w.ask(authorization("a"), authorization("b"), authorization("c")) {
-			a := <-to
+			a := <-to.answer
 			ids = append(ids, a.Payment)
 		}
 		capture := func(id, key string, amount int64) *api.Request {
@@ -175,7 +175,7 @@ func TestCapturesTogether(t *testing.T) {
 		var got []string
 		dates, replayed := map[string]int{}, 0
 		for i, to := range w.ask(reqs...) {
-			a := <-to
+			a := <-to.answer
 			line := fmt.Sprint(reqs[i].Key, " ", a.Captured)
 			switch {
 			case a.Err != nil:
@@ -205,6 +205,34 @@ func TestCapturesTogether(t *testing.T) {
 		}
 		if n := w.flow.InFlight(); n != 0 {
 			t.Errorf("%d in flight in the end", n)
+		}
+	})
+}
+
+// Captures of payments that are read from the disk do not wait for each other's reads.
+func TestCapturesOfWhatIsOnDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, settings{})
+		defer w.end()
+		const payments, read = 20, 10 * time.Millisecond
+		var reqs []*api.Request
+		for i := range payments {
+			a := <-w.ask(authorization(fmt.Sprint("a", i)))[0].answer
+			reqs = append(reqs, &api.Request{
+				Op: api.OpCapture, Payment: a.Payment, Key: fmt.Sprint("c", i), Amount: 1000,
+				Present: api.FieldSet(0).With(api.FieldPayment).With(api.FieldAmount),
+			})
+		}
+		synctest.Wait()
+		w.journal.slow = read
+		begin := time.Now()
+		for _, to := range w.ask(reqs...) {
+			if a := <-to.answer; a.Captured != 1000 {
+				t.Errorf("got %s", said(&a))
+			}
+		}
+		if took := time.Since(begin); took > 4*read { // the first one's, then two of each other one, at once
+			t.Errorf("%d captures took %s, want the time of a few reads of %s", payments, took, read)
 		}
 	})
 }

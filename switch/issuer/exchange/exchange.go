@@ -5,8 +5,8 @@
 // committed, [Call.Send] or [Call.Start] after (I1). A Call is used by one goroutine at a time, sends once, and ends
 // with [Call.Free].
 //
-// Of messages a Call keeps only what is acted on: there may be thousands in flight, and a whole message takes a hundred
-// times as much memory to come back to.
+// Of messages a Call keeps only what is acted on: there may be thousands in flight, and a whole message is some 2 KiB
+// of memory to come back to.
 package exchange
 
 import (
@@ -105,8 +105,7 @@ func (x *Issuer) Identify(ctx context.Context, op *payment.Op) (err error) {
 // Pack builds the frame of operation i; see message.Builder.Build.
 func (c *Call) Pack(p *payment.Payment, i int, card message.Card, req *api.Request, repeat bool) error {
 	m := messages.Get().(*spec.Message)
-	defer messages.Put(m)
-	defer m.Reset() // it holds card data
+	defer putBack(m)
 	if err := c.issuer.Builder.Build(m, p, i, card, req, repeat); err != nil {
 		return err
 	}
@@ -127,6 +126,12 @@ func (c *Call) Pack(p *payment.Payment, i int, card message.Card, req *api.Reque
 	return nil
 }
 
+// putBack keeps a message for the next one. It may hold card data.
+func putBack(m *spec.Message) {
+	m.Wipe()
+	messages.Put(m)
+}
+
 // mapped makes a request what its host is sent. at is the record's moment of it, so that a repeat is the same.
 func (c *Call) mapped(m *spec.Message, at time.Time) error {
 	to := c.issuer.Mapping
@@ -144,7 +149,7 @@ func (c *Call) mapped(m *spec.Message, at time.Time) error {
 // link.ErrNotSent: no byte went out. Any other error: the outcome is unknown. The slot is free afterwards.
 func (c *Call) Send(ctx context.Context) error {
 	m := messages.Get().(*spec.Message)
-	defer messages.Put(m)
+	defer putBack(m)
 	c.want.Deadline = time.Now().Add(c.issuer.Deadline)
 	err := c.slot.Send(ctx, c.frame, c.want, m)
 	c.slot = nil
