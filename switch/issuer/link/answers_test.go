@@ -59,16 +59,7 @@ func TestResponseThatDiffersCompletesNothing(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				i, held := holdPayments()
-				f := newFixture(t, i, nil)
-				defer f.close()
-				synctest.Wait()
-				sent := f.sending(7)
-				synctest.Wait()
-				r := response(held()[0], "00")
-				tc.change(r)
-				i.conn().send(r)
-				synctest.Wait()
+				i, f, request, _, sent := answering(t, 0, tc.change)
 				select {
 				case err := <-sent:
 					if tc.differs != -2 || err != nil {
@@ -89,7 +80,7 @@ func TestResponseThatDiffersCompletesNothing(t *testing.T) {
 				if len(lines) != 1 || lines[0].ContextMap()["differs"] != spec.FieldName(tc.differs) {
 					t.Errorf("log %v, want the field %s", lines, spec.FieldName(tc.differs))
 				}
-				i.conn().answer(held()[0], "00")
+				i.conn().answer(request, "00")
 				if err := <-sent; err != nil {
 					t.Errorf("the right response: %v", err)
 				}

@@ -220,3 +220,36 @@ func TestAnswerForAnotherCard(t *testing.T) {
 		})
 	}
 }
+
+// A repeat that is answered for another card is misread, although what it repeats was answered before: it is no second
+// answer to that.
+func TestRepeatThatIsMisread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, held := holdPayments()
+		f := newFixture(t, i, nil)
+		defer f.close()
+		synctest.Wait()
+		first := f.sending(7)
+		synctest.Wait()
+		i.conn().answer(held()[0], "96")
+		if err := <-first; err != nil {
+			t.Fatal(err)
+		}
+		repeat := f.sending(7)
+		synctest.Wait()
+		r := response(held()[1], "00")
+		r.Set(2, "4000001234567881")
+		i.conn().send(r)
+		misread, is := errors.AsType[*link.MisreadError](<-repeat)
+		if !is || misread.DE != 2 {
+			t.Errorf("%v, want a difference in DE2", misread)
+		}
+		synctest.Wait()
+		if got := f.reported(); len(got) != 1 || got[0].Kind != link.KindMismatch || got[0].Differs != 2 {
+			t.Errorf("reported %+v, want one mismatch in DE2", got)
+		}
+		if lines := f.logs.FilterMessageSnippet("answers for another card").All(); len(lines) != 1 {
+			t.Errorf("log %v, want one alarm", lines)
+		}
+	})
+}

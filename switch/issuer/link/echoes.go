@@ -45,6 +45,9 @@ func (e Echoes) without(de int) bool { return e&isListed != 0 && !e.with(de) }
 
 // with tells whether an element was listed, and must be there.
 func (e Echoes) with(de int) bool {
+	if e == 0 {
+		return false
+	}
 	at := slices.Index(echoable[:], de)
 	return at >= 0 && e&(1<<at) != 0
 }

@@ -52,20 +52,7 @@ func TestEchoes(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				echoes, err := link.ParseEchoes(tc.match)
-				if err != nil {
-					t.Fatal(err)
-				}
-				i, held := holdPayments()
-				f := newFixture(t, i, func(c *link.Config) { c.Echoes = echoes })
-				defer f.close()
-				synctest.Wait()
-				sent := f.sending(7)
-				synctest.Wait()
-				r := response(held()[0], "00")
-				tc.change(r)
-				i.conn().send(r)
-				synctest.Wait()
+				i, f, request, _, sent := answering(t, parses(t, tc.match...), tc.change)
 				select {
 				case err := <-sent:
 					if tc.differs == misreads {
@@ -86,7 +73,7 @@ func TestEchoes(t *testing.T) {
 				if got := f.reported(); len(got) != 1 || got[0].Kind != link.KindMismatch || got[0].Differs != tc.differs {
 					t.Fatalf("reported %+v, want one that differs in DE %d", got, tc.differs)
 				}
-				whole := response(held()[0], "00")
+				whole := response(request, "00")
 				whole.Set(2, "4000001234567899")
 				i.conn().send(whole)
 				if err := <-sent; err != nil {
@@ -162,19 +149,7 @@ func TestSignOnThatIsNotTaken(t *testing.T) {
 // second answer.
 func TestSecondAnswerWithoutDE7(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		echoes, err := link.ParseEchoes([]int{37})
-		if err != nil {
-			t.Fatal(err)
-		}
-		i, held := holdPayments()
-		f := newFixture(t, i, func(c *link.Config) { c.Echoes = echoes })
-		defer f.close()
-		synctest.Wait()
-		sent := f.sending(7)
-		synctest.Wait()
-		r := response(held()[0], "00")
-		r.Set(7, "0101000000")
-		i.conn().send(r)
+		i, f, _, r, sent := answering(t, parses(t, 37), func(r *spec.Message) { r.Set(7, "0101000000") })
 		if err := <-sent; err != nil {
 			t.Fatal(err)
 		}
@@ -192,12 +167,8 @@ func TestSecondAnswerWithoutDE7(t *testing.T) {
 // A late answer is known by what the host must repeat.
 func TestLateAnswerWithoutDE7(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		echoes, err := link.ParseEchoes([]int{37})
-		if err != nil {
-			t.Fatal(err)
-		}
 		i, held := holdPayments()
-		f := newFixture(t, i, func(c *link.Config) { c.Echoes = echoes })
+		f := newFixture(t, i, func(c *link.Config) { c.Echoes = parses(t, 37) })
 		defer f.close()
 		synctest.Wait()
 		mustBe(t, <-f.sending(7), link.ErrNoAnswer)

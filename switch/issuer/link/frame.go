@@ -127,12 +127,16 @@ func (s *session) receive(msg *spec.Message) {
 	h.mu.Lock()
 	s.heard, s.unanswered = now, false
 	p := h.pending[uint32(min(stan, 1<<32-1))]
-	if p == nil || p.s != s || p.want.differs(msg) != deNone {
-		l := h.classify(s, msg, p, now)
-		wrong := p != nil && p.s == s && misread(p.want.differs(msg), msg)
+	mine, differs := p != nil && p.s == s, deNone
+	if mine {
+		differs = p.want.differs(msg)
+	}
+	if !mine || differs != deNone {
+		wrong := mine && misread(differs, msg)
+		l := h.classify(msg, p, wrong, now)
 		if wrong {
 			h.giveUp(p)
-			p.err = &MisreadError{DE: l.Differs, Code: msg.String(deResponseCode)}
+			p.err = &MisreadError{DE: differs, Code: msg.String(deResponseCode)}
 		}
 		h.mu.Unlock()
 		h.stray(s.l, &l, msg)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -297,6 +298,35 @@ func (f *fixture) sending(stan int) <-chan error {
 		done <- err
 	}()
 	return done
+}
+
+// parses makes Echoes of elements.
+func parses(t *testing.T, elements ...int) link.Echoes {
+	t.Helper()
+	echoes, err := link.ParseEchoes(elements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return echoes
+}
+
+// answering sends a request to a host that answers it once it has what it was sent: r is the answer, and was sent.
+func answering(
+	t *testing.T, echoes link.Echoes, change func(r *spec.Message),
+) (i *issuer, f *fixture, request, r *spec.Message, sent <-chan error) {
+	t.Helper()
+	i, held := holdPayments()
+	f = newFixture(t, i, func(c *link.Config) { c.Echoes = echoes })
+	t.Cleanup(f.close)
+	synctest.Wait()
+	sent = f.sending(7)
+	synctest.Wait()
+	request = held()[0]
+	r = response(request, "00")
+	change(r)
+	i.conn().send(r)
+	synctest.Wait()
+	return i, f, request, r, sent
 }
 
 // mustBe fails the test unless err is the wanted error.

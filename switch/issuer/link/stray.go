@@ -71,12 +71,14 @@ type Stray struct {
 	unlogged int // how many were not logged since the last that was
 }
 
-// classify says what a response is that does not complete p, which has its STAN or is nil. h.mu is held.
-func (h *Host) classify(s *session, msg *spec.Message, p *pending, now time.Time) (l Stray) {
+// classify says what a response is that does not complete p, which has its STAN or is nil. wrong tells that it
+// answers p, but for another card: it is no duplicate, although p may be the repeat of what was answered before. h.mu
+// is held.
+func (h *Host) classify(msg *spec.Message, p *pending, wrong bool, now time.Time) (l Stray) {
 	l.log, l.unlogged = h.explain.take(now)
 	l.Differs = deNone
 	stan, _ := msg.Uint(deSTAN)
-	if h.answered.has(stan, msg, h.cfg.Echoes) {
+	if !wrong && h.answered.has(stan, msg, h.cfg.Echoes) {
 		l.Kind = KindDuplicate
 		return l
 	}
