@@ -157,26 +157,34 @@ func TestDialectAndTLS(t *testing.T) {
 			r.Card.CVC, r.Card.Sequence = "", "001"
 			a := s.Do(r)
 			wantApproved(t, a, "00")
-			wantApproved(t, s.Do(switchtest.On(api.OpIncrement, "k2", a.Payment, 655)), "00")
-			wantSums(t, s.Do(switchtest.On(
-				api.OpReverse, "k3", a.Payment, 1000,
-			)), "authorized authorized 13000 released 1000 captured 0 refunded 0")
-			c := s.Do(switchtest.On(api.OpCapture, "k4", a.Payment, 5000))
-			wantSums(t, c, "partially_captured authorized 13000 released 1000 captured 5000 refunded 0")
-			wantSums(t, s.Do(switchtest.On(
-				api.OpVoid, "k5", a.Payment, 0,
-			)), "authorized authorized 13000 released 1000 captured 0 refunded 0")
-			final := switchtest.On(api.OpCapture, "k6", a.Payment, 2000)
-			final.Final, final.Present = true, final.Present.With(api.FieldFinal)
-			wantSums(t, s.Do(final), "captured authorized 13000 released 11000 captured 2000 refunded 0")
-			wantSums(t, s.Do(switchtest.On(
-				api.OpRefund, "k7", a.Payment, 50,
-			)), "partially_refunded authorized 13000 released 11000 captured 2000 refunded 50")
-			sale := switchtest.Authorize("k8", 777)
-			sale.Op = api.OpSale
-			wantApproved(t, s.Do(sale), "00")
+			eachOperation(t, s, a)
 			cutover(t, s, false)
 			s.Audit()
 		})
 	}
+}
+
+// eachOperation goes on with an authorization over 12345: it is raised, lowered, captured, the capture taken back,
+// captured finally and refunded, each over the keys from k2, and there is a sale.
+func eachOperation(t *testing.T, s *switchtest.System, a api.Answer) {
+	t.Helper()
+	wantApproved(t, s.Do(switchtest.On(api.OpIncrement, "k2", a.Payment, 655)), "00")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpReverse, "k3", a.Payment, 1000,
+	)), "authorized authorized 13000 released 1000 captured 0 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpCapture, "k4", a.Payment, 5000,
+	)), "partially_captured authorized 13000 released 1000 captured 5000 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpVoid, "k5", a.Payment, 0,
+	)), "authorized authorized 13000 released 1000 captured 0 refunded 0")
+	final := switchtest.On(api.OpCapture, "k6", a.Payment, 2000)
+	final.Final, final.Present = true, final.Present.With(api.FieldFinal)
+	wantSums(t, s.Do(final), "captured authorized 13000 released 11000 captured 2000 refunded 0")
+	wantSums(t, s.Do(switchtest.On(
+		api.OpRefund, "k7", a.Payment, 50,
+	)), "partially_refunded authorized 13000 released 11000 captured 2000 refunded 50")
+	sale := switchtest.Authorize("k8", 777)
+	sale.Op = api.OpSale
+	wantApproved(t, s.Do(sale), "00")
 }

@@ -3,6 +3,7 @@ package txswitch_test
 import (
 	"bufio"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -28,25 +29,7 @@ func TestISO1993(t *testing.T) {
 			}})
 			a := s.Do(switchtest.Authorize("k1", 12345))
 			wantApproved(t, a, "00")
-			wantApproved(t, s.Do(switchtest.On(api.OpIncrement, "k2", a.Payment, 655)), "00")
-			wantSums(t, s.Do(switchtest.On(
-				api.OpReverse, "k3", a.Payment, 1000,
-			)), "authorized authorized 13000 released 1000 captured 0 refunded 0")
-			wantSums(t, s.Do(switchtest.On(
-				api.OpCapture, "k4", a.Payment, 5000,
-			)), "partially_captured authorized 13000 released 1000 captured 5000 refunded 0")
-			wantSums(t, s.Do(switchtest.On(
-				api.OpVoid, "k5", a.Payment, 0,
-			)), "authorized authorized 13000 released 1000 captured 0 refunded 0")
-			final := switchtest.On(api.OpCapture, "k6", a.Payment, 2000)
-			final.Final, final.Present = true, final.Present.With(api.FieldFinal)
-			wantSums(t, s.Do(final), "captured authorized 13000 released 11000 captured 2000 refunded 0")
-			wantSums(t, s.Do(switchtest.On(
-				api.OpRefund, "k7", a.Payment, 50,
-			)), "partially_refunded authorized 13000 released 11000 captured 2000 refunded 50")
-			sale := switchtest.Authorize("k8", 777)
-			sale.Op = api.OpSale
-			wantApproved(t, s.Do(sale), "00")
+			eachOperation(t, s, a)
 
 			silent := switchtest.Authorize("k9", 888)
 			silent.Card.Number = "4000000000000986" // applied, and never answered
@@ -150,6 +133,30 @@ func reconciles(t *testing.T, s *switchtest.System, dialect string) {
 	m.Set(56, "1100000001") // names no original
 	if answer = ask(&m); answer.MTI() != "1430" || answer.String(39) != "904" {
 		t.Errorf("a DE56 that is none: %s with %s, want 1430 with 904", answer.MTI(), answer.String(39))
+	}
+}
+
+// A host that is not told originals, and has an RRN of them alone: the void of a capture, whose RRN is that of its
+// authorization, would undo either. It is refused with nothing sent; a sale, whose RRN is its own, is voided.
+func TestHostWithoutOriginals(t *testing.T) {
+	var sent wireTrace
+	address := startScripted(t, func(m, _ *spec.Message) bool { sent.add(m); return true })
+	s := switchtest.Start(t, switchtest.Options{IssuerAddr: address, Configure: func(c *txswitch.Config) {
+		c.Issuers[0].Mapping = mapping.Config{Original: "omit"}
+	}})
+	s.AwaitReady()
+	a := s.Do(switchtest.Authorize("k1", 12345))
+	wantApproved(t, a, "00")
+	wantApproved(t, s.Do(switchtest.On(api.OpCapture, "k2", a.Payment, 5000)), "")
+	s.AwaitDrained()
+	wantError(t, s.Do(switchtest.On(api.OpVoid, "k3", a.Payment, 0)), api.CodeInvalidState, "")
+	sale := switchtest.Authorize("k4", 777)
+	sale.Op = api.OpSale
+	b := s.Do(sale)
+	wantApproved(t, b, "00")
+	wantApproved(t, s.Do(switchtest.On(api.OpVoid, "k5", b.Payment, 0)), "00")
+	if got, want := fmt.Sprint(sent.list()), "[0100 0220 0200 0400]"; got != want {
+		t.Errorf("sent %s, want %s", got, want)
 	}
 }
 

@@ -18,7 +18,13 @@ import (
 // playDay plays the core of the demo's day, small: every answer is held against the plan, and the books are audited.
 func playDay(t *testing.T, o switchtest.Options) *switchtest.System {
 	t.Helper()
-	o.Configure = func(c *txswitch.Config) { c.Merchants.Unknown = "accept" }
+	configure := o.Configure
+	o.Configure = func(c *txswitch.Config) {
+		c.Merchants.Unknown = "accept"
+		if configure != nil {
+			configure(c)
+		}
+	}
 	s := switchtest.Start(t, o)
 	book, err := played.Run(context.Background(), played.Options{
 		Plan: localday.Plan(1, time.Now()), Clients: clients.Players([]played.Client{s.Client}), Payments: 60, InFlight: 16,

@@ -92,7 +92,7 @@ func code93(msg *spec.Message, class byte) {
 	msg.Set(deCode, action)
 }
 
-// code87 makes a response code of an action code. An unknown one of those that approve, or one that approves something
+// code87 makes a response code of an action code. An unknown one of those that approve, or one that answers something
 // else than was asked, leaves none: what it means nobody knows. Other unknown ones decline, and park an advice.
 func (m *Mapping) code87(msg *spec.Message, class byte, advice bool) {
 	if m.code(msg) {
@@ -114,7 +114,7 @@ func (m *Mapping) code87(msg *spec.Message, class byte, advice bool) {
 	case (n == 500 || n == 501) && class == '5':
 		msg.Set(deCode, approved)
 		msg.Set(deBalanced, [2]string{balanced, outOfBalance}[n-500])
-	case n < 100, n == 400, n == 500, n == 501, n == 600, n == 700, n == 800, n == 901:
+	case n < 100, n >= 300 && n < 900, !advice && (n == 900 || n == 901):
 		msg.Unset(deCode)
 	default:
 		msg.Set(deCode, declined)

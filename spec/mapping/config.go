@@ -43,8 +43,13 @@ const (
 	Unknown = "unknown"
 )
 
-// owned are the elements that no constant may be: what an answer is known by, what it is about, and what is secret.
-var owned = []int{2, 3, 4, 7, 11, 35, 36, 37, 39, 41, 45, 49, 52, 55, 64, 90, 128}
+// owned are the elements that no constant may be: what an answer is known by, what a request is about, what names its
+// original, and what is secret. owned93 are those of 1993
+// alone; DE48 is one as long as it has our tags.
+var (
+	owned   = []int{2, 3, 4, 7, 11, 32, 35, 36, 37, 39, 41, 45, 49, 52, 55, 64, 90, 95, 128}
+	owned93 = []int{deTime, deAmounts93, deOriginal93}
+)
 
 // Compile makes the mapping for a peer that speaks a dialect; nil where there is nothing to do. Errors name the key.
 func Compile(c Config, codec *spec.Codec) (*Mapping, error) {
@@ -78,6 +83,9 @@ func Compile(c Config, codec *spec.Codec) (*Mapping, error) {
 		one, err := c.Constants[i].compile()
 		if err != nil {
 			return nil, fmt.Errorf("constants[%d].%w", i, err)
+		}
+		if m.iso1993 && slices.Contains(owned93, one.de) || !m.noPrivate && one.de == dePrivate {
+			return nil, fmt.Errorf("constants[%d].%w", i, notAConstant(one.de))
 		}
 		if fields[one.de] == nil {
 			return nil, fmt.Errorf("constants[%d].de: %d: the dialect has no such element", i, one.de)
@@ -122,7 +130,7 @@ func (c *Constant) compile() (constant, error) {
 	case c.DE < 2 || c.DE > spec.MaxDE:
 		return constant{}, fmt.Errorf("de: %d: expected 2 to %d", c.DE, spec.MaxDE)
 	case slices.Contains(owned, c.DE):
-		return constant{}, fmt.Errorf("de: %d: expected another one: the switch says what stands there", c.DE)
+		return constant{}, notAConstant(c.DE)
 	case c.Value == "":
 		return constant{}, fmt.Errorf("value: missing; expected that of DE%d", c.DE)
 	}
@@ -132,4 +140,8 @@ func (c *Constant) compile() (constant, error) {
 		}
 	}
 	return constant{c.DE, c.Value, c.MTI}, nil
+}
+
+func notAConstant(de int) error {
+	return fmt.Errorf("de: %d: expected another one: the switch says what stands there", de)
 }

@@ -16,17 +16,26 @@ func (m *Mapping) forms(msg *spec.Message) {
 	case m.subfields:
 		splitAcceptor(msg)
 	}
+	if b := msg.Bytes(deOriginal); m.shortOriginal && len(b) == originalDigits {
+		var short [originalDigits]byte
+		for n := copy(short[:], b[:shortDigits]); n < len(short); n++ {
+			short[n] = '0'
+		}
+		msg.SetBytes(deOriginal, short[:])
+	}
+}
+
+// leftAway takes out of a message of the peer's what it is not sent. It comes last: what else a message of 1993 says
+// hangs on it.
+func (m *Mapping) leftAway(msg *spec.Message) {
+	if m.noPrivate {
+		msg.Unset(dePrivate)
+	}
 	switch {
+	case m.noOriginal && m.iso1993:
+		msg.Unset(deOriginal93)
 	case m.noOriginal:
 		msg.Unset(deOriginal)
-	case m.shortOriginal:
-		if b := msg.Bytes(deOriginal); len(b) == originalDigits {
-			var short [originalDigits]byte
-			for n := copy(short[:], b[:shortDigits]); n < len(short); n++ {
-				short[n] = '0'
-			}
-			msg.SetBytes(deOriginal, short[:])
-		}
 	}
 }
 

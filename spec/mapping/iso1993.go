@@ -196,9 +196,10 @@ func (m *Mapping) from1993(msg *spec.Message) error {
 	if class == '5' {
 		shortDate(msg, deReconciliation93, deSettlement)
 	}
-	if err := original87(msg); err != nil {
+	if err := original87(msg); err != nil && request {
 		return err
 	}
+	msg.Unset(deOriginal93) // of an answer, for which nobody reads it
 	if class != '5' {
 		request87(msg, class, request)
 	}

@@ -25,6 +25,9 @@ type Mapping struct {
 // Private tells whether the peer is sent DE48's tags.
 func (m *Mapping) Private() bool { return m == nil || !m.noPrivate }
 
+// Originals tells whether the peer is sent what names an original by its STAN.
+func (m *Mapping) Originals() bool { return m == nil || !m.noOriginal }
+
 // Amends tells whether a message that leaves a rest authorized (DE95) is sent with that rest as its amount.
 func (m *Mapping) Amends() bool { return m != nil && m.iso1993 }
 
@@ -62,9 +65,7 @@ func (m *Mapping) Send(msg *spec.Message, at time.Time) error {
 	} else if err := m.plainEntry(msg); err != nil {
 		return err
 	}
-	if m.noPrivate {
-		msg.Unset(dePrivate)
-	}
+	m.leftAway(msg)
 	if request && financial {
 		m.setConstants(msg, mti)
 	}
@@ -78,6 +79,9 @@ func (m *Mapping) Receive(msg *spec.Message) error {
 	}
 	if len(msg.MTIBytes()) != 4 {
 		return refuse(0, "an MTI")
+	}
+	if m.noPrivate {
+		msg.Unset(dePrivate) // the peer's own: it knows nothing of our tags
 	}
 	if m.iso1993 {
 		if err := m.from1993(msg); err != nil {

@@ -2,6 +2,7 @@ package mapping_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,53 @@ func TestActionCodes(t *testing.T) {
 	m := say("1110", map[int]string{39: "400"})
 	if err := to.Receive(m); err != nil || m.Has(39) {
 		t.Errorf("400 for an authorization is %q, %v; want none", m.String(39), err)
+	}
+}
+
+// A request is neither approved nor declined by an action code that answers something else: what came of it nobody
+// knows.
+func TestActionCodesOfOtherClasses(t *testing.T) {
+	to := compile(t, "iso93ascii", mapping.Config{})
+	for n := 300; n < 902; n++ {
+		for _, mti := range []string{"1110", "1210"} {
+			m := say(mti, map[int]string{39: fmt.Sprintf("%03d", n)})
+			if err := to.Receive(m); err != nil || m.Has(39) {
+				t.Errorf("%s with %d is %q, %v; want none", mti, n, m.String(39), err)
+			}
+		}
+	}
+	m := say("1230", map[int]string{39: "900"}) // an advice that is refused: no liability
+	if err := to.Receive(m); err != nil || m.String(39) != "05" {
+		t.Errorf("900 of an advice is %q, %v; want 05", m.String(39), err)
+	}
+}
+
+// What a capture and a partial reversal are said to be in 1993 does not hang on what the peer is not sent.
+func TestFunctionsWithoutOriginals(t *testing.T) {
+	const original = "0100000101112120260000000400001" + "00000000000"
+	to := compile(t, "iso93ascii", mapping.Config{Original: "omit", Private: "off"})
+	for _, c := range []struct {
+		ours *spec.Message
+		want string
+	}{
+		{say("0220", map[int]string{4: "000000000100", 90: original}), "1220 4=000000000100 24=201"},
+		{say("0420", map[int]string{4: "000000000100", 48: "04044000", 90: original}), "1420 4=000000000100 24=400 25=4000"},
+		{say("0420", map[int]string{4: "000000000100", 90: original, 95: "000000000040" + strings.Repeat("0", 30)}),
+			"1420 4=000000000040 24=401 30=000000000100000000000000"},
+	} {
+		if err := to.Send(c.ours, at); err != nil || text(c.ours) != c.want {
+			t.Errorf("%s, %v; want %s", text(c.ours), err, c.want)
+		}
+	}
+}
+
+// An answer is read for its outcome: what a peer makes of DE56 there, or of a DE48 whose tags it was never told, is its
+// own.
+func TestAnswersWithThePeersOwn(t *testing.T) {
+	to := compile(t, "iso93ascii", mapping.Config{Private: "off"})
+	m := say("1430", map[int]string{39: "400", 48: "0315123456789012345", 56: "142000010"})
+	if err := to.Receive(m); err != nil || text(m) != "0430 39=00" {
+		t.Errorf("%s, %v; want 0430 39=00", text(m), err)
 	}
 }
 
@@ -251,6 +299,29 @@ func TestErrors(t *testing.T) {
 		if _, err := mapping.Compile(c.config, spec.MustCodec("iso87ascii")); err == nil ||
 			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %s", c.config, err, c.want)
+		}
+	}
+}
+
+// No constant stands where the switch says something that money hangs on: what stays of a reversal, what names an
+// original, and the tags of DE48, as long as there are any.
+func TestWhatNoConstantMayBe(t *testing.T) {
+	for _, c := range []struct {
+		dialect, private string
+		refused          []int
+		taken            []int
+	}{
+		{"iso87ascii", "on", []int{2, 11, 32, 37, 48, 90, 95}, []int{12, 30, 56, 60}},
+		{"iso87ascii", "off", []int{32, 95}, []int{48, 60}},
+		{"iso93ascii", "on", []int{12, 30, 48, 56}, []int{24, 60}},
+	} {
+		for _, de := range append(c.refused, c.taken...) {
+			one := mapping.Config{Private: c.private, Constants: []mapping.Constant{{DE: de, Value: "1"}}}
+			_, err := mapping.Compile(one, spec.MustCodec(c.dialect))
+			refused := err != nil && strings.Contains(err.Error(), "expected another one")
+			if refused != slices.Contains(c.refused, de) {
+				t.Errorf("%s, private %s, DE%d: %v", c.dialect, c.private, de, err)
+			}
 		}
 	}
 }

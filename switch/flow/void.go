@@ -36,7 +36,7 @@ func (x *operation) takeBack(ctx context.Context) api.Answer {
 			return a
 		}
 		a := x.atIssuer(ctx, func(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
-			return voided(p, named, now)
+			return x.voided(p, named, now)
 		})
 		if a.Err != closedMeanwhile {
 			return a
@@ -45,12 +45,17 @@ func (x *operation) takeBack(ctx context.Context) api.Answer {
 }
 
 // voided is the operation of a void at the issuer, of the capture or sale that is named.
-func voided(p *payment.Payment, named int, now time.Time) (payment.Op, *payment.Refusal) {
+func (x *operation) voided(p *payment.Payment, named int, now time.Time) (payment.Op, *payment.Refusal) {
 	target, r := p.CheckVoid(named, now)
 	if r != nil {
 		return payment.Op{}, r
 	}
 	o := &p.Ops[target]
+	if issuer := x.o.Issuers[o.Host]; o.Kind == payment.KindCapture && issuer != nil && !issuer.Mapping.Originals() {
+		// A capture has the RRN of its authorization: the host would not know which of them is undone.
+		return payment.Op{}, &payment.Refusal{Message: "the payment's issuer is not told originals, and cannot take back a " +
+			"capture until its business date is closed"}
+	}
 	return payment.Op{Kind: payment.KindVoid, Amount: o.Clears(), Target: target, RRN: o.RRN}, nil
 }
 
