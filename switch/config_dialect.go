@@ -2,9 +2,7 @@ package txswitch
 
 import (
 	"fmt"
-	"time"
 
-	"switchyard/spec"
 	"switchyard/switch/issuer/link"
 	"switchyard/switch/issuer/message"
 )
@@ -16,15 +14,7 @@ func (x *IssuerConfig) fits() error {
 	if err != nil {
 		return err
 	}
-	var theirs spec.Message
-	pack := func(dst []byte, m *spec.Message) ([]byte, error) {
-		theirs.CopyFrom(m)
-		if err := to.Send(&theirs, time.Now()); err != nil {
-			return nil, err
-		}
-		return codec.Pack(dst, &theirs)
-	}
-	if err := message.Fits(pack, link.Messages()...); err != nil {
+	if err := message.Fits(to.Send, codec.Pack, link.Messages()...); err != nil {
 		key := "dialect"
 		if x.SpecFile != "" {
 			key = "spec_file"

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -128,15 +127,7 @@ func speaks(name string, codec *spec.Codec) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	var theirs spec.Message
-	pack := func(dst []byte, m *spec.Message) ([]byte, error) {
-		theirs.CopyFrom(m)
-		if err := to.Send(&theirs, time.Now()); err != nil {
-			return nil, err
-		}
-		return codec.Pack(dst, &theirs)
-	}
-	if err := message.Fits(pack, link.Messages()...); err != nil {
+	if err := message.Fits(to.Send, codec.Pack, link.Messages()...); err != nil {
 		return fmt.Errorf("%s: the switch cannot pack all that it sends: %w", name, err)
 	}
 	return nil

@@ -11,54 +11,63 @@ import (
 	"switchyard/switch/payment"
 )
 
-// Packer packs a message as a host is sent it: a codec's Pack, or what stands above one.
-type Packer func(dst []byte, m *spec.Message) ([]byte, error)
-
 // Fits packs a message of every kind that Build can give, with all that it may carry, each value as long as it can be,
-// and more, which are messages that others send to the same host. What does not pack is an error that names each DE
-// once, in a message that has it. A host for which it returns nil can be sent whatever a gateway asks for.
-func Fits(pack Packer, more ...*spec.Message) error {
-	var faults faults
+// and more, which are messages that others send to the same host. send makes of a message what the host is sent, in
+// place; pack packs that. What does not pack is an error that names each DE once, in a message that has it. A host for
+// which it returns nil can be sent whatever a gateway asks for.
+func Fits(
+	send func(m *spec.Message, at time.Time) error, pack func(dst []byte, m *spec.Message) ([]byte, error),
+	more ...*spec.Message,
+) error {
+	f := faults{seen: map[int]bool{}}
+	try := func(name string, m *spec.Message) {
+		if err := send(m, sampleAt); err != nil {
+			f.add(name, m, err)
+			return
+		}
+		// Without one DE after another that does not pack, so as to find all that do not.
+		for {
+			_, err := pack(nil, m)
+			if err == nil {
+				return
+			}
+			if de := f.add(name, m, err); de >= 2 && m.Has(de) {
+				m.Unset(de)
+				continue
+			}
+			return
+		}
+	}
 	for name, m := range everyMessage {
-		faults.try(pack, name, m)
+		try(name, m)
 	}
 	for _, m := range more {
-		faults.try(pack, spec.MTIName(m.MTI()), m)
+		try(spec.MTIName(m.MTI()), m)
 	}
-	return faults.err()
-}
-
-// faults are the DEs that do not pack.
-type faults struct {
-	seen [spec.MaxDE + 1]bool
-	all  []string
-}
-
-func (f *faults) err() error {
 	if len(f.all) == 0 {
 		return nil
 	}
 	return errors.New(strings.Join(f.all, "; "))
 }
 
-// try packs a message without one DE after another that does not pack, so as to find all that do not.
-func (f *faults) try(pack Packer, name string, m *spec.Message) {
-	for {
-		_, err := pack(nil, m)
-		if err == nil {
-			return
-		}
-		var at *spec.FieldError
-		if !errors.As(err, &at) || at.DE < 2 || !m.Has(at.DE) {
-			f.all = append(f.all, fmt.Sprintf("%s (%s): %v", m.MTI(), name, err))
-			return
-		}
-		if !f.seen[at.DE] {
-			f.seen[at.DE] = true
-			f.all = append(f.all, fmt.Sprintf("%s (%s): %v", m.MTI(), name, err))
-		}
-		m.Unset(at.DE)
+// faults are what does not pack: each DE once, the MTI and the message as a whole too.
+type faults struct {
+	seen map[int]bool
+	all  []string
+}
+
+// add takes what is wrong with a message down and returns the DE, -1 if it is of none.
+func (f *faults) add(name string, m *spec.Message, err error) (de int) {
+	de = -1
+	var at *spec.FieldError
+	if errors.As(err, &at) {
+		de = at.DE
 	}
+	if !f.seen[de] {
+		f.seen[de] = true
+		f.all = append(f.all, fmt.Sprintf("%s (%s): %v", m.MTI(), name, err))
+	}
+	return de
 }
 
 // The longest values that a message can hold: what package api lets through, and what the switch makes itself.
@@ -68,6 +77,9 @@ const (
 	sampleARN     = "74000016325000000000014"
 	sampleRRN     = "632510000001"
 )
+
+// sampleAt is when everything was sent.
+var sampleAt = time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
 
 // fullest is a first request with all that it may carry.
 var fullest = api.Request{
@@ -127,7 +139,7 @@ func samplePayment(root, kind payment.Kind) (p *payment.Payment, i int) {
 		op := payment.Op{
 			Kind: kind, State: payment.StateApproved, Amount: api.MaxAmountMinor, Target: payment.NoTarget,
 			AuthCode: "A1B2C3", Number: 999999, Final: true,
-			At: time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC), STAN: 999999, DE7: "1231235959", RRN: sampleRRN,
+			At: sampleAt, STAN: 999999, DE7: "1231235959", RRN: sampleRRN,
 			Date: 20261231, ARN: sampleARN,
 		}
 		switch kind {

@@ -6,12 +6,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/spec"
+	"switchyard/spec/mapping"
 	"switchyard/switch/api"
 	"switchyard/switch/issuer/message"
 	"switchyard/switch/payment"
 )
+
+// asIs is for a host that is sent the messages as they are.
+func asIs(*spec.Message, time.Time) error { return nil }
 
 // TestFitsTriesAll holds the messages that Fits packs to the kinds of operations and to the DEs of docs/iso8583.md: a
 // kind or a DE that is added and not tried is a dialect that fails in operation.
@@ -23,7 +28,7 @@ func TestFitsTriesAll(t *testing.T) {
 		tried = append(tried, &c)
 		return nil, nil
 	}
-	if err := message.Fits(note); err != nil {
+	if err := message.Fits(asIs, note); err != nil {
 		t.Fatal(err)
 	}
 	mtis, des, tags := map[string]bool{}, map[int]bool{}, map[string]bool{}
@@ -63,7 +68,7 @@ func TestFitsLongest(t *testing.T) {
 		}
 		return nil, nil
 	}
-	if err := message.Fits(note); err != nil {
+	if err := message.Fits(asIs, note); err != nil {
 		t.Fatal(err)
 	}
 	for de, n := range map[int]int{
@@ -78,7 +83,7 @@ func TestFitsLongest(t *testing.T) {
 func TestFits(t *testing.T) {
 	for _, name := range spec.Stock() {
 		c := spec.MustCodec(name)
-		err := message.Fits(c.Pack)
+		err := message.Fits(asIs, c.Pack)
 		if c.Version() == spec.ISO1987 && err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -104,11 +109,46 @@ func TestFitsNames(t *testing.T) {
 	var echo spec.Message
 	echo.SetMTI("0800")
 	echo.Set(70, "301")
-	err = message.Fits(c.Pack, &echo)
+	err = message.Fits(asIs, c.Pack, &echo)
 	want := `0100 (authorize): DE 12 (Time, Local Transaction): want a length of 12, not 6; ` +
 		`0100 (authorize): DE 48 (Additional Data, Private): want a DE that the spec defines; ` +
 		`0800 (network management request): DE 70 (Network Management Information Code): want a DE that the spec defines`
 	if err == nil || err.Error() != want {
+		t.Errorf("error %v\n want %s", err, want)
+	}
+}
+
+// TestFitsMapped: what does not fit of the messages that a host is sent is named, each DE once, although ours have none
+// of these; and so is what cannot be translated.
+func TestFitsMapped(t *testing.T) {
+	s, err := spec.Load("iso93ascii")
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(s.Fields, 12)
+	delete(s.Fields, 24)
+	delete(s.Fields, 26)
+	c, err := spec.Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := mapping.Compile(mapping.Config{}, spec.MustCodec("iso93ascii"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var others []string
+	err = message.Fits(to.Send, c.Pack)
+	for _, text := range strings.Split(fmt.Sprint(err), "; ") {
+		if !strings.HasPrefix(text, "1100 (authorize): DE ") || !strings.HasSuffix(text, ": want a DE that the spec defines") {
+			others = append(others, text)
+		}
+	}
+	if n := strings.Count(fmt.Sprint(err), "; ") + 1; n != 3 || len(others) != 0 {
+		t.Errorf("%d DEs, want 3: %v", n, err)
+	}
+	no := func(m *spec.Message, _ time.Time) error { return &spec.FieldError{DE: 90, Offset: -1, Want: "a day"} }
+	err = message.Fits(no, spec.MustCodec("iso93ascii").Pack)
+	if want := "0100 (authorize): DE 90 (Original Data Elements): want a day"; err == nil || err.Error() != want {
 		t.Errorf("error %v\n want %s", err, want)
 	}
 }
@@ -118,7 +158,8 @@ func TestFitsWhole(t *testing.T) {
 	refuse := func(dst []byte, m *spec.Message) ([]byte, error) {
 		return nil, &spec.FieldError{DE: -1, Offset: -1, Want: "less"}
 	}
-	if err := message.Fits(refuse); err == nil || !strings.Contains(err.Error(), "0100 (authorize): message: want less") {
+	err := message.Fits(asIs, refuse)
+	if err == nil || err.Error() != "0100 (authorize): message: want less" {
 		t.Errorf("error %v", err)
 	}
 }
