@@ -174,12 +174,16 @@ func variable(family prefix.Prefixers) []prefix.Prefixer {
 //
 // The spec's fields must not be changed afterwards.
 func Compile(s *iso8583.MessageSpec) (*Codec, error) {
+	return compile(s, ISO1987)
+}
+
+func compile(s *iso8583.MessageSpec, version Version) (*Codec, error) {
 	if s == nil {
 		return nil, fmt.Errorf("spec: nothing to compile: want a MessageSpec")
 	}
-	c := &Codec{spec: s, version: ISO1987}
+	c := &Codec{spec: s, version: version}
 	fail := func(de int, err error) (*Codec, error) {
-		return nil, fmt.Errorf("spec %q: DE %d (%s): %w", s.Name, de, FieldName(de), err)
+		return nil, fmt.Errorf("spec %q: DE %d (%s): %w", s.Name, de, version.FieldName(de), err)
 	}
 	for _, de := range []int{0, 1} {
 		if s.Fields[de] == nil {

@@ -57,11 +57,10 @@ func OpenFile(name string, r io.Reader) (*Codec, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := Compile(s)
+	c, err := compile(s, version)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	c.version = version
 	return c, nil
 }
 

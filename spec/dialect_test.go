@@ -37,6 +37,34 @@ func TestStock(t *testing.T) {
 	if err != nil || c.Version() != spec.ISO1993 {
 		t.Errorf("a file's version: %v, %v; want 1993", c, err)
 	}
+	_, err = spec.OpenFile("mine.json", strings.NewReader(strings.Replace(
+		file(`"39": {"type": "String", "length": 1000000, "enc": "ASCII", "prefix": "ASCII.Fixed"}`),
+		`"fields"`, `"version": 1993, "fields"`, 1)))
+	if want := `mine.json: spec "mine": DE 39 (Action Code): length 1000000: want 0 to 65535`; err == nil ||
+		err.Error() != want {
+		t.Errorf("a file of 1993: %v\n want %s", err, want)
+	}
+}
+
+// TestTrackInCharacters: a host that was built to the DE35 of iso87bcd as it once was, 37 bytes for 37 characters, has it
+// back with a file of its own.
+func TestTrackInCharacters(t *testing.T) {
+	source, err := spec.Source(spec.BCDDialect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(source), `"enc": "ZLBCDF"`, `"enc": "ASCII"`, 1)
+	c, err := spec.OpenFile("mine.json", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const track = "4000000000000002=3012101"
+	v := values{0: "0200", 35: track}
+	frame := checkPack(t, c, v)
+	if want := "\x02\x00\x00\x00\x00\x00\x20\x00\x00\x00\x24" + track; string(frame) != want {
+		t.Errorf("packed %q, want %q", frame, want)
+	}
+	checkUnpack(t, c, frame)
 }
 
 // TestDialectsAgree holds the embedded specs to the standard's names and to each other: a Message means the same in all

@@ -19,8 +19,8 @@ func VersionOf(mti string) Version {
 
 // FieldName returns what the edition calls a data element, as the function FieldName does for ISO 8583:1987.
 func (v Version) FieldName(de int) string {
-	if v == ISO1993 && de >= 0 && de < len(fieldNames93) {
-		return fieldNames93[de]
+	if name, ok := changedNames93[de]; ok && v == ISO1993 {
+		return name
 	}
 	return FieldName(de)
 }
