@@ -159,11 +159,11 @@ func TestCommentedSettings(t *testing.T) {
 			parseSwitchd(t, "switchd.yaml", []byte(strings.Join(text, "")))
 		})
 	}
-	// gateway.tls, gateways, operator.tls, identities, issuers.framing, issuers.tls, rules, currencies, limits,
-	// max_amount_minor, mccs
-	const least = 11
-	if blocks < least {
-		t.Errorf("%d blocks found, want %d at least", blocks, least)
+	// gateway.tls, gateways, operator.tls, identities, issuers.framing, mapping, match, sign_on, no_echo and tls, rules,
+	// currencies, limits, max_amount_minor, mccs
+	const want = 15
+	if blocks != want {
+		t.Errorf("%d blocks found, want %d", blocks, want)
 	}
 }
 
