@@ -3,6 +3,8 @@ package message_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 
@@ -10,10 +12,10 @@ import (
 	"switchyard/spec/mapping"
 )
 
-// sentAs packs a case as a host of a dialect is sent it, reads it back as the other end would, and returns the
+// sentAs packs a case, or its repeat, as a host of a dialect is sent it, reads it back as the other end would, and returns the
 // bytes, the host's message and the canonical one.
 func sentAs(
-	t *testing.T, c built, codec *spec.Codec, config mapping.Config,
+	t *testing.T, c built, codec *spec.Codec, config mapping.Config, repeat bool,
 ) (frame []byte, theirs, back *spec.Message) {
 	t.Helper()
 	to, err := mapping.Compile(config, codec)
@@ -21,7 +23,7 @@ func sentAs(
 		t.Fatal(err)
 	}
 	var m spec.Message
-	if err := builder(t).Build(&m, c.p, c.op, card, c.req, false); err != nil {
+	if err := builder(t).Build(&m, c.p, c.op, card, c.req, repeat); err != nil {
 		t.Fatal(err)
 	}
 	if err := to.Send(&m, c.p.Ops[c.op].At); err != nil {
@@ -57,7 +59,7 @@ func TestThereAndBack(t *testing.T) {
 				if codec.Version() == spec.ISO1993 {
 					want = strings.Replace(want, "0400\n", "0420\n", 1)
 				}
-				_, _, back := sentAs(t, c, codec, mapping.Config{})
+				_, _, back := sentAs(t, c, codec, mapping.Config{}, false)
 				if got := strings.Replace(lines(t, back), "1111D30", "1111=30", 1); got != want {
 					t.Errorf("got\n%s\nwant\n%s", got, want)
 				}
@@ -76,7 +78,7 @@ func TestMessagesOf1993(t *testing.T) {
 			t.Fatalf("%s: no such case", d.Pos)
 		}
 		delete(all, d.Cmd)
-		_, theirs, _ := sentAs(t, c, codec, mapping.Config{})
+		_, theirs, _ := sentAs(t, c, codec, mapping.Config{}, false)
 		return lines(t, theirs)
 	})
 	for name := range all {
@@ -87,15 +89,25 @@ func TestMessagesOf1993(t *testing.T) {
 // What is sent of a payment does not hang on the clock: a repeat of it, a year or a restart later, is the same but for
 // its MTI.
 func TestRepeatsOf1993(t *testing.T) {
-	codec := spec.MustCodec("iso93ascii")
-	for kind, c := range cases() {
-		c.req = nil
-		first, _, _ := sentAs(t, c, codec, mapping.Config{})
-		again, _, _ := sentAs(t, c, codec, mapping.Config{})
-		if string(first) != string(again) {
-			t.Errorf("%s: %q, then %q", kind, first, again)
+	synctest.Test(t, func(t *testing.T) {
+		codec := spec.MustCodec("iso93ascii")
+		repeats := 0
+		for kind, c := range cases() {
+			c.req = nil
+			first, _, _ := sentAs(t, c, codec, mapping.Config{}, false)
+			time.Sleep(366 * 24 * time.Hour)
+			again, _, _ := sentAs(t, c, codec, mapping.Config{}, true)
+			if string(first[4:]) != string(again[4:]) {
+				t.Errorf("%s: %q, then %q", kind, first, again)
+			}
+			if string(first[:4]) != string(again[:4]) {
+				repeats++
+			}
 		}
-	}
+		if repeats < 5 {
+			t.Errorf("%d messages have a repeat of another MTI, want the advices to", repeats)
+		}
+	})
 }
 
 // DE12 of 1993 is DE7 with its year, and so names an original in DE56 as DE90 does.
@@ -103,8 +115,8 @@ func TestOriginalOf1993(t *testing.T) {
 	all := cases()
 	c := all["capture-first"]
 	c.p.Ops[0].DE7 = "1121202700" // the clock of the numbers ran ahead
-	_, first, _ := sentAs(t, built{c.p, 0, request()}, spec.MustCodec("iso93ascii"), mapping.Config{})
-	_, capture, back := sentAs(t, c, spec.MustCodec("iso93ascii"), mapping.Config{})
+	_, first, _ := sentAs(t, built{c.p, 0, request()}, spec.MustCodec("iso93ascii"), mapping.Config{}, false)
+	_, capture, back := sentAs(t, c, spec.MustCodec("iso93ascii"), mapping.Config{}, false)
 	if got, want := capture.String(56), "1100"+first.String(11)+first.String(12)+"06400001"; got != want {
 		t.Errorf("DE56 %s, want %s", got, want)
 	}
