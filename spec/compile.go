@@ -81,10 +81,7 @@ const (
 	encLBCD       // digits to the left, a zero behind an odd number
 	encHexToASCII // bytes to hex text
 	encASCIIToHex // hex text to bytes
-	encLBCDF      // what encoding.go has, under the same names
-	encZBCD
-	encZLBCD
-	encZLBCDF
+	encPacked     // what encoding.go packs, which says how
 	encSignBCD
 )
 
@@ -125,10 +122,10 @@ var encodings = map[encoding.Encoder]enc{
 	encoding.LBCD:            encLBCD,
 	encoding.BytesToASCIIHex: encHexToASCII,
 	encoding.ASCIIHexToBytes: encASCIIToHex,
-	LBCDF:                    encLBCDF,
-	ZBCD:                     encZBCD,
-	ZLBCD:                    encZLBCD,
-	ZLBCDF:                   encZLBCDF,
+	LBCDF:                    encPacked,
+	ZBCD:                     encPacked,
+	ZLBCD:                    encPacked,
+	ZLBCDF:                   encPacked,
 	SignBCD:                  encSignBCD,
 }
 
@@ -335,7 +332,7 @@ func compileField(f field.Field) (layout, error) {
 	if err := l.compilePadding(s.Pad); err != nil {
 		return l, err
 	}
-	if l.enc >= encLBCDF && (l.kind != kindText || l.pad != padNone) {
+	if l.enc >= encPacked && (l.kind != kindText || l.pad != padNone) {
 		return l, fmt.Errorf("encoding %s: want a String without padding", encodingName(s.Enc))
 	}
 
@@ -362,16 +359,16 @@ func compileField(f field.Field) (layout, error) {
 		need, shape := classOf(s.Description)
 		l.need, l.shape = l.need|need, max(l.shape, shape)
 	}
-	l.compilePacked()
+	l.compilePacked(s.Enc)
 	l.plain = l.kind == kindText && l.pref == prefFixed && l.pad == padNone && l.shape == shapeAny &&
 		(l.enc == encASCII || l.enc == encBinary)
-	switch l.enc {
-	case encASCII, encEBCDIC1047:
+	switch {
+	case l.enc == encASCII || l.enc == encEBCDIC1047:
 		l.need |= classASCII
-	case encBCD, encLBCD, encLBCDF:
-		l.need |= classDigit
-	case encZBCD, encZLBCD, encZLBCDF:
+	case l.track:
 		l.need |= classTrack
+	case l.packed && l.enc != encSignBCD:
+		l.need |= classDigit
 	}
 	l.decodesRight = l.packed && l.shape == shapeAny && (l.need == classDigit || l.track && l.need == classTrack)
 	// The narrower class says it all, and check is quickest with one.
@@ -385,22 +382,17 @@ func compileField(f field.Field) (layout, error) {
 }
 
 // compilePacked says how characters stand two in a byte, where they do.
-func (l *layout) compilePacked() {
+func (l *layout) compilePacked(e encoding.Encoder) {
 	switch l.enc {
-	case encSignBCD:
-		l.packed, l.shape = true, shapeSign
 	case encBCD:
 		l.packed = true
 	case encLBCD:
 		l.packed, l.left = true, true
-	case encLBCDF:
-		l.packed, l.left, l.filler = true, true, 0xF
-	case encZBCD:
-		l.packed, l.track = true, true
-	case encZLBCD:
-		l.packed, l.track, l.left = true, true, true
-	case encZLBCDF:
-		l.packed, l.track, l.left, l.filler = true, true, true, 0xF
+	case encPacked:
+		p := e.(*packed)
+		l.packed, l.track, l.left, l.filler = true, p.track, p.left, p.filler
+	case encSignBCD:
+		l.packed, l.shape = true, shapeSign
 	}
 }
 
