@@ -46,8 +46,8 @@ func TestStock(t *testing.T) {
 	}
 }
 
-// TestTrackInCharacters: a host that was built to the DE35 of iso87bcd as it once was, 37 bytes for 37 characters, has it
-// back with a file of its own.
+// TestTrackInCharacters: a host that was built to the DE35 of iso87bcd as it once was, 37 bytes for 37 characters, has
+// it back with a file of its own.
 func TestTrackInCharacters(t *testing.T) {
 	source, err := spec.Source(spec.BCDDialect)
 	if err != nil {

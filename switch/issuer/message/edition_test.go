@@ -12,8 +12,8 @@ import (
 	"switchyard/spec/mapping"
 )
 
-// sentAs packs a case, or its repeat, as a host of a dialect is sent it, reads it back as the other end would, and returns the
-// bytes, the host's message and the canonical one.
+// sentAs packs a case, or its repeat, as a host of a dialect is sent it, reads it back as the other end would, and
+// returns the bytes, the host's message and the canonical one.
 func sentAs(
 	t *testing.T, c built, codec *spec.Codec, config mapping.Config, repeat bool,
 ) (frame []byte, theirs, back *spec.Message) {

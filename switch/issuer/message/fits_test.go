@@ -139,7 +139,8 @@ func TestFitsMapped(t *testing.T) {
 	var others []string
 	err = message.Fits(to.Send, c.Pack)
 	for _, text := range strings.Split(fmt.Sprint(err), "; ") {
-		if !strings.HasPrefix(text, "1100 (authorize): DE ") || !strings.HasSuffix(text, ": want a DE that the spec defines") {
+		if !strings.HasPrefix(text, "1100 (authorize): DE ") ||
+			!strings.HasSuffix(text, ": want a DE that the spec defines") {
 			others = append(others, text)
 		}
 	}
