@@ -19,7 +19,8 @@ func newIsoDiffCmd() *cobra.Command {
 		Long: `Compare the messages of two files, which may be in any form that iso decode reads, frame by frame and
 field by field, by what the values mean: the same message in two dialects differs in nothing.
 
-Exits with 0 when nothing differs, with 1 when something does, with 2 when there is nothing to read.`,
+Exits with 0 when nothing differs, with 1 when something does or a frame cannot be read to its end, with 2 when
+there is nothing to read.`,
 		Example: `  switchctl iso diff --ignore 7,11,12,13,37 ours.hex theirs.pcap
   switchctl iso diff --dialect iso87ascii --dialect-b iso87bcd a.hex b.hex`,
 		Args: cobra.ExactArgs(2),

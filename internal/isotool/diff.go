@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"switchyard/spec"
 )
@@ -19,7 +20,8 @@ type Difference struct {
 }
 
 // Diff compares the messages of two readings by their fields, frame by frame, with the values that they mean: the same
-// message in two dialects differs in nothing. ignore are DEs that are not compared.
+// message in two dialects differs in nothing. ignore are DEs that are not compared. What a frame has that could not be
+// read cannot be compared: such a frame is a difference.
 func Diff(a, b *Reading, clearPAN bool, ignore ...int) (all []Difference) {
 	left, right := a.frames(), b.frames()
 	for i := range max(len(left), len(right)) {
@@ -45,6 +47,9 @@ func (r *Reading) frames() (all []*Frame) {
 }
 
 func diffFrames(n int, a, b *Frame, clearPAN bool, ignore []int) (all []Difference) {
+	if a.Fault != nil || b.Fault != nil {
+		all = append(all, Difference{n, -1, "frame", text(a.summary()), text(b.summary())})
+	}
 	if a.MTI != b.MTI && !slices.Contains(ignore, 0) {
 		all = append(all, Difference{n, 0, spec.FieldName(0), text(a.MTI), text(b.MTI)})
 	}
@@ -63,6 +68,14 @@ func diffFrames(n int, a, b *Frame, clearPAN bool, ignore []int) (all []Differen
 		all = append(all, d)
 	}
 	return all
+}
+
+// summary is a frame in a few words: its MTI, and what is wrong with it.
+func (f *Frame) summary() string {
+	if f.Fault == nil {
+		return f.MTI
+	}
+	return strings.TrimSpace(f.MTI + " wrong: " + f.Fault.What)
 }
 
 func (f *Frame) fieldName(other *Frame, de int) string {

@@ -327,6 +327,37 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestDiffOfFaults: what could not be read is not alike.
+func TestDiffOfFaults(t *testing.T) {
+	reading := func(data string) *isotool.Reading {
+		return read(t, isotool.Input{Data: []byte(data), Codec: stock()[0], Framing: "none", Form: capture.Raw})
+	}
+	whole, short := reading("08000020000000000000000001"), reading("0800002000000000000000")
+	for _, c := range []struct {
+		a, b *isotool.Reading
+		want []string
+	}{
+		{whole, whole, nil},
+		{reading("0800\xff"), reading("0800\xfe"), []string{"frame 1: 0800 wrong: bitmap", " | 0800 wrong: bitmap"}},
+		{whole, short, []string{"frame 1: 0800 | 0800 wrong: DE 11", "frame 1: 011 "}},
+		{short, whole, []string{"frame 1: 0800 wrong: DE 11", " | 0800", "frame 1: 011 "}},
+	} {
+		var lines []string
+		for _, d := range isotool.Diff(c.a, c.b, false) {
+			lines = append(lines, d.String())
+		}
+		text := strings.Join(lines, "\n")
+		if (len(lines) > 0) != (len(c.want) > 0) {
+			t.Errorf("%q, want %q", lines, c.want)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is not in\n%s", want, text)
+			}
+		}
+	}
+}
+
 // TestDrafts reads messages as people write them; what is wrong is named with its line.
 func TestDrafts(t *testing.T) {
 	now := time.Date(2026, 11, 26, 8, 5, 4, 0, time.UTC)
