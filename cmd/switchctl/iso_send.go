@@ -71,7 +71,8 @@ answer is the message of the answering MTI with the same STAN (DE11); what else 
 answered by nobody.
 
 --expect says what each answer must have: 39=00, "39=00|10", mti=0810, 38 (it is there), !55 (it is not), 43~BERLIN
-(a regular expression), 48.16=M (a tag). A message of the file may have "expect" and "wait" of its own.
+(a regular expression), 48.16=M (a tag). A message of the file may have "expect" and "wait" of its own. Of the sign-on
+of --sign-on it is expected that the host approves it.
 
 Exits with 0 when all answers are as expected, with 1 when one is not, with 2 when there is none: no connection,
 silence, or bytes that cannot be read, of which it says what they look like.`,

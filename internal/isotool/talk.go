@@ -117,9 +117,13 @@ func answers(m, sent *spec.Message) bool {
 	return got[:2] == asked[:2] && got[2] == asked[2]+1 && m.String(11) == sent.String(11)
 }
 
-// SignOn is the message by which an acquirer signs on, with what its answer must have.
+// SignOn is the message by which an acquirer signs on, with what its answer must have: that it is approved.
 func SignOn(codec *spec.Codec, now time.Time) *Draft {
-	d := new(Draft)
+	const approved, accepted = "00", "800|000" // of 1993; 800 is that of network management
+	d := &Draft{Expect: []Expectation{{text: "39=" + approved, de: 39, value: approved}}}
+	if codec.Version() == spec.ISO1993 {
+		d.Expect = []Expectation{{text: "39=" + accepted, de: 39, value: accepted}}
+	}
 	d.Message.CopyFrom(hello(codec, now)[1])
 	return d
 }
