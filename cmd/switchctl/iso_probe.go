@@ -27,6 +27,7 @@ type isoProbe struct {
 	wait, pause time.Duration
 	tries       int
 	asJSON      bool
+	files       map[string]string // of dialects of one's own, by their names
 }
 
 // probed is what probe prints as JSON.
@@ -87,12 +88,16 @@ func (p *isoProbe) codecs() ([]*spec.Codec, error) {
 		return stockCodecs()
 	}
 	var codecs []*spec.Codec
+	p.files = map[string]string{}
 	for _, name := range p.dialects {
 		c, err := loadDialect(name)
 		if err != nil {
 			return nil, err
 		}
 		codecs = append(codecs, c)
+		if strings.HasSuffix(name, ".json") {
+			p.files[c.Name()] = name
+		}
 	}
 	return codecs, nil
 }
@@ -142,7 +147,7 @@ func (p *isoProbe) ask(cmd *cobra.Command, address string, codecs []*spec.Codec)
 func (p *isoProbe) print(cmd *cobra.Command, found probed, address string) error {
 	best := len(found.Hypotheses) > 0 && found.Hypotheses[0].Dialect != ""
 	if len(found.Hypotheses) > 0 {
-		found.Config = isotool.Config("issuer-1", address, &found.Hypotheses[0])
+		found.Config = isotool.Config("issuer-1", address, &found.Hypotheses[0], p.files)
 	}
 	var err error
 	if p.asJSON {

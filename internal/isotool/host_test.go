@@ -4,15 +4,19 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"switchyard/internal/isotool"
 	"switchyard/spec"
 	"switchyard/spec/framing"
+	"switchyard/spec/guess"
 )
 
 // host answers messages of one dialect in one framing with DE39 00, and closes a connection over which anything else
@@ -86,9 +90,32 @@ func TestProbe(t *testing.T) {
 		if h := ranked[0]; h.Dialect != codec.Name() || framing.MustParse(h.Framing).String() != text {
 			t.Errorf("%s with %s: found %s with %s", text, codec.Name(), h.Framing, h.Dialect)
 		}
-		config := isotool.Config("host", "127.0.0.1:1", &ranked[0])
+		config := isotool.Config("host", "127.0.0.1:1", &ranked[0], nil)
 		if !strings.Contains(config, "    dialect: "+codec.Name()+"\n    framing: ") {
 			t.Errorf("the configuration is\n%s", config)
+		}
+	}
+}
+
+// TestConfig: what is printed is YAML with just what was found in it, whatever characters that has.
+func TestConfig(t *testing.T) {
+	for _, c := range []struct{ address, framing, dialect, key, value string }{
+		{"127.0.0.1:8583", "binary2", "iso87bcd", "dialect", "iso87bcd"},
+		{"[::1]:8583", "ascii4+tpdu:6000030000", "iso87bcd", "dialect", "iso87bcd"},
+		{"host.example:1", "binary2+text:ACME:", "iso87bcd", "dialect", "iso87bcd"},
+		{"host.example:1", `binary2+text:A #"\ B`, "acme", "spec_file", "./my own.json"},
+		{"host.example:1", "none+text:ISO006000020", "", "spec_file", "your-own.json"},
+	} {
+		text := isotool.Config("issuer-1", c.address, &guess.Hypothesis{Framing: c.framing, Dialect: c.dialect},
+			map[string]string{"acme": "./my own.json"})
+		var got struct{ Issuers []map[string]string }
+		if err := yaml.Unmarshal([]byte(text), &got); err != nil {
+			t.Errorf("%v:\n%s", err, text)
+			continue
+		}
+		want := map[string]string{"name": "issuer-1", "address": c.address, "framing": c.framing, c.key: c.value}
+		if len(got.Issuers) != 1 || !maps.Equal(got.Issuers[0], want) {
+			t.Errorf("%v, want %v:\n%s", got.Issuers, want, text)
 		}
 	}
 }
@@ -125,6 +152,11 @@ func TestProbeIsBounded(t *testing.T) {
 			t.Errorf("try %d: %+v", i, try)
 		}
 	}
+	tries, o.Framings = nil, []string{"binary2", "ascii5"}
+	if _, err := isotool.Probe(t.Context(), o); err == nil || !strings.Contains(err.Error(), "ascii5") || tries != nil {
+		t.Errorf("of a framing that is none: %v after %v", err, tries)
+	}
+	o.Framings = isotool.ProbeFramings
 	refused := errors.New("refused")
 	o.Dial = func(context.Context) (net.Conn, error) { return nil, refused }
 	if _, err := isotool.Probe(t.Context(), o); !errors.Is(err, refused) {
@@ -175,6 +207,28 @@ func TestTalk(t *testing.T) {
 	}
 	if err != nil && strings.Contains(err.Error(), "1111111111") {
 		t.Errorf("a card number: %v", err)
+	}
+}
+
+// TestSignOn: a host that does not approve a sign-on is not as expected.
+func TestSignOn(t *testing.T) {
+	for _, c := range []struct{ dialect, mti, code, want string }{
+		{"iso87ascii", "0810", "00", ""},
+		{"iso87ascii", "0810", "91", "expected 39=00, which is 91"},
+		{"iso93ascii", "1814", "800", ""},
+		{"iso93ascii", "1814", "000", ""},
+		{"iso93ascii", "1814", "909", "expected 39=800|000, which is 909"},
+	} {
+		d := isotool.SignOn(spec.MustCodec(c.dialect), time.Now())
+		var m spec.Message
+		m.SetMTI(c.mti)
+		m.Set(39, c.code)
+		if len(d.Expect) != 1 {
+			t.Fatalf("%s: %d expectations", c.dialect, len(d.Expect))
+		}
+		if got := d.Expect[0].Check(&m); got != c.want {
+			t.Errorf("%s, %s: %q, want %q", c.dialect, c.code, got, c.want)
+		}
 	}
 }
 

@@ -52,6 +52,11 @@ var ErrNothingFits = errors.New("the host answered in no way that was tried")
 // the first answer that can be read, whatever it says, and returns how: best first. Where the host cannot be reached it
 // ends at once.
 func Probe(ctx context.Context, o ProbeOptions) ([]guess.Hypothesis, error) {
+	for _, text := range o.Framings {
+		if _, err := framing.Parse(text); err != nil {
+			return nil, err
+		}
+	}
 	for n := range o.Most {
 		if n > 0 && !pause(ctx, o.Pause) {
 			return nil, ctx.Err()
@@ -195,15 +200,24 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Config is the configuration of an issuer that fits a hypothesis.
-func Config(name, address string, h *guess.Hypothesis) string {
+// Config is the configuration of an issuer that fits a hypothesis. files are the files of dialects of one's own, by the
+// dialects' names.
+func Config(name, address string, h *guess.Hypothesis, files map[string]string) string {
 	dialect := "dialect: " + h.Dialect
 	if h.Dialect == "" {
-		dialect = "spec_file: your-own.json # no dialect that is embedded reads it"
+		dialect = "spec_file: your-own.json # no dialect that was tried reads it"
+	} else if file := files[h.Dialect]; file != "" {
+		dialect = "spec_file: " + scalar(file)
 	}
-	text := h.Framing
-	if strings.ContainsAny(text, " #'\"&*[]{},|>%@`!") {
-		text = strconv.Quote(text)
+	return fmt.Sprintf("issuers:\n  - name: %s\n    address: %s\n    %s\n    framing: %s\n",
+		name, scalar(address), dialect, scalar(h.Framing))
+}
+
+// scalar is a text as YAML, in quotes where it might be taken for something else.
+func scalar(text string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	if strings.Trim(text, plain+"+:./_-") != "" || !strings.ContainsAny(text[:1], plain) || strings.HasSuffix(text, ":") {
+		return strconv.Quote(text)
 	}
-	return fmt.Sprintf("issuers:\n  - name: %s\n    address: %s\n    %s\n    framing: %s\n", name, address, dialect, text)
+	return text
 }
