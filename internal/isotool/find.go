@@ -146,7 +146,11 @@ func (in *Input) find(data []byte) way {
 	w.framing, w.score, w.skipped, w.complete = h.Framing, h.Score, h.Skipped, h.Complete
 	w.confidence, w.reasons = h.Confidence.String(), h.Reasons
 	if w.codec = named(codecs, h.Dialect); w.codec == nil { // a dialect that reads some of it shows more than none
-		w.codec = told(data[min(w.skipped, len(data)):], w.framing, codecs, true).codec
+		alike := slices.DeleteFunc(slices.Clone(codecs), func(c *spec.Codec) bool { return !h.Written(c) })
+		if len(alike) == 0 {
+			alike = codecs
+		}
+		w.codec = told(data[min(w.skipped, len(data)):], w.framing, alike, true).codec
 	}
 	return w
 }

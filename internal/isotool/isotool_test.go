@@ -19,6 +19,22 @@ func stock() []*spec.Codec {
 	return []*spec.Codec{spec.MustCodec(spec.DefaultDialect), spec.MustCodec(spec.BCDDialect)}
 }
 
+// TestDialectAsFound: where no dialect reads a message to its end, one is shown that writes MTI and bitmap as they are
+// there, and not one that takes a bitmap of hex digits for a binary one and so reads on.
+func TestDialectAsFound(t *testing.T) {
+	data, err := os.ReadFile("testdata/a13-third-bitmap.hex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := isotool.Read(isotool.Input{Data: data, Candidates: append(stock(), spec.MustCodec("iso87binary"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := printed(t, r); !strings.Contains(text, "wrong: bitmap at byte 20: want no third bitmap") {
+		t.Errorf("a third bitmap:\n%s", text)
+	}
+}
+
 // TestOwnDialect reads a message in a dialect of one's own, with a length of six digits.
 func TestOwnDialect(t *testing.T) {
 	file, err := os.Open("testdata/a12-de127-six-digits.json")

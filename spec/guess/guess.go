@@ -52,6 +52,9 @@ type Hypothesis struct {
 	r reading
 }
 
+// Written tells whether a dialect writes MTI and bitmap as the hypothesis has them.
+func (h *Hypothesis) Written(c *spec.Codec) bool { return h.r.anchor.of(c) }
+
 // Options are what is looked for.
 type Options struct {
 	// Codecs are the candidates. Default: the embedded dialects.
