@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"switchyard/internal/capture"
 	"switchyard/spec"
@@ -16,7 +17,7 @@ import (
 type Frame struct {
 	Offset int    `json:"offset"` // in the stream
 	Size   int    `json:"size"`
-	Header string `json:"header,omitempty"` // in hex
+	Header string `json:"header,omitempty"` // in hex; hidden where a card number may be in it
 	MTI    string `json:"mti,omitempty"`
 	Name   string `json:"name,omitempty"` // of the MTI
 	// Fields are the data elements that could be read.
@@ -78,7 +79,7 @@ func (in *Input) decode(s capture.Stream, w way) (Stream, error) {
 
 // frame reads a frame's message.
 func (in *Input) frame(p piece, codec *spec.Codec) Frame {
-	f := Frame{Offset: p.at, Size: p.size, Header: hex.EncodeToString(p.head)}
+	f := Frame{Offset: p.at, Size: p.size, Header: shownHeader(p.head)}
 	if p.err != nil && p.message == nil {
 		f.Fault = &Fault{Offset: p.at, What: p.err.Error(), Unread: p.size}
 		return f
@@ -102,7 +103,7 @@ func (in *Input) frame(p piece, codec *spec.Codec) Frame {
 			Offset: p.from + piece.From, Size: piece.To - piece.From,
 		}
 		if overlaps(hide, piece.From, piece.To) && piece.DE > 2 {
-			field.Value = "hidden, may be part of a card number"
+			field.Value = mayBeCard
 			f.Fields = append(f.Fields, field)
 			continue
 		}
@@ -121,6 +122,19 @@ func (in *Input) frame(p piece, codec *spec.Codec) Frame {
 	}
 	return f
 }
+
+// shownHeader is a header in hex, unless a card number may stand in it: one that is configured longer than it is has some
+// of the message in it.
+func shownHeader(head []byte) string {
+	packed := slices.ContainsFunc(head, func(c byte) bool { return c < ' ' || c > '~' })
+	if len(cards(head, packed)) > 0 {
+		return mayBeCard
+	}
+	return hex.EncodeToString(head)
+}
+
+// mayBeCard is shown in place of what is hidden for what it may be.
+const mayBeCard = "hidden, may be part of a card number"
 
 // piece is a frame that was cut, or what could not be.
 type piece struct {

@@ -91,7 +91,7 @@ func ParseJSON(data []byte, now time.Time) (drafts []*Draft, err error) {
 		case errors.Is(err, io.EOF):
 			return nil, errors.New("want a message as JSON, got nothing")
 		case err != nil:
-			return nil, fmt.Errorf("line %d: %w", line, err)
+			return nil, fmt.Errorf("line %d: %w", lineOf(data, begin, err), err)
 		case len(drafts) == maxDrafts:
 			return nil, fmt.Errorf("line %d: want at most %d messages", line, maxDrafts)
 		}
@@ -102,6 +102,20 @@ func ParseJSON(data []byte, now time.Time) (drafts []*Draft, err error) {
 		d.Line = line
 		drafts = append(drafts, d)
 	}
+}
+
+// lineOf is the line of what is wrong with the JSON that begins at an offset.
+func lineOf(data []byte, begin int64, err error) int {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	at := begin
+	switch {
+	case errors.As(err, &syntax):
+		at = max(syntax.Offset-1, begin) // it counts the byte that is wrong
+	case errors.As(err, &kind):
+		at += kind.Offset
+	}
+	return 1 + bytes.Count(data[:min(at, int64(len(data)))], []byte("\n"))
 }
 
 // draftJSON is a draft in JSON. What decode prints beside it is taken and not looked at.

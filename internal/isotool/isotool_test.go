@@ -165,6 +165,23 @@ func TestClearPAN(t *testing.T) {
 	}
 }
 
+// TestHeaderOfAMessage: a header that is configured too long takes some of the message; its card number is not shown.
+func TestHeaderOfAMessage(t *testing.T) {
+	for i, codec := range stock() {
+		packed, err := codec.PackFrame(nil, payment(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		format := "binary2+header:" + strings.Repeat("00", []int{60, 30}[i])
+		r := read(t, isotool.Input{Data: packed, Codec: codec, Framing: format, Form: capture.Raw})
+		text := printed(t, r)
+		if !strings.Contains(text, "header hidden") || strings.Contains(text, "31313131") ||
+			strings.Contains(text, "11111111") {
+			t.Errorf("%s:\n%s", codec.Name(), text)
+		}
+	}
+}
+
 // TestGoesOn reads on behind frames that are none: one that says how long it is, bytes that belong to nothing, and one
 // whose end is missing.
 func TestGoesOn(t *testing.T) {
@@ -395,6 +412,9 @@ func TestDrafts(t *testing.T) {
 		`{"mti": "0800", "fields": {"7": 5}}`:                "line 1: fields: want an object of strings",
 		`{"mti": "0800", "wait": "soon"}`:                    "line 1: wait: want a time like 5s",
 		`{"mti": "0800", "expect": ["x"]}`:                   "line 1: expect: \"x\": want mti, a DE or 48.TAG",
+		"{}x\n":                                              "line 1: mti: want four digits",
+		`{"mti": "0800"}` + "\n{\n\"fields\":\n{\"7\" 5}}":   "line 4: invalid character '5'",
+		"\n{\n\"mti\":\n800}":                                "line 4: json: cannot unmarshal number",
 		"":                                                   "want a message as JSON",
 		`{"mti": "0800", "fields": {"48.1": "x"}}`:           "48.1: want a tag of two digits",
 		`{"mti": "0800", "fields": {"49.11": "x"}}`:          "want mti, the number of a DE",
