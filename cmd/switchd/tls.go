@@ -38,11 +38,11 @@ func issuerTLS(configPath string, c *txswitch.Config) (map[string]*tls.Config, e
 		if x.TLS == nil {
 			continue
 		}
-		make := baseTLS
+		settings := baseTLS
 		if x.Listen != "" {
-			make = serverTLS
+			settings = serverTLS
 		}
-		t, err := make(configPath, x.TLS)
+		t, err := settings(configPath, x.TLS)
 		if err != nil {
 			return nil, fmt.Errorf("issuers[%d].tls: %w", i, err)
 		}
