@@ -27,6 +27,11 @@ func TestScripts(t *testing.T) {
 			env.Setenv("OPERATOR", system.OperatorAddr)
 			env.Setenv("CONTROL", system.ControlAddr)
 			env.Setenv("ISSUER", system.IssuerPort())
+			if strings.HasSuffix(env.WorkDir, "script-iso_tool") {
+				address, caFile := tlsInFront(t, system.IssuerPort(), env.WorkDir)
+				env.Setenv("TLS_ISSUER", address)
+				env.Setenv("TLS_CA", caFile)
+			}
 			if strings.HasSuffix(env.WorkDir, "script-restore") {
 				held := heldSystem(t)
 				env.Setenv("HELD_OPERATOR", held.OperatorAddr)
