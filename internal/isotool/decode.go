@@ -123,8 +123,8 @@ func (in *Input) frame(p piece, codec *spec.Codec) Frame {
 	return f
 }
 
-// shownHeader is a header in hex, unless a card number may stand in it: one that is configured longer than it is has some
-// of the message in it.
+// shownHeader is a header in hex, unless a card number may stand in it: one that is configured longer than it is has
+// some of the message in it.
 func shownHeader(head []byte) string {
 	packed := slices.ContainsFunc(head, func(c byte) bool { return c < ' ' || c > '~' })
 	if len(cards(head, packed)) > 0 {
