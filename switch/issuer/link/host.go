@@ -26,6 +26,7 @@ type Host struct {
 	events               chan event     // to the one goroutine that calls the callbacks
 	cutovers             chan *link     // alike
 	incoming             chan net.Conn  // the host's connections, where it connects to us
+	securing             chan struct{}  // holds one for each of them that is in its TLS handshake
 	dispatched           chan struct{}  // closed when that goroutine has ended
 	ended                chan struct{}  // closed when the links' goroutines have ended
 	startOnce, closeOnce sync.Once
@@ -66,6 +67,7 @@ func NewHost(cfg Config) (*Host, error) {
 		events:     make(chan event, strayQueue),
 		cutovers:   make(chan *link, announcedCutovers),
 		incoming:   make(chan net.Conn),
+		securing:   make(chan struct{}, maxSecuring),
 		dispatched: make(chan struct{}),
 		ended:      make(chan struct{}),
 		sessions:   make([]*session, cfg.Links),

@@ -20,6 +20,9 @@ const (
 	acceptRest  = 100 * time.Millisecond
 )
 
+// maxSecuring is how many connections may be in their TLS handshake at a time.
+const maxSecuring = 2 * MaxLinks
+
 // accept takes the host's connections until the host is closed.
 func (h *Host) accept() {
 	defer h.running.Done()
@@ -41,10 +44,47 @@ func (h *Host) accept() {
 			}
 		case h.cfg.Known != nil && !h.cfg.Known(conn.RemoteAddr()):
 			h.turnAway(conn, "it comes from an address that is not the host's")
+		case h.cfg.TLS != nil:
+			h.secure(conn)
 		default:
 			h.place(conn)
 		}
 	}
+}
+
+// secure lets a connection show who it is before it takes a link's place: a stranger that connects and says nothing
+// keeps none from the host. So many may be about it at a time; it ends with the host.
+func (h *Host) secure(conn net.Conn) {
+	select {
+	case h.securing <- struct{}{}:
+	default:
+		h.turnAway(conn, fmt.Sprintf("%d others have not shown who they are yet", maxSecuring))
+		return
+	}
+	h.running.Add(1)
+	go func() {
+		defer h.running.Done()
+		secure, err := h.handshake(conn)
+		<-h.securing
+		if err != nil {
+			h.turnAway(conn, err.Error())
+			return
+		}
+		h.place(secure)
+	}()
+}
+
+func (h *Host) handshake(conn net.Conn) (net.Conn, error) {
+	if err := noDelay(conn); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(h.stop, h.cfg.SignOnTimeout)
+	defer cancel()
+	secure := tls.Server(conn, h.cfg.TLS)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	return secure, nil
 }
 
 // place gives a connection to a link that has none. Where all have one, the host may have lost connections that we take
@@ -92,29 +132,15 @@ func (h *Host) probe() {
 	}
 }
 
-// awaitHost waits for a connection of the host's, and secures it if the config says so.
+// awaitHost waits for a connection of the host's.
 func (l *link) awaitHost() (net.Conn, error) {
 	h := l.h
-	var conn net.Conn
 	select {
-	case conn = <-h.incoming:
+	case conn := <-h.incoming:
+		return conn, noDelay(conn)
 	case <-h.stop.Done():
 		return nil, errors.New("closed before the host connected")
 	}
-	if err := noDelay(conn); err != nil {
-		return nil, err
-	}
-	if h.cfg.TLS == nil {
-		return conn, nil
-	}
-	ctx, cancel := context.WithTimeout(h.stop, h.cfg.SignOnTimeout)
-	defer cancel()
-	secure := tls.Server(conn, h.cfg.TLS)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("TLS handshake: %w", err)
-	}
-	return secure, nil
 }
 
 // noDelay sends what is written at once; coalescing is the flusher's. On an error the connection is closed.

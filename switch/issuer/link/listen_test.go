@@ -1,6 +1,7 @@
 package link_test
 
 import (
+	"crypto/tls"
 	"net"
 	"strings"
 	"testing"
@@ -131,6 +132,38 @@ func TestConnectionTooMany(t *testing.T) {
 		}
 		if err := f.logs.FilterMessage("link down").All()[0].ContextMap()["error"].(string); !strings.Contains(err, "echo") {
 			t.Errorf("the link was lost by %q", err)
+		}
+	})
+}
+
+// A stranger that connects, and never shows who it is, takes no link from the host.
+func TestSilentStrangerTakesNoLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		certificate, roots := certificate(t) // of the bubble's time
+		d := newDoor()
+		i := &issuer{}
+		f := newFixture(t, i, func(c *link.Config) {
+			c.Dial, c.Listener, c.TLS = nil, d, &tls.Config{Certificates: []tls.Certificate{certificate}}
+		})
+		defer f.close()
+		ours, stranger := newMemConns()
+		defer stranger.Close()
+		d.conns <- ours
+		synctest.Wait()
+		ours, theirs := newMemConns()
+		c := &hostConn{
+			Conn: tls.Client(theirs, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}), n: 1, i: i, codec: codec,
+		}
+		i.conns = append(i.conns, c)
+		go i.serve(c)
+		d.conns <- ours
+		synctest.Wait()
+		if !f.Ready() {
+			t.Fatal("the host is not let in while a stranger says nothing")
+		}
+		time.Sleep(time.Minute)
+		if lines := f.logs.FilterMessage("connection refused").All(); len(lines) != 1 || !f.Ready() {
+			t.Errorf("ready %t, the log says %v, want one line about the stranger", f.Ready(), lines)
 		}
 	})
 }
