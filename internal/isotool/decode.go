@@ -79,7 +79,7 @@ func (in *Input) decode(s capture.Stream, w way) (Stream, error) {
 
 // frame reads a frame's message.
 func (in *Input) frame(p piece, codec *spec.Codec) Frame {
-	f := Frame{Offset: p.at, Size: p.size, Header: shownHeader(p.head)}
+	f := Frame{Offset: p.at, Size: p.size}
 	if p.err != nil && p.message == nil {
 		f.Fault = &Fault{Offset: p.at, What: p.err.Error(), Unread: p.size}
 		return f
@@ -87,6 +87,11 @@ func (in *Input) frame(p piece, codec *spec.Codec) Frame {
 	m := &f.message
 	pieces, err := codec.Walk(p.message, m)
 	f.MTI, f.Name = m.MTI(), spec.MTIName(m.MTI())
+	if begins := f.Name != "message" && spec.VersionOf(f.MTI) == codec.Version(); begins {
+		f.Header = shownHeader(p.head, nil)
+	} else {
+		f.Header = shownHeader(p.head, p.message)
+	}
 	read := 0
 	var hide []span
 	if err != nil && !in.ClearPAN && len(pieces) > 2 {
@@ -123,11 +128,11 @@ func (in *Input) frame(p piece, codec *spec.Codec) Frame {
 	return f
 }
 
-// shownHeader is a header in hex, unless a card number may stand in it: one that is configured longer than it is has
-// some of the message in it.
-func shownHeader(head []byte) string {
+// shownHeader is a header in hex, unless a card number may stand in it, or in it and what follows, where that is no
+// message: a header that is configured longer than it is has some of the message in it.
+func shownHeader(head, follows []byte) string {
 	packed := slices.ContainsFunc(head, func(c byte) bool { return c < ' ' || c > '~' })
-	if len(cards(head, packed)) > 0 {
+	if overlaps(cards(slices.Concat(head, follows), packed), 0, len(head)) {
 		return mayBeCard
 	}
 	return hex.EncodeToString(head)

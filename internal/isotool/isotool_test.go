@@ -172,12 +172,14 @@ func TestHeaderOfAMessage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		format := "binary2+header:" + strings.Repeat("00", []int{60, 30}[i])
-		r := read(t, isotool.Input{Data: packed, Codec: codec, Framing: format, Form: capture.Raw})
-		text := printed(t, r)
-		if !strings.Contains(text, "header hidden") || strings.Contains(text, "31313131") ||
-			strings.Contains(text, "11111111") {
-			t.Errorf("%s:\n%s", codec.Name(), text)
+		for _, size := range [][]int{{60, 46}, {30, 17}}[i] {
+			format := "binary2+header:" + strings.Repeat("00", size)
+			r := read(t, isotool.Input{Data: packed, Codec: codec, Framing: format, Form: capture.Raw})
+			text := printed(t, r)
+			if !strings.Contains(text, "header hidden") || strings.Contains(text, "31313131") ||
+				strings.Contains(text, "11111111") {
+				t.Errorf("%s, a header of %d bytes:\n%s", codec.Name(), size, text)
+			}
 		}
 	}
 }
