@@ -234,7 +234,7 @@ func TestCapturesRaceCutovers(t *testing.T) {
 	wall := clock.New(clock.Options{
 		Wall: func() time.Time { return time.Now().AddDate(0, 0, int(cutovers.Load())) }, Leap: 1000 * time.Hour,
 	})
-	e, stop := b.run(settings(func(o *cutover.Options) { o.Clock = wall }))
+	e, stop := b.start(settings(func(o *cutover.Options) { o.Clock = wall }))
 	defer stop()
 	const tills, captures, days = 8, 40, 10
 	var payments []*payment.Payment

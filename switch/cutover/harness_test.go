@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	_ "time/tzdata" // the zones of the tests, wherever they run
 
@@ -135,8 +136,16 @@ func (b *book) engine(o cutover.Options) *cutover.Engine {
 	return cutover.New(o)
 }
 
-// run starts an engine and returns what ends it.
+// then: it closes a date that the calendar has passed, and would do so beside whatever the test does next.
 func (b *book) run(o cutover.Options) (*cutover.Engine, func()) {
+	b.t.Helper()
+	e, stop := b.start(o)
+	synctest.Wait()
+	return e, stop
+}
+
+// start is run without the wait.
+func (b *book) start(o cutover.Options) (*cutover.Engine, func()) {
 	b.t.Helper()
 	e := b.engine(o)
 	if err := e.Open(context.Background()); err != nil {
