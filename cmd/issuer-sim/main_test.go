@@ -189,6 +189,7 @@ func TestErrors(t *testing.T) {
 		{[]string{"serve", "--dialect", "iso99"}, "iso87ascii"},
 		{[]string{"serve", "--log-level", "loud"}, "want debug, info, warn or error"},
 		{[]string{"serve", "--listen", "nowhere"}, "nowhere"},
+		{[]string{"serve", "--connect", "127.0.0.1:1", "--connections", "0", "--control", ""}, "connections: 0: expected 1"},
 		{[]string{"sreve"}, "unknown command"},
 	} {
 		var stderr bytes.Buffer

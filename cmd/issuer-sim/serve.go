@@ -107,6 +107,9 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 	}
 	options.Require = issuersim.Require(config.Require)
 	if config.Connect != "" {
+		if config.Connections < 1 {
+			return fmt.Errorf("connections: %d: expected 1 or more to %s", config.Connections, config.Connect)
+		}
 		options.Dialed = config.Connections
 		options.Dial = func(ctx context.Context) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", config.Connect)
