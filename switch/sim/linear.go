@@ -7,6 +7,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"switchyard/internal/pan"
 	"switchyard/switch/api"
 )
 
@@ -168,6 +169,8 @@ func judge(c *call, does keyDoes) (keyInput, keyOutput) {
 		out.got = gotLater
 	case a.Err != nil && a.Err.Code == api.CodeInvalidField:
 		out.got = gotInvalid
+	case a.Err != nil && a.Err.Code == api.CodeUnknownPayment && c.req.Payment != "" && c.by.who.name != "":
+		out.got = gotInvalid // another gateway's payment, whose keys are none of the caller's: see gatewaysPart.check
 	case a.Err != nil && a.Err.Code == api.CodeConflict:
 		out.got = gotConflict
 	case a.Err != nil:
@@ -192,15 +195,16 @@ func nothingToUndo(c *call) bool {
 }
 
 // bodyOf is a request's body without its id and what it is not told apart by: CVC, track 2, chip data, and the currency
-// of a request on a payment, which is the payment's own.
+// of a request on a payment, which is the payment's own. The card is masked, as failures are told with it in the logs,
+// where no card number may stand; no two of a plan's have the same mask.
 func bodyOf(r *api.Request) string {
 	currency := r.Currency
 	if r.Payment != "" {
 		currency = ""
 	}
-	return fmt.Sprint(r.Op, r.Payment, r.OfKey, r.Amount, r.Final, r.Partial, " ", r.Card.Number, " ", r.Card.Sequence,
-		" ", r.Capture, " ", r.AuthCode, " ", currency, " ", r.Terminal, " ", r.Entry, r.Initiator, " ", r.Reference, " ",
-		r.NetworkID, " ", r.ThreeDS, r.Address)
+	return fmt.Sprint(r.Op, r.Payment, r.OfKey, r.Amount, r.Final, r.Partial, " ", pan.Mask(r.Card.Number), " ",
+		r.Card.Sequence, " ", r.Capture, " ", r.AuthCode, " ", currency, " ", r.Terminal, " ", r.Entry, r.Initiator, " ",
+		r.Reference, " ", r.NetworkID, " ", r.ThreeDS, r.Address)
 }
 
 // operationOf names the operation that an answer is about.

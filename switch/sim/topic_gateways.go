@@ -128,7 +128,7 @@ func (g *gatewaysPart) crowdOut(node int) {
 }
 
 // check implements checks: nobody was answered about a merchant that is not its own, or about another gateway's
-// payment.
+// payment, and nobody was told that there is no payment which is its own.
 func (g *gatewaysPart) check(all []*books) {
 	owners := map[string]string{} // payment → gateway
 	for _, b := range all {
@@ -137,7 +137,14 @@ func (g *gatewaysPart) check(all []*books) {
 		}
 	}
 	for _, c := range g.w.history.calls {
-		if c.answer == nil || c.answer.Err != nil {
+		if c.answer == nil {
+			continue
+		}
+		if err := c.answer.Err; err != nil {
+			own := owners[c.req.Payment] == c.by.who.name && c.by.mayActFor(c.merchant)
+			if own && err.Code == api.CodeUnknownPayment && c.req.Payment != "" {
+				g.w.failf("a gateway is not told of its own payment", "%s as %s", requestText(&c.req.Request), c.by.who.name)
+			}
 			continue
 		}
 		for _, seen := range append([]api.Answer{*c.answer}, c.answer.Payments...) {

@@ -36,7 +36,7 @@ func drawWrongCard(t *rapid.T, p *Plan) section {
 	for i := range p.Actors {
 		for j := range p.Actors[i] {
 			switch step := &p.Actors[i][j]; {
-			case step.Do == DoVoice && step.Card == misreadCard:
+			case step.Do == DoVoice && step.Card%goodCards == misreadCard:
 				step.Card = 0
 			case step.Do.creates() && step.Do != DoVoice && percent(t, 40):
 				step.Card = misreadCard
