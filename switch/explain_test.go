@@ -157,6 +157,45 @@ func TestExplainTellsALostLink(t *testing.T) {
 	}
 }
 
+// What the issuer sent while a payment waited, and could not be read, is told of with it, and of no payment that was
+// answered.
+func TestExplainTellsUnreadFrames(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Deadline: waitedOut, Rules: `
+rules:
+- when: {mti: ["0100"], amount: {ends_with: "8"}}
+  fault: {kind: malformed}
+`})
+	good := s.Do(switchtest.Authorize("k1", 1000))
+	bad := s.Do(switchtest.Authorize("k2", 108))
+	var unread operator.Event
+	s.Await("the story has it", func() bool {
+		unread = events(s, bad.Payment)["unread"]
+		return unread.Text != ""
+	})
+	if !strings.HasPrefix(unread.Text, "1 frame from issuer/") ||
+		!strings.Contains(unread.Text, " could not be read, and may be the answer: format: ") {
+		t.Errorf("the story tells %q", unread.Text)
+	}
+	if e := events(s, good.Payment)["unread"]; e.Text != "" {
+		t.Errorf("the story of an approved payment tells %q", e.Text)
+	}
+}
+
+// A frame whose end never came is told of as one that could not be read.
+func TestExplainTellsACutFrame(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Rules: "rules: [{when: {mti: [\"0100\"]}, fault: {kind: cut}}]"})
+	s.AwaitReady()
+	a := s.Do(switchtest.Authorize("k1", 1000))
+	var unread operator.Event
+	s.Await("the story has it", func() bool {
+		unread = events(s, a.Payment)["unread"]
+		return unread.Text != ""
+	})
+	if !strings.Contains(unread.Text, "bytes came, in framing binary2, before the connection ended") {
+		t.Errorf("the story tells %q", unread.Text)
+	}
+}
+
 // A misspelt parameter of a cutover closes nothing.
 func TestCutoverWithUnknownParameter(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{})

@@ -251,7 +251,8 @@ func TestForeignAnswerIsExplained(t *testing.T) {
 	}()
 	s := switchtest.Start(t, switchtest.Options{IssuerAddr: l.Addr().String(), Deadline: waitedOut})
 	s.AwaitReady()
-	if a := s.Do(switchtest.Authorize("foreign", 1000)); a.Approved {
+	a := s.Do(switchtest.Authorize("foreign", 1000))
+	if a.Approved {
 		t.Errorf("authorize: %+v", a)
 	}
 	var kept string
@@ -260,7 +261,16 @@ func TestForeignAnswerIsExplained(t *testing.T) {
 		return strings.Contains(kept, "a binary bitmap where a hex one is configured") &&
 			strings.Contains(kept, "looks like binary2 with iso87b") // iso87bcd, and iso87binary-jpos reads it as well
 	})
-	if strings.Contains(kept, switchtest.GoodCard) || strings.Contains(kept, switchtest.GoodCard[6:]) {
-		t.Errorf("the log of strays shows a card number: %s", kept)
+	told := events(s, a.Payment)
+	unread, silence := told["unread"], told["silence"]
+	if !strings.HasPrefix(unread.Text, "1 frame from issuer/") ||
+		!strings.Contains(unread.Text, "a binary bitmap where a hex one is configured") ||
+		unread.At.IsZero() || unread.At.After(silence.At) {
+		t.Errorf("the story tells %q at %v; the silence is at %v", unread.Text, unread.At, silence.At)
+	}
+	for what, text := range map[string]string{"the log of strays": kept, "the story": unread.Text} {
+		if strings.Contains(text, switchtest.GoodCard) || strings.Contains(text, switchtest.GoodCard[6:]) {
+			t.Errorf("%s shows a card number: %s", what, text)
+		}
 	}
 }

@@ -155,6 +155,7 @@ func (a *API) operationEvents(ctx context.Context, p *payment.Payment, i int, st
 		add(at(op.At), "switch", "", "%s", what)
 	}
 	a.sendingEvents(p, i, add)
+	unreadEvents(op, a.o.Clock.Now(), strays, add)
 	a.outcomeEvents(p, i, add)
 	if op.Late != "" {
 		when, kept := cameLate(op, strays), ""

@@ -20,12 +20,19 @@ import (
 // maxStrays bounds the log of responses that completed no request: the newest ones are kept.
 const maxStrays = 4096
 
+// malformed is the kind of a frame that is no message. Of it the log has its length, bytesLong, and why it is none.
+const (
+	malformed = "malformed"
+	bytesLong = " bytes: "
+)
+
 // Stray is a response that completed no request, as the log keeps it: its identity and what it was taken for, no card
 // data.
 type Stray struct {
 	N            uint64    `json:"n"` // counts up
 	At           time.Time `json:"at"`
-	Kind         string    `json:"kind"` // late, duplicate, mismatch, stray, unsolicited, malformed
+	Since        time.Time `json:"since,omitzero"` // of a frame whose end never came: it began at some time from then on
+	Kind         string    `json:"kind"`           // late, duplicate, mismatch, stray, unsolicited, malformed
 	Host         string    `json:"host"`
 	Link         string    `json:"link"`
 	MTI          string    `json:"mti"`
@@ -117,7 +124,8 @@ func (l *StrayLog) Response(stray link.Stray, of string) {
 // Malformed records a frame that is no message.
 func (l *StrayLog) Malformed(m link.Malformed) {
 	l.put(Stray{
-		At: m.At.UTC(), Kind: "malformed", Host: m.Host, Link: m.Link, Malformed: fmt.Sprintf("%d bytes: %s", m.Bytes, m.Why),
+		At: m.At.UTC(), Since: m.Since.UTC(), Kind: malformed, Host: m.Host, Link: m.Link,
+		Malformed: fmt.Sprint(m.Bytes, bytesLong, m.Why),
 	})
 }
 

@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -489,9 +490,11 @@ func TestFramingLost(t *testing.T) {
 func TestCloseInTheMiddleOfAFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, held := holdPayments()
-		f := newFixture(t, i, nil)
+		cuts := make(chan link.Malformed, 8)
+		f := newFixture(t, i, func(c *link.Config) { c.OnMalformed = func(m link.Malformed) { cuts <- m } })
 		defer f.close()
 		synctest.Wait()
+		signedOn := time.Now()
 		one, two := f.sending(1), f.sending(2)
 		synctest.Wait()
 		whole, err := codec.PackFrame(nil, response(held()[0], "00"))
@@ -515,6 +518,15 @@ func TestCloseInTheMiddleOfAFrame(t *testing.T) {
 		mustBe(t, err, link.ErrLinkLost)
 		if !strings.Contains(err.Error(), "in the middle of a frame") {
 			t.Errorf("got %v, want it to say where the host closed", err)
+		}
+		synctest.Wait()
+		if len(cuts) != 1 {
+			t.Fatalf("%d frames were reported as cut, want 1", len(cuts))
+		}
+		if m := <-cuts; m.Bytes != len(half)/2 || m.Since.Before(signedOn) || m.At.Before(m.Since) ||
+			m.Why != fmt.Sprintf("cut: %d of at least %d bytes came, in framing binary2, before the connection ended",
+				len(half)/2, len(half)) {
+			t.Errorf("reported as cut: %+v", m)
 		}
 		// The host reconnects to us in spirit only: its late answer over the new link is known by its request.
 		time.Sleep(time.Second)

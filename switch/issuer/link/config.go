@@ -91,8 +91,8 @@ type Config struct {
 	// OnStray is told of each response that completed nothing, one at a time, from a goroutine of the host's own. Should
 	// it fall more than strayQueue behind, responses are dropped, which is counted.
 	OnStray func(Stray)
-	// OnMalformed is told of the frames that are no messages and are logged, at most refusedPerSecond; from the same
-	// goroutine.
+	// OnMalformed is told of the frames that are no messages, and of those whose end never came, at most refusedPerSecond;
+	// from the same goroutine.
 	OnMalformed func(Malformed)
 	// OnCutover is told that the host announced its cutover (0800, DE70 201); from the same goroutine.
 	OnCutover func(host, link string)

@@ -28,6 +28,9 @@ const (
 	refusedFraming = "framing"
 )
 
+// cutFrame is why a frame is none that never came whole. It is no label: the end of its connection is counted.
+const cutFrame = "cut"
+
 // readFrame reads one frame and handles it. An error ends the session; a frame that is refused is none.
 func (s *session) readFrame() error {
 	frame, err := s.h.cfg.Framing.Peek(s.r, MaxFrame)
@@ -53,6 +56,7 @@ func (s *session) noFrame(err error) error {
 	var short *framing.CutShort
 	if errors.As(err, &short) {
 		s.keepStrange()
+		s.tellCut(short)
 		return readError(short.Err, short.Got, short.Want)
 	}
 	var refused *framing.Error
@@ -113,6 +117,32 @@ func (s *session) refuse(reason string, length int, why error) error {
 		return fmt.Errorf("framing is lost: %d frames refused in a row", s.bad)
 	}
 	return nil
+}
+
+// tellCut reports a frame whose end never came: it may have been an answer, or the length in front of an answer may be
+// none. Nothing was sent over a session that never took requests.
+func (s *session) tellCut(short *framing.CutShort) {
+	h := s.h
+	if short.Got == 0 || h.cfg.OnMalformed == nil {
+		return
+	}
+	now := time.Now()
+	h.mu.Lock()
+	silent, tell := now.Sub(s.heard), !s.up.IsZero()
+	if tell {
+		tell, _ = h.refuse.take(now)
+	}
+	h.mu.Unlock()
+	if !tell {
+		return
+	}
+	at := h.cfg.Clock.Now()
+	why := fmt.Errorf("%s: %d of at least %d bytes came, in framing %s, before the connection ended",
+		cutFrame, short.Got, short.Want, h.cfg.Framing)
+	h.notify(event{malformed: &Malformed{
+		Host: h.cfg.Host, Link: s.l.name, Since: at.Add(-silent), At: at, Bytes: short.Got,
+		Why: s.likened(why).Error(),
+	}})
 }
 
 // receive handles one message.

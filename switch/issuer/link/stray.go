@@ -211,9 +211,11 @@ type event struct {
 // Malformed is a frame that is no message. Why names the field and the byte, and no value (I12).
 type Malformed struct {
 	Host, Link string
-	At         time.Time
-	Bytes      int // its length, as the frame says
-	Why        string
+	// At is when it was refused. What waited for its end until the connection's came at some time from Since on; of
+	// others Since is zero.
+	Since, At time.Time
+	Bytes     int // its length, as the frame says; of one whose end never came, what came
+	Why       string
 }
 
 // notify hands an event to the callbacks' goroutine, unless that is too far behind.
