@@ -88,11 +88,11 @@ func TestPaddedOnTheRight(t *testing.T) {
 }
 
 // TestSaysNoCardData begins captures within their first 400 bytes: whatever is taken for what, no part of a card number
-// longer than six digits is said.
+// longer than six digits is said. All of those are looked at in which a length of four digits may be in every digit.
 func TestSaysNoCardData(t *testing.T) {
 	codecs := dialects(t)
 	for i, c := range captures(t) {
-		if i%17 != 0 {
+		if i%17 != 0 && (c.dialect != "iso93ascii" || !strings.HasPrefix(c.framing, "ascii4")) {
 			continue
 		}
 		pans := map[string]bool{}

@@ -45,7 +45,7 @@ func reasons(i int, readings []reading, o *Options) (words []string) {
 		for _, other := range readings[1:] {
 			if other.all() && other.score > r.score-clearBy && rivals < maxRivals {
 				rivals++
-				add("%s with %s reads it, too", other.framing(), other.dialect())
+				add("%s with %s reads it, too", other.shownFraming(), other.dialect())
 			}
 		}
 	}
@@ -142,15 +142,15 @@ func Say(data []byte, o Options) string {
 		dialect = "a dialect that is not known"
 	}
 	return fmt.Sprintf("looks like %s with %s (%s): %s; %s",
-		h.framing(), dialect, h.Confidence, strings.Join(h.Reasons, ", "), Mask(data, h))
+		h.r.shownFraming(), dialect, h.Confidence, strings.Join(h.Reasons, ", "), Mask(data, h))
 }
 
-// framing is the framing as a log may show it: a header of no known kind by its size.
-func (h *Hypothesis) framing() string {
-	if !h.r.header.known() {
-		return fmt.Sprintf("%s and a header of %d bytes", h.r.length, len(h.r.header.bytes))
+// shownFraming is the framing as a log may show it: a header of no known kind by its size.
+func (r *reading) shownFraming() string {
+	if !r.header.known() {
+		return fmt.Sprintf("%s and a header of %d bytes", r.length, len(r.header.bytes))
 	}
-	return h.Framing
+	return r.framing()
 }
 
 // otherProtocol names what is sometimes sent to the wrong port.
@@ -207,10 +207,11 @@ func Mask(data []byte, h *Hypothesis) string {
 	return fmt.Sprintf("%d bytes: %s and %d more", len(data), strings.TrimSpace(shown), len(message)-bitmapEnd)
 }
 
-// firm tells whether the MTI and bitmap are hardly anything else, such as a part of a card number.
+// firm tells whether the MTI and bitmap are hardly anything else, such as a part of a card number, which what is found
+// behind other bytes may be as long as no message of it is read to its end.
 func (r *reading) firm() bool {
-	return r.score >= possibleBelow && spec.MTIName("0"+r.mti[1:]) != "message" && r.header.known() &&
-		(r.measured() && r.linked > 0 || r.all() && r.read > 0)
+	return (r.from == 0 || r.read > 0) && r.score >= possibleBelow && spec.MTIName("0"+r.mti[1:]) != "message" &&
+		r.header.known() && (r.measured() && r.linked > 0 || r.all() && r.read > 0)
 }
 
 // mostShape is how many kinds of bytes shape names.
