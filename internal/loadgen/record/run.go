@@ -1,0 +1,248 @@
+package record
+
+import (
+	"time"
+)
+
+// Format is the version of the file of a [Run].
+const Format = 1
+
+// Run is all that is kept of a run. Times are nanoseconds; At and the like count from the window's first moment.
+type Run struct {
+	Format  int       `json:"format"`
+	Tool    Tool      `json:"tool"`
+	Command []string  `json:"command,omitempty"` // as it was called
+	Started time.Time `json:"started"`           // the window's first moment, by the wall clock
+	Machine Machine   `json:"machine"`
+	Setup   Setup     `json:"setup"`
+
+	// Window is what rates are over: that of Setup, shorter where the run ended early, which Ended then says why.
+	Window time.Duration `json:"window_ns"`
+	Ended  string        `json:"ended_early,omitempty"`
+
+	Operations []Operation `json:"operations"`
+	Flows      *Flows      `json:"flows,omitempty"`
+	Warmup     Warmup      `json:"warmup"`
+	Failures   []Failure   `json:"failures,omitempty"`
+
+	// Lateness is how much later than due requests were sent, where they were due at a time: open loop only.
+	Lateness Hist `json:"lateness,omitzero"`
+	// Unaccounted counts requests that were due in the window and have no outcome. It is a fault of the tool.
+	Unaccounted uint64 `json:"unaccounted,omitempty"`
+
+	Interval  time.Duration `json:"interval_ns"` // of Intervals: a second, or more in runs of more than an hour
+	Outcomes  []Outcome     `json:"outcomes,omitempty"`
+	Intervals []Interval    `json:"intervals,omitempty"`
+
+	Usage   []Usage `json:"usage,omitempty"` // of this process ("load") and of daemons that it started
+	Verdict Verdict `json:"verdict"`
+}
+
+// Tool is what drove.
+type Tool struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+}
+
+// Machine is what it drove on. What the system does not tell is left out.
+type Machine struct {
+	CPU       string `json:"cpu,omitempty"`
+	Cores     int    `json:"cores"`
+	Kernel    string `json:"kernel,omitempty"`
+	OS        string `json:"os"`
+	Arch      string `json:"arch"`
+	MemoryMiB int64  `json:"memory_mib,omitempty"`
+}
+
+// Model says what a request waits for before it is sent.
+type Model string
+
+// The models.
+const (
+	Open   Model = "open"   // requests are due at times that nothing that the target does moves
+	Closed Model = "closed" // a request is due when one before it is over
+)
+
+// Setup is what was asked for. Two runs are of a kind if they have the same, but for Seed.
+type Setup struct {
+	Model    Model         `json:"model"`
+	Arrivals string        `json:"arrivals,omitempty"` // such as constant, poisson, ramp; open only
+	RateOf   string        `json:"rate_of,omitempty"`  // requests or flows: what Rate counts
+	Rate     float64       `json:"rate,omitempty"`     // due a second, the first stage's; open only
+	InFlight int           `json:"in_flight,omitempty"`
+	Think    time.Duration `json:"think_ns,omitempty"` // closed only
+	Warmup   time.Duration `json:"warmup_ns"`
+	Window   time.Duration `json:"window_ns"`
+	Drain    time.Duration `json:"drain_ns"`
+	Timeout  time.Duration `json:"timeout_ns,omitempty"` // for how long a caller waits
+	Seed     uint64        `json:"seed"`
+	Cards    uint64        `json:"cards,omitempty"`
+	Scenario *Scenario     `json:"scenario,omitempty"`
+	Stages   []Stage       `json:"stages,omitempty"`
+	Targets  []Target      `json:"targets"`
+}
+
+// Scenario is a scenario file.
+type Scenario struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// Stage is a part of the window, or a fault that was switched at a moment.
+type Stage struct {
+	At   time.Duration `json:"at_ns"`
+	Name string        `json:"name"`
+}
+
+// Target is a port that was driven.
+type Target struct {
+	Kind        string  `json:"kind"` // gateway, http, iso
+	Address     string  `json:"address"`
+	Local       bool    `json:"local,omitempty"` // started for the run, on a port that was free
+	Connections int     `json:"connections"`
+	Dialect     string  `json:"dialect,omitempty"`
+	Framing     string  `json:"framing,omitempty"`
+	TLS         bool    `json:"tls,omitempty"`
+	Weight      float64 `json:"weight,omitempty"`
+}
+
+// Operation is what came of the requests of one operation that were due in the window.
+type Operation struct {
+	Name     string  `json:"name"`
+	Asked    *uint64 `json:"asked,omitempty"` // due; open loop only
+	Sent     uint64  `json:"sent"`
+	Outcomes []Count `json:"outcomes,omitempty"`
+	Latency  Hist    `json:"latency,omitzero"` // since each was due, of all
+	Service  Hist    `json:"service,omitzero"` // since each was sent, of those that were
+}
+
+// Count is how many requests had an outcome.
+type Count struct {
+	Outcome
+	N uint64 `json:"count"`
+}
+
+// Flows counts whole flows, such as an authorization and its captures, that were due in the window.
+type Flows struct {
+	Asked    *uint64 `json:"asked,omitempty"` // open loop only
+	Ended    uint64  `json:"ended"`
+	Complete uint64  `json:"complete"` // of the ended: with all of their requests
+}
+
+// Warmup counts the requests that were due before the window.
+type Warmup struct {
+	Requests uint64  `json:"requests"`
+	Outcomes []Count `json:"outcomes,omitempty"`
+}
+
+// Failure is a way in which something went wrong, with an example.
+type Failure struct {
+	Outcome
+	Requests uint64        `json:"requests,omitempty"` // that were due in the window and came to this
+	Frames   uint64        `json:"frames,omitempty"`   // that came and completed no request, of the whole run
+	First    time.Duration `json:"first_ns"`
+	Last     time.Duration `json:"last_ns"`
+	Example  string        `json:"example,omitempty"` // one frame or answer, masked
+	Nearest  string        `json:"nearest,omitempty"` // what it comes nearest to, and in what it differs
+}
+
+// Interval is a second, or longer: Run.Interval. Outcomes and Latency are of the requests that were due in it, whenever
+// they ended; the rest is of what happened in it.
+type Interval struct {
+	At       time.Duration `json:"at_ns"`
+	Asked    *uint64       `json:"asked,omitempty"` // open loop only
+	Flows    *uint64       `json:"flows_asked,omitempty"`
+	Sent     uint64        `json:"sent"`
+	Answered uint64        `json:"answered"`
+	InFlight uint64        `json:"in_flight"`          // at its end
+	Outcomes []uint64      `json:"outcomes,omitempty"` // as Run.Outcomes lists them; shorter where the rest is 0
+	Latency  Sparse        `json:"latency,omitzero"`
+}
+
+// Usage is what a process took for the run.
+type Usage struct {
+	Process string        `json:"process"`
+	CPU     time.Duration `json:"cpu_ns"`
+	// PerRequest is of all requests that were sent, of the warm-up too.
+	PerRequest time.Duration `json:"cpu_per_request_ns,omitempty"`
+	Allocs     float64       `json:"allocs_per_request,omitempty"`
+	PeakMiB    float64       `json:"peak_mib,omitempty"`
+}
+
+// Verdict says whether the figures mean something, and then whether they are good enough. A run that is not valid does
+// not pass.
+type Verdict struct {
+	Valid      bool    `json:"valid"`
+	Validity   []Check `json:"validity,omitempty"`
+	Passed     bool    `json:"passed"`
+	Thresholds []Check `json:"thresholds,omitempty"`
+}
+
+// Check is a figure and its bound.
+type Check struct {
+	Name      string   `json:"name"`
+	Operation string   `json:"operation,omitempty"`
+	Unit      string   `json:"unit,omitempty"`
+	Measured  *float64 `json:"measured,omitempty"` // absent: there was nothing to measure, which is not OK
+	Bound     string   `json:"bound"`              // most or least
+	Limit     float64  `json:"limit"`
+	OK        bool     `json:"ok"`
+	Why       string   `json:"why,omitempty"` // what it means for the figures, for people
+}
+
+// Bounds of a Check.
+const (
+	Most  = "most"
+	Least = "least"
+)
+
+// Total is what came of the requests of all operations together.
+func (r *Run) Total() Operation {
+	all := Operation{Name: "all"}
+	counts := map[Outcome]uint64{}
+	for i := range r.Operations {
+		op := &r.Operations[i]
+		if op.Asked != nil {
+			if all.Asked == nil {
+				all.Asked = new(uint64)
+			}
+			*all.Asked += *op.Asked
+		}
+		all.Sent += op.Sent
+		all.Latency.Merge(op.Latency)
+		all.Service.Merge(op.Service)
+		for _, c := range op.Outcomes {
+			counts[c.Outcome] += c.N
+		}
+	}
+	all.Outcomes = sortedCounts(counts)
+	return all
+}
+
+// Count is how many of its requests have an outcome of a class.
+func (o *Operation) Count(class Class) (n uint64) {
+	for _, c := range o.Outcomes {
+		if c.Class == class {
+			n += c.N
+		}
+	}
+	return n
+}
+
+// Failed is how many of its requests have no outcome of their payment.
+func (o *Operation) Failed() (n uint64) {
+	for _, c := range o.Outcomes {
+		if c.Class.Failed() {
+			n += c.N
+		}
+	}
+	return n
+}
+
+// Ended is how many of its requests have any outcome.
+func (o *Operation) Ended() (n uint64) {
+	for _, c := range o.Outcomes {
+		n += c.N
+	}
+	return n
+}
