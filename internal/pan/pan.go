@@ -53,6 +53,12 @@ const (
 // Mask is the only form in which a card number may be shown, logged or written beside the IPM file: "400000******0002".
 // A number shorter than 13 shows its last four only, one of four or fewer nothing at all.
 func Mask(pan string) string {
+	var room [maxPAN]byte
+	return string(AppendMask(room[:0], pan))
+}
+
+// AppendMask appends the mask of a card number.
+func AppendMask(b []byte, pan string) []byte {
 	first, last := 0, 0
 	switch n := len(pan); {
 	case n >= minShown:
@@ -60,12 +66,12 @@ func Mask(pan string) string {
 	case n > shownLast:
 		last = shownLast
 	}
-	var room [maxPAN]byte
-	b := append(room[:0], pan...)
-	for i := first; i < len(b)-last; i++ {
-		b[i] = '*'
+	b = append(b, pan...)
+	shown := b[len(b)-len(pan):]
+	for i := first; i < len(shown)-last; i++ {
+		shown[i] = '*'
 	}
-	return string(b)
+	return b
 }
 
 // MaskIn masks what could be a card number in a text: each run of 13 to 19 digits with a right Luhn digit.

@@ -13,13 +13,17 @@ import (
 // answer builds the answer to operation i of a payment, for its first request and for repeats alike.
 func answer(p *payment.Payment, i int, now time.Time) api.Answer {
 	op := &p.Ops[i]
-	a := summary(p, now)
+	var room [18]byte
+	text := p.ID.AppendTo(room[:0])
+	cut := len(text)
+	pieces := string(appendSTAN(text, op.STAN)) // one piece of memory for both
+	a := summary(p, pieces[:cut], now)
 	a.Approved = approved(op)
 	a.Amount = op.Amount
 	if op.State == payment.StateApproved && op.Granted > 0 && !mutant.On(mutant.AnswerTellsAsked) {
 		a.Amount = op.Granted
 	}
-	a.RRN, a.STAN = op.RRN, stanText(op.STAN)
+	a.RRN, a.STAN = op.RRN, pieces[cut:]
 	a.NetworkID, a.AVS, a.CVCResult = op.NetworkID, op.AVS, op.CVCResult
 	a.BusinessDate = op.Date.String()
 	a.AuthCode = op.AuthCode
@@ -44,11 +48,11 @@ func named(p *payment.Payment, i int) (capture, refund string) {
 	return capture, refund
 }
 
-// summary is the part of an answer that speaks of the payment as a whole.
-func summary(p *payment.Payment, now time.Time) api.Answer {
+// summary is the part of an answer that speaks of the payment as a whole, whose id is told as text.
+func summary(p *payment.Payment, id string, now time.Time) api.Answer {
 	s := p.Sums()
 	return api.Answer{
-		Payment: p.ID.String(), Status: status(p.Standing(now)), Currency: p.Currency, Created: p.Created,
+		Payment: id, Status: status(p.Standing(now)), Currency: p.Currency, Created: p.Created,
 		Authorized: s.Authorized, Released: s.Released, Captured: s.Captured, Refunded: s.Refunded,
 		Capturable: s.Capturable(), Refundable: s.Refundable(),
 	}
@@ -102,16 +106,17 @@ func reason(p *payment.Payment, i int) string {
 	return payment.Words(op.ResponseCode)
 }
 
-func stanText(stan uint32) string {
+// appendSTAN appends a STAN as text; 0 is none.
+func appendSTAN(b []byte, stan uint32) []byte {
 	if stan == 0 {
-		return ""
+		return b
 	}
 	var digits [6]byte
 	for i := len(digits) - 1; i >= 0; i-- {
 		digits[i] = byte('0' + stan%10)
 		stan /= 10
 	}
-	return string(digits[:])
+	return append(b, digits[:]...)
 }
 
 // operationID names a capture or refund: the payment's id and the operation's place in it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"switchyard/internal/pan"
 	"switchyard/switch/api"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/link"
@@ -83,7 +84,7 @@ func (x *operation) fill(ctx context.Context, p *payment.Payment, room []payment
 func (x *operation) first(p *payment.Payment) payment.Op {
 	return payment.Op{
 		Kind: firstKinds[x.req.Op], State: payment.StatePending, Key: x.req.Key, Amount: x.req.Amount,
-		Target: payment.NoTarget, At: p.Created, RRN: x.o.IDs.RRN(p.ID, p.Created),
+		Target: payment.NoTarget, At: p.Created, RRN: x.rrn,
 	}
 }
 
@@ -103,6 +104,11 @@ func (x *operation) newPayment(ctx context.Context, p *payment.Payment) error {
 	}
 	x.o.Builder.Record(p, x.profile)
 	x.sealCard(p, &req.Card)
+	var room [32]byte
+	text := pan.AppendMask(room[:0], req.Card.Number)
+	mask := len(text)
+	pieces := string(x.o.IDs.AppendRRN(text, id, now)) // one piece of memory for both
+	p.MaskedPAN, x.rrn = pieces[:mask], pieces[mask:]
 	return nil
 }
 

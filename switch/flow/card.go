@@ -1,16 +1,14 @@
 package flow
 
 import (
-	"switchyard/internal/pan"
 	"switchyard/spec"
 	"switchyard/switch/api"
 	"switchyard/switch/issuer/message"
 	"switchyard/switch/payment"
 )
 
-// sealCard stores the card in a payment: sealed, hashed and masked.
+// sealCard stores the card in a payment, sealed and hashed; masked it is stored by newPayment.
 func (f *Flow) sealCard(p *payment.Payment, card *api.Card) {
-	p.MaskedPAN = pan.Mask(card.Number)
 	p.PANHash = f.o.Keyring.Hash(card.Number)
 	p.SealKey = f.o.Keyring.SealingKey()
 	p.SealedCard = f.o.Keyring.AppendSealed(p.SealedCard[:0], p.ID, card.Number, card.Expiry)

@@ -26,6 +26,7 @@ type operation struct {
 	issuer *exchange.Issuer // where it is sent
 	call   *exchange.Call   // a slot there, and what is sent
 	card   message.Card
+	rrn    string       // of the first operation of a payment that it makes
 	date   payment.Date // the business date that it keeps from being sealed until leave; 0: none
 }
 

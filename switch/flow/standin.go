@@ -75,7 +75,7 @@ func (x *operation) stoodIn(p *payment.Payment) payment.Op {
 	return payment.Op{
 		Kind: payment.KindStandIn, State: payment.StateQueued, Advised: true, Key: x.req.Key, Amount: x.req.Amount,
 		Granted: x.req.Amount, Target: payment.NoTarget, At: p.Created, DoneAt: p.Created,
-		RRN: x.o.IDs.RRN(p.ID, p.Created), AuthCode: fmt.Sprintf("%06d", p.ID.Counter()%1_000_000),
+		RRN: x.rrn, AuthCode: fmt.Sprintf("%06d", p.ID.Counter()%1_000_000),
 	}
 }
 

@@ -48,7 +48,7 @@ func story(p *payment.Payment, i int, now time.Time) api.Answer {
 		op := &p.Ops[j]
 		h := api.HistoryItem{
 			At: op.At, Op: op.Kind.String(), State: op.State.String(), Key: op.Key, Amount: op.Amount,
-			Approved: approved(op), ResponseCode: op.ResponseCode, RRN: op.RRN, STAN: stanText(op.STAN),
+			Approved: approved(op), ResponseCode: op.ResponseCode, RRN: op.RRN, STAN: string(appendSTAN(nil, op.STAN)),
 		}
 		h.Capture, h.Refund = named(p, j)
 		a.History[j] = h

@@ -28,7 +28,7 @@ func (x *operation) acceptVoice(ctx context.Context) api.Answer {
 		p.Ops = []payment.Op{{
 			Kind: payment.KindVoice, State: payment.StateApproved, Amount: x.req.Amount, Granted: x.req.Amount,
 			Target: payment.NoTarget, At: p.Created, DoneAt: p.Created, Host: x.route.Issuers[0].Name,
-			AuthCode: x.req.AuthCode, RRN: x.o.IDs.RRN(p.ID, p.Created),
+			AuthCode: x.req.AuthCode, RRN: x.rrn,
 		}}
 		t, i, err := x.appendCapture(ctx, p, x.req.Amount, p.Created)
 		if err == nil {

@@ -47,7 +47,10 @@ const (
 )
 
 // String returns the text form: P, the node as one base-36 digit, the counter as ten.
-func (id ID) String() string {
+func (id ID) String() string { return string(id.AppendTo(nil)) }
+
+// AppendTo appends the text form.
+func (id ID) AppendTo(to []byte) []byte {
 	var b [idLen]byte
 	b[0] = 'P'
 	b[1] = base36[id.Node()%36]
@@ -56,7 +59,7 @@ func (id ID) String() string {
 		b[i] = base36[n%36]
 		n /= 36
 	}
-	return string(b[:])
+	return append(to, b[:]...)
 }
 
 // ErrID is returned for a text that is no payment id.

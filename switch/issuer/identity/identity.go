@@ -113,19 +113,26 @@ func (a *Allocator) Payment(ctx context.Context) (payment.ID, error) {
 // RRN returns the DE37 of a payment's first request: YDDD of now, the node as one base-36 digit, seven base-36 digits
 // of the payment's own number, so that the payment can be found by it. The seven digits come round after 36^7
 // numbers, nine days at 100,000 a second, and YDDD after ten years.
-func (a *Allocator) RRN(id payment.ID, now time.Time) string { return a.rrn(id.Counter(), now) }
+func (a *Allocator) RRN(id payment.ID, now time.Time) string {
+	return string(a.AppendRRN(nil, id, now))
+}
+
+// AppendRRN appends it.
+func (a *Allocator) AppendRRN(b []byte, id payment.ID, now time.Time) []byte {
+	return a.appendRRN(b, id.Counter(), now)
+}
 
 // LaterRRN returns the DE37 of a later request, an increment or refund. It takes a number that no payment has.
 func (a *Allocator) LaterRRN(ctx context.Context, now time.Time) (string, error) {
 	n, err := a.numbers.take(ctx)
-	return a.rrn(n, now), err
+	return string(a.appendRRN(nil, n, now)), err
 }
 
 const base36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 const rrnLen = 12
 
-func (a *Allocator) rrn(n uint64, now time.Time) string {
+func (a *Allocator) appendRRN(to []byte, n uint64, now time.Time) []byte {
 	var b [rrnLen]byte
 	now = now.UTC()
 	b[0] = byte('0' + now.Year()%10)
@@ -142,7 +149,7 @@ func (a *Allocator) rrn(n uint64, now time.Time) string {
 		b[i] = base36[n%36]
 		n /= 36
 	}
-	return string(b[:])
+	return append(to, b[:]...)
 }
 
 // The durable counters.

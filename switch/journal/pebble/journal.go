@@ -126,10 +126,10 @@ type Journal struct {
 	lots     sync.Pool // *lot, likewise
 	groups   sync.Pool // *group
 	syncs    chan *group
-	unsynced chan struct{}            // a token for each group that is applied and not yet synced
-	hashKey  func(name []byte) uint64 // of idempotency keys
-	filtered chan struct{}            // closed once the filling of filters has ended
-	done     chan struct{}            // closed once committer and syncer have ended
+	unsynced chan struct{} // a token for each group that is applied and not yet synced
+	hashSeed maphash.Seed  // of idempotency keys
+	filtered chan struct{} // closed once the filling of filters has ended
+	done     chan struct{} // closed once committer and syncer have ended
 
 	stretches stretches // where idempotency keys lie
 	views     views     // what reads look at
@@ -186,10 +186,7 @@ func Open(o Options) (*Journal, error) {
 		filtered: make(chan struct{}),
 	}
 	j.stretches.lines, j.stretches.least = filterLines, cmp.Or(o.keysOfStretch, leastStretch)
-	if j.hashKey = o.hashKey; j.hashKey == nil {
-		seed := maphash.MakeSeed()
-		j.hashKey = func(name []byte) uint64 { return maphash.Bytes(seed, name) }
-	}
+	j.hashSeed = maphash.MakeSeed()
 	j.queue.init(o.MaxWaiting)
 	j.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
 	j.lots.New = func() any { return &lot{done: make(chan struct{}, 1)} }

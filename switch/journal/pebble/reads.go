@@ -109,6 +109,16 @@ func (j *Journal) NewestPayment(context.Context) (counter uint64, err error) {
 func (j *Journal) Key(_ context.Context, merchant, key string) (e journal.KeyEntry, err error) {
 	var room [128]byte
 	claim := appendClaim(room[:0], merchant, key)
+	for range j.stretches.mayHold(j.hashKey(claim[claimHead:])) {
+		return j.claimed(merchant, key)
+	}
+	return e, j.views.absent()
+}
+
+// claimed is Key where some stretch may hold it. It stands by itself because what it looks with goes to the heap, which
+// a key that is new, as most are, need not pay for.
+func (j *Journal) claimed(merchant, key string) (e journal.KeyEntry, err error) {
+	claim := appendClaim(nil, merchant, key)
 	var v *view // of one moment, whatever is swept and claimed again
 	for s := range j.stretches.mayHold(j.hashKey(claim[claimHead:])) {
 		if v == nil {

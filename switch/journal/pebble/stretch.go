@@ -1,9 +1,11 @@
 package pebble
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"slices"
 	"sync"
@@ -114,6 +116,14 @@ func (s *stretches) mayHold(hash uint64) iter.Seq[*stretch] {
 			}
 		}
 	}
+}
+
+// hashKey is the hash of a claim's name, under a seed of this run.
+func (j *Journal) hashKey(name []byte) uint64 {
+	if hash := j.opts.hashKey; hash != nil {
+		return hash(bytes.Clone(name)) // a copy, so that no name is on the heap for what a test may do with it
+	}
+	return maphash.Bytes(j.hashSeed, name)
 }
 
 // begin begins the next stretch at a log position.
