@@ -86,6 +86,8 @@ const (
 	AnyoneCredits      Mutant = "anyone-credits"       // flow: a merchant credits that may not
 	CreditNotCleared   Mutant = "credit-not-cleared"   // flow: an approved credit has no presentment (I8)
 	HangUpEndsCommit   Mutant = "hang-up-ends-commit"  // flow: an outcome is not stored where the gateway hung up (I4)
+	EndOfAnother       Mutant = "end-of-another"       // saf: an advice ends as the one before it in its batch (I5)
+	RefusedIsStored    Mutant = "refused-is-stored"    // saf: all but the first of a batch's ends count as stored (I5)
 	// journal: of all keys the newest are looked up only (I3)
 	OldStretchNotAsked Mutant = "old-stretch-not-asked"
 )
@@ -125,6 +127,9 @@ func ByTest() map[Mutant]Test {
 		DeliveredIsCarried:   {"switchyard/switch/cutover", "TestDeliveredThatCannotBeBuilt"},
 		BackupUnchecked:      {"switchyard/switch/journal/pebble", "TestBackup"},          // nor does it damage a backup
 		OldStretchNotAsked:   {"switchyard/switch/journal/pebble", "TestKeysInStretches"}, // a plan has not as many keys
+		// Too few advices come together in a plan.
+		EndOfAnother:         {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
+		RefusedIsStored:      {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
 		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:        {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter:     {"switchyard/switch", "TestOperatorParameters"},

@@ -94,11 +94,12 @@ func (x *operation) appendCapture(ctx context.Context, p *payment.Payment, amoun
 	return t, i, nil
 }
 
-// captureAccepted hands on what a committed capture queued and answers.
+// captureAccepted hands on what a committed capture queued, with the payment itself, and answers.
 func (x *operation) captureAccepted(t *journal.Transition, i int) api.Answer {
 	x.metrics.accepted()
-	x.deliver(t)
-	return x.done(t.Payment, i)
+	a := x.done(t.Payment, i)
+	x.deliver(t, t.Payment)
+	return a
 }
 
 // captured is the operation of a capture and, where it is final and leaves something that the issuer holds, that of the

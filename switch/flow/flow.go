@@ -10,7 +10,7 @@
 // Files in reading order: flow.go takes requests; operation.go is one on its way; keys.go makes two with one key the
 // same; slot.go, intent.go and outcome.go are the steps; then a file an operation: authorize.go, increment.go,
 // capture.go, voice.go, reverse.go, reversekey.go, void.go, refund.go, credit.go, status.go. atissuer.go is the way of
-// those on an existing payment that the issuer answers, together.go (with lane.go) of those that go together,
+// those on an existing payment that the issuer answers, together.go (in lanes) of those that go together,
 // together_capture.go of captures that do. late.go, broken.go, standin.go and recover.go are the rare ways.
 //
 // It guarantees I1 (the intent is synced before a byte is sent), I2 (the outcome is synced before the answer is
@@ -30,6 +30,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"switchyard/internal/lane"
 	"switchyard/internal/mutant"
 	"switchyard/internal/pan"
 	"switchyard/internal/slowlock"
@@ -95,10 +96,10 @@ const (
 
 // Flow serves the operations; it is an api.Handler.
 type Flow struct {
-	intending   lane[*making] // see together.go
-	concluding  lane[*making]
-	capturing   lane[*capturing] // see together_capture.go
-	makings     sync.Pool        // of *making
+	intending   *lane.Lane[*making] // see together.go
+	concluding  *lane.Lane[*making]
+	capturing   *lane.Lane[*capturing] // see together_capture.go
+	makings     sync.Pool              // of *making
 	o           Options
 	keys        keyTable
 	limiter     limiter
@@ -125,7 +126,7 @@ func New(o Options) *Flow {
 	}
 	f := &Flow{o: o, metrics: newMetrics(o.Registerer), recovered: make(chan struct{})}
 	f.keys.init()
-	f.intending.run, f.concluding.run, f.capturing.run = f.intend, f.conclude, f.accept
+	f.intending, f.concluding, f.capturing = lane.New(f.intend), lane.New(f.conclude), lane.New(f.accept)
 	f.makings.New = func() any { return new(making) }
 	return f
 }

@@ -135,7 +135,7 @@ func (f *Flow) recordLate(ctx context.Context, ref operationRef, code string) er
 	for _, row := range t.Queue {
 		f.o.Logger.Warn("a late approval of what the issuer did not find: its reversal goes on",
 			zap.Stringer("payment", p.ID))
-		f.o.SAF.Add(row, true)
+		f.o.SAF.Add(row, true, nil)
 	}
 	return nil
 }

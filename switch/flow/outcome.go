@@ -132,7 +132,7 @@ func (f *Flow) received(ctx context.Context, t *journal.Transition, i int, r *re
 func (f *Flow) concluded(t *journal.Transition, i int, begin time.Time) {
 	f.metrics.outcome.Observe(time.Since(begin).Seconds())
 	f.metrics.concluded(&t.Payment.Ops[i])
-	f.deliver(t)
+	f.deliver(t, nil)
 }
 
 // note writes an outcome into operation i and the transition that stores it, with the advice that follows
@@ -213,15 +213,18 @@ func (f *Flow) clear(p *payment.Payment, i int, t *journal.Transition) {
 
 // deliver hands the advices of a committed transition to store-and-forward. The void of a capture that got no answer
 // has been sent as the advice that it goes on as, so it begins with a repeat; what was sent as a 0400, or not at all,
-// does not.
-func (f *Flow) deliver(t *journal.Transition) {
+// does not. inHand is the payment where nobody else keeps it any more, or nil; the queue may keep it from here on.
+func (f *Flow) deliver(t *journal.Transition, inHand *payment.Payment) {
 	p := t.Payment
+	if len(t.Queue) > 1 {
+		inHand = nil // the first may be on its way while the second is queued
+	}
 	for _, row := range t.Queue {
 		if row.Parked {
 			f.o.SAF.AddParked(p, row)
 			continue
 		}
 		op := &p.Ops[row.Op]
-		f.o.SAF.Add(row, op.Kind == payment.KindVoid && p.Ops[op.Target].Kind.Fact())
+		f.o.SAF.Add(row, op.Kind == payment.KindVoid && p.Ops[op.Target].Kind.Fact(), inHand)
 	}
 }

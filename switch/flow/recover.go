@@ -127,7 +127,7 @@ func (f *Flow) endOne(ctx context.Context, ref journal.IntentRef, parked string)
 		return fmt.Errorf("recover payment %s: %w", ref.Payment, err)
 	}
 	if parked == "" {
-		f.deliver(t)
+		f.deliver(t, nil)
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (x *operation) standIn(ctx context.Context) api.Answer {
 		return refused(x.fault("commit the stand-in", err))
 	}
 	x.metrics.accepted()
-	x.deliver(t)
+	x.deliver(t, nil)
 	x.o.Logger.Info("stood in for the issuer", zap.Stringer("payment", p.ID), zap.Int64("amount_minor", x.req.Amount),
 		zap.String("currency", x.req.Currency))
 	return x.done(p, 0)

@@ -56,11 +56,11 @@ func (f *Flow) Take(ctx context.Context, calls []*api.Call) {
 			m := f.makings.Get().(*making)
 			m.takeIn(ctx, f, c, now)
 			m.begin = now
-			f.intending.add(m)
+			f.intending.Add(m)
 		case api.OpCapture:
 			x := &capturing{}
 			x.takeIn(ctx, f, c, now)
-			f.capturing.add(x)
+			f.capturing.Add(x)
 		default:
 			go f.alone(ctx, c)
 		}
@@ -218,9 +218,9 @@ func (m *making) Received(resp *spec.Message, err error) link.Flusher {
 	if err == nil {
 		m.call.Read(resp)
 	}
-	concluding := &m.concluding // m may be somebody else's as soon as it is added
+	concluding := m.concluding // m may be somebody else's as soon as it is added
 	m.err = err
-	concluding.add(m)
+	concluding.Add(m)
 	return concluding
 }
 

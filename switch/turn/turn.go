@@ -8,6 +8,7 @@ package turn
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"switchyard/switch/payment"
@@ -24,10 +25,11 @@ type shard struct {
 }
 
 type entry struct {
-	users  int
-	locked bool
-	freed  sync.Cond     // of the shard's mu: locked was taken back
-	turn   chan struct{} // holds one token while the turn is taken; nil while nobody has asked for it
+	users   int
+	locked  bool
+	freed   sync.Cond // of the shard's mu: locked was taken back
+	taken   bool      // the turn is
+	waiting []chan struct{}
 }
 
 func (t *Table) shard(id payment.ID) *shard { return &t.shards[id[11]] }
@@ -89,29 +91,65 @@ func (s *shard) lock(id payment.ID, e *entry) (unlock func()) {
 	}
 }
 
-// Take waits for the payment's turn at the issuer and returns what gives it back, or ctx's error.
+// Take waits for the payment's turn at the issuer, first come first served, and returns what gives it back, or ctx's
+// error.
 func (t *Table) Take(ctx context.Context, id payment.ID) (release func(), err error) {
 	s := t.shard(id)
 	s.mu.Lock()
 	e := s.enter(id)
-	if e.turn == nil {
-		e.turn = make(chan struct{}, 1)
+	if !e.taken {
+		defer s.mu.Unlock()
+		return s.take(id, e), nil
 	}
-	turn := e.turn
+	mine := make(chan struct{})
+	e.waiting = append(e.waiting, mine)
 	s.mu.Unlock()
-	end := func() {
+	select {
+	case <-mine:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.leave(id, e)
-	}
-	select {
-	case turn <- struct{}{}:
-		return func() {
-			<-turn
-			end()
-		}, nil
+		return s.take(id, e), nil
 	case <-ctx.Done():
-		end()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if i := slices.Index(e.waiting, mine); i >= 0 {
+			e.waiting = slices.Delete(e.waiting, i, i+1)
+		} else { // it came at the same moment
+			e.passOn()
+		}
+		s.leave(id, e)
 		return nil, ctx.Err()
 	}
+}
+
+// TryTake is Take where nobody has the turn; otherwise it returns nil.
+func (t *Table) TryTake(id payment.ID) (release func()) {
+	s := t.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.entries[id]; e != nil && e.taken {
+		return nil
+	}
+	return s.take(id, s.enter(id))
+}
+
+// take takes a turn that is free, or was passed on, for a user of its entry, who holds mu.
+func (s *shard) take(id payment.ID, e *entry) (release func()) {
+	e.taken = true
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		e.passOn()
+		s.leave(id, e)
+	}
+}
+
+// passOn gives the turn to who has waited for it longest, and back where nobody has. The caller holds the shard's mu.
+func (e *entry) passOn() {
+	if len(e.waiting) == 0 {
+		e.taken = false
+		return
+	}
+	close(e.waiting[0])
+	e.waiting = slices.Delete(e.waiting, 0, 1)
 }

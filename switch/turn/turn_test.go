@@ -3,6 +3,7 @@ package turn_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -82,6 +83,55 @@ func TestTurnEndsWaiting(t *testing.T) {
 			t.Fatal(err)
 		}
 		release()
+	})
+}
+
+// Who comes first has the turn first, but for those that have gone; TryTake takes one that nobody has or waits for.
+func TestTurnsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var table turn.Table
+		id := payment.NewID(1, 1)
+		release := table.TryTake(id)
+		if release == nil {
+			t.Fatal("not taken, though nobody has it")
+		}
+		if table.TryTake(id) != nil {
+			t.Error("taken twice")
+		}
+		if other := table.TryTake(payment.NewID(1, 2)); other == nil {
+			t.Error("not taken, though it is another payment's")
+		}
+		gone, leave := context.WithCancel(t.Context())
+		var order []int
+		var all sync.WaitGroup
+		for n := range 4 {
+			ctx := t.Context()
+			if n == 1 {
+				ctx = gone
+			}
+			all.Go(func() {
+				release, err := table.Take(ctx, id)
+				if err != nil {
+					return
+				}
+				order = append(order, n)
+				release()
+			})
+			synctest.Wait()
+		}
+		leave()
+		synctest.Wait()
+		release()
+		if table.TryTake(id) != nil {
+			t.Error("taken before those who wait")
+		}
+		all.Wait()
+		if !slices.Equal(order, []int{0, 2, 3}) {
+			t.Errorf("the turn went to %v", order)
+		}
+		if table.TryTake(id) == nil {
+			t.Error("not taken, though it was given back")
+		}
 	})
 }
 

@@ -37,7 +37,7 @@ type Issuer struct {
 	Deadline time.Duration // how long an answer is waited for
 }
 
-// Call is one exchange. The zero value is ready for [Issuer.TryAcquire].
+// Call is one exchange. The zero value is ready for [Issuer.TryAcquire] and those for advices.
 type Call struct {
 	issuer *Issuer
 	slot   *link.Slot
@@ -66,7 +66,13 @@ var (
 // Acquire takes a slot for a request in a window of the issuer's links. It fails with link.ErrUnavailable when none is
 // signed on and link.ErrBusy when none is free before ctx ends.
 func (x *Issuer) Acquire(ctx context.Context) (*Call, error) {
-	return x.call(x.Host.Acquire(ctx))
+	slot, err := x.Host.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := NewCall()
+	c.issuer, c.slot = x, slot
+	return c, nil
 }
 
 // NewCall returns a call for TryAcquire, of memory that was used before if there is any.
@@ -81,18 +87,24 @@ func (x *Issuer) TryAcquire(c *Call) bool {
 	return true
 }
 
-// AcquireAdvice is Acquire for an advice, which leaves requests their share of the windows.
-func (x *Issuer) AcquireAdvice(ctx context.Context) (*Call, error) {
-	return x.call(x.Host.AcquireAdvice(ctx))
+// AcquireAdvice is Acquire for an advice, which leaves requests their share of the windows, and for a call of the
+// caller's own.
+func (x *Issuer) AcquireAdvice(ctx context.Context, c *Call) error {
+	slot, err := x.Host.AcquireAdvice(ctx)
+	if err != nil {
+		return err
+	}
+	c.issuer, c.slot = x, slot
+	return nil
 }
 
-func (x *Issuer) call(slot *link.Slot, err error) (*Call, error) {
-	if err != nil {
-		return nil, err
+// TryAcquireAdvice is AcquireAdvice without a wait: false where no link has room now.
+func (x *Issuer) TryAcquireAdvice(c *Call) bool {
+	if !x.Host.TryAcquireAdvice(&c.own) {
+		return false
 	}
-	c := NewCall()
-	c.issuer, c.slot = x, slot
-	return c, nil
+	c.issuer, c.slot = x, &c.own
+	return true
 }
 
 // Identify gives an operation its host, STAN and DE7.

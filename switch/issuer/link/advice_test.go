@@ -2,11 +2,13 @@ package link_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"switchyard/spec"
 	"switchyard/switch/issuer/link"
 )
 
@@ -101,6 +103,72 @@ func TestEighthFreedSlotGoesToAnAdvice(t *testing.T) {
 		}
 		for _, s := range append(rest, held...) {
 			s.Free()
+		}
+	})
+}
+
+// Advices are given up at once, and nothing else: their receivers are told that there was no answer, their slots are
+// free, and what the host says yet is late.
+func TestGiveUpAdvices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{}
+		var asked []*spec.Message
+		i.on = func(c *hostConn, m *spec.Message) bool {
+			if m.MTI() != "0100" {
+				return false
+			}
+			copied := new(spec.Message)
+			copied.CopyFrom(m)
+			asked = append(asked, copied)
+			return true
+		}
+		f := newFixture(t, i, func(cfg *link.Config) { cfg.WindowPerLink = 4 })
+		defer f.close()
+		synctest.Wait()
+		box := &inbox{}
+		for stan := 1; stan <= 3; stan++ {
+			var slot link.Slot
+			if !f.TryAcquireAdvice(&slot) {
+				t.Fatal("no slot for an advice")
+			}
+			frame, want := request(stan)
+			want.Deadline = time.Now().Add(time.Minute)
+			if err := slot.Start(frame, &want, &letter{to: box, name: "advice"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if f.TryAcquireAdvice(new(link.Slot)) {
+			t.Error("an advice has the slot that is kept for requests")
+		}
+		if err := f.start(t, box, "request", 4); err != nil {
+			t.Fatal(err)
+		}
+		f.Flush()
+		synctest.Wait()
+		f.GiveUpAdvices()
+		gone := "advice " + link.ErrNoAnswer.Error()
+		if want := []string{gone, gone, gone, "flush"}; !slices.Equal(box.came, want) {
+			t.Errorf("came %q, want %q", box.came, want)
+		}
+		if n := f.Links()[0].InUse; n != 1 {
+			t.Errorf("%d slots are taken, want the request's", n)
+		}
+		box.came = nil
+		for _, m := range asked {
+			i.conn().answer(m, "00")
+		}
+		synctest.Wait()
+		if want := []string{"request 00", "flush"}; !slices.Equal(box.came, want) {
+			t.Errorf("came %q, want %q", box.came, want)
+		}
+		late := f.reported()
+		for _, s := range late {
+			if s.Kind != link.KindLate {
+				t.Errorf("an answer is %v, want late", s.Kind)
+			}
+		}
+		if len(late) != 3 {
+			t.Errorf("%d late answers, want those of the three advices", len(late))
 		}
 	})
 }

@@ -263,6 +263,25 @@ func (h *Host) giveUp(p *pending) {
 	h.retire(p)
 }
 
+// GiveUpAdvices gives up the advices that were started and have no answer yet: their receivers are told ErrNoAnswer, as
+// if their time were over, and a response that comes yet is late. For who stops sending and cannot wait.
+func (h *Host) GiveUpAdvices() { h.tellAll(h.startedAdvices()) }
+
+// startedAdvices retires the advices that were started and returns them.
+func (h *Host) startedAdvices() (over []*pending) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.pending {
+		if p.to == nil || p.class != advice {
+			continue
+		}
+		h.giveUp(p)
+		p.err = fmt.Errorf("%w: it was given up", ErrNoAnswer)
+		over = append(over, p)
+	}
+	return over
+}
+
 // sweepBy makes sure that a sweep is due at the deadline, or soon after. With one deadline for all requests the next
 // sweep is nearly always due earlier already. h.mu is held.
 func (h *Host) sweepBy(deadline time.Time) {

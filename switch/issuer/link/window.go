@@ -71,15 +71,20 @@ func (h *Host) Acquire(ctx context.Context) (*Slot, error) { return h.acquire(ct
 func (h *Host) AcquireAdvice(ctx context.Context) (*Slot, error) { return h.acquire(ctx, advice) }
 
 // TryAcquire is Acquire without a wait, into memory of the caller's: false where no link has room now.
-func (h *Host) TryAcquire(slot *Slot) bool {
+func (h *Host) TryAcquire(slot *Slot) bool { return h.tryAcquire(slot, request) }
+
+// TryAcquireAdvice is AcquireAdvice without a wait, into memory of the caller's: false where no link has room now.
+func (h *Host) TryAcquireAdvice(slot *Slot) bool { return h.tryAcquire(slot, advice) }
+
+func (h *Host) tryAcquire(slot *Slot, c class) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s, _ := h.pick(request)
+	s, _ := h.pick(c)
 	if s == nil {
 		return false
 	}
-	s.inUse[request]++
-	slot.s, slot.class, slot.used = s, request, false
+	s.inUse[c]++
+	slot.s, slot.class, slot.used = s, c, false
 	return true
 }
 

@@ -25,7 +25,7 @@ func TestAnswerToABrokenPayment(t *testing.T) {
 		}
 		w.must(w.j.Commit(context.Background(), tr))
 		before := p.Sums()
-		w.queue.Add(tr.Queue[0], false)
+		w.queue.Add(tr.Queue[0], false, nil)
 		var parked []journal.SAFRow
 		w.await("the advice is parked", func() bool {
 			parked = nil

@@ -75,7 +75,7 @@ func (q *Queue) decide(ctx context.Context, ref journal.SAFRef, state payment.St
 	}
 	q.parked(-1)
 	for _, r := range t.Queue {
-		q.Add(r, true)
+		q.Add(r, true, nil)
 	}
 	q.o.Logger.Info("store-and-forward: a person decided on a parked advice", zap.Stringer("payment", p.ID),
 		zap.Stringer("operation", op.Kind), zap.Stringer("now", state))

@@ -44,7 +44,9 @@ type world struct {
 	issuer *exchange.Issuer
 	turns  *turn.Table
 	queue  *saf.Queue
-	made   uint64 // payments
+	made   uint64                                // payments
+	slots  int                                   // of the link; 0: the default
+	over   func(journal.Journal) journal.Journal // what the queue has in place of the journal
 
 	// answer says how the issuer answers an advice: its code, or "" for silence.
 	answer func(m *spec.Message) string
@@ -70,8 +72,14 @@ var keyring = func() *pan.Keyring {
 // run tests something in a world of its own.
 func run(t *testing.T, answer func(m *spec.Message) string, test func(t *testing.T, w *world)) {
 	t.Helper()
+	runWith(t, &world{answer: answer}, test)
+}
+
+// runWith tests something in a world of its own that begins as it is given.
+func runWith(t *testing.T, w *world, test func(t *testing.T, w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, fs: vfs.NewCrashableMem(), answer: answer, begun: time.Now()}
+		w.t, w.fs, w.begun = t, vfs.NewCrashableMem(), time.Now()
 		w.start(saf.Options{})
 		test(t, w)
 		w.stop()
@@ -110,7 +118,7 @@ func (w *world) start(o saf.Options) {
 	w.host, err = link.NewHost(link.Config{
 		Host: "issuer", Addr: "issuer", AcquirerID: "400001", Codec: codec, Identity: stream, Dial: w.far.Dial,
 		Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
-		Links: 1,
+		Links: 1, WindowPerLink: w.slots,
 	})
 	w.must(err)
 	w.issuer = &exchange.Issuer{
@@ -119,6 +127,9 @@ func (w *world) start(o saf.Options) {
 	}
 	w.turns = &turn.Table{}
 	o.Journal, o.Issuers, o.Turns, o.Keyring = w.j, map[string]*exchange.Issuer{"issuer": w.issuer}, w.turns, keyring
+	if w.over != nil {
+		o.Journal = w.over(w.j)
+	}
 	o.Logger, o.Registerer = zap.NewNop(), prometheus.NewRegistry()
 	w.queue = saf.New(o)
 	w.must(w.queue.Start())
@@ -220,6 +231,17 @@ func (w *world) put(p *payment.Payment, ops ...payment.Op) {
 // commit does the first half; what it returns hands the rows over.
 func (w *world) commit(p *payment.Payment, ops ...payment.Op) (add func(sent bool)) {
 	w.t.Helper()
+	t := w.committed(p, ops...)
+	return func(sent bool) {
+		for _, row := range t.Queue {
+			w.queue.Add(row, sent, nil)
+		}
+	}
+}
+
+// committed commits advices of a payment.
+func (w *world) committed(p *payment.Payment, ops ...payment.Op) *journal.Transition {
+	w.t.Helper()
 	p.Version++
 	t := &journal.Transition{Payment: p}
 	for _, op := range ops {
@@ -231,11 +253,22 @@ func (w *world) commit(p *payment.Payment, ops ...payment.Op) (add func(sent boo
 		})
 	}
 	w.must(w.j.Commit(context.Background(), t))
-	return func(sent bool) {
-		for _, row := range t.Queue {
-			w.queue.Add(row, sent)
-		}
-	}
+	return t
+}
+
+// commitOne commits one advice of a payment; what it returns hands its row over with the payment.
+func (w *world) commitOne(p *payment.Payment, op payment.Op) (add func()) {
+	w.t.Helper()
+	t := w.committed(p, op)
+	return func() { w.queue.Add(t.Queue[0], false, p) }
+}
+
+// now is a payment as it stands in the journal.
+func (w *world) now(p *payment.Payment) *payment.Payment {
+	w.t.Helper()
+	now, err := w.j.Payment(w.t.Context(), p.ID)
+	w.must(err)
+	return now
 }
 
 func capture(amount int64) payment.Op {
@@ -252,10 +285,8 @@ func reversal() payment.Op {
 // states are those of a payment's operations behind the first.
 func (w *world) states(p *payment.Payment) string {
 	w.t.Helper()
-	now, err := w.j.Payment(w.t.Context(), p.ID)
-	w.must(err)
 	var s []string
-	for _, op := range now.Ops[1:] {
+	for _, op := range w.now(p).Ops[1:] {
 		s = append(s, op.State.String())
 	}
 	return strings.Join(s, " ")

@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"switchyard/internal/mutant"
+	"switchyard/internal/lane"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/payment"
 )
@@ -26,17 +26,22 @@ type item struct {
 type chain struct {
 	id    payment.ID
 	items []item
+	// payment is as it was last seen to be committed, so that it need not be read; nil: it is not in hand.
+	payment *payment.Payment
 }
 
 // host is the queue of one host: chains that are ready to send, and those that rest until they are tried again.
 type host struct {
-	issuer *exchange.Issuer
-	jitter *rand.Rand   // under mu
-	queued atomic.Int64 // durable rows, parked ones aside
+	q        *Queue
+	issuer   *exchange.Issuer
+	answered *lane.Lane[*advice] // see together.go
+	jitter   *rand.Rand          // under mu
+	queued   atomic.Int64        // durable rows, parked ones aside
 
 	mu      sync.Mutex
 	chains  map[payment.ID]*chain
 	ready   []*chain
+	inHand  int // payments of chains
 	sending int
 	pace    pace
 	wake    chan struct{} // holds one token when ready got longer, sending got less, or there may be room to read on
@@ -87,12 +92,17 @@ func (h *host) refilled(next uint64, end bool) {
 	h.from, h.backlog = next, !end || h.newest >= next
 }
 
-func newHost(x *exchange.Issuer, jitter *rand.Rand, window int) *host {
-	return &host{issuer: x, jitter: jitter, window: window, chains: map[payment.ID]*chain{}, wake: make(chan struct{}, 1)}
+func newHost(q *Queue, x *exchange.Issuer, jitter *rand.Rand, window int) *host {
+	h := &host{
+		q: q, issuer: x, jitter: jitter, window: window, chains: map[payment.ID]*chain{}, wake: make(chan struct{}, 1),
+	}
+	h.answered = lane.New(h.conclude)
+	return h
 }
 
-// push appends an advice to its payment's chain; a new chain is ready at once. false: it is in memory already.
-func (h *host) push(id payment.ID, it item) bool {
+// push appends an advice to its payment's chain; a new chain is ready at once. p is the payment as it was committed
+// with the advice, if it is at hand. false: it is in memory already.
+func (h *host) push(id payment.ID, it item, p *payment.Payment) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.chains[id]
@@ -102,12 +112,26 @@ func (h *host) push(id payment.ID, it item) bool {
 	h.rows++
 	if c != nil {
 		c.items = append(c.items, it)
+		h.keep(c, p)
 		return true
 	}
 	c = &chain{id: id, items: []item{it}}
 	h.chains[id] = c
+	h.keep(c, p)
 	h.makeReady(c)
 	return true
+}
+
+// keep keeps the payment of a chain in hand, unless there are too many, or the chain has a newer one. h.mu is held.
+func (h *host) keep(c *chain, p *payment.Payment) {
+	switch {
+	case p == nil, c.payment != nil && c.payment.Version >= p.Version:
+	case c.payment != nil:
+		c.payment = p
+	case h.inHand < maxInHand:
+		c.payment = p
+		h.inHand++
+	}
 }
 
 func (h *host) makeReady(c *chain) {
@@ -123,48 +147,71 @@ func (h *host) signal() {
 	}
 }
 
-// pop takes the chain that has been ready longest, to be sent; nil if none is; full if atMost are being sent, or beside
-// requests as many as their pace allows.
-func (h *host) pop(atMost int, beside bool) (c *chain, full bool) {
+// pop takes the heads of the chains that have been ready longest, to be sent: as many as may be sent beside those that
+// are being sent, atMost at once, or beside requests as many as their pace allows. full: there are others.
+func (h *host) pop(atMost int, beside bool) (batch []*advice, full bool) {
 	trip := h.issuer.Host.FastestTrip()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.ready) == 0 {
 		return nil, false
 	}
-	if h.sending >= atMost || beside && !h.pace.room(time.Now(), h.sending, trip) {
+	room := atMost - h.sending
+	if beside {
+		room = min(room, h.pace.room(time.Now(), h.sending, len(h.ready), trip))
+	}
+	n := min(room, len(h.ready))
+	if n <= 0 {
 		return nil, true
 	}
-	c = h.ready[0]
-	h.ready[0] = nil
-	h.ready = h.ready[1:]
-	h.sending++
-	return c, false
+	batch = make([]*advice, n)
+	for i, c := range h.ready[:n] {
+		a := h.q.advices.Get().(*advice)
+		a.q, a.h, a.c, a.item, a.payment = h.q, h, c, c.items[0], c.payment
+		if c.payment != nil {
+			c.payment = nil
+			h.inHand--
+		}
+		batch[i] = a
+	}
+	clear(h.ready[:n])
+	h.ready = h.ready[n:]
+	h.sending += n
+	h.q.sending.Add(n)
+	return batch, len(h.ready) > 0
 }
 
-// sent counts off a chain that pop gave.
-func (h *host) sent() {
+// finish takes back the chains that pop gave. The head of one that is done is dropped, and the rest made ready; the
+// others are to be made ready again. It returns how many are done.
+func (h *host) finish(over []*advice) (done int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.sending--
-	h.pace.done++
+	h.sending -= len(over)
+	h.pace.done += len(over)
+	for _, a := range over {
+		c := a.c
+		if a.verdict != verdictDone {
+			c.items[0].sent = a.item.sent
+			if a.verdict == verdictRepeat {
+				c.items[0].attempts++
+			}
+			a.item.attempts = c.items[0].attempts
+			continue
+		}
+		done++
+		h.rows--
+		if c.items = c.items[1:]; len(c.items) > 0 {
+			h.keep(c, a.payment)
+			h.ready = append(h.ready, c)
+			continue
+		}
+		delete(h.chains, c.id)
+		if c.payment != nil {
+			h.inHand--
+		}
+	}
 	h.signal()
-}
-
-// finish drops the head of a chain, which is done, and makes the rest ready.
-func (h *host) finish(c *chain) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.rows--
-	c.items = c.items[1:]
-	if len(c.items) > 0 {
-		h.makeReady(c)
-		return
-	}
-	delete(h.chains, c.id)
-	if h.backlog {
-		h.signal() // the last row in memory may have gone with it
-	}
+	return done
 }
 
 // again makes a chain ready after a delay.
@@ -187,38 +234,10 @@ func (h *host) backoff(n int) time.Duration {
 	return d/2 + time.Duration(h.jitter.Int64N(int64(d/2)))
 }
 
-// verdict is what one attempt came to.
-type verdict uint8
-
-const (
-	verdictDone   verdict = iota
-	verdictRepeat         // sent, or could not be: again after a backoff
-	verdictLater          // no room or closing: again soon
-	verdictNoLink         // nothing was sent and nothing can be: the whole queue rests
-)
-
-// run sends what is ready until the queue closes. Who has sent a chain stays for the next one: a new goroutine would
-// have to grow its stack again, a twelfth of what an advice costs.
+// run sends what is ready until the queue closes.
 func (q *Queue) run(h *host) {
-	var senders sync.WaitGroup
-	defer senders.Wait()
-	work := make(chan *chain)
-	defer close(work)
-	for {
-		c := q.next(h)
-		if c == nil {
-			return
-		}
-		select {
-		case work <- c:
-		default:
-			senders.Go(func() {
-				for ok := true; ok; c, ok = <-work {
-					q.attempt(h, c)
-					h.sent()
-				}
-			})
-		}
+	for batch := q.next(h); batch != nil; batch = q.next(h) {
+		h.send(batch)
 	}
 }
 
@@ -233,9 +252,9 @@ func (q *Queue) besideRequests() bool {
 	return false
 }
 
-// next waits for a host with a link, a ready chain, and its being one of those that may be sent at once; nil when the
+// next waits for a host with a link, ready chains, and their being among those that may be sent at once; nil when the
 // queue closes.
-func (q *Queue) next(h *host) *chain {
+func (q *Queue) next(h *host) []*advice {
 	for {
 		if !h.issuer.Host.Ready() {
 			if !q.rest() {
@@ -256,9 +275,9 @@ func (q *Queue) next(h *host) *chain {
 			continue
 		}
 		beside := q.besideRequests()
-		c, full := h.pop(q.o.InFlight, beside)
-		if c != nil {
-			return c
+		batch, full := h.pop(q.o.InFlight, beside)
+		if len(batch) > 0 {
+			return batch
 		}
 		if _, more := h.wants(); more && !full {
 			continue // queued while refill read
@@ -296,34 +315,5 @@ func (q *Queue) rest() bool {
 		return true
 	case <-q.ctx.Done():
 		return false
-	}
-}
-
-// attempt sends a chain's head once and puts the chain where it belongs next.
-func (q *Queue) attempt(h *host, c *chain) {
-	h.mu.Lock()
-	it := &c.items[0]
-	head := *it
-	h.mu.Unlock()
-	v := q.send(h, c.id, &head)
-	if mutant.On(mutant.DropAdvice) && v == verdictRepeat {
-		v = verdictDone
-	}
-	h.mu.Lock()
-	c.items[0].sent = head.sent
-	if v == verdictRepeat {
-		c.items[0].attempts++
-	}
-	attempts := c.items[0].attempts
-	h.mu.Unlock()
-	switch v {
-	case verdictDone:
-		h.finish(c)
-		q.grow(h, -1)
-		q.waiting.drop(c.id)
-	case verdictRepeat:
-		h.again(c, h.backoff(attempts-1))
-	case verdictLater, verdictNoLink:
-		h.again(c, hostRetry)
 	}
 }

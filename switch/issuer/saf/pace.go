@@ -27,14 +27,15 @@ const (
 	paceBreak = time.Second
 )
 
-// room tells whether one more may be sent now, while sending are, to a host whose round trip is trip at its best.
-func (p *pace) room(now time.Time, sending int, trip time.Duration) bool {
+// room tells how many more may be sent now, while sending are and ready wait, to a host whose round trip is trip at its
+// best.
+func (p *pace) room(now time.Time, sending, ready int, trip time.Duration) int {
 	took := now.Sub(p.since)
 	switch {
 	case p.n == 0:
 		p.n = besideFirst
 	case took < paceStep:
-		return p.fits(sending)
+		return p.fits(sending, ready)
 	case took > paceBreak:
 	default:
 		rate := float64(p.done) / took.Seconds()
@@ -45,10 +46,11 @@ func (p *pace) room(now time.Time, sending int, trip time.Duration) bool {
 		}
 	}
 	p.since, p.done, p.full = now, 0, false
-	return p.fits(sending)
+	return p.fits(sending, ready)
 }
 
-func (p *pace) fits(sending int) bool {
-	p.full = p.full || sending >= p.n
-	return sending < p.n
+func (p *pace) fits(sending, ready int) int {
+	room := max(p.n-sending, 0)
+	p.full = p.full || ready > room
+	return room
 }

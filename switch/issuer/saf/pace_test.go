@@ -10,8 +10,8 @@ func finds(rate func(n int) float64, sending func(n int) int, trip time.Duration
 	var p pace
 	now := time.Now()
 	for range 500 {
-		p.room(now, 0, trip)
-		p.room(now, sending(p.n), trip)
+		p.room(now, 0, 1, trip)
+		p.room(now, sending(p.n), 1, trip)
 		p.done += int(rate(p.n) * paceStep.Seconds())
 		now = now.Add(paceStep)
 	}
@@ -45,11 +45,11 @@ func TestPace(t *testing.T) {
 func TestPaceAfterAPause(t *testing.T) {
 	var p pace
 	now := time.Now()
-	p.room(now, 0, 0)
-	if p.room(now, besideFirst, 0) {
+	p.room(now, 0, 1, 0)
+	if p.room(now, besideFirst, 1, 0) > 0 {
 		t.Error("room where none is")
 	}
-	if p.room(now.Add(time.Hour), besideFirst-1, 0); p.n != besideFirst {
+	if p.room(now.Add(time.Hour), besideFirst-1, 1, 0); p.n != besideFirst {
 		t.Errorf("%d at once after an hour with nothing to send", p.n)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"go.uber.org/zap"
+
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -45,4 +47,13 @@ func (q *Queue) park(ctx context.Context, row journal.SAFRow, reason string) err
 	row.SAFRef, row.Parked, row.Reason = journal.SAFRef{Host: row.Host}, true, reason
 	t.Queue = []journal.SAFRow{row}
 	return q.o.Journal.Commit(ctx, &t)
+}
+
+// AddParked takes a parked row, which was just committed: a person decides what becomes of it.
+func (q *Queue) AddParked(p *payment.Payment, row journal.SAFRow) {
+	q.parked(1)
+	op := &p.Ops[row.Op]
+	q.o.Logger.Error("store-and-forward: the issuer refused an advice for good; it is parked",
+		zap.Stringer("payment", p.ID), zap.Stringer("operation", op.Kind), zap.String("rrn", op.RRN),
+		zap.String("response_code", op.ResponseCode), zap.String("reason", row.Reason))
 }

@@ -18,7 +18,6 @@ package saf
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -32,8 +31,6 @@ import (
 	"switchyard/internal/pan"
 	"switchyard/switch/clock"
 	"switchyard/switch/issuer/exchange"
-	"switchyard/switch/issuer/link"
-	"switchyard/switch/issuer/message"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 	"switchyard/switch/turn"
@@ -50,8 +47,10 @@ const (
 	// DefaultWindow is how many rows of a host's queue are in memory, about 200 bytes each; the queue is read on when half
 	// of them are sent.
 	DefaultWindow = 1 << 16
-	retryFirst    = time.Second
-	retryMost     = time.Minute
+	// maxInHand is how many payments of a host's queue are kept so that they need not be read, about 1 KiB each.
+	maxInHand  = 1 << 13
+	retryFirst = time.Second
+	retryMost  = time.Minute
 	// hostRetry is how long a queue rests when its host has no link.
 	hostRetry = 200 * time.Millisecond
 )
@@ -79,8 +78,10 @@ type Queue struct {
 	waiting waiters
 	ctx     context.Context
 	stop    context.CancelFunc
-	done    sync.WaitGroup
-	metrics metrics
+	// starting has what may start an advice, sending those that were taken from their chains and not put back.
+	starting, sending sync.WaitGroup
+	advices           sync.Pool // of *advice
+	metrics           metrics
 }
 
 // New makes the queue; Start reads what is durable and begins to send.
@@ -98,8 +99,9 @@ func New(o Options) *Queue {
 	q.waiting.count = map[payment.ID]int{}
 	q.waiting.wake = map[payment.ID]chan struct{}{}
 	q.ctx, q.stop = context.WithCancel(context.Background())
+	q.advices.New = func() any { return new(advice) }
 	for name, x := range o.Issuers {
-		q.hosts[name] = newHost(x, rand.New(rand.NewPCG(o.Seed, hashOf(name))), o.Window)
+		q.hosts[name] = newHost(q, x, rand.New(rand.NewPCG(o.Seed, hashOf(name))), o.Window)
 	}
 	return q
 }
@@ -131,15 +133,19 @@ func (q *Queue) Start() error {
 				"store-and-forward: more advices are queued than max_queued allows; captures are refused until they are sent",
 				zap.String("host", name), zap.Int("queued", queued), zap.Int("max_queued", q.o.MaxQueued))
 		}
-		q.done.Go(func() { q.run(h) })
+		q.starting.Go(func() { q.run(h) })
 	}
 	return nil
 }
 
-// Close stops sending and waits until what is being sent has its end or is given up. Rows stay durable.
+// Close stops sending and waits until what is answered has its end; what is not is given up. Rows stay durable.
 func (q *Queue) Close() {
 	q.stop()
-	q.done.Wait()
+	q.starting.Wait()
+	for _, h := range q.hosts {
+		h.issuer.Host.GiveUpAdvices()
+	}
+	q.sending.Wait()
 }
 
 // load counts the durable rows of a host and takes the first of them into memory.
@@ -157,7 +163,7 @@ func (q *Queue) load(h *host) error {
 		}
 		queued++
 		if h.admit(r.Seq) {
-			q.push(h, r, true)
+			q.push(h, r, true, nil)
 		}
 		return true
 	})
@@ -166,18 +172,19 @@ func (q *Queue) load(h *host) error {
 }
 
 // Add takes a row that was just committed. sent says that its message may have gone out under the same MTI already, so
-// that the first sending from the queue is a repeat.
-func (q *Queue) Add(r journal.SAFRow, sent bool) {
+// that the first sending from the queue is a repeat. p may be the payment as it was committed with the row, so that it
+// need not be read again; it is the queue's then.
+func (q *Queue) Add(r journal.SAFRow, sent bool, p *payment.Payment) {
 	h := q.hosts[r.Host]
 	q.grow(h, 1)
 	if h.admit(r.Seq) {
-		q.push(h, r, sent)
+		q.push(h, r, sent, p)
 	}
 }
 
-func (q *Queue) push(h *host, r journal.SAFRow, sent bool) {
+func (q *Queue) push(h *host, r journal.SAFRow, sent bool, p *payment.Payment) {
 	q.waiting.add(r.Payment)
-	if !h.push(r.Payment, item{seq: r.Seq, op: r.Op, sent: sent}) {
+	if !h.push(r.Payment, item{seq: r.Seq, op: r.Op, sent: sent}, p) {
 		q.waiting.drop(r.Payment)
 	}
 }
@@ -195,7 +202,7 @@ func (q *Queue) refill(h *host) error {
 		}
 		next = r.Seq + 1
 		if !r.Parked {
-			q.push(h, r, true)
+			q.push(h, r, true, nil)
 			room--
 		}
 		return true
@@ -244,164 +251,3 @@ func (q *Queue) Counts() (queued, parked int) {
 
 // Wait waits until the payment has no queued advice, or returns ctx's error.
 func (q *Queue) Wait(ctx context.Context, id payment.ID) error { return q.waiting.wait(ctx, id) }
-
-// send makes one attempt at the head of a payment's advices and says what becomes of it.
-func (q *Queue) send(h *host, id payment.ID, it *item) verdict {
-	release, err := q.o.Turns.Take(q.ctx, id)
-	if err != nil {
-		return verdictLater
-	}
-	defer release()
-	p, err := q.o.Journal.Payment(q.ctx, id)
-	if err != nil {
-		return q.fault(id, it, fmt.Errorf("read the payment: %w", err))
-	}
-	if it.op >= len(p.Ops) {
-		return q.fault(id, it, fmt.Errorf("the row names operation %d of %d", it.op, len(p.Ops)))
-	}
-	if p.Ops[it.op].State != payment.StateQueued {
-		return verdictDone
-	}
-	number, expiry, err := q.o.Keyring.Open(p.SealKey, p.ID, p.SealedCard)
-	if err != nil {
-		return q.fault(id, it, err)
-	}
-	call, err := h.issuer.AcquireAdvice(q.ctx)
-	switch {
-	case errors.Is(err, link.ErrUnavailable):
-		return verdictNoLink
-	case err != nil:
-		return verdictLater
-	}
-	defer call.Free()
-	if mutant.On(mutant.RepeatWithNewSTAN) && it.sent {
-		_ = h.issuer.Identify(q.ctx, &p.Ops[it.op])
-	}
-	if err := call.Pack(p, it.op, message.Card{PAN: number, Expiry: expiry}, nil, it.sent); err != nil {
-		return q.fault(id, it, err)
-	}
-	if err := call.Send(q.ctx); err != nil {
-		if exchange.NotSent(err) {
-			return verdictNoLink
-		}
-		it.sent = true
-		q.metrics.attempts.WithLabelValues("unanswered").Inc()
-		return verdictRepeat
-	}
-	it.sent = true
-	if judge(p, it.op, call.Code()) == payment.StateQueued {
-		q.metrics.attempts.WithLabelValues("repeat").Inc()
-		return verdictRepeat
-	}
-	state, err := q.conclude(h, p, it, call)
-	if err != nil {
-		if !errors.Is(err, journal.ErrClosed) {
-			q.o.Logger.Error("store-and-forward: outcome not committed", zap.Stringer("payment", id), zap.Error(err))
-		}
-		return verdictRepeat
-	}
-	q.metrics.attempts.WithLabelValues(state.String()).Inc()
-	return verdictDone
-}
-
-// judge says what a response code means for the advice of operation i: approved, parked, or still queued.
-func judge(p *payment.Payment, i int, code string) payment.State {
-	kind := p.Ops[i].Kind
-	fact := kind.Fact()
-	switch {
-	case mutant.On(mutant.ReversalAcceptsAny) && kind != payment.KindCapture:
-		return payment.StateApproved
-	case payment.Meaning(code).Again:
-		return payment.StateQueued
-	case fact && payment.Approving(code, kind), !fact && p.ReversalDone(i, code):
-		return payment.StateApproved
-	}
-	return payment.StateParked
-}
-
-// ParkedReason says in a parked row why a person has to decide.
-func ParkedReason(p *payment.Payment, i int, code string) string {
-	if payment.Meaning(code).NotFound && p.ApprovalRecorded(i) {
-		return "response code " + code + ": the issuer does not find what it approved"
-	}
-	return "response code " + code
-}
-
-// conclude commits the end of an advice and returns how it ended. p is the payment as it was when the advice was sent;
-// only if something else, such as another capture or a late approval of what is reversed, was committed meanwhile, it
-// is read again.
-func (q *Queue) conclude(h *host, p *payment.Payment, it *item, call *exchange.Call) (payment.State, error) {
-	unlock := q.o.Turns.Lock(p.ID)
-	defer unlock()
-	broken := false
-	for {
-		state, err := q.concludeOnce(h, p, it, call, broken)
-		if !errors.Is(err, journal.ErrVersion) && (broken || !journal.IsBroken(err)) {
-			return state, err
-		}
-		broken = broken || journal.IsBroken(err)
-		if p, err = q.o.Journal.Payment(context.WithoutCancel(q.ctx), p.ID); err != nil {
-			return state, err
-		}
-	}
-}
-
-// concludeOnce makes one attempt. broken says that the answer's consequence breaks I7: the answer is recorded, the sums
-// stay what they were, and a person decides.
-func (q *Queue) concludeOnce(
-	h *host, p *payment.Payment, it *item, call *exchange.Call, broken bool,
-) (payment.State, error) {
-	op := &p.Ops[it.op]
-	code := op.AuthCode
-	call.RecordIn(op, q.o.Clock.Now())
-	op.AuthCode = code // an advice's acknowledgement does not change the authorization code
-	state, reason := judge(p, it.op, op.ResponseCode), ""
-	switch {
-	case broken:
-		state, reason = payment.StateParked, brokenReason
-	case state == payment.StateParked:
-		reason = ParkedReason(p, it.op, op.ResponseCode)
-	}
-	op.State = state
-	if state == payment.StateApproved {
-		op.Granted = op.Amount
-	}
-	p.Version++
-	ref := journal.SAFRef{Host: h.issuer.Name, Seq: it.seq}
-	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}, EvenBroken: broken}
-	if state == payment.StateParked {
-		t.Queue = []journal.SAFRow{{
-			SAFRef: journal.SAFRef{Host: ref.Host}, Payment: p.ID, Op: it.op, Node: p.ID.Node(),
-			Queued: q.o.Clock.Now(), Parked: true, Reason: reason,
-		}}
-	}
-	if err := q.o.Journal.Commit(context.WithoutCancel(q.ctx), &t); err != nil {
-		return state, err
-	}
-	for _, row := range t.Queue {
-		q.AddParked(p, row)
-	}
-	return state, nil
-}
-
-// brokenReason says in a parked row that the issuer's answer is recorded, and what follows from it is not.
-const brokenReason = "what the issuer's answer would change breaks a money invariant"
-
-// AddParked takes a parked row, which was just committed: a person decides what becomes of it.
-func (q *Queue) AddParked(p *payment.Payment, row journal.SAFRow) {
-	q.parked(1)
-	op := &p.Ops[row.Op]
-	q.o.Logger.Error("store-and-forward: the issuer refused an advice for good; it is parked",
-		zap.Stringer("payment", p.ID), zap.Stringer("operation", op.Kind), zap.String("rrn", op.RRN),
-		zap.String("response_code", op.ResponseCode), zap.String("reason", row.Reason))
-}
-
-// fault logs what keeps an advice from being sent at all; it is tried again, since no advice is ever dropped.
-func (q *Queue) fault(id payment.ID, it *item, err error) verdict {
-	if !errors.Is(err, journal.ErrClosed) {
-		q.o.Logger.Error(
-			"store-and-forward: advice cannot be sent", zap.Stringer("payment", id), zap.Int("operation", it.op), zap.Error(err),
-		)
-	}
-	return verdictRepeat
-}

@@ -72,9 +72,11 @@ func (w *waiters) wait(ctx context.Context, id payment.ID) error {
 }
 
 type metrics struct {
-	queued   *prometheus.GaugeVec
-	parked   prometheus.Gauge
-	attempts *prometheus.CounterVec
+	queued *prometheus.GaugeVec
+	parked prometheus.Gauge
+	// Attempts by what came of them.
+	unanswered, repeat prometheus.Counter
+	ended              map[payment.State]prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -85,10 +87,15 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		parked: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "switchyard_saf_parked", Help: "Advices that the issuer refused for good; a person decides.",
 		}),
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "switchyard_saf_attempts_total", Help: "Advices sent, by what came of it.",
-		}, []string{"outcome"}),
 	}
-	reg.MustRegister(m.queued, m.parked, m.attempts)
+	attempts := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "switchyard_saf_attempts_total", Help: "Advices sent, by what came of it.",
+	}, []string{"outcome"})
+	m.unanswered, m.repeat = attempts.WithLabelValues("unanswered"), attempts.WithLabelValues("repeat")
+	m.ended = map[payment.State]prometheus.Counter{}
+	for _, state := range [...]payment.State{payment.StateApproved, payment.StateParked} {
+		m.ended[state] = attempts.WithLabelValues(state.String())
+	}
+	reg.MustRegister(m.queued, m.parked, attempts)
 	return m
 }

@@ -11,13 +11,13 @@ import (
 const windowRows = 64
 
 func windowHost() *host {
-	return newHost(&exchange.Issuer{Name: "issuer"}, rand.New(rand.NewPCG(1, 1)), windowRows)
+	return newHost(nil, &exchange.Issuer{Name: "issuer"}, rand.New(rand.NewPCG(1, 1)), windowRows)
 }
 
 func fill(h *host, from, n uint64) {
 	for seq := from; seq < from+n; seq++ {
 		if h.admit(seq) {
-			h.push(payment.NewID(1, seq), item{seq: seq})
+			h.push(payment.NewID(1, seq), item{seq: seq}, nil)
 		}
 	}
 }
@@ -65,7 +65,7 @@ func TestRefillMeetsRowsInMemory(t *testing.T) {
 		t.Fatal("the window takes more rows than it has")
 	}
 	for seq := uint64(windowRows - 1); seq <= windowRows; seq++ {
-		taken := h.push(payment.NewID(1, seq), item{seq: seq})
+		taken := h.push(payment.NewID(1, seq), item{seq: seq}, nil)
 		if taken != (seq == windowRows-1) {
 			t.Errorf("row %d taken: %v", seq, taken)
 		}
