@@ -33,7 +33,8 @@ type fullSummary = full.Summary
 
 // series of one load against whom, of a number of options.
 func (b *bench) load(of, at string, more ...string) *series[steady.Summary] {
-	args := append([]string{"load", "--local", "--warmup", "1s", "--duration", b.duration.String()}, more...)
+	args := []string{"load", "--local", "--exit-zero", "--warmup", "1s", "--duration", b.duration.String()}
+	args = append(args, more...)
 	if of == theCeiling {
 		args = append(args, "--switch", "ceiling")
 	}
@@ -118,7 +119,8 @@ func (b *bench) full(ctx context.Context) error {
 
 func (b *bench) issuer(ctx context.Context) error {
 	b.Issuer = &steady.Summary{}
-	return b.once(ctx, b.Issuer, "load", "--local", "--iso", "--closed", strconv.Itoa(sizeOfShare), "--duration", "10s")
+	return b.once(ctx, b.Issuer, "load", "--local", "--exit-zero", "--iso", "--closed", strconv.Itoa(sizeOfShare),
+		"--duration", "10s")
 }
 
 // once runs a command of switchctl once.

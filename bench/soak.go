@@ -83,7 +83,7 @@ func (b *bench) soak(ctx context.Context, span time.Duration, out string) (err e
 		return fmt.Errorf("machine: %w", err)
 	}
 	say("soak: measuring the peak")
-	err = b.once(ctx, &s.Peak, "load", "--local", "--closed", strconv.Itoa(sizeOfShare), "--duration",
+	err = b.once(ctx, &s.Peak, "load", "--local", "--exit-zero", "--closed", strconv.Itoa(sizeOfShare), "--duration",
 		min(soakPeak, span).String())
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func (b *bench) soakThrough(ctx context.Context, s *soak, local *daemons.Local, 
 	var payments uint64
 	for time.Since(begin)+length <= span+length/2 {
 		var w window
-		err := b.switchctl(ctx, &w.Load, "load", "--connect", local.Switchd.At.Gateway, "--rate",
+		err := b.switchctl(ctx, &w.Load, "load", "--exit-zero", "--connect", local.Switchd.At.Gateway, "--rate",
 			strconv.FormatFloat(s.Rate, 'f', 0, 64), "--warmup", "0s", "--duration", length.String(),
 			"--seed", strconv.Itoa(len(s.Windows)+1), "--json")
 		if err != nil {

@@ -99,7 +99,8 @@ func TestDemoAndLoadOverTheBinaries(t *testing.T) {
 	}
 
 	for _, more := range [][]string{{"--closed", "8"}, {"--rate", "200"}, {"--closed", "8", "--iso"}} {
-		out = run(append([]string{"load", "--local", "--duration", "300ms", "--warmup", "100ms", "--json"}, more...)...)
+		out = run(append([]string{"load", "--local", "--duration", "300ms", "--warmup", "100ms", "--json",
+			"--max-late", "1m"}, more...)...)
 		var load map[string]any
 		if err := json.Unmarshal(out, &load); err != nil {
 			t.Fatalf("load %v --json: %v: %s", more, err, out)
@@ -221,6 +222,13 @@ func TestLoadRefusesWrongUsage(t *testing.T) {
 		{"load", "--closed", "-1"},
 		{"load", "--closed", "0"},
 		{"load", "--rate", "-5"},
+		{"load", "--rate", "0"},
+		{"load", "--rate", "1e9"},
+		{"load", "--rate", "1", "--threshold", "p100 < 1ms"},
+		{"load", "--rate", "1", "--threshold", "refund.p99 < 1ms"},
+		{"load", "--rate", "1", "--timeout", "0s"},
+		{"load", "--rate", "1", "--iso", "--name", "shop"},
+		{"load", "--rate", "1", "--cards", "100000001"},
 		{"load", "--rate", "1", "--duration", "0s"},
 		{"load", "--rate", "1", "--issuer-rules", "rules.yaml"},
 		{"load", "--rate", "1", "--switch", "ceiling"},

@@ -1,22 +1,28 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
+	"os"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/daemons"
 	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/judge"
+	"switchyard/internal/loadgen/record"
 	"switchyard/internal/loadgen/steady"
 )
 
 func newLoadCmd() *cobra.Command {
 	o := steady.Defaults()
 	o.Dir = loadFolder
-	var local, asJSON bool
+	var f loadFlags
 	cmd := &cobra.Command{
 		Use:   "load [--local] [--iso] (--closed N | --rate R) --duration D [--json]",
 		Short: "Measure authorizations a second and their latency",
@@ -25,7 +31,8 @@ they took.
 
 With --closed N there are always N in flight: what the switch can do. With --rate R they become due at R a second
 whatever comes back, by default as a Poisson process, and a latency counts from the moment at which the request was due:
-what the callers of that rate would see, stalls included.
+what the callers of that rate would see, stalls included. A request that was due in the measured time counts, with the
+time that its caller waited, whatever came of it.
 
 With --local, issuer-sim and switchd are started on free ports of loopback, with their data in a folder that is made
 anew, and stopped at the end.
@@ -34,45 +41,60 @@ With --iso, 0100 messages go straight to an issuer, with no switch between; --co
 port, and --local starts issuer-sim alone.
 
 With --json, stdout gets one object: tps (approved, synced authorizations a second), p50_ms, p99_ms, errors (count),
-and what they come from.`,
+and what they come from. A figure that was not measured is left out.
+
+Exit codes: 0 the thresholds are met (without --threshold: some request was approved, each has an answer, and at
+most 1% are errors); 1 they are not; 2 nothing was measured; 3 the run is not valid: the tool did not send what was asked
+when it was asked, and the figures may be its own. Ctrl-C ends a run with the figures of what there is.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Say = say(cmd)
-			if !local && o.Address == "" {
-				o.Address = defaultGateway
-				if o.ISO {
-					o.Address = daemons.DefaultISO
-				}
+			if err := f.apply(cmd, &o); err != nil {
+				return err
 			}
-			s, err := steady.Run(cmd.Context(), o)
+			run, err := steady.Run(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
-			if err := printResult(cmd.OutOrStdout(), s, asJSON, printLoad); err != nil {
+			run.Command = os.Args
+			if err := printResult(cmd.OutOrStdout(), run.Summarize(), f.asJSON, printLoad); err != nil {
 				return err
 			}
-			if s.Approved == 0 {
-				return errNo
-			}
-			return nil
+			return f.verdict(run)
 		},
 	}
+	f.add(cmd, &o)
+	cmd.AddCommand(newLoadDrainCmd(), newLoadRecoveryCmd(), newLoadFullCmd(), newLoadFillCmd())
+	return cmd
+}
+
+// loadFlags are flags of load that are more than a field of its options.
+type loadFlags struct {
+	gateway    gatewayFlags // how a port is spoken to
+	plainTLS   bool
+	local      bool
+	asJSON     bool
+	exitZero   bool
+	thresholds []string
+}
+
+func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.Address, "connect", "",
 		"the switch's gateway port, default "+defaultGateway+"; with --iso the issuer's port, default "+daemons.DefaultISO)
-	flags.BoolVar(&local, "local", false, "start issuer-sim and switchd for it")
+	flags.BoolVar(&f.local, "local", false, "start issuer-sim and switchd for it")
 	flags.StringVar(&o.Dir, "dir", o.Dir, "folder of --local, made anew")
 	flags.IntVar(&o.InFlight, "closed", 0, "keep so many in flight")
 	flags.Float64Var(&o.Rate, "rate", 0, "send so many a second")
 	flags.BoolVar(&o.Fixed, "fixed", false, "space the arrivals of --rate evenly")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "how long to measure")
 	flags.DurationVar(&o.Warmup, "warmup", o.Warmup, "how long to drive before that")
-	flags.IntVar(&o.Connections, "connections", o.Connections, "connections to the gateway port")
+	flags.DurationVar(&o.Timeout, "timeout", o.Timeout, "how long a caller waits for an answer")
+	flags.IntVar(&o.Connections, "connections", o.Connections, "connections to the port")
 	flags.Uint64Var(&o.Cards, "cards", o.Cards, "number of different cards")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "cards, amounts and arrivals follow from it")
 	flags.BoolVar(&o.Sale, "sale", false, "send sales instead of authorizations")
 	flags.BoolVar(&o.ISO, "iso", false, "send ISO 8583 straight to an issuer")
-	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "dialect of --iso")
+	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "dialect of --iso: "+dialectUsage)
 	flags.StringVar(&o.Framing, "framing", o.Framing, "how --iso frames messages, such as ascii4+tpdu (default binary2)")
 	flags.StringVar(&o.IssuerRules, "issuer-rules", "",
 		"rules file of issuer-sim, with --local: its pace, latency and faults")
@@ -81,15 +103,85 @@ and what they come from.`,
 	flags.StringVar(&o.Data, "data", "",
 		"folder of switchd's data to begin with, as load fill writes it, with --local; it stays as it is")
 	flags.StringVar(&o.Told, "told", "", toldUsage)
-	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
+	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object")
+	flags.StringArrayVar(&f.thresholds, "threshold", nil,
+		`what it must reach to pass, such as "p99 < 20ms" or "errors < 1%"; may be given several times`)
+	flags.DurationVar(&o.MaxLate, "max-late", 0,
+		"how late the tool may be at its 99th percentile for the run to be valid (default 5ms, or a fifth of the p99)")
+	flags.BoolVar(&f.exitZero, "exit-zero", false, "exit with 0 whatever the verdict is, for who reads the figures")
+	flags.StringVar(&f.gateway.name, "name", "",
+		"say hello as this gateway; its secret comes from --secret-file or $"+secretVariable)
+	flags.StringVar(&f.gateway.secretFile, "secret-file", "", "file that holds the gateway's secret")
+	flags.BoolVar(&f.plainTLS, "tls", false, "speak TLS and trust the system's authorities")
+	flags.StringVar(&f.gateway.caFile, "tls-ca", "", "speak TLS and trust the authorities in this PEM file")
+	flags.StringVar(&f.gateway.certFile, "tls-cert", "", "client certificate, PEM")
+	flags.StringVar(&f.gateway.keyFile, "tls-key", "", "the certificate's key, PEM")
+	flags.StringVar(&f.gateway.server, "tls-server", "", "name in the port's certificate (default: the host of --connect)")
 	cmd.MarkFlagsMutuallyExclusive("iso", "told")
+	cmd.MarkFlagsMutuallyExclusive("iso", "name")
 	cmd.MarkFlagsMutuallyExclusive("closed", "rate")
 	cmd.MarkFlagsOneRequired("closed", "rate")
 	cmd.MarkFlagsMutuallyExclusive("local", "connect")
 	cmd.MarkFlagsMutuallyExclusive("iso", "sale")
 	cmd.MarkFlagsMutuallyExclusive("iso", "switch", "data")
-	cmd.AddCommand(newLoadDrainCmd(), newLoadRecoveryCmd(), newLoadFullCmd(), newLoadFillCmd())
-	return cmd
+}
+
+// apply makes of the flags what steady takes.
+func (f *loadFlags) apply(cmd *cobra.Command, o *steady.Options) error {
+	o.Say = say(cmd)
+	if cmd.Flags().Changed("closed") && o.InFlight < 1 {
+		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
+	}
+	operation := "authorize"
+	if o.Sale {
+		operation = "sale"
+	}
+	for _, text := range f.thresholds {
+		t, err := judge.Parse(text, []string{operation})
+		if err != nil {
+			return err
+		}
+		o.Thresholds = append(o.Thresholds, t)
+	}
+	if f.local {
+		return nil
+	}
+	if o.Address == "" {
+		o.Address = defaultGateway
+		if o.ISO {
+			o.Address = daemons.DefaultISO
+		}
+	}
+	return f.hello(o)
+}
+
+// hello makes of the flags how a port is spoken to.
+func (f *loadFlags) hello(o *steady.Options) (err error) {
+	if o.Hello.Gateway = f.gateway.name; o.Hello.Gateway != "" {
+		if o.Hello.Secret, err = f.gateway.secret(); err != nil {
+			return err
+		}
+	}
+	f.gateway.address = o.Address
+	if o.Hello.TLS, err = f.gateway.tls(); err != nil || o.Hello.TLS != nil || !f.plainTLS {
+		return err
+	}
+	o.Hello.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.gateway.server}
+	if f.gateway.server == "" {
+		o.Hello.TLS.ServerName, _, err = net.SplitHostPort(o.Address)
+	}
+	return err
+}
+
+// verdict is the exit code of a run.
+func (f *loadFlags) verdict(run *record.Run) error {
+	switch v := &run.Verdict; {
+	case f.exitZero || v.Passed:
+		return nil
+	case !v.Valid:
+		return errInvalid
+	}
+	return errNo
 }
 
 // loadFolder is where the daemons of a measurement have their data unless they are told otherwise.
@@ -111,21 +203,21 @@ func printResult[S any](w io.Writer, s *S, asJSON bool, print func(io.Writer, *S
 	return print(w, s)
 }
 
-func printLoad(w io.Writer, s *steady.Summary) error {
+func printLoad(w io.Writer, s *record.Summary) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	how := fmt.Sprintf("%d in flight", s.InFlight)
-	if s.Rate > 0 {
+	if s.Model == record.Open {
 		how = fmt.Sprintf("%g due a second", s.Rate)
 	}
 	fmt.Fprintf(t, "load\t%s, %d connections, %.1f s\n", how, s.Connections, s.DurationS)
-	fmt.Fprintf(t, "approved\t%d, %.1f a second\n", s.Approved, s.TPS)
+	fmt.Fprintf(t, "approved\t%d, %s a second\n", s.Approved, figure("%.1f", s.TPS))
 	if s.Declined > 0 {
 		fmt.Fprintf(t, "declined\t%d (%s)\n", s.Declined, loadgen.Counts(s.Declines))
 	}
-	fmt.Fprintf(t, "latency\tp50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, most %.2f ms\n",
-		s.P50MS, s.P99MS, s.P999MS, s.MaxMS)
-	if s.Rate > 0 {
-		fmt.Fprintf(t, "driver late\tp99 %.2f ms\n", s.LateP99MS)
+	fmt.Fprintf(t, "latency\tp50 %s ms, p99 %s ms, p99.9 %s ms, most %s ms\n",
+		figure("%.2f", s.P50MS), figure("%.2f", s.P99MS), figure("%.2f", s.P999MS), figure("%.2f", s.MaxMS))
+	if s.Model == record.Open {
+		fmt.Fprintf(t, "driver late\tp99 %s ms\n", figure("%.2f", s.LateP99MS))
 	}
 	faults := "0"
 	if s.Errors > 0 {
@@ -139,10 +231,57 @@ func printLoad(w io.Writer, s *steady.Summary) error {
 	if s.SwitchdAllocs > 0 {
 		fmt.Fprintf(t, "allocations\t%.1f a request on the heap of switchd\n", s.SwitchdAllocs)
 	}
-	for name, mib := range map[string]float64{"switchd": s.SwitchdMiB, "issuer-sim": s.IssuerMiB} {
-		if mib > 0 {
-			fmt.Fprintf(t, "%s\t%.0f MiB at most\n", name, mib)
+	for _, d := range []struct {
+		name string
+		mib  float64
+	}{{"switchd", s.SwitchdMiB}, {"issuer-sim", s.IssuerMiB}} {
+		if d.mib > 0 {
+			fmt.Fprintf(t, "%s\t%.0f MiB at most\n", d.name, d.mib)
 		}
 	}
-	return t.Flush()
+	if s.EndedEarly != "" {
+		fmt.Fprintf(t, "ended early\t%s\n", s.EndedEarly)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return printVerdict(w, s)
+}
+
+// figure prints a figure, or that there is none.
+func figure(format string, x *float64) string {
+	if x == nil {
+		return "none"
+	}
+	return fmt.Sprintf(format, *x)
+}
+
+// printVerdict says whether the run is valid and what it did not reach.
+func printVerdict(w io.Writer, s *record.Summary) error {
+	for _, c := range append(slices.Clone(s.Validity), s.Thresholds...) {
+		if c.OK {
+			continue
+		}
+		name := c.Name
+		if c.Operation != "" {
+			name = c.Operation + " " + name
+		}
+		text := fmt.Sprintf("%s: %s%s, expected at %s %g%s",
+			name, figure("%.4g", c.Measured), c.Unit, c.Bound, c.Limit, c.Unit)
+		if c.Why != "" {
+			text += ": " + c.Why
+		}
+		if _, err := fmt.Fprintln(w, "wrong:", text); err != nil {
+			return err
+		}
+	}
+	verdict := "passed"
+	switch {
+	case !s.Valid:
+		verdict = "NOT VALID"
+	case !s.Passed:
+		verdict = "FAILED"
+	}
+	_, err := fmt.Fprintln(w, "load:", verdict)
+	return err
 }

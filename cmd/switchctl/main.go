@@ -3,7 +3,7 @@
 //
 // It exits with 0 when what was asked for was done (a payment: approved), with 1 when the answer is no (declined,
 // refused, reversing by the switch, a check that found something), and with 2 when there is no answer (wrong usage, no
-// connection, no file). Results go to stdout, everything else to stderr.
+// connection, no file), and load with 3 when its figures mean nothing. Results go to stdout, everything else to stderr.
 package main
 
 import (
@@ -22,13 +22,17 @@ import (
 
 // The exit codes.
 const (
-	exitOK     = 0
-	exitNo     = 1
-	exitFailed = 2
+	exitOK      = 0
+	exitNo      = 1
+	exitFailed  = 2
+	exitInvalid = 3 // of load alone
 )
 
 // errNo ends a command whose printed result is a no: exit 1, nothing more to say.
 var errNo = errors.New("no")
+
+// errInvalid ends a measurement whose figures may be the tool's own.
+var errInvalid = errors.New("the run is not valid")
 
 // Where the daemons listen unless they are told otherwise.
 const (
@@ -48,6 +52,8 @@ func run() int {
 		return exitOK
 	case errors.Is(err, errNo):
 		return exitNo
+	case errors.Is(err, errInvalid):
+		return exitInvalid
 	default:
 		fmt.Fprintln(os.Stderr, "switchctl:", err)
 		return exitFailed

@@ -25,8 +25,11 @@ var (
 	deal       = [...]brand{visa, mastercard, visa, amex, mcSeries2, visa, mastercard, jcb, visa, mastercard}
 )
 
-// MaxCards is the number of different cards. It bounds what an issuer must remember of them.
-const MaxCards = 10_000_000
+// The number of different cards: at most, and where nobody says. It bounds what an issuer must remember of them.
+const (
+	MaxCards     = 100_000_000
+	DefaultCards = 10_000_000
+)
 
 // Cards makes card numbers from counters, so that none need be kept.
 type Cards struct {

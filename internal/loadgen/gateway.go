@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"switchyard/internal/loadgen/record"
 	"switchyard/switch/api"
 )
 
@@ -20,7 +21,7 @@ type Payments struct {
 	Op    api.Op // authorize or sale
 	Run   string // begins every key (letters, digits, hyphens): a switch that met it before would answer from memory
 	Cards Cards
-	Pool  uint64 // number of different cards; default and at most MaxCards
+	Pool  uint64 // number of different cards; default DefaultCards, at most MaxCards
 	Seed  uint64
 }
 
@@ -77,7 +78,7 @@ type drawn struct {
 func (p *Payments) draw(n uint64) drawn {
 	pool := p.Pool
 	if pool == 0 || pool > MaxCards {
-		pool = MaxCards
+		pool = DefaultCards
 	}
 	h := mix(n ^ p.Seed)
 	return drawn{
@@ -132,16 +133,24 @@ func (t *GatewayTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 func OutcomeOf(a *api.Answer, err error) Outcome {
 	switch {
 	case err != nil:
-		return Outcome{Kind: Failed, Code: connectionFault(err)}
+		return lostWith(err)
 	case a.Err != nil:
-		return Outcome{Kind: Failed, Code: string(a.Err.Code)}
+		return Outcome{Class: record.Refused, Code: refusal(a.Err)}
 	case a.Approved:
-		return Outcome{Kind: Approved}
+		return Outcome{Class: record.Approved}
 	case a.Status == api.StatusReversing, a.Status == api.StatusReversed, a.Status == api.StatusFailed:
-		return Outcome{Kind: Failed, Code: string(a.Status)} // no outcome from the issuer: not a decline
+		return Outcome{Class: record.Refused, Code: string(a.Status)} // no outcome from the issuer: not a decline
 	default:
-		return Outcome{Kind: Declined, Code: a.ResponseCode}
+		return Outcome{Class: record.Declined, Code: a.ResponseCode}
 	}
+}
+
+// refusal is an error's code, with the field that it is about.
+func refusal(e *api.Error) string {
+	if e.Field == "" {
+		return string(e.Code)
+	}
+	return string(e.Code) + " " + e.Field
 }
 
 // connectionFault reduces an error of a connection to what can be counted: addresses and ports would make each one
@@ -151,5 +160,5 @@ func connectionFault(err error) string {
 	if i := strings.LastIndex(s, ": "); i >= 0 {
 		s = s[i+2:]
 	}
-	return "connection: " + s
+	return s
 }

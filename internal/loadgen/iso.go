@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"switchyard/internal/loadgen/record"
 	"switchyard/internal/money"
 	"switchyard/spec"
 	"switchyard/spec/framing"
@@ -114,7 +115,7 @@ func (l *isoLane) send(t *ISOTarget, seq uint64, end func(Outcome)) {
 	}
 	l.mu.Unlock()
 	if err != nil {
-		end(Outcome{Kind: Failed, Code: connectionFault(err)})
+		end(lostWith(err))
 		return
 	}
 	select {
@@ -212,9 +213,9 @@ func (l *isoLane) read() {
 		}
 		switch code := m.Bytes(39); string(code) {
 		case "00":
-			end(Outcome{Kind: Approved})
+			end(Outcome{Class: record.Approved})
 		default:
-			end(Outcome{Kind: Declined, Code: string(code)})
+			end(Outcome{Class: record.Declined, Code: string(code)})
 		}
 	}
 }
@@ -242,6 +243,6 @@ func (l *isoLane) fail(err error) {
 	l.ends = make(map[uint32]func(Outcome))
 	l.mu.Unlock()
 	for _, end := range ends {
-		end(Outcome{Kind: Failed, Code: connectionFault(err)})
+		end(lostWith(err))
 	}
 }

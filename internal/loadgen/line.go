@@ -2,27 +2,45 @@ package loadgen
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"switchyard/internal/loadgen/record"
+	"switchyard/internal/pan"
 	"switchyard/switch/api"
 	"switchyard/switch/front/lines/wire"
 )
 
-// LineTarget drives payments at a switch's gateway port with as little work as can be: it writes the lines that
-// wire.AppendRequest writes without making requests of them, reads of an approval what it needs, and has one read and
-// one write for all that leaves and comes at the same time. Each answer is matched by its id. What is no plain approval
-// is decoded in full.
+// LineTarget drives payments at a switch's gateway port with as little work as can be: it has one read and one write
+// for all that leaves and comes at the same time, and matches each answer by its id. Single payments ([NewLineTarget])
+// are written as the lines that wire.AppendRequest writes without requests being made of them, and of an approval is
+// read what it takes; what is no plain approval is decoded in full. Flows ([NewLineFlows]) are written and decoded in
+// full.
+//
+// What is nobody's answer is noted, and the connection stays: another id than those in flight, one that was given up, a
+// second answer, a line that is none.
 type LineTarget struct {
-	lanes    []*lineLane
-	slots    []lineSlot
-	payments Payments
-	texts    lineTexts
-	told     Told
+	lanes []*lineLane
+	slots []lineSlot
+	asks  lineAsks
+	told  Told
+	notes atomic.Pointer[Notes]
+}
+
+// lineAsks is what a LineTarget asks for.
+type lineAsks interface {
+	// appendLine appends the line of a slot's next request, under an id.
+	appendLine(b []byte, id uint64, slot int, seq uint64) []byte
+	// approval reads the id of a line that approves, as far as that can be told without decoding it.
+	approval(line []byte) (id uint64, ok bool)
+	// ended says what follows on how a slot's request ended; a is nil where there is no answer, or it was not decoded.
+	ended(slot int, a *api.Answer, o *Outcome)
+	// fill makes the request again, for who is told of it.
+	fill(slot int, seq uint64, req *api.Request)
 }
 
 // Told is what is told of each answer. a is nil where a connection ended before it.
@@ -39,10 +57,12 @@ const (
 	lineWriteTimeout = 10 * time.Second
 )
 
-// lineSlot is the place of a request in flight. Its number is the request's id on the wire.
+// lineSlot is the place of a request in flight. The request's id on the wire is use·slots + slot.
 type lineSlot struct {
-	seq uint64
-	end func(Outcome) // nil while there is none
+	seq   uint64
+	use   uint64        // how often the slot was used, with this one
+	end   func(Outcome) // nil while there is none
+	given uint64        // bit n: the request n uses ago was given up, and has had no answer since
 }
 
 // lineLane is one connection.
@@ -59,14 +79,22 @@ type lineLane struct {
 // NewLineTarget makes a target of open connections, one a lane, for inFlight slots. told may be nil. Close it to end
 // its goroutines.
 func NewLineTarget(conns []net.Conn, inFlight int, payments Payments, told Told) *LineTarget {
-	t := &LineTarget{slots: make([]lineSlot, inFlight), payments: payments, texts: payments.lineTexts(), told: told}
+	return newLines(conns, inFlight, &singleLines{payments: payments, texts: payments.lineTexts()}, told)
+}
+
+func newLines(conns []net.Conn, inFlight int, asks lineAsks, told Told) *LineTarget {
+	t := &LineTarget{slots: make([]lineSlot, inFlight), asks: asks, told: told}
 	for _, c := range conns {
-		l := &lineLane{target: t, conn: c}
-		t.lanes = append(t.lanes, l)
+		t.lanes = append(t.lanes, &lineLane{target: t, conn: c})
+	}
+	for _, l := range t.lanes {
 		l.loop.Go(l.read)
 	}
 	return t
 }
+
+// TakeNotes implements Noter.
+func (t *LineTarget) TakeNotes(n *Notes) { t.notes.Store(n) }
 
 // Close closes the connections and waits for their goroutines. Requests still in flight end as lost.
 func (t *LineTarget) Close() {
@@ -84,17 +112,40 @@ func (t *LineTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	l.mu.Lock()
 	err := l.err
 	if err == nil {
+		s.use++
+		s.given <<= 1
 		s.seq, s.end = seq, end
 	}
+	id := s.use*uint64(len(t.slots)) + uint64(slot)
 	l.mu.Unlock()
 	if err != nil {
-		end(Outcome{Kind: Failed, Code: connectionFault(err)})
+		out := lostWith(err)
+		t.asks.ended(slot, nil, &out)
+		end(out)
 		return
 	}
-	l.out = t.payments.appendLine(l.out, &t.texts, uint64(slot), seq)
+	l.out = t.asks.appendLine(l.out, id, slot, seq)
 	if len(l.out) > lineWrite {
 		t.Flush(lane)
 	}
+}
+
+// Forget implements Forgetter.
+func (t *LineTarget) Forget(lane, slot int, seq uint64) (Outcome, bool) {
+	l, s := t.lanes[lane], &t.slots[slot]
+	l.mu.Lock()
+	was := s.end != nil && s.seq == seq
+	if was {
+		s.end = nil
+		s.given |= 1
+	}
+	l.mu.Unlock()
+	if !was {
+		return Outcome{}, false
+	}
+	out := Outcome{Class: record.NoAnswer}
+	t.asks.ended(slot, nil, &out)
+	return out, true
 }
 
 // Flush implements Flusher.
@@ -146,7 +197,7 @@ func (l *lineLane) read() {
 	}
 }
 
-// take ends the requests of all whole lines of b, and returns what is left.
+// take ends the requests of all whole lines of b, and returns what is left. An error ends the connection.
 func (l *lineLane) take(b []byte) (rest []byte, err error) {
 	now := time.Now()
 	for {
@@ -156,61 +207,107 @@ func (l *lineLane) take(b []byte) (rest []byte, err error) {
 		}
 		line := b[:n]
 		b = b[n+1:]
-		slot, out, answer, err := l.outcome(line)
-		if err != nil {
+		if err := l.answer(line, now, bytes.IndexByte(b, '\n') >= 0); err != nil {
 			return b, err
 		}
-		over, waited := l.over(slot)
-		if !waited {
-			return b, errors.New("gateway answer: an id that awaits none")
-		}
-		l.tell(over.seq, answer)
-		out.At, out.More = now, bytes.IndexByte(b, '\n') >= 0
-		over.end(out)
 	}
 }
 
-// over takes the request out of a slot of the lane; false where there is none.
-func (l *lineLane) over(slot int) (s lineSlot, ok bool) {
+// answer takes the line of an answer.
+func (l *lineLane) answer(line []byte, now time.Time, more bool) error {
 	t := l.target
-	if slot < 0 || slot >= len(t.slots) || t.lanes[slot%len(t.lanes)] != l {
-		return s, false
+	out, answer := Outcome{At: now, More: more}, (*api.Answer)(nil)
+	id, ok := uint64(0), false
+	if t.told == nil {
+		id, ok = t.asks.approval(line)
+	}
+	if !ok {
+		answer = new(api.Answer)
+		if err := wire.DecodeAnswer(line, answer); err != nil {
+			t.notes.Load().Stray(record.Unparsable, "", "", masked(line))
+			return nil
+		}
+		if answer.ID == "" && answer.Err != nil { // of the connection: it is not let in, or a line was too large
+			return answer.Err
+		}
+		var err error
+		if id, err = strconv.ParseUint(answer.ID, 10, 64); err != nil {
+			t.notes.Load().Stray(record.Unmatched, "id", "no id like it was sent", masked(line))
+			return nil
+		}
+		was := OutcomeOf(answer, nil)
+		out.Class, out.Code = was.Class, was.Code
+		if out.Class != record.Approved {
+			t.notes.Load().Example(out.Class, out.Code, "", masked(line))
+		}
+	}
+	slot := int(id % uint64(len(t.slots)))
+	over, what := l.over(slot, id/uint64(len(t.slots)))
+	switch what {
+	case waited:
+		l.tell(slot, over.seq, answer)
+		t.asks.ended(slot, answer, &out)
+		over.end(out)
+	case wasGivenUp:
+		t.notes.Load().Stray(record.Late, "", "the request with its id, given up before", masked(line))
+	case second:
+		t.notes.Load().Stray(record.Unmatched, "again", "a request that was answered already", masked(line))
+	case foreign:
+		t.notes.Load().Stray(record.Unmatched, "id", "no request with its id is in flight", masked(line))
+	}
+	return nil
+}
+
+// masked is a line for people, without card numbers.
+func masked(line []byte) func() string {
+	return func() string {
+		const most = 1024
+		return pan.MaskIn(fmt.Sprintf("%.*s", most, line))
+	}
+}
+
+// What an id stands for.
+type meaning uint8
+
+const (
+	foreign meaning = iota
+	waited
+	wasGivenUp
+	second
+)
+
+// over takes the request out of a slot of the lane, where it is the one of that use.
+func (l *lineLane) over(slot int, use uint64) (s lineSlot, what meaning) {
+	t := l.target
+	if t.lanes[slot%len(t.lanes)] != l {
+		return s, foreign
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, t.slots[slot].end = t.slots[slot], nil
-	return s, s.end != nil
-}
-
-// outcome reads an answer's line. answer is nil where it need not be decoded.
-func (l *lineLane) outcome(line []byte) (slot int, out Outcome, answer *api.Answer, err error) {
-	t := l.target
-	if t.told == nil {
-		if slot, ok := t.texts.approval(line); ok {
-			return slot, Outcome{Kind: Approved}, nil, nil
-		}
+	at := &t.slots[slot]
+	if use == 0 || use > at.use {
+		return s, foreign
 	}
-	answer = new(api.Answer)
-	if err := wire.DecodeAnswer(line, answer); err != nil {
-		return 0, out, nil, err
+	if bit := uint64(1) << min(at.use-use, 63); at.given&bit != 0 {
+		at.given &^= bit
+		return s, wasGivenUp
 	}
-	if answer.ID == "" && answer.Err != nil { // of the connection: it is not let in, or a line was too large
-		return 0, out, nil, answer.Err
+	switch {
+	case use < at.use || at.end == nil:
+		return s, second
 	}
-	if slot, err = strconv.Atoi(answer.ID); err != nil {
-		return 0, out, nil, errors.New("gateway answer: an id that was not sent")
-	}
-	return slot, OutcomeOf(answer, nil), answer, nil
+	s, at.end = *at, nil
+	return s, waited
 }
 
 // tell tells of a request's answer, or that there is none.
-func (l *lineLane) tell(seq uint64, a *api.Answer) {
+func (l *lineLane) tell(slot int, seq uint64, a *api.Answer) {
 	t := l.target
 	if t.told == nil {
 		return
 	}
 	var req api.Request
-	t.payments.Fill(seq, &req)
+	t.asks.fill(slot, seq, &req)
 	t.told.Wrote(&req, a)
 }
 
@@ -218,9 +315,40 @@ func (l *lineLane) tell(seq uint64, a *api.Answer) {
 func (l *lineLane) lose() {
 	t := l.target
 	for slot := range t.slots {
-		if over, waited := l.over(slot); waited {
-			l.tell(over.seq, nil)
-			over.end(Outcome{Kind: Failed, Code: connectionFault(l.err)})
+		if t.lanes[slot%len(t.lanes)] != l {
+			continue
 		}
+		l.mu.Lock()
+		use := t.slots[slot].use
+		l.mu.Unlock()
+		over, what := l.over(slot, use)
+		if what != waited {
+			continue
+		}
+		l.tell(slot, over.seq, nil)
+		out := lostWith(l.err)
+		t.asks.ended(slot, nil, &out)
+		over.end(out)
 	}
 }
+
+// lostWith is the outcome of a request whose connection broke.
+func lostWith(err error) Outcome {
+	return Outcome{Class: record.ConnectionLost, Code: connectionFault(err), Broken: true}
+}
+
+// singleLines asks for payments of one request each.
+type singleLines struct {
+	payments Payments
+	texts    lineTexts
+}
+
+func (s *singleLines) appendLine(b []byte, id uint64, _ int, seq uint64) []byte {
+	return s.payments.appendLine(b, &s.texts, id, seq)
+}
+
+func (s *singleLines) approval(line []byte) (uint64, bool) { return s.texts.approval(line) }
+
+func (s *singleLines) ended(int, *api.Answer, *Outcome) {}
+
+func (s *singleLines) fill(_ int, seq uint64, req *api.Request) { s.payments.Fill(seq, req) }

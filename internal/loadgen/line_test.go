@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"maps"
 	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"switchyard/internal/loadgen/record"
 	"switchyard/switch/api"
 	"switchyard/switch/front/lines/wire"
 )
@@ -213,40 +215,119 @@ func TestLineTargetCountsWhatAHangUpLost(t *testing.T) {
 	}
 }
 
-// An answer that belongs to nothing ends the connection: what was sent on it is lost, and is told to be.
-func TestLineTargetRefusesForeignAnswers(t *testing.T) {
-	for name, line := range map[string]string{
-		"an id that awaits none": string(wire.AppendAnswer(nil, approvedAnswer("3"))),
-		"no number":              string(wire.AppendAnswer(nil, approvedAnswer("x"))),
-		"an id beyond all":       string(wire.AppendAnswer(nil, approvedAnswer("4000"))),
-		"no answer":              "hello",
-		"not let in":             string(wire.AppendAnswer(nil, &api.Answer{Err: api.NewError(api.CodeUnauthorized, "no")})),
+// attached is a target of one connection whose other end is there, told of what is no outcome.
+func attached(t *testing.T, told Told) (*LineTarget, net.Conn, *record.Recorder) {
+	t.Helper()
+	here, there := net.Pipe()
+	target := NewLineTarget([]net.Conn{here}, 8, linePayments(api.OpAuthorize), told)
+	t.Cleanup(target.Close)
+	recorder, err := record.New(record.Config{
+		Model: record.Closed, Operations: []string{"authorize"}, Shards: 2, Window: time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.TakeNotes(&Notes{recorder: recorder, start: time.Now()})
+	return target, there, recorder
+}
+
+// What answers nothing that was asked is noted with an example, and takes nothing from the request that is in flight.
+func TestLineTargetNotesForeignAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		line  string
+		class record.Class
+	}{
+		"an id that awaits none": {string(wire.AppendAnswer(nil, approvedAnswer("11"))), record.Unmatched},
+		"an id of before":        {string(wire.AppendAnswer(nil, approvedAnswer("0"))), record.Unmatched},
+		"no number":              {string(wire.AppendAnswer(nil, approvedAnswer("x"))), record.Unmatched},
+		"an id beyond all":       {string(wire.AppendAnswer(nil, approvedAnswer("4000"))), record.Unmatched},
+		"no answer":              {"hello 4111111111111111", record.Unparsable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			here, there := net.Pipe()
-			w := &tellings{all: map[string]*api.Answer{}}
-			target := NewLineTarget([]net.Conn{here}, 8, linePayments(api.OpAuthorize), w)
-			defer target.Close()
+			target, there, recorder := attached(t, nil)
 			ended := make(chan Outcome, 1)
 			go func() {
 				in := bufio.NewReader(there)
 				if _, err := in.ReadBytes('\n'); err == nil {
-					fmt.Fprintln(there, line)
+					answer := wire.AppendAnswer(nil, approvedAnswer("8"))
+					fmt.Fprintf(there, "%s\n%s\n%s\n", c.line, answer, answer)
 				}
 			}()
 			target.Start(0, 0, 1, func(o Outcome) { ended <- o })
 			target.Flush(0)
-			if o := <-ended; o.Kind != Failed || !strings.HasPrefix(o.Code, "connection: ") {
-				t.Errorf("%+v, want a lost connection", o)
+			if o := <-ended; o.Class != record.Approved {
+				t.Errorf("%+v, want the approval that came behind it", o)
 			}
-			target.Start(0, 1, 2, func(o Outcome) { ended <- o })
-			if o := <-ended; o.Kind != Failed {
-				t.Errorf("%+v on a broken connection", o)
+			target.Close()
+			frames := map[record.Class]uint64{}
+			for _, f := range recorder.Finish(time.Hour).Failures {
+				frames[f.Class] += f.Frames
+				if f.Example == "" || strings.Contains(f.Example, "4111111111111111") {
+					t.Errorf("%s: the example is %q", f.Outcome, f.Example)
+				}
 			}
-			if a, told := w.all["run-1"]; !told || a != nil || len(w.all) != 1 {
-				t.Errorf("told %v, want that the first request had no answer", w.all)
+			want := map[record.Class]uint64{record.Unmatched: 1} // the second answer
+			want[c.class]++
+			if !maps.Equal(frames, want) {
+				t.Errorf("noted %v, want %v", frames, want)
 			}
 		})
+	}
+}
+
+// A request that was given up is over, and its answer is late.
+func TestLineTargetForgets(t *testing.T) {
+	target, there, recorder := attached(t, nil)
+	lines := bufio.NewReader(there)
+	go func() { _, _ = lines.ReadBytes('\n') }()
+	ended := make(chan Outcome, 1)
+	target.Start(0, 3, 7, func(o Outcome) { ended <- o })
+	target.Flush(0)
+	if _, was := target.Forget(0, 3, 6); was {
+		t.Error("another request is forgotten")
+	}
+	if o, was := target.Forget(0, 3, 7); !was || o.Class != record.NoAnswer {
+		t.Errorf("%+v %v, want no answer", o, was)
+	}
+	if _, was := target.Forget(0, 3, 7); was {
+		t.Error("it is forgotten twice")
+	}
+	go func() { _, _ = lines.ReadBytes('\n') }()
+	target.Start(0, 3, 8, func(o Outcome) { ended <- o })
+	target.Flush(0)
+	first, next := wire.AppendAnswer(nil, approvedAnswer("11")), wire.AppendAnswer(nil, approvedAnswer("19"))
+	fmt.Fprintf(there, "%s\n%s\n", first, next)
+	if o := <-ended; o.Class != record.Approved || len(ended) > 0 {
+		t.Errorf("%+v, want the approval of the second request alone", o)
+	}
+	run := recorder.Finish(time.Hour)
+	if len(run.Failures) != 1 || run.Failures[0].Class != record.Late || run.Failures[0].Frames != 1 {
+		t.Errorf("noted %+v, want one late answer", run.Failures)
+	}
+}
+
+// A connection that is not let in ends, and what was sent on it is lost, and told to be.
+func TestLineTargetThatIsNotLetIn(t *testing.T) {
+	w := &tellings{all: map[string]*api.Answer{}}
+	target, there, _ := attached(t, w)
+	ended := make(chan Outcome, 1)
+	go func() {
+		in := bufio.NewReader(there)
+		if _, err := in.ReadBytes('\n'); err == nil {
+			fmt.Fprintf(there, "%s\n", wire.AppendAnswer(nil, &api.Answer{Err: api.NewError(api.CodeUnauthorized, "no")}))
+		}
+	}()
+	target.Start(0, 0, 1, func(o Outcome) { ended <- o })
+	target.Flush(0)
+	if o := <-ended; o.Class != record.ConnectionLost || o.Code != "no" {
+		t.Errorf("%+v, want a lost connection", o)
+	}
+	target.Start(0, 1, 2, func(o Outcome) { ended <- o })
+	if o := <-ended; o.Class != record.ConnectionLost {
+		t.Errorf("%+v on a broken connection", o)
+	}
+	if a, told := w.all["run-1"]; !told || a != nil || len(w.all) != 1 {
+		t.Errorf("told %v, want that the first request had no answer", w.all)
 	}
 }
 

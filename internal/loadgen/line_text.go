@@ -51,14 +51,14 @@ func (p *Payments) appendLine(b []byte, t *lineTexts, id, n uint64) []byte {
 
 // approval reads the id of an answer that approves and has its members in the switch's own order; false for any other,
 // and for what is none. A quote in a text is escaped, so what is looked for here stands in no text.
-func (t *lineTexts) approval(line []byte) (id int, ok bool) {
+func (t *lineTexts) approval(line []byte) (id uint64, ok bool) {
 	rest, ok := bytes.CutPrefix(line, []byte(lineID))
 	if !ok {
 		return 0, false
 	}
 	digits := 0
 	for ; digits < len(rest) && digits < maxIDDigits && '0' <= rest[digits] && rest[digits] <= '9'; digits++ {
-		id = id*10 + int(rest[digits]-'0')
+		id = id*10 + uint64(rest[digits]-'0')
 	}
 	if rest, ok = bytes.CutPrefix(rest[digits:], []byte(t.approved)); !ok || digits == 0 {
 		return 0, false
@@ -72,8 +72,8 @@ func (t *lineTexts) approval(line []byte) (id int, ok bool) {
 	return id, true
 }
 
-// maxIDDigits is more than a slot's number has.
-const maxIDDigits = 9
+// maxIDDigits is as many as an id may have without going beyond its type.
+const maxIDDigits = 18
 
 // behindText passes over a text without escapes, and over what must follow it; something must be left.
 func behindText(b []byte, next string) (rest []byte, ok bool) {

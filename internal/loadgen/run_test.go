@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/record"
 )
 
 // server answers each request after a delay, and stalls when told to: in virtual time, so figures are exact.
@@ -98,8 +99,8 @@ func TestOpenLoopCountsFromWhenARequestWasDue(t *testing.T) {
 		if got := res.QuantileMS(75); got < 450 {
 			t.Errorf("p75 is %g ms, want about 500: the stall is hidden", got)
 		}
-		if late := res.Late.Max(); late < 900_000 {
-			t.Errorf("the driver was late by %d µs at most, want about a second", late)
+		if late, _ := res.Run.Lateness.Max(); late < 900*time.Millisecond {
+			t.Errorf("the driver was late by %s at most, want about a second", late)
 		}
 	})
 }
@@ -129,9 +130,9 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		s := &server{delay: time.Millisecond, outcome: func(seq uint64) loadgen.Outcome {
 			switch {
 			case seq%10 == 1:
-				return loadgen.Outcome{Kind: loadgen.Declined, Code: "51"}
+				return loadgen.Outcome{Class: record.Declined, Code: "51"}
 			case seq%10 == 2:
-				return loadgen.Outcome{Kind: loadgen.Failed, Code: "busy"}
+				return loadgen.Outcome{Class: record.Refused, Code: "busy"}
 			}
 			return loadgen.Outcome{}
 		}}
@@ -143,8 +144,8 @@ func TestOutcomesAreToldApart(t *testing.T) {
 			res.Failed != 100 {
 			t.Errorf("%+v", res)
 		}
-		if res.Latency.TotalCount() != 899 {
-			t.Errorf("%d latencies, want those of the 899 requests with an outcome", res.Latency.TotalCount())
+		if res.Total.Latency.Count() != 999 {
+			t.Errorf("%d latencies, want those of all 999 requests, whatever came of them", res.Total.Latency.Count())
 		}
 		if got := loadgen.Counts(map[string]uint64{"54": 2, "51": 1}); got != "51: 1, 54: 2" {
 			t.Errorf("counts read %q", got)
@@ -195,9 +196,9 @@ func TestUntilEndsTheWindow(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if res.Failed != 0 || res.Approved < 390 || res.Approved > 410 || res.Window < 500*time.Millisecond ||
-					res.Window > 520*time.Millisecond {
-					t.Errorf("%d approved and %d failed in %s; want 400 and none in 500 ms", res.Approved, res.Failed, res.Window)
+				if res.Failed != 0 || res.Approved < 390 || res.Approved > 410 || res.Run.Window < 500*time.Millisecond ||
+					res.Run.Window > 520*time.Millisecond {
+					t.Errorf("%d approved and %d failed in %s; want 400 and none in 500 ms", res.Approved, res.Failed, res.Run.Window)
 				}
 			})
 		})

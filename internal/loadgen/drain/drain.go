@@ -266,7 +266,7 @@ func (r *run) drain(ctx context.Context) error {
 		return err
 	}
 	s := &r.sum
-	s.DrainS = res.Window.Seconds()
+	s.DrainS = res.Run.Window.Seconds()
 	s.AdvicesPerS = loadgen.Round(float64(queued) / s.DrainS)
 	s.DuringP50MS, s.DuringP99MS, s.DuringMaxMS = res.QuantileMS(50), res.QuantileMS(99), res.QuantileMS(100)
 	s.DuringTPS, s.DuringErrors = loadgen.Round(res.TPS()), res.Failed

@@ -19,6 +19,7 @@ import (
 	"switchyard/internal/daemons"
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/clients"
+	"switchyard/internal/loadgen/record"
 	"switchyard/switch/api"
 	"switchyard/switch/operator/client"
 )
@@ -148,7 +149,7 @@ func newTarget(lanes []loadgen.Gateway, inFlight int, payments loadgen.Payments)
 	for i := range t.slots {
 		s := &t.slots[i]
 		s.authorized = func(a *api.Answer, err error) {
-			if out := loadgen.OutcomeOf(a, err); out.Kind != loadgen.Approved {
+			if out := loadgen.OutcomeOf(a, err); out.Class != record.Approved {
 				s.end(out)
 				return
 			}
@@ -162,7 +163,7 @@ func newTarget(lanes []loadgen.Gateway, inFlight int, payments loadgen.Payments)
 		}
 		s.captured = func(a *api.Answer, err error) {
 			out := loadgen.OutcomeOf(a, err)
-			if out.Kind == loadgen.Approved {
+			if out.Class == record.Approved {
 				t.captured.Add(1)
 			}
 			s.end(out)

@@ -12,6 +12,11 @@ import (
 
 	"switchyard/internal/daemons"
 	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/clients"
+	"switchyard/internal/loadgen/judge"
+	"switchyard/internal/loadgen/record"
+	"switchyard/spec"
+	"switchyard/switch/api"
 )
 
 // Options say what to measure.
@@ -23,6 +28,7 @@ type Options struct {
 
 	Warmup   time.Duration // driven before that
 	Duration time.Duration // measured
+	Timeout  time.Duration // how long a caller waits, and how long what is in flight is waited for at the end
 
 	Connections int
 	Cards       uint64 // number of different cards
@@ -42,36 +48,44 @@ type Options struct {
 	Data        string // folder of switchd's data to begin with, which stays as it is; "" for none
 	IssuerRules string // rules file of the issuer: its pace, latency and faults; "" for none
 
+	Hello clients.Hello // what a gateway port is told and spoken to with
+
+	Thresholds []judge.Threshold
+	MaxLate    time.Duration // how late the tool itself may be at the 99th percentile; 0 for the default
+
 	Told string // file that the switch's answers are appended to; "" for none
 	Say  func(format string, args ...any)
+	// Began is told of the recorder, and of the moment from which its times count, when driving begins. It may look on
+	// until Run returns. May be nil.
+	Began func(*record.Recorder, time.Time)
 }
 
 // Defaults are the options that are measured by, but for what, where and by what.
 func Defaults() Options {
 	return Options{
-		Warmup: 2 * time.Second, Duration: 10 * time.Second, Connections: 4, Cards: 1_000_000, Seed: 1,
-		Dialect: "iso87ascii",
+		Warmup: 2 * time.Second, Duration: 10 * time.Second, Timeout: loadgen.DefaultDrain, Connections: 4,
+		Cards: 1_000_000, Seed: 1, Dialect: spec.DefaultDialect,
 	}
 }
 
 // check refuses what cannot be driven, before anything is started or connected to.
 func (o *Options) check() error {
 	switch {
-	case o.Connections < 1 || o.Cards < 1:
-		return errors.New("connections, cards: expected 1 or more")
-	case o.Rate == 0 && (o.InFlight < 1 || o.InFlight > loadgen.MaxInFlight):
+	case o.Connections < 1 || o.Cards < 1 || o.Cards > loadgen.MaxCards:
+		return fmt.Errorf("connections: expected 1 or more; cards: 1 to %d", loadgen.MaxCards)
+	case o.InFlight != 0 && (o.InFlight < 1 || o.InFlight > loadgen.MaxInFlight):
 		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
-	case o.Rate < 0 || o.Rate > loadgen.MaxRate:
+	case o.InFlight == 0 && !(o.Rate > 0 && o.Rate <= loadgen.MaxRate):
 		return fmt.Errorf("rate: %g, expected more than 0 and at most %d", o.Rate, loadgen.MaxRate)
 	case (o.IssuerRules != "" || o.Switch != "" || o.Data != "") && o.Address != "":
 		return errors.New("issuer-rules, switch, data: expected with --local only")
-	case o.Duration <= 0 || o.Warmup < 0:
-		return errors.New("duration: expected more than 0; warmup: 0 or more")
+	case o.Duration <= 0 || o.Warmup < 0 || o.Timeout <= 0:
+		return errors.New("duration, timeout: expected more than 0; warmup: 0 or more")
 	}
 	return nil
 }
 
-// Summary is what came of it, as switchctl load --json prints it and the benchmarks record it.
+// Summary is what the benchmarks record of it, out of what switchctl load --json prints ([record.Summary]).
 type Summary struct {
 	TPS        float64           `json:"tps"` // approved, synced authorizations a second
 	P50MS      float64           `json:"p50_ms"`
@@ -103,8 +117,9 @@ type Summary struct {
 	IssuerMiB     float64 `json:"issuer_sim_mib,omitempty"`
 }
 
-// Run measures. Daemons of its own are stopped when it returns.
-func Run(ctx context.Context, o Options) (*Summary, error) {
+// Run measures. Daemons of its own are stopped when it returns. What was measured until ctx ended is returned with nil,
+// and says so.
+func Run(ctx context.Context, o Options) (*record.Run, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -116,12 +131,11 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 		return nil, err
 	}
 	defer local.Kill()
-	s, err := o.measure(ctx, local)
+	run, err := o.measure(ctx, local)
 	if err != nil {
 		return nil, err
 	}
-	s.SwitchdMiB, s.IssuerMiB = loadgen.Round(local.Switchd.PeakMiB()), loadgen.Round(local.Issuer.PeakMiB())
-	return s, local.Stop()
+	return run, local.Stop()
 }
 
 // startLocal starts what is to be measured and points o at it.
@@ -131,6 +145,7 @@ func (o *Options) startLocal(ctx context.Context) (*daemons.Local, error) {
 	}
 	d := daemons.Options{Bin: o.Bin, Dir: o.Dir, Seed: o.Seed, Switch: o.Switch, Rules: o.IssuerRules}
 	if o.ISO {
+		d.IssuerDialect, d.IssuerFraming = o.Dialect, o.Framing
 		local, err := daemons.StartIssuer(ctx, d)
 		if err == nil {
 			o.Address = local.Issuer.At.ISO
@@ -150,39 +165,82 @@ func (o *Options) startLocal(ctx context.Context) (*daemons.Local, error) {
 }
 
 // measure drives the load and takes the figures, those of the daemons where they are its own.
-func (o *Options) measure(ctx context.Context, local *daemons.Local) (*Summary, error) {
-	d := loadgen.Options{
-		InFlight: o.InFlight, Rate: o.Rate, Fixed: o.Fixed, Warmup: o.Warmup, Duration: o.Duration, Seed: o.Seed,
-	}
-	if o.Rate > 0 {
-		d.InFlight = loadgen.DefaultOpenInFlight
-	}
-	d.Lanes = min(o.Connections, d.InFlight)
+func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Run, error) {
+	d := o.drive()
 	target, closeTarget, err := o.target(ctx, d.Lanes, d.InFlight)
 	if err != nil {
 		return nil, err
 	}
 	d.Target = target
+	if d.Recorder, err = d.Record(); err != nil {
+		return nil, errors.Join(err, closeTarget())
+	}
 	o.Say("driving %s for %s, then measuring %s", o.Address, o.Warmup, o.Duration)
 	before, err := usedBy(ctx, local)
 	if err != nil {
 		return nil, errors.Join(err, closeTarget())
 	}
-	res, err := loadgen.Run(ctx, d)
-	after, usedErr := usedBy(ctx, local)
-	if err = errors.Join(err, usedErr, closeTarget()); err != nil {
+	begin := time.Now()
+	if o.Began != nil {
+		d.Began = func(at time.Time) { o.Began(d.Recorder, at) }
+	}
+	res, stopped := loadgen.Run(ctx, d)
+	if res == nil {
+		return nil, errors.Join(stopped, closeTarget())
+	}
+	// The figures are there although ctx may have ended: what is asked for now is asked for without it.
+	after, err := usedBy(context.WithoutCancel(ctx), local)
+	if err = errors.Join(err, closeTarget()); err != nil {
 		return nil, err
 	}
-	s := &Summary{
-		TPS: loadgen.Round(res.TPS()), P50MS: res.QuantileMS(50), P99MS: res.QuantileMS(99), P999MS: res.QuantileMS(99.9),
-		MaxMS: res.QuantileMS(100), Errors: res.Failed, ErrorCodes: res.Errors,
-		Approved: res.Approved, Declined: res.Declined, Declines: res.Declines,
-		InFlight: o.InFlight, Rate: o.Rate, DurationS: res.Window.Seconds(), Connections: d.Lanes, Seed: o.Seed,
-		Requests: res.Approved + res.Declined + res.Failed + res.Excluded,
+	run := res.Run
+	if stopped != nil {
+		run.Ended = "called off"
 	}
-	s.took(before, after)
+	o.describe(run, &d, local != nil)
+	run.Started = begin.Add(d.Warmup)
+	run.Usage = usage(run, before, after, local)
+	judge.Judge(run, judge.Options{
+		Thresholds: o.Thresholds, MaxLate: o.MaxLate, CPU: after.load - before.load, Elapsed: time.Since(begin),
+	})
+	return run, nil
+}
+
+// drive are the driver's options.
+func (o *Options) drive() loadgen.Options {
+	d := loadgen.Options{
+		InFlight: o.InFlight, Rate: o.Rate, Fixed: o.Fixed, Warmup: o.Warmup, Duration: o.Duration, Seed: o.Seed,
+		Drain: o.Timeout, Timeout: o.Timeout, Ops: []string{api.OpAuthorize.String()},
+	}
+	if o.Sale {
+		d.Ops[0] = api.OpSale.String()
+	}
+	if o.ISO {
+		d.Timeout = 0
+	}
 	if o.Rate > 0 {
-		s.LateP99MS = float64(res.Late.ValueAtQuantile(99)) / 1000
+		d.InFlight = loadgen.DefaultOpenInFlight
 	}
-	return s, nil
+	d.Lanes = min(o.Connections, d.InFlight)
+	return d
+}
+
+// describe says in the record how the run was set up.
+func (o *Options) describe(run *record.Run, d *loadgen.Options, local bool) {
+	s := &run.Setup
+	s.Rate, s.InFlight, s.Drain, s.Timeout, s.Seed, s.Cards = o.Rate, d.InFlight, d.Drain, d.Timeout, o.Seed, o.Cards
+	if s.Model == record.Open {
+		s.RateOf, s.Arrivals = "requests", "poisson"
+		if o.Fixed {
+			s.Arrivals = "constant"
+		}
+	}
+	target := record.Target{
+		Kind: "gateway", Address: o.Address, Local: local, Connections: d.Lanes, TLS: o.Hello.TLS != nil,
+	}
+	if o.ISO {
+		target.Kind, target.Dialect, target.Framing = "iso", o.Dialect, o.Framing
+	}
+	s.Targets = []record.Target{target}
+	run.Tool, run.Machine = record.ThisTool(), record.ThisMachine()
 }

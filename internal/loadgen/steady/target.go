@@ -3,6 +3,8 @@ package steady
 import (
 	"context"
 	"errors"
+	"os"
+	"strings"
 	"time"
 
 	"switchyard/internal/loadgen"
@@ -27,7 +29,7 @@ func (o *Options) target(ctx context.Context, lanes, inFlight int) (loadgen.Targ
 	if err != nil {
 		return nil, nil, err
 	}
-	conns, err := clients.DialTCP(ctx, o.Address, lanes)
+	conns, err := clients.DialGateway(ctx, o.Address, lanes, o.Hello)
 	if err != nil {
 		return nil, nil, errors.Join(err, log.Close())
 	}
@@ -46,7 +48,7 @@ func (o *Options) target(ctx context.Context, lanes, inFlight int) (loadgen.Targ
 func (o *Options) isoTarget(
 	ctx context.Context, lanes int, payments loadgen.Payments,
 ) (loadgen.Target, func() error, error) {
-	codec, err := spec.Open(o.Dialect)
+	codec, err := openDialect(o.Dialect)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,7 +56,7 @@ func (o *Options) isoTarget(
 	if err != nil {
 		return nil, nil, err
 	}
-	conns, err := clients.DialTCP(ctx, o.Address, lanes)
+	conns, err := clients.DialGateway(ctx, o.Address, lanes, clients.Hello{TLS: o.Hello.TLS})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,4 +66,17 @@ func (o *Options) isoTarget(
 		return nil
 	}
 	return target, end, nil
+}
+
+// openDialect opens a dialect by its name, or that of a JSON file with one's own.
+func openDialect(name string) (*spec.Codec, error) {
+	if !strings.HasSuffix(name, ".json") {
+		return spec.Open(name)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return spec.OpenFile(name, file)
 }

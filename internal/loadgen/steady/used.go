@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"switchyard/internal/daemons"
-	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/record"
 )
 
 // used is what the three processes have used so far.
@@ -31,14 +31,23 @@ func usedBy(ctx context.Context, local *daemons.Local) (u used, err error) {
 	return u, nil
 }
 
-// took sets what was used for each request between two looks.
-func (s *Summary) took(before, after used) {
-	requests := float64(max(s.Requests, 1))
-	us := func(before, after time.Duration) float64 {
-		return loadgen.Round(float64((after - before).Microseconds()) / requests)
+// usage is what was used for each request between two looks.
+func usage(run *record.Run, before, after used, local *daemons.Local) []record.Usage {
+	all := run.Total()
+	requests := max(all.Sent+run.Warmup.Requests, 1)
+	of := func(process string, before, after time.Duration) record.Usage {
+		return record.Usage{Process: process, CPU: after - before, PerRequest: (after - before) / time.Duration(requests)}
 	}
-	s.LoadCPUUS = us(before.load, after.load)
-	s.SwitchdCPUUS = us(before.switchd, after.switchd)
-	s.IssuerCPUUS = us(before.issuer, after.issuer)
-	s.SwitchdAllocs = loadgen.Round((after.mallocs - before.mallocs) / requests)
+	list := []record.Usage{of(record.ProcessLoad, before.load, after.load)}
+	if local == nil {
+		return list
+	}
+	if local.Switchd != nil {
+		u := of(record.ProcessSwitchd, before.switchd, after.switchd)
+		u.Allocs, u.PeakMiB = (after.mallocs-before.mallocs)/float64(requests), local.Switchd.PeakMiB()
+		list = append(list, u)
+	}
+	u := of(record.ProcessIssuer, before.issuer, after.issuer)
+	u.PeakMiB = local.Issuer.PeakMiB()
+	return append(list, u)
 }
