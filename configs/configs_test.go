@@ -96,7 +96,7 @@ func TestSwitchdYAMLIsTheDefault(t *testing.T) {
 func TestIssuerSimYAMLIsTheDefault(t *testing.T) {
 	got := parseIssuer(t, "issuer-sim.yaml", load(t, "issuer-sim.yaml"))
 	got.Limits = issuersim.ConfigLimits{} // spelled out in the file, 0 in the code
-	if want := issuersim.DefaultConfig(); got != want {
+	if want := issuersim.DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("issuer-sim.yaml says\n%+v\nthe default is\n%+v", got, want)
 	}
 }

@@ -3,11 +3,13 @@ package issuersim
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
 	"switchyard/internal/config"
 	"switchyard/issuer-sim/rules"
+	"switchyard/issuer-sim/server"
 	"switchyard/spec"
 	"switchyard/spec/framing"
 )
@@ -20,16 +22,19 @@ type Config struct {
 	Connect     string `yaml:"connect"`
 	Connections int    `yaml:"connections"`
 	// Control is the address of the control HTTP, which asks nobody who they are; empty for none. Default 127.0.0.1:9584
-	Control  string        `yaml:"control"`
-	Data     string        `yaml:"data"`      // see Options.DataDir. Default none
-	Sync     bool          `yaml:"sync"`      // see Options.Sync
-	Rules    string        `yaml:"rules"`     // rules file. Default none
-	Seed     uint64        `yaml:"seed"`      // see Options.Seed. Default 1
-	Dialect  string        `yaml:"dialect"`   // embedded dialect or the file of one. Default iso87ascii
-	Framing  string        `yaml:"framing"`   // as framing.Parse reads it. Default binary2
-	Require  ConfigRequire `yaml:"require"`   // what is refused although it could be answered
-	LogLevel string        `yaml:"log_level"` // debug, info, warn, error. Default info
-	Limits   ConfigLimits  `yaml:"limits"`
+	Control string        `yaml:"control"`
+	Data    string        `yaml:"data"`    // see Options.DataDir. Default none
+	Sync    bool          `yaml:"sync"`    // see Options.Sync
+	Rules   string        `yaml:"rules"`   // rules file. Default none
+	Seed    uint64        `yaml:"seed"`    // see Options.Seed. Default 1
+	Dialect string        `yaml:"dialect"` // embedded dialect or the file of one. Default iso87ascii
+	Framing string        `yaml:"framing"` // as framing.Parse reads it. Default binary2
+	Require ConfigRequire `yaml:"require"` // what is refused although it could be answered
+	// Repeats and Codes are Options' own. Default: all that may be repeated but DE2, and none.
+	Repeats  []int             `yaml:"repeats"`
+	Codes    map[string]string `yaml:"codes"`
+	LogLevel string            `yaml:"log_level"` // debug, info, warn, error. Default info
+	Limits   ConfigLimits      `yaml:"limits"`
 }
 
 // ConfigRequire is server.Require as the config file has it.
@@ -57,6 +62,32 @@ func ParseRequire(names string) (r ConfigRequire, err error) {
 	return r, nil
 }
 
+// ParseRepeats reads numbers of elements with commas between them. Which they may be is known to New.
+func ParseRepeats(list string) (repeats []int, err error) {
+	for text := range strings.SplitSeq(list, ",") {
+		de, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("repeats: %q: expected numbers of elements with commas between them, such as 11,37", text)
+		}
+		repeats = append(repeats, de)
+	}
+	return repeats, nil
+}
+
+// ParseCodes reads response codes and what stands in their place, such as 00=76, with commas between them.
+func ParseCodes(list string) (codes map[string]string, err error) {
+	codes = map[string]string{}
+	for text := range strings.SplitSeq(list, ",") {
+		code, instead, ok := strings.Cut(strings.TrimSpace(text), "=")
+		if _, twice := codes[code]; !ok || twice {
+			return nil, fmt.Errorf("codes: %q: expected a response code and what stands in its place, such as 00=76, each once",
+				text)
+		}
+		codes[code] = instead
+	}
+	return codes, nil
+}
+
 // ConfigLimits are Limits as the config file has them; see there for what they bound. 0 stands for the default.
 type ConfigLimits struct {
 	Connections    int            `yaml:"connections"`
@@ -81,7 +112,7 @@ func (c ConfigLimits) Limits() Limits {
 func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8583", Connections: 2, Control: "127.0.0.1:9584", Seed: 1, Dialect: spec.DefaultDialect,
-		Framing: framing.Default, LogLevel: "info",
+		Framing: framing.Default, Repeats: server.DefaultRepeats(), Codes: map[string]string{}, LogLevel: "info",
 	}
 }
 

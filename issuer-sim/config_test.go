@@ -3,6 +3,7 @@ package issuersim_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestConfigFiles(t *testing.T) {
 	}
 	want := issuersim.DefaultConfig()
 	want.Limits = c.Limits
-	if c != want {
+	if !reflect.DeepEqual(c, want) {
 		t.Errorf("%+v, want %+v", c, want)
 	}
 	if got, want := c.Limits.Limits(), issuersim.DefaultLimits(); got != want && got != (issuersim.Limits{}) {
@@ -58,7 +59,10 @@ func TestConfigFiles(t *testing.T) {
 func TestConfigErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"lissten: x": `line 1: unknown key "lissten": expected listen, connect, connections, control, ` +
-			`data, sync, rules, seed, dialect, framing, require, log_level, limits`,
+			`data, sync, rules, seed, dialect, framing, require, repeats, codes, log_level, limits`,
+		"repeats: 11":                          "line 1: found a whole number, expected a list",
+		"repeats: [stan]":                      "line 1: found text, expected a whole number",
+		"codes: ['00']":                        "line 1: found a list, expected a mapping",
 		"limits: {card: 5}":                    `line 1: unknown key "card": expected connections, frame_bytes, cards, `,
 		"limits: {cards: many}":                "line 1: found text, expected a whole number",
 		"limits: 5":                            "line 1: found a whole number, expected a mapping",

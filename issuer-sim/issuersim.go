@@ -41,6 +41,9 @@ func TestCards() []TestCard { return book.TestCards() }
 // TestCardFor returns the number of the first test card with a response code; empty if there is none.
 func TestCardFor(code string) string { return book.TestCardFor(code) }
 
+// Repeatable are the elements of which Options.Repeats may have some.
+func Repeatable() []int { return server.Repeatable() }
+
 // New makes a server and, with a data folder, reads its log back. It serves once Serve is called. On an error the
 // listeners are left open.
 func New(o Options) (*Server, error) {
@@ -76,6 +79,7 @@ func New(o Options) (*Server, error) {
 	}, current)
 	s, err := server.New(&server.Options{
 		Listener: o.Listener, Control: o.ControlListener, Codec: o.Codec, Mapping: to, Framing: o.Framing, Require: o.Require,
+		Repeats: o.Repeats, Codes: o.Codes,
 		Dial: o.Dial, Dialed: o.Dialed, Books: books, Rules: current,
 		Limits: server.Limits{
 			Connections: l.Connections, FrameBytes: l.FrameBytes, Delayed: l.Delayed, WriteTimeout: l.WriteTimeout,

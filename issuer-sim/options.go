@@ -38,6 +38,14 @@ type Options struct {
 	// Require is what is refused although it could be answered. Default: nothing.
 	Require server.Require
 
+	// Repeats are what answers repeat from their requests, and add to them, of Repeatable(); DE11, 38 and 39 always.
+	// Default: all but DE2.
+	Repeats []int
+
+	// Codes are what stands in DE39 of answers in place of what would stand there, both as the dialect has it. Default:
+	// none.
+	Codes map[string]string
+
 	// DataDir is a folder in FS. Each applied message is appended to a log there before it is answered, and read back by
 	// New. Default: empty, everything is in memory.
 	DataDir string

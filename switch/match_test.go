@@ -55,3 +55,30 @@ func TestHostThatAnswersWithTheLeast(t *testing.T) {
 		t.Errorf("sent %s, want %s", got, want)
 	}
 }
+
+// A host is tried with as little as it is said to repeat, and with codes of its own: a day's payments go through. The
+// codes are ours in other places, so that one that is translated twice, or the wrong way, would be seen.
+func TestMatchOfWhatIsRepeated(t *testing.T) {
+	for _, c := range []struct {
+		dialect string
+		repeats []int
+		answers map[string]string // in place of what issuer-sim would answer
+		codes   map[string]string // theirs and ours
+	}{
+		{"iso87ascii", []int{4, 37}, nil, nil},
+		{"iso87ascii", []int{7, 2, 3, 4}, map[string]string{"00": "05", "05": "51", "51": "00"},
+			map[string]string{"05": "00", "51": "05", "00": "51"}},
+		{"iso93bcd", []int{37, 12, 4}, map[string]string{"000": "100", "100": "116", "116": "000", "400": "401"},
+			map[string]string{"100": "00", "116": "05", "000": "51", "401": "00"}},
+		{"iso93ascii", []int{7, 4, 49}, nil, nil},
+	} {
+		t.Run(fmt.Sprint(c.dialect, c.repeats), func(t *testing.T) {
+			playDay(t, switchtest.Options{
+				Dialect: c.dialect, Repeats: c.repeats, Codes: c.answers,
+				Configure: func(x *txswitch.Config) {
+					x.Issuers[0].Match, x.Issuers[0].Mapping.Codes = c.repeats, c.codes
+				},
+			})
+		})
+	}
+}

@@ -190,6 +190,15 @@ func TestErrors(t *testing.T) {
 		{[]string{"serve", "--log-level", "loud"}, "want debug, info, warn or error"},
 		{[]string{"serve", "--listen", "nowhere"}, "nowhere"},
 		{[]string{"serve", "--connect", "127.0.0.1:1", "--connections", "0", "--control", ""}, "connections: 0: expected 1"},
+		{[]string{"serve", "--repeats", "11,RRN"}, `repeats: "RRN": expected numbers of elements with commas between them`},
+		{[]string{"serve", "--repeats", "11,39", "--listen", "127.0.0.1:0", "--control", ""},
+			"repeats: 39: expected some of 2 3"},
+		{[]string{"serve", "--repeats", "4,4", "--listen", "127.0.0.1:0", "--control", ""},
+			"repeats: 4: expected some of 2 3"},
+		{[]string{"serve", "--codes", "00"}, `codes: "00": expected a response code and what stands in its place`},
+		{[]string{"serve", "--codes", "00=1,00=2"}, `codes: "00=2": expected`},
+		{[]string{"serve", "--codes", "00=776", "--listen", "127.0.0.1:0", "--control", ""},
+			`codes: 00: "776": expected a response code of 2 characters`},
 		{[]string{"sreve"}, "unknown command"},
 	} {
 		var stderr bytes.Buffer
@@ -199,6 +208,46 @@ func TestErrors(t *testing.T) {
 		if err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), c.want) {
 			t.Errorf("%v: %v, %s; want exit code 1 and %q", c.args, err, stderr.String(), c.want)
 		}
+	}
+}
+
+// Flags say what answers repeat, and which codes they have.
+func TestAnswersOfFlags(t *testing.T) {
+	d := startDaemon(t, "--repeats", "11, 37", "--codes", "00=76")
+	conn, err := net.Dial("tcp", d.ISO)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	codec := spec.MustCodec(spec.DefaultDialect)
+	var m spec.Message
+	m.SetMTI("0800")
+	for de, value := range map[int]string{7: "1121120000", 11: "000002", 37: "R00000000001", 70: "301"} {
+		m.Set(de, value)
+	}
+	frame, err := codec.PackFrame(nil, &m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(frame); err != nil {
+		t.Fatal(err)
+	}
+	var header [2]byte
+	if _, err := io.ReadFull(conn, header[:]); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, binary.BigEndian.Uint16(header[:]))
+	if _, err := io.ReadFull(conn, answer); err != nil {
+		t.Fatal(err)
+	}
+	if err := codec.Unpack(answer, &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.String(11) != "000002" || m.String(37) != "R00000000001" || m.String(39) != "76" || m.Has(7) || m.Has(70) {
+		t.Errorf("STAN %s, RRN %s, code %s, DE7 %t, DE70 %t", m.String(11), m.String(37), m.String(39), m.Has(7), m.Has(70))
 	}
 }
 

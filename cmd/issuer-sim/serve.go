@@ -23,7 +23,7 @@ import (
 const closeTimeout = 5 * time.Second
 
 func newServeCmd() *cobra.Command {
-	var configFile, readyFile, required string
+	var configFile, readyFile, required, repeats, codes string
 	flags := issuersim.DefaultConfig()
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -56,6 +56,16 @@ func newServeCmd() *cobra.Command {
 					return err
 				}
 			}
+			if cmd.Flags().Changed("repeats") {
+				if config.Repeats, err = issuersim.ParseRepeats(repeats); err != nil {
+					return err
+				}
+			}
+			if cmd.Flags().Changed("codes") {
+				if config.Codes, err = issuersim.ParseCodes(codes); err != nil {
+					return err
+				}
+			}
 			return serve(cmd.Context(), config, readyFile)
 		},
 	}
@@ -74,6 +84,8 @@ func newServeCmd() *cobra.Command {
 	f.StringVar(&flags.Dialect, "dialect", flags.Dialect, "embedded dialect, or the `file` of one in JSON")
 	f.StringVar(&flags.Framing, "framing", flags.Framing, "how messages are framed, such as ascii4+tpdu")
 	f.StringVar(&required, "require", "", "what is refused otherwise: sign_on, mac, elements, or several with commas")
+	f.StringVar(&repeats, "repeats", "", "elements that answers have beside DE11, 38 and 39, with commas")
+	f.StringVar(&codes, "codes", "", "response codes and what stands in their place, such as 00=76,05=1A")
 	f.StringVar(&flags.LogLevel, "log-level", flags.LogLevel, "debug, info, warn or error")
 	f.StringVar(&readyFile, "ready-file", "", "write the addresses and the pid to this `file` once listening")
 	return cmd
@@ -106,6 +118,7 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 		return err
 	}
 	options.Require = issuersim.Require(config.Require)
+	options.Repeats, options.Codes = config.Repeats, config.Codes
 	if config.Connect != "" {
 		if config.Connections < 1 {
 			return fmt.Errorf("connections: %d: expected 1 or more to %s", config.Connections, config.Connect)

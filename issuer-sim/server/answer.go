@@ -6,27 +6,30 @@ import (
 	"switchyard/spec"
 )
 
-// echoed are the elements that an answer repeats from its request, where they stand there.
-var echoed = [...]int{3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49}
-
-// answer writes the response to a request or advice: no DE2, what the request said of itself, and the outcome.
-func answer(resp, req *spec.Message, c string) {
-	resp.Reset()
-	resp.SetMTI(message.ResponseMTI(req.MTIBytes()))
-	for _, de := range echoed {
-		if v := req.Bytes(de); v != nil {
-			resp.SetBytes(de, v)
+// answer writes the response to a request or advice: what it repeats of what the request said of itself, and the
+// outcome.
+func (w *worker) answer(c string) {
+	w.resp.Reset()
+	w.resp.SetMTI(message.ResponseMTI(w.req.MTIBytes()))
+	for _, de := range w.server.repeats.elements {
+		if v := w.req.Bytes(de); v != nil {
+			w.resp.SetBytes(de, v)
 		}
 	}
-	resp.Set(39, c)
+	w.resp.Set(39, c)
 }
 
 // answerFinancial writes the response to a request that the issuer worked on.
 func (w *worker) answerFinancial(r *message.Request, out *book.Outcome) {
-	answer(&w.resp, &w.req, out.Code.Text())
+	w.answer(out.Code.Text())
+	says := &w.server.repeats
 	if out.Code.Is(message.CodePartial) {
-		w.resp.SetUint(4, uint64(out.Amount), 12)
-		w.resp.SetBytes(54, w.appendOriginalAmount(w.scratch[:0], r))
+		if w.resp.Has(4) {
+			w.resp.SetUint(4, uint64(out.Amount), 12)
+		}
+		if says.amounts {
+			w.resp.SetBytes(54, w.appendOriginalAmount(w.scratch[:0], r))
+		}
 	}
 	if r.Class != message.ClassAuthorization && r.Class != message.ClassFinancial {
 		return
@@ -34,7 +37,7 @@ func (w *worker) answerFinancial(r *message.Request, out *book.Outcome) {
 	if out.AuthCode != [6]byte{} {
 		w.resp.SetBytes(38, out.AuthCode[:])
 	}
-	if data := appendResults(w.scratch[:0], r, out); len(data) > 0 {
+	if data := appendResults(w.scratch[:0], r, out); says.private && len(data) > 0 {
 		w.resp.SetBytes(48, data)
 	}
 }

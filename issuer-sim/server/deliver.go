@@ -90,6 +90,9 @@ func (l *link) deliver(v *rules.Verdict, position int64, now time.Time) error {
 // exchange gives each of two answers the other's STAN and DE7, so that each seems to answer the other's request.
 func exchange(a, b *spec.Message) {
 	for _, de := range []int{7, 11} {
+		if !a.Has(de) || !b.Has(de) {
+			continue // of those that answers here do not repeat
+		}
 		of := a.String(de)
 		a.SetBytes(de, b.Bytes(de))
 		b.Set(de, of)

@@ -29,6 +29,8 @@ type Server struct {
 	codec    *spec.Codec
 	framing  framing.Format
 	require  Require
+	repeats  repeats
+	codes    map[string]string // of the answers, as the dialect has them, to what stands in their place
 	dial     func(ctx context.Context) (net.Conn, error)
 	dialed   int // connections that we make
 	mapping  *mapping.Mapping
@@ -62,6 +64,8 @@ type Options struct {
 	Codec    *spec.Codec
 	Framing  framing.Format
 	Require  Require
+	Repeats  []int             // what answers repeat and add, of Repeatable; nil: as Repeats has it by default
+	Codes    map[string]string // of DE39 as the dialect has it to what stands there instead
 	// Dial makes one of the Dialed connections to a switch that listens for its issuers.
 	Dial     func(ctx context.Context) (net.Conn, error)
 	Dialed   int
@@ -85,11 +89,17 @@ type Limits struct {
 func New(o *Options) (*Server, error) {
 	s := &Server{
 		listener: o.Listener, control: o.Control, codec: o.Codec, framing: o.Framing, require: o.Require,
-		dial: o.Dial, dialed: o.Dialed, mapping: o.Mapping, book: o.Books, desk: clearing.NewDesk(o.Books),
+		codes: o.Codes, dial: o.Dial, dialed: o.Dialed, mapping: o.Mapping, book: o.Books, desk: clearing.NewDesk(o.Books),
 		rules: o.Rules, limits: o.Limits, logger: o.Logger, registry: o.Registry,
 		started: time.Now(), quit: make(chan struct{}), links: map[*link]struct{}{},
 	}
 	var err error
+	if s.repeats, err = compileRepeats(o.Repeats, o.Codec); err != nil {
+		return nil, fmt.Errorf("issuersim: repeats: %w", err)
+	}
+	if err := checkCodes(o.Codes, o.Codec); err != nil {
+		return nil, fmt.Errorf("issuersim: codes: %w", err)
+	}
 	if s.metrics, err = newMetrics(o.Registry, s.book); err != nil {
 		return nil, fmt.Errorf("issuersim: metrics: %w", err)
 	}
@@ -262,7 +272,7 @@ func (s *Server) each(do func(*link)) {
 
 // pack appends a message to b, as the acquirer wants it.
 func (s *Server) pack(b []byte, m *spec.Message) ([]byte, error) {
-	if s.mapping == nil {
+	if s.mapping == nil && len(s.codes) == 0 {
 		return s.codec.Pack(b, m)
 	}
 	theirs, _ := s.mapped.Get().(*spec.Message)
@@ -273,6 +283,9 @@ func (s *Server) pack(b []byte, m *spec.Message) ([]byte, error) {
 	theirs.CopyFrom(m)
 	if err := s.mapping.Send(theirs, time.Now()); err != nil {
 		return b, err
+	}
+	if code, ok := s.codes[string(theirs.Bytes(39))]; ok {
+		theirs.Set(39, code)
 	}
 	return s.codec.Pack(b, theirs)
 }

@@ -69,7 +69,7 @@ func (w *worker) handle(data []byte, now time.Time) (v rules.Verdict, position i
 
 // simple answers with a code and nothing else.
 func (w *worker) simple(c string) {
-	answer(&w.resp, &w.req, c)
+	w.answer(c)
 	w.server.metrics.count(w.req.MTIBytes(), message.CodeOf(c))
 }
 
@@ -128,8 +128,10 @@ func (w *worker) network(now time.Time) (v rules.Verdict, position int64, answer
 		}
 	}
 	w.simple(c)
-	if network := w.req.Bytes(70); network != nil {
-		w.resp.SetBytes(70, network)
+	if network := w.req.Bytes(deNetwork); network != nil {
+		if w.server.repeats.network {
+			w.resp.SetBytes(deNetwork, network)
+		}
 		w.sign(string(network), c)
 	}
 	return v, 0, true

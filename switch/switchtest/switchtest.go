@@ -76,6 +76,10 @@ type Options struct {
 	IssuerConnects bool
 	// Require is what the issuer refuses otherwise.
 	Require issuersim.Require
+	// Repeats are the elements that the issuer's answers have beside DE11, 38 and 39; default nearly all.
+	Repeats []int
+	// Codes are what the issuer answers in place of others.
+	Codes map[string]string
 	// SyncTakes is how long the switch's disk takes for each sync; default none at all.
 	SyncTakes time.Duration
 	// Wall is the switch's wall clock; default the machine's.
@@ -233,7 +237,7 @@ func (s *System) startIssuer() {
 	if s.o.IssuerData {
 		o.DataDir = "issuer"
 	}
-	o.Require = s.o.Require
+	o.Require, o.Repeats, o.Codes = s.o.Require, s.o.Repeats, s.o.Codes
 	if s.o.Framing != "" {
 		format, err := framing.Parse(s.o.Framing)
 		s.must(err)
