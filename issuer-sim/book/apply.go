@@ -129,8 +129,9 @@ func (s *shard) rehold(a *authorization, before, debit int64) {
 func (s *shard) applyReversal(r *message.Request, out *Outcome, at uint32) {
 	switch {
 	case out.Code.Is(message.CodeNoOriginal):
-		if r.Kind == message.KindReverse && s.find(r.Original, &r.RRN, r.Card, at) == nil {
-			s.remember(seen{Moment: r.Original, rrn: r.RRN, card: r.Card, at: at, fate: fateAwaited})
+		if of := awaits(r); r.Kind == message.KindReverse && s.find(of, &r.RRN, r.Card, at) == nil {
+			s.awaitsRRNs = s.awaitsRRNs || of.Class == message.ClassNone
+			s.remember(seen{Moment: of, rrn: r.RRN, card: r.Card, at: at, fate: fateAwaited})
 		}
 		return
 	case !out.Code.Approves():

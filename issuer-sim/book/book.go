@@ -71,7 +71,7 @@ func (b *Book) Process(r *message.Request, out *Outcome, now time.Time) (positio
 	defer s.mu.Unlock()
 
 	s.peek(r)
-	known := s.find(r.Moment, &r.RRN, r.Card, at)
+	known := s.recall(r, at)
 	if known != nil && known.fate != fateAwaited {
 		out.tries = known.tries + 1
 		if known.tries < 255 {

@@ -18,6 +18,9 @@ type original struct {
 // the same STAN in the same second. It is not found
 // where its own reversal came first, where it was refused as if it had not come, or where the books have forgotten it.
 func (s *shard) findOriginal(r *message.Request, now uint32) (o original, found bool) {
+	if r.Original.Class == message.ClassNone {
+		return s.originalOf(r, now)
+	}
 	e := s.find(r.Original, &r.RRN, r.Card, now)
 	if e == nil || e.fate == fateAwaited || e.fate == fateRefused {
 		return s.inBooks(r)
@@ -35,6 +38,38 @@ func (s *shard) findOriginal(r *message.Request, now uint32) (o original, found 
 		o.increase = s.increases.at(e.part)
 	}
 	return o, true
+}
+
+// originalOf finds what a reversal names by its RRN and card alone, as it does for an issuer that is not told more: an
+// authorization as a whole, and not what was captured of it, since that has the same RRN; an increment beside the RRN
+// of its authorization; or what has an RRN of its own. What holds nothing is in the memory of messages alone.
+func (s *shard) originalOf(r *message.Request, now uint32) (o original, found bool) {
+	if r.FirstRRN != (message.Reference{}) && r.FirstRRN != r.RRN {
+		if a := s.authorizations.at(s.byRRN(r.Acquirer, &r.FirstRRN)); a != nil && a.card == r.Card {
+			for i := range s.increasesOf(a) {
+				if i.rrn == r.RRN {
+					return original{authorization: a, increase: i}, true
+				}
+			}
+		}
+	}
+	if a := s.authorizations.at(s.byRRN(r.Acquirer, &r.RRN)); a != nil && a.card == r.Card {
+		if a.kind == message.KindAuthorize {
+			return original{authorization: a}, true
+		}
+		if a.firstPosting != 0 && a.firstPosting == a.lastPosting {
+			return original{authorization: a, posting: s.postings.at(a.firstPosting)}, true
+		}
+	}
+	for number := s.seen.next; number > s.seen.first; {
+		number--
+		e := s.seen.at(number)
+		if e.rrn == r.RRN && e.card == r.Card && e.Class != message.ClassReversal && e.Acquirer == r.Acquirer &&
+			(e.at > now || now-e.at <= day) && (e.fate == fateAnswered || e.fate == fateSilent) {
+			return o, !e.code.Approves() || e.authorization == 0
+		}
+	}
+	return o, false
 }
 
 // inBooks finds what a reversal names in the books.

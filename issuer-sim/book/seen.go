@@ -34,19 +34,37 @@ const (
 )
 
 // find returns the memory of a message by its moment, and by its RRN where one is given; nil if there is none within a
-// day. An awaited original is found under any RRN.
+// day. An awaited original is found under any RRN, unless nothing else is known of it.
 func (s *shard) find(m message.Moment, rrn *message.Reference, card message.Digits, now uint32) *seen {
 	for number := s.seenIndex.get(m.Place(card)); number != 0; {
 		e := s.seen.at(number)
 		if e == nil || now-e.at > day && now > e.at {
 			return nil
 		}
-		if e.card == card && e.Moment == m && (rrn == nil || e.fate == fateAwaited || e.rrn == *rrn) {
+		named := rrn == nil || e.rrn == *rrn || e.fate == fateAwaited && m.Class != message.ClassNone
+		if e.card == card && e.Moment == m && named {
 			return e
 		}
 		number = e.before
 	}
 	return nil
+}
+
+// awaits is the moment under which an original is awaited: what its reversal says of it, or nothing but whose it is.
+func awaits(r *message.Request) message.Moment {
+	if r.Original.Class == message.ClassNone {
+		return message.Moment{Acquirer: r.Acquirer}
+	}
+	return r.Original
+}
+
+// recall returns the memory of a message, or that its reversal came first.
+func (s *shard) recall(r *message.Request, now uint32) *seen {
+	known := s.find(r.Moment, &r.RRN, r.Card, now)
+	if known == nil && s.awaitsRRNs && r.Class != message.ClassReversal {
+		known = s.find(message.Moment{Acquirer: r.Acquirer}, &r.RRN, r.Card, now)
+	}
+	return known
 }
 
 // remember makes room for a message's memory.

@@ -25,6 +25,7 @@ type shard struct {
 	byARN          map[message.ARN]uint32
 	seen           ring[seen]
 	seenIndex      index // the newest message of a moment and card, by message.Moment.Place
+	awaitsRRNs     bool  // some reversal came before its original, of which it said the RRN alone
 	books          []books
 	totals         totals
 	peeked         uint64 // of peek; nobody reads it

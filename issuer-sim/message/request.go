@@ -20,7 +20,7 @@ type Request struct {
 	Number    uint32    // DE48 06
 	ARN       ARN       // DE48 07
 	PartialOK bool      // DE48 17
-	Original  Moment    // DE90; its class is ClassNone if absent
+	Original  Moment    // DE90; its class is ClassNone if absent, and the RRN is the original's
 	Stays     int64     // DE95
 
 	Expiry  uint16 // DE14, or that of track 2; 0 if absent
@@ -243,8 +243,8 @@ func trimZeros(b []byte) []byte {
 // 29 credit the cardholder. Inquiries and transfers are not supported.
 func (r *Request) parseKind(m *spec.Message) error {
 	if r.Class == ClassReversal {
-		if r.Original.Class == ClassNone {
-			return Missing(90, "the original that is to be reversed")
+		if r.Original.Class == ClassNone && (m.Has(90) || !m.Has(37)) {
+			return Missing(90, "the original that is to be reversed, or its RRN in DE37")
 		}
 		r.Kind = KindReverse
 		if replacement := m.Bytes(95); replacement != nil {
