@@ -36,8 +36,11 @@ type IssuerConfig struct {
 	NoEcho   bool            `yaml:"no_echo"` // asks for none
 	SignOn   string          `yaml:"sign_on"` // required, optional or none
 	// Match are the elements that an answer must repeat; none: DE4, 7, 37, 41 and 49.
-	Match   []int          `yaml:"match"`
-	Mapping mapping.Config `yaml:"mapping"` // what of its messages is not as ours are
+	Match []int `yaml:"match"`
+	// LatestAnswer is how long after a request was sent its answer may still come; for hosts whose answers have neither
+	// DE7 nor DE37. Default: DefaultLatestAnswer.
+	LatestAnswer config.Duration `yaml:"latest_answer"`
+	Mapping      mapping.Config  `yaml:"mapping"` // what of its messages is not as ours are
 
 	// Spec is the text of SpecFile; whoever reads the config reads it too.
 	Spec []byte `yaml:"-"`
@@ -62,17 +65,15 @@ func (c *Config) checkIssuer(i int) error {
 	case x.Window < 0 || x.Window > link.MaxWindow:
 		return fmt.Errorf("window: %d: expected 1 to %d", x.Window, link.MaxWindow)
 	}
-	const stans, links, window = 999_999, 2, 2048 // what 0 stands for
-	share := stans / max(len(c.Nodes), 1)
-	if most := cmp.Or(x.Links, links) * cmp.Or(x.Window, window); len(c.Nodes) > 1 && most > share {
+	if most, share := x.inFlight(), c.stans(); len(c.Nodes) > 1 && most > share {
 		return fmt.Errorf("links, window: %d requests in flight: expected at most %d, this node's share of the STANs",
 			most, share)
 	}
 	if _, err := x.framing(); err != nil {
 		return err
 	}
-	if _, err := link.ParseEchoes(x.Match); err != nil {
-		return fmt.Errorf("match: %w", err)
+	if err := c.checkMatch(x); err != nil {
+		return err
 	}
 	if _, known := signOns[x.SignOn]; !known {
 		return fmt.Errorf("sign_on: %q: expected required, optional or none", x.SignOn)

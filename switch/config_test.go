@@ -31,8 +31,8 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"tls: expected certificate and key, and no server_name": listening +
 			"127.0.0.1:1', tls: {ca: a}}]",
 		"issuers[0]: match: 39: expected some of 2 3 4 7 12 37 41 49": fmt.Sprintf(issuer, "match: [7, 39]"),
-		"issuers[0]: match: [4 12]: expected 7 or 37 among them":      fmt.Sprintf(issuer, "match: [4, 12]"),
-		"issuers[0]: match: []: expected 7 or 37 among them":          fmt.Sprintf(issuer, "match: []"),
+		"issuers[0]: latest_answer: 10s: expected more than deadline": fmt.Sprintf(issuer, "match: [], latest_answer: 10s"),
+		"issuers[0]: latest_answer: given, and match has 7 or 37":     fmt.Sprintf(issuer, "latest_answer: 1m"),
 		`issuers[0]: sign_on: "off": expected required, optional or`:  fmt.Sprintf(issuer, "sign_on: 'off'"),
 		"links: 65":     fmt.Sprintf(issuer, "links: 65"),
 		"window: 99999": fmt.Sprintf(issuer, "window: 99999"),

@@ -19,6 +19,8 @@ type past struct {
 	// theirs. Payments without a recorded one go under it, and the streams of STAN and DE7 stand under its name for
 	// good: there is one a host, so that (DE7, STAN) names one message towards it whatever DE32 says (I9).
 	acquirer string
+	// hosts are those that STANs were given for.
+	hosts []string
 }
 
 // metaAcquirer names the value that keeps past.acquirer.
@@ -36,6 +38,7 @@ func readPast(j journal.Engine, c *Config, logger *zap.Logger) (p past, err erro
 				"captured nor undone until it is back under this name", zap.String("issuer", host))
 		}
 	}
+	p.hosts = hosts
 	if err := rememberNode(j, c.Node, logger); err != nil {
 		return p, err
 	}

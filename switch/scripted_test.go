@@ -27,12 +27,34 @@ type scripted struct {
 // startScripted runs one until the test ends and returns its address.
 func startScripted(t *testing.T, answer func(request, response *spec.Message) bool) string {
 	t.Helper()
+	return newScripted(t, answer).listener.Addr().String()
+}
+
+// newScripted runs one until the test ends.
+func newScripted(t *testing.T, answer func(request, response *spec.Message) bool) *scripted {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	(&scripted{t: t, listener: listener, answer: answer}).start()
-	return listener.Addr().String()
+	x := &scripted{t: t, listener: listener, answer: answer}
+	x.start()
+	return x
+}
+
+// send sends a message over the newest connection.
+func (x *scripted) send(m *spec.Message) {
+	out, err := spec.MustCodec(spec.DefaultDialect).PackFrame(nil, m)
+	if err != nil {
+		x.t.Error(err)
+		return
+	}
+	x.mu.Lock()
+	nc := x.conns[len(x.conns)-1]
+	x.mu.Unlock()
+	if _, err := nc.Write(out); err != nil {
+		x.t.Error(err)
+	}
 }
 
 // start runs it until the test ends.

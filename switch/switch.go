@@ -79,14 +79,16 @@ type Switch struct {
 	saf     *saf.Queue
 	hosts   []*link.Host
 	issuers map[string]*exchange.Issuer
-	ids     *identity.Allocator
-	router  *router
-	strays  *operator.StrayLog
-	api     *operator.API
-	engine  *cutover.Engine
-	follow  *follower // nil: no host's cutover is followed
-	front   *front.Front
-	doors   []front.Door // the gateway port first
+	// alone are the streams of the hosts whose answers are known by their STAN alone.
+	alone  map[string]*identity.Stream
+	ids    *identity.Allocator
+	router *router
+	strays *operator.StrayLog
+	api    *operator.API
+	engine *cutover.Engine
+	follow *follower // nil: no host's cutover is followed
+	front  *front.Front
+	doors  []front.Door // the gateway port first
 
 	operator *http.Server
 	running  context.Context    // until Close
@@ -121,6 +123,9 @@ func New(o Options) (*Switch, error) {
 	s.clock.Resume(s.journal.Seen())
 	if err = s.compose(); err == nil {
 		err = s.api.DetectHold(context.Background())
+	}
+	if err == nil {
+		err = s.reserveUnknown()
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.journal.Close())
@@ -175,6 +180,9 @@ func (s *Switch) compose() error {
 		}
 		issuers[x.Name] = x
 		s.hosts = append(s.hosts, x.Host)
+	}
+	if err := s.holdSTANs(); err != nil {
+		return err
 	}
 	table, err := c.table()
 	if err != nil {
@@ -254,6 +262,9 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
 	}
+	if err := s.reserveSTANs(x, stream); err != nil {
+		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
+	}
 	if x.Listen != "" && s.o.Issuers[x.Name] == nil {
 		return nil, fmt.Errorf("issuer %s: listen: %s: nobody listens there", x.Name, x.Listen)
 	}
@@ -266,7 +277,7 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 		return nil, fmt.Errorf("issuer %s: %w", x.Name, err)
 	}
 	host, err := link.NewHost(link.Config{
-		Echoes: echoes, SignOn: signOns[x.SignOn], NoEcho: x.NoEcho,
+		Echoes: echoes, LatestAnswer: x.latestAnswer(), SignOn: signOns[x.SignOn], NoEcho: x.NoEcho,
 		Host: x.Name, Addr: x.at(), Links: x.Links, WindowPerLink: x.Window, EchoIdle: time.Duration(x.Echo),
 		AcquirerID: s.o.Config.AcquirerID, Codec: codec, Mapping: to, Framing: format, Identity: stream,
 		Clock: s.clock,
@@ -277,12 +288,8 @@ func (s *Switch) issuer(x *IssuerConfig, ids *identity.Allocator, builder *messa
 	if err != nil {
 		return nil, err
 	}
-	deadline := time.Duration(x.Deadline)
-	if deadline == 0 {
-		deadline = flow.DefaultDeadline
-	}
 	return &exchange.Issuer{
-		Name: x.Name, Codec: codec, Mapping: to, Stream: stream, Host: host, Builder: builder, Deadline: deadline,
+		Name: x.Name, Codec: codec, Mapping: to, Stream: stream, Host: host, Builder: builder, Deadline: x.deadline(),
 	}, nil
 }
 

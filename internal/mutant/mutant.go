@@ -62,6 +62,7 @@ const (
 	FullHostWaitedFor  Mutant = "full-host-waited-for"   // flow: a full host is waited for though another has room
 	// identity: nodes of one acquirer id give the same STANs (I9)
 	STANsNotShared       Mutant = "stans-not-shared"
+	ReservedSTANGiven    Mutant = "reserved-stan-given"      // identity: a STAN is given while a late answer may come (I9)
 	ReturningLinkRefused Mutant = "returning-link-refused"   // link: nobody waits for a link that is coming back
 	WrongFieldInFile     Mutant = "wrong-field-in-file"      // cutover: DE12 of a record is when the issuer answered
 	ManifestOff          Mutant = "manifest-off"             // cutover: a manifest's debits have a refund among them
@@ -137,5 +138,6 @@ func ByTest() map[Mutant]Test {
 		ActNotRecorded:       {"switchyard/switch", "TestActs"},
 		FullHostWaitedFor:    {"switchyard/switch", "TestFullHostIsPassedOver"},
 		ReturningLinkRefused: {"switchyard/switch/issuer/link", "TestHostThatClosesAfterEachAnswer"},
+		ReservedSTANGiven:    {"switchyard/switch", "TestLateAnswerOfAnEarlierSTAN"}, // a plan has not as many STANs
 	}
 }

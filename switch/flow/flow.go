@@ -112,6 +112,7 @@ type Flow struct {
 	closedFor atomic.Pointer[string] // why no new work is taken; nil while it is
 	heldFor   atomic.Pointer[string] // why the switch is held after a restore; nil while it is not
 	usedUp    atomic.Int64           // when it was said last that there are no acquirer references left, in seconds
+	reserved  atomic.Int64           // alike: no STANs
 	standIns  slowlock.Mutex         // one at a time, so that the count a card and day is kept
 	metrics   metrics
 }

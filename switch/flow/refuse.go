@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,6 +43,9 @@ func (f *Flow) fault(what string, err error) *api.Error {
 		return api.NewError(api.CodeBusy, "no room towards the issuer in time")
 	case errors.Is(err, journal.ErrClosed):
 		return api.NewError(api.CodeInternal, "the switch is stopping")
+	case errors.Is(err, identity.ErrReserved):
+		f.alarmReserved(err)
+		return api.NewError(api.CodeBusy, "every STAN towards the issuer is reserved until late answers can come no more")
 	case errors.Is(err, identity.ErrUsedUp):
 		f.alarmUsedUp(err)
 		return api.NewError(api.CodeBusy, "the acquirer references of the business date are used up")
@@ -59,13 +63,23 @@ func (e *hostGoneError) Error() string {
 	return fmt.Sprintf("issuer %q is not in the config: its payments wait until it is back under this name", e.host)
 }
 
-// alarmEvery is how often the log repeats that there are no acquirer references left.
+// alarmEvery is how often the log repeats that there are no acquirer references, or no STANs, left.
 const alarmEvery = time.Minute
 
 func (f *Flow) alarmUsedUp(err error) {
+	f.alarm(&f.usedUp, "captures, sales and refunds are refused until the next business date", err)
+}
+
+// alarmReserved is the alarm of requests that are refused since no STAN is free.
+func (f *Flow) alarmReserved(err error) {
+	f.alarm(&f.reserved, "requests are refused: more are made than STANs get free within the issuer's latest_answer", err)
+}
+
+// alarm says in the log what is refused, once in alarmEvery.
+func (f *Flow) alarm(said *atomic.Int64, text string, err error) {
 	now := f.o.Clock.Now().Unix()
-	last := f.usedUp.Load()
-	if now-last >= int64(alarmEvery/time.Second) && f.usedUp.CompareAndSwap(last, now) {
-		f.o.Logger.Error("captures, sales and refunds are refused until the next business date", zap.Error(err))
+	last := said.Load()
+	if now-last >= int64(alarmEvery/time.Second) && said.CompareAndSwap(last, now) {
+		f.o.Logger.Error(text, zap.Error(err))
 	}
 }

@@ -107,10 +107,11 @@ func (x *Issuer) TryAcquireAdvice(c *Call) bool {
 	return true
 }
 
-// Identify gives an operation its host, STAN and DE7.
+// Identify gives an operation its host, STAN and DE7. It fails with identity.ErrReserved where the host's answers are
+// known by their STAN alone and none is free; the reversal of a timeout, which must be sent, waits for one.
 func (x *Issuer) Identify(ctx context.Context, op *payment.Op) (err error) {
 	op.Host = x.Name
-	op.STAN, op.DE7, err = x.Stream.Next(ctx)
+	op.STAN, op.DE7, err = x.Stream.Take(ctx, op.Kind == payment.KindTimeoutReversal)
 	return err
 }
 
@@ -162,7 +163,9 @@ func (c *Call) mapped(m *spec.Message, at time.Time) error {
 func (c *Call) Send(ctx context.Context) error {
 	m := messages.Get().(*spec.Message)
 	defer putBack(m)
-	c.want.Deadline = time.Now().Add(c.issuer.Deadline)
+	if err := c.sending(ctx); err != nil {
+		return err
+	}
 	err := c.slot.Send(ctx, c.frame, c.want, m)
 	c.slot = nil
 	if err == nil {
@@ -174,10 +177,21 @@ func (c *Call) Send(ctx context.Context) error {
 // Start is Send without the wait: what came of it goes to a receiver. The frame is sent by the next Flush of the host
 // at the latest. An error is link.ErrNotSent, and the receiver hears nothing.
 func (c *Call) Start(to link.Receiver) error {
-	c.want.Deadline = time.Now().Add(c.issuer.Deadline)
+	if err := c.sending(context.Background()); err != nil {
+		return err
+	}
 	err := c.slot.Start(c.frame, &c.want, to)
 	c.slot = nil
 	return err
+}
+
+// sending is what comes right before a message is sent.
+func (c *Call) sending(ctx context.Context) error {
+	c.want.Deadline = time.Now().Add(c.issuer.Deadline)
+	if err := c.issuer.Stream.Sending(ctx, c.want.STAN); err != nil {
+		return fmt.Errorf("%w: %w", link.ErrNotSent, err)
+	}
+	return nil
 }
 
 // NotSent tells whether an error of Send means that the issuer cannot have seen the message.

@@ -29,8 +29,10 @@ const (
 // durably and before their first use, that it was given with in earlier rounds. Where the clock's second is one of
 // them a later sixteenth is used, and where all were used in that second the next second that is free.
 type Stream struct {
-	clock *clock.Clock
-	share share
+	name     string
+	clock    *clock.Clock
+	share    share
+	reserved *reserved // nil: STANs are given as they come round
 
 	mu     slowlock.Mutex
 	stans  block
@@ -47,7 +49,7 @@ type Stream struct {
 func (a *Allocator) Stream(acquirer, host string) (*Stream, error) {
 	name := acquirer + "/" + host
 	s := &Stream{
-		clock: a.clock, share: a.share, stans: block{store: a.store, counter: "stan/" + name, size: firstSTANs,
+		name: name, clock: a.clock, share: a.share, stans: block{store: a.store, counter: "stan/" + name, size: firstSTANs,
 			most: mostSTANs},
 	}
 	old, err := oldReserve(context.Background(), a.store, name)

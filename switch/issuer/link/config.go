@@ -70,6 +70,9 @@ type Config struct {
 	Mapping *mapping.Mapping
 	// Echoes are what an answer must repeat. Default: DE4, 7, 37, 41 and 49.
 	Echoes Echoes
+	// LatestAnswer is how long after a request was sent its answer may still come. Required where answers are known by
+	// their STAN alone: for so long whoever gives STANs gives no other request the same one.
+	LatestAnswer time.Duration
 	// SignOn is what is done before requests are sent over a connection. Default: SignOnRequired.
 	SignOn SignOn
 	// NoEcho asks for no echo, however long nothing has come in.
@@ -128,6 +131,8 @@ func (c Config) withDefaults() (Config, error) {
 		return wrong("Identity", "want a source of STANs")
 	case c.Dial == nil && c.Listener == nil:
 		return wrong("Dial", "want a dialer, or a listener")
+	case c.Echoes.STANAlone() && c.LatestAnswer <= 0:
+		return wrong("LatestAnswer", "want one: answers have neither DE7 nor DE37")
 	}
 	for _, n := range []struct {
 		field    string

@@ -33,12 +33,12 @@ func ParseEchoes(elements []int) (Echoes, error) {
 		}
 		e |= 1 << at
 	}
-	if e.without(deDateTime) && e.without(deRRN) {
-		return 0, fmt.Errorf("%v: expected 7 or 37 among them: STANs come round, and an answer that is late could not be "+
-			"told from that to the next request of its STAN", elements)
-	}
 	return e, nil
 }
+
+// STANAlone tells whether nothing but the STAN tells an answer from that to an earlier request of its STAN: neither DE7
+// nor DE37 is repeated. Then no STAN may be given again before the answer to its last use can come no more.
+func (e Echoes) STANAlone() bool { return e.without(deDateTime) && e.without(deRRN) }
 
 // without tells whether an answer need not repeat an element that it would have to by default.
 func (e Echoes) without(de int) bool { return e&isListed != 0 && !e.with(de) }

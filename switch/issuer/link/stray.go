@@ -82,7 +82,7 @@ func (h *Host) classify(msg *spec.Message, p *pending, wrong bool, now time.Time
 		l.Kind = KindDuplicate
 		return l
 	}
-	if e := h.expired.get(stan); e != nil {
+	if e := h.expired.get(stan); e != nil && !(h.cfg.Echoes.STANAlone() && now.Sub(e.sent) > h.cfg.LatestAnswer) {
 		if d := e.want.differs(msg); d == deNone || misread(d, msg) {
 			l.Kind, l.Request, l.Sent, l.sentOver, l.Differs = KindLate, e.want, e.sent, e.link, d
 			return l

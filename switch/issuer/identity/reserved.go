@@ -1,0 +1,331 @@
+package identity
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"switchyard/internal/mutant"
+	"switchyard/internal/slowlock"
+	"switchyard/switch/journal"
+)
+
+// A host that repeats neither DE7 nor DE37 answers with the STAN alone, and STANs come round: the late answer to one
+// message would complete the next one of its STAN. So towards such a host a STAN is reserved from when it is given
+//
+//   - until Reserve.Latest after its message was last sent, and
+//   - while it is held: who knows of payments holds those of messages that have no outcome yet (package reserve).
+//
+// When a STAN was last sent is kept for each of them in memory, and durably, before the sending, for each stretch of a
+// thousand. The time of it is one of its own, which goes on only while the stream is there: no clock that is set
+// changes it, and a stop counts as no time. So what was sent shortly before a stop is reserved after the start, however
+// long the stop was, and with it the rest of its stretch.
+
+// Reserve says when a STAN is given again towards a host whose answers are known by their STAN alone.
+type Reserve struct {
+	// Latest is how long after a message was sent its answer may still come.
+	Latest time.Duration
+	// Spare is how many STANs are kept for what must be sent, see Stream.Take.
+	Spare int
+	// Used tells that STANs were given before. Where nothing is remembered of when, each may have been a moment ago.
+	Used bool
+}
+
+// ErrReserved is returned by Stream.Take while no STAN is free.
+var ErrReserved = errors.New("every STAN is reserved: the answer to its last use may still come")
+
+const (
+	// reservedStretch is how many STANs in a row have one durable time, and reservedStretches how many such there are.
+	reservedStretch   = 1000
+	reservedStretches = maxSTAN/reservedStretch + 1
+	// reservedReach is how far ahead, in seconds, the time of a stretch is made durable, and reservedAhead how many
+	// stretches with it: one sync for so many STANs, or so long.
+	reservedReach = 60
+	reservedAhead = 8
+	// reservedLate is how far, in seconds, a message may be sent after it was given its STAN, and the STAN is free in its
+	// turn all the same.
+	reservedLate = 5
+	// heldPart is after which part of Reserve.Latest a STAN that is held is looked at again.
+	heldPart = 8
+	// reservedPoll is how often is looked for a free STAN for what must be sent.
+	reservedPoll = time.Second
+
+	reservedFormat = 1
+)
+
+// reserved are the STANs that are not to be given.
+type reserved struct {
+	o       Reserve
+	store   Store
+	name    string
+	total   int // STANs of the node's share
+	refused atomic.Uint64
+
+	mu     slowlock.Mutex
+	base   uint32 // the time at which it began, in seconds of its own, from 1 on
+	began  time.Time
+	until  []uint32 // by STAN: when it is free, if it is not held
+	listed []bool   // by STAN: it stands in queue
+	queue  []due    // the reserved ones, in about the order in which they get free; the first is queue[first]
+	first  int
+	holds  map[uint32]int
+	// last is until when a STAN of each stretch may have been sent, as it is durable; 0: none was.
+	last [reservedStretches]uint32
+}
+
+// due is a STAN and when it is to be looked at.
+type due struct{ stan, at uint32 }
+
+// Reserve makes Take give no STAN whose last use may still be answered. It comes before the first message.
+func (s *Stream) Reserve(ctx context.Context, o Reserve) error {
+	r := &reserved{
+		o: o, store: s.stans.store, name: s.reservedName(), base: 1, began: time.Now(),
+		until: make([]uint32, maxSTAN+1), listed: make([]bool, maxSTAN+1), holds: map[uint32]int{},
+	}
+	for stan := range uint32(maxSTAN) {
+		if s.share.has(stan + 1) {
+			r.total++
+		}
+	}
+	b, err := r.store.Meta(ctx, r.name)
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+	case err != nil:
+		return fmt.Errorf("read %s: %w", r.name, err)
+	case len(b) == 0:
+	case len(b) != 1+4*reservedStretches || b[0] != reservedFormat:
+		return fmt.Errorf("value %s: expected format %d and %d times", r.name, reservedFormat, reservedStretches)
+	default:
+		for i := range r.last {
+			r.last[i] = binary.BigEndian.Uint32(b[1+4*i:])
+		}
+		r.base = max(slices.Max(r.last[:]), reservedReach+1) - reservedReach
+	}
+	s.reserved = r
+	if len(b) == 0 && o.Used {
+		return s.ReserveAll(ctx)
+	}
+	r.restore(s.share)
+	return nil
+}
+
+// NotReserved forgets when STANs were sent, as long as Take gives each: what was remembered is not true any more.
+func (s *Stream) NotReserved(ctx context.Context) error {
+	b, err := s.stans.store.Meta(ctx, s.reservedName())
+	if errors.Is(err, journal.ErrNotFound) || err == nil && len(b) == 0 {
+		return nil
+	}
+	if err == nil {
+		err = s.stans.store.PutMeta(ctx, s.reservedName(), nil)
+	}
+	if err != nil {
+		return fmt.Errorf("forget %s: %w", s.reservedName(), err)
+	}
+	return nil
+}
+
+// ReserveAll reserves every STAN as if it had been sent now: where nobody knows when it was.
+func (s *Stream) ReserveAll(ctx context.Context) error {
+	r := s.reserved
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := r.last
+	for i, now := 0, r.now(); i < len(next); i++ {
+		next[i] = max(next[i], now+1)
+	}
+	if err := r.write(ctx, &next); err != nil {
+		return err
+	}
+	r.restore(s.share)
+	return nil
+}
+
+func (s *Stream) reservedName() string { return "reserved/" + s.name }
+
+// restore reserves what may have been sent, stretch by stretch, those that are free first at the beginning.
+func (r *reserved) restore(mine share) {
+	order := make([]int, 0, len(r.last))
+	for i, last := range r.last {
+		if last > 0 {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.last[a], r.last[b]) })
+	for _, i := range order {
+		for n := range uint32(reservedStretch) {
+			if stan := uint32(i)*reservedStretch + n; stan > 0 && mine.has(stan) {
+				r.until[stan] = max(r.until[stan], r.after(r.last[i]))
+				r.list(stan)
+			}
+		}
+	}
+	r.expire()
+}
+
+// now is the time, in seconds of its own.
+func (r *reserved) now() uint32 { return r.base + uint32(time.Since(r.began)/time.Second) }
+
+// after is when the answer to what was sent in a second can come no more.
+func (r *reserved) after(second uint32) uint32 {
+	return second + 1 + uint32((r.o.Latest+time.Second-1)/time.Second)
+}
+
+// Take is Next for a message of a payment: where STANs are reserved it passes over those. It fails with ErrReserved
+// while none is free, or only those that are kept for what must be sent; that waits for one until ctx ends.
+func (s *Stream) Take(ctx context.Context, must bool) (stan uint32, de7 string, err error) {
+	r := s.reserved
+	if r == nil {
+		return s.Next(ctx)
+	}
+	for !r.room(must) {
+		if !must {
+			r.refused.Add(1)
+			return 0, "", ErrReserved
+		}
+		select {
+		case <-time.After(reservedPoll):
+		case <-ctx.Done():
+			return 0, "", fmt.Errorf("%w: %w", ErrReserved, ctx.Err())
+		}
+	}
+	for range maxSTAN {
+		if stan, de7, err = s.Next(ctx); err != nil {
+			return 0, "", err
+		}
+		if taken, err := r.take(ctx, stan); taken || err != nil {
+			return stan, de7, err
+		}
+	}
+	r.refused.Add(1)
+	return 0, "", ErrReserved
+}
+
+// room tells whether a STAN may be given.
+func (r *reserved) room(must bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expire()
+	free := r.total - (len(r.queue) - r.first)
+	return free > r.o.Spare || must && free > 0
+}
+
+// take reserves a STAN; false where it is reserved already.
+func (r *reserved) take(ctx context.Context, stan uint32) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if (r.until[stan] > r.now() || r.holds[stan] > 0) && !mutant.On(mutant.ReservedSTANGiven) {
+		return false, nil
+	}
+	return true, r.sent(ctx, stan)
+}
+
+// Sending is told of each message of a payment before it is sent.
+func (s *Stream) Sending(ctx context.Context, stan uint32) error {
+	if s == nil || s.reserved == nil {
+		return nil
+	}
+	s.reserved.mu.Lock()
+	defer s.reserved.mu.Unlock()
+	return s.reserved.sent(ctx, stan)
+}
+
+// sent reserves a STAN that is sent now. The caller holds mu.
+func (r *reserved) sent(ctx context.Context, stan uint32) error {
+	now := r.now()
+	if stretch := stan / reservedStretch; r.last[stretch] < now {
+		next := r.last
+		for i := stretch; i < min(stretch+reservedAhead, reservedStretches); i++ {
+			next[i] = now + reservedReach
+		}
+		if err := r.write(ctx, &next); err != nil {
+			return err
+		}
+	}
+	r.until[stan] = max(r.until[stan], r.after(now))
+	r.list(stan)
+	return nil
+}
+
+func (r *reserved) write(ctx context.Context, next *[reservedStretches]uint32) error {
+	b := make([]byte, 1, 1+4*reservedStretches)
+	b[0] = reservedFormat
+	for _, last := range next {
+		b = binary.BigEndian.AppendUint32(b, last)
+	}
+	if err := r.store.PutMeta(ctx, r.name, b); err != nil {
+		return fmt.Errorf("reserve %s: %w", r.name, err)
+	}
+	r.last = *next
+	return nil
+}
+
+// Hold reserves a STAN until it is released as often as it was held, whatever the time.
+func (s *Stream) Hold(stan uint32) {
+	r := s.reserved
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.holds[stan]++
+	r.list(stan)
+}
+
+// Release takes a Hold back. The STAN is free once its last sending is long enough ago.
+func (s *Stream) Release(stan uint32) {
+	r := s.reserved
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.holds[stan]--; r.holds[stan] <= 0 {
+		delete(r.holds, stan)
+	}
+}
+
+// Reserved tells how many STANs are reserved, and how many messages were refused since none was free.
+func (s *Stream) Reserved() (stans int, refused uint64) {
+	r := s.reserved
+	if r == nil {
+		return 0, 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expire()
+	return len(r.queue) - r.first, r.refused.Load()
+}
+
+// list puts a STAN into the queue of the reserved ones, if it is not there. The caller holds mu, as for what follows.
+func (r *reserved) list(stan uint32) {
+	if !r.listed[stan] {
+		r.listed[stan] = true
+		r.queue = append(r.queue, due{stan, r.until[stan]})
+	}
+}
+
+// expire takes those from the queue that are free. One that is held, or was sent again meanwhile, is looked at again
+// behind all that are there now.
+func (r *reserved) expire() {
+	for now := r.now(); r.first < len(r.queue) && r.queue[r.first].at <= now; {
+		at := &r.queue[r.first]
+		until := r.until[at.stan]
+		held := r.holds[at.stan] > 0
+		if !held && until > now && until <= now+reservedLate {
+			at.at = until
+			return
+		}
+		stan := at.stan
+		r.first++
+		r.listed[stan] = false
+		if held || until > now {
+			r.listed[stan] = true
+			r.queue = append(r.queue, due{stan, max(until, now+1+uint32(r.o.Latest/(heldPart*time.Second)))})
+		}
+	}
+	if r.first > len(r.queue)/2 {
+		r.queue, r.first = append(r.queue[:0], r.queue[r.first:]...), 0
+	}
+}
