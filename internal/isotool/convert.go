@@ -44,6 +44,9 @@ func (r *Reading) Convert(t Target) (out []byte, err error) {
 				if err := from.Receive(m); err != nil {
 					return nil, fmt.Errorf("frame %d: %w", n, err)
 				}
+				if mti := m.MTI(); mti[0] != '0' {
+					return nil, fmt.Errorf("frame %d: MTI %s: expected a message that both editions have", n, mti)
+				}
 				if err := to.Send(m, t.At); err != nil {
 					return nil, fmt.Errorf("frame %d: %w", n, err)
 				}

@@ -182,8 +182,11 @@ func (m *Mapping) from1993(msg *spec.Message) error {
 			break
 		}
 	}
+	if ours == "" && msg.MTIBytes()[0] == '1' {
+		return nil // none of ours, and like none of them, for its version; what it is to who reads it, it says itself
+	}
 	if ours == "" {
-		return refuse(0, "a message of ISO 8583:1993 that is known: 11xx, 12xx, 142x, 152x or 18x4")
+		return refuse(0, "a message of ISO 8583:1993: 1xxx")
 	}
 	class, request := ours[1], isRequest([]byte(ours))
 	msg.SetMTI(ours)

@@ -52,6 +52,7 @@ func TestAnswersThereAndBack(t *testing.T) {
 	}{
 		{say("0110", map[int]string{12: "202600", 13: "1121", 39: "00"}), "1110 12=261121202600 39=000", ""},
 		{say("0110", map[int]string{39: "10"}), "1110 39=002", ""},
+		{say("0430", map[int]string{39: "09"}), "1430 39=923", ""},
 		{say("0110", map[int]string{39: "85"}), "1110 39=085", ""},
 		{say("0110", map[int]string{39: "N7"}), "1110 39=182", ""},
 		{say("0210", map[int]string{39: "51"}), "1210 39=116", ""},
@@ -270,12 +271,18 @@ func TestErrors(t *testing.T) {
 		m    *spec.Message
 		want string
 	}{
-		{say("1644", nil), "MTI"},
 		{say("0100", nil), "MTI"},
+		{say("0110", map[int]string{39: "000"}), "MTI"},
 		{say("1420", map[int]string{56: "110000010126112120260007400001"}), "DE 56"},
 	} {
 		if err := to.Receive(c.m); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want an error about %s", text(c.m), err, c.want)
+		}
+	}
+	for _, mti := range []string{"1304", "1400", "1604", "1644", "1740", "1650"} { // of 1993, and none of ours
+		m := say(mti, map[int]string{11: "000001", 24: "650", 39: "000"})
+		if want := text(m); to.Receive(m) != nil || text(m) != want {
+			t.Errorf("%s is read as %s", want, text(m))
 		}
 	}
 	if err := to.Send(say("0100", map[int]string{22: "999", 25: "99"}), at); err == nil ||

@@ -32,7 +32,7 @@ type Stray struct {
 	N            uint64    `json:"n"` // counts up
 	At           time.Time `json:"at"`
 	Since        time.Time `json:"since,omitzero"` // of a frame whose end never came: it began at some time from then on
-	Kind         string    `json:"kind"`           // late, duplicate, mismatch, stray, unsolicited, malformed
+	Kind         string    `json:"kind"`           // late, duplicate, mismatch, stray, unsolicited, in_progress, malformed
 	Host         string    `json:"host"`
 	Link         string    `json:"link"`
 	MTI          string    `json:"mti"`

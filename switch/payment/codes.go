@@ -24,6 +24,8 @@ var codes = []CodeRow{
 	{Code: "05", Words: "do not honour"},
 	{Code: "07", Words: "the card is to be kept"},
 	{Code: "08", Words: "approved with identification", Approves: true},
+	// A link takes it for no answer, so that nothing else hears of it.
+	{Code: "09", Words: "the issuer works on it still", Again: true},
 	{Code: "10", Words: "approved for a lower amount", Approves: true, Partial: true},
 	{Code: "11", Words: "approved (VIP)", Approves: true},
 	{Code: "12", Words: "invalid transaction"},

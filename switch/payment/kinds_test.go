@@ -82,7 +82,8 @@ func TestKindRowsAreWhole(t *testing.T) {
 func TestCodes(t *testing.T) {
 	type meaning struct{ approves, verifies, partial, done, notFound, again bool }
 	special := map[string]meaning{
-		"": {again: true}, "00": {approves: true, done: true}, "08": {approves: true}, "10": {approves: true, partial: true},
+		"": {again: true}, "00": {approves: true, done: true}, "08": {approves: true},
+		"09": {again: true}, "10": {approves: true, partial: true},
 		"11": {approves: true}, "21": {notFound: true}, "25": {notFound: true}, "85": {verifies: true}, "91": {again: true},
 		"96": {again: true},
 	}

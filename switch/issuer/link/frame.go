@@ -175,6 +175,12 @@ func (s *session) receive(msg *spec.Message) {
 		}
 		return
 	}
+	if p.slot && string(msg.Bytes(deResponseCode)) == codeInProgress { // no outcome: that may come yet
+		l := h.inProgress(p, now)
+		h.mu.Unlock()
+		h.stray(s.l, &l, msg)
+		return
+	}
 	odd := h.oddity(p, msg, now)
 	trip := now.Sub(p.sent)
 	h.answered.put(&p.want)

@@ -192,6 +192,7 @@ switchyard_link_sent_total{host="visa",link="1"} 2
 # HELP switchyard_link_strays_total Messages of the host that completed no request.
 # TYPE switchyard_link_strays_total counter
 switchyard_link_strays_total{host="visa",kind="duplicate",link="1"} 1
+switchyard_link_strays_total{host="visa",kind="in_progress",link="1"} 0
 switchyard_link_strays_total{host="visa",kind="late",link="1"} 0
 switchyard_link_strays_total{host="visa",kind="mismatch",link="1"} 0
 switchyard_link_strays_total{host="visa",kind="stray",link="1"} 0

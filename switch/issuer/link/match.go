@@ -55,6 +55,9 @@ const (
 // partialApproval is the one response code (DE39) with which a host may answer a lower amount.
 const partialApproval = "10"
 
+// codeInProgress is the response code (DE39) by which a host says that it works on a request still, as to a repeat.
+const codeInProgress = "09"
+
 // differs returns the first DE in which r is not the response to the request, deNone if it is.
 func (m *Match) differs(r *spec.Message) int {
 	mti := r.MTIBytes()

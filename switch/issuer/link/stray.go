@@ -41,10 +41,12 @@ const (
 	KindMismatch
 	// KindUnsolicited is no response but a request, and none that a host may make.
 	KindUnsolicited
+	// KindInProgress says of a request in flight that the host works on it still (DE39 09): the request waits on.
+	KindInProgress
 	kindCount
 )
 
-var kindNames = [kindCount]string{"stray", "late", "duplicate", "mismatch", "unsolicited"}
+var kindNames = [kindCount]string{"stray", "late", "duplicate", "mismatch", "unsolicited", "in_progress"}
 
 // String returns the kind's name in logs and metrics.
 func (k Kind) String() string { return kindNames[k] }
@@ -101,6 +103,13 @@ func (h *Host) classify(msg *spec.Message, p *pending, wrong bool, now time.Time
 		l.Nearest, l.Request, l.Sent, l.sentOver = true, p.want, p.sent, p.s.l.name
 		l.Differs = p.want.differs(msg)
 	}
+	return l
+}
+
+// inProgress is what an answer is that says of p that it has none yet. h.mu is held.
+func (h *Host) inProgress(p *pending, now time.Time) (l Stray) {
+	l.log, l.unlogged = h.explain.take(now)
+	l.Kind, l.Request, l.Sent, l.sentOver, l.Differs = KindInProgress, p.want, p.sent, p.s.l.name, deNone
 	return l
 }
 
