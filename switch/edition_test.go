@@ -181,4 +181,12 @@ func TestHostWithoutPrivateData(t *testing.T) {
 	if h := issuerBooks(t, s)[a.RRN]; h.Authorized != 5000 || h.Captured != 5000 || h.Hold != 0 {
 		t.Errorf("the issuer holds %+v", h)
 	}
+	b := s.Do(switchtest.Authorize("k5", 1000))
+	final := switchtest.On(api.OpCapture, "k6", b.Payment, 400)
+	final.Final, final.Present = true, final.Present.With(api.FieldFinal)
+	wantSums(t, s.Do(final), "captured authorized 1000 released 600 captured 400 refunded 0")
+	s.AwaitDrained()
+	if h := issuerBooks(t, s)[b.RRN]; h.Captured != 400 || h.Hold != 0 {
+		t.Errorf("after a final capture the issuer holds %+v", h)
+	}
 }
