@@ -107,8 +107,11 @@ func (s *Stream) Reserve(ctx context.Context, o Reserve) error {
 		r.base = max(slices.Max(r.last[:]), reservedReach+1) - reservedReach
 	}
 	s.reserved = r
-	if len(b) == 0 && o.Used {
+	switch {
+	case len(b) == 0 && o.Used:
 		return s.ReserveAll(ctx)
+	case len(b) == 0:
+		return r.write(ctx, &r.last) // from now on all is known
 	}
 	r.restore(s.share)
 	return nil
