@@ -25,18 +25,22 @@ type capturing struct {
 	i      int // of the operation
 }
 
-// slowRead is the time of a read that waits for the disk; one from memory takes a small part of it.
-const slowRead = 500 * time.Microsecond
+// slowRead is the time of a read that waits for the disk; one from memory takes a small part of it. A read during which
+// the processor was taken away looks the same, so it takes slowReads of them to tell that a batch waits for the disk.
+const (
+	slowRead  = 500 * time.Microsecond
+	slowReads = 3
+)
 
 // accept takes a batch from requests to answers: all captures are committed before any of them is told (I2). Once the
-// read of a payment had to wait for the disk the rest goes alone: captures often come long after their authorizations,
+// reads of payments have to wait for the disk the rest goes alone: captures often come long after their authorizations,
 // and the disk serves many reads at once in the time of one.
 func (f *Flow) accept(batch []*capturing) {
 	var allowed []*capturing
 	var ts []*journal.Transition
-	slow := false
+	slow := 0
 	for _, x := range batch {
-		if slow {
+		if slow >= slowReads {
 			x.anew()
 			continue
 		}
@@ -44,7 +48,9 @@ func (f *Flow) accept(batch []*capturing) {
 		if x.allow() {
 			allowed, ts = append(allowed, x), append(ts, x.t)
 		}
-		slow = time.Since(begin) >= slowRead
+		if time.Since(begin) >= slowRead {
+			slow++
+		}
 	}
 	if len(allowed) == 0 {
 		return

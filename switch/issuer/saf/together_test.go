@@ -84,11 +84,12 @@ func TestEachOfABatchHasItsOwnEnd(t *testing.T) {
 type counting struct {
 	journal.Journal
 	reads, commits, batches atomic.Int64
-	takes                   time.Duration // a batch
+	takes, readTakes        time.Duration // a batch, a read
 }
 
 func (c *counting) Payment(ctx context.Context, id payment.ID) (*payment.Payment, error) {
 	c.reads.Add(1)
+	time.Sleep(c.readTakes)
 	return c.Journal.Payment(ctx, id)
 }
 
@@ -158,6 +159,30 @@ func TestPaymentInHand(t *testing.T) {
 			0220 A00000000001 amount 100
 			0220 A00000000001 amount 200
 			0220 A00000000001 amount 300`)
+	})
+}
+
+// A disk that takes its time for each read does many at once: the advices of a batch do not wait for each other's.
+func TestReadsThatTakeTime(t *testing.T) {
+	const payments = 40
+	counted(t, approveAll, func(t *testing.T, w *world, j *counting) {
+		add := make([]func(bool), payments)
+		for i := range add {
+			add[i] = w.commit(w.authorized(), capture(1))
+		}
+		time.Sleep(time.Second) // the queue has seen by now that there is a link
+		j.readTakes = time.Second
+		begun := time.Now()
+		for _, a := range add {
+			a(false)
+		}
+		w.drained()
+		if took := time.Since(begun); took > 10*time.Second {
+			t.Errorf("%d reads of a second each took %v", payments, took)
+		}
+		if n := strings.Count(w.seen(), "0220"); n != payments {
+			t.Errorf("%d were sent", n)
+		}
 	})
 }
 
