@@ -238,3 +238,14 @@ func TestLatestAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A day's payments go through with a host that repeats neither DE7 nor DE37, in either edition, and the books agree.
+func TestDayBySTANAlone(t *testing.T) {
+	for _, dialect := range []string{"iso87bcd", "iso93ascii"} {
+		t.Run(dialect, func(t *testing.T) {
+			playDay(t, switchtest.Options{Dialect: dialect, Repeats: []int{4}, Configure: func(c *txswitch.Config) {
+				c.Issuers[0].Match = []int{4}
+			}})
+		})
+	}
+}
