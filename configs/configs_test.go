@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"switchyard/internal/config"
+	"switchyard/internal/loadgen/scenario"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec"
 	txswitch "switchyard/switch"
@@ -50,7 +51,7 @@ func TestEveryFileIsRead(t *testing.T) {
 	}
 	seen := 0
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".go") {
+		if strings.HasSuffix(e.Name(), ".go") || e.IsDir() { // TestScenarios reads those of the folder
 			continue
 		}
 		read := files[e.Name()]
@@ -201,4 +202,27 @@ func load(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return text
+}
+
+// The scenarios for switchctl load can be driven; their own package's tests and those of steady play them.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("scenarios", "*"))
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d scenarios, %v", len(files), err)
+	}
+	for _, file := range files {
+		p, err := scenario.Load(file)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if _, err := p.Schedule(); err != nil || len(p.Thresholds) == 0 {
+			t.Errorf("%s: %v, %d thresholds", file, err, len(p.Thresholds))
+		}
+		for _, f := range p.Faults {
+			if f.Rules != nil {
+				parseRules(t, f.Name, f.Rules)
+			}
+		}
+	}
 }

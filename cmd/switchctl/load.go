@@ -16,6 +16,7 @@ import (
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/judge"
 	"switchyard/internal/loadgen/record"
+	"switchyard/internal/loadgen/scenario"
 	"switchyard/internal/loadgen/steady"
 )
 
@@ -24,7 +25,7 @@ func newLoadCmd() *cobra.Command {
 	o.Dir = loadFolder
 	var f loadFlags
 	cmd := &cobra.Command{
-		Use:   "load [--local] [--iso] (--closed N | --rate R) --duration D [--json]",
+		Use:   "load [--local] [--iso] (--closed N | --rate R | --scenario FILE) [--duration D] [--json]",
 		Short: "Measure authorizations a second and their latency",
 		Long: `Load sends authorizations to a switch for a while and prints how many were approved a second and how long
 they took.
@@ -34,11 +35,15 @@ whatever comes back, by default as a Poisson process, and a latency counts from 
 what the callers of that rate would see, stalls included. A request that was due in the measured time counts, with the
 time that its caller waited, whatever came of it.
 
+With --scenario the traffic is what a YAML file says: stages, flows of several requests, cards, faults of the issuer and
+thresholds. load check holds a file to what is expected.
+
 With --local, issuer-sim and switchd are started on free ports of loopback, with their data in a folder that is made
 anew, and stopped at the end.
 
-With --iso, 0100 messages go straight to an issuer, with no switch between; --connect is then the issuer's ISO 8583
-port, and --local starts issuer-sim alone.
+With --iso, messages go straight to an issuer, with no switch between; --connect is then the issuer's ISO 8583 port, and
+--local starts issuer-sim alone. Several hosts, with commas between and weights behind them (a:8583=2,b:8583), share the
+connections.
 
 With --json, stdout gets one object: tps (approved, synced authorizations a second), p50_ms, p99_ms, errors (count),
 and what they come from. A figure that was not measured is left out.
@@ -63,7 +68,7 @@ when it was asked, and the figures may be its own. Ctrl-C ends a run with the fi
 		},
 	}
 	f.add(cmd, &o)
-	cmd.AddCommand(newLoadDrainCmd(), newLoadRecoveryCmd(), newLoadFullCmd(), newLoadFillCmd())
+	cmd.AddCommand(newLoadCheckCmd(), newLoadDrainCmd(), newLoadRecoveryCmd(), newLoadFullCmd(), newLoadFillCmd())
 	return cmd
 }
 
@@ -73,6 +78,10 @@ type loadFlags struct {
 	plainTLS   bool
 	local      bool
 	asJSON     bool
+	scenario   string
+	rates      float64
+	span       float64
+	match      []int
 	exitZero   bool
 	thresholds []string
 }
@@ -85,6 +94,10 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags.StringVar(&o.Dir, "dir", o.Dir, "folder of --local, made anew")
 	flags.IntVar(&o.InFlight, "closed", 0, "keep so many in flight")
 	flags.Float64Var(&o.Rate, "rate", 0, "send so many a second")
+	flags.StringVar(&f.scenario, "scenario", "", "drive the scenario of this YAML file; see load check and docs/load.md")
+	flags.Float64Var(&f.rates, "scale-rates", 1, "multiply all rates of --scenario")
+	flags.Float64Var(&f.span, "scale-time", 1, "multiply all times of the course of --scenario")
+	flags.StringVar(&o.Control, "control", "", "issuer-sim's control port, which faults of --scenario are told to")
 	flags.BoolVar(&o.Fixed, "fixed", false, "space the arrivals of --rate evenly")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "how long to measure")
 	flags.DurationVar(&o.Warmup, "warmup", o.Warmup, "how long to drive before that")
@@ -96,6 +109,9 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags.BoolVar(&o.ISO, "iso", false, "send ISO 8583 straight to an issuer")
 	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "dialect of --iso: "+dialectUsage)
 	flags.StringVar(&o.Framing, "framing", o.Framing, "how --iso frames messages, such as ascii4+tpdu (default binary2)")
+	flags.IntSliceVar(&f.match, "match", loadgen.DefaultMatch, "elements that an answer of --iso repeats")
+	flags.BoolVar(&o.SignOn, "sign-on", o.SignOn, "sign on on each connection of --iso")
+	flags.DurationVar(&o.Echo, "echo", o.Echo, "how often a connection of --iso is asked whether it lives; 0 for never")
 	flags.StringVar(&o.IssuerRules, "issuer-rules", "",
 		"rules file of issuer-sim, with --local: its pace, latency and faults")
 	flags.StringVar(&o.Switch, "switch", "",
@@ -119,10 +135,12 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags.StringVar(&f.gateway.server, "tls-server", "", "name in the port's certificate (default: the host of --connect)")
 	cmd.MarkFlagsMutuallyExclusive("iso", "told")
 	cmd.MarkFlagsMutuallyExclusive("iso", "name")
-	cmd.MarkFlagsMutuallyExclusive("closed", "rate")
-	cmd.MarkFlagsOneRequired("closed", "rate")
+	cmd.MarkFlagsMutuallyExclusive("closed", "rate", "scenario")
+	cmd.MarkFlagsOneRequired("closed", "rate", "scenario")
 	cmd.MarkFlagsMutuallyExclusive("local", "connect")
-	cmd.MarkFlagsMutuallyExclusive("iso", "sale")
+	for _, name := range []string{"fixed", "duration", "warmup", "timeout", "connections", "cards", "seed", "sale"} {
+		cmd.MarkFlagsMutuallyExclusive("scenario", name)
+	}
 	cmd.MarkFlagsMutuallyExclusive("iso", "switch", "data")
 }
 
@@ -132,12 +150,23 @@ func (f *loadFlags) apply(cmd *cobra.Command, o *steady.Options) error {
 	if cmd.Flags().Changed("closed") && o.InFlight < 1 {
 		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
 	}
-	operation := "authorize"
+	o.Match = f.match
+	operations := []string{"authorize"}
 	if o.Sale {
-		operation = "sale"
+		operations[0] = "sale"
+	}
+	if f.scenario != "" {
+		var err error
+		if o.Plan, err = scenario.Load(f.scenario); err != nil {
+			return err
+		}
+		if err := o.Plan.Scale(f.rates, f.span); err != nil {
+			return err
+		}
+		operations = o.Plan.Operations
 	}
 	for _, text := range f.thresholds {
-		t, err := judge.Parse(text, []string{operation})
+		t, err := judge.Parse(text, operations)
 		if err != nil {
 			return err
 		}

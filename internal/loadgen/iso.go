@@ -2,59 +2,168 @@ package loadgen
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"switchyard/internal/loadgen/record"
-	"switchyard/internal/money"
 	"switchyard/spec"
 	"switchyard/spec/framing"
-	"switchyard/switch/api"
 )
 
-// ISOTarget drives 0100 authorizations straight at an issuer, one connection a lane: what the issuer gives by itself,
-// with no switch between.
+// ISOTarget drives flows straight at issuers' hosts, one connection a lane: what a host gives by itself, with no switch
+// between. It asks nothing of a host but that an answer repeats what tells it apart from others: see ISOOptions.Match.
+//
+// An answer completes the request that it belongs to, or none. What is nobody's answer is noted with what it comes
+// nearest to, and the request that it may have been meant for stays without one.
 type ISOTarget struct {
+	ISOOptions
+	traffic  *Traffic
 	lanes    []*isoLane
-	payments Payments
-	rrn      [12]byte // the RRN of request 0
+	slots    []isoSlot
+	identity []int   // of Match, the elements that a request is found by
+	others   []int   // the rest of them
+	run      [5]byte // of this run's RRNs
+	stan     uint64  // of request 0
+	networks atomic.Uint32
+	notes    atomic.Pointer[Notes]
 }
 
-// An RRN of this target is YDDD of its making, the node digit Z, which no switch of a test uses, and seven base-36
-// digits of the request's number.
+// ISOOptions say how hosts are spoken to.
+type ISOOptions struct {
+	Codec   *spec.Codec
+	Framing framing.Format
+	// Match are the elements that an answer must repeat where the request had them; default DefaultMatch. DE11 or DE37
+	// must be among them.
+	Match []int
+	// Echo is how often a connection is asked whether it lives (0800, DE70 301); 0 for never.
+	Echo time.Duration
+	Now  time.Time // of the run's begin: its RRNs follow from it, so that those of two runs differ; default now
+}
+
+// DefaultMatch is what an answer repeats: amount, time, STAN, RRN, terminal and currency.
+var DefaultMatch = []int{4, 7, 11, 37, 41, 49}
+
+// stans is how many STANs there are (000001 to 999999). The last networkSTANs of them are for network management.
 const (
-	isoRRN = "YDDDZ"
-	base36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	stans        = 999_999
+	networkSTANs = 1_000
 )
 
-// stans is how many STANs there are (000001 to 999999).
-const stans = 999_999
+const (
+	// maxISOAnswer is the longest answer in bytes.
+	maxISOAnswer = 8 << 10
+	// maxPending bounds what waits in a lane to be written; past it Start blocks.
+	maxPending = 1 << 20
+	// maxGivenUp bounds how many requests a lane remembers that were given up.
+	maxGivenUp = 4096
+	// maxLooked bounds how many requests in flight a stray is held against.
+	maxLooked = 4096
+)
 
-// maxISOAnswer is the longest answer in bytes.
-const maxISOAnswer = 8 << 10
-
-// maxPending bounds what waits in a lane to be written; past it Start blocks.
-const maxPending = 1 << 20
-
-// NewISOTarget makes a target from open connections to an issuer of a dialect and a framing. Close it to end its
-// goroutines.
-func NewISOTarget(conns []net.Conn, codec *spec.Codec, format framing.Format, payments Payments) *ISOTarget {
-	t := &ISOTarget{payments: payments}
-	now := time.Now().UTC()
-	copy(t.rrn[:], fmt.Sprintf("%d%03dZ", now.Year()%10, now.YearDay()))
-	for _, c := range conns {
+// NewISOTarget makes a target of open connections, one a lane, for inFlight slots. The traffic is prepared. Close it to
+// end its goroutines.
+func NewISOTarget(conns []net.Conn, o ISOOptions, inFlight int, traffic *Traffic) (*ISOTarget, error) {
+	if len(o.Match) == 0 {
+		o.Match = DefaultMatch
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	t := &ISOTarget{ISOOptions: o, traffic: traffic, slots: make([]isoSlot, inFlight)}
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	tenths := uint64(o.Now.UnixMilli()) / 100
+	for i, rest := len(t.run)-1, tenths; i >= 0; i-- {
+		t.run[i] = base36[rest%36]
+		rest /= 36
+	}
+	t.stan = mix(tenths^traffic.Seed) % (stans - networkSTANs)
+	for i, c := range conns {
 		l := &isoLane{
-			conn: c, codec: codec, framing: format, ends: make(map[uint32]func(Outcome)), work: make(chan struct{}, 1),
+			target: t, number: i, conn: c, index: make(map[uint64]int), given: make(map[uint64]bool),
+			work: make(chan struct{}, 1), ended: make(chan struct{}), networks: make(map[uint64]chan string),
 		}
 		l.room.L = &l.mu
 		t.lanes = append(t.lanes, l)
+	}
+	for _, l := range t.lanes {
 		l.loops.Go(l.write)
 		l.loops.Go(l.read)
+		if o.Echo > 0 {
+			l.loops.Go(l.echo)
+		}
 	}
-	return t
+	return t, nil
+}
+
+// check refuses what cannot be spoken, and sorts out what a request is found by.
+func (t *ISOTarget) check() error {
+	if t.Codec.Version() != spec.ISO1987 {
+		return fmt.Errorf("dialect %s: expected one of ISO 8583:1987 for a load", t.Codec.Name())
+	}
+	for _, de := range t.Match {
+		switch {
+		case de < 2 || de > 64:
+			return fmt.Errorf("match: DE %d, expected 2 to 64", de)
+		case de == 7 || de == 11 || de == 37:
+			t.identity = append(t.identity, de)
+		default:
+			t.others = append(t.others, de)
+		}
+	}
+	if !contains(t.identity, 11) && !contains(t.identity, 37) {
+		return errors.New("match: expected DE11 or DE37 among the elements, or no answer can be told from another")
+	}
+	for i := range t.traffic.Flows {
+		for _, s := range t.traffic.Flows[i].Steps {
+			if _, ok := isoSteps[s]; !ok {
+				return fmt.Errorf("flow %s: %s cannot be asked of an ISO 8583 host: expected authorize, sale, verify, capture, "+
+					"reverse, void, refund or repeat", t.traffic.Flows[i].Name, s)
+			}
+		}
+	}
+	if t.traffic.Bad > 0 {
+		return errors.New("bad requests: expected none of an ISO 8583 host")
+	}
+	return nil
+}
+
+func contains(list []int, x int) bool {
+	for _, y := range list {
+		if x == y {
+			return true
+		}
+	}
+	return false
+}
+
+// TakeNotes implements Noter.
+func (t *ISOTarget) TakeNotes(n *Notes) { t.notes.Store(n) }
+
+// First implements Opener.
+func (t *ISOTarget) First(n uint64) record.Op { return t.traffic.opOf[t.traffic.flow(n).Steps[0]] }
+
+// Open implements Opener.
+func (t *ISOTarget) Open(_, slot int, n uint64) { t.traffic.open(&t.slots[slot].journey, n) }
+
+// SignOn signs on on every connection, and wants it approved.
+func (t *ISOTarget) SignOn(ctx context.Context) error {
+	for _, l := range t.lanes {
+		code, err := l.network(ctx, signOn)
+		if err == nil && code != "00" {
+			err = fmt.Errorf("the host answers %s to a sign-on, expected 00", code)
+		}
+		if err != nil {
+			return fmt.Errorf("sign-on at %s: %w", l.conn.RemoteAddr(), err)
+		}
+	}
+	return nil
 }
 
 // Close closes the connections and waits for their goroutines. Requests still in flight end as lost.
@@ -67,120 +176,130 @@ func (t *ISOTarget) Close() {
 	}
 }
 
-// Start implements Target.
-func (t *ISOTarget) Start(lane, _ int, seq uint64, end func(Outcome)) {
-	t.lanes[lane].send(t, seq, end)
+// Start implements Target. What it makes is written by Flush at the latest.
+func (t *ISOTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
+	l, s := t.lanes[lane], &t.slots[slot]
+	l.mu.Lock()
+	for len(l.pending) > maxPending && l.err == nil {
+		l.signal()
+		l.room.Wait()
+	}
+	out := Outcome{}
+	if l.err != nil {
+		out = lostWith(l.err)
+	} else if err := l.ask(slot, seq); err != nil {
+		out = Outcome{Class: record.OwnFault, Code: err.Error()}
+	} else {
+		s.seq, s.end = seq, end
+		l.index[s.hash] = slot
+		l.mu.Unlock()
+		return
+	}
+	l.mu.Unlock()
+	t.traffic.after(&s.journey, &out)
+	end(out)
+}
+
+// Flush implements Flusher.
+func (t *ISOTarget) Flush(lane int) { t.lanes[lane].signal() }
+
+// Forget implements Forgetter.
+func (t *ISOTarget) Forget(lane, slot int, seq uint64) (Outcome, bool) {
+	l, s := t.lanes[lane], &t.slots[slot]
+	l.mu.Lock()
+	if s.end == nil || s.seq != seq {
+		l.mu.Unlock()
+		return Outcome{}, false
+	}
+	l.over(s)
+	if len(l.given) >= maxGivenUp {
+		clear(l.given)
+	}
+	l.given[s.hash] = true
+	out := Outcome{Class: record.NoAnswer}
+	if s.near != record.Approved {
+		out.Class, out.Code = s.near, s.nearCode
+	}
+	l.mu.Unlock()
+	t.traffic.after(&s.journey, &out)
+	return out, true
+}
+
+// isoSlot is the place of a request in flight. Its lane's lock guards it.
+type isoSlot struct {
+	journey journey
+	seq     uint64
+	end     func(Outcome) // nil while there is none
+	hash    uint64        // of what it is found by; of the one before while there is none
+	mti     [4]byte
+	values  [][]byte // of Match, by identity and others
+	// What may have been its answer: near is approved where nothing was.
+	near     record.Class
+	nearCode string
+
+	sent, root isoSent // the last request, and the one that made the payment
+	message    spec.Message
+	authCode   []byte
+}
+
+// isoSent is how a request is named by later ones.
+type isoSent struct {
+	mti  [4]byte
+	stan uint64
+	de7  string
+	rrn  [12]byte
 }
 
 // isoLane is one connection. Frames are gathered while a write is under way and leave in one.
 type isoLane struct {
-	conn    net.Conn
-	codec   *spec.Codec
-	framing framing.Format
-	work    chan struct{} // one token: something waits to be written
-	loops   sync.WaitGroup
+	target *ISOTarget
+	number int
+	conn   net.Conn
+	work   chan struct{} // one token: something waits to be written
+	ended  chan struct{} // closed once it broke
+	loops  sync.WaitGroup
 
-	mu      sync.Mutex
-	room    sync.Cond
-	pending []byte
-	ends    map[uint32]func(Outcome) // by STAN: seq rises, so a STAN comes again only after 999,998 others
-	err     error
-	req     isoRequest
+	mu       sync.Mutex
+	room     sync.Cond
+	pending  []byte
+	index    map[uint64]int // slots by what their request is found by
+	given    map[uint64]bool
+	networks map[uint64]chan string // by STAN
+	err      error
+	second   int64 // that de7 is of
+	de7      string
+	values   [][]byte // of an answer; of the reader
 }
 
-// isoRequest is what a lane fills anew for each request.
-type isoRequest struct {
-	payment api.Request
-	msg     spec.Message
-	second  int64  // that de7 is of
-	de7     string // DE7; DE12 and DE13 are its parts
-}
-
-func (l *isoLane) send(t *ISOTarget, seq uint64, end func(Outcome)) {
-	l.mu.Lock()
-	for len(l.pending) > maxPending && l.err == nil {
-		l.room.Wait()
-	}
-	stan := uint32(seq%stans) + 1
-	err := l.err
-	if err == nil && l.ends[stan] != nil {
-		err = errors.New("the STAN is still in flight")
-	}
-	if err == nil {
-		l.req.fill(t, seq, stan)
-		err = l.pack()
-	}
-	if err == nil {
-		l.ends[stan] = end
-	}
-	l.mu.Unlock()
-	if err != nil {
-		end(lostWith(err))
-		return
-	}
+// signal wakes the writer.
+func (l *isoLane) signal() {
 	select {
 	case l.work <- struct{}{}:
 	default:
 	}
 }
 
-// pack appends the request to what waits to be written.
-func (l *isoLane) pack() error {
-	start := len(l.pending)
-	out, err := l.codec.Pack(l.framing.Begin(l.pending, nil), &l.req.msg)
-	if err == nil {
-		out, err = l.framing.End(out, start)
-	}
-	if err == nil {
-		l.pending = out
-	}
-	return err
-}
-
-// fill makes the 0100 of request seq.
-func (r *isoRequest) fill(t *ISOTarget, seq uint64, stan uint32) {
-	if now := time.Now().UTC(); now.Unix() != r.second {
-		r.second, r.de7 = now.Unix(), now.Format("0102150405")
-	}
-	p, m := &r.payment, &r.msg
-	t.payments.Fill(seq, p)
-	currency, _ := money.Lookup(p.Currency)
-	m.Reset()
-	m.SetMTI("0100")
-	m.Set(2, p.Card.Number)
-	m.Set(3, "000000")
-	m.SetUint(4, uint64(p.Amount), 12)
-	m.Set(7, r.de7)
-	m.SetUint(11, uint64(stan), 6)
-	m.Set(12, r.de7[4:])
-	m.Set(13, r.de7[:4])
-	m.Set(14, p.Card.Expiry)
-	m.Set(18, "5999")
-	m.Set(22, "810")
-	m.Set(25, "59")
-	m.Set(32, "400001")
-	rrn := t.rrn
-	for i, rest := len(rrn)-1, seq; i >= len(isoRRN); i-- {
-		rrn[i] = base36[rest%36]
-		rest /= 36
-	}
-	m.SetBytes(37, rrn[:])
-	m.Set(41, p.Terminal)
-	m.Set(42, p.Merchant)
-	m.Set(43, `Load Test\1 Nowhere\Nowhere\`)
-	m.Set(49, currency.Numeric)
+// over takes the request out of its slot. The lock is held.
+func (l *isoLane) over(s *isoSlot) (end func(Outcome)) {
+	delete(l.index, s.hash)
+	end, s.end = s.end, nil
+	return end
 }
 
 func (l *isoLane) write() {
 	var out []byte
-	for range l.work {
+	for {
+		select {
+		case <-l.work:
+		case <-l.ended:
+			return
+		}
 		l.mu.Lock()
 		out, l.pending = l.pending, out[:0]
 		l.room.Broadcast()
-		err := l.err
 		l.mu.Unlock()
-		if err != nil {
-			return
+		if len(out) == 0 {
+			continue
 		}
 		if _, err := l.conn.Write(out); err != nil {
 			// What was answered before may be on its way through the reader, which then ends the rest.
@@ -191,33 +310,43 @@ func (l *isoLane) write() {
 }
 
 func (l *isoLane) read() {
-	var m spec.Message
 	in := bufio.NewReaderSize(l.conn, 64<<10)
+	var m spec.Message
+	format := l.target.Framing.Ending(func(data []byte) (int, error) { return endOf(l.target.Codec, data) })
 	for {
-		frame, err := l.framing.Peek(in, maxISOAnswer)
-		if err == nil {
-			err = l.codec.Unpack(frame.Message, &m)
+		frame, err := format.Peek(in, maxISOAnswer)
+		var bad *framing.Error
+		if errors.As(err, &bad) && bad.Size > 0 && bad.Size <= in.Size() {
+			l.unreadable(nil, &m, err)
+			if _, err := in.Discard(bad.Size); err == nil {
+				continue
+			}
 		}
 		if err != nil {
 			l.fail(err)
 			return
 		}
+		if err := l.target.Codec.Unpack(frame.Message, &m); err != nil {
+			l.unreadable(frame.Message, &m, err)
+		} else {
+			l.take(&m)
+		}
 		_, _ = in.Discard(frame.Size) // it was peeked
-		stan, _ := m.Uint(11)
-		l.mu.Lock()
-		end := l.ends[uint32(stan)]
-		delete(l.ends, uint32(stan))
-		l.mu.Unlock()
-		if end == nil || string(m.MTIBytes()) != "0110" {
-			continue // a network message, or an answer nobody waits for
-		}
-		switch code := m.Bytes(39); string(code) {
-		case "00":
-			end(Outcome{Class: record.Approved})
-		default:
-			end(Outcome{Class: record.Declined, Code: string(code)})
-		}
 	}
+}
+
+// endOf is how long the message at the beginning of data is, where its frame does not say.
+func endOf(codec *spec.Codec, data []byte) (int, error) {
+	var m spec.Message
+	_, err := codec.Walk(data, &m)
+	var fault *spec.FieldError
+	switch {
+	case err == nil:
+		return len(data), nil
+	case errors.As(err, &fault) && fault.DE == -1 && fault.Offset > 0:
+		return fault.Offset, nil
+	}
+	return 0, framing.ErrShort
 }
 
 // broke refuses what comes and closes the connection.
@@ -225,24 +354,30 @@ func (l *isoLane) broke(err error) {
 	l.mu.Lock()
 	if l.err == nil {
 		l.err = err
+		close(l.ended)
 	}
 	l.room.Broadcast()
 	l.mu.Unlock()
 	_ = l.conn.Close() // the first error is the one that counts
-	select {
-	case l.work <- struct{}{}:
-	default:
-	}
 }
 
 // fail ends the lane: what is in flight is lost, and what comes is refused.
 func (l *isoLane) fail(err error) {
 	l.broke(err)
-	l.mu.Lock()
-	ends := l.ends
-	l.ends = make(map[uint32]func(Outcome))
-	l.mu.Unlock()
-	for _, end := range ends {
-		end(lostWith(err))
+	t := l.target
+	for slot := l.number; slot < len(t.slots); slot += len(t.lanes) {
+		s := &t.slots[slot]
+		l.mu.Lock()
+		var end func(Outcome)
+		if s.end != nil {
+			end = l.over(s)
+		}
+		l.mu.Unlock()
+		if end == nil {
+			continue
+		}
+		out := lostWith(l.err)
+		t.traffic.after(&s.journey, &out)
+		end(out)
 	}
 }

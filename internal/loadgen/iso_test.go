@@ -9,7 +9,6 @@ import (
 	"switchyard/internal/loadgen"
 	"switchyard/spec"
 	"switchyard/spec/framing"
-	"switchyard/switch/api"
 )
 
 // serveISO answers each 0100 as an issuer does: those of an odd amount with 51. After limit requests it hangs up.
@@ -56,7 +55,20 @@ func serveISO(t *testing.T, conn net.Conn, codec *spec.Codec, format framing.For
 	}
 }
 
-func isoTarget(t *testing.T, limit int, text string) *loadgen.ISOTarget {
+// traffic is prepared traffic of one flow.
+func traffic(t *testing.T, flow string) *loadgen.Traffic {
+	t.Helper()
+	tr := &loadgen.Traffic{
+		Flows: []loadgen.Flow{{Name: flow, Weight: 1, Steps: loadgen.Flows[flow]}}, Cards: loadgen.NewCards(time.Now()),
+		Pool: loadgen.Population{Cards: 1000}, Run: "r-", Seed: 1,
+	}
+	if err := tr.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+func isoTarget(t *testing.T, limit, inFlight int, text string) *loadgen.ISOTarget {
 	format := framing.MustParse(text)
 	codec := spec.MustCodec("iso87ascii")
 	var conns []net.Conn
@@ -65,9 +77,12 @@ func isoTarget(t *testing.T, limit int, text string) *loadgen.ISOTarget {
 		conns = append(conns, here)
 		go serveISO(t, there, codec, format, limit)
 	}
-	return loadgen.NewISOTarget(
-		conns, codec, format, loadgen.Payments{Op: api.OpAuthorize, Run: "r", Cards: loadgen.NewCards(time.Now())},
-	)
+	target, err := loadgen.NewISOTarget(
+		conns, loadgen.ISOOptions{Codec: codec, Framing: format}, inFlight, traffic(t, "authorize"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
 }
 
 func TestISOTarget(t *testing.T) {
@@ -77,7 +92,7 @@ func TestISOTarget(t *testing.T) {
 }
 
 func testISOTarget(t *testing.T, framing string) {
-	target := isoTarget(t, 1<<30, framing)
+	target := isoTarget(t, 1<<30, 64, framing)
 	defer target.Close()
 	res, err := loadgen.Run(
 		t.Context(), loadgen.Options{Target: target, Lanes: 2, InFlight: 64, Duration: 200 * time.Millisecond},
@@ -91,7 +106,7 @@ func testISOTarget(t *testing.T, framing string) {
 }
 
 func TestISOTargetCountsWhatAHangUpLost(t *testing.T) {
-	target := isoTarget(t, 10, "binary2")
+	target := isoTarget(t, 10, 8, "binary2")
 	res, err := loadgen.Run(t.Context(), loadgen.Options{
 		Target: target, Lanes: 2, InFlight: 8, Rate: 1000, Fixed: true, Duration: 100 * time.Millisecond,
 	})

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"runtime"
+	"strings"
 	"time"
 
 	"switchyard/internal/loadgen/record"
@@ -28,6 +29,8 @@ type Options struct {
 	MaxLate time.Duration
 	// CPU is what the tool took of the processors in Elapsed; 0 where the system does not tell.
 	CPU, Elapsed time.Duration
+	// FaultsNotSwitched are names of those of a scenario that the issuer could not be told.
+	FaultsNotSwitched []string
 }
 
 // Judge sets the verdict of a run.
@@ -82,6 +85,10 @@ func validity(run *record.Run, o *Options) (checks []record.Check) {
 	}
 	checks = append(checks,
 		most("requests unaccounted for", "", float64(run.Unaccounted), 0, "the tool lost count of requests"))
+	if n := len(o.FaultsNotSwitched); n > 0 {
+		checks = append(checks, most("faults not switched", "", float64(n), 0,
+			"the issuer was not told: "+strings.Join(o.FaultsNotSwitched, ", ")))
+	}
 	if run.Ended != "" {
 		window := run.Window.Seconds()
 		checks = append(checks, record.Check{

@@ -15,8 +15,8 @@ import (
 	"switchyard/internal/loadgen/clients"
 	"switchyard/internal/loadgen/judge"
 	"switchyard/internal/loadgen/record"
+	"switchyard/internal/loadgen/scenario"
 	"switchyard/spec"
-	"switchyard/switch/api"
 )
 
 // Options say what to measure.
@@ -38,8 +38,18 @@ type Options struct {
 	ISO     bool   // ISO 8583 straight to an issuer
 	Dialect string // of ISO
 	Framing string // of ISO; "" for two binary bytes of length
+	Match   []int  // elements that an answer of ISO repeats; nil for loadgen.DefaultMatch
+	SignOn  bool   // sign on on each connection of ISO
+	Echo    time.Duration
 
-	// Address is the port that is driven. Without one daemons are started for it, and stopped: an issuer and, without
+	// Plan is what is driven in place of InFlight, Rate, Fixed, Warmup, Duration, Timeout, Connections, Cards, Seed and
+	// Sale, which it has by itself. May be nil.
+	Plan *scenario.Plan
+	// Control is the HTTP port of the issuer-sim that the plan's faults are told to; that of daemons of its own is known.
+	Control string
+
+	// Address is the port that is driven; several with commas between them and weights behind them (host:port=2), by which
+	// they share the connections. Without one daemons are started for it, and stopped: an issuer and, without
 	// ISO, a switch.
 	Address     string
 	Bin         string // folder of the daemons' binaries; "" for that of this one
@@ -64,12 +74,18 @@ type Options struct {
 func Defaults() Options {
 	return Options{
 		Warmup: 2 * time.Second, Duration: 10 * time.Second, Timeout: loadgen.DefaultDrain, Connections: 4,
-		Cards: 1_000_000, Seed: 1, Dialect: spec.DefaultDialect,
+		Cards: 1_000_000, Seed: 1, Dialect: spec.DefaultDialect, SignOn: true, Echo: 30 * time.Second,
 	}
 }
 
 // check refuses what cannot be driven, before anything is started or connected to.
 func (o *Options) check() error {
+	if o.Plan != nil {
+		if len(o.Plan.Faults) > 0 && o.Control == "" && o.Address != "" {
+			return errors.New("control: the scenario has faults, which issuer-sim's control port is told")
+		}
+		return nil
+	}
 	switch {
 	case o.Connections < 1 || o.Cards < 1 || o.Cards > loadgen.MaxCards:
 		return fmt.Errorf("connections: expected 1 or more; cards: 1 to %d", loadgen.MaxCards)
@@ -166,8 +182,12 @@ func (o *Options) startLocal(ctx context.Context) (*daemons.Local, error) {
 
 // measure drives the load and takes the figures, those of the daemons where they are its own.
 func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Run, error) {
-	d := o.drive()
-	target, closeTarget, err := o.target(ctx, d.Lanes, d.InFlight)
+	c, err := o.course()
+	if err != nil {
+		return nil, err
+	}
+	d := &c.drive
+	target, closeTarget, err := o.target(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -175,16 +195,22 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 	if d.Recorder, err = d.Record(); err != nil {
 		return nil, errors.Join(err, closeTarget())
 	}
-	o.Say("driving %s for %s, then measuring %s", o.Address, o.Warmup, o.Duration)
+	o.Say("driving %s for %s, then measuring %s", o.Address, d.Warmup, d.Duration)
 	before, err := usedBy(ctx, local)
 	if err != nil {
 		return nil, errors.Join(err, closeTarget())
 	}
 	begin := time.Now()
-	if o.Began != nil {
-		d.Began = func(at time.Time) { o.Began(d.Recorder, at) }
+	var switched faults
+	d.Began = func(at time.Time) {
+		begin = at
+		if o.Began != nil {
+			o.Began(d.Recorder, at)
+		}
+		switched.begin(ctx, o.control(local), c.faults, at.Add(d.Warmup), o.Say)
 	}
-	res, stopped := loadgen.Run(ctx, d)
+	res, stopped := loadgen.Run(ctx, *d)
+	failed := switched.end()
 	if res == nil {
 		return nil, errors.Join(stopped, closeTarget())
 	}
@@ -197,50 +223,43 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 	if stopped != nil {
 		run.Ended = "called off"
 	}
-	o.describe(run, &d, local != nil)
+	o.describe(run, c, local != nil)
 	run.Started = begin.Add(d.Warmup)
 	run.Usage = usage(run, before, after, local)
 	judge.Judge(run, judge.Options{
-		Thresholds: o.Thresholds, MaxLate: o.MaxLate, CPU: after.load - before.load, Elapsed: time.Since(begin),
+		Thresholds: c.thresholds, MaxLate: o.MaxLate, CPU: after.load - before.load, Elapsed: time.Since(begin),
+		FaultsNotSwitched: failed,
 	})
 	return run, nil
 }
 
-// drive are the driver's options.
-func (o *Options) drive() loadgen.Options {
-	d := loadgen.Options{
-		InFlight: o.InFlight, Rate: o.Rate, Fixed: o.Fixed, Warmup: o.Warmup, Duration: o.Duration, Seed: o.Seed,
-		Drain: o.Timeout, Timeout: o.Timeout, Ops: []string{api.OpAuthorize.String()},
+// control is the port that faults are told to.
+func (o *Options) control(local *daemons.Local) string {
+	if local != nil {
+		return local.Issuer.At.Control
 	}
-	if o.Sale {
-		d.Ops[0] = api.OpSale.String()
-	}
-	if o.ISO {
-		d.Timeout = 0
-	}
-	if o.Rate > 0 {
-		d.InFlight = loadgen.DefaultOpenInFlight
-	}
-	d.Lanes = min(o.Connections, d.InFlight)
-	return d
+	return o.Control
 }
 
 // describe says in the record how the run was set up.
-func (o *Options) describe(run *record.Run, d *loadgen.Options, local bool) {
-	s := &run.Setup
-	s.Rate, s.InFlight, s.Drain, s.Timeout, s.Seed, s.Cards = o.Rate, d.InFlight, d.Drain, d.Timeout, o.Seed, o.Cards
+func (o *Options) describe(run *record.Run, c *course, local bool) {
+	s, d := &run.Setup, &c.drive
+	s.Rate, s.InFlight, s.Think, s.Drain, s.Timeout, s.Seed = c.rate, d.InFlight, d.Think, d.Drain, d.Timeout, d.Seed
+	s.Cards, s.Scenario, s.Stages = c.cards, c.scenario, c.stages
 	if s.Model == record.Open {
-		s.RateOf, s.Arrivals = "requests", "poisson"
-		if o.Fixed {
-			s.Arrivals = "constant"
+		s.RateOf, s.Arrivals = c.rateOf, c.arrivals
+	}
+	for _, h := range c.hosts {
+		target := record.Target{
+			Kind: "gateway", Address: h.address, Local: local, Connections: h.connections, TLS: o.Hello.TLS != nil,
 		}
+		if len(c.hosts) > 1 {
+			target.Weight = h.weight
+		}
+		if o.ISO {
+			target.Kind, target.Dialect, target.Framing = "iso", o.Dialect, o.Framing
+		}
+		s.Targets = append(s.Targets, target)
 	}
-	target := record.Target{
-		Kind: "gateway", Address: o.Address, Local: local, Connections: d.Lanes, TLS: o.Hello.TLS != nil,
-	}
-	if o.ISO {
-		target.Kind, target.Dialect, target.Framing = "iso", o.Dialect, o.Framing
-	}
-	s.Targets = []record.Target{target}
 	run.Tool, run.Machine = record.ThisTool(), record.ThisMachine()
 }

@@ -3,6 +3,8 @@ package steady
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -11,25 +13,18 @@ import (
 	"switchyard/internal/loadgen/clients"
 	"switchyard/spec"
 	"switchyard/spec/framing"
-	"switchyard/switch/api"
 )
 
 // target connects to what is to be measured.
-func (o *Options) target(ctx context.Context, lanes, inFlight int) (loadgen.Target, func() error, error) {
-	payments := loadgen.Payments{
-		Op: api.OpAuthorize, Run: loadgen.RunName(), Cards: loadgen.NewCards(time.Now()), Pool: o.Cards, Seed: o.Seed,
-	}
-	if o.Sale {
-		payments.Op = api.OpSale
-	}
+func (o *Options) target(ctx context.Context, c *course) (loadgen.Target, func() error, error) {
 	if o.ISO {
-		return o.isoTarget(ctx, lanes, payments)
+		return o.isoTarget(ctx, c)
 	}
 	log, err := clients.OpenTold(o.Told)
 	if err != nil {
 		return nil, nil, err
 	}
-	conns, err := clients.DialGateway(ctx, o.Address, lanes, o.Hello)
+	conns, err := o.dial(ctx, c, o.Hello)
 	if err != nil {
 		return nil, nil, errors.Join(err, log.Close())
 	}
@@ -37,17 +32,39 @@ func (o *Options) target(ctx context.Context, lanes, inFlight int) (loadgen.Targ
 	if log != nil {
 		told = log
 	}
-	target := loadgen.NewLineTarget(conns, inFlight, payments, told)
-	end := func() error {
-		target.Close()
-		return log.Close()
+	if c.payments != nil {
+		target := loadgen.NewLineTarget(conns, c.drive.InFlight, *c.payments, told)
+		return target, func() error { target.Close(); return log.Close() }, nil
 	}
-	return target, end, nil
+	target := loadgen.NewLineFlows(conns, c.drive.InFlight, c.traffic, told)
+	return target, func() error { target.Close(); return log.Close() }, nil
 }
 
-func (o *Options) isoTarget(
-	ctx context.Context, lanes int, payments loadgen.Payments,
-) (loadgen.Target, func() error, error) {
+// dial opens the connections, those of the hosts in turn.
+func (o *Options) dial(ctx context.Context, c *course, hello clients.Hello) ([]net.Conn, error) {
+	var conns []net.Conn
+	for round := 0; len(conns) < c.drive.Lanes; round++ {
+		for _, h := range c.hosts {
+			if h.connections <= round {
+				continue
+			}
+			one, err := clients.DialGateway(ctx, h.address, 1, hello)
+			if err != nil {
+				for _, c := range conns {
+					_ = c.Close() // nothing was asked on it
+				}
+				return nil, err
+			}
+			conns = append(conns, one...)
+		}
+	}
+	return conns, nil
+}
+
+// signOnLimit is how long signing on may take.
+const signOnLimit = 10 * time.Second
+
+func (o *Options) isoTarget(ctx context.Context, c *course) (loadgen.Target, func() error, error) {
 	codec, err := openDialect(o.Dialect)
 	if err != nil {
 		return nil, nil, err
@@ -56,14 +73,27 @@ func (o *Options) isoTarget(
 	if err != nil {
 		return nil, nil, err
 	}
-	conns, err := clients.DialGateway(ctx, o.Address, lanes, clients.Hello{TLS: o.Hello.TLS})
+	conns, err := o.dial(ctx, c, clients.Hello{TLS: o.Hello.TLS})
 	if err != nil {
 		return nil, nil, err
 	}
-	target := loadgen.NewISOTarget(conns, codec, format, payments)
-	end := func() error {
-		target.Close()
-		return nil
+	target, err := loadgen.NewISOTarget(conns, loadgen.ISOOptions{
+		Codec: codec, Framing: format, Match: o.Match, Echo: o.Echo,
+	}, c.drive.InFlight, c.traffic)
+	if err != nil {
+		for _, c := range conns {
+			_ = c.Close() // nothing was asked on it
+		}
+		return nil, nil, err
+	}
+	end := func() error { target.Close(); return nil }
+	if o.SignOn {
+		ctx, cancel := context.WithTimeout(ctx, signOnLimit)
+		defer cancel()
+		if err := target.SignOn(ctx); err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("%w (is it framed and written as the host expects? "+
+				"switchctl iso probe finds out)", err), end())
+		}
 	}
 	return target, end, nil
 }

@@ -1,0 +1,259 @@
+package loadgen
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"switchyard/internal/loadgen/record"
+	"switchyard/spec"
+)
+
+// take takes a message that came.
+func (l *isoLane) take(m *spec.Message) {
+	mti := m.MTIBytes()
+	switch {
+	case mti[1] == '8' && mti[2] == '0':
+		l.answerNetwork(m)
+	case mti[1] == '8':
+		stan, _ := m.Uint(11)
+		l.mu.Lock()
+		answered := l.networks[stan]
+		l.mu.Unlock()
+		if answered == nil {
+			l.stray(record.Unmatched, "network", "no network message with its STAN waits", m)
+			return
+		}
+		select {
+		case answered <- m.String(39):
+		default: // it was answered already
+		}
+	case (mti[2]-'0')%2 == 0:
+		l.stray(record.Unmatched, "request", "it asks and does not answer", m)
+	default:
+		l.answer(m)
+	}
+}
+
+// answer ends the request that a message answers.
+func (l *isoLane) answer(m *spec.Message) {
+	t, now := l.target, time.Now()
+	l.mu.Lock()
+	var hash uint64
+	hash, l.values = t.found(m, l.values)
+	slot, there := l.index[hash]
+	if !there {
+		class, code, nearest := l.nearest(hash)
+		l.mu.Unlock()
+		l.stray(class, code, nearest, m)
+		return
+	}
+	s := &t.slots[slot]
+	if de := l.differs(s, m); de >= 0 {
+		s.near, s.nearCode = record.Unmatched, fieldCode(de)
+		nearest := fmt.Sprintf("the request with its STAN and RRN, but for %s", named(de))
+		l.mu.Unlock()
+		l.stray(record.Unmatched, fieldCode(de), nearest, m)
+		return
+	}
+	end := l.over(s)
+	out := Outcome{At: now}
+	out.Class, out.Code = verdictOf(s.journey.at(), m.Bytes(39))
+	if out.Class == record.Approved {
+		s.authCode = append(s.authCode[:0], m.Bytes(38)...)
+	} else {
+		t.notes.Load().Example(out.Class, out.Code, "", l.shown(m))
+	}
+	l.mu.Unlock()
+	t.traffic.after(&s.journey, &out)
+	end(out)
+}
+
+// verdictOf is what a response code says of a step. A text of it is made where it is no approval.
+func verdictOf(step Step, code []byte) (record.Class, string) {
+	switch {
+	case len(code) == 0:
+		return record.Unmatched, "no DE39"
+	case string(code) == "00", string(code) == "10" || string(code) == "08" || string(code) == "11",
+		string(code) == "85" && step == StepVerify:
+		return record.Approved, ""
+	}
+	return record.Declined, string(code)
+}
+
+// mtiElement stands for the MTI among elements.
+const mtiElement = 0
+
+// differs is the first element in which an answer that has a request's identity differs from it; -1 if it fits. The
+// lock is held.
+func (l *isoLane) differs(s *isoSlot, m *spec.Message) int {
+	t, mti := l.target, [4]byte(m.MTIBytes())
+	asked := s.mti
+	asked[2]++
+	if asked[3] == '1' && mti[3] == '0' {
+		asked[3] = '0' // a repeat is answered as the request was
+	}
+	if mti != asked {
+		return mtiElement
+	}
+	for i, de := range t.others {
+		sent, came := s.values[len(t.identity)+i], l.values[len(t.identity)+i]
+		if len(sent) == 0 || bytes.Equal(sent, came) {
+			continue
+		}
+		if de == 4 && string(m.Bytes(39)) == "10" && len(came) == len(sent) && bytes.Compare(came, sent) < 0 {
+			continue // approved in part
+		}
+		return de
+	}
+	return -1
+}
+
+// nearest finds what a message comes nearest to that is found by nothing. The lock is held.
+func (l *isoLane) nearest(hash uint64) (class record.Class, code, nearest string) {
+	t := l.target
+	if l.given[hash] {
+		delete(l.given, hash)
+		return record.Late, "", "a request that was given up before"
+	}
+	best, least := -1, 1<<30
+	for k, slot := 0, l.number; slot < len(t.slots) && k < maxLooked; k, slot = k+1, slot+len(t.lanes) {
+		s := &t.slots[slot]
+		if s.end == nil && s.hash == hash && s.values != nil {
+			return record.Unmatched, "again", "a request that was answered already"
+		}
+		if s.end == nil {
+			continue
+		}
+		if n := l.unlike(s); n < least {
+			best, least = slot, n
+		}
+	}
+	if best < 0 || least == len(t.identity)+len(t.others) {
+		return record.Unmatched, "foreign", "no request in flight has anything of it"
+	}
+	s := &t.slots[best]
+	nearest = "a request in flight, but for"
+	for i := range s.values {
+		if !bytes.Equal(s.values[i], l.values[i]) {
+			de := t.element(i)
+			if code == "" {
+				code = fieldCode(de)
+			}
+			nearest += " " + named(de)
+		}
+	}
+	if least*2 <= len(s.values) { // it is rather that one than any
+		s.near, s.nearCode = record.Unmatched, code
+	}
+	return record.Unmatched, code, nearest
+}
+
+// unlike counts in how many elements the answer that was taken differs from a request.
+func (l *isoLane) unlike(s *isoSlot) (n int) {
+	for i := range s.values {
+		if !bytes.Equal(s.values[i], l.values[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+// element is the element of a place in the values of a request.
+func (t *ISOTarget) element(i int) int {
+	if i < len(t.identity) {
+		return t.identity[i]
+	}
+	return t.others[i-len(t.identity)]
+}
+
+// fieldCode is what an element counts by, and named what people call it.
+func fieldCode(de int) string {
+	if de == mtiElement {
+		return "MTI"
+	}
+	return fmt.Sprintf("DE%d", de)
+}
+
+func named(de int) string {
+	if de == mtiElement {
+		return "the MTI"
+	}
+	return fmt.Sprintf("DE%d (%s)", de, spec.FieldName(de))
+}
+
+// stray notes a message that is nobody's answer.
+func (l *isoLane) stray(class record.Class, code, nearest string, m *spec.Message) {
+	l.target.notes.Load().Stray(class, code, nearest, l.shown(m))
+}
+
+// shown is a message for people, card data masked.
+func (l *isoLane) shown(m *spec.Message) func() string {
+	return func() string { return spec.Describe(l.target.Codec, m) }
+}
+
+// unreadable notes a frame that cannot be read. Where enough of it could, the request that it answers is known to have
+// had one. Errors of package spec hold no values.
+func (l *isoLane) unreadable(message []byte, m *spec.Message, err error) {
+	code := "frame"
+	var fault *spec.FieldError
+	if errors.As(err, &fault) {
+		code = "message"
+		if fault.DE > 0 {
+			code = fieldCode(fault.DE)
+		}
+	}
+	nearest := ""
+	if message != nil {
+		_, _ = l.target.Codec.Walk(message, m) // as far as it can be read: why no further is known
+	}
+	if message != nil && m.Has(11) {
+		t := l.target
+		l.mu.Lock()
+		for k, slot := 0, l.number; slot < len(t.slots) && k < maxLooked; k, slot = k+1, slot+len(t.lanes) {
+			s := &t.slots[slot]
+			if stan, _ := m.Uint(11); s.end != nil && s.sent.stan == stan {
+				s.near, s.nearCode = record.Unparsable, code
+				nearest = "the request with its STAN"
+			}
+		}
+		l.mu.Unlock()
+	}
+	l.target.notes.Load().Stray(record.Unparsable, code, nearest, err.Error)
+}
+
+// answerNetwork answers a host that signs on, or asks whether we live.
+func (l *isoLane) answerNetwork(m *spec.Message) {
+	m.SetMTI("0810")
+	m.Set(39, "00")
+	l.mu.Lock()
+	err := l.err
+	if err == nil {
+		err = l.pack(m)
+	}
+	l.mu.Unlock()
+	if err == nil {
+		l.signal()
+	}
+}
+
+// echo asks again and again whether the host lives, and notes when it does not say so.
+func (l *isoLane) echo() {
+	tick := time.NewTicker(l.target.Echo)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.ended:
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), l.target.Echo)
+		_, err := l.network(ctx, echoTest)
+		cancel()
+		if errors.Is(err, errNoNetworkAnswer) {
+			l.target.notes.Load().Stray(record.NoAnswer, "echo", "an echo test (0800, DE70 301)", err.Error)
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"switchyard/internal/money"
+	"switchyard/spec"
+)
+
+const base36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// isoSteps are the MTI and the processing code of the steps that a host can be asked for.
+var isoSteps = map[Step]struct{ mti, processing string }{
+	StepAuthorize: {"0100", "000000"},
+	StepSale:      {"0200", "000000"},
+	StepVerify:    {"0100", "000000"},
+	StepCapture:   {"0220", "000000"},
+	StepReverse:   {"0400", "000000"},
+	StepVoid:      {"0400", "000000"},
+	StepRefund:    {"0200", "200000"},
+	StepRepeat:    {"", ""}, // those of the request before
+}
+
+// acquirer is DE32 of each request.
+const acquirer = "400001"
+
+var errTwice = errors.New("the request cannot be told from one in flight")
+
+// ask appends a slot's next request to what waits to be written. The lock is held.
+func (l *isoLane) ask(slot int, seq uint64) error {
+	t, s := l.target, &l.target.slots[slot]
+	j := &s.journey
+	switch {
+	case j.tries > 0 || j.at() == StepRepeat:
+		mti := [4]byte(s.message.MTIBytes())
+		mti[3] = '1'
+		s.message.SetMTI(string(mti[:]))
+	default:
+		l.fill(s, seq)
+	}
+	s.mti = [4]byte(s.message.MTIBytes())
+	s.near, s.nearCode = 0, ""
+	hash, values := t.found(&s.message, s.values)
+	if _, twice := l.index[hash]; twice {
+		return errTwice
+	}
+	if err := l.pack(&s.message); err != nil {
+		return err
+	}
+	s.hash, s.values = hash, values
+	return nil
+}
+
+// pack appends a message to what waits to be written. The lock is held.
+func (l *isoLane) pack(m *spec.Message) error {
+	start := len(l.pending)
+	out, err := l.target.Codec.Pack(l.target.Framing.Begin(l.pending, nil), m)
+	if err == nil {
+		out, err = l.target.Framing.End(out, start)
+	}
+	if err == nil {
+		l.pending = out
+	}
+	return err
+}
+
+// now is DE7 of this second. The lock is held.
+func (l *isoLane) now() string {
+	if now := time.Now().UTC(); now.Unix() != l.second {
+		l.second, l.de7 = now.Unix(), now.Format("0102150405")
+	}
+	return l.de7
+}
+
+// found lists what a message is found by and held against, in place of a list of before, and the hash of the first
+// part.
+func (t *ISOTarget) found(m *spec.Message, list [][]byte) (hash uint64, values [][]byte) {
+	if list == nil {
+		list = make([][]byte, len(t.identity)+len(t.others))
+	}
+	const offset, prime = 14695981039346656037, 1099511628211 // FNV-1a
+	hash = offset
+	for i, de := range t.identity {
+		list[i] = append(list[i][:0], m.Bytes(de)...)
+		for _, c := range list[i] {
+			hash = (hash ^ uint64(c)) * prime
+		}
+		hash = (hash ^ 0xff) * prime
+	}
+	for i, de := range t.others {
+		at := len(t.identity) + i
+		list[at] = append(list[at][:0], m.Bytes(de)...)
+	}
+	return hash, list
+}
+
+// fill makes the message of a step.
+func (l *isoLane) fill(s *isoSlot, seq uint64) {
+	t, j, m := l.target, &s.journey, &s.message
+	step := j.at()
+	kind := isoSteps[step]
+	merchant := &t.traffic.Merchants[j.merchant]
+	currency, _ := money.Lookup(merchant.Currency)
+	s.sent = isoSent{mti: [4]byte([]byte(kind.mti)), stan: (t.stan+seq)%(stans-networkSTANs) + 1, de7: l.now()}
+	copy(s.sent.rrn[:], t.run[:])
+	for i, rest := len(s.sent.rrn)-1, seq; i >= len(t.run); i-- {
+		s.sent.rrn[i] = base36[rest%36]
+		rest /= 36
+	}
+	follows := step == StepCapture || step == StepReverse || step == StepVoid
+	if follows {
+		s.sent.rrn = s.root.rrn
+	}
+	var card [maxCard]byte
+	m.Reset()
+	m.SetMTI(kind.mti)
+	m.SetBytes(2, appendCard(card[:0], j.card))
+	m.Set(3, kind.processing)
+	amount := j.amount
+	switch step {
+	case StepVerify:
+		amount = 0
+	case StepCapture:
+		amount = part(j.capturable, j.left(StepCapture))
+		j.capturable -= amount
+	case StepRefund:
+		amount = part(j.refundable, j.left(StepRefund))
+		j.refundable -= amount
+	}
+	m.SetUint(4, uint64(amount), 12)
+	m.Set(7, s.sent.de7)
+	m.SetUint(11, s.sent.stan, 6)
+	m.Set(12, s.sent.de7[4:])
+	m.Set(13, s.sent.de7[:4])
+	if step != StepReverse && step != StepVoid {
+		m.Set(14, t.traffic.Cards.expiry)
+		m.Set(18, "5999")
+		m.Set(22, "810")
+		m.Set(43, `Load Test\1 Nowhere\Nowhere\`)
+	}
+	m.Set(25, "59")
+	m.Set(32, acquirer)
+	m.SetBytes(37, s.sent.rrn[:])
+	m.Set(41, terminalID(j.terminal))
+	m.Set(42, merchant.ID)
+	m.Set(49, currency.Numeric)
+	if follows {
+		if len(s.authCode) > 0 {
+			m.SetBytes(38, s.authCode)
+		}
+		m.SetBytes(90, s.root.original())
+	}
+	if step.makes() {
+		s.root, s.authCode = s.sent, s.authCode[:0]
+		j.capturable, j.refundable = j.amount, j.amount
+	}
+}
+
+// original is DE90 that names a request.
+func (o *isoSent) original() []byte {
+	b := append(make([]byte, 0, 42), o.mti[:]...)
+	b = appendDigits(b, o.stan, 6)
+	b = append(b, o.de7...)
+	b = append(b, "00000"+acquirer...)
+	return append(b, "00000000000"...)
+}
+
+// appendDigits appends a number with zeros in front.
+func appendDigits(b []byte, v uint64, width int) []byte {
+	at := len(b)
+	for range width {
+		b = append(b, '0')
+	}
+	for i := len(b) - 1; i >= at; i-- {
+		b[i] = '0' + byte(v%10)
+		v /= 10
+	}
+	return b
+}
+
+// What DE70 asks for.
+const (
+	signOn   = "001"
+	echoTest = "301"
+)
+
+// errNoNetworkAnswer is a host that does not answer a network message.
+var errNoNetworkAnswer = errors.New("no answer in time")
+
+// network sends a network message and waits for DE39 of its answer.
+func (l *isoLane) network(ctx context.Context, code string) (string, error) {
+	stan := uint64(stans-networkSTANs) + 1 + uint64(l.target.networks.Add(1))%(networkSTANs-1)
+	answered := make(chan string, 1)
+	l.mu.Lock()
+	var m spec.Message
+	m.SetMTI("0800")
+	m.Set(7, l.now())
+	m.SetUint(11, stan, 6)
+	m.Set(70, code)
+	err := l.err
+	if err == nil {
+		err = l.pack(&m)
+	}
+	if err == nil {
+		l.networks[stan] = answered
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return "", err
+	}
+	l.signal()
+	defer func() {
+		l.mu.Lock()
+		delete(l.networks, stan)
+		l.mu.Unlock()
+	}()
+	select {
+	case said := <-answered:
+		return said, nil
+	case <-l.ended:
+		return "", l.err
+	case <-ctx.Done():
+		return "", errNoNetworkAnswer
+	}
+}

@@ -1,0 +1,115 @@
+package scenario
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/arrival"
+	"switchyard/internal/loadgen/judge"
+)
+
+// Plan is a scenario that can be driven.
+type Plan struct {
+	Name, Text string
+	Seed       uint64
+
+	// Stages, in what RateOf counts a second; or Moments, at Speed; or Closed flows in flight with pauses of Think.
+	Stages  []arrival.Stage
+	Even    bool
+	RateOf  string // flows or requests
+	Moments []time.Duration
+	Speed   float64
+	Closed  int
+	Think   time.Duration
+
+	Warmup, Duration, Timeout time.Duration
+	Connections, MaxInFlight  int
+
+	Traffic    loadgen.Traffic // not prepared
+	Operations []string        // that its flows have
+	PerFlow    float64         // requests a flow, in the mean
+
+	Marks      []Mark // stages by their beginnings
+	Faults     []Fault
+	Thresholds []judge.Threshold
+}
+
+// Mark is a moment since the window's begin.
+type Mark struct {
+	At   time.Duration
+	Name string
+}
+
+// Fault is what an issuer-sim is told at a moment since the window's begin: rules, or that it pauses.
+type Fault struct {
+	At    time.Duration
+	Name  string
+	Rules []byte
+	Pause time.Duration
+}
+
+// Scale makes the plan smaller or larger: rates and numbers in flight times rates, and all times of its course times
+// span. What callers do, their pauses and their patience, stays.
+func (p *Plan) Scale(rates, span float64) error {
+	if !(rates > 0 && rates <= 1e6 && span > 0 && span <= 1e6) {
+		return fmt.Errorf("a scale of %g and %g, expected more than 0", rates, span)
+	}
+	times := func(d *time.Duration) { *d = time.Duration(float64(*d) * span) }
+	for i := range p.Stages {
+		s := &p.Stages[i]
+		s.From, s.To, s.Amplitude = s.From*rates, s.To*rates, s.Amplitude*rates
+		times(&s.For)
+		times(&s.Period)
+	}
+	if p.Closed > 0 {
+		p.Closed = min(max(int(float64(p.Closed)*rates), 1), loadgen.MaxInFlight)
+	}
+	times(&p.Warmup)
+	for i := range p.Marks {
+		times(&p.Marks[i].At)
+	}
+	for i := range p.Faults {
+		times(&p.Faults[i].At)
+		times(&p.Faults[i].Pause)
+	}
+	if p.Moments != nil {
+		p.Speed /= span
+	}
+	p.Duration = time.Duration(float64(p.Duration) * span)
+	if p.Stages != nil {
+		p.Duration = 0
+		for i := range p.Stages {
+			p.Duration += p.Stages[i].For
+		}
+	}
+	return nil
+}
+
+// Schedule is when flows are due, from the warm-up on, which has the rate of the first moment; nil for a closed loop.
+func (p *Plan) Schedule() (arrival.Schedule, error) {
+	switch {
+	case p.Closed > 0:
+		return nil, nil
+	case p.Moments != nil:
+		return arrival.NewTimes(p.Moments, p.Speed)
+	}
+	stages := slices.Clone(p.Stages)
+	if p.Warmup > 0 {
+		stages = append([]arrival.Stage{arrival.Constant(stages[0].From, p.Warmup)}, stages...)
+	}
+	if p.RateOf == "requests" {
+		for i := range stages {
+			s := &stages[i]
+			s.From, s.To, s.Amplitude = s.From/p.PerFlow, s.To/p.PerFlow, s.Amplitude/p.PerFlow
+		}
+	}
+	return arrival.NewProfile(stages, p.Even, p.Seed)
+}
+
+// moments reads when requests were made.
+func moments(name string, text []byte) ([]time.Duration, error) {
+	return arrival.ReadTimes(name, bytes.NewReader(text))
+}

@@ -1,0 +1,123 @@
+package steady
+
+import (
+	"fmt"
+	"time"
+
+	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/judge"
+	"switchyard/internal/loadgen/record"
+	"switchyard/internal/loadgen/scenario"
+	"switchyard/switch/api"
+)
+
+// course is what is driven, made of options or of a plan.
+type course struct {
+	drive      loadgen.Options
+	payments   *loadgen.Payments // single payments at a gateway port; nil for traffic
+	traffic    *loadgen.Traffic
+	hosts      []host
+	thresholds []judge.Threshold
+	faults     []scenario.Fault
+
+	// For the record:
+	rate             float64
+	rateOf, arrivals string
+	cards            uint64
+	scenario         *record.Scenario
+	stages           []record.Stage
+}
+
+// course makes it.
+func (o *Options) course() (*course, error) {
+	c := &course{thresholds: o.Thresholds}
+	var err error
+	if o.Plan == nil {
+		err = c.ofOptions(o)
+	} else {
+		err = c.ofPlan(o.Plan)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.hosts, err = parseHosts(o.Address, c.drive.Lanes); err != nil {
+		return nil, err
+	}
+	c.drive.Drain = c.drive.Timeout
+	return c, nil
+}
+
+// ofOptions makes single requests of one kind.
+func (c *course) ofOptions(o *Options) error {
+	c.drive = loadgen.Options{
+		InFlight: o.InFlight, Rate: o.Rate, Fixed: o.Fixed, Warmup: o.Warmup, Duration: o.Duration, Seed: o.Seed,
+		Timeout: o.Timeout,
+	}
+	d := &c.drive
+	if o.Rate > 0 {
+		d.InFlight = loadgen.DefaultOpenInFlight
+	}
+	d.Lanes = min(o.Connections, d.InFlight)
+	c.rate, c.rateOf, c.arrivals, c.cards = o.Rate, "requests", "poisson", o.Cards
+	if o.Fixed {
+		c.arrivals = "constant"
+	}
+	op, flow := api.OpAuthorize, "authorize"
+	if o.Sale {
+		op, flow = api.OpSale, "sale"
+	}
+	d.Ops = []string{flow}
+	if !o.ISO {
+		c.payments = &loadgen.Payments{
+			Op: op, Run: loadgen.RunName(), Cards: loadgen.NewCards(time.Now()), Pool: o.Cards, Seed: o.Seed,
+		}
+		return nil
+	}
+	c.traffic = &loadgen.Traffic{
+		Flows: []loadgen.Flow{{Name: flow, Weight: 1, Steps: loadgen.Flows[flow]}}, Cards: loadgen.NewCards(time.Now()),
+		Pool: loadgen.Population{Cards: o.Cards}, Seed: o.Seed,
+	}
+	return c.traffic.Prepare()
+}
+
+// ofPlan makes the flows of a scenario.
+func (c *course) ofPlan(p *scenario.Plan) error {
+	schedule, err := p.Schedule()
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Name, err)
+	}
+	traffic := p.Traffic
+	traffic.Cards, traffic.Run = loadgen.NewCards(time.Now()), loadgen.RunName()
+	if err := traffic.Prepare(); err != nil {
+		return fmt.Errorf("%s: %w", p.Name, err)
+	}
+	c.traffic, c.faults = &traffic, p.Faults
+	c.drive = loadgen.Options{
+		InFlight: p.MaxInFlight, Schedule: schedule, Think: p.Think, Warmup: p.Warmup, Duration: p.Duration, Seed: p.Seed,
+		Timeout: p.Timeout, Ops: traffic.Ops(),
+	}
+	if p.Closed > 0 {
+		c.drive.InFlight = p.Closed
+	}
+	c.drive.Lanes = min(p.Connections, c.drive.InFlight)
+	c.thresholds = append(c.thresholds, p.Thresholds...)
+	c.cards, c.scenario, c.rateOf = traffic.Pool.Cards, &record.Scenario{Name: p.Name, Text: p.Text}, p.RateOf
+	switch {
+	case p.Moments != nil:
+		c.arrivals, c.rateOf = "replay", "flows"
+	case p.Even:
+		c.arrivals = "stages, even"
+	default:
+		c.arrivals = "stages, poisson"
+	}
+	if len(p.Stages) > 0 {
+		c.rate = p.Stages[0].From
+	}
+	for _, m := range p.Marks {
+		c.stages = append(c.stages, record.Stage{At: m.At, Name: m.Name})
+	}
+	for _, f := range p.Faults {
+		c.stages = append(c.stages, record.Stage{At: f.At, Name: "fault: " + f.Name})
+	}
+	return nil
+}

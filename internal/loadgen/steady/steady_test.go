@@ -1,0 +1,181 @@
+package steady_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/internal/loadgen/record"
+	"switchyard/internal/loadgen/scenario"
+	"switchyard/internal/loadgen/steady"
+	"switchyard/switch/switchtest"
+)
+
+// options drive a system of the test's own; a machine that is busy makes no run invalid.
+func options(t *testing.T, s *switchtest.System) steady.Options {
+	o := steady.Defaults()
+	o.Address, o.Control, o.MaxLate, o.Say = s.GatewayAddr, s.ControlAddr, time.Minute, t.Logf
+	return o
+}
+
+func run(t *testing.T, o steady.Options) *record.Run {
+	t.Helper()
+	r, err := steady.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Unaccounted != 0 || !r.Verdict.Valid {
+		t.Errorf("%d unaccounted, valid %v: %+v", r.Unaccounted, r.Verdict.Valid, r.Verdict.Validity)
+	}
+	return r
+}
+
+// Each scenario that is ready is driven, small, at a switch and an issuer.
+func TestReadyScenarios(t *testing.T) {
+	files, err := filepath.Glob("../../../configs/scenarios/*.yaml")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d scenarios, %v; want five", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			p, err := scenario.Load(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const most = 2 * time.Second
+			if err := p.Scale(60/max(p.Stages[0].From, p.Stages[0].To), float64(most)/float64(p.Duration)); err != nil {
+				t.Fatal(err)
+			}
+			p.Warmup, p.Timeout = 100*time.Millisecond, time.Minute
+			o := options(t, switchtest.Start(t, switchtest.Options{}))
+			if name == "retry-storm" {
+				p.Timeout = 200 * time.Millisecond // callers who are less patient than the issuer is slow
+			}
+			o.Plan = p
+			r := run(t, o)
+			all := r.Total()
+			if all.Count(record.Approved) == 0 || r.Flows == nil || r.Flows.Ended == 0 {
+				t.Fatalf("%+v, flows %+v", all, r.Flows)
+			}
+			for _, op := range r.Operations {
+				t.Logf("%s: %d, %v", op.Name, op.Ended(), op.Outcomes)
+			}
+			switch name {
+			case "issuer-brown-out":
+				if all.Count(record.Declined) == 0 {
+					t.Error("no request met the fault")
+				}
+			case "retry-storm":
+				if all.Count(record.NoAnswer) == 0 {
+					t.Error("no request met the fault")
+				}
+			default:
+				if all.Failed() != 0 {
+					t.Errorf("errors: %v", all.Outcomes)
+				}
+			}
+			if r.Setup.Scenario.Name == "" || len(r.Setup.Stages) != len(p.Marks)+len(p.Faults) {
+				t.Errorf("the record has %+v", r.Setup)
+			}
+		})
+	}
+}
+
+// Flows in a closed loop, through all of their steps.
+func TestClosedFlows(t *testing.T) {
+	p, err := scenario.Read("s.yaml", []byte(`
+closed: {in_flight: 20, think: 1ms, for: 400ms}
+warmup: 0s
+bad_requests: 0.1
+flows:
+  - {flow: captures}
+  - {flow: day}
+  - {flow: x, steps: [verify, sale, refund, refund, status, authorize, repeat, increment, capture]}
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, switchtest.Start(t, switchtest.Options{}))
+	o.Plan = p
+	r := run(t, o)
+	for _, op := range r.Operations {
+		if op.Failed() != 0 || op.Ended() == 0 || op.Name != "bad" && op.Count(record.Approved) != op.Ended() ||
+			op.Name == "bad" && op.Count(record.Declined) != op.Ended() {
+			t.Errorf("%s: %v, want all approved, and bad ones refused as they must be", op.Name, op.Outcomes)
+		}
+	}
+	if r.Flows.Ended == 0 || r.Flows.Asked != nil || r.Setup.Model != record.Closed {
+		t.Errorf("flows %+v of a %s loop", r.Flows, r.Setup.Model)
+	}
+}
+
+// An issuer's own port: twice, one after the other, and no second payment is taken for a first.
+func TestISOTwice(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	for n := range 2 {
+		o := options(t, s)
+		o.ISO, o.Address, o.Rate, o.Warmup, o.Duration = true, s.IssuerPort(), 200, 0, 300*time.Millisecond
+		if r := run(t, o); !r.Verdict.Passed || len(r.Failures) != 0 {
+			all := r.Total()
+			t.Errorf("run %d: %v, %+v", n+1, all.Outcomes, r.Failures)
+		}
+	}
+}
+
+// A run that is called off has the figures of what there is, and is not valid.
+func TestCalledOff(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o := options(t, s)
+	o.Rate, o.Warmup, o.Duration = 500, 0, time.Hour
+	o.Began = func(rec *record.Recorder, began time.Time) {
+		go func() {
+			for {
+				if s := rec.Snapshot(time.Since(began)); len(s.Counts) > 0 && s.Counts[0].N > 20 {
+					cancel()
+					return
+				}
+			}
+		}()
+	}
+	r, err := steady.Run(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := r.Total()
+	if r.Verdict.Valid || r.Verdict.Passed || r.Ended == "" || all.Count(record.Approved) <= 20 {
+		t.Errorf("valid %v, passed %v, ended %q, %v", r.Verdict.Valid, r.Verdict.Passed, r.Ended, all.Outcomes)
+	}
+}
+
+// What cannot be driven is refused before anything is sent.
+func TestRefuses(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{})
+	for name, c := range map[string]struct {
+		change func(*steady.Options)
+		want   string
+	}{
+		"nobody listens": {func(o *steady.Options) { o.Address = "127.0.0.1:1" }, "connection refused"},
+		"no address":     {func(o *steady.Options) { o.Address = "here" }, `"here": expected HOST:PORT`},
+		"weight":         {func(o *steady.Options) { o.Address = "127.0.0.1:1=x" }, `a weight of "x"`},
+		"hosts":          {func(o *steady.Options) { o.Address, o.Connections = "a:1,b:2", 1 }, "1 connections to 2 hosts"},
+		"dialect":        {func(o *steady.Options) { o.ISO, o.Dialect = true, "iso88" }, `dialect "iso88"`},
+		"dialect file":   {func(o *steady.Options) { o.ISO, o.Dialect = true, "gone.json" }, "gone.json"},
+		"1993":           {func(o *steady.Options) { o.ISO, o.Dialect = true, "iso93ascii" }, "of ISO 8583:1987"},
+		"framing":        {func(o *steady.Options) { o.ISO, o.Framing = true, "ascii5" }, "ascii5"},
+		"rate":           {func(o *steady.Options) { o.Rate = 0 }, "rate: 0, expected more than 0 and at most 1000000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t, s)
+			o.Rate, o.Duration = 1, time.Second
+			c.change(&o)
+			if _, err := steady.Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q in it", err, c.want)
+			}
+		})
+	}
+}
