@@ -180,9 +180,9 @@ func (c *Call) Start(to link.Receiver) error {
 	if err := c.sending(context.Background()); err != nil {
 		return err
 	}
-	err := c.slot.Start(c.frame, &c.want, to)
-	c.slot = nil
-	return err
+	slot := c.slot
+	c.slot = nil // once it is started the call may be the receiver's, and somebody else's after that
+	return slot.Start(c.frame, &c.want, to)
 }
 
 // sending is what comes right before a message is sent.

@@ -68,12 +68,13 @@ func (a *advice) common() (alone, started bool) {
 
 // goAlone goes on with a start that has to wait.
 func (a *advice) goAlone() {
+	h := a.h // a may be somebody else's once it is started
 	a.q.starting.Go(func() {
 		if a.startAlone() {
-			a.h.issuer.Host.Flush()
+			h.issuer.Host.Flush()
 			return
 		}
-		a.h.put([]*advice{a})
+		h.put([]*advice{a})
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,8 +19,16 @@ import (
 // payment has changed meanwhile.
 func TestEachOfABatchHasItsOwnEnd(t *testing.T) {
 	const payments = 60
+	var mu sync.Mutex
 	asked := map[string]int{}
+	allAsked := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(asked) == payments
+	}
 	answer := func(m *spec.Message) string {
+		mu.Lock()
+		defer mu.Unlock()
 		rrn := m.String(37)
 		asked[rrn]++
 		amount, _ := m.Uint(4)
@@ -43,7 +52,7 @@ func TestEachOfABatchHasItsOwnEnd(t *testing.T) {
 			w.put(all[i], capture(int64(100+i)))
 		}
 		w.far.SetDown(false)
-		w.await("all are at the issuer", func() bool { return w.host.Ready() && len(asked) == payments })
+		w.await("all are at the issuer", func() bool { return w.host.Ready() && allAsked() })
 		var add []func(bool)
 		for i, p := range all {
 			if i%3 == 0 { // and changes while its advice is there
