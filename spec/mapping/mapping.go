@@ -102,11 +102,17 @@ func (m *Mapping) Receive(msg *spec.Message) error {
 func (m *Mapping) setConstants(msg *spec.Message, mti []byte) {
 	for i := range m.constants {
 		c := &m.constants[i]
-		if len(c.mtis) > 0 && !slices.ContainsFunc(c.mtis, func(of string) bool { return of[1:] == string(mti[1:]) }) {
+		if len(c.mtis) > 0 && !slices.ContainsFunc(c.mtis, func(of string) bool { return sameKind(of, mti) }) {
 			continue
 		}
 		msg.Set(c.de, c.value)
 	}
+}
+
+// sameKind tells whether a message is of a type, or repeats one: but for its MTI a repeat is what it repeats. Reversals
+// are all one, since a 0420 goes on from a 0400 that was not answered.
+func sameKind(of string, mti []byte) bool {
+	return of[1] == mti[1] && (of[2] == mti[2] || of[1] == '4')
 }
 
 // code makes ours of a response code of theirs.

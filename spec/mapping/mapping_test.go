@@ -232,6 +232,26 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// A repeat has the constants of what it repeats, and a 0420 those of the 0400 that it goes on from, in either edition.
+func TestConstantsOfRepeats(t *testing.T) {
+	for _, c := range []struct{ of, mti, theirs string }{
+		{"0100", "0100", "1100"}, {"0120", "0121", "1121"}, {"0220", "0221", "1221"}, {"0420", "0421", "1421"},
+		{"0400", "0420", "1420"}, {"0420", "0400", "1420"}, {"0400", "0421", "1421"},
+		{"0100", "0120", ""}, {"0200", "0221", ""}, {"0420", "0220", ""},
+	} {
+		config := mapping.Config{Constants: []mapping.Constant{{DE: 60, Value: "A", MTI: []string{c.of}}}}
+		for dialect, mti := range map[string]string{"iso87ascii": c.mti, "iso93ascii": c.theirs} {
+			m := say(c.mti, map[int]string{3: "000000"})
+			if err := compile(t, dialect, config).Send(m, at); err != nil {
+				t.Fatal(err)
+			}
+			if has := m.Has(60); has != (c.theirs != "") || has && m.MTI() != mti {
+				t.Errorf("%s: the constant of %s stands in %s: %t", dialect, c.of, m.MTI(), has)
+			}
+		}
+	}
+}
+
 // The year of a date that has none is the one in which it is nearest.
 func TestYears(t *testing.T) {
 	to := compile(t, "iso93ascii", mapping.Config{})
