@@ -16,7 +16,7 @@ var below = map[string][]string{
 	"spec":              {},
 	"spec/framing":      {},
 	"spec/guess":        {"spec"},
-	"spec/mapping":      {"spec"},
+	"spec/mapping":      {"internal/mutant", "spec"},
 	"internal/":         {"internal/"},
 	"internal/config":   {},
 	"internal/money":    {},

@@ -89,6 +89,14 @@ const (
 	HangUpEndsCommit   Mutant = "hang-up-ends-commit"  // flow: an outcome is not stored where the gateway hung up (I4)
 	EndOfAnother       Mutant = "end-of-another"       // saf: an advice ends as the one before it in its batch (I5)
 	RefusedIsStored    Mutant = "refused-is-stored"    // saf: all but the first of a batch's ends count as stored (I5)
+	// link: an amount that a host need not repeat may be any (I10)
+	AmountNotCompared   Mutant = "amount-not-compared"
+	RefusedSignOnTaken  Mutant = "refused-sign-on-taken" // link: a sign-on that is refused is one that is approved
+	CaptureAsNew        Mutant = "capture-as-new"        // mapping: without originals a capture of 1993 is a new payment
+	ConstantTakesMoney  Mutant = "constant-takes-money"  // mapping: a constant stands where an amount does
+	OtherClassDeclines  Mutant = "other-class-declines"  // mapping: an action code of another class declines a request
+	CodeMappedTwice     Mutant = "code-mapped-twice"     // mapping: ours is taken for another one of theirs
+	VoidWithoutOriginal Mutant = "void-without-original" // flow: a capture is voided at a host that has no originals
 	// journal: of all keys the newest are looked up only (I3)
 	OldStretchNotAsked Mutant = "old-stretch-not-asked"
 )
@@ -111,6 +119,7 @@ func All() []Mutant {
 		ARNWraps, RRNStops, DE7Repeated,
 		AnyoneCredits, CreditNotCleared,
 		HangUpEndsCommit,
+		RefusedSignOnTaken, CaptureAsNew, OtherClassDeclines, CodeMappedTwice, VoidWithoutOriginal,
 	}
 }
 
@@ -129,13 +138,16 @@ func ByTest() map[Mutant]Test {
 		BackupUnchecked:      {"switchyard/switch/journal/pebble", "TestBackup"},          // nor does it damage a backup
 		OldStretchNotAsked:   {"switchyard/switch/journal/pebble", "TestKeysInStretches"}, // a plan has not as many keys
 		// Too few advices come together in a plan.
-		EndOfAnother:         {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
-		RefusedIsStored:      {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
-		LogSampled:           {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
-		AnyHostDrives:        {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
-		UnknownParameter:     {"switchyard/switch", "TestOperatorParameters"},
-		RoleForgotten:        {"switchyard/switch", "TestOperatorRoles"},
-		ActNotRecorded:       {"switchyard/switch", "TestActs"},
+		EndOfAnother:     {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
+		RefusedIsStored:  {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
+		LogSampled:       {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
+		AnyHostDrives:    {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
+		UnknownParameter: {"switchyard/switch", "TestOperatorParameters"},
+		RoleForgotten:    {"switchyard/switch", "TestOperatorRoles"},
+		ActNotRecorded:   {"switchyard/switch", "TestActs"},
+		// An answer that is wrong in its amount alone changes no book: the issuer did what it was asked.
+		AmountNotCompared:    {"switchyard/switch/issuer/link", "TestEchoes"},
+		ConstantTakesMoney:   {"switchyard/spec/mapping", "TestWhatNoConstantMayBe"}, // the start refuses it
 		FullHostWaitedFor:    {"switchyard/switch", "TestFullHostIsPassedOver"},
 		ReturningLinkRefused: {"switchyard/switch/issuer/link", "TestHostThatClosesAfterEachAnswer"},
 		ReservedSTANGiven:    {"switchyard/switch", "TestLateAnswerOfAnEarlierSTAN"}, // a plan has not as many STANs

@@ -1,6 +1,9 @@
 package mapping
 
-import "switchyard/spec"
+import (
+	"switchyard/internal/mutant"
+	"switchyard/spec"
+)
 
 // Response codes of 1987 and action codes of 1993 (DE39). What approves is told apart by what is answered: 000 a
 // request, 400 a reversal, 500 a reconciliation, 800 network management. Codes from 80 to 99 of each hundred are for
@@ -110,6 +113,8 @@ func (m *Mapping) code87(msg *spec.Message, class byte, advice bool) {
 		return
 	}
 	switch {
+	case n >= 300 && mutant.On(mutant.OtherClassDeclines) && (class == '1' || class == '2'):
+		msg.Set(deCode, declined)
 	case n == 400 && class == '4', n == 800 && class == '8', n == 901 && advice:
 		msg.Set(deCode, approved)
 	case (n == 500 || n == 501) && class == '5':

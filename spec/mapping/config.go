@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchyard/internal/mutant"
 	"switchyard/spec"
 )
 
@@ -129,7 +130,7 @@ func (c *Constant) compile() (constant, error) {
 	switch {
 	case c.DE < 2 || c.DE > spec.MaxDE:
 		return constant{}, fmt.Errorf("de: %d: expected 2 to %d", c.DE, spec.MaxDE)
-	case slices.Contains(owned, c.DE):
+	case slices.Contains(owned, c.DE) && !mutant.On(mutant.ConstantTakesMoney):
 		return constant{}, notAConstant(c.DE)
 	case c.Value == "":
 		return constant{}, fmt.Errorf("value: missing; expected that of DE%d", c.DE)

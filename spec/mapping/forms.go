@@ -3,6 +3,7 @@ package mapping
 import (
 	"bytes"
 
+	"switchyard/internal/mutant"
 	"switchyard/spec"
 )
 
@@ -15,6 +16,9 @@ func (m *Mapping) forms(msg *spec.Message) {
 		msg.Unset(deAcceptor)
 	case m.subfields:
 		splitAcceptor(msg)
+	}
+	if m.noOriginal && mutant.On(mutant.CaptureAsNew) {
+		msg.Unset(deOriginal)
 	}
 	if b := msg.Bytes(deOriginal); m.shortOriginal && len(b) == originalDigits {
 		var short [originalDigits]byte

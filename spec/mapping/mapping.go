@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"switchyard/internal/mutant"
 	"switchyard/spec"
 )
 
@@ -121,6 +122,9 @@ func (m *Mapping) code(msg *spec.Message) (known bool) {
 		return false
 	}
 	ours, known := m.codes[string(msg.Bytes(deCode))]
+	if again, twice := m.codes[ours]; twice && mutant.On(mutant.CodeMappedTwice) {
+		ours = again
+	}
 	switch {
 	case !known || !msg.Has(deCode):
 		return false

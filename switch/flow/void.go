@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -51,7 +52,8 @@ func (x *operation) voided(p *payment.Payment, named int, now time.Time) (paymen
 		return payment.Op{}, r
 	}
 	o := &p.Ops[target]
-	if issuer := x.o.Issuers[o.Host]; o.Kind == payment.KindCapture && issuer != nil && !issuer.Mapping.Originals() {
+	if issuer := x.o.Issuers[o.Host]; o.Kind == payment.KindCapture && issuer != nil && !issuer.Mapping.Originals() &&
+		!mutant.On(mutant.VoidWithoutOriginal) {
 		// A capture has the RRN of its authorization: the host would not know which of them is undone.
 		return payment.Op{}, &payment.Refusal{Message: "the payment's issuer is not told originals, and cannot take back a " +
 			"capture until its business date is closed"}

@@ -240,6 +240,7 @@ type exported struct {
 		ResponseCode string `json:"response_code"`
 		Date         string `json:"business_date"`
 		ARN          string `json:"arn"`
+		Number       int    `json:"number"`
 		At           time.Time
 	} `json:"ops"`
 }
@@ -323,6 +324,11 @@ func (w *world) read(ctx context.Context, n *switchNode) (*books, error) {
 		paths = append(paths, path)
 		return nil
 	})
+	for _, p := range partsOf[reads](w) {
+		if err := p.read(b); err != nil {
+			return nil, err
+		}
+	}
 	b.files = audit.FilesOf(paths, func(path string) audit.Open { return opens(texts[path]) })
 	return b, err
 }

@@ -72,13 +72,17 @@ func (n *issuerNode) up() {
 	n.lives++
 	l := &issuerLife{party: &party{name: issuerName}, mem: n.disk, registry: prometheus.NewRegistry()}
 	var err error
-	l.sim, err = issuersim.New(issuersim.Options{
+	o := issuersim.Options{
 		Codec: n.w.codec, Listener: n.w.net.listen(l.party, issuerAddr, secondAddr),
 		ControlListener: n.w.net.listen(l.party, controlAddr),
 		DataDir:         "issuer", FS: l.mem, Sync: true, Seed: n.w.plan.Seed, Rules: n.rules,
 		Logger: n.w.trace.logger(issuerName), Registry: l.registry,
 		Limits: issuersim.Limits{Cards: 3200, Authorizations: 32_000, Messages: 64_000},
-	})
+	}
+	for _, p := range partsOf[equips](n.w) {
+		p.equip(&o)
+	}
+	l.sim, err = issuersim.New(o)
 	if err != nil {
 		n.w.failf("the issuer does not start", "%v", err)
 		return
@@ -113,6 +117,9 @@ func (n *issuerNode) crash(f *Fault) {
 func (n *issuerNode) close(l *issuerLife) {
 	for kind, count := range counts(l.registry, "issuersim_faults_total", "kind") {
 		n.w.faults.add("issuer: "+kind, int(count))
+	}
+	if early := counts(l.registry, "issuersim_bad_frames_total", "reason")["sign_on"]; early > 0 {
+		n.w.failf("a message is sent before the host took a sign-on", "%.0f messages", early)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 	defer cancel()

@@ -189,7 +189,7 @@ func DrawPlan(t *rapid.T) *Plan {
 			p.withoutHalves() // nobody can tell a wrong lower amount from a partial approval
 		}
 	}
-	p.Sections = drawSections(t, p)
+	drawSections(t, p)
 	return p
 }
 

@@ -1,11 +1,13 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
 
+	issuersim "switchyard/issuer-sim"
 	txswitch "switchyard/switch"
 )
 
@@ -14,6 +16,9 @@ import (
 // addTopic, and its faults with addFaults and its rules of the issuer's with addRules; nothing else has to change.
 type topic struct {
 	name string
+	// since orders topics before their names: one that came later is drawn after those that were there, so that plans
+	// without it are what they were.
+	since int
 	// draw makes the topic's section of a plan; nil: it has no part in it. What it draws first should say so with the
 	// false of a coin, so that a shrunk plan is without it. It may change what was drawn before it.
 	draw func(t *rapid.T, p *Plan) section
@@ -32,7 +37,7 @@ type hosts interface {
 	rules(calm bool) (yaml string)
 }
 
-// What a part may do. Parts are called in the order of their topics' names.
+// What a part may do. Parts are called in the order in which their topics were drawn.
 type (
 	// configures changes what a life of a node is made of before it starts: its configuration, its keys, its disk. Lives
 	// count from 1.
@@ -47,6 +52,8 @@ type (
 	prepares interface {
 		prepare(n *switchNode, life int)
 	}
+	// equips changes what a life of the issuer is made of.
+	equips interface{ equip(o *issuersim.Options) }
 	// plays does something beside the actors. The plan is played when each play has returned.
 	plays interface{ play() }
 	// sees is told of each message that a node writes to the issuer, as it does. It must not block.
@@ -59,6 +66,8 @@ type (
 	hastens interface{ unrest() string }
 	// concludes does something in quiet times, when everything has drained, before the last cutover.
 	concludes interface{ conclude() }
+	// reads completes the books of a node once they were read.
+	reads interface{ read(b *books) error }
 	// checks holds the books in the end against what the topic knows.
 	checks interface{ check(all []*books) }
 	// follows does something last, after the check of everything.
@@ -70,25 +79,25 @@ type (
 	}
 )
 
-// topics are those that were announced, in the order of their names.
+// topics are those that were announced, by since and name.
 var topics []topic
 
 // addTopic announces a topic; it is called by the init of the topic's file.
 func addTopic(t topic) {
+	since := t.since
 	at, _ := slices.BinarySearchFunc(topics, t.name, func(t topic, name string) int {
-		return strings.Compare(t.name, name)
+		return cmp.Or(cmp.Compare(t.since, since), strings.Compare(t.name, name))
 	})
 	topics = slices.Insert(topics, at, t)
 }
 
-// drawSections draws what each topic adds to a plan.
-func drawSections(t *rapid.T, p *Plan) (all []section) {
+// drawSections draws what each topic adds to a plan; a topic sees the sections of those before it.
+func drawSections(t *rapid.T, p *Plan) {
 	for i := range topics {
 		if s := topics[i].draw(t, p); s != nil {
-			all = append(all, s)
+			p.Sections = append(p.Sections, s)
 		}
 	}
-	return all
 }
 
 // partsOf are the parts of a run that implement an interface.

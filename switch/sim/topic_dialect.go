@@ -1,13 +1,15 @@
 package sim
 
 import (
+	"slices"
+
 	"pgregory.net/rapid"
 
 	"switchyard/spec"
 	txswitch "switchyard/switch"
 )
 
-// The issuer speaks another dialect: binary bitmaps, numbers and lengths in BCD, or ISO 8583:1993.
+// The issuer speaks another dialect: binary bitmaps, numbers and lengths in BCD, EBCDIC, or ISO 8583:1993.
 
 func init() { addTopic(topic{name: "dialect", draw: drawDialect}) }
 
@@ -20,7 +22,8 @@ func drawDialect(t *rapid.T, p *Plan) section {
 	return dialectSection{otherDialects[p.Seed%uint64(len(otherDialects))]}
 }
 
-var otherDialects = []string{spec.BCDDialect, "iso93ascii", "iso93bcd"}
+// otherDialects are all stock dialects but the one that plans without the topic have.
+var otherDialects = slices.DeleteFunc(spec.Stock(), func(name string) bool { return name == spec.DefaultDialect })
 
 type dialectSection struct{ name string }
 
@@ -29,6 +32,7 @@ func (s dialectSection) String() string { return "dialect " + s.name }
 
 func (s dialectSection) begin(w *world) any {
 	w.codec = otherCodecs[s.name]
+	w.faults.add("dialect "+s.name, 1)
 	return dialectPart(s)
 }
 

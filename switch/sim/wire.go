@@ -32,6 +32,7 @@ type frame struct {
 	stan          string
 	amount        string
 	original      string // DE90
+	function      string // DE24 as it is sent
 	raw           []byte // without the MTI, which is all in which a repeat differs
 }
 
@@ -48,6 +49,7 @@ func (w *wire) sent(n *switchNode, c *conn, b []byte, at time.Duration) (mtis []
 		body := b[spec.LengthHeader:end]
 		b = b[end:]
 		err := w.codec.Unpack(body, &w.msg)
+		function := w.msg.String(24)
 		if err == nil {
 			err = w.theirs.Receive(&w.msg)
 		}
@@ -59,7 +61,8 @@ func (w *wire) sent(n *switchNode, c *conn, b []byte, at time.Duration) (mtis []
 		w.frames = append(w.frames, frame{
 			at: at, node: n, life: c.owner, acquirer: m.String(32), host: hostNames[c.remote], mti: m.MTI(), de7: m.String(7),
 			stan: m.String(11), rrn: m.String(37), amount: m.String(4), original: m.String(90),
-			raw: bytes.Clone(body[4:]),
+			function: function,
+			raw:      bytes.Clone(body[4:]),
 		})
 		mtis = append(mtis, m.MTI())
 	}

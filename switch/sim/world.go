@@ -430,6 +430,9 @@ func (w *world) quiet() bool {
 		if time.Now().After(give) {
 			w.failf("does not drain", "%s after the faults: %s", drainWithin, last)
 			for _, n := range w.nodes {
+				if _, up := n.stats(); !up {
+					continue // nobody answers
+				}
 				if b, err := w.read(context.Background(), n); err == nil {
 					w.ended(b)
 				}

@@ -76,7 +76,8 @@ func (m *Match) differs(r *spec.Message) int {
 		return deTerminal
 	case m.Currency != "" && !m.echoes.absent(r, deCurrency) && string(r.Bytes(deCurrency)) != m.Currency:
 		return deCurrency
-	case m.CheckAmount && !m.echoes.absent(r, deAmount) && !m.sameAmount(r):
+	case m.CheckAmount && !m.echoes.absent(r, deAmount) && !m.sameAmount(r) &&
+		!(mutant.On(mutant.AmountNotCompared) && m.echoes.without(deAmount)):
 		return deAmount
 	case m.time != 0 && m.echoes.with(deTime) && !m.sameTime(r.Bytes(deTime)):
 		return deTime

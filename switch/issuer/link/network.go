@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/mutant"
 	"switchyard/spec"
 )
 
@@ -58,7 +59,7 @@ func (s *session) exchange(ctx context.Context, code string) error {
 	if err := s.roundTrip(ctx, frame, &Match{MTI: mtiNetworkRequest, STAN: stan, DE7: de7}, &resp, nil); err != nil {
 		return err
 	}
-	if got := resp.String(deResponseCode); got != responseApproved {
+	if got := resp.String(deResponseCode); got != responseApproved && !mutant.On(mutant.RefusedSignOnTaken) {
 		return fmt.Errorf("%w: DE39 %q", errRefused, got)
 	}
 	return nil
