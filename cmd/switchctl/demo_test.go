@@ -113,6 +113,43 @@ func TestDemoAndLoadOverTheBinaries(t *testing.T) {
 	}
 }
 
+// TestLoadTools drives a scenario, searches for a rate and measures the tool itself, each for a moment.
+func TestLoadTools(t *testing.T) {
+	switchctl, work := binaries(t), t.TempDir()
+	scenario, err := filepath.Abs(filepath.Join("..", "..", "configs", "scenarios", "settlement-night.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		code int
+		key  string // that the object printed must have
+		args []string
+	}{
+		{0, "operations", []string{
+			"load", "--local", "--scenario", scenario, "--scale-rates", "0.2", "--scale-time", "0.01", "--exit-zero", "--json",
+		}},
+		{1, "samples", []string{
+			"load", "search", "--local", "--p99", "1us", "--from", "2", "--repeats", "1", "--precision", "0.9", "--duration",
+			"300ms", "--warmup", "0s", "--max-late", "1m", "--json",
+		}},
+		{0, "requests_per_s", []string{"load", "ceiling", "--duration", "300ms", "--warmup", "100ms", "--json"}},
+	} {
+		cmd := exec.Command(switchctl, c.args...)
+		cmd.Dir = work
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		out, _ := cmd.Output()
+		if code := cmd.ProcessState.ExitCode(); code != c.code {
+			t.Errorf("%v exits with %d, want %d:\n%s%s", c.args, code, c.code, out, errs.Bytes())
+			continue
+		}
+		var printed map[string]any
+		if err := json.Unmarshal(out, &printed); err != nil || printed[c.key] == nil {
+			t.Errorf("%v prints no %s: %v: %s", c.args, c.key, err, out)
+		}
+	}
+}
+
 // TestLoadOnAJournal measures on a journal with payments, as load fill writes it, and leaves that as it was.
 func TestLoadOnAJournal(t *testing.T) {
 	switchctl, work := binaries(t), t.TempDir()
@@ -240,6 +277,12 @@ func TestLoadRefusesWrongUsage(t *testing.T) {
 		{"load", "--rate", "1", "--switch", "ceiling"},
 		{"load", "--rate", "1", "--data", "fill-out/switchd"},
 		{"load", "--closed", "1", "--local", "--iso", "--switch", "ceiling"},
+		{"load", "search", "--p99", "0s"},
+		{"load", "search", "--from", "0"},
+		{"load", "search", "--repeats", "0"},
+		{"load", "search", "--connect", "127.0.0.1:1", "--local"},
+		{"load", "search", "--connect", "127.0.0.1:1"},
+		{"load", "ceiling", "--closed", "-1"},
 		{"load", "full", "--closed", "0"},
 		{"load", "fill", "--stored", "0"},
 		{"load", "drain", "--advices", "0"},

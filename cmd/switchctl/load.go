@@ -68,7 +68,10 @@ when it was asked, and the figures may be its own. Ctrl-C ends a run with the fi
 		},
 	}
 	f.add(cmd, &o)
-	cmd.AddCommand(newLoadCheckCmd(), newLoadDrainCmd(), newLoadRecoveryCmd(), newLoadFullCmd(), newLoadFillCmd())
+	cmd.AddCommand(
+		newLoadCheckCmd(), newLoadSearchCmd(), newLoadCeilingCmd(), newLoadDrainCmd(), newLoadRecoveryCmd(), newLoadFullCmd(),
+		newLoadFillCmd(),
+	)
 	return cmd
 }
 
@@ -87,11 +90,8 @@ type loadFlags struct {
 }
 
 func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
+	f.addPort(cmd, o)
 	flags := cmd.Flags()
-	flags.StringVar(&o.Address, "connect", "",
-		"the switch's gateway port, default "+defaultGateway+"; with --iso the issuer's port, default "+daemons.DefaultISO)
-	flags.BoolVar(&f.local, "local", false, "start issuer-sim and switchd for it")
-	flags.StringVar(&o.Dir, "dir", o.Dir, "folder of --local, made anew")
 	flags.IntVar(&o.InFlight, "closed", 0, "keep so many in flight")
 	flags.Float64Var(&o.Rate, "rate", 0, "send so many a second")
 	flags.StringVar(&f.scenario, "scenario", "", "drive the scenario of this YAML file; see load check and docs/load.md")
@@ -99,6 +99,32 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags.Float64Var(&f.span, "scale-time", 1, "multiply all times of the course of --scenario")
 	flags.StringVar(&o.Control, "control", "", "issuer-sim's control port, which faults of --scenario are told to")
 	flags.BoolVar(&o.Fixed, "fixed", false, "space the arrivals of --rate evenly")
+	flags.StringVar(&o.Switch, "switch", "",
+		"binary beside this one that stands in switchd's place, with --local: ceiling for the bare relay of bench/ceiling")
+	flags.StringVar(&o.Data, "data", "",
+		"folder of switchd's data to begin with, as load fill writes it, with --local; it stays as it is")
+	flags.StringVar(&o.Told, "told", "", toldUsage)
+	flags.StringArrayVar(&f.thresholds, "threshold", nil,
+		`what it must reach to pass, such as "p99 < 20ms" or "errors < 1%"; may be given several times`)
+	flags.BoolVar(&f.exitZero, "exit-zero", false, "exit with 0 whatever the verdict is, for who reads the figures")
+	cmd.MarkFlagsMutuallyExclusive("iso", "told")
+	cmd.MarkFlagsMutuallyExclusive("iso", "name")
+	cmd.MarkFlagsMutuallyExclusive("closed", "rate", "scenario")
+	cmd.MarkFlagsOneRequired("closed", "rate", "scenario")
+	cmd.MarkFlagsMutuallyExclusive("local", "connect")
+	for _, name := range []string{"fixed", "duration", "warmup", "timeout", "connections", "cards", "seed", "sale"} {
+		cmd.MarkFlagsMutuallyExclusive("scenario", name)
+	}
+	cmd.MarkFlagsMutuallyExclusive("iso", "switch", "data")
+}
+
+// addPort adds what is driven, by whom and for how long.
+func (f *loadFlags) addPort(cmd *cobra.Command, o *steady.Options) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.Address, "connect", "",
+		"the switch's gateway port, default "+defaultGateway+"; with --iso the issuer's port, default "+daemons.DefaultISO)
+	flags.BoolVar(&f.local, "local", false, "start issuer-sim and switchd for it")
+	flags.StringVar(&o.Dir, "dir", o.Dir, "folder of --local, made anew")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "how long to measure")
 	flags.DurationVar(&o.Warmup, "warmup", o.Warmup, "how long to drive before that")
 	flags.DurationVar(&o.Timeout, "timeout", o.Timeout, "how long a caller waits for an answer")
@@ -114,17 +140,9 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags.DurationVar(&o.Echo, "echo", o.Echo, "how often a connection of --iso is asked whether it lives; 0 for never")
 	flags.StringVar(&o.IssuerRules, "issuer-rules", "",
 		"rules file of issuer-sim, with --local: its pace, latency and faults")
-	flags.StringVar(&o.Switch, "switch", "",
-		"binary beside this one that stands in switchd's place, with --local: ceiling for the bare relay of bench/ceiling")
-	flags.StringVar(&o.Data, "data", "",
-		"folder of switchd's data to begin with, as load fill writes it, with --local; it stays as it is")
-	flags.StringVar(&o.Told, "told", "", toldUsage)
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object")
-	flags.StringArrayVar(&f.thresholds, "threshold", nil,
-		`what it must reach to pass, such as "p99 < 20ms" or "errors < 1%"; may be given several times`)
 	flags.DurationVar(&o.MaxLate, "max-late", 0,
 		"how late the tool may be at its 99th percentile for the run to be valid (default 5ms, or a fifth of the p99)")
-	flags.BoolVar(&f.exitZero, "exit-zero", false, "exit with 0 whatever the verdict is, for who reads the figures")
 	flags.StringVar(&f.gateway.name, "name", "",
 		"say hello as this gateway; its secret comes from --secret-file or $"+secretVariable)
 	flags.StringVar(&f.gateway.secretFile, "secret-file", "", "file that holds the gateway's secret")
@@ -133,15 +151,6 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags.StringVar(&f.gateway.certFile, "tls-cert", "", "client certificate, PEM")
 	flags.StringVar(&f.gateway.keyFile, "tls-key", "", "the certificate's key, PEM")
 	flags.StringVar(&f.gateway.server, "tls-server", "", "name in the port's certificate (default: the host of --connect)")
-	cmd.MarkFlagsMutuallyExclusive("iso", "told")
-	cmd.MarkFlagsMutuallyExclusive("iso", "name")
-	cmd.MarkFlagsMutuallyExclusive("closed", "rate", "scenario")
-	cmd.MarkFlagsOneRequired("closed", "rate", "scenario")
-	cmd.MarkFlagsMutuallyExclusive("local", "connect")
-	for _, name := range []string{"fixed", "duration", "warmup", "timeout", "connections", "cards", "seed", "sale"} {
-		cmd.MarkFlagsMutuallyExclusive("scenario", name)
-	}
-	cmd.MarkFlagsMutuallyExclusive("iso", "switch", "data")
 }
 
 // apply makes of the flags what steady takes.

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/internal/loadgen/record"
+	"switchyard/internal/loadgen/search"
+	"switchyard/internal/loadgen/steady"
+)
+
+// newLoadSearchCmd is `switchctl load search`.
+func newLoadSearchCmd() *cobra.Command {
+	o := steady.Defaults()
+	o.Dir, o.Duration, o.Warmup = loadFolder, 5*time.Second, time.Second
+	s := search.Defaults()
+	var f loadFlags
+	cmd := &cobra.Command{
+		Use:   "search [--local] [--p99 20ms] [--json]",
+		Short: "Find the highest rate at which callers wait no longer than they bear",
+		Long: `Search doubles the rate until the 99th percentile of latencies is beyond --p99, or more than 1% of the
+requests are errors, and bisects between the last two rates, each measured --repeats times, of which the median
+counts. Then it measures some rates below the one that was found, so that the way up to it is seen.
+
+A measurement that is not valid, because the tool was late or had no processors left, counts for nothing: then what was
+found is the tool's limit, and it says so.
+
+Exit codes: 0 a rate was found; 1 none is low enough; 2 it could not be measured.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.apply(cmd, &o); err != nil {
+				return err
+			}
+			quiet := o
+			quiet.Say = func(string, ...any) {}
+			s.Probe = func(ctx context.Context, rate float64) (*record.Run, error) {
+				quiet.Rate = rate
+				return steady.Run(ctx, quiet)
+			}
+			s.Told = func(p *search.Sample) {
+				o.Say("%.0f a second: p99 %s ms, %.2g%% errors, valid %v, passed %v", p.Rate, figure("%.2f", p.P99MS), p.Errors,
+					p.Valid, p.Passed)
+			}
+			found, err := search.Find(cmd.Context(), s)
+			if err != nil && (found == nil || len(found.Samples) == 0) {
+				return err
+			}
+			if f.asJSON {
+				if err := json.NewEncoder(cmd.OutOrStdout()).Encode(found); err != nil {
+					return err
+				}
+			} else if err := printSearch(cmd.OutOrStdout(), found); err != nil {
+				return err
+			}
+			if err == nil && found.Best == nil {
+				return errNo
+			}
+			return err
+		},
+	}
+	flags := cmd.Flags()
+	flags.DurationVar(&s.Limit, "p99", s.Limit, "how long callers bear to wait at the 99th percentile")
+	flags.Float64Var(&s.From, "from", s.From, "the rate to begin with")
+	flags.IntVar(&s.Repeats, "repeats", s.Repeats, "how often a rate near the limit is measured")
+	flags.Float64Var(&s.Precision, "precision", s.Precision, "how near the limit is found, as a part of it")
+	f.addPort(cmd, &o)
+	cmd.MarkFlagsMutuallyExclusive("local", "connect")
+	return cmd
+}
+
+func printSearch(w io.Writer, r *search.Result) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "asked/s\tapproved/s\tp50 ms\tp99 ms\tp99.9 ms\terrors %\t\t")
+	for _, s := range r.Samples {
+		verdict := "passed"
+		switch {
+		case !s.Valid:
+			verdict = "not valid"
+		case !s.Passed:
+			verdict = "over"
+		}
+		fmt.Fprintf(t, "%.0f\t%.0f\t%s\t%s\t%s\t%.2f\t%s\t\n", s.Rate, s.Reached, figure("%.2f", s.P50MS),
+			figure("%.2f", s.P99MS), figure("%.2f", s.P999MS), s.Errors, verdict)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if r.Best == nil {
+		_, err := fmt.Fprintf(w, "search: no rate keeps the p99 within %g ms\n", r.LimitMS)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "search: %.0f a second keep the p99 within %g ms; %s\n", *r.Best, r.LimitMS, r.Why)
+	return err
+}

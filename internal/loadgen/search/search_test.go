@@ -1,0 +1,136 @@
+package search_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/internal/loadgen/judge"
+	"switchyard/internal/loadgen/record"
+	"switchyard/internal/loadgen/search"
+)
+
+// queue is a target that does capacity a second: the nearer a rate comes, the longer its callers wait.
+func queue(
+	t *testing.T, capacity, toolUpTo float64, tried *[]float64,
+) func(context.Context, float64) (*record.Run, error) {
+	return func(_ context.Context, rate float64) (*record.Run, error) {
+		*tried = append(*tried, rate)
+		rec, err := record.New(record.Config{Model: record.Open, Operations: []string{"authorize"}, Window: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait := time.Minute
+		if rate < capacity {
+			wait = time.Duration(float64(time.Second) / (capacity - rate))
+		}
+		late := time.Duration(0)
+		if rate > toolUpTo {
+			late = time.Hour
+		}
+		s := rec.Shard(0)
+		for n := range 100 {
+			due := time.Duration(n) * 10 * time.Millisecond
+			s.Due(0, due)
+			s.Sent(0, due, due+late)
+			s.Done(0, due, due+late, due+late+wait, record.Approved, "")
+		}
+		run := rec.Finish(time.Second)
+		judge.Judge(run, judge.Options{MaxLate: time.Second})
+		return run, nil
+	}
+}
+
+// The rate is found to the precision that was asked for, and rates left of it are sampled.
+func TestFind(t *testing.T) {
+	for _, capacity := range []float64{30, 1234, 98_765} {
+		var tried []float64
+		o := search.Defaults()
+		o.Probe = queue(t, capacity, math.Inf(1), &tried)
+		found, err := search.Find(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// 20 ms are borne: the rate is 50 below the capacity.
+		want := capacity - 50
+		if want < 0 {
+			if found.Best != nil {
+				t.Errorf("of %g: best %g, want none", capacity, *found.Best)
+			}
+			continue
+		}
+		if found.Best == nil || *found.Best > want || *found.Best < want*(1-1.1*o.Precision) {
+			t.Fatalf("of %g: %+v, want at most %g", capacity, found, want)
+		}
+		if !slices.IsSortedFunc(found.Samples, func(a, b *search.Sample) int { return int(a.Rate - b.Rate) }) {
+			t.Error("the samples are in no order")
+		}
+		left := 0
+		for _, s := range found.Samples {
+			if s.Passed != (s.Rate <= want) || s.P99MS == nil || s.Valid != true {
+				t.Errorf("%+v, want that it passed below %g", s, want)
+			}
+			if s.Rate < *found.Best && s.Rate > *found.Best*0.2 {
+				left++
+			}
+		}
+		if left < 4 || !strings.Contains(found.Why, "wait for too long") {
+			t.Errorf("%d samples left of the cliff, %q", left, found.Why)
+		}
+	}
+}
+
+// Where the tool cannot go on that is said, and is not taken for the target's limit.
+func TestFindTheToolsLimit(t *testing.T) {
+	var tried []float64
+	o := search.Defaults()
+	o.Probe = queue(t, 1e9, 3000, &tried)
+	found, err := search.Find(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found.Best == nil || *found.Best > 3000 || *found.Best < 2700 ||
+		!strings.Contains(found.Why, "the tool could not") {
+		t.Errorf("%+v", found)
+	}
+	if most := slices.Max(tried); most != 3200 {
+		t.Errorf("tried up to %g, want 3,200 and no further", most)
+	}
+}
+
+func TestFindEndsWithItsProbe(t *testing.T) {
+	gone := errors.New("nobody listens")
+	o := search.Defaults()
+	n := 0
+	o.Probe = func(ctx context.Context, rate float64) (*record.Run, error) {
+		if n++; n == 3 {
+			return nil, gone
+		}
+		return queue(t, 1e9, math.Inf(1), new([]float64))(ctx, rate)
+	}
+	found, err := search.Find(t.Context(), o)
+	if !errors.Is(err, gone) || len(found.Samples) != 2 {
+		t.Errorf("%v, %+v; want the error, and the two rates of before", err, found)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for name, change := range map[string]func(*search.Options){
+		"percentile": func(o *search.Options) { o.Quantile = 100 },
+		"limit":      func(o *search.Options) { o.Limit = 0 },
+		"from":       func(o *search.Options) { o.From = math.NaN() },
+		"too high":   func(o *search.Options) { o.From = 1e9 },
+		"repeats":    func(o *search.Options) { o.Repeats = 0 },
+		"precision":  func(o *search.Options) { o.Precision = 0 },
+	} {
+		o := search.Defaults()
+		change(&o)
+		if _, err := search.Find(t.Context(), o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
