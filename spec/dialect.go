@@ -27,13 +27,14 @@ const (
 	BCDDialect = "iso87bcd"
 )
 
-//go:embed iso87ascii.json iso87bcd.json iso87binary.json iso87binary-jpos.json iso87ebcdic.json iso93ascii.json
-//go:embed iso93bcd.json
+//go:embed iso87ascii.json iso87bcd.json iso87binary.json iso87binary-jpos.json iso87ebcdic.json iso87bcd-ebcdic.json
+//go:embed iso93ascii.json iso93bcd.json
 var embedded embed.FS
 
 // stock are the names of the embedded dialects.
 var stock = []string{
-	DefaultDialect, BCDDialect, "iso87binary", "iso87binary-jpos", "iso87ebcdic", "iso93ascii", "iso93bcd",
+	DefaultDialect, BCDDialect, "iso87binary", "iso87binary-jpos", "iso87ebcdic", "iso87bcd-ebcdic", "iso93ascii",
+	"iso93bcd",
 }
 
 // Stock returns the names of the embedded dialects, the default first.

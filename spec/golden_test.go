@@ -185,6 +185,7 @@ type habit struct {
 	bitmaps  bool // of bytes, not hex text
 	bytes    bool // b is bytes, not hex text
 	chipText bool // the length of DE55 counts hex digits
+	octet    bool // a length is a byte, in binary; track 2 is packed as numbers are, and so are currencies
 }
 
 var (
@@ -197,6 +198,7 @@ var (
 		"iso87binary":      {formats: all87, chipText: true, bitmaps: true},
 		"iso87binary-jpos": {formats: all87, bcd: true, left: true, signed: true, bitmaps: true, bytes: true},
 		"iso87ebcdic":      {formats: all87, ebcdic: true, bitmaps: true, bytes: true},
+		"iso87bcd-ebcdic":  {formats: all87, bcd: true, ebcdic: true, octet: true, bitmaps: true, bytes: true},
 		"iso93ascii":       {formats: all93},
 		"iso93bcd":         {formats: all93, bcd: true, signed: true, bitmaps: true, bytes: true},
 	}
@@ -256,7 +258,9 @@ func (h habit) field(w *wire, de int) string {
 		panic(fmt.Sprintf("no format of DE%d", de))
 	}
 	dots := strings.Count(format, ".")
-	if dots != 0 {
+	if dots != 0 && h.octet {
+		n = int(w.take(1)[0])
+	} else if dots != 0 {
 		if n, err = strconv.Atoi(h.number(w, dots, false)); err != nil {
 			panic(err)
 		}
@@ -273,9 +277,12 @@ func (h habit) field(w *wire, de int) string {
 	case class == "x+n":
 		return h.text(w, n+1)
 	case class == "z" && h.bcd && de == 35:
-		track := fmt.Sprintf("%X", w.take((n+1)/2))[:n]
-		return strings.Replace(track, "D", "=", 1)
-	case class == "n" && (de < 49 || de > 51):
+		track := fmt.Sprintf("%X", w.take((n+1)/2))
+		if h.octet {
+			track = track[len(track)-n:]
+		}
+		return strings.Replace(track[:n], "D", "=", 1)
+	case class == "n" && (h.octet || de < 49 || de > 51):
 		return h.number(w, n, h.left && dots != 0)
 	case dots != 0:
 		return h.text(w, n)

@@ -62,6 +62,9 @@ func (c *Codec) unpack(data []byte, m *Message) error {
 	return nil
 }
 
+// wantNoThird is wanted where a third bitmap is announced and the spec has none.
+const wantNoThird = "no third bitmap"
+
 // read returns the bits of the DEs that are present and the offset behind the bitmaps in front. The bits that stand for
 // the presence of another bitmap there are cleared; bit 65 stays where the third bitmap stands among the DEs.
 func (b *bitmapLayout) read(data []byte, at int) (present bitmaps, next int, err error) {
@@ -78,7 +81,7 @@ func (b *bitmapLayout) read(data []byte, at int) (present bitmaps, next int, err
 	case b.fixed || !more:
 		return present, at, nil
 	case b.double:
-		return present, at, &FieldError{DE: 1, Offset: at, Want: "no third bitmap"}
+		return present, at, &FieldError{DE: 1, Offset: at, Want: wantNoThird}
 	}
 	if next, err = b.readHalves(data, at, 1, present[1:2]); err != nil {
 		return present, at, err
@@ -87,7 +90,7 @@ func (b *bitmapLayout) read(data []byte, at int) (present bitmaps, next int, err
 	case present[1]&bit(65) == 0 || b.inOrder:
 		return present, next, nil
 	case !b.third:
-		return present, next, &FieldError{DE: 1, Offset: at, Want: "no third bitmap"}
+		return present, next, &FieldError{DE: 1, Offset: at, Want: wantNoThird}
 	}
 	present[1] &^= bit(65)
 	next, err = b.readHalves(data, next, 1, present[2:])

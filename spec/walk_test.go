@@ -46,12 +46,39 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// TestWalkThird reads on behind a third bitmap that the dialect does not have, wherever it stands; it says still that
+// there is none.
+func TestWalkThird(t *testing.T) {
+	const fault = "bitmap at byte 20: want no third bitmap"
+	for _, c := range []struct {
+		name, data string
+		want       []spec.Piece
+	}{
+		{"behind the second", "0800" + "8220000000000000" + "8400000000000000" + "8000000000000000" + "1125101112" + "000001" +
+			"301" + "X", []spec.Piece{{0, 0, 4}, {1, 4, 52}, {7, 52, 62}, {11, 62, 68}, {70, 68, 71}}},
+		{"as DE65", "0800" + "8220000000000000" + "8400000000000000" + "1125101112" + "000001" + "8000000000000000" +
+			"301" + "X", []spec.Piece{{0, 0, 4}, {1, 4, 36}, {7, 36, 46}, {11, 46, 52}, {65, 52, 68}, {70, 68, 71}}},
+		{"cut", "0800" + "8220000000000000" + "8400000000000000" + "80", []spec.Piece{{0, 0, 4}, {1, 4, 36}}},
+	} {
+		var m spec.Message
+		pieces, err := asciiCodec.Walk([]byte(c.data), &m)
+		if err == nil || err.Error() != fault || !slices.Equal(pieces, c.want) {
+			t.Errorf("%s: %v, %v, want %v", c.name, pieces, err, c.want)
+		}
+		if m.Has(70) != (len(c.want) > 2) || m.Has(70) && m.String(70) != "301" || m.Has(65) {
+			t.Errorf("%s: DE70 is %q", c.name, m.String(70))
+		}
+	}
+}
+
 // FuzzWalk holds Walk to Unpack: the same error, the same message where there is none, and pieces without a gap.
 func FuzzWalk(f *testing.F) {
 	f.Add([]byte(echo), uint8(0))
 	f.Add([]byte(echo[:50]), uint8(0))
 	f.Add([]byte("0800"+"8000000000000000"+"8000000000000000"+"\x80\x00\x00\x00\x00\x00\x00\x001x"),
 		uint8(len(stockCodecs)))
+	f.Add([]byte("0800"+"8220000000000000"+"8400000000000000"+"8000000000000000"+"1125101112"+"000001"+"301X"), uint8(0))
+	f.Add([]byte("0800"+"8220000000000000"+"8400000000000000"+"1125101112"+"000001"+"8000000000000000"+"301X"), uint8(0))
 	packed, _ := hex.DecodeString("0800822000000000000004000000000000001121202501000123" + "0301")
 	f.Add(packed, uint8(1))
 	third, err := spec.Compile(thirdSpec(true))

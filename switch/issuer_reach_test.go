@@ -57,7 +57,8 @@ func TestFramings(t *testing.T) {
 func TestDialectsFramed(t *testing.T) {
 	for dialect, framing := range map[string]string{
 		"iso87ascii": "ascii4", "iso87bcd": "bcd2+tpdu", "iso87binary": "binary2+tpdu", "iso87binary-jpos": "binary2",
-		"iso87ebcdic": "none+visa", "iso93ascii": "ascii4+tpdu", "iso93bcd": "ascii4+tpdu",
+		"iso87ebcdic": "none+visa", "iso87bcd-ebcdic": "binary2+header:0000+visa", "iso93ascii": "ascii4+tpdu",
+		"iso93bcd": "ascii4+tpdu",
 	} {
 		t.Run(dialect, func(t *testing.T) { playDay(t, switchtest.Options{Dialect: dialect, Framing: framing}) })
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"switchyard/internal/capture"
 	"switchyard/spec"
@@ -124,8 +126,34 @@ func (in *Input) frame(p piece, codec *spec.Codec) Frame {
 		moved := *fault
 		moved.Offset += p.from
 		f.Fault = &Fault{Offset: moved.Offset, What: moved.Error(), Unread: len(p.message) - read}
+		if des := beyond(p.message, pieces); fault.DE == 1 && len(des) > 0 {
+			f.Fault.What += fmt.Sprintf("; it announces DE %s, which the dialect does not define", strings.Join(des, ", "))
+		}
 	}
 	return f
+}
+
+// beyond are the DEs that a third bitmap announces which the dialect does not have: behind the second one, or as DE65.
+func beyond(message []byte, pieces []spec.Piece) (des []string) {
+	const both = 2 * 8 // bytes of the first and the second
+	for _, p := range pieces {
+		size, third := p.To-p.From, message[p.From:p.To]
+		switch {
+		case p.DE == 1 && (size == both+8 || size == 2*(both+8)):
+			third = third[size/3*2:]
+		case p.DE != 65 || size != 8 && size != 16:
+			continue
+		}
+		if len(third) == 16 {
+			third, _ = hex.DecodeString(string(third)) // it was read
+		}
+		for i := range 8 * len(third) {
+			if third[i/8]&(0x80>>(i%8)) != 0 {
+				des = append(des, strconv.Itoa(129+i))
+			}
+		}
+	}
+	return des
 }
 
 // shownHeader is a header in hex, unless a card number may stand in it, or in it and what follows, where that is no

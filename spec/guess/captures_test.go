@@ -166,7 +166,7 @@ func conversation(v1993 bool, seed int) (messages []*spec.Message) {
 	return messages
 }
 
-// dialects are eight: the embedded ones, and one derived from them.
+// dialects are nine: the embedded ones, and one derived from them.
 func dialects(t testing.TB) (codecs []*spec.Codec) {
 	t.Helper()
 	for _, name := range spec.Stock() {
@@ -207,7 +207,7 @@ type capture struct {
 	data                   []byte
 }
 
-// captures are 200: each framing with each dialect, whole and with its end cut off, and for every other one with its
+// captures are 225: each framing with each dialect, whole and with its end cut off, and for every other one with its
 // beginning cut off, so that it begins within a frame.
 func captures(t testing.TB) (all []capture) {
 	t.Helper()
@@ -245,11 +245,11 @@ func captures(t testing.TB) (all []capture) {
 	return all
 }
 
-// TestCaptures: of 200 captures the first hypothesis is right for at least 95%, and certain of none that is wrong.
+// TestCaptures: of 225 captures the first hypothesis is right for at least 95%, and certain of none that is wrong.
 func TestCaptures(t *testing.T) {
 	codecs := dialects(t)
 	right, certain, all := 0, 0, captures(t)
-	if len(all) != 200 {
+	if len(all) != 225 {
 		t.Fatalf("%d captures", len(all))
 	}
 	for _, c := range all {
@@ -273,8 +273,8 @@ func TestCaptures(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d right, %d certain", right, len(all), certain)
-	if right < 190 {
-		t.Errorf("%d of %d right, want 190", right, len(all))
+	if right*100 < len(all)*95 {
+		t.Errorf("%d of %d right, want 95%%", right, len(all))
 	}
 	if certain < 100 {
 		t.Errorf("certain of %d only: it says nothing", certain)
