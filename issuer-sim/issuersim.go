@@ -3,7 +3,6 @@ package issuersim
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,9 +49,6 @@ func New(o Options) (*Server, error) {
 	if o.Listener == nil && (o.Dial == nil || o.Dialed < 1) {
 		return nil, errors.New("issuersim: Options.Listener, or Dial and Dialed, are required")
 	}
-	if !o.Framing.Delimited() {
-		return nil, fmt.Errorf("issuersim: Options.Framing: %s does not say where a message ends", o.Framing)
-	}
 	if o.Codec == nil {
 		o.Codec = spec.MustCodec(spec.DefaultDialect)
 	}
@@ -78,8 +74,8 @@ func New(o Options) (*Server, error) {
 		Cards: l.Cards, Authorizations: l.Authorizations, Messages: l.Messages,
 	}, current)
 	s, err := server.New(&server.Options{
-		Listener: o.Listener, Control: o.ControlListener, Codec: o.Codec, Mapping: to, Framing: o.Framing, Require: o.Require,
-		Repeats: o.Repeats, Codes: o.Codes,
+		Listener: o.Listener, Control: o.ControlListener, Codec: o.Codec, Mapping: to,
+		Framing: o.Framing.Measuring(o.Codec.Measure), Require: o.Require, Repeats: o.Repeats, Codes: o.Codes,
 		Dial: o.Dial, Dialed: o.Dialed, Books: books, Rules: current,
 		Limits: server.Limits{
 			Connections: l.Connections, FrameBytes: l.FrameBytes, Delayed: l.Delayed, WriteTimeout: l.WriteTimeout,

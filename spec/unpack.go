@@ -139,15 +139,7 @@ func (l *layout) read(data []byte, at, de int, m *Message) (int, error) {
 			return at, err
 		}
 	}
-	wire := size
-	switch {
-	case l.enc == encSignBCD && size > 0:
-		wire = 1 + size/2
-	case l.packed:
-		wire = (size + 1) / 2
-	case l.enc == encHexToASCII:
-		wire = 2 * size
-	}
+	wire := l.wire(size)
 	if len(data)-at < wire {
 		return at, &FieldError{DE: de, Offset: at, Want: fmt.Sprintf("%d bytes, not %d", wire, len(data)-at)}
 	}
@@ -188,6 +180,19 @@ func (l *layout) read(data []byte, at, de int, m *Message) (int, error) {
 	}
 	m.fields[de] = e
 	return next, nil
+}
+
+// wire is how many bytes a DE has whose length is size, as its prefix or its spec counts it.
+func (l *layout) wire(size int) int {
+	switch {
+	case l.enc == encSignBCD && size > 0:
+		return 1 + size/2
+	case l.packed:
+		return (size + 1) / 2
+	case l.enc == encHexToASCII:
+		return 2 * size
+	}
+	return size
 }
 
 // decode appends to m.buf what the bytes on the wire stand for. bad is the index of the first byte that stands for
@@ -330,16 +335,21 @@ func (l *layout) unpad(value []byte) []byte {
 	return value
 }
 
-// readPrefix reads a length prefix and returns the length with the offset behind it.
-func (l *layout) readPrefix(data []byte, at, de int) (size, next int, err error) {
+// prefixWire is how many bytes a length prefix has.
+func (l *layout) prefixWire() int {
 	digits := int(l.digits)
-	wire := digits
 	switch l.pref {
 	case prefBCD:
-		wire = (digits + 1) / 2
+		return (digits + 1) / 2
 	case prefHex:
-		wire = 2 * digits
+		return 2 * digits
 	}
+	return digits
+}
+
+// readPrefix reads a length prefix and returns the length with the offset behind it.
+func (l *layout) readPrefix(data []byte, at, de int) (size, next int, err error) {
+	digits, wire := int(l.digits), l.prefixWire()
 	if len(data)-at < wire {
 		return 0, at, &FieldError{
 			DE: de, Offset: at, Want: fmt.Sprintf("a length prefix of %d bytes, not %d", wire, len(data)-at),

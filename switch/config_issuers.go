@@ -151,13 +151,7 @@ func (x *IssuerConfig) known() func(net.Addr) bool {
 func (x *IssuerConfig) at() string { return cmp.Or(x.Listen, x.Address) }
 
 // framing reads how an issuer's messages are framed.
-func (x *IssuerConfig) framing() (framing.Format, error) {
-	f, err := framing.Parse(x.Framing)
-	if err == nil && !f.Delimited() {
-		err = fmt.Errorf("framing %q: expected a length, trailer:<hex> or visa: nothing says where a message ends", x.Framing)
-	}
-	return f, err
-}
+func (x *IssuerConfig) framing() (framing.Format, error) { return framing.Parse(x.Framing) }
 
 // speaks compiles an issuer's dialect and what is done to messages before it is packed.
 func (x *IssuerConfig) speaks() (*spec.Codec, *mapping.Mapping, error) {

@@ -38,8 +38,9 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"window: 99999": fmt.Sprintf(issuer, "window: 99999"),
 		`framing "ascii5": "ascii5": want a length (binary2, binary4, bcd2, ascii4 or none)`: fmt.Sprintf(
 			issuer, "framing: ascii5"),
-		`framing "none+tpdu": expected a length, trailer:<hex> or visa`: fmt.Sprintf(issuer, "framing: none+tpdu"),
-		"gateways[0] \"x\": the secret's hash":                          "gateway: {gateways: [{name: x, secret_hash: abc}]}",
+		`framing "none+inclusive": "inclusive": want a length that counts itself, not none`: fmt.Sprintf(
+			issuer, "framing: none+inclusive"),
+		"gateways[0] \"x\": the secret's hash": "gateway: {gateways: [{name: x, secret_hash: abc}]}",
 		`gateways[1]: name "x" is taken`: "gateway: {gateways: [{name: x, secret_hash: '" + hash +
 			"'}, {name: x, secret_hash: '" + hash + "'}]}",
 		"gateways[0]: certificate: nobody is asked for one without": "gateway: {tls: {certificate: c, key: k}, gateways: " +

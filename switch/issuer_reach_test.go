@@ -44,6 +44,7 @@ func TestFramings(t *testing.T) {
 	for _, framing := range []string{
 		"binary4", "bcd2", "ascii4+inclusive", "binary2+tpdu:6000030000", "ascii4+tpdu", "binary2+header:00c0ffee",
 		"binary2+text:ISO006000020", "none+visa", "binary2+header:0000+visa", "none+trailer:03", "binary2+trailer:03",
+		"none", "none+tpdu",
 	} {
 		t.Run(framing, func(t *testing.T) {
 			playDay(t, switchtest.Options{
@@ -60,6 +61,9 @@ func TestDialectsFramed(t *testing.T) {
 		"iso87ebcdic": "none+visa", "iso87bcd-ebcdic": "binary2+header:0000+visa", "iso93ascii": "ascii4+tpdu",
 		"iso93bcd": "ascii4+tpdu",
 	} {
+		t.Run(dialect+" without framing", func(t *testing.T) {
+			playDay(t, switchtest.Options{Dialect: dialect, Framing: "none"})
+		})
 		t.Run(dialect, func(t *testing.T) { playDay(t, switchtest.Options{Dialect: dialect, Framing: framing}) })
 	}
 }

@@ -28,19 +28,7 @@ type Talk struct {
 func NewTalk(
 	conn net.Conn, format framing.Format, codec *spec.Codec, wait time.Duration, other func(*spec.Message),
 ) *Talk {
-	// Where a frame does not say where it ends its message is read as far as it goes.
-	format = format.Ending(func(data []byte) (int, error) {
-		var m spec.Message
-		_, err := codec.Walk(data, &m)
-		var fault *spec.FieldError
-		switch {
-		case err == nil:
-			return len(data), nil
-		case errors.As(err, &fault) && fault.DE == -1 && fault.Offset > 0:
-			return fault.Offset, nil
-		}
-		return 0, framing.ErrShort
-	})
+	format = format.Measuring(codec.Measure)
 	reader := bufio.NewReaderSize(conn, spec.MaxMessage+framing.MaxOverhead)
 	return &Talk{conn, format, codec, reader, wait, other}
 }

@@ -23,6 +23,6 @@
 // [Error] that says what was expected and, where that is known, how many bytes to pass over; and that neither cutting
 // nor appending allocates but for an error. Errors carry no bytes of a message.
 //
-// What it is not: it knows no dialect. With none, no trailer and no visa nothing says where a message ends;
-// [Format.Ending] takes a function that does.
+// What it is not: it knows no dialect. With none, no trailer and no visa only a message itself says where it ends:
+// [Format.Measuring] takes the function of its dialect's codec that knows.
 package framing

@@ -291,5 +291,18 @@ func (f Format) Ending(ends func(data []byte) (n int, err error)) Format {
 	return Format{&l}
 }
 
+// Measuring returns a format that is not Delimited in which a message ends where its own bitmaps and lengths say:
+// measure is the Measure of its dialect's codec. Behind a message that it cannot measure nothing can be cut. Other
+// formats are returned as they are.
+func (f Format) Measuring(measure func(data []byte) (n int, err error)) Format {
+	return f.Ending(func(data []byte) (int, error) {
+		n, err := measure(data)
+		if err == nil && n > len(data) {
+			err = ErrShort
+		}
+		return n, err
+	})
+}
+
 // ErrShort is what the function of Ending returns for data that is only a message's beginning.
 var ErrShort = errors.New("the message goes on")

@@ -22,6 +22,7 @@ var framings = []string{
 	"binary2", "binary4", "bcd2", "ascii4", "ascii4+inclusive", "binary2+tpdu:6000030000", "bcd2+tpdu:6000010002",
 	"binary2+header:00c0ffee", "binary2+text:ISO006000020", "none+visa", "binary2+header:0000+visa", "none+trailer:03",
 	"ascii4+inclusive+tpdu:6000030000+trailer:0d0a", "none+text:ISO006000020+trailer:03",
+	"none", "none+tpdu:6000030000", "none+text:ISO006000020",
 }
 
 func framed(t *testing.T, text string) framing.Format {
@@ -30,7 +31,7 @@ func framed(t *testing.T, text string) framing.Format {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return f.Measuring(codec.Measure)
 }
 
 // TestFramings signs on, sends requests, answers an echo of the host's and signs off in each framing.

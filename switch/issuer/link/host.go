@@ -61,6 +61,7 @@ func NewHost(cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Framing = cfg.Framing.Measuring(cfg.Codec.Measure)
 	h := &Host{
 		cfg:        cfg,
 		log:        cfg.Logger,
