@@ -62,7 +62,8 @@ func TestMeasureRefuses(t *testing.T) {
 		{asciiCodec, "0800022x000000000000", "bitmap at byte 7: want a hex digit"},
 		{asciiCodec, "080080000000000000008000000000000000", "bitmap at byte 20: want no third bitmap"},
 		{asciiCodec, "010040000000000000001x", "DE 2 (Primary Account Number) at byte 20: want a length prefix of digits"},
-		{asciiCodec, "0100400000000000000020", "DE 2 (Primary Account Number) at byte 20: want a length of at most 19, not 20"},
+		{asciiCodec, "0100400000000000000020",
+			"DE 2 (Primary Account Number) at byte 20: want a length of at most 19, not 20"},
 	} {
 		n, err := c.codec.Measure([]byte(c.data))
 		if c.want == "" && (err != nil || n <= len(c.data)) || c.want != "" && (err == nil || err.Error() != c.want) {
@@ -71,8 +72,8 @@ func TestMeasureRefuses(t *testing.T) {
 	}
 }
 
-// FuzzMeasure holds Measure to Walk: a message that can be read ends where Measure says, and what Measure asks for while
-// bytes come in is never more than there will be.
+// FuzzMeasure holds Measure to Walk: a message that can be read ends where Measure says, and what Measure asks for
+// while bytes come in is never more than there will be.
 func FuzzMeasure(f *testing.F) {
 	f.Add([]byte(echo), uint8(0))
 	f.Add([]byte(echo+"\x03"), uint8(0))
