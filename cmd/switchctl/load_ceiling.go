@@ -44,6 +44,9 @@ measured needs a rate well below it.`,
 			if serve {
 				return serveNothing(cmd)
 			}
+			if err := o.Check(); err != nil {
+				return err
+			}
 			stop, err := startNothing(cmd.Context(), &o)
 			if err != nil {
 				return err

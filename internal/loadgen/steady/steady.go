@@ -78,8 +78,8 @@ func Defaults() Options {
 	}
 }
 
-// check refuses what cannot be driven, before anything is started or connected to.
-func (o *Options) check() error {
+// Check refuses what cannot be driven. Run does so before anything is started or connected to.
+func (o *Options) Check() error {
 	if o.Plan != nil {
 		if len(o.Plan.Faults) > 0 && o.Control == "" && o.Address != "" {
 			return errors.New("control: the scenario has faults, which issuer-sim's control port is told")
@@ -136,7 +136,7 @@ type Summary struct {
 // Run measures. Daemons of its own are stopped when it returns. What was measured until ctx ended is returned with nil,
 // and says so.
 func Run(ctx context.Context, o Options) (*record.Run, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	if o.Address != "" {
