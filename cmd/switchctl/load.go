@@ -3,12 +3,11 @@ package main
 import (
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"slices"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +47,10 @@ connections.
 With --json, stdout gets one object: tps (approved, synced authorizations a second), p50_ms, p99_ms, errors (count),
 and what they come from. A figure that was not measured is left out.
 
+With --out, the run is kept in a folder: run.json, of which load report makes all reports anew and which load compare
+reads, a page for a browser, a log of HdrHistogram, and the figures of each second. While it runs, standard error shows
+how it goes, and so does --prometheus.
+
 Exit codes: 0 the thresholds are met (without --threshold: some request was approved, each has an answer, and at
 most 1% are errors); 1 they are not; 2 nothing was measured; 3 the run is not valid: the tool did not send what was asked
 when it was asked, and the figures may be its own. Ctrl-C ends a run with the figures of what there is.`,
@@ -56,17 +59,22 @@ when it was asked, and the figures may be its own. Ctrl-C ends a run with the fi
 			if err := f.apply(cmd, &o); err != nil {
 				return err
 			}
-			run, err := steady.Run(cmd.Context(), o)
+			stop, err := f.show.begin(cmd, &o)
 			if err != nil {
 				return err
 			}
+			run, err := steady.Run(cmd.Context(), o)
+			if err := errors.Join(err, stop()); err != nil {
+				return err
+			}
 			run.Command = os.Args
-			if err := printResult(cmd.OutOrStdout(), run.Summarize(), f.asJSON, printLoad); err != nil {
+			if err := f.show.report(cmd.OutOrStdout(), run, f.asJSON); err != nil {
 				return err
 			}
 			return f.verdict(run)
 		},
 	}
+	cmd.AddCommand(newLoadReportCmd(), newLoadCompareCmd(), newLoadPlotCmd())
 	f.add(cmd, &o)
 	cmd.AddCommand(
 		newLoadCheckCmd(), newLoadSearchCmd(), newLoadCeilingCmd(), newLoadDrainCmd(), newLoadRecoveryCmd(), newLoadFullCmd(),
@@ -87,6 +95,7 @@ type loadFlags struct {
 	match      []int
 	exitZero   bool
 	thresholds []string
+	show       loadShow
 }
 
 func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
@@ -107,6 +116,7 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags.StringArrayVar(&f.thresholds, "threshold", nil,
 		`what it must reach to pass, such as "p99 < 20ms" or "errors < 1%"; may be given several times`)
 	flags.BoolVar(&f.exitZero, "exit-zero", false, "exit with 0 whatever the verdict is, for who reads the figures")
+	f.show.add(flags)
 	cmd.MarkFlagsMutuallyExclusive("iso", "told")
 	cmd.MarkFlagsMutuallyExclusive("iso", "name")
 	cmd.MarkFlagsMutuallyExclusive("closed", "rate", "scenario")
@@ -241,85 +251,10 @@ func printResult[S any](w io.Writer, s *S, asJSON bool, print func(io.Writer, *S
 	return print(w, s)
 }
 
-func printLoad(w io.Writer, s *record.Summary) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	how := fmt.Sprintf("%d in flight", s.InFlight)
-	if s.Model == record.Open {
-		how = fmt.Sprintf("%g due a second", s.Rate)
-	}
-	fmt.Fprintf(t, "load\t%s, %d connections, %.1f s\n", how, s.Connections, s.DurationS)
-	fmt.Fprintf(t, "approved\t%d, %s a second\n", s.Approved, figure("%.1f", s.TPS))
-	if s.Declined > 0 {
-		fmt.Fprintf(t, "declined\t%d (%s)\n", s.Declined, loadgen.Counts(s.Declines))
-	}
-	fmt.Fprintf(t, "latency\tp50 %s ms, p99 %s ms, p99.9 %s ms, most %s ms\n",
-		figure("%.2f", s.P50MS), figure("%.2f", s.P99MS), figure("%.2f", s.P999MS), figure("%.2f", s.MaxMS))
-	if s.Model == record.Open {
-		fmt.Fprintf(t, "driver late\tp99 %s ms\n", figure("%.2f", s.LateP99MS))
-	}
-	faults := "0"
-	if s.Errors > 0 {
-		faults = fmt.Sprintf("%d (%s)", s.Errors, loadgen.Counts(s.ErrorCodes))
-	}
-	fmt.Fprintf(t, "errors\t%s\n", faults)
-	if s.SwitchdCPUUS > 0 {
-		fmt.Fprintf(t, "CPU\t%.1f µs a request of switchd, %.1f of issuer-sim, %.1f of the load\n",
-			s.SwitchdCPUUS, s.IssuerCPUUS, s.LoadCPUUS)
-	}
-	if s.SwitchdAllocs > 0 {
-		fmt.Fprintf(t, "allocations\t%.1f a request on the heap of switchd\n", s.SwitchdAllocs)
-	}
-	for _, d := range []struct {
-		name string
-		mib  float64
-	}{{"switchd", s.SwitchdMiB}, {"issuer-sim", s.IssuerMiB}} {
-		if d.mib > 0 {
-			fmt.Fprintf(t, "%s\t%.0f MiB at most\n", d.name, d.mib)
-		}
-	}
-	if s.EndedEarly != "" {
-		fmt.Fprintf(t, "ended early\t%s\n", s.EndedEarly)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	return printVerdict(w, s)
-}
-
 // figure prints a figure, or that there is none.
 func figure(format string, x *float64) string {
 	if x == nil {
 		return "none"
 	}
 	return fmt.Sprintf(format, *x)
-}
-
-// printVerdict says whether the run is valid and what it did not reach.
-func printVerdict(w io.Writer, s *record.Summary) error {
-	for _, c := range append(slices.Clone(s.Validity), s.Thresholds...) {
-		if c.OK {
-			continue
-		}
-		name := c.Name
-		if c.Operation != "" {
-			name = c.Operation + " " + name
-		}
-		text := fmt.Sprintf("%s: %s%s, expected at %s %g%s",
-			name, figure("%.4g", c.Measured), c.Unit, c.Bound, c.Limit, c.Unit)
-		if c.Why != "" {
-			text += ": " + c.Why
-		}
-		if _, err := fmt.Fprintln(w, "wrong:", text); err != nil {
-			return err
-		}
-	}
-	verdict := "passed"
-	switch {
-	case !s.Valid:
-		verdict = "NOT VALID"
-	case !s.Passed:
-		verdict = "FAILED"
-	}
-	_, err := fmt.Fprintln(w, "load:", verdict)
-	return err
 }

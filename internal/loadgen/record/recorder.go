@@ -149,6 +149,9 @@ const (
 // NeverSent is the time at which a request was sent that was not.
 const NeverSent time.Duration = -1
 
+// Window is how long is measured, unless the run ends early.
+func (r *Recorder) Window() time.Duration { return r.config.Window }
+
 // Shard returns shard i.
 func (r *Recorder) Shard(i int) *Shard { return &r.shards[i] }
 

@@ -1,0 +1,77 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"switchyard/internal/loadgen/record"
+	"switchyard/internal/loadgen/report"
+)
+
+func ptr(x float64) *float64 { return &x }
+
+func curveOf(best *float64) *report.Curve {
+	c := &report.Curve{
+		Title: "Latency against rate: switchd & issuer-sim", Caption: "Ample 2000, 2 cores", LimitOf: "p99", LimitMS: 20,
+		Best: best,
+	}
+	for i, p := range [][4]float64{
+		{1000, .9, 2.1, 4}, {2000, .95, 2.4, 5.1}, {4000, 1.1, 3.2, 8}, {8000, 1.4, 6, 22}, {10_000, 2.5, 19, 60},
+		{12_000, 80, 900, 1800},
+	} {
+		c.Points = append(c.Points, report.CurvePoint{
+			PerS: p[0], P50: ptr(p[1]), P99: ptr(p[2]), P999: ptr(p[3]), Valid: i != 3, Passed: p[2] <= 20,
+		})
+	}
+	return c
+}
+
+func TestCurveOfRuns(t *testing.T) {
+	var runs []*record.Run
+	for i, rate := range []float64{400, 200, 200, 200} {
+		run := sample(t)
+		run.Setup.Rate = rate
+		run.Verdict.Valid = i != 0
+		runs = append(runs, run)
+	}
+	c, err := report.CurveOf(runs, report.Limit{Of: "p99", Most: 1500 * ms})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Points) != 2 || c.Best == nil || *c.Best != 200 || c.Points[0].PerS != 200 || !c.Points[0].Valid ||
+		!c.Points[0].Passed || c.Points[1].Valid || *c.Points[0].P99 != *c.Points[1].P99 {
+		t.Errorf("%+v", c)
+	}
+	if c, err := report.CurveOf(runs, report.Limit{Of: "p99", Most: ms}); err != nil || c.Best != nil {
+		t.Errorf("a p99 of 1.4 s is within a millisecond: %v, %v", c, err)
+	}
+	if _, err := report.CurveOf([]*record.Run{nothing(t)}, report.Limit{}); err == nil {
+		t.Error("a closed loop has a rate")
+	}
+}
+
+func TestCurve(t *testing.T) {
+	for name, c := range map[string]*report.Curve{
+		"curve.svg": curveOf(ptr(10_000)), "curve-none.svg": {Title: "nothing", LimitOf: "p99", LimitMS: 20},
+	} {
+		var out bytes.Buffer
+		if err := c.SVG(&out); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, out.Bytes())
+		for dec := xml.NewDecoder(bytes.NewReader(out.Bytes())); ; {
+			if _, err := dec.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatalf("%s is no XML: %v", name, err)
+			}
+		}
+		if strings.Contains(out.String(), "NaN") || strings.Contains(out.String(), "Inf") {
+			t.Errorf("%s has figures that are none", name)
+		}
+	}
+}

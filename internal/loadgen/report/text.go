@@ -1,0 +1,276 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"switchyard/internal/loadgen/record"
+)
+
+// Text writes a run for people.
+func Text(w io.Writer, r *record.Run) error {
+	t := &text{Writer: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0), run: r, all: r.Total()}
+	t.setup()
+	t.rates()
+	t.latencies()
+	t.failures()
+	t.usage()
+	t.verdict()
+	return t.Flush()
+}
+
+// text is a text in the making: labels and what they say.
+type text struct {
+	*tabwriter.Writer
+	run *record.Run
+	all record.Operation
+}
+
+func (t *text) line(label, format string, args ...any) {
+	fmt.Fprintf(t, "%s\t%s\n", label, fmt.Sprintf(format, args...))
+}
+
+// setup says what was asked for.
+func (t *text) setup() {
+	s := &t.run.Setup
+	t.line("load", "%s", how(s))
+	if s.Scenario != nil {
+		t.line("scenario", "%s", s.Scenario.Name)
+	}
+	for _, target := range s.Targets {
+		t.line("target", "%s", where(target))
+	}
+	window := fmt.Sprintf("%s s", number(t.run.Window.Seconds()))
+	if s.Warmup > 0 {
+		window += fmt.Sprintf(" after a warm-up of %s s", number(s.Warmup.Seconds()))
+	}
+	if t.run.Ended != "" {
+		window += fmt.Sprintf("; ended early, before %s s: %s", number(s.Window.Seconds()), t.run.Ended)
+	}
+	t.line("window", "%s", window)
+}
+
+// how says what a request waits for, in words.
+func how(s *record.Setup) string {
+	if s.Model == record.Closed {
+		text := fmt.Sprintf("closed loop: %d in flight", s.InFlight)
+		if s.Think > 0 {
+			text += fmt.Sprintf(", think time %s", s.Think)
+		}
+		return text
+	}
+	text := "open loop"
+	if s.Arrivals != "" {
+		text += ", " + s.Arrivals
+	}
+	if s.Rate > 0 {
+		of := s.RateOf
+		if of == "" {
+			of = "requests"
+		}
+		text += fmt.Sprintf(": %s %s due a second", number(s.Rate), of)
+	}
+	return text
+}
+
+func where(t record.Target) string {
+	parts := []string{t.Kind, t.Address}
+	if t.Local {
+		parts[1] = "started for it"
+	}
+	for _, part := range []string{t.Dialect, t.Framing} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if t.TLS {
+		parts = append(parts, "TLS")
+	}
+	parts = append(parts, plural(t.Connections, "connection"))
+	if t.Weight > 0 {
+		parts = append(parts, "weight "+number(t.Weight))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// rates says how many requests there were, and what came of them.
+func (t *text) rates() {
+	if t.all.Asked != nil {
+		t.line("asked", "%s", t.perSecond(*t.all.Asked))
+	}
+	t.line("sent", "%s", t.perSecond(t.all.Sent))
+	if f := t.run.Flows; f != nil {
+		t.line("flows", "%s, of them with all of their requests %d", t.perSecond(f.Ended), f.Complete)
+	}
+	t.line("approved", "%s", t.perSecond(t.all.Count(record.Approved)))
+	if n := t.all.Count(record.Declined); n > 0 {
+		t.line("declined", "%d (%s)", n, t.codes(func(c record.Class) bool { return c == record.Declined }))
+	}
+	failed := "0"
+	if n := t.all.Failed(); n > 0 {
+		failed = fmt.Sprintf("%d (%s)", n, t.codes(record.Class.Failed))
+	}
+	t.line("failed", "%s", failed)
+	if t.run.Unaccounted > 0 {
+		t.line("unaccounted", "%d requests were due and nothing is known of them", t.run.Unaccounted)
+	}
+}
+
+// codes lists the outcomes of some classes: "51: 900, 54: 3".
+func (t *text) codes(of func(record.Class) bool) string {
+	var parts []string
+	for _, c := range t.all.Outcomes {
+		switch {
+		case !of(c.Class):
+		case c.Class == record.Declined:
+			parts = append(parts, fmt.Sprintf("%s: %d", c.Code, c.N))
+		default:
+			parts = append(parts, fmt.Sprintf("%s: %d", c.Outcome, c.N))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (t *text) perSecond(n uint64) string {
+	if t.run.Window <= 0 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%d, %s a second", n, number(float64(n)/t.run.Window.Seconds()))
+}
+
+// latencies is a table: for each operation the time since a request was due and since it was sent.
+func (t *text) latencies() {
+	if t.all.Latency.Count() == 0 {
+		t.line("latency", "no request was due in the window")
+		return
+	}
+	fmt.Fprintf(t, "\n\trequests\ta second\tp50\tp90\tp99\tp99.9\tmost\n")
+	if len(t.run.Operations) > 1 {
+		for i := range t.run.Operations {
+			t.latency(&t.run.Operations[i], t.run.Operations[i].Name)
+		}
+	}
+	t.latency(&t.all, "all")
+	if late := record.QuantilesOf(t.run.Lateness); late != nil {
+		t.quantiles("sent late", "", "", late)
+	}
+	fmt.Fprintln(t)
+}
+
+func (t *text) latency(op *record.Operation, name string) {
+	q := record.QuantilesOf(op.Latency)
+	if q == nil {
+		return
+	}
+	t.quantiles(name, fmt.Sprint(op.Ended()), number(float64(op.Ended())/t.run.Window.Seconds()), q)
+	if q := record.QuantilesOf(op.Service); q != nil {
+		t.quantiles("  since sent", "", "", q)
+	}
+}
+
+func (t *text) quantiles(name, requests, perSecond string, q *record.Quantiles) {
+	fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, requests, perSecond,
+		millis(q.P50MS), millis(q.P90MS), millis(q.P99MS), millis(q.P999MS), millis(q.MaxMS))
+}
+
+// failures says what went wrong, with an example of each.
+func (t *text) failures() {
+	for _, f := range wrong(t.run) {
+		t.line("failure", "%s", f.Outcome)
+		var counts []string
+		if f.Requests > 0 {
+			counts = append(counts, plural(int(f.Requests), "request"))
+		}
+		if f.Frames > 0 {
+			counts = append(counts, plural(int(f.Frames), "frame")+" that completed none")
+		}
+		t.line("", "%s, from %s s to %s s", strings.Join(counts, ", "), number(f.First.Seconds()), number(f.Last.Seconds()))
+		if f.Example != "" {
+			t.line("", "for example: %s", oneLine(f.Example))
+		}
+		if f.Nearest != "" {
+			t.line("", "nearest: %s", oneLine(f.Nearest))
+		}
+	}
+}
+
+// wrong are the failures but for declines, which are an issuer's good right, unless there is an example to show.
+func wrong(r *record.Run) (list []record.Failure) {
+	for _, f := range r.Failures {
+		if f.Class != record.Declined || f.Example != "" {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// oneLine keeps an example within its line.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func (t *text) usage() {
+	for _, u := range t.run.Usage {
+		var parts []string
+		if u.PerRequest > 0 {
+			parts = append(parts, fmt.Sprintf("%.1f µs CPU a request", float64(u.PerRequest)/float64(time.Microsecond)))
+		}
+		if u.Allocs > 0 {
+			parts = append(parts, fmt.Sprintf("%.1f allocations a request", u.Allocs))
+		}
+		if u.PeakMiB > 0 {
+			parts = append(parts, fmt.Sprintf("%.0f MiB at most", u.PeakMiB))
+		}
+		if len(parts) > 0 {
+			t.line(u.Process, "%s", strings.Join(parts, ", "))
+		}
+	}
+}
+
+// verdict says whether the figures mean something, and whether they are good enough.
+func (t *text) verdict() {
+	v := &t.run.Verdict
+	if v.Valid {
+		t.line("valid", "yes")
+	} else {
+		t.line("valid", "NO: the figures are not of the load that was asked for")
+	}
+	t.checks(v.Validity)
+	switch {
+	case !v.Valid:
+		t.line("passed", "NO: what is not valid does not pass")
+	case v.Passed:
+		t.line("passed", "yes")
+	default:
+		t.line("passed", "NO")
+	}
+	t.checks(v.Thresholds)
+}
+
+func (t *text) checks(list []record.Check) {
+	for _, c := range list {
+		mark := "ok  "
+		if !c.OK {
+			mark = "FAIL"
+		}
+		t.line("", "%s %s", mark, Check(c))
+	}
+}
+
+// Check says a check in words: "p99 of authorize 104 ms, at most 50 ms".
+func Check(c record.Check) string {
+	name := c.Name
+	if c.Operation != "" {
+		name += " of " + c.Operation
+	}
+	measured := "nothing to measure"
+	if c.Measured != nil {
+		measured = quantity(*c.Measured, c.Unit)
+	}
+	text := fmt.Sprintf("%s: %s, at %s %s", name, measured, c.Bound, quantity(c.Limit, c.Unit))
+	if !c.OK && c.Why != "" {
+		text += ": " + c.Why
+	}
+	return text
+}
