@@ -131,10 +131,10 @@ func fileOf(t *testing.T, s *switchtest.System, name string) []byte {
 
 // A credit that the issuer took and did not answer is taken back, and the cardholder has what was there before.
 func TestCreditWithoutAnswer(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{Configure: mayCredit, Deadline: 50 * time.Millisecond, Rules: `
+	s := switchtest.Start(t, switchtest.Options{Configure: mayCredit, Deadline: 2 * time.Second, Rules: `
 rules:
 - when: {mti: ["0200"]}
-  fault: {kind: late, delay: 300ms}
+  fault: {kind: late, delay: 3s}
 `})
 	wantApproved(t, s.Do(switchtest.Authorize("a", 1)), "00")
 	before := balance(s, switchtest.GoodCard, "EUR")

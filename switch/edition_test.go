@@ -24,7 +24,7 @@ func TestISO1993(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			s := switchtest.Start(t, switchtest.Options{Dialect: dialect, Configure: func(c *txswitch.Config) {
 				follows("issuer")(c)
-				c.Issuers[0].Deadline = config.Duration(300 * time.Millisecond)
+				c.Issuers[0].Deadline = config.Duration(3 * time.Second)
 				c.Issuers[0].Echo = config.Duration(100 * time.Millisecond)
 			}})
 			a := s.Do(switchtest.Authorize("k1", 12345))

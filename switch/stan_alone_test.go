@@ -100,7 +100,7 @@ func TestLateAnswerOfAnEarlierSTAN(t *testing.T) {
 			fs := vfs.NewCrashableMem()
 			var later atomic.Int64 // by how much the wall clock is ahead: DE7 must be another one
 			s, x := startLeast(t, switchtest.Options{
-				Deadline: 300 * time.Millisecond, FS: fs, Journal: func(c *clock.Clock) (j journal.Engine, err error) {
+				Deadline: 3 * time.Second, FS: fs, Journal: func(c *clock.Clock) (j journal.Engine, err error) {
 					engine, err = pebble.Open(pebble.Options{FS: fs, Dir: "journal", Node: 1, Clock: c,
 						Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) }})
 					return engine, err
