@@ -92,6 +92,23 @@ fuzz: ## each fuzz target for FUZZTIME (1m)
 		done; \
 	done
 
+.PHONY: browser
+browser: ## open a load's HTML report in headless Chromium: no console error, no request; pictures in browser-out
+	@chromium=$$(command -v chromium || command -v chromium-browser || command -v google-chrome) || \
+		{ echo "make browser: it needs Chromium (Debian: apt-get install chromium), and none is installed"; exit 1; }; \
+	mkdir -p browser-out && $(GO) test -count=1 -v -run '^TestInBrowser$$' ./internal/loadgen/report \
+		-report.browser="$$chromium" -report.shots="$(CURDIR)/browser-out"
+
+# Three runs at each rate, whose medians are drawn. Rates past the cliff belong to the picture: a run may fail.
+.PHONY: plot
+plot: build ## docs/img/latency-rate.svg: latency against rate on this machine (RATES="500 1000 2000 4000 6000")
+	rm -rf plot-out && mkdir -p docs/img
+	for rate in $(or $(RATES),500 1000 2000 4000 6000); do for n in 1 2 3; do \
+		bin/switchctl load --local --rate $$rate --duration 10s --quiet --exit-zero --dir plot-out/daemons \
+			--out plot-out/$$rate-$$n > /dev/null || exit 1; \
+	done; done
+	bin/switchctl load plot plot-out/*/run.json --p99 20ms --svg docs/img/latency-rate.svg
+
 .PHONY: soak
 soak: build ## 60% of the peak for MINUTES (20), audited every five: what switchd uses must stay flat
 	$(GO) run ./bench -commit $(COMMIT) -soak $(or $(MINUTES),20)m

@@ -143,17 +143,6 @@ func (s *Sparse) Record(d time.Duration) {
 	_ = s.p.RecordValue(int64(min(max(d, 0), highest))) // in range
 }
 
-// MergeSparse adds another's times.
-func (h *Hist) MergeSparse(from Sparse) {
-	if from.p == nil {
-		return
-	}
-	if h.h == nil {
-		h.h = hdrhistogram.New(int64(lowest), int64(highest), digits)
-	}
-	from.p.MergeInto(h.h) // of the same range, so that nothing is dropped
-}
-
 // Count is how many times there are.
 func (s Sparse) Count() uint64 {
 	if s.p == nil {
