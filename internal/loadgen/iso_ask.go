@@ -128,6 +128,7 @@ func (l *isoLane) fill(s *isoSlot, seq uint64) {
 	case StepRefund:
 		amount = part(j.refundable, j.left(StepRefund))
 		j.refundable -= amount
+	default: // the whole
 	}
 	m.SetUint(4, uint64(amount), 12)
 	m.Set(7, s.sent.de7)

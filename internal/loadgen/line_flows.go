@@ -74,6 +74,7 @@ func (f *lineFlows) make(j *journey, req *api.Request) {
 			req.Op, req.Present, req.Amount = api.OpVerify, verifyFields, 0
 		case StepBad:
 			spoil(req, j.n)
+		default: // an authorization
 		}
 		return
 	}
@@ -91,6 +92,7 @@ func (f *lineFlows) make(j *journey, req *api.Request) {
 		req.Op = api.OpVoid
 	case StepStatus:
 		*req = api.Request{Op: api.OpStatus, Present: onlyPayment, Payment: j.payment}
+	default: // the others make a payment, and a repeat is sent as it was
 	}
 }
 

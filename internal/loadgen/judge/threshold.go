@@ -90,6 +90,7 @@ func (t *Threshold) name(name string, operations []string) error {
 	case longest, mean, approved, declined, failed, noOutcome, requests, rate:
 		t.figure = f
 		return nil
+	default:
 	}
 	return fmt.Errorf("no figure %q: expected %s", name, figures)
 }
@@ -114,6 +115,7 @@ func (t *Threshold) bound(text string) error {
 		}
 		t.limit = x
 		return nil
+	case requests, rate:
 	}
 	x, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(x >= 0) || math.IsInf(x, 0) {
