@@ -74,6 +74,29 @@ func (s *sim) clear(file string) (int, string) {
 	return status, strings.Join(out, " ")
 }
 
+// A posting of whoever tells no acquirer reference is known by that of its first record, so that a later one takes it
+// back, also from a log that was read again.
+func TestReversalOfWhatHadNoReference(t *testing.T) {
+	options := issuersim.Options{FS: vfs.NewMem(), DataDir: "data"}
+	s := start(t, options)
+	if got := s.exchange(s.line("0200 stan=1 amount=700 date=1121")).String(39); got != "00" {
+		t.Fatalf("the sale: %s", got)
+	}
+	arn := testARN(t, 1)
+	sale := func(takenBack time.Time) *clearing.Presentment {
+		return &clearing.Presentment{AmountMinor: 700, RRN: pad("R1", 12), ARN: arn, ReversalOf: takenBack}
+	}
+	if _, got := s.clear(present(t, 1, sale(time.Time{}))); got != "messages=1 settled=1" {
+		t.Errorf("the record: %s", got)
+	}
+	s.stop()
+	s = start(t, options)
+	if _, got := s.clear(present(t, 2, sale(day))); got != "messages=1 reversed=1" {
+		t.Errorf("its reversal: %s", got)
+	}
+	s.audit()
+}
+
 func TestClearing(t *testing.T) {
 	options := issuersim.Options{FS: vfs.NewMem(), DataDir: "data"}
 	s := start(t, options)

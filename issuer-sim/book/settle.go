@@ -79,6 +79,10 @@ func (s *shard) settle(p *Presentment, file uint32) Settlement {
 		return SettledAlready
 	}
 	s.settlePosting(number, file)
+	if posting.arn == (message.ARN{}) && p.ARN != (message.ARN{}) {
+		// Whoever sent it had told no reference: from now on it is known by this one, for what takes it back.
+		posting.arn, s.byARN[p.ARN] = p.ARN, number
+	}
 	return SettledPosting
 }
 
