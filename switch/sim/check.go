@@ -52,7 +52,10 @@ func (w *world) reckon() {
 // served wants that a node approves a payment once nothing fails any more: what refuses everything loses nothing
 // either. What an issuer was told to do late may still be in the way of the first.
 func (w *world) served(node int) {
-	const tries = 3
+	tries := 3
+	if host, ok := sectionOf[*hostSection](w.plan); ok && host.NoEcho {
+		tries += w.plan.Links * w.plan.Hosts // a connection may be dead, and only a request finds it out
+	}
 	a := newActor(w, node)
 	defer a.hangUp()
 	for try := range tries {

@@ -158,8 +158,10 @@ var (
 func (s *hostSection) fit(p *Plan) {
 	ends, nearEnds := sectionOf[*endsSection](p)
 	clocks, set := sectionOf[*clockSection](p)
-	if s.stanAlone() && (nearEnds && ends.STANs >= 0 || set && clocks.Rounds) {
-		// What is said to be given there stays reserved for minutes, and nothing would be approved.
+	_, restores := sectionOf[restoreSection](p)
+	if s.stanAlone() && (restores || nearEnds && ends.STANs >= 0 || set && clocks.Rounds) {
+		// What is said to be given there, or may have been given since a copy, stays reserved for minutes, and nothing
+		// would be approved.
 		s.Match = append(s.Match, 37)
 		if !slices.Contains(s.Repeats, 37) {
 			s.Repeats = append(s.Repeats, 37)
