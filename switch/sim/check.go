@@ -78,10 +78,18 @@ func (a *actor) confirm(k *keyed) {
 		a.w.failf("no answer in quiet times", "status of key %s", k.key)
 		return
 	}
-	if ans.Err == nil {
-		again := k.accepted()
-		if ans, _ = a.once(again, false); ans == nil || ans.Err != nil || !ans.Replayed {
+	if ans.Err != nil {
+		return
+	}
+	bodies := k.bodies()
+	for i, again := range bodies {
+		ans, _ = a.once(again, false)
+		if ans != nil && ans.Err == nil && ans.Replayed {
+			return
+		}
+		if i == len(bodies)-1 || ans == nil || ans.Err == nil || ans.Err.Code != api.CodeConflict {
 			a.w.failf("I3 a repeat is not answered as one", "%s: %v", requestText(&again.Request), ans)
+			return
 		}
 	}
 }
@@ -188,26 +196,31 @@ func sumOf(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// accepted is the request that used the key: the one that was not refused for its body.
-func (k *keyed) accepted() *wish {
+// bodies are the requests that may have used the key: the one that was not refused for its body. Where nobody was
+// answered it is one of those whose body was refused to no other call either, since two actors may use one key; which
+// of them came first nobody knows.
+func (k *keyed) bodies() (bodies []*wish) {
 	for _, c := range k.calls {
 		if c.answer != nil && c.answer.Err == nil && !nothingToUndo(c) {
-			return &c.req
+			return []*wish{&c.req}
 		}
 	}
-	// Nobody was answered: it is a body that was not refused, also by another call, since two actors may use one key.
-	refused := map[string]bool{}
+	seen := map[string]bool{}
 	for _, c := range k.calls {
 		if c.answer != nil && c.answer.Err != nil && c.answer.Err.Code == api.CodeConflict {
-			refused[bodyOf(&c.req.Request)] = true
+			seen[bodyOf(&c.req.Request)] = true
 		}
 	}
 	for _, c := range k.calls {
-		if c.answer == nil && !refused[bodyOf(&c.req.Request)] {
-			return &c.req
+		if body := bodyOf(&c.req.Request); c.answer == nil && !seen[body] {
+			seen[body] = true
+			bodies = append(bodies, &c.req)
 		}
 	}
-	return &k.req
+	if bodies == nil {
+		return []*wish{&k.req}
+	}
+	return bodies
 }
 
 // books are the exports of a switch and of the issuer, and the clearing files, as they stand in the end.
