@@ -52,6 +52,7 @@ type modelPart struct {
 	amount int64
 	credit bool
 	undone bool
+	whole  bool // of an increment: what stays of the whole was told behind it
 }
 
 type modelPayment struct {
@@ -247,6 +248,9 @@ func (m *model) release(t *rapid.T) {
 		p.card, p.currency, m.next(), p.authorized, p.rrn(), p.stan, stays))
 	if want == "00" {
 		p.authorized = stays
+		for i := range p.extra {
+			p.extra[i].whole = true
+		}
 	}
 }
 
@@ -311,7 +315,7 @@ func (m *model) reversePart(t *rapid.T) {
 		"0420 pan=%s cur=%s stan=%d amount=%d rrn=%s orig=%s:%d", p.card, p.currency, m.next(), part.amount, rrn, part.mti,
 		part.stan,
 	))
-	if !part.undone && part.mti == "0100" {
+	if !part.undone && !part.whole && part.mti == "0100" {
 		p.authorized = max(0, p.authorized-part.amount)
 	}
 	part.undone = true

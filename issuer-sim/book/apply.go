@@ -146,11 +146,16 @@ func (s *shard) applyReversal(r *message.Request, out *Outcome, at uint32) {
 	switch {
 	case r.Kind == message.KindRelease:
 		a.authorized, a.lowered = min(a.authorized, r.Stays), true
+		for i := range s.increasesOf(a) {
+			i.lowered = true
+		}
 		s.rehold(a, before, 0)
 	case o.increase != nil:
 		if i := o.increase; !i.reversed {
 			i.reversed = true
-			a.authorized = max(0, a.authorized-i.amount)
+			if !i.lowered {
+				a.authorized = max(0, a.authorized-i.amount)
+			}
 			s.rehold(a, before, 0)
 		}
 	case o.posting == nil:

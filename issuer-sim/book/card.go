@@ -127,6 +127,7 @@ type increase struct {
 	requested int64 // DE4 of its request; 0 where it is not known
 	next      uint32
 	reversed  bool
+	lowered   bool // a reversal with DE95 came behind it, and said what stays of the whole: no part of that is its own
 }
 
 // postingState is where a posting is on its way.
