@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/isotool"
 	"switchyard/spec"
 )
 
@@ -35,7 +36,7 @@ framings and dialects, and do more: iso decode goes on behind what does not pars
   switchctl iso --dialect iso87bcd capture.bin`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			codec, err := loadDialect(dialect)
+			codec, err := isotool.OpenDialect(dialect)
 			if err != nil {
 				return err
 			}
@@ -55,19 +56,6 @@ framings and dialects, and do more: iso decode goes on behind what does not pars
 	cmd.AddCommand(newIsoDecodeCmd(), newIsoBuildCmd(), newIsoSendCmd(), newIsoDiffCmd(), newIsoConvertCmd(),
 		newIsoProbeCmd(), newIsoSpecCmd())
 	return cmd
-}
-
-// loadDialect compiles a dialect by its name, or from a file.
-func loadDialect(name string) (*spec.Codec, error) {
-	if !strings.HasSuffix(name, ".json") {
-		return spec.Open(name)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return spec.OpenFile(name, file)
 }
 
 func readInput(stdin io.Reader, args []string) ([]byte, error) {

@@ -46,7 +46,7 @@ func (f *isoInput) read(stdin io.Reader, name string) (*isotool.Reading, error) 
 	}
 	var err error
 	if f.dialect != "" {
-		if in.Codec, err = loadDialect(f.dialect); err != nil {
+		if in.Codec, err = isotool.OpenDialect(f.dialect); err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +76,7 @@ func knownForm(name string) bool {
 func stockCodecs() ([]*spec.Codec, error) {
 	var codecs []*spec.Codec
 	for _, name := range spec.Stock() {
-		c, err := loadDialect(name)
+		c, err := isotool.OpenDialect(name)
 		if err != nil {
 			return nil, err
 		}
@@ -119,7 +119,7 @@ func (f *isoMessages) add(cmd *cobra.Command, defaultFraming string) {
 }
 
 func (f *isoMessages) parse() (*spec.Codec, framing.Format, error) {
-	codec, err := loadDialect(f.dialect)
+	codec, err := isotool.OpenDialect(f.dialect)
 	if err != nil {
 		return nil, framing.Format{}, err
 	}

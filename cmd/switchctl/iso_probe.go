@@ -90,7 +90,7 @@ func (p *isoProbe) codecs() ([]*spec.Codec, error) {
 	var codecs []*spec.Codec
 	p.files = map[string]string{}
 	for _, name := range p.dialects {
-		c, err := loadDialect(name)
+		c, err := isotool.OpenDialect(name)
 		if err != nil {
 			return nil, err
 		}

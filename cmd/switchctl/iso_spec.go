@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/isotool"
 	"switchyard/spec"
 	"switchyard/spec/mapping"
 	"switchyard/switch/issuer/link"
@@ -62,7 +63,7 @@ func newIsoSpecShowCmd() *cobra.Command {
 				_, err = cmd.OutOrStdout().Write(source)
 				return err
 			}
-			codec, err := loadDialect(args[0])
+			codec, err := isotool.OpenDialect(args[0])
 			if err != nil {
 				return err
 			}
@@ -101,7 +102,7 @@ Exits with 1 when a dialect is wrong or has no room for what is sent; the error 
 		RunE: func(cmd *cobra.Command, args []string) error {
 			wrong := false
 			for _, name := range args {
-				codec, err := loadDialect(name)
+				codec, err := isotool.OpenDialect(name)
 				if err == nil {
 					err = speaks(name, codec)
 				}
@@ -140,11 +141,11 @@ func newIsoSpecDiffCmd() *cobra.Command {
 		Long:  "Print the fields that two dialects write differently. Exits with 1 when there are any.",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := loadDialect(args[0])
+			a, err := isotool.OpenDialect(args[0])
 			if err != nil {
 				return err
 			}
-			b, err := loadDialect(args[1])
+			b, err := isotool.OpenDialect(args[1])
 			if err != nil {
 				return err
 			}

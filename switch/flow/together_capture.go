@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"switchyard/internal/lane"
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -25,22 +26,15 @@ type capturing struct {
 	i      int // of the operation
 }
 
-// slowRead is the time of a read that waits for the disk; one from memory takes a small part of it. A read during which
-// the processor was taken away looks the same, so it takes slowReads of them to tell that a batch waits for the disk.
-const (
-	slowRead  = 500 * time.Microsecond
-	slowReads = 3
-)
-
 // accept takes a batch from requests to answers: all captures are committed before any of them is told (I2). Once the
 // reads of payments have to wait for the disk the rest goes alone: captures often come long after their authorizations,
 // and the disk serves many reads at once in the time of one.
 func (f *Flow) accept(batch []*capturing) {
 	var allowed []*capturing
 	var ts []*journal.Transition
-	slow := 0
+	var reads lane.Reads
 	for _, x := range batch {
-		if slow >= slowReads {
+		if reads.Slow() {
 			x.anew()
 			continue
 		}
@@ -48,9 +42,7 @@ func (f *Flow) accept(batch []*capturing) {
 		if x.allow() {
 			allowed, ts = append(allowed, x), append(ts, x.t)
 		}
-		if time.Since(begin) >= slowRead {
-			slow++
-		}
+		reads.Took(begin)
 	}
 	if len(allowed) == 0 {
 		return

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strings"
 	"time"
 
+	"switchyard/internal/isotool"
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/clients"
-	"switchyard/spec"
 	"switchyard/spec/framing"
 )
 
@@ -65,7 +63,7 @@ func (o *Options) dial(ctx context.Context, c *course, hello clients.Hello) ([]n
 const signOnLimit = 10 * time.Second
 
 func (o *Options) isoTarget(ctx context.Context, c *course) (loadgen.Target, func() error, error) {
-	codec, err := openDialect(o.Dialect)
+	codec, err := isotool.OpenDialect(o.Dialect)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,17 +94,4 @@ func (o *Options) isoTarget(ctx context.Context, c *course) (loadgen.Target, fun
 		}
 	}
 	return target, end, nil
-}
-
-// openDialect opens a dialect by its name, or that of a JSON file with one's own.
-func openDialect(name string) (*spec.Codec, error) {
-	if !strings.HasSuffix(name, ".json") {
-		return spec.Open(name)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return spec.OpenFile(name, file)
 }

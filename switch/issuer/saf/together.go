@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"switchyard/internal/lane"
 	"switchyard/internal/mutant"
 	"switchyard/switch/issuer/link"
 	"switchyard/switch/journal"
@@ -19,20 +20,13 @@ import (
 // I7, or is refused because its payment has changed, is decided anew alone. What becomes of an advice is decided by the
 // same functions on all ways (advice.go).
 
-// slowRead is the time of a read that waits for the disk; one from memory takes a small part of it. A read during which
-// the processor was taken away looks the same, so it takes slowReads of them to tell that a batch waits for the disk.
-const (
-	slowRead  = 500 * time.Microsecond
-	slowReads = 3
-)
-
 // send starts a batch of advices. Once the reads of payments have to wait for the disk the rest goes alone: the disk
 // serves many reads at once in the time of one.
 func (h *host) send(batch []*advice) {
-	slow := 0
+	var reads lane.Reads
 	var over []*advice
 	for _, a := range batch {
-		if slow >= slowReads {
+		if reads.Slow() {
 			a.goAlone()
 			continue
 		}
@@ -44,9 +38,7 @@ func (h *host) send(batch []*advice) {
 		case !started:
 			over = append(over, a)
 		}
-		if time.Since(begin) >= slowRead {
-			slow++
-		}
+		reads.Took(begin)
 	}
 	h.issuer.Host.Flush()
 	h.put(over)
