@@ -187,10 +187,10 @@ func (c *Call) Start(to link.Receiver) error {
 
 // sending is what comes right before a message is sent.
 func (c *Call) sending(ctx context.Context) error {
-	c.want.Deadline = time.Now().Add(c.issuer.Deadline)
 	if err := c.issuer.Stream.Sending(ctx, c.want.STAN); err != nil {
 		return fmt.Errorf("%w: %w", link.ErrNotSent, err)
 	}
+	c.want.Deadline = time.Now().Add(c.issuer.Deadline) // from now on, however long that took
 	return nil
 }
 

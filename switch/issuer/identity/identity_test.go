@@ -18,6 +18,7 @@ type store struct {
 	mu       sync.Mutex
 	counters map[string]uint64
 	metas    map[string][]byte
+	slow     time.Duration // what a value takes to be stored
 }
 
 func newStore() *store { return &store{counters: map[string]uint64{}, metas: map[string][]byte{}} }
@@ -37,6 +38,7 @@ func (s *store) Reserve(_ context.Context, counter string, n uint64) (uint64, er
 }
 
 func (s *store) PutMeta(_ context.Context, name string, value []byte) error {
+	time.Sleep(s.slow)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.metas[name] = value

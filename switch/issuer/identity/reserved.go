@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -55,7 +56,10 @@ const (
 	// reservedPoll is how often is looked for a free STAN for what must be sent.
 	reservedPoll = time.Second
 
-	reservedFormat = 1
+	// reservedFormat is the version; behind it are the node's place and how many nodes share the STANs, when this was
+	// written, and the times of the stretches, four bytes each. Version 1 lacked all but the times.
+	reservedFormat = 2
+	reservedHead   = 1 + 4 + 4
 )
 
 // reserved are the STANs that are not to be given.
@@ -63,7 +67,8 @@ type reserved struct {
 	o       Reserve
 	store   Store
 	name    string
-	total   int // STANs of the node's share
+	share   share // of the node
+	total   int   // STANs of it
 	refused atomic.Uint64
 
 	mu     slowlock.Mutex
@@ -84,7 +89,7 @@ type due struct{ stan, at uint32 }
 // Reserve makes Take give no STAN whose last use may still be answered. It comes before the first message.
 func (s *Stream) Reserve(ctx context.Context, o Reserve) error {
 	r := &reserved{
-		o: o, store: s.stans.store, name: s.reservedName(), base: 1, began: time.Now(),
+		o: o, store: s.stans.store, name: s.reservedName(), share: s.share, began: time.Now(),
 		until: make([]uint32, maxSTAN+1), listed: make([]bool, maxSTAN+1), holds: map[uint32]int{},
 	}
 	for stan := range uint32(maxSTAN) {
@@ -97,23 +102,46 @@ func (s *Stream) Reserve(ctx context.Context, o Reserve) error {
 	case errors.Is(err, journal.ErrNotFound):
 	case err != nil:
 		return fmt.Errorf("read %s: %w", r.name, err)
-	case len(b) == 0:
-	case len(b) != 1+4*reservedStretches || b[0] != reservedFormat:
-		return fmt.Errorf("value %s: expected format %d and %d times", r.name, reservedFormat, reservedStretches)
-	default:
-		for i := range r.last {
-			r.last[i] = binary.BigEndian.Uint32(b[1+4*i:])
+	case len(b) > 0:
+		if err := r.read(b); err != nil {
+			return fmt.Errorf("value %s: %w", r.name, err)
 		}
-		r.base = max(slices.Max(r.last[:]), reservedReach+1) - reservedReach
 	}
+	r.base = max(r.base, 1)
 	s.reserved = r
 	switch {
-	case len(b) == 0 && o.Used:
-		return s.ReserveAll(ctx)
-	case len(b) == 0:
+	case len(b) == 0 && !o.Used:
 		return r.write(ctx, &r.last) // from now on all is known
+	case len(b) == 0, !bytes.Equal(b[:reservedHead], r.head()):
+		return s.ReserveAll(ctx) // the STANs of other nodes, which these may be now, are not known of
 	}
-	r.restore(s.share)
+	r.restore()
+	return nil
+}
+
+// head is what a value begins with.
+func (r *reserved) head() []byte {
+	b := append(make([]byte, 0, reservedHead), reservedFormat)
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, r.share.place), r.share.of)
+}
+
+// read reads the times of a value, which may be of an earlier version.
+func (r *reserved) read(b []byte) error {
+	const times = 4 * reservedStretches
+	switch {
+	case len(b) == reservedHead+4+times && b[0] == reservedFormat:
+		r.base = binary.BigEndian.Uint32(b[reservedHead:])
+	case len(b) == 1+times && b[0] == 1:
+	default:
+		return fmt.Errorf("expected format 1 or %d, and %d times", reservedFormat, reservedStretches)
+	}
+	b = b[len(b)-times:]
+	for i := range r.last {
+		r.last[i] = binary.BigEndian.Uint32(b[4*i:])
+	}
+	if r.base == 0 {
+		r.base = max(slices.Max(r.last[:]), reservedReach+1) - reservedReach
+	}
 	return nil
 }
 
@@ -147,14 +175,14 @@ func (s *Stream) ReserveAll(ctx context.Context) error {
 	if err := r.write(ctx, &next); err != nil {
 		return err
 	}
-	r.restore(s.share)
+	r.restore()
 	return nil
 }
 
 func (s *Stream) reservedName() string { return "reserved/" + s.name }
 
 // restore reserves what may have been sent, stretch by stretch, those that are free first at the beginning.
-func (r *reserved) restore(mine share) {
+func (r *reserved) restore() {
 	order := make([]int, 0, len(r.last))
 	for i, last := range r.last {
 		if last > 0 {
@@ -164,7 +192,7 @@ func (r *reserved) restore(mine share) {
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.last[a], r.last[b]) })
 	for _, i := range order {
 		for n := range uint32(reservedStretch) {
-			if stan := uint32(i)*reservedStretch + n; stan > 0 && mine.has(stan) {
+			if stan := uint32(i)*reservedStretch + n; stan > 0 && r.share.has(stan) {
 				r.until[stan] = max(r.until[stan], r.after(r.last[i]))
 				r.list(stan)
 			}
@@ -188,27 +216,42 @@ func (s *Stream) Take(ctx context.Context, must bool) (stan uint32, de7 string, 
 	if r == nil {
 		return s.Next(ctx)
 	}
-	for !r.room(must) {
+	for {
+		for !r.room(must) {
+			if !must {
+				r.refused.Add(1)
+				return 0, "", ErrReserved
+			}
+			if err := rest(ctx); err != nil {
+				return 0, "", err
+			}
+		}
+		for range maxSTAN {
+			if stan, de7, err = s.Next(ctx); err != nil {
+				return 0, "", err
+			}
+			if taken, err := r.take(ctx, stan); taken || err != nil {
+				return stan, de7, err
+			}
+		}
 		if !must {
 			r.refused.Add(1)
 			return 0, "", ErrReserved
 		}
-		select {
-		case <-time.After(reservedPoll):
-		case <-ctx.Done():
-			return 0, "", fmt.Errorf("%w: %w", ErrReserved, ctx.Err())
-		}
-	}
-	for range maxSTAN {
-		if stan, de7, err = s.Next(ctx); err != nil {
+		if err := rest(ctx); err != nil { // others were faster
 			return 0, "", err
 		}
-		if taken, err := r.take(ctx, stan); taken || err != nil {
-			return stan, de7, err
-		}
 	}
-	r.refused.Add(1)
-	return 0, "", ErrReserved
+}
+
+// rest lets some time pass in which a STAN may get free.
+func rest(ctx context.Context) error {
+	select {
+	case <-time.After(reservedPoll):
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrReserved, ctx.Err())
+	}
 }
 
 // room tells whether a STAN may be given.
@@ -242,24 +285,26 @@ func (s *Stream) Sending(ctx context.Context, stan uint32) error {
 
 // sent reserves a STAN that is sent now. The caller holds mu.
 func (r *reserved) sent(ctx context.Context, stan uint32) error {
-	now := r.now()
-	if stretch := stan / reservedStretch; r.last[stretch] < now {
+	stretch := stan / reservedStretch
+	// What is sent after a slow sync is sent then, and not when that began: a disk that takes longer than is reached
+	// ahead is tried with more.
+	for reach := uint32(reservedReach); r.last[stretch] < r.now()+reservedLate; reach *= 2 {
 		next := r.last
 		for i := stretch; i < min(stretch+reservedAhead, reservedStretches); i++ {
-			next[i] = now + reservedReach
+			next[i] = r.now() + reach
 		}
 		if err := r.write(ctx, &next); err != nil {
 			return err
 		}
 	}
-	r.until[stan] = max(r.until[stan], r.after(now))
+	r.until[stan] = max(r.until[stan], r.after(r.now()))
 	r.list(stan)
 	return nil
 }
 
 func (r *reserved) write(ctx context.Context, next *[reservedStretches]uint32) error {
-	b := make([]byte, 1, 1+4*reservedStretches)
-	b[0] = reservedFormat
+	b := slices.Grow(r.head(), 4+4*reservedStretches)
+	b = binary.BigEndian.AppendUint32(b, r.now())
 	for _, last := range next {
 		b = binary.BigEndian.AppendUint32(b, last)
 	}

@@ -19,6 +19,7 @@ const latest = 5 * time.Minute
 type alone struct {
 	store *store
 	o     identity.Reserve
+	place int
 	nodes int
 	s     *identity.Stream
 	sent  map[uint32]time.Time // when each was sent last
@@ -27,7 +28,7 @@ type alone struct {
 
 func newAlone(t rapid.TB, o identity.Reserve, nodes int) *alone {
 	o.Latest = latest
-	x := &alone{store: newStore(), o: o, nodes: nodes, sent: map[uint32]time.Time{}, held: map[uint32]bool{}}
+	x := &alone{store: newStore(), o: o, place: 1, nodes: nodes, sent: map[uint32]time.Time{}, held: map[uint32]bool{}}
 	x.start(t)
 	return x
 }
@@ -35,7 +36,7 @@ func newAlone(t rapid.TB, o identity.Reserve, nodes int) *alone {
 func (x *alone) start(t rapid.TB) {
 	t.Helper()
 	a := identity.NewAllocator(x.store, 1, nil)
-	a.Share(1, x.nodes)
+	a.Share(x.place, x.nodes)
 	var err error
 	if x.s, err = a.Stream("400001", "h"); err == nil {
 		err = x.s.Reserve(context.Background(), x.o)
@@ -221,6 +222,12 @@ func TestNothingIsKnownOfSTANs(t *testing.T) {
 		}
 		time.Sleep(latest + 5*time.Second)
 		x.must(t)
+		old := x.store.metas["reserved/400001/h"]
+		x.store.metas["reserved/400001/h"] = append([]byte{1}, old[13:]...) // of version 1, which lacks what is in front
+		x.start(t)
+		if _, err := x.take(t); !errors.Is(err, identity.ErrReserved) {
+			t.Fatalf("a STAN of which it is not known whose it was: %v", err)
+		}
 		x.store.metas["reserved/400001/h"] = []byte{9}
 		s, err := identity.NewAllocator(x.store, 1, nil).Stream("400001", "h")
 		if err == nil {
@@ -232,7 +239,28 @@ func TestNothingIsKnownOfSTANs(t *testing.T) {
 	})
 }
 
-// Over any order of messages, repeats, holds, starts and time no STAN is given whose last use may still be answered.
+// What is kept of when STANs were sent is of a node's own. Where its share is another one after a start, those that are
+// new to it are given when nobody can have had them a moment ago.
+func TestShareOfReservedSTANsChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newAlone(t, identity.Reserve{}, 2)
+		x.must(t)
+		x.start(t)
+		x.must(t) // the share is the same
+		for _, share := range [][2]int{{0, 2}, {0, 1}} {
+			x.place, x.nodes = share[0], share[1]
+			x.start(t)
+			if stan, err := x.take(t); !errors.Is(err, identity.ErrReserved) {
+				t.Fatalf("place %d of %d: STAN %06d, %v", x.place, x.nodes, stan, err)
+			}
+			time.Sleep(latest + 5*time.Second)
+			x.must(t)
+		}
+	})
+}
+
+// Over any order of messages, repeats, holds, starts, time and slow disks no STAN is given whose last use may still be
+// answered.
 func TestNoReservedSTANIsGiven(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
@@ -240,7 +268,7 @@ func TestNoReservedSTANIsGiven(t *testing.T) {
 			var all []uint32
 			one := func() uint32 { return all[rapid.IntRange(0, len(all)-1).Draw(t, "which")] }
 			for range rapid.IntRange(1, 30).Draw(t, "steps") {
-				switch what := rapid.IntRange(0, 6).Draw(t, "what"); {
+				switch what := rapid.IntRange(0, 7).Draw(t, "what"); {
 				case what < 2 || len(all) == 0:
 					for range rapid.IntRange(1, 200).Draw(t, "messages") {
 						if stan, err := x.take(t); err == nil {
@@ -261,6 +289,8 @@ func TestNoReservedSTANIsGiven(t *testing.T) {
 						x.held[stan] = true
 						x.s.Hold(stan)
 					}
+				case what == 6:
+					x.store.slow = rapid.SampledFrom([]time.Duration{0, time.Second, 90 * time.Second, 2 * latest}).Draw(t, "disk")
 				default:
 					time.Sleep(rapid.SampledFrom([]time.Duration{time.Second, time.Minute, latest - time.Second,
 						latest, 2 * latest}).Draw(t, "time"))
