@@ -180,17 +180,24 @@ func (t *ISOTarget) Close() {
 func (t *ISOTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	l, s := t.lanes[lane], &t.slots[slot]
 	l.mu.Lock()
-	for len(l.pending) > maxPending && l.err == nil {
+	s.seq, s.stuck = seq, len(l.pending) > maxPending
+	for s.stuck && l.err == nil {
 		l.signal()
 		l.room.Wait()
+		if !s.stuck {
+			l.mu.Unlock()
+			return // it was given up
+		}
+		s.stuck = len(l.pending) > maxPending
 	}
+	s.stuck = false
 	out := Outcome{}
 	if l.err != nil {
 		out = lostWith(l.err)
 	} else if err := l.ask(slot, seq); err != nil {
 		out = Outcome{Class: record.OwnFault, Code: err.Error()}
 	} else {
-		s.seq, s.end = seq, end
+		s.end = end
 		l.index[s.hash] = slot
 		l.mu.Unlock()
 		return
@@ -207,16 +214,23 @@ func (t *ISOTarget) Flush(lane int) { t.lanes[lane].signal() }
 func (t *ISOTarget) Forget(lane, slot int, seq uint64) (Outcome, bool) {
 	l, s := t.lanes[lane], &t.slots[slot]
 	l.mu.Lock()
-	if s.end == nil || s.seq != seq {
+	if s.end == nil && !s.stuck || s.seq != seq {
 		l.mu.Unlock()
 		return Outcome{}, false
+	}
+	out := Outcome{Class: record.NoAnswer}
+	if s.stuck { // nothing was made of it
+		s.stuck = false
+		l.room.Broadcast()
+		l.mu.Unlock()
+		t.traffic.after(&s.journey, &out)
+		return out, true
 	}
 	l.over(s)
 	if len(l.given) >= maxGivenUp {
 		clear(l.given)
 	}
 	l.given[s.hash] = true
-	out := Outcome{Class: record.NoAnswer}
 	if s.near != record.Approved {
 		out.Class, out.Code = s.near, s.nearCode
 	}
@@ -230,6 +244,7 @@ type isoSlot struct {
 	journey journey
 	seq     uint64
 	end     func(Outcome) // nil while there is none
+	stuck   bool          // Start waits until the connection takes more
 	hash    uint64        // of what it is found by; of the one before while there is none
 	mti     [4]byte
 	values  [][]byte // of Match, by identity and others
@@ -301,7 +316,11 @@ func (l *isoLane) write() {
 		if len(out) == 0 {
 			continue
 		}
-		if _, err := l.conn.Write(out); err != nil {
+		err := l.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if err == nil {
+			_, err = l.conn.Write(out)
+		}
+		if err != nil {
 			// What was answered before may be on its way through the reader, which then ends the rest.
 			l.broke(err)
 			return

@@ -53,8 +53,8 @@ const (
 	lineRead = 256 << 10
 	// lineWrite is how much is kept back for Flush: some hundred lines.
 	lineWrite = 64 << 10
-	// lineWriteTimeout is how long the switch may take nothing; past it the connection is given up.
-	lineWriteTimeout = 10 * time.Second
+	// writeTimeout is how long a connection may take nothing; past it it is given up.
+	writeTimeout = 10 * time.Second
 )
 
 // lineSlot is the place of a request in flight. The request's id on the wire is use·slots + slot.
@@ -154,7 +154,7 @@ func (t *LineTarget) Flush(lane int) {
 	if len(l.out) == 0 {
 		return
 	}
-	err := l.conn.SetWriteDeadline(time.Now().Add(lineWriteTimeout))
+	err := l.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if err == nil {
 		_, err = l.conn.Write(l.out)
 	}
