@@ -109,6 +109,9 @@ func (t *LineTarget) Close() {
 // Start implements Target. The line is written by Flush, or with more before it.
 func (t *LineTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	l, s := t.lanes[lane], &t.slots[slot]
+	before := len(l.out)
+	// What is of the slot is ours until the request is in flight: the line is made before.
+	l.out = t.asks.appendLine(l.out, (s.use+1)*uint64(len(t.slots))+uint64(slot), slot, seq)
 	l.mu.Lock()
 	err := l.err
 	if err == nil {
@@ -116,15 +119,14 @@ func (t *LineTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 		s.given <<= 1
 		s.seq, s.end = seq, end
 	}
-	id := s.use*uint64(len(t.slots)) + uint64(slot)
 	l.mu.Unlock()
 	if err != nil {
+		l.out = l.out[:before]
 		out := lostWith(err)
 		t.asks.ended(slot, nil, &out)
 		end(out)
 		return
 	}
-	l.out = t.asks.appendLine(l.out, id, slot, seq)
 	if len(l.out) > lineWrite {
 		t.Flush(lane)
 	}
