@@ -43,7 +43,7 @@ type lineAsks interface {
 	fill(slot int, seq uint64, req *api.Request)
 }
 
-// Told is what is told of each answer. a is nil where a connection ended before it.
+// Told is what is told of each answer. a is nil where a connection ended before it, or who asked waited no longer.
 type Told interface {
 	Wrote(req *api.Request, a *api.Answer)
 }
@@ -145,6 +145,7 @@ func (t *LineTarget) Forget(lane, slot int, seq uint64) (Outcome, bool) {
 	if !was {
 		return Outcome{}, false
 	}
+	l.tell(slot, seq, nil)
 	out := Outcome{Class: record.NoAnswer}
 	t.asks.ended(slot, nil, &out)
 	return out, true
@@ -302,7 +303,7 @@ func (l *lineLane) over(slot int, use uint64) (s lineSlot, what meaning) {
 	return s, waited
 }
 
-// tell tells of a request's answer, or that there is none.
+// tell tells of a request's answer, or that there is none. Who took the request out of its slot calls it.
 func (l *lineLane) tell(slot int, seq uint64, a *api.Answer) {
 	t := l.target
 	if t.told == nil {

@@ -306,6 +306,19 @@ func TestLineTargetForgets(t *testing.T) {
 	}
 }
 
+// What is given up is told to have had no answer: its payment may have been made all the same.
+func TestLineTargetTellsOfWhatItForgets(t *testing.T) {
+	w := &tellings{all: map[string]*api.Answer{}}
+	target, _, _ := attached(t, w)
+	target.Start(0, 0, 1, func(Outcome) {})
+	if _, was := target.Forget(0, 0, 1); !was {
+		t.Error("it is not forgotten")
+	}
+	if a, told := w.all["run-1"]; !told || a != nil || len(w.all) != 1 {
+		t.Errorf("told %v, want that the request had no answer", w.all)
+	}
+}
+
 // A connection that is not let in ends, and what was sent on it is lost, and told to be.
 func TestLineTargetThatIsNotLetIn(t *testing.T) {
 	w := &tellings{all: map[string]*api.Answer{}}
