@@ -418,3 +418,24 @@ func BenchmarkRequest(b *testing.B) {
 		s.Done(0, due, due, due+time.Duration(n%977)*3*time.Microsecond, record.Approved, "")
 	}
 }
+
+// A code is UTF-8 and no longer than it may be, whatever a target sent and wherever it had to be cut.
+func TestCodesAreText(t *testing.T) {
+	r := newRecorder(t, record.Config{Model: record.Closed, Operations: []string{"a"}, Window: time.Hour})
+	s := r.Shard(0)
+	for _, code := range []string{strings.Repeat("x", 63) + "é", "\xff1", strings.Repeat("€", 40)} {
+		s.Sent(0, 0, 0)
+		s.Done(0, 0, 0, ms, record.Declined, code)
+		r.Stray(ms, record.Unmatched, code)
+	}
+	var codes []string
+	for _, o := range r.Finish(time.Hour).Operations[0].Outcomes {
+		codes = append(codes, o.Code)
+	}
+	want := []string{"?1", strings.Repeat("x", 63), strings.Repeat("€", 21)}
+	slices.Sort(codes)
+	slices.Sort(want)
+	if !slices.Equal(codes, want) {
+		t.Errorf("%q, want %q", codes, want)
+	}
+}

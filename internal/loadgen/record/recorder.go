@@ -247,9 +247,11 @@ func (r *Recorder) outcome(o Outcome) outcomeID {
 // otherCode stands for codes that are not told apart any more.
 const otherCode = "other"
 
+// bounded is an outcome with a code that is no longer than it may be, and UTF-8, whatever a target sent.
 func bounded(o Outcome) Outcome {
+	o.Code = strings.ToValidUTF8(o.Code, "?")
 	if len(o.Code) > maxCode {
-		o.Code = o.Code[:maxCode]
+		o.Code = strings.ToValidUTF8(o.Code[:maxCode], "") // a character may have been cut
 	}
 	return o
 }
