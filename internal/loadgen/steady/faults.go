@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"switchyard/internal/httpcall"
 	"switchyard/internal/loadgen/scenario"
 )
 
@@ -15,23 +14,27 @@ import (
 type faults struct {
 	loop   sync.WaitGroup
 	cancel context.CancelFunc
-	failed []string // names of those that it could not be told
+	failed []string // names of those that it could not be told, or was not when the run was over
 }
 
-// faultLimit is how long telling it may take.
+// controlPort is an issuer-sim's port for its operators.
+type controlPort interface {
+	Read(ctx context.Context, method, path string, query url.Values, body []byte) ([]byte, error)
+}
+
+// faultLimit is how long asking it for its rules, and telling it a fault, may take.
 const faultLimit = 5 * time.Second
 
 // begin starts telling; from is the window's begin.
 func (f *faults) begin(
-	ctx context.Context, control string, list []scenario.Fault, from time.Time, say func(string, ...any),
+	ctx context.Context, port controlPort, list []scenario.Fault, from time.Time, say func(string, ...any),
 ) {
 	ctx, f.cancel = context.WithCancel(ctx)
 	if len(list) == 0 {
 		return
 	}
 	f.loop.Go(func() {
-		port := httpcall.Port{Addr: control}
-		before, err := port.Read(ctx, http.MethodGet, rulesPath, nil, nil)
+		before, err := rulesOf(ctx, port)
 		if err != nil {
 			say("issuer-sim's rules: %v", err)
 		}
@@ -40,6 +43,7 @@ func (f *faults) begin(
 			select {
 			case <-ctx.Done():
 				wait.Stop()
+				f.failed = append(f.failed, list[i].Name)
 			case <-wait.C:
 				if err := tell(ctx, port, &list[i]); err != nil {
 					f.failed = append(f.failed, list[i].Name)
@@ -60,7 +64,14 @@ func (f *faults) begin(
 
 const rulesPath = "/v1/rules"
 
-func tell(ctx context.Context, port httpcall.Port, f *scenario.Fault) error {
+// rulesOf are the rules that an issuer-sim has.
+func rulesOf(ctx context.Context, port controlPort) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, faultLimit)
+	defer cancel()
+	return port.Read(ctx, http.MethodGet, rulesPath, nil, nil)
+}
+
+func tell(ctx context.Context, port controlPort, f *scenario.Fault) error {
 	ctx, cancel := context.WithTimeout(ctx, faultLimit)
 	defer cancel()
 	method, path, query := http.MethodPut, rulesPath, url.Values(nil)
@@ -71,7 +82,7 @@ func tell(ctx context.Context, port httpcall.Port, f *scenario.Fault) error {
 	return err
 }
 
-// end stops telling, and names what could not be told.
+// end stops telling, and names what was not told.
 func (f *faults) end() []string {
 	if f.cancel != nil {
 		f.cancel()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"switchyard/internal/daemons"
+	"switchyard/internal/httpcall"
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/clients"
 	"switchyard/internal/loadgen/judge"
@@ -207,7 +208,7 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 		if o.Began != nil {
 			o.Began(d.Recorder, at)
 		}
-		switched.begin(ctx, o.control(local), c.faults, at.Add(d.Warmup), o.Say)
+		switched.begin(ctx, httpcall.Port{Addr: o.control(local)}, c.faults, at.Add(d.Warmup), o.Say)
 	}
 	res, stopped := loadgen.Run(ctx, *d)
 	failed := switched.end()
