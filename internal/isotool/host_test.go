@@ -60,7 +60,7 @@ func serve(conn net.Conn, codec *spec.Codec, format framing.Format, before []*sp
 		mti := []byte(m.MTI())
 		mti[2]++
 		m.SetMTI(string(mti))
-		m.Set(39, "00")
+		m.Set(39, map[byte]string{'0': "00", '1': "800"}[mti[0]]) // of a network message
 		var out []byte
 		for _, b := range before {
 			out, _ = isotool.Append(out, codec, format, b)
@@ -74,26 +74,39 @@ func serve(conn net.Conn, codec *spec.Codec, format framing.Format, before []*sp
 	}
 }
 
-// TestProbe finds out how a host is to be spoken to.
+// TestProbe finds out how a host is to be spoken to, of which nothing is known.
 func TestProbe(t *testing.T) {
-	for i, text := range []string{"binary2", "ascii4+tpdu:6000000000", "bcd2"} {
-		codec := stock()[i%2]
-		tries := 0
-		ranked, err := isotool.Probe(t.Context(), isotool.ProbeOptions{
-			Dial: host(t, codec, framing.MustParse(text)), Codecs: stock(), Framings: []string{text},
-			Wait: time.Second, Most: 100, Now: time.Now, Told: func(isotool.Try) { tries++ },
+	var all []*spec.Codec
+	for _, name := range spec.Stock() {
+		all = append(all, spec.MustCodec(name))
+	}
+	for text, dialect := range map[string]string{
+		"binary2": "iso87ascii", "ascii4+tpdu:6000000000": "iso87bcd", "bcd2": "iso93bcd", "none": "iso87ebcdic",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			codec, format := spec.MustCodec(dialect), framing.MustParse(text)
+			dial := func(context.Context) (net.Conn, error) {
+				ours, its := net.Pipe()
+				go serve(its, codec, format.Measuring(codec.Measure), nil)
+				return ours, nil
+			}
+			tries := 0
+			ranked, err := isotool.Probe(t.Context(), isotool.ProbeOptions{
+				Dial: dial, Codecs: all, Framings: isotool.ProbeFramings,
+				Wait: time.Second, Most: 400, Now: time.Now, Told: func(isotool.Try) { tries++ },
+			})
+			if err != nil {
+				t.Errorf("%s: %v after %d tries", text, err, tries)
+				return
+			}
+			if h := ranked[0]; h.Dialect != codec.Name() || framing.MustParse(h.Framing).String() != text {
+				t.Errorf("%s with %s: found %s with %s", text, codec.Name(), h.Framing, h.Dialect)
+			}
+			config := isotool.Config("host", "127.0.0.1:1", &ranked[0], nil)
+			if !strings.Contains(config, "    dialect: "+codec.Name()+"\n    framing: ") {
+				t.Errorf("the configuration is\n%s", config)
+			}
 		})
-		if err != nil {
-			t.Errorf("%s: %v after %d tries", text, err, tries)
-			continue
-		}
-		if h := ranked[0]; h.Dialect != codec.Name() || framing.MustParse(h.Framing).String() != text {
-			t.Errorf("%s with %s: found %s with %s", text, codec.Name(), h.Framing, h.Dialect)
-		}
-		config := isotool.Config("host", "127.0.0.1:1", &ranked[0], nil)
-		if !strings.Contains(config, "    dialect: "+codec.Name()+"\n    framing: ") {
-			t.Errorf("the configuration is\n%s", config)
-		}
 	}
 }
 
