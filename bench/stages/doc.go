@@ -10,6 +10,7 @@
 //	outcome  what the answer means, written into the record
 //	encode   the answer's line
 //	payment  all of it: a request to a real switch before a real issuer, with the client's end and the issuer's
+//	mapped   the same, where the issuer is sent its messages by a mapping
 //
 // make stages prints them. TestAllocations fails where a stage allocates more than bench/allocations.txt says: a count
 // does not drift as times do. Every stage is driven through what its package offers to all.
