@@ -19,8 +19,9 @@ func newLoadPlotCmd() *cobra.Command {
 		Use:   "plot RUN.json... [--p99 20ms] [--svg FILE]",
 		Short: "Draw latency against rate",
 		Long: `Plot reads the run.json of loads at different rates and draws their latencies over the rate, as an SVG that is
-readable on light and on dark pages. Runs of the same rate are repeats: their medians are drawn. With --p99 a rate is
-within the limit if its p99 is.`,
+readable on light and on dark pages. Runs of the same rate are repeats: the medians of those that are valid are drawn.
+With --p99 a rate passes by the rule of load search: its p99 is within that, at most 1% are errors, and some request is
+approved.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			var runs []*record.Run

@@ -24,9 +24,9 @@ func newLoadSearchCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search [--local] [--p99 20ms] [--json]",
 		Short: "Find the highest rate at which callers wait no longer than they bear",
-		Long: `Search doubles the rate until the 99th percentile of latencies is beyond --p99, or more than 1% of the
-requests are errors, and bisects between the last two rates, each measured --repeats times, of which the median
-counts. Then it measures some rates below the one that was found, so that the way up to it is seen.
+		Long: `Search doubles the rate until the 99th percentile of latencies is beyond --p99, more than 1% of the requests
+are errors, or none is approved, and bisects between the last two rates, each measured --repeats times, of which the
+median counts. Then it measures some rates below the one that was found, so that the way up to it is seen.
 
 A measurement that is not valid, because the tool was late or had no processors left, counts for nothing: then what was
 found is the tool's limit, and it says so.

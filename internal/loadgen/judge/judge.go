@@ -19,7 +19,7 @@ const (
 	// MaxCPU is how much of the machine's processors the tool may take, in percent: with more it waits for itself.
 	MaxCPU = 85.0
 	// DefaultErrors is the share of errors, in percent, with which a run passes that has no thresholds.
-	DefaultErrors = 1.0
+	DefaultErrors = record.MaxErrors
 )
 
 // Options say by what a run is judged.

@@ -71,13 +71,14 @@ func (c *Curve) SVG(w io.Writer) error {
 // curveQuantile is one of the lines.
 type curveQuantile struct {
 	name, class string
+	percent     float64
 	of          func(*CurvePoint) *float64
 }
 
 var curveQuantiles = []curveQuantile{
-	{"p50", "p50", func(p *CurvePoint) *float64 { return p.P50 }},
-	{"p99", "p99", func(p *CurvePoint) *float64 { return p.P99 }},
-	{"p99.9", "p999", func(p *CurvePoint) *float64 { return p.P999 }},
+	{"p50", "p50", 50, func(p *CurvePoint) *float64 { return p.P50 }},
+	{"p99", "p99", 99, func(p *CurvePoint) *float64 { return p.P99 }},
+	{"p99.9", "p999", 99.9, func(p *CurvePoint) *float64 { return p.P999 }},
 }
 
 // line draws a quantile through the rates at which it was measured.

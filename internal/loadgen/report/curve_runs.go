@@ -17,7 +17,7 @@ type Limit struct {
 }
 
 // CurveOf makes a curve of runs at different rates: the runs of a rate are its repeats, of which it shows the medians.
-// A rate passes if the median of the bounded quantile is within the limit.
+// A rate passes as it does for a search ([record.Repeats.Passed]).
 func CurveOf(runs []*record.Run, limit Limit) (*Curve, error) {
 	c := &Curve{LimitOf: limit.Of, LimitMS: record.MS(limit.Most)}
 	byRate := map[float64][]*record.Run{}
@@ -28,11 +28,12 @@ func CurveOf(runs []*record.Run, limit Limit) (*Curve, error) {
 		byRate[r.Setup.Rate] = append(byRate[r.Setup.Rate], r)
 	}
 	for _, rate := range slices.Sorted(maps.Keys(byRate)) {
-		p := pointOf(rate, byRate[rate])
-		if ms := c.limited(&p); ms != nil {
-			p.Passed = *ms <= c.LimitMS || c.LimitMS == 0
+		of := record.RepeatsOf(byRate[rate])
+		p := CurvePoint{
+			PerS: rate, Reached: of.Reached, Valid: of.Valid, Passed: of.Passed(c.limited(), c.LimitMS),
+			P50: of.LatencyMS(50), P99: of.LatencyMS(99), P999: of.LatencyMS(99.9),
 		}
-		if p.Passed && p.Valid {
+		if p.Passed {
 			c.Best = &p.PerS
 		}
 		c.Points = append(c.Points, p)
@@ -44,42 +45,12 @@ func CurveOf(runs []*record.Run, limit Limit) (*Curve, error) {
 	return c, nil
 }
 
-// limited is the quantile of a point that is bounded.
-func (c *Curve) limited(p *CurvePoint) *float64 {
+// limited is the quantile that is bounded, in percent.
+func (c *Curve) limited() float64 {
 	for _, q := range curveQuantiles {
 		if q.name == c.LimitOf {
-			return q.of(p)
+			return q.percent
 		}
 	}
-	return p.P99
-}
-
-func pointOf(rate float64, runs []*record.Run) CurvePoint {
-	p := CurvePoint{PerS: rate, Valid: true}
-	var reached, p50, p99, p999 []float64
-	for _, r := range runs {
-		p.Valid = p.Valid && r.Verdict.Valid
-		all := r.Total()
-		if r.Window > 0 {
-			reached = append(reached, float64(all.Count(record.Approved))/r.Window.Seconds())
-		}
-		if q := record.QuantilesOf(all.Latency); q != nil {
-			p50, p99, p999 = append(p50, q.P50MS), append(p99, q.P99MS), append(p999, q.P999MS)
-		}
-	}
-	if m := median(reached); m != nil {
-		p.Reached = *m
-	}
-	p.P50, p.P99, p.P999 = median(p50), median(p99), median(p999)
-	return p
-}
-
-// median is the middle of a list; nil where it is empty.
-func median(list []float64) *float64 {
-	if len(list) == 0 {
-		return nil
-	}
-	slices.Sort(list)
-	middle := (list[(len(list)-1)/2] + list[len(list)/2]) / 2
-	return &middle
+	return 99
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/internal/loadgen/record"
 	"switchyard/internal/loadgen/report"
@@ -30,13 +31,26 @@ func curveOf(best *float64) *report.Curve {
 	return c
 }
 
+// one is a run of one request at a rate.
+func one(t *testing.T, rate float64, class record.Class, took time.Duration, valid bool) *record.Run {
+	t.Helper()
+	r, err := record.New(record.Config{Model: record.Open, Operations: []string{"sale"}, Window: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r.Shard(0)
+	s.Due(0, 0)
+	s.Sent(0, 0, 0)
+	s.Done(0, 0, 0, took, class, "")
+	run := r.Finish(time.Second)
+	run.Setup.Rate, run.Verdict.Valid = rate, valid
+	return run
+}
+
 func TestCurveOfRuns(t *testing.T) {
 	var runs []*record.Run
 	for i, rate := range []float64{400, 200, 200, 200} {
-		run := sample(t)
-		run.Setup.Rate = rate
-		run.Verdict.Valid = i != 0
-		runs = append(runs, run)
+		runs = append(runs, one(t, rate, record.Approved, 1400*ms, i != 0))
 	}
 	c, err := report.CurveOf(runs, report.Limit{Of: "p99", Most: 1500 * ms})
 	if err != nil {
@@ -72,6 +86,30 @@ func TestCurve(t *testing.T) {
 		}
 		if strings.Contains(out.String(), "NaN") || strings.Contains(out.String(), "Inf") {
 			t.Errorf("%s has figures that are none", name)
+		}
+	}
+}
+
+// A rate passes by the same rule as in a search: with approvals, few errors, and its repeats that are valid.
+func TestCurvePassesAsASearchDoes(t *testing.T) {
+	good, bad := one(t, 100, record.Approved, ms, true), one(t, 100, record.Refused, ms, true)
+	for name, c := range map[string]struct {
+		runs []*record.Run
+		want bool
+	}{
+		"approved":            {[]*record.Run{good}, true},
+		"declined":            {[]*record.Run{one(t, 100, record.Declined, ms, true)}, false},
+		"errors":              {[]*record.Run{good, bad, bad}, false},
+		"slow":                {[]*record.Run{one(t, 100, record.Approved, time.Second, true)}, false},
+		"slow, and not valid": {[]*record.Run{good, good, one(t, 100, record.Approved, time.Minute, false)}, true},
+		"not valid":           {[]*record.Run{one(t, 100, record.Approved, ms, false)}, false},
+	} {
+		curve, err := report.CurveOf(c.runs, report.Limit{Of: "p99", Most: 20 * ms})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := curve.Points[0]; p.Passed != c.want || (curve.Best != nil) != c.want {
+			t.Errorf("%s: %+v, want passed %v", name, p, c.want)
 		}
 	}
 }

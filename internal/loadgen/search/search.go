@@ -3,7 +3,8 @@
 //	double until it fails ──▶ bisect, each rate several times ──▶ sample the rates left of the cliff
 //
 // It drives nothing by itself: a Probe measures a rate. A measurement that is not valid says nothing of the target, so
-// a rate of which no measurement is valid ends the search: the tool, or the machine, cannot go on.
+// it counts for nothing, and a rate of which most measurements are not valid ends the search: the tool, or the machine,
+// cannot go on.
 package search
 
 import (
@@ -35,7 +36,7 @@ func Defaults() Options {
 	return Options{Quantile: 99, Limit: 20 * time.Millisecond, From: 100, Repeats: 3, Precision: 0.05}
 }
 
-// Sample is what a rate came to: medians of its repeats.
+// Sample is what a rate came to: medians of its repeats that are valid.
 type Sample struct {
 	Rate    float64  `json:"per_s"`
 	Reached float64  `json:"reached_per_s"` // approved
@@ -60,7 +61,6 @@ type Result struct {
 // most of what is tried.
 const (
 	mostRepeats  = 25
-	mostErrors   = 1.0 // percent
 	mostBisected = 12
 )
 
@@ -122,7 +122,7 @@ func (f *finder) find(ctx context.Context) error {
 			f.result.Why = "beyond it the tool could not send what was asked"
 			over = rate
 		default:
-			f.result.Why = "beyond it callers wait for too long, or get no outcome"
+			f.result.Why = "beyond it callers wait for too long, or get no outcome, or no approval"
 			over = rate
 		}
 	}
@@ -174,39 +174,10 @@ func (f *finder) measure(ctx context.Context, rate float64, repeats int) (*Sampl
 
 // sample makes one of the runs of a rate.
 func (f *finder) sample(rate float64, runs []*record.Run) *Sample {
-	s := &Sample{Rate: rate, Repeats: len(runs)}
-	var reached, errs, valid []float64
-	var p50, p99, p999, bounded []float64
-	for _, run := range runs {
-		all := run.Total()
-		reached = append(reached, float64(all.Count(record.Approved))/max(run.Window.Seconds(), 1e-9))
-		errs = append(errs, 100*float64(all.Failed())/float64(max(all.Ended(), 1)))
-		if run.Verdict.Valid {
-			valid = append(valid, 1)
-		}
-		for percent, list := range map[float64]*[]float64{50: &p50, 99: &p99, 99.9: &p999} {
-			if d, ok := all.Latency.Quantile(percent); ok {
-				*list = append(*list, record.MS(d))
-			}
-		}
-		if d, ok := all.Latency.Quantile(f.Quantile); ok {
-			bounded = append(bounded, record.MS(d))
-		}
+	r := record.RepeatsOf(runs)
+	return &Sample{
+		Rate: rate, Repeats: len(runs), Reached: r.Reached, Errors: r.Errors, Valid: r.Valid,
+		P50MS: r.LatencyMS(50), P99MS: r.LatencyMS(99), P999MS: r.LatencyMS(99.9),
+		Passed: r.Passed(f.Quantile, f.result.LimitMS),
 	}
-	s.Reached, s.Errors = *median(reached), *median(errs)
-	s.P50MS, s.P99MS, s.P999MS = median(p50), median(p99), median(p999)
-	s.Valid = 2*len(valid) > len(runs)
-	worst := median(bounded)
-	s.Passed = s.Valid && worst != nil && *worst <= f.result.LimitMS && s.Errors <= mostErrors
-	return s
-}
-
-// median is the middle of a list, the mean of the two middle ones of an even number; nil of none.
-func median(list []float64) *float64 {
-	if len(list) == 0 {
-		return nil
-	}
-	slices.Sort(list)
-	m := (list[(len(list)-1)/2] + list[len(list)/2]) / 2
-	return &m
 }

@@ -134,3 +134,68 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// answering is a target that answers at once with an outcome.
+func answering(t *testing.T, class record.Class, took time.Duration, valid bool) *record.Run {
+	rec, err := record.New(record.Config{Model: record.Open, Operations: []string{"authorize"}, Window: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := rec.Shard(0)
+	s.Due(0, 0)
+	s.Sent(0, 0, 0)
+	s.Done(0, 0, 0, took, class, "")
+	run := rec.Finish(time.Second)
+	run.Verdict.Valid = valid
+	return run
+}
+
+// A target that declines everything keeps nobody waiting, and is not measured by that.
+func TestADeclinedRateDoesNotPass(t *testing.T) {
+	o := search.Defaults()
+	o.From = 1
+	o.Probe = func(context.Context, float64) (*record.Run, error) {
+		return answering(t, record.Declined, time.Millisecond, true), nil
+	}
+	found, err := search.Find(t.Context(), o)
+	if err != nil || found.Best != nil || !strings.Contains(found.Why, "no approval") {
+		t.Errorf("%+v, %v; want no rate that passed", found, err)
+	}
+}
+
+// A measurement that is not valid is no part of the medians, unless there is no other.
+func TestInvalidMeasurementsDoNotCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		valid []bool // of 1, 3 and 5 ms, and so on, one after the other
+		p99   float64
+		want  bool
+	}{
+		"all":          {[]bool{true, true, true}, 3, true},
+		"the fast one": {[]bool{false, true, true}, 4, true},
+		"the slow one": {[]bool{true, true, false}, 2, true},
+		"two":          {[]bool{false, true, false}, 3, false},
+		"none":         {[]bool{false, false, false}, 3, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			o := search.Defaults()
+			var samples []search.Sample
+			o.Told = func(s *search.Sample) { samples = append(samples, *s) }
+			o.From = 1
+			o.Probe = func(context.Context, float64) (*record.Run, error) {
+				n++
+				if n == 1 { // it is measured once, fails, and then as often as it counts
+					return answering(t, record.Declined, time.Millisecond, true), nil
+				}
+				k := (n - 2) % 3
+				return answering(t, record.Approved, time.Duration(2*k+1)*time.Millisecond, c.valid[k]), nil
+			}
+			if _, err := search.Find(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			if s := samples[1]; math.Abs(*s.P99MS-c.p99) > 0.1 || s.Valid != c.want || s.Passed != c.want {
+				t.Errorf("%+v with a p99 of %g ms, want %g", s, *s.P99MS, c.p99)
+			}
+		})
+	}
+}
