@@ -11,7 +11,8 @@
 //   - Rates are over the window and nothing else. What comes after it, while answers are waited for, stretches nothing.
 //   - What belongs to the warm-up, and to what was never sent, is kept apart.
 //   - What was not measured is absent. It is never 0.
-//   - In an open loop each request that was due has one outcome, or [Run.Unaccounted] says how many have none.
+//   - In an open loop each request that was due has one outcome, or [Run.Unaccounted] says how many have none,
+//     or more than one.
 //
 // It sends nothing, and it does not judge: the engine does (package loadgen). Times of a run are offsets from the
 // moment at which driving began, of the monotonic clock; in a [Run] they are counted from the window's first moment, so

@@ -28,11 +28,11 @@ func (r *Recorder) Finish(ended time.Duration) *Run {
 			Name: r.config.Operations[i], Asked: r.ifOpen(op.asked), Sent: op.sent, Outcomes: r.counts(op.outcomes),
 			Latency: op.latency.Clone(), Service: op.service.Clone(),
 		})
-		if asked := op.sent; r.config.Model == Closed {
-			run.Unaccounted += asked - min(op.ended, asked)
-		} else {
-			run.Unaccounted += op.asked - min(op.ended, op.asked)
+		due := op.asked
+		if r.config.Model == Closed {
+			due = op.sent
 		}
+		run.Unaccounted += max(op.ended, due) - min(op.ended, due)
 	}
 	if r.flows != (flowTally{}) {
 		run.Flows = &Flows{Asked: r.ifOpen(r.flows.asked), Ended: r.flows.ended, Complete: r.flows.complete}

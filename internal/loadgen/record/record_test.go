@@ -184,6 +184,25 @@ func TestAClosedLoopIsAskedForNothing(t *testing.T) {
 	}
 }
 
+// A request that is counted twice is one too many, and does not make up for one that nothing is known of.
+func TestCountedTwice(t *testing.T) {
+	for _, model := range []record.Model{record.Open, record.Closed} {
+		r := newRecorder(t, record.Config{Model: model, Operations: []string{"sale", "void"}, Window: time.Second})
+		s := r.Shard(0)
+		for op := range record.Op(2) {
+			if model == record.Open {
+				s.Due(op, 0)
+			}
+			s.Sent(op, 0, 0)
+		}
+		s.Done(0, 0, 0, ms, record.Approved, "")
+		s.Done(0, 0, 0, ms, record.Approved, "")
+		if run := r.Finish(time.Second); run.Unaccounted != 2 {
+			t.Errorf("%s loop: %d unaccounted, want 2 (one too many, one missing)", model, run.Unaccounted)
+		}
+	}
+}
+
 func TestWhatWasNotMeasuredIsAbsent(t *testing.T) {
 	r := newRecorder(t, played)
 	sum := r.Finish(time.Second / 2).Summarize() // called off in the warm-up

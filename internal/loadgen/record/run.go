@@ -27,7 +27,8 @@ type Run struct {
 
 	// Lateness is how much later than due requests were sent, where they were due at a time: open loop only.
 	Lateness Hist `json:"lateness,omitzero"`
-	// Unaccounted counts requests that were due in the window and have no outcome. It is a fault of the tool.
+	// Unaccounted counts requests that were due in the window and have no outcome, or more than one. It is a fault of
+	// the tool.
 	Unaccounted uint64 `json:"unaccounted,omitempty"`
 
 	Interval  time.Duration `json:"interval_ns"` // of Intervals: a second, or more in runs of more than an hour

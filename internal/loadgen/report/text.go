@@ -115,7 +115,7 @@ func (t *text) rates() {
 	}
 	t.line("failed", "%s", failed)
 	if t.run.Unaccounted > 0 {
-		t.line("unaccounted", "%d requests were due and nothing is known of them", t.run.Unaccounted)
+		t.line("unaccounted", "%d requests were due and have no outcome, or more than one", t.run.Unaccounted)
 	}
 }
 
