@@ -45,6 +45,10 @@ func (f *freed) take(empty []place) (slots []place) {
 	return slots
 }
 
+// lostPause is how long a slot of a closed loop rests at the least after a request that could not be sent, or was lost
+// with its connection: the next one would end so at once, again and again.
+const lostPause = time.Second
+
 // closed sends a new request whenever one is over, all of those that are over at the same time together. Each lane has
 // a goroutine of its own for that, because end may be called by the goroutine that reads answers, and that one must not
 // block on a connection that takes no more.
@@ -63,6 +67,9 @@ func (r *run) closed(ctx context.Context) {
 			next, pause := place{slot: i, follow: o.Follow, op: o.Next}, r.Think
 			if o.Follow {
 				pause = o.Think
+			}
+			if o.Class == record.ConnectionLost || o.Class == record.OwnFault {
+				pause = max(pause, lostPause)
 			}
 			if pause > 0 {
 				next.due = o.At.Add(pause)

@@ -80,6 +80,33 @@ func TestClosedLoopKeepsSoManyInFlight(t *testing.T) {
 	})
 }
 
+// A connection that is lost for good is not asked again and again in no time.
+func TestClosedLoopDoesNotSpinOnALostConnection(t *testing.T) {
+	for _, class := range []record.Class{record.ConnectionLost, record.OwnFault} {
+		synctest.Test(t, func(t *testing.T) {
+			res, err := loadgen.Run(t.Context(), loadgen.Options{
+				Target: atOnce(loadgen.Outcome{Class: class}), InFlight: 8, Duration: 10*time.Second - time.Millisecond,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.Failed != 80 {
+				t.Errorf("%d %s of 8 in flight in 10 s, want 80", res.Failed, class)
+			}
+		})
+	}
+}
+
+// atOnce ends each request before Start returns. Time, where it is not real, stands still meanwhile: it bounds them.
+type atOnce loadgen.Outcome
+
+func (o atOnce) Start(_, _ int, seq uint64, end func(loadgen.Outcome)) {
+	if seq > 1e6 {
+		panic("the loop spins")
+	}
+	end(loadgen.Outcome(o))
+}
+
 func TestOpenLoopCountsFromWhenARequestWasDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// The server stalls for the whole first second. With room for 10 in flight, a driver that measured from the
