@@ -331,17 +331,19 @@ func (l *isoLane) write() {
 func (l *isoLane) read() {
 	in := bufio.NewReaderSize(l.conn, 64<<10)
 	var m spec.Message
-	format := l.target.Framing.Ending(func(data []byte) (int, error) { return endOf(l.target.Codec, data) })
+	format := l.target.Framing.Measuring(l.target.Codec.Measure)
 	for {
 		frame, err := format.Peek(in, maxISOAnswer)
 		var bad *framing.Error
-		if errors.As(err, &bad) && bad.Size > 0 && bad.Size <= in.Size() {
+		if errors.As(err, &bad) {
 			l.unreadable(nil, &m, err)
-			if _, err := in.Discard(bad.Size); err == nil {
-				continue
+			if bad.Size > 0 && bad.Size <= in.Size() {
+				if _, err := in.Discard(bad.Size); err == nil {
+					continue
+				}
 			}
 		}
-		if err != nil {
+		if err != nil { // nobody can tell where what comes behind begins, or nothing comes
 			l.fail(err)
 			return
 		}
@@ -352,20 +354,6 @@ func (l *isoLane) read() {
 		}
 		_, _ = in.Discard(frame.Size) // it was peeked
 	}
-}
-
-// endOf is how long the message at the beginning of data is, where its frame does not say.
-func endOf(codec *spec.Codec, data []byte) (int, error) {
-	var m spec.Message
-	_, err := codec.Walk(data, &m)
-	var fault *spec.FieldError
-	switch {
-	case err == nil:
-		return len(data), nil
-	case errors.As(err, &fault) && fault.DE == -1 && fault.Offset > 0:
-		return fault.Offset, nil
-	}
-	return 0, framing.ErrShort
 }
 
 // broke refuses what comes and closes the connection.
