@@ -97,6 +97,7 @@ const (
 	OtherClassDeclines  Mutant = "other-class-declines"  // mapping: an action code of another class declines a request
 	CodeMappedTwice     Mutant = "code-mapped-twice"     // mapping: ours is taken for another one of theirs
 	VoidWithoutOriginal Mutant = "void-without-original" // flow: a capture is voided at a host that has no originals
+	RetryOvertaken      Mutant = "retry-overtaken"       // saf: a parked reversal that leaves too much is sent again
 	// journal: of all keys the newest are looked up only (I3)
 	OldStretchNotAsked Mutant = "old-stretch-not-asked"
 )
@@ -151,5 +152,7 @@ func ByTest() map[Mutant]Test {
 		FullHostWaitedFor:    {"switchyard/switch", "TestFullHostIsPassedOver"},
 		ReturningLinkRefused: {"switchyard/switch/issuer/link", "TestHostThatClosesAfterEachAnswer"},
 		ReservedSTANGiven:    {"switchyard/switch", "TestLateAnswerOfAnEarlierSTAN"}, // a plan has not as many STANs
+		// An issuer of a plan refuses one advice and takes the next too seldom.
+		RetryOvertaken: {"switchyard/switch/flow", "TestFlows"},
 	}
 }

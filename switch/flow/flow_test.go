@@ -14,6 +14,7 @@ import (
 
 	"switchyard/switch/api"
 	"switchyard/switch/flow"
+	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
 )
@@ -102,6 +103,8 @@ func (w *world) command(d *datadriven.TestData) string {
 		time.Sleep(pause(w.t.(*testing.T), d, "time"))
 	case "drain":
 		w.drained()
+	case "retry":
+		result = w.retry()
 	case "restart":
 		w.restart(d)
 		result = fmt.Sprintf("%d without an outcome", w.flow.Unrecovered())
@@ -124,6 +127,24 @@ func (w *world) command(d *datadriven.TestData) string {
 		out = strings.TrimPrefix(fmt.Sprintf("%s\n=> %s", out, result), "\n")
 	}
 	return out
+}
+
+// retry has all parked advices sent again.
+func (w *world) retry() string {
+	var parked []journal.SAFRow
+	w.must(w.queue.List(w.t.Context(), func(r journal.SAFRow) bool {
+		if r.Parked {
+			parked = append(parked, r)
+		}
+		return true
+	}))
+	for _, r := range parked {
+		if err := w.queue.Retry(w.t.Context(), r.SAFRef); err != nil {
+			return "refused: " + err.Error()
+		}
+	}
+	w.drained()
+	return fmt.Sprintf("%d sent again", len(parked))
 }
 
 // pause reads a duration, 0 where there is none.

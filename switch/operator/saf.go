@@ -74,6 +74,8 @@ func (a *API) serveSAFDecision(w http.ResponseWriter, r *http.Request) {
 	switch err := decide(r.Context(), ref); {
 	case errors.Is(err, saf.ErrNotParked):
 		writeError(w, http.StatusNotFound, err)
+	case errors.Is(err, saf.ErrOvertaken):
+		writeError(w, http.StatusConflict, err)
 	case err != nil:
 		writeError(w, http.StatusInternalServerError, err)
 	default:

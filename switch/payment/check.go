@@ -121,6 +121,14 @@ func (p *Payment) StaysAfter(release int64) int64 {
 	return s.Authorized - s.Released - release
 }
 
+// Overtaken tells whether what operation i leaves authorized at the issuer (DE95) is more than stands by now: something
+// was released or taken back since it was recorded, as where a reversal presentment took back the capture that the
+// release of a final capture's rest counts in. The issuer would hold the difference for nobody.
+func (p *Payment) Overtaken(i int) bool {
+	s := p.Sums()
+	return p.Ops[i].Stays > s.Authorized-s.Released
+}
+
 // disputed tells whether the issuer may count a capture that the switch counts no more: its void was refused or is
 // unanswered, or is a reversal presentment in a file that the issuer may not have read.
 func (p *Payment) disputed() bool {

@@ -100,20 +100,19 @@ func (s forgetSection) String() string {
 }
 
 func (s forgetSection) begin(w *world) any {
-	return &decider{w: w, closes: s.Closes, closed: map[string]bool{}, retried: map[string]bool{}}
+	return &decider{w: w, closes: s.Closes, closed: map[string]bool{}}
 }
 
 // decider is the operator who decides on what is parked, once nothing fails any more: it is sent again once, and closed
-// if a plan says so. What the issuer refuses again fails the run, since it has everything in its books, but for the
-// reversal of a part that a later release has overtaken: its DE95 leaves more than stands by now, so it is closed.
+// if a plan says so. What the issuer refuses again fails the run, since it has everything in its books. What the switch
+// refuses to send again is closed: its DE95 leaves more than stands by now.
 type decider struct {
 	w      *world
 	closes bool
 
-	mu      sync.Mutex
-	rounds  int
-	closed  map[string]bool // payments
-	retried map[string]bool // payments whose reverse was sent again
+	mu     sync.Mutex
+	rounds int
+	closed map[string]bool // payments
 }
 
 // mostRounds is how often the operator looks for what was parked meanwhile: each payment's advices go one after
@@ -139,15 +138,8 @@ func (o *decider) unrest() string {
 			return fmt.Sprintf("the parked advices cannot be read: %v", err)
 		}
 		for _, r := range rows {
-			what, decide := "retry", (*client.Client).RetryAdvice
-			if o.retried[r.Payment] && r.Kind == "reverse" || o.closes && o.w.chance.oneIn(2, "close", r.Seq) {
-				what, decide = "close", (*client.Client).CloseAdvice
-				o.closed[r.Payment] = true
-			}
-			if r.Kind == "reverse" {
-				o.retried[r.Payment] = true
-			}
-			if err := decide(n.api(), ctx, r.Host, r.Seq); err != nil {
+			what, err := o.decide(ctx, n.api(), &r)
+			if err != nil {
 				return fmt.Sprintf("a parked advice cannot be decided on: %v", err)
 			}
 			o.w.faults.add("operator: "+what+" "+r.Kind, 1)
@@ -159,6 +151,18 @@ func (o *decider) unrest() string {
 		return fmt.Sprintf("%d parked advices were just decided on", decided)
 	}
 	return ""
+}
+
+// decide has one parked advice sent again, or closes it, and tells which.
+func (o *decider) decide(ctx context.Context, at *client.Client, r *operator.Advice) (what string, err error) {
+	if !o.closes || !o.w.chance.oneIn(2, "close", r.Seq) {
+		err := at.RetryAdvice(ctx, r.Host, r.Seq)
+		if _, refused := client.Refused(err); !refused {
+			return "retry", err
+		}
+	}
+	o.closed[r.Payment] = true
+	return "close", at.CloseAdvice(ctx, r.Host, r.Seq)
 }
 
 // excuse implements excuses: what the operator closed has ended, and its payment stands apart.

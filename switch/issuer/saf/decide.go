@@ -7,12 +7,18 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
 
 // ErrNotParked is returned for a row that a person cannot decide on: it is not there, or it is still being sent.
 var ErrNotParked = errors.New("no parked advice of this host has this sequence")
+
+// ErrOvertaken is returned for a parked advice that must not be sent again: what it leaves authorized (DE95) is more
+// than stands by now, and its bytes stand in the record.
+var ErrOvertaken = errors.New("the advice leaves more authorized at the issuer (DE95) than stands by now, since " +
+	"something was taken back or released meanwhile: have the issuer release the rest, then close it")
 
 // List calls yield for the durable rows of all hosts, in their order, until it returns false.
 func (q *Queue) List(ctx context.Context, yield func(journal.SAFRow) bool) error {
@@ -33,7 +39,7 @@ func (q *Queue) List(ctx context.Context, yield func(journal.SAFRow) bool) error
 	return nil
 }
 
-// Retry puts a parked advice back into its queue.
+// Retry puts a parked advice back into its queue. ErrOvertaken says that it can only be closed.
 func (q *Queue) Retry(ctx context.Context, ref journal.SAFRef) error {
 	return q.decide(ctx, ref, payment.StateQueued)
 }
@@ -60,6 +66,9 @@ func (q *Queue) decide(ctx context.Context, ref journal.SAFRef, state payment.St
 	op := &p.Ops[row.Op]
 	if op.State != payment.StateParked {
 		return ErrNotParked
+	}
+	if state == payment.StateQueued && p.Overtaken(row.Op) && !mutant.On(mutant.RetryOvertaken) {
+		return ErrOvertaken
 	}
 	before := p.Sums()
 	op.State = state

@@ -220,7 +220,7 @@ func (c *Client) EachAdvice(ctx context.Context, parked bool, take func(*operato
 	return httpcall.Lines(ctx, c.port, "/v1/saf", query, take)
 }
 
-// RetryAdvice has a parked advice sent again. NotFound says that there is none.
+// RetryAdvice has a parked advice sent again. NotFound says that there is none, Refused that it can only be closed.
 func (c *Client) RetryAdvice(ctx context.Context, host string, seq uint64) error {
 	return c.decide(ctx, "retry", host, seq)
 }
