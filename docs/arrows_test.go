@@ -26,7 +26,7 @@ var below = map[string][]string{
 	"internal/version":  {},
 	"internal/httpcall": {},
 	"internal/isotool":  {"internal/", "spec", "spec/"},
-	"internal/loadgen":  {"internal/", "spec", "spec/framing", "switch/api", "switch/front/lines/wire"},
+	"internal/loadgen":  {"internal/", "spec", "spec/framing", "spec/mapping", "switch/api", "switch/front/lines/wire"},
 	// A driver of processes asks them, and knows nothing of what is in them.
 	"internal/daemons": {"internal/httpcall", "switch/operator/client"},
 	"switch/api":       {"internal/money", "internal/pan", "internal/mutant"},

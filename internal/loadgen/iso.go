@@ -13,6 +13,7 @@ import (
 	"switchyard/internal/loadgen/record"
 	"switchyard/spec"
 	"switchyard/spec/framing"
+	"switchyard/spec/mapping"
 )
 
 // ISOTarget drives flows straight at issuers' hosts, one connection a lane: what a host gives by itself, with no switch
@@ -20,8 +21,12 @@ import (
 //
 // An answer completes the request that it belongs to, or none. What is nobody's answer is noted with what it comes
 // nearest to, and the request that it may have been meant for stays without one.
+//
+// Messages are made, and answers are held against them, as ISO 8583:1987 has them. Between these and the bytes stands
+// what package mapping does for a dialect of another edition or form.
 type ISOTarget struct {
 	ISOOptions
+	mapping  *mapping.Mapping
 	traffic  *Traffic
 	lanes    []*isoLane
 	slots    []isoSlot
@@ -37,8 +42,8 @@ type ISOTarget struct {
 type ISOOptions struct {
 	Codec   *spec.Codec
 	Framing framing.Format
-	// Match are the elements that an answer must repeat where the request had them; default DefaultMatch. DE11 or DE37
-	// must be among them.
+	// Match are the elements that an answer must repeat where the request had them, by their numbers of 1987; default
+	// DefaultMatch. DE11 or DE37 must be among them.
 	Match []int
 	// Echo is how often a connection is asked whether it lives (0800, DE70 301); 0 for never.
 	Echo time.Duration
@@ -104,8 +109,9 @@ func NewISOTarget(conns []net.Conn, o ISOOptions, inFlight int, traffic *Traffic
 
 // check refuses what cannot be spoken, and sorts out what a request is found by.
 func (t *ISOTarget) check() error {
-	if t.Codec.Version() != spec.ISO1987 {
-		return fmt.Errorf("dialect %s: expected one of ISO 8583:1987 for a load", t.Codec.Name())
+	var err error
+	if t.mapping, err = mapping.Compile(mapping.Config{}, t.Codec); err != nil {
+		return fmt.Errorf("dialect %s: %w", t.Codec.Name(), err)
 	}
 	for _, de := range t.Match {
 		switch {
@@ -122,14 +128,11 @@ func (t *ISOTarget) check() error {
 	}
 	for i := range t.traffic.Flows {
 		for _, s := range t.traffic.Flows[i].Steps {
-			if _, ok := isoSteps[s]; !ok {
-				return fmt.Errorf("flow %s: %s cannot be asked of an ISO 8583 host: expected authorize, sale, verify, capture, "+
-					"reverse, void, refund or repeat", t.traffic.Flows[i].Name, s)
+			if !s.OverISO() {
+				return fmt.Errorf("flow %s: %s cannot be asked of an ISO 8583 host: no message of it means that",
+					t.traffic.Flows[i].Name, s)
 			}
 		}
-	}
-	if t.traffic.Bad > 0 {
-		return errors.New("bad requests: expected none of an ISO 8583 host")
 	}
 	return nil
 }
@@ -246,23 +249,26 @@ type isoSlot struct {
 	end     func(Outcome) // nil while there is none
 	stuck   bool          // Start waits until the connection takes more
 	hash    uint64        // of what it is found by; of the one before while there is none
-	mti     [4]byte
-	values  [][]byte // of Match, by identity and others
+	mti     [4]byte       // of 1987, as the host takes it
+	values  [][]byte      // of Match, by identity and others
 	// What may have been its answer: near is approved where nothing was.
 	near     record.Class
 	nearCode string
 
-	sent, root isoSent // the last request, and the one that made the payment
-	message    spec.Message
-	authCode   []byte
+	// The last request, the one that made the payment, and the last that cleared some of it.
+	sent, root, cleared isoSent
+	message             spec.Message // of 1987
+	authCode            []byte
 }
 
 // isoSent is how a request is named by later ones.
 type isoSent struct {
-	mti  [4]byte
-	stan uint64
-	de7  string
-	rrn  [12]byte
+	mti    [4]byte
+	stan   uint64
+	de7    string
+	rrn    [12]byte
+	at     time.Time
+	amount int64
 }
 
 // isoLane is one connection. Frames are gathered while a write is under way and leave in one.
@@ -281,9 +287,10 @@ type isoLane struct {
 	given    map[uint64]bool
 	networks map[uint64]chan string // by STAN
 	err      error
-	second   int64 // that de7 is of
+	clock    time.Time // in seconds, that de7 is of
 	de7      string
-	values   [][]byte // of an answer; of the reader
+	theirs   spec.Message // what is packed, where a mapping is between
+	values   [][]byte     // of an answer; of the reader
 }
 
 // signal wakes the writer.
@@ -330,7 +337,7 @@ func (l *isoLane) write() {
 
 func (l *isoLane) read() {
 	in := bufio.NewReaderSize(l.conn, 64<<10)
-	var m spec.Message
+	var m, canonical spec.Message
 	format := l.target.Framing.Measuring(l.target.Codec.Measure)
 	for {
 		frame, err := format.Peek(in, maxISOAnswer)
@@ -347,10 +354,17 @@ func (l *isoLane) read() {
 			l.fail(err)
 			return
 		}
-		if err := l.target.Codec.Unpack(frame.Message, &m); err != nil {
+		ours := &m
+		err = l.target.Codec.Unpack(frame.Message, &m)
+		if err == nil && l.target.mapping != nil {
+			ours = &canonical
+			ours.CopyFrom(&m)
+			err = l.target.mapping.Receive(ours)
+		}
+		if err != nil {
 			l.unreadable(frame.Message, &m, err)
 		} else {
-			l.take(&m)
+			l.take(ours, &m)
 		}
 		_, _ = in.Discard(frame.Size) // it was peeked
 	}

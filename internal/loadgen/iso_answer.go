@@ -11,8 +11,8 @@ import (
 	"switchyard/spec"
 )
 
-// take takes a message that came.
-func (l *isoLane) take(m *spec.Message) {
+// take takes a message that came, which came as another one where a mapping is between.
+func (l *isoLane) take(m, came *spec.Message) {
 	mti := m.MTIBytes()
 	switch {
 	case mti[1] == '8' && mti[2] == '0':
@@ -23,7 +23,7 @@ func (l *isoLane) take(m *spec.Message) {
 		answered := l.networks[stan]
 		l.mu.Unlock()
 		if answered == nil {
-			l.stray(record.Unmatched, "network", "no network message with its STAN waits", m)
+			l.stray(record.Unmatched, "network", "no network message with its STAN waits", came)
 			return
 		}
 		select {
@@ -31,14 +31,14 @@ func (l *isoLane) take(m *spec.Message) {
 		default: // it was answered already
 		}
 	case (mti[2]-'0')%2 == 0:
-		l.stray(record.Unmatched, "request", "it asks and does not answer", m)
+		l.stray(record.Unmatched, "request", "it asks and does not answer", came)
 	default:
-		l.answer(m)
+		l.answer(m, came)
 	}
 }
 
 // answer ends the request that a message answers.
-func (l *isoLane) answer(m *spec.Message) {
+func (l *isoLane) answer(m, came *spec.Message) {
 	t, now := l.target, time.Now()
 	l.mu.Lock()
 	var hash uint64
@@ -47,7 +47,7 @@ func (l *isoLane) answer(m *spec.Message) {
 	if !there {
 		class, code, nearest := l.nearest(hash)
 		l.mu.Unlock()
-		l.stray(class, code, nearest, m)
+		l.stray(class, code, nearest, came)
 		return
 	}
 	s := &t.slots[slot]
@@ -55,32 +55,65 @@ func (l *isoLane) answer(m *spec.Message) {
 		s.near, s.nearCode = record.Unmatched, fieldCode(de)
 		nearest := fmt.Sprintf("the request with its STAN and RRN, but for %s", named(de))
 		l.mu.Unlock()
-		l.stray(record.Unmatched, fieldCode(de), nearest, m)
+		l.stray(record.Unmatched, fieldCode(de), nearest, came)
 		return
 	}
 	end := l.over(s)
 	out := Outcome{At: now}
-	out.Class, out.Code = verdictOf(s.journey.at(), m.Bytes(39))
+	step := s.journey.at()
+	out.Class, out.Code = verdictOf(step, m.Bytes(39), came.Bytes(39))
 	if out.Class == record.Approved {
-		s.authCode = append(s.authCode[:0], m.Bytes(38)...)
+		s.approved(step, m)
 	} else {
-		t.notes.Load().Example(out.Class, out.Code, "", l.shown(m))
+		t.notes.Load().Example(out.Class, out.Code, "", l.shown(came))
 	}
 	l.mu.Unlock()
 	t.traffic.after(&s.journey, &out)
 	end(out)
 }
 
-// verdictOf is what a response code says of a step. A text of it is made where it is no approval.
-func verdictOf(step Step, code []byte) (record.Class, string) {
+// approved keeps what later steps need of an approval.
+func (s *isoSlot) approved(step Step, m *spec.Message) {
+	j := &s.journey
+	switch step {
+	case StepIncrement:
+		j.capturable += s.sent.amount
+	case StepCapture:
+		s.cleared = s.sent
+		j.refundable += s.sent.amount
+	case StepAuthorize, StepSale, StepRepeat:
+		s.authCode = append(s.authCode[:0], m.Bytes(38)...)
+		if granted, ok := m.Uint(4); ok && string(m.Bytes(39)) == partly {
+			j.capturable, j.refundable = min(j.capturable, int64(granted)), min(j.refundable, int64(granted))
+		}
+	default: // nothing follows from them
+	}
+}
+
+// partly is the response code of an approval of less than was asked for.
+const partly = "10"
+
+// verdictOf is what a response code of 1987 says of a step; theirs is how the host writes it, which is what people
+// count it by. A text of it is made where it is no approval.
+func verdictOf(step Step, code, theirs []byte) (record.Class, string) {
+	approved := false
+	switch string(code) {
+	case "00", "08", partly, "11":
+		approved = true
+	case "85":
+		approved = step == StepVerify
+	}
 	switch {
-	case len(code) == 0:
+	case len(theirs) == 0:
 		return record.Unmatched, "no DE39"
-	case string(code) == "00", string(code) == "10" || string(code) == "08" || string(code) == "11",
-		string(code) == "85" && step == StepVerify:
+	case len(code) == 0:
+		return record.Unmatched, "DE39 " + string(theirs) + " means nothing here"
+	case approved && step == StepBad:
+		return record.Unmatched, "a bad request was taken"
+	case approved:
 		return record.Approved, ""
 	}
-	return record.Declined, string(code)
+	return record.Declined, string(theirs)
 }
 
 // mtiElement stands for the MTI among elements.
@@ -103,7 +136,7 @@ func (l *isoLane) differs(s *isoSlot, m *spec.Message) int {
 		if len(sent) == 0 || bytes.Equal(sent, came) {
 			continue
 		}
-		if de == 4 && string(m.Bytes(39)) == "10" && len(came) == len(sent) && bytes.Compare(came, sent) < 0 {
+		if de == 4 && string(m.Bytes(39)) == partly && len(came) == len(sent) && bytes.Compare(came, sent) < 0 {
 			continue // approved in part
 		}
 		return de
@@ -231,7 +264,7 @@ func (l *isoLane) answerNetwork(m *spec.Message) {
 	l.mu.Lock()
 	err := l.err
 	if err == nil {
-		err = l.pack(m)
+		err = l.pack(m, time.Now())
 	}
 	l.mu.Unlock()
 	if err == nil {

@@ -16,11 +16,19 @@ var isoSteps = map[Step]struct{ mti, processing string }{
 	StepAuthorize: {"0100", "000000"},
 	StepSale:      {"0200", "000000"},
 	StepVerify:    {"0100", "000000"},
+	StepBad:       {"0100", "000000"},
+	StepIncrement: {"0100", "000000"},
 	StepCapture:   {"0220", "000000"},
 	StepReverse:   {"0400", "000000"},
 	StepVoid:      {"0400", "000000"},
 	StepRefund:    {"0200", "200000"},
 	StepRepeat:    {"", ""}, // those of the request before
+}
+
+// OverISO tells whether a message of ISO 8583 asks for the step.
+func (s Step) OverISO() bool {
+	_, ok := isoSteps[s]
+	return ok
 }
 
 // acquirer is DE32 of each request.
@@ -40,21 +48,30 @@ func (l *isoLane) ask(slot int, seq uint64) error {
 	default:
 		l.fill(s, seq)
 	}
-	s.mti = [4]byte(s.message.MTIBytes())
+	if s.mti = [4]byte(s.message.MTIBytes()); t.mapping != nil {
+		s.mti = [4]byte([]byte(t.mapping.MTI(string(s.mti[:]))))
+	}
 	s.near, s.nearCode = 0, ""
 	hash, values := t.found(&s.message, s.values)
 	if _, twice := l.index[hash]; twice {
 		return errTwice
 	}
-	if err := l.pack(&s.message); err != nil {
+	if err := l.pack(&s.message, s.sent.at); err != nil {
 		return err
 	}
 	s.hash, s.values = hash, values
 	return nil
 }
 
-// pack appends a message to what waits to be written. The lock is held.
-func (l *isoLane) pack(m *spec.Message) error {
+// pack appends a message, of a moment, to what waits to be written. The lock is held.
+func (l *isoLane) pack(m *spec.Message, at time.Time) error {
+	if l.target.mapping != nil {
+		l.theirs.CopyFrom(m)
+		m = &l.theirs
+		if err := l.target.mapping.Send(m, at); err != nil {
+			return err
+		}
+	}
 	start := len(l.pending)
 	out, err := l.target.Codec.Pack(l.target.Framing.Begin(l.pending, nil), m)
 	if err == nil {
@@ -66,12 +83,12 @@ func (l *isoLane) pack(m *spec.Message) error {
 	return err
 }
 
-// now is DE7 of this second. The lock is held.
-func (l *isoLane) now() string {
-	if now := time.Now().UTC(); now.Unix() != l.second {
-		l.second, l.de7 = now.Unix(), now.Format("0102150405")
+// now is this second, and its DE7. The lock is held.
+func (l *isoLane) now() (at time.Time, de7 string) {
+	if now := time.Now().UTC(); now.Unix() != l.clock.Unix() {
+		l.clock, l.de7 = now.Truncate(time.Second), now.Format("0102150405")
 	}
-	return l.de7
+	return l.clock, l.de7
 }
 
 // found lists what a message is found by and held against, in place of a list of before, and the hash of the first
@@ -103,7 +120,8 @@ func (l *isoLane) fill(s *isoSlot, seq uint64) {
 	kind := isoSteps[step]
 	merchant := &t.traffic.Merchants[j.merchant]
 	currency, _ := money.Lookup(merchant.Currency)
-	s.sent = isoSent{mti: [4]byte([]byte(kind.mti)), stan: (t.stan+seq)%(stans-networkSTANs) + 1, de7: l.now()}
+	s.sent = isoSent{mti: [4]byte([]byte(kind.mti)), stan: (t.stan+seq)%(stans-networkSTANs) + 1}
+	s.sent.at, s.sent.de7 = l.now()
 	copy(s.sent.rrn[:], t.run[:])
 	for i, rest := len(s.sent.rrn)-1, seq; i >= len(t.run); i-- {
 		s.sent.rrn[i] = base36[rest%36]
@@ -118,19 +136,8 @@ func (l *isoLane) fill(s *isoSlot, seq uint64) {
 	m.SetMTI(kind.mti)
 	m.SetBytes(2, appendCard(card[:0], j.card))
 	m.Set(3, kind.processing)
-	amount := j.amount
-	switch step {
-	case StepVerify:
-		amount = 0
-	case StepCapture:
-		amount = part(j.capturable, j.left(StepCapture))
-		j.capturable -= amount
-	case StepRefund:
-		amount = part(j.refundable, j.left(StepRefund))
-		j.refundable -= amount
-	default: // the whole
-	}
-	m.SetUint(4, uint64(amount), 12)
+	s.sent.amount = s.amountOf(step)
+	m.SetUint(4, uint64(s.sent.amount), 12)
 	m.Set(7, s.sent.de7)
 	m.SetUint(11, s.sent.stan, 6)
 	m.Set(12, s.sent.de7[4:])
@@ -151,11 +158,65 @@ func (l *isoLane) fill(s *isoSlot, seq uint64) {
 		if len(s.authCode) > 0 {
 			m.SetBytes(38, s.authCode)
 		}
-		m.SetBytes(90, s.root.original())
+		original := &s.root
+		if step == StepVoid {
+			original = &s.cleared
+		}
+		m.SetBytes(90, original.original())
+	}
+	switch step {
+	case StepIncrement:
+		var of [16]byte
+		m.SetBytes(48, append(append(of[:0], spec.TagFirstRRN+"12"...), s.root.rrn[:]...))
+	case StepBad:
+		spoilMessage(m, j.n)
+	default:
 	}
 	if step.makes() {
-		s.root, s.authCode = s.sent, s.authCode[:0]
-		j.capturable, j.refundable = j.amount, j.amount
+		s.root, s.cleared, s.authCode = s.sent, s.sent, s.authCode[:0]
+		j.capturable, j.refundable = j.amount, 0
+		if step == StepSale {
+			j.capturable, j.refundable = 0, j.amount
+		}
+	}
+}
+
+// amountOf is DE4 of a step.
+func (s *isoSlot) amountOf(step Step) (amount int64) {
+	j := &s.journey
+	switch step {
+	case StepVerify:
+		return 0
+	case StepIncrement:
+		return max(j.amount/10, 1)
+	case StepCapture:
+		amount = part(j.capturable, j.left(StepCapture))
+		j.capturable -= amount
+	case StepRefund:
+		amount = part(j.refundable, j.left(StepRefund))
+		j.refundable -= amount
+	case StepVoid:
+		return s.cleared.amount
+	default:
+		return j.amount
+	}
+	return amount
+}
+
+// spoilMessage makes a message one that a host must decline, in one of several ways: its card's check digit is wrong,
+// the card has expired, or its currency is none.
+func spoilMessage(m *spec.Message, n uint64) {
+	switch mix(n) % 3 {
+	case 0:
+		var card [maxCard]byte
+		number := card[:copy(card[:], m.Bytes(2))]
+		last := len(number) - 1
+		number[last] = '0' + (number[last]-'0'+1)%10
+		m.SetBytes(2, number)
+	case 1:
+		m.Set(14, "1412")
+	default:
+		m.Set(49, "000")
 	}
 }
 
@@ -196,13 +257,14 @@ func (l *isoLane) network(ctx context.Context, code string) (string, error) {
 	answered := make(chan string, 1)
 	l.mu.Lock()
 	var m spec.Message
+	at, de7 := l.now()
 	m.SetMTI("0800")
-	m.Set(7, l.now())
+	m.Set(7, de7)
 	m.SetUint(11, stan, 6)
 	m.Set(70, code)
 	err := l.err
 	if err == nil {
-		err = l.pack(&m)
+		err = l.pack(&m, at)
 	}
 	if err == nil {
 		l.networks[stan] = answered

@@ -253,7 +253,8 @@ func TestISOTargetMatchesByWhatTheUserNames(t *testing.T) {
 // What follows a payment names it, and a repeat is the same message.
 func TestISOFlows(t *testing.T) {
 	for flow, want := range map[string]string{
-		"captures": "0100 0220 0220 0220", "reverse": "0100 0400", "refund": "0200 0200", "repeat": "0100 0101",
+		"captures": "0100 0220 0220 0220", "increment": "0100 0100 0220",
+		"reverse": "0100 0400", "refund": "0200 0200", "repeat": "0100 0101",
 		"void": "0200 0400", "verify": "0100",
 	} {
 		t.Run(flow, func(t *testing.T) {
@@ -268,7 +269,12 @@ func TestISOFlows(t *testing.T) {
 					}
 					last = new(spec.Message)
 					last.CopyFrom(m)
-					if (mti == "0100" || mti == "0200") && m.String(3) == "000000" {
+					switch {
+					case m.Has(48): // an increment
+						if m.String(48) != "0512"+first.String(37) || m.String(37) == first.String(37) {
+							t.Errorf("the increment of %s has DE48 %s and RRN %s", first.String(37), m.String(48), m.String(37))
+						}
+					case (mti == "0100" || mti == "0200") && m.String(3) == "000000":
 						first = last
 					}
 					if mti == "0220" {
@@ -304,8 +310,8 @@ func TestISOFlows(t *testing.T) {
 		})
 	}
 	if _, err := loadgen.NewISOTarget(nil, loadgen.ISOOptions{Codec: spec.MustCodec("iso87ascii")}, 1,
-		traffic(t, "increment")); err == nil || !strings.Contains(err.Error(), "increment cannot be asked of") {
-		t.Errorf("increments: %v", err)
+		traffic(t, "status")); err == nil || !strings.Contains(err.Error(), "status cannot be asked of") {
+		t.Errorf("status: %v", err)
 	}
 }
 

@@ -31,6 +31,7 @@ type Plan struct {
 	Traffic    loadgen.Traffic // not prepared
 	Operations []string        // that its flows have
 	PerFlow    float64         // requests a flow, in the mean
+	FlowLines  []int           // where the flows stand in the file
 
 	Marks      []Mark // stages by their beginnings
 	Faults     []Fault

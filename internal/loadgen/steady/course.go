@@ -2,6 +2,8 @@ package steady
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"switchyard/internal/loadgen"
@@ -35,7 +37,7 @@ func (o *Options) course() (*course, error) {
 	if o.Plan == nil {
 		err = c.ofOptions(o)
 	} else {
-		err = c.ofPlan(o.Plan)
+		err = c.ofPlan(o)
 	}
 	if err != nil {
 		return nil, err
@@ -81,14 +83,22 @@ func (c *course) ofOptions(o *Options) error {
 }
 
 // ofPlan makes the flows of a scenario.
-func (c *course) ofPlan(p *scenario.Plan) error {
-	schedule, err := p.Schedule()
-	if err != nil {
+func (c *course) ofPlan(o *Options) error {
+	plan := *o.Plan
+	p, traffic := &plan, plan.Traffic
+	traffic.Cards, traffic.Run = loadgen.NewCards(time.Now()), loadgen.RunName()
+	if o.ISO {
+		traffic.Flows = overISO(p, o.Say)
+	}
+	if err := traffic.Prepare(); err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
-	traffic := p.Traffic
-	traffic.Cards, traffic.Run = loadgen.NewCards(time.Now()), loadgen.RunName()
-	if err := traffic.Prepare(); err != nil {
+	if err := asked(p.Thresholds, traffic.Ops()); err != nil {
+		return fmt.Errorf("%s: %w", p.Name, err)
+	}
+	p.PerFlow = traffic.PerFlow()
+	schedule, err := p.Schedule()
+	if err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
 	c.traffic, c.faults = &traffic, p.Faults
@@ -118,6 +128,31 @@ func (c *course) ofPlan(p *scenario.Plan) error {
 	}
 	for _, f := range p.Faults {
 		c.stages = append(c.stages, record.Stage{At: f.At, Name: "fault: " + f.Name})
+	}
+	return nil
+}
+
+// overISO are a plan's flows without the steps that no message of ISO 8583 asks for, which it tells of.
+func overISO(p *scenario.Plan, say func(string, ...any)) (flows []loadgen.Flow) {
+	none := func(s loadgen.Step) bool { return !s.OverISO() }
+	for i, f := range p.Traffic.Flows {
+		if k := slices.IndexFunc(f.Steps, none); k >= 0 {
+			say("%s: line %d: flow %s: no message of ISO 8583 asks for %s: it is left out", p.Name, p.FlowLines[i], f.Name,
+				f.Steps[k])
+			f.Steps = slices.DeleteFunc(slices.Clone(f.Steps), none)
+		}
+		flows = append(flows, f)
+	}
+	return flows
+}
+
+// asked refuses thresholds of operations that nothing asks for.
+func asked(thresholds []judge.Threshold, operations []string) error {
+	for _, t := range thresholds {
+		if t.Operation != "" && !slices.Contains(operations, t.Operation) {
+			return fmt.Errorf("threshold %s: no request of this run asks for %s: expected %s", t.Text, t.Operation,
+				strings.Join(operations, ", "))
+		}
 	}
 	return nil
 }

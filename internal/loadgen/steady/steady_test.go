@@ -165,7 +165,6 @@ func TestRefuses(t *testing.T) {
 		"hosts":          {func(o *steady.Options) { o.Address, o.Connections = "a:1,b:2", 1 }, "1 connections to 2 hosts"},
 		"dialect":        {func(o *steady.Options) { o.ISO, o.Dialect = true, "iso88" }, `dialect "iso88"`},
 		"dialect file":   {func(o *steady.Options) { o.ISO, o.Dialect = true, "gone.json" }, "gone.json"},
-		"1993":           {func(o *steady.Options) { o.ISO, o.Dialect = true, "iso93ascii" }, "of ISO 8583:1987"},
 		"framing":        {func(o *steady.Options) { o.ISO, o.Framing = true, "ascii5" }, "ascii5"},
 		"rate":           {func(o *steady.Options) { o.Rate = 0 }, "rate: 0, expected more than 0 and at most 1000000"},
 	} {
