@@ -59,11 +59,17 @@ func elements(m *spec.Message, but ...int) string {
 func TestMappingChanged(t *testing.T) {
 	mappings := []mapping.Config{
 		{},
-		{Private: "off", Acceptor: "omit", Constants: []mapping.Constant{{DE: 60, Value: "0001"}}},
-		{Original: "short", Constants: []mapping.Constant{{DE: 60, Value: "0002"}}},
+		{
+			Private: "off", Acceptor: "omit", Constants: []mapping.Constant{{DE: 60, Value: "0001"}},
+			Templates: []mapping.Constant{{DE: 62, Value: "{payment}/{number}/{date}/{rrn}"}},
+		},
+		{
+			Original: "short", Constants: []mapping.Constant{{DE: 60, Value: "0002"}},
+			Templates: []mapping.Constant{{DE: 62, Value: "{payment}/{number}/{date}/{rrn}"}},
+		},
 	}
 	const captured, reversed = "000000000400", "000000000777"
-	changed := []int{43, 48, 60, 90}
+	changed := []int{43, 48, 60, 62, 90}
 	var heard said
 	var use int
 	arrived := make(chan struct{}, 1)
@@ -121,6 +127,11 @@ func TestMappingChanged(t *testing.T) {
 			}
 			if m.String(60) != mappings[use].Constants[0].Value || m.Has(43) != (use == 2) || m.Has(48) != (use == 2) {
 				t.Errorf("mapping %d: the repeat is not by it:%s", use, elements(m))
+			}
+			day, _, _ := strings.Cut(strings.TrimPrefix(m.String(62), a.Payment+"/1/"), "/")
+			want := a.Payment + "/1/" + day + "/" + first.String(37)
+			if m.String(62) != want || !strings.HasSuffix(day, m.String(15)) {
+				t.Errorf("mapping %d: DE62 is %s, want %s", use, m.String(62), want)
 			}
 		}
 		if answers {

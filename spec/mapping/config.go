@@ -21,11 +21,14 @@ type Config struct {
 	Original string `yaml:"original"`
 	// Constants stand in each financial request, in place of what would stand there.
 	Constants []Constant `yaml:"constants"`
+	// Templates are elements that are made of data of the switch's, which their values name in braces. They come after
+	// Constants; where a message has no such datum its element stays as it is without.
+	Templates []Constant `yaml:"templates"`
 	// Codes are the peer's response codes (DE39) that mean others than ours: theirs → ours, or → unknown.
 	Codes map[string]string `yaml:"codes"`
 }
 
-// Constant is an element that always has the same value.
+// Constant is an element that has the same value in each message, or one by the same template.
 type Constant struct {
 	DE    int      `yaml:"de"`
 	Value string   `yaml:"value"`
@@ -45,8 +48,7 @@ const (
 )
 
 // owned are the elements that no constant may be: what an answer is known by, what a request is about, what names its
-// original, and what is secret. owned93 are those of 1993
-// alone; DE48 is one as long as it has our tags.
+// original, and what is secret. owned93 are those of 1993 alone; DE48 is one as long as it has our tags.
 var (
 	owned   = []int{2, 3, 4, 7, 11, 32, 35, 36, 37, 39, 41, 45, 49, 52, 55, 64, 90, 95, 128}
 	owned93 = []int{deTime, deAmounts93, deOriginal93}
@@ -80,18 +82,24 @@ func Compile(c Config, codec *spec.Codec) (*Mapping, error) {
 	}
 	m.longTime, m.longDate = length(12) == timeDigits, length(15) == dateDigits
 	m.entry = length(22)
-	for i := range c.Constants {
-		one, err := c.Constants[i].compile()
-		if err != nil {
-			return nil, fmt.Errorf("constants[%d].%w", i, err)
+	for _, list := range []struct {
+		key     string
+		all     []Constant
+		compile func(*Constant) (constant, error)
+	}{
+		{"constants", c.Constants, (*Constant).compile}, {"templates", c.Templates, (*Constant).compileTemplate},
+	} {
+		for i := range list.all {
+			one, err := list.compile(&list.all[i])
+			if err == nil {
+				err = m.takes(&one, codec)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s[%d].%w", list.key, i, err)
+			}
+			m.constants = append(m.constants, one)
+			m.templates = m.templates || one.pieces != nil
 		}
-		if m.iso1993 && slices.Contains(owned93, one.de) || !m.noPrivate && one.de == dePrivate {
-			return nil, fmt.Errorf("constants[%d].%w", i, notAConstant(one.de))
-		}
-		if fields[one.de] == nil {
-			return nil, fmt.Errorf("constants[%d].de: %d: the dialect has no such element", i, one.de)
-		}
-		m.constants = append(m.constants, one)
 	}
 	for theirs, ours := range c.Codes {
 		if want := length(39); want > 0 && len(theirs) != want {
@@ -113,6 +121,17 @@ func Compile(c Config, codec *spec.Codec) (*Mapping, error) {
 	return m, nil
 }
 
+// takes refuses an element that the mapping makes itself, or that the dialect has no room for.
+func (m *Mapping) takes(one *constant, codec *spec.Codec) error {
+	switch {
+	case m.iso1993 && slices.Contains(owned93, one.de), !m.noPrivate && one.de == dePrivate:
+		return notAConstant(one.de)
+	case codec.Spec().Fields[one.de] == nil:
+		return fmt.Errorf("de: %d: the dialect has no such element", one.de)
+	}
+	return one.fits(codec)
+}
+
 // nothing tells whether the mapping changes no message.
 func (m *Mapping) nothing() bool {
 	return !m.iso1993 && !m.noPrivate && !m.subfields && !m.noAcceptor && !m.shortOriginal && !m.noOriginal &&
@@ -121,9 +140,10 @@ func (m *Mapping) nothing() bool {
 
 // constant is a Constant, ready to be set.
 type constant struct {
-	de    int
-	value string
-	mtis  []string
+	de     int
+	value  string
+	pieces []piece // of a template; nil: value stands there
+	mtis   []string
 }
 
 func (c *Constant) compile() (constant, error) {
@@ -140,7 +160,7 @@ func (c *Constant) compile() (constant, error) {
 			return constant{}, fmt.Errorf("mti: %q: expected that of a financial request or advice of 1987, such as 0100", mti)
 		}
 	}
-	return constant{c.DE, c.Value, c.MTI}, nil
+	return constant{de: c.DE, value: c.Value, mtis: c.MTI}, nil
 }
 
 func notAConstant(de int) error {

@@ -8,8 +8,9 @@
 // spec describes it. A peer may want another edition (ISO 8583:1993), other forms of DE12, 15, 22, 43 and 90, DE48
 // left away, constant elements, and it may answer with response codes of its own.
 //
-// Read first: config.go (what can be said), mapping.go (what is done), iso1993.go with codes.go, entry.go, original.go
-// and date.go (the translation between the editions, with its tables).
+// Read first: config.go (what can be said), template.go (elements made of the switch's data), mapping.go (what is
+// done), iso1993.go with codes.go, entry.go, original.go and date.go (the translation between the editions, with its
+// tables).
 //
 // What it guarantees: a Mapping is made once and is not changed; nil is the mapping of a peer that takes canonical
 // messages, and costs nothing. What Send makes depends on the message and on the moment that it is given, which is the

@@ -20,6 +20,7 @@ type Mapping struct {
 	longDate      bool // DE15 is YYMMDD
 	entry         int  // the length of DE22
 	constants     []constant
+	templates     bool              // some of them are templates
 	codes         map[string]string // theirs → ours
 }
 
@@ -31,6 +32,9 @@ func (m *Mapping) Originals() bool { return m == nil || !m.noOriginal }
 
 // Amends tells whether a message that leaves a rest authorized (DE95) is sent with that rest as its amount.
 func (m *Mapping) Amends() bool { return m != nil && m.iso1993 }
+
+// Templates tells whether SendOf needs data.
+func (m *Mapping) Templates() bool { return m != nil && m.templates }
 
 // MTI is the type, in canonical messages, of what a peer takes a message of a type for: it may know no difference.
 func (m *Mapping) MTI(mti string) string {
@@ -45,7 +49,10 @@ var advices = [2]string{"0420", "0421"}
 
 // Send makes of a canonical message what the peer is sent. at is when what it tells of happened: it gives the year that
 // canonical dates do not have.
-func (m *Mapping) Send(msg *spec.Message, at time.Time) error {
+func (m *Mapping) Send(msg *spec.Message, at time.Time) error { return m.SendOf(msg, at, nil) }
+
+// SendOf is Send for a message of a payment, with the data that templates name; nil: there are none.
+func (m *Mapping) SendOf(msg *spec.Message, at time.Time, of *Data) error {
 	if m == nil {
 		return nil
 	}
@@ -68,7 +75,7 @@ func (m *Mapping) Send(msg *spec.Message, at time.Time) error {
 	}
 	m.leftAway(msg)
 	if request && financial {
-		m.setConstants(msg, mti)
+		m.setConstants(msg, mti, of)
 	}
 	return nil
 }
@@ -99,11 +106,15 @@ func (m *Mapping) Receive(msg *spec.Message) error {
 	return nil
 }
 
-// setConstants sets what always stands in a request; the MTI may be the peer's by now.
-func (m *Mapping) setConstants(msg *spec.Message, mti []byte) {
+// setConstants sets what always stands in a request, and what templates make; the MTI may be the peer's by now.
+func (m *Mapping) setConstants(msg *spec.Message, mti []byte, of *Data) {
 	for i := range m.constants {
 		c := &m.constants[i]
 		if len(c.mtis) > 0 && !slices.ContainsFunc(c.mtis, func(of string) bool { return sameKind(of, mti) }) {
+			continue
+		}
+		if c.pieces != nil {
+			c.fill(msg, of)
 			continue
 		}
 		msg.Set(c.de, c.value)

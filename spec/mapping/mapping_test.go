@@ -368,7 +368,9 @@ func BenchmarkExchange(b *testing.B) {
 	every := mapping.Config{
 		Private: "off", Acceptor: "subfields", Original: "short", Codes: map[string]string{"51": "05"},
 		Constants: []mapping.Constant{{DE: 60, Value: "1"}, {DE: 61, Value: "2"}, {DE: 63, Value: "3"}},
+		Templates: []mapping.Constant{{DE: 62, Value: "{payment}/{reference}"}},
 	}
+	of := capture()
 	every93 := every
 	every93.Codes = map[string]string{"116": "05"}
 	for _, c := range []struct {
@@ -383,7 +385,7 @@ func BenchmarkExchange(b *testing.B) {
 			codec, to := spec.MustCodec(c.dialect), compile(b, c.dialect, c.config)
 			request := authorization()
 			if c.name == "1987-alike" {
-				if err := compile(b, "iso87ascii", every).Send(request, at); err != nil {
+				if err := compile(b, "iso87ascii", every).SendOf(request, at, of); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -403,7 +405,7 @@ func BenchmarkExchange(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				m.CopyFrom(request)
-				if err := to.Send(&m, at); err != nil {
+				if err := to.SendOf(&m, at, of); err != nil {
 					b.Fatal(err)
 				}
 				if frame, err = codec.Pack(frame[:0], &m); err != nil {

@@ -110,6 +110,7 @@ func (s *hostSection) drawMapping(t *rapid.T, p *Plan) {
 	}
 	if percent(t, 40) {
 		m.Constants = []mapping.Constant{{DE: 60, Value: "0001"}, {DE: 62, Value: "A", MTI: []string{"0100", "0420"}}}
+		m.Templates = []mapping.Constant{{DE: 61, Value: "{rrn}/{stan}/{number}", MTI: []string{"0220"}}}
 		if m.Private != "" {
 			m.Constants = append(m.Constants, mapping.Constant{DE: 48, Value: "ITS OWN"})
 		}

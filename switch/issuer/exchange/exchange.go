@@ -128,7 +128,7 @@ func (c *Call) Pack(p *payment.Payment, i int, card message.Card, req *api.Reque
 		MTI: m.MTI(), STAN: op.STAN, DE7: op.DE7, RRN: op.RRN, Terminal: p.Terminal,
 		Currency: m.String(49), AmountMinor: int64(minor), CheckAmount: true,
 	}
-	if err := c.mapped(m, op.At); err != nil {
+	if err := c.mapped(m, p, i); err != nil {
 		return fmt.Errorf("pack %s: %w", c.want.MTI, err)
 	}
 	c.want.Carries(m)
@@ -145,8 +145,9 @@ func putBack(m *spec.Message) {
 	messages.Put(m)
 }
 
-// mapped makes a request what its host is sent. at is the record's moment of it, so that a repeat is the same.
-func (c *Call) mapped(m *spec.Message, at time.Time) error {
+// mapped makes the request of an operation what its host is sent. All that it adds is the record's, so that a repeat is
+// the same.
+func (c *Call) mapped(m *spec.Message, p *payment.Payment, i int) error {
 	to := c.issuer.Mapping
 	if to == nil {
 		return nil
@@ -155,7 +156,12 @@ func (c *Call) mapped(m *spec.Message, at time.Time) error {
 	if m.Has(95) && to.Amends() {
 		c.want.CheckAmount = false // its answer may repeat either amount
 	}
-	return to.Send(m, at)
+	if !to.Templates() {
+		return to.Send(m, p.Ops[i].At)
+	}
+	var of mapping.Data
+	message.Data(&of, p, i)
+	return to.SendOf(m, p.Ops[i].At, &of)
 }
 
 // Send sends the packed frame and waits for its answer until the issuer's deadline. nil: it has come.

@@ -17,6 +17,7 @@ import (
 	"switchyard/internal/money"
 	"switchyard/internal/mutant"
 	"switchyard/spec"
+	"switchyard/spec/mapping"
 	"switchyard/switch/api"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
@@ -149,6 +150,17 @@ func (b *Builder) Build(m *spec.Message, p *payment.Payment, i int, card Card, r
 	}
 	original(m, p, i, acquirer)
 	return nil
+}
+
+// Data writes what a host's mapping may put into the message of operation i beside what Build writes.
+func Data(d *mapping.Data, p *payment.Payment, i int) {
+	op := &p.Ops[i]
+	*d = mapping.Data{
+		Reference: p.Reference, RRN: op.RRN, FirstRRN: p.Ops[0].RRN, STAN: op.STAN, Date: int32(businessDate(p, i)),
+		Merchant: p.Merchant, Terminal: p.Terminal, Category: p.MCC, Entry: posEntry(api.Entry(p.Entry)), ECI: p.ECI,
+		Number: op.Number, ARN: op.ARN,
+	}
+	p.ID.AppendTo(d.Payment[:0])
 }
 
 // buildFirst adds what only the request that makes a payment carries.
