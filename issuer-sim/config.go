@@ -39,12 +39,14 @@ type Config struct {
 
 // ConfigRequire is server.Require as the config file has it.
 type ConfigRequire struct {
-	SignOn   bool `yaml:"sign_on"`
-	MAC      bool `yaml:"mac"`
-	Elements bool `yaml:"elements"`
+	SignOn   bool  `yaml:"sign_on"`
+	MAC      bool  `yaml:"mac"`
+	Elements bool  `yaml:"elements"`
+	Also     []int `yaml:"also"`
+	Without  []int `yaml:"without"`
 }
 
-// ParseRequire reads names of ConfigRequire with commas between them.
+// ParseRequire reads names of what is required with commas between them; lists stay empty.
 func ParseRequire(names string) (r ConfigRequire, err error) {
 	for name := range strings.SplitSeq(names, ",") {
 		switch strings.TrimSpace(name) {
@@ -112,7 +114,8 @@ func (c ConfigLimits) Limits() Limits {
 func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8583", Connections: 2, Control: "127.0.0.1:9584", Seed: 1, Dialect: spec.DefaultDialect,
-		Framing: framing.Default, Repeats: server.DefaultRepeats(), Codes: map[string]string{}, LogLevel: "info",
+		Framing: framing.Default, Require: ConfigRequire{Also: []int{}, Without: []int{}},
+		Repeats: server.DefaultRepeats(), Codes: map[string]string{}, LogLevel: "info",
 	}
 }
 

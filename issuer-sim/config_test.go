@@ -66,6 +66,7 @@ func TestConfigErrors(t *testing.T) {
 		"limits: {card: 5}":                    `line 1: unknown key "card": expected connections, frame_bytes, cards, `,
 		"limits: {cards: many}":                "line 1: found text, expected a whole number",
 		"limits: 5":                            "line 1: found a whole number, expected a mapping",
+		"require: {allso: [60]}":               `unknown key "allso": expected sign_on, mac, elements, also, without`,
 		"sync: 5":                              "line 1: found a whole number, expected true or false",
 		"listen: [a]":                          "line 1: found a list, expected text",
 		"limits: {write_timeout: 10}":          "want a duration such as 150ms",

@@ -227,6 +227,7 @@ func TestFloodOfBadFrames(t *testing.T) {
 
 // TestWhatIsRequired refuses what a host of this kind would refuse.
 func TestWhatIsRequired(t *testing.T) {
+	const bare = " pan=- de3=- amount=- cur=- merchant=- terminal=- rrn=-"
 	const whole = " exp=3012 de12=120000 de13=1121 de18=5999 de22=810 de25=59 de43=Shop cvc=123"
 	for _, c := range []struct {
 		name    string
@@ -255,7 +256,23 @@ func TestWhatIsRequired(t *testing.T) {
 			{"0420 stan=9 date=1121 orig=0200:7 rrn=R7 de12=120000 de13=1121 de25=59 num=1", "0430 00"}, // of the sale
 			{"0420 stan=10 date=1121 rrn=R7 de12=120000 de13=1121 de25=59 num=1", "0430 30"},            // of nothing
 			{"0220 stan=11 date=1121 code=123456 num=1 exp=3012 de12=120000 de13=1121 de18=5999 de22=810 de25=59", "0230 30"},
-			{"0500 stan=12 date=1121 de50=978", "0510 00"}, // is not looked at
+			{"0500 stan=12 date=1121 de50=978", "0510 30"}, // with a card and more
+			{"0500 stan=13 date=1121 de50=978" + bare, "0510 00"},
+			{"0500 stan=14 date=1121 de50=978 de88=0000000000000000" + bare, "0510 00"},
+			{"0520 stan=15 date=1121" + bare, "0530 30"},    // no DE50
+			{"0100 stan=16 code=123456" + whole, "0110 30"}, // asks, and knows the answer
+			{"0101 stan=16 code=123456" + whole, "0110 30"},
+			{"0120 stan=17 code=123456" + whole, "0130 00"},             // a stand-in has a code of its own
+			{"0120 stan=18 de55=9F2608001122334455" + whole, "0130 30"}, // and no chip
+		}},
+		{"elements, others too", issuersim.Require{
+			Elements: true, Also: []int{60, 62}, Without: []int{43, 48},
+		}, [][2]string{
+			{"0100 stan=1 de60=0001 de62=ORDER" + whole, "0110 00"},
+			{"0100 stan=2 de61=0001" + whole, "0110 30"},
+			{"0100 stan=3 de60=1 exp=3012 de12=120000 de13=1121 de18=5999 de22=810 de25=59", "0110 00"}, // no DE43, 48
+			{"0100 stan=4 exp=3012 de12=120000 de13=1121 de18=5999 de22=810", "0110 30"},                // no DE25
+			{"0500 stan=5 date=1121 de50=978 de60=0001" + bare, "0510 00"},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -275,6 +292,21 @@ func TestWhatIsRequired(t *testing.T) {
 				t.Errorf("%d refusals are logged, want %d", n, refused)
 			}
 		})
+	}
+}
+
+// Lists that say nothing are refused with their key.
+func TestWhatCannotBeRequired(t *testing.T) {
+	for want, require := range map[string]issuersim.Require{
+		"require.also: 1: expected 2 to 192":      {Elements: true, Also: []int{60, 1}},
+		"require.without: 193: expected 2 to 192": {Elements: true, Without: []int{193}},
+		"require.also: given without elements":    {Also: []int{60}},
+		"require.without: given without elements": {SignOn: true, Without: []int{43}},
+	} {
+		_, err := issuersim.New(issuersim.Options{Listener: listen(t), Require: require})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
 	}
 }
 

@@ -52,9 +52,11 @@ func newServeCmd() *cobra.Command {
 				}
 			}
 			if cmd.Flags().Changed("require") {
+				also, without := config.Require.Also, config.Require.Without
 				if config.Require, err = issuersim.ParseRequire(required); err != nil {
 					return err
 				}
+				config.Require.Also, config.Require.Without = also, without
 			}
 			if cmd.Flags().Changed("repeats") {
 				if config.Repeats, err = issuersim.ParseRepeats(repeats); err != nil {

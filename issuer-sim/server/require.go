@@ -1,6 +1,8 @@
 package server
 
 import (
+	"fmt"
+
 	"switchyard/issuer-sim/message"
 	"switchyard/spec"
 )
@@ -13,6 +15,26 @@ type Require struct {
 	MAC bool
 	// Elements refuses what lacks an element of its kind, or has one that its kind has not, with 30.
 	Elements bool
+	// Also are elements that Elements takes in each kind of message, and Without those that it does not miss in any.
+	Also, Without []int
+}
+
+// check refuses elements that there are none of.
+func (r *Require) check() error {
+	for _, one := range []struct {
+		key string
+		des []int
+	}{{"also", r.Also}, {"without", r.Without}} {
+		for _, de := range one.des {
+			switch {
+			case de < 2 || de > spec.MaxDE:
+				return fmt.Errorf("%s: %d: expected 2 to %d", one.key, de, spec.MaxDE)
+			case !r.Elements:
+				return fmt.Errorf("%s: given without elements", one.key)
+			}
+		}
+	}
+	return nil
 }
 
 // Network management, DE70.
@@ -37,7 +59,7 @@ func (w *worker) refused() bool {
 	case !need.Elements:
 		return false
 	}
-	if err := message.CheckElements(&w.req); err != nil {
+	if err := message.CheckElements(&w.req, need.Also, need.Without); err != nil {
 		w.bad(badElements, err, nil)
 		w.simple(message.CodeFormat)
 		return true

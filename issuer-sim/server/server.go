@@ -97,6 +97,9 @@ func New(o *Options) (*Server, error) {
 	if s.repeats, err = compileRepeats(o.Repeats, o.Codec); err != nil {
 		return nil, fmt.Errorf("issuersim: repeats: %w", err)
 	}
+	if err := o.Require.check(); err != nil {
+		return nil, fmt.Errorf("issuersim: require.%w", err)
+	}
 	if err := checkCodes(o.Codes, o.Codec); err != nil {
 		return nil, fmt.Errorf("issuersim: codes: %w", err)
 	}
