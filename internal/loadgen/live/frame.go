@@ -28,7 +28,7 @@ func Frame(s *record.Snapshot, window time.Duration) []string {
 		row("asked", rate(s, s.Recent.Asked), whole(s.Asked))
 	}
 	row("sent", rate(s, s.Recent.Sent), whole(s.Sent))
-	row("reached", rate(s, s.Recent.Answered), whole(s.All.Count()))
+	row("reached", rate(s, s.Recent.Answered), whole(answered(s)))
 	row("in flight", fmt.Sprint(s.InFlight), "")
 	for _, q := range quantiles {
 		row(q.name, q.of(s.Recent.Latency), q.of(s.All))
@@ -87,6 +87,16 @@ func rate(s *record.Snapshot, x float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.0f/s", x)
+}
+
+// answered is how many requests of the window something was answered to, as the rate beside it counts.
+func answered(s *record.Snapshot) (n uint64) {
+	for _, c := range s.Counts {
+		if c.Class.Answered() {
+			n += c.N
+		}
+	}
+	return n
 }
 
 func whole(n uint64) string { return fmt.Sprint(n) }

@@ -40,6 +40,8 @@ func tenSeconds(t *testing.T, model record.Model, told time.Duration) *record.Re
 		s.Sent(0, due, due)
 		switch {
 		case n%50 == 49: // no answer yet
+		case n%100 == 13: // and none at all
+			s.Done(0, due, due, due+time.Millisecond, record.NoAnswer, "")
 		case n%20 == 7:
 			s.Done(0, due, due, due+3*ms, record.Declined, "51")
 		case n%100 == 11:
@@ -204,7 +206,7 @@ func TestPrometheus(t *testing.T) {
 	for _, want := range []string{
 		`switchyard_load_asked_total{operation="authorize"} 1000`,
 		`switchyard_load_requests_total{class="declined",code="51",operation="authorize"} 50`,
-		`switchyard_load_requests_total{class="approved",code="",operation="authorize"} 920`,
+		`switchyard_load_requests_total{class="approved",code="",operation="authorize"} 910`,
 		`switchyard_load_in_flight 24`,
 		`switchyard_load_latency_seconds{quantile="0.5"} 0.005`,
 		`switchyard_load_latency_seconds_count 980`,
