@@ -33,6 +33,8 @@ type Plan struct {
 	PerFlow    float64         // requests a flow, in the mean
 	FlowLines  []int           // where the flows stand in the file
 
+	ScaledRates, ScaledTime float64 // what Scale has multiplied by; 1 where nothing
+
 	Marks      []Mark // stages by their beginnings
 	Faults     []Fault
 	Thresholds []judge.Threshold
@@ -53,11 +55,18 @@ type Fault struct {
 }
 
 // Scale makes the plan smaller or larger: rates and numbers in flight times rates, and all times of its course times
-// span. What callers do, their pauses and their patience, stays.
+// span. What callers do, their pauses and their patience, stays. A replay has the flows that its file has, at other
+// times.
 func (p *Plan) Scale(rates, span float64) error {
-	if !(rates > 0 && rates <= 1e6 && span > 0 && span <= 1e6) {
+	switch {
+	case !(rates > 0 && rates <= 1e6 && span > 0 && span <= 1e6):
 		return fmt.Errorf("a scale of %g and %g, expected more than 0", rates, span)
+	case p.Moments != nil && rates != 1:
+		return fmt.Errorf("rates scaled by %g, expected 1 with replay: its file says how many flows there are; a shorter "+
+			"time makes their rate higher", rates)
 	}
+	p.ScaledRates *= rates
+	p.ScaledTime *= span
 	times := func(d *time.Duration) { *d = time.Duration(float64(*d) * span) }
 	for i := range p.Stages {
 		s := &p.Stages[i]
@@ -76,11 +85,17 @@ func (p *Plan) Scale(rates, span float64) error {
 		times(&p.Faults[i].At)
 		times(&p.Faults[i].Pause)
 	}
-	if p.Moments != nil {
+	switch {
+	case p.Moments != nil:
 		p.Speed /= span
-	}
-	p.Duration = time.Duration(float64(p.Duration) * span)
-	if p.Stages != nil {
+		s, err := arrival.NewTimes(p.Moments, p.Speed)
+		if err != nil {
+			return err
+		}
+		p.Duration = s.Length() // and no less: the last moment lies at its very end
+	case p.Stages == nil:
+		times(&p.Duration)
+	default:
 		p.Duration = 0
 		for i := range p.Stages {
 			p.Duration += p.Stages[i].For

@@ -82,7 +82,7 @@ func at(path ...any) []any { return path }
 func (r *reader) plan() (*Plan, error) {
 	f, p := r.file, &r.out
 	p.Name = cmp.Or(f.Name, strings.TrimSuffix(filepath.Base(r.name), filepath.Ext(r.name)))
-	p.Text, p.Seed = string(r.text), f.Seed
+	p.Text, p.Seed, p.ScaledRates, p.ScaledTime = string(r.text), f.Seed, 1, 1
 	p.Connections, p.MaxInFlight = cmp.Or(f.Connections, 4), cmp.Or(f.MaxInFlight, loadgen.DefaultOpenInFlight)
 	p.Warmup, p.Timeout = 2*time.Second, loadgen.DefaultDrain
 	if f.Warmup != nil {

@@ -90,6 +90,38 @@ thresholds: ["p99 < 20ms", "capture.errors < 1%", "bad.declined > 99%"]
 	}
 }
 
+// A replay that takes half as long has all of its flows still, the last one too, and no other number of them.
+func TestScaledReplay(t *testing.T) {
+	p, err := scenario.Read("s.yaml", []byte("replay: {file: f}\nflows: [{flow: sale}]\n"), func(string) ([]byte, error) {
+		return []byte("0\n3\n7\n10\n"), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, span := range []float64{0.5, 0.1, 3, 1 / 3.0} {
+		if err := p.Scale(1, span); err != nil {
+			t.Fatal(err)
+		}
+		s, err := p.Schedule()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for due, ok := s.Next(); ok && due < p.Duration; due, ok = s.Next() {
+			n++
+		}
+		if n != 4 {
+			t.Errorf("scaled by %g: %d of 4 flows are due within %s", span, n, p.Duration)
+		}
+	}
+	if math.Abs(p.ScaledTime-0.05) > 1e-9 || p.ScaledRates != 1 {
+		t.Errorf("scaled by %g and %g, want 1 and 0.05", p.ScaledRates, p.ScaledTime)
+	}
+	if err := p.Scale(2, 1); err == nil || !strings.Contains(err.Error(), "expected 1 with replay") {
+		t.Errorf("the flows of a replay are doubled: %v", err)
+	}
+}
+
 func TestStages(t *testing.T) {
 	p, err := read(`
 warmup: 0s
