@@ -62,6 +62,11 @@ func (g *gatewayFlags) do(
 	if options.TLS, err = g.tls(); err != nil {
 		return err
 	}
+	if options.TLS != nil && g.server == "" {
+		if options.TLS.ServerName, _, err = net.SplitHostPort(g.address); err != nil {
+			return err
+		}
+	}
 	gw, err := client.Dial(ctx, g.address, options)
 	if err != nil {
 		return err
@@ -110,6 +115,7 @@ func (g *gatewayFlags) secret() (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
+// tls is how TLS is spoken, nil where it is not. Its ServerName is that of --tls-server.
 func (g *gatewayFlags) tls() (*tls.Config, error) {
 	if g.caFile == "" {
 		if g.certFile != "" || g.keyFile != "" {
@@ -124,11 +130,6 @@ func (g *gatewayFlags) tls() (*tls.Config, error) {
 	config := &tls.Config{ServerName: g.server, RootCAs: x509.NewCertPool()}
 	if !config.RootCAs.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("%s: no certificate in PEM form", g.caFile)
-	}
-	if g.server == "" {
-		if config.ServerName, _, err = net.SplitHostPort(g.address); err != nil {
-			return nil, err
-		}
 	}
 	if g.certFile != "" || g.keyFile != "" {
 		pair, err := tls.LoadX509KeyPair(g.certFile, g.keyFile)

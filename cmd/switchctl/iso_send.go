@@ -35,7 +35,6 @@ func (h *isoHost) dialer(address string) (func(context.Context) (net.Conn, error
 	if err != nil {
 		return nil, fmt.Errorf("want HOST:PORT: %w", err)
 	}
-	h.tls.address = address
 	config, err := h.tls.tls()
 	if err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -160,7 +159,7 @@ func (f *loadFlags) addPort(cmd *cobra.Command, o *steady.Options) {
 	flags.StringVar(&f.gateway.caFile, "tls-ca", "", "speak TLS and trust the authorities in this PEM file")
 	flags.StringVar(&f.gateway.certFile, "tls-cert", "", "client certificate, PEM")
 	flags.StringVar(&f.gateway.keyFile, "tls-key", "", "the certificate's key, PEM")
-	flags.StringVar(&f.gateway.server, "tls-server", "", "name in the port's certificate (default: the host of --connect)")
+	flags.StringVar(&f.gateway.server, "tls-server", "", "name in the certificate (default: each host of --connect)")
 }
 
 // apply makes of the flags what steady takes.
@@ -210,15 +209,11 @@ func (f *loadFlags) hello(o *steady.Options) (err error) {
 			return err
 		}
 	}
-	f.gateway.address = o.Address
 	if o.Hello.TLS, err = f.gateway.tls(); err != nil || o.Hello.TLS != nil || !f.plainTLS {
 		return err
 	}
 	o.Hello.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.gateway.server}
-	if f.gateway.server == "" {
-		o.Hello.TLS.ServerName, _, err = net.SplitHostPort(o.Address)
-	}
-	return err
+	return nil
 }
 
 // verdict is the exit code of a run.

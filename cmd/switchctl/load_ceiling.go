@@ -3,42 +3,49 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/loadgen/ceiling"
+	"switchyard/internal/loadgen/judge"
 	"switchyard/internal/loadgen/record"
 	"switchyard/internal/loadgen/steady"
 )
 
-// ceilingSummary is what load ceiling prints.
+// ceilingSummary is what load ceiling prints. What was not measured is left out.
 type ceilingSummary struct {
-	PerS     float64 `json:"requests_per_s"`
-	CPUUS    float64 `json:"load_cpu_us"` // of this process, for a request
-	Cores    int     `json:"cores"`
-	InFlight int     `json:"in_flight"`
-	P99MS    float64 `json:"p99_ms"`
+	PerS     *float64 `json:"requests_per_s,omitempty"`
+	CPUUS    float64  `json:"load_cpu_us,omitempty"` // of this process, for a request
+	Cores    int      `json:"cores"`                 // that this process may use
+	InFlight int      `json:"in_flight"`
+	P99MS    *float64 `json:"p99_ms,omitempty"`
+	Valid    bool     `json:"valid"`
+	Passed   bool     `json:"passed"`        // and each request was approved
+	Why      []string `json:"why,omitempty"` // it is not valid, or did not pass
 }
 
 // newLoadCeilingCmd is `switchctl load ceiling`.
 func newLoadCeilingCmd() *cobra.Command {
 	o := steady.Defaults()
-	o.InFlight, o.Duration = 4096, 5*time.Second
+	o.InFlight, o.Duration, o.Thresholds = 4096, 5*time.Second, allApproved()
 	var asJSON, serve bool
 	cmd := &cobra.Command{
 		Use:   "ceiling [--closed N] [--duration D] [--json]",
 		Short: "Measure how much load the tool itself can make on this machine",
 		Long: `Ceiling drives a gateway port with nothing behind it, a process of its own that approves each request at once,
 and prints how many requests a second the tool makes and what each takes of the processors. A target that is to be
-measured needs a rate well below it.`,
+measured needs a rate well below it.
+
+Exit codes: 0 each request was approved; 1 some were not; 2 nothing was measured; 3 the run is not valid, or was called
+off: what is printed is no ceiling.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if serve {
@@ -52,19 +59,16 @@ measured needs a rate well below it.`,
 				return err
 			}
 			defer stop()
-			o.Say = say(cmd)
+			o.Say, o.WholeMachine = say(cmd), true
 			run, err := steady.Run(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
 			s := ceilingOf(run)
-			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(s)
+			if err := printResult(cmd.OutOrStdout(), s, asJSON, printCeiling); err != nil {
+				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(),
-				"ceiling  %.0f requests a second with %d in flight on %d cores, %.1f µs of the processors each; p99 %.2f ms\n",
-				s.PerS, s.InFlight, s.Cores, s.CPUUS, s.P99MS)
-			return err
+			return new(loadFlags).verdict(run)
 		},
 	}
 	flags := cmd.Flags()
@@ -81,20 +85,44 @@ measured needs a rate well below it.`,
 }
 
 func ceilingOf(run *record.Run) *ceilingSummary {
-	all := run.Total()
+	all := run.Summarize()
 	s := &ceilingSummary{
-		PerS: float64(all.Count(record.Approved)) / run.Window.Seconds(), Cores: runtime.NumCPU(),
-		InFlight: run.Setup.InFlight,
-	}
-	if p99, ok := all.Latency.Quantile(99); ok {
-		s.P99MS = record.MS(p99)
+		PerS: all.TPS, P99MS: all.P99MS, Cores: judge.Processors(), InFlight: run.Setup.InFlight,
+		Valid: all.Valid, Passed: all.Passed,
 	}
 	for _, u := range run.Usage {
 		if u.Process == record.ProcessLoad {
 			s.CPUUS = float64(u.PerRequest) / float64(time.Microsecond)
 		}
 	}
+	for _, c := range slices.Concat(all.Validity, all.Thresholds) {
+		if !c.OK {
+			s.Why = append(s.Why, strings.TrimSuffix(c.Name+": "+c.Why, ": "))
+		}
+	}
 	return s
+}
+
+func printCeiling(w io.Writer, s *ceilingSummary) error {
+	fmt.Fprintf(w,
+		"ceiling  %s requests a second with %d in flight on %d cores, %.1f µs of the processors each; p99 %s ms\n",
+		figure("%.0f", s.PerS), s.InFlight, s.Cores, s.CPUUS, figure("%.2f", s.P99MS))
+	for _, why := range s.Why {
+		fmt.Fprintf(w, "no ceiling: %s\n", why)
+	}
+	return nil
+}
+
+// allApproved are the thresholds of a measurement whose port approves each request.
+func allApproved() (list []judge.Threshold) {
+	for _, text := range []string{"approved >= 100%", "requests >= 1"} {
+		t, err := judge.Parse(text, nil)
+		if err != nil {
+			panic(err) // it is one
+		}
+		list = append(list, t)
+	}
+	return list
 }
 
 // serveNothing is the port: it prints where it listens.

@@ -27,7 +27,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("OPERATOR", system.OperatorAddr)
 			env.Setenv("CONTROL", system.ControlAddr)
 			env.Setenv("ISSUER", system.IssuerPort())
-			if strings.HasSuffix(env.WorkDir, "script-iso_tool") {
+			if strings.HasSuffix(env.WorkDir, "script-iso_tool") || strings.HasSuffix(env.WorkDir, "script-load") {
 				address, caFile := tlsInFront(t, system.IssuerPort(), env.WorkDir)
 				env.Setenv("TLS_ISSUER", address)
 				env.Setenv("TLS_CA", caFile)

@@ -50,6 +50,7 @@ type Options struct {
 	Ops      []string         // names of the operations of an Opener; default one, "request"
 	Recorder *record.Recorder // of Options.Record; default a new one
 	Began    func(time.Time)  // told of the moment from which the recorder's times count; may be nil
+	Drove    func()           // called when nothing more is sent, before what is in flight is waited for; may be nil
 }
 
 // Record makes the recorder of a run with these options, for who wants to look on.

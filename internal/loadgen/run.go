@@ -68,6 +68,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	stopSweep := r.sweep()
 	r.drive(ctx)
 	r.ended = time.Now()
+	if o.Drove != nil {
+		o.Drove()
+	}
 	r.drain(ctx)
 	stopSweep()
 	return r.result(), ctx.Err()

@@ -80,13 +80,21 @@ func DialTCP(ctx context.Context, addr string, connections int) ([]net.Conn, err
 // Hello is how a gateway port is spoken to.
 type Hello struct {
 	Gateway, Secret string      // said on each connection, where Gateway is set
-	TLS             *tls.Config // spoken where it is set; it needs a ServerName
+	TLS             *tls.Config // spoken where it is set; without a ServerName the certificate must be of the host dialled
 }
 
 // DialGateway opens connections as DialTCP does, to a gateway port, and says hello on each.
 func DialGateway(ctx context.Context, addr string, connections int, hello Hello) ([]net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
+	if hello.TLS != nil && hello.TLS.ServerName == "" {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		hello.TLS = hello.TLS.Clone()
+		hello.TLS.ServerName = host
+	}
 	conns, err := DialTCP(ctx, addr, connections)
 	if err != nil {
 		return nil, err

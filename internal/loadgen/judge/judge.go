@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"runtime"
 	"strings"
 	"time"
@@ -27,8 +28,12 @@ type Options struct {
 	Thresholds []Threshold
 	// MaxLate is how late the tool may be at the 99th percentile; 0 for the default.
 	MaxLate time.Duration
-	// CPU is what the tool took of the processors in Elapsed; 0 where the system does not tell.
+	// CPU is what the tool took of the processors in Elapsed, of the window; 0 where the system does not tell.
 	CPU, Elapsed time.Duration
+	// Processors is how many it may use; 0 for those that this process may.
+	Processors int
+	// WholeMachine says that it may take all of them: what it can do at the most is measured.
+	WholeMachine bool
 	// FaultsNotSwitched are names of those of a scenario that the issuer could not be told.
 	FaultsNotSwitched []string
 }
@@ -49,6 +54,10 @@ func allOK(checks []record.Check) bool {
 	}
 	return true
 }
+
+// Processors is how many processors this process may use: a mask, a container's limit or GOMAXPROCS may leave it fewer
+// than the machine has.
+func Processors() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU()) }
 
 // most is a check that a figure is at most a bound.
 func most(name, unit string, measured, limit float64, why string) record.Check {
@@ -78,8 +87,9 @@ func validity(run *record.Run, o *Options) (checks []record.Check) {
 				"the tool sent requests later than they were due, so the latencies are in part its own"))
 		}
 	}
-	if o.CPU > 0 && o.Elapsed > 0 {
-		share := 100 * o.CPU.Seconds() / (o.Elapsed.Seconds() * float64(runtime.NumCPU()))
+	if o.CPU > 0 && o.Elapsed > 0 && !o.WholeMachine {
+		processors := cmp.Or(o.Processors, Processors())
+		share := 100 * o.CPU.Seconds() / (o.Elapsed.Seconds() * float64(processors))
 		checks = append(checks, most("own processor time", unitPercent, share, MaxCPU,
 			"the tool itself takes the machine's processors: drive from another machine, or slower"))
 	}

@@ -1,6 +1,7 @@
 package judge_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,17 @@ func TestValidity(t *testing.T) {
 			run:     played(t, 0, good),
 			options: judge.Options{CPU: 1000 * time.Hour, Elapsed: time.Hour}, invalid: "own processor time",
 		},
+		"half of the processors that it may use": {
+			run: played(t, 0, good), options: judge.Options{CPU: time.Hour, Elapsed: time.Hour, Processors: 2},
+		},
+		"all of the one that it may use": {
+			run: played(t, 0, good), options: judge.Options{CPU: time.Hour, Elapsed: time.Hour, Processors: 1},
+			invalid: "own processor time",
+		},
+		"all of them, which are measured": {
+			run:     played(t, 0, good),
+			options: judge.Options{CPU: time.Hour, Elapsed: time.Hour, Processors: 1, WholeMachine: true},
+		},
 		"called off": {
 			run: func() *record.Run { r := played(t, 0, good); r.Ended = "called off"; return r }(), invalid: "time measured",
 		},
@@ -153,6 +165,18 @@ func TestValidity(t *testing.T) {
 				t.Errorf("%s: %+v, want that only %q is not OK, and that why is said", name, check, c.invalid)
 			}
 		}
+	}
+}
+
+// What limits this process limits what it is held against, whatever the machine has.
+func TestProcessors(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	if n := judge.Processors(); n != 1 {
+		t.Errorf("%d processors with GOMAXPROCS=1", n)
+	}
+	runtime.GOMAXPROCS(runtime.NumCPU() + 7)
+	if n := judge.Processors(); n != runtime.NumCPU() {
+		t.Errorf("%d processors of %d that there are", n, runtime.NumCPU())
 	}
 }
 

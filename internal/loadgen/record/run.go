@@ -81,12 +81,24 @@ type Setup struct {
 	Scenario *Scenario     `json:"scenario,omitempty"`
 	Stages   []Stage       `json:"stages,omitempty"`
 	Targets  []Target      `json:"targets"`
+	Told     bool          `json:"told,omitempty"`    // each answer was written down, which takes the tool longer
+	Daemons  *Daemons      `json:"daemons,omitempty"` // of those that were started for it, what is not as it is by default
 }
 
 // Scenario is a scenario file.
 type Scenario struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
+	// What its rates and the times of its course were multiplied by; absent where they are as written.
+	ScaleRates float64 `json:"scale_rates,omitempty"`
+	ScaleTime  float64 `json:"scale_time,omitempty"`
+}
+
+// Daemons are a switch and an issuer that were started for a run.
+type Daemons struct {
+	Switch      string `json:"switch,omitempty"`       // the binary in switchd's place
+	Data        string `json:"data,omitempty"`         // the folder that switchd began with
+	IssuerRules string `json:"issuer_rules,omitempty"` // the text of the rules
 }
 
 // Stage is a part of the window, or a fault that was switched at a moment.
@@ -105,6 +117,12 @@ type Target struct {
 	Framing     string  `json:"framing,omitempty"`
 	TLS         bool    `json:"tls,omitempty"`
 	Weight      float64 `json:"weight,omitempty"`
+	Gateway     string  `json:"gateway,omitempty"` // the name that was said in a hello
+	// Of an ISO 8583 host: the elements that an answer repeats, whether it was signed on at, and how often it was asked
+	// whether it lives.
+	Match  []int         `json:"match,omitempty"`
+	SignOn bool          `json:"sign_on,omitempty"`
+	Echo   time.Duration `json:"echo_ns,omitempty"`
 }
 
 // Operation is what came of the requests of one operation that were due in the window.

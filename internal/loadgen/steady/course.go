@@ -112,6 +112,9 @@ func (c *course) ofPlan(o *Options) error {
 	c.drive.Lanes = min(p.Connections, c.drive.InFlight)
 	c.thresholds = append(c.thresholds, p.Thresholds...)
 	c.cards, c.scenario, c.rateOf = traffic.Pool.Cards, &record.Scenario{Name: p.Name, Text: p.Text}, p.RateOf
+	if p.ScaledRates != 1 || p.ScaledTime != 1 {
+		c.scenario.ScaleRates, c.scenario.ScaleTime = p.ScaledRates, p.ScaledTime
+	}
 	switch {
 	case p.Moments != nil:
 		c.arrivals, c.rateOf = "replay", "flows"

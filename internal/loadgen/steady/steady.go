@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"switchyard/internal/daemons"
@@ -63,9 +65,13 @@ type Options struct {
 
 	Thresholds []judge.Threshold
 	MaxLate    time.Duration // how late the tool itself may be at the 99th percentile; 0 for the default
+	// WholeMachine says that the tool may take all of the processors: what it can do at the most is measured.
+	WholeMachine bool
 
-	Told string // file that the switch's answers are appended to; "" for none
-	Say  func(format string, args ...any)
+	Told  string // file that the switch's answers are appended to; "" for none
+	Say   func(format string, args ...any)
+	rules string // the text of IssuerRules
+
 	// Began is told of the recorder, and of the moment from which its times count, when driving begins. It may look on
 	// until Run returns. May be nil.
 	Began func(*record.Recorder, time.Time)
@@ -81,6 +87,12 @@ func Defaults() Options {
 
 // Check refuses what cannot be driven. Run does so before anything is started or connected to.
 func (o *Options) Check() error {
+	if (o.IssuerRules != "" || o.Switch != "" || o.Data != "") && o.Address != "" {
+		return errors.New("issuer-rules, switch, data: expected with --local only")
+	}
+	if o.ISO && (o.Switch != "" || o.Data != "") {
+		return errors.New("switch, data: expected without --iso, which starts no switch")
+	}
 	if o.Plan != nil {
 		if len(o.Plan.Faults) > 0 && o.Control == "" && o.Address != "" {
 			return errors.New("control: the scenario has faults, which issuer-sim's control port is told")
@@ -94,8 +106,6 @@ func (o *Options) Check() error {
 		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
 	case o.InFlight == 0 && !(o.Rate > 0 && o.Rate <= loadgen.MaxRate):
 		return fmt.Errorf("rate: %g, expected more than 0 and at most %d", o.Rate, loadgen.MaxRate)
-	case (o.IssuerRules != "" || o.Switch != "" || o.Data != "") && o.Address != "":
-		return errors.New("issuer-rules, switch, data: expected with --local only")
 	case o.Duration <= 0 || o.Warmup < 0 || o.Timeout <= 0:
 		return errors.New("duration, timeout: expected more than 0; warmup: 0 or more")
 	}
@@ -132,6 +142,23 @@ type Summary struct {
 	SwitchdAllocs float64 `json:"switchd_allocs,omitempty"`
 	SwitchdMiB    float64 `json:"switchd_mib,omitempty"`
 	IssuerMiB     float64 `json:"issuer_sim_mib,omitempty"`
+	// Valid is whether the figures mean something, and Validity by what that is judged.
+	Valid    bool           `json:"valid"`
+	Validity []record.Check `json:"validity,omitempty"`
+}
+
+// NotValid says why a run is not valid, "" where it is.
+func (s *Summary) NotValid() string {
+	var why []string
+	for _, c := range s.Validity {
+		if !c.OK {
+			why = append(why, c.Name)
+		}
+	}
+	if len(why) == 0 && !s.Valid {
+		return "not judged"
+	}
+	return strings.Join(why, ", ")
 }
 
 // Run measures. Daemons of its own are stopped when it returns. What was measured until ctx ended is returned with nil,
@@ -159,6 +186,13 @@ func Run(ctx context.Context, o Options) (*record.Run, error) {
 func (o *Options) startLocal(ctx context.Context) (*daemons.Local, error) {
 	if err := daemons.FreshFolder(o.Dir); err != nil {
 		return nil, err
+	}
+	if o.IssuerRules != "" {
+		text, err := os.ReadFile(o.IssuerRules)
+		if err != nil {
+			return nil, fmt.Errorf("issuer-rules: %w", err)
+		}
+		o.rules = string(text)
 	}
 	d := daemons.Options{Bin: o.Bin, Dir: o.Dir, Seed: o.Seed, Switch: o.Switch, Rules: o.IssuerRules}
 	if o.ISO {
@@ -203,13 +237,17 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 	}
 	begin := time.Now()
 	var switched faults
+	own := meter{cpu: daemons.OwnCPUTime}
+	var took, elapsed time.Duration // of the window
 	d.Began = func(at time.Time) {
 		begin = at
+		own.begin(at.Add(d.Warmup), d.Duration)
 		if o.Began != nil {
 			o.Began(d.Recorder, at)
 		}
 		switched.begin(ctx, httpcall.Port{Addr: o.control(local)}, c.faults, at.Add(d.Warmup), o.Say)
 	}
+	d.Drove = func() { took, elapsed = own.end() }
 	res, stopped := loadgen.Run(ctx, *d)
 	failed := switched.end()
 	if res == nil {
@@ -228,7 +266,7 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 	run.Started = begin.Add(d.Warmup)
 	run.Usage = usage(run, before, after, local)
 	judge.Judge(run, judge.Options{
-		Thresholds: c.thresholds, MaxLate: o.MaxLate, CPU: after.load - before.load, Elapsed: time.Since(begin),
+		Thresholds: c.thresholds, MaxLate: o.MaxLate, CPU: took, Elapsed: elapsed, WholeMachine: o.WholeMachine,
 		FaultsNotSwitched: failed,
 	})
 	return run, nil
@@ -259,8 +297,15 @@ func (o *Options) describe(run *record.Run, c *course, local bool) {
 		}
 		if o.ISO {
 			target.Kind, target.Dialect, target.Framing = "iso", o.Dialect, o.Framing
+			target.Match, target.SignOn, target.Echo = o.Match, o.SignOn, o.Echo
+		} else {
+			target.Gateway = o.Hello.Gateway
 		}
 		s.Targets = append(s.Targets, target)
 	}
+	if o.Switch != "" || o.Data != "" || o.rules != "" {
+		s.Daemons = &record.Daemons{Switch: o.Switch, Data: o.Data, IssuerRules: o.rules}
+	}
+	s.Told = o.Told != ""
 	run.Tool, run.Machine = record.ThisTool(), record.ThisMachine()
 }

@@ -3,6 +3,7 @@ package steady_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,10 +85,10 @@ func TestReadyScenarios(t *testing.T) {
 	}
 }
 
-// Flows in a closed loop, through all of their steps.
+// Flows in a closed loop, until each of their steps was asked for.
 func TestClosedFlows(t *testing.T) {
 	p, err := scenario.Read("s.yaml", []byte(`
-closed: {in_flight: 20, think: 1ms, for: 400ms}
+closed: {in_flight: 20, think: 1ms, for: 1h}
 warmup: 0s
 bad_requests: 0.1
 flows:
@@ -100,8 +101,25 @@ flows:
 	}
 	o := options(t, switchtest.Start(t, switchtest.Options{}))
 	o.Plan = p
-	r := run(t, o)
-	for _, op := range r.Operations {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var seen []record.Operation
+	o.Began = func(rec *record.Recorder, began time.Time) {
+		go func() {
+			defer cancel()
+			none := func(op record.Operation) bool { return op.Ended() == 0 }
+			for t.Context().Err() == nil {
+				if seen = rec.Snapshot(time.Since(began)).Operations; !slices.ContainsFunc(seen, none) {
+					return
+				}
+			}
+		}()
+	}
+	r, err := steady.Run(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range seen {
 		if op.Failed() != 0 || op.Ended() == 0 || op.Name != "bad" && op.Count(record.Approved) != op.Ended() ||
 			op.Name == "bad" && op.Count(record.Declined) != op.Ended() {
 			t.Errorf("%s: %v, want all approved, and bad ones refused as they must be", op.Name, op.Outcomes)
@@ -155,6 +173,10 @@ func TestCalledOff(t *testing.T) {
 // What cannot be driven is refused before anything is sent.
 func TestRefuses(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{})
+	plan, err := scenario.Read("s.yaml", []byte("stages: [{for: 1s, rate: 1}]\nflows: [{flow: sale}]\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		change func(*steady.Options)
 		want   string
@@ -167,6 +189,13 @@ func TestRefuses(t *testing.T) {
 		"dialect file":   {func(o *steady.Options) { o.ISO, o.Dialect = true, "gone.json" }, "gone.json"},
 		"framing":        {func(o *steady.Options) { o.ISO, o.Framing = true, "ascii5" }, "ascii5"},
 		"rate":           {func(o *steady.Options) { o.Rate = 0 }, "rate: 0, expected more than 0 and at most 1000000"},
+		"rules":          {func(o *steady.Options) { o.IssuerRules = "r.yaml" }, "expected with --local only"},
+		"rules of a scenario": {
+			func(o *steady.Options) { o.Plan, o.IssuerRules = plan, "r.yaml" }, "expected with --local only",
+		},
+		"data of a scenario":   {func(o *steady.Options) { o.Plan, o.Data = plan, "d" }, "expected with --local only"},
+		"switch of a scenario": {func(o *steady.Options) { o.Plan, o.Switch = plan, "s" }, "expected with --local only"},
+		"switch of ISO":        {func(o *steady.Options) { o.ISO, o.Address, o.Switch = true, "", "s" }, "without --iso"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(t, s)
