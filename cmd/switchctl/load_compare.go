@@ -26,7 +26,7 @@ Runs that were set up differently or on another machine are refused, unless --un
 valid or ended early, unless --doubtful is. Seeds, addresses of targets and versions may differ.
 
 With --fail-on-regression it exits with 1 where a figure of B is worse by more than chance, and by more than
---tolerance percent.`,
+--tolerance percent, or where B lacks a figure that A has.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if at := cmd.ArgsLenAtDash(); at < 1 || at == len(args) {
 				return errors.New("expected runs, then --, then the runs that they are compared with: A1.json A2.json -- B1.json")
@@ -55,7 +55,7 @@ With --fail-on-regression it exits with 1 where a figure of B is worse by more t
 			if err != nil {
 				return err
 			}
-			if fail && len(r.Regressions()) > 0 {
+			if fail && len(r.Regressions())+len(r.Missing) > 0 {
 				return errNo
 			}
 			return nil
@@ -64,7 +64,7 @@ With --fail-on-regression it exits with 1 where a figure of B is worse by more t
 	flags := cmd.Flags()
 	flags.BoolVar(&o.Unlike, "unlike", false, "compare what was set up differently or on another machine")
 	flags.BoolVar(&o.Doubt, "doubtful", false, "compare runs that are not valid or ended early")
-	flags.BoolVar(&fail, "fail-on-regression", false, "exit with 1 where a figure of B is worse")
+	flags.BoolVar(&fail, "fail-on-regression", false, "exit with 1 where a figure of B is worse, or missing")
 	flags.Float64Var(&o.Tolerance, "tolerance", 0, "percent by which a figure may be worse")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd

@@ -11,15 +11,20 @@ import (
 	"switchyard/internal/loadgen/record"
 )
 
-// Differences are what two runs were set up with differently, a line each: "setup.rate: 100, 200". The seed may differ,
-// and so may the address of a target, which is often what is compared, and the version.
+// Differences are what two runs were set up with differently, a line each: "setup.rate: 100, 200", and in which
+// operations. The seed may differ, and so may the address of a target, which is often what is compared, and the
+// version.
 func Differences(a, b *record.Run) (list []string) {
 	type part struct {
-		Setup   record.Setup   `json:"setup"`
-		Machine record.Machine `json:"machine"`
+		Setup      record.Setup   `json:"setup"`
+		Operations []string       `json:"operations"`
+		Machine    record.Machine `json:"machine"`
 	}
 	flat := func(r *record.Run) map[string]string {
-		p := part{r.Setup, r.Machine}
+		p := part{Setup: r.Setup, Machine: r.Machine}
+		for i := range r.Operations {
+			p.Operations = append(p.Operations, r.Operations[i].Name)
+		}
 		p.Setup.Seed = 0
 		p.Setup.Targets = slices.Clone(p.Setup.Targets)
 		for i := range p.Setup.Targets {

@@ -40,7 +40,9 @@ type Result struct {
 	A          []string    `json:"a"`
 	B          []string    `json:"b"`
 	Operations []Operation `json:"operations"`
-	Warnings   []string    `json:"warnings,omitempty"`
+	// Missing are figures that A has and B lacks: "p99 of capture". What was lost may be all that went wrong.
+	Missing  []string `json:"missing,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Operation holds the figures of an operation, or of all.
@@ -175,9 +177,11 @@ func operations(files []File) (list []string) {
 
 // figure compares one; ok is false where one of the runs has nothing of it.
 func (r *Result) figure(f figure, op string, a, b []File, tolerance float64) (c Figure, ok bool) {
-	left, okA := r.values(f, op, a)
-	right, okB := r.values(f, op, b)
-	if !okA || !okB {
+	left, right := r.values(f, op, a), r.values(f, op, b)
+	if len(left) < len(a) || len(right) < len(b) {
+		if len(left) == len(a) || len(left) > 0 && len(right) == 0 {
+			r.Missing = append(r.Missing, f.name+" of "+op)
+		}
 		return c, false
 	}
 	x := benchmath.NewSample(left, &benchmath.DefaultThresholds)
@@ -211,22 +215,22 @@ func allEqual(a, b []float64) bool {
 	return !slices.ContainsFunc(slices.Concat(a, b), func(x float64) bool { return x != a[0] })
 }
 
-// values are a figure's of all runs of a side.
-func (r *Result) values(f figure, name string, files []File) (list []float64, ok bool) {
+// values are a figure's of the runs of a side that have it.
+func (r *Result) values(f figure, name string, files []File) (list []float64) {
 	for _, file := range files {
 		op, found := operation(file.Run, name)
 		if !found {
 			r.warn(fmt.Sprintf("%s has no %s", file.Name, name))
-			return nil, false
+			continue
 		}
 		x, measured := f.of(file.Run, op)
 		if !measured {
 			r.warn(fmt.Sprintf("%s has no %s of %s", file.Name, f.name, name))
-			return nil, false
+			continue
 		}
 		list = append(list, x)
 	}
-	return list, true
+	return list
 }
 
 func operation(run *record.Run, name string) (*record.Operation, bool) {

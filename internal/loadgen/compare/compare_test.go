@@ -130,6 +130,17 @@ func TestUnlikeRunsAreRefused(t *testing.T) {
 		"setup.model: open, closed":          func(r *record.Run) { r.Setup.Model = record.Closed },
 		"setup.targets[0].connections: 4, 8": func(r *record.Run) { r.Setup.Targets[0].Connections = 8 },
 		"machine.cores: 2, 4":                func(r *record.Run) { r.Machine.Cores = 4 },
+		"operations[0]: authorize, sale":     func(r *record.Run) { r.Operations[0].Name = "sale" },
+		"operations[1]: capture, none":       func(r *record.Run) { r.Operations = r.Operations[:1] },
+		"setup.daemons.issuer_rules: none, pace: 10": func(r *record.Run) {
+			r.Setup.Daemons = &record.Daemons{IssuerRules: "pace: 10\n"}
+		},
+		"setup.targets[0].match[0]: none, 11": func(r *record.Run) { r.Setup.Targets[0].Match = []int{11} },
+		"setup.targets[0].echo_ns: none, 1":   func(r *record.Run) { r.Setup.Targets[0].Echo = 1 },
+		"setup.told: none, true":              func(r *record.Run) { r.Setup.Told = true },
+		"setup.scenario.scale_rates: none, 2": func(r *record.Run) {
+			r.Setup.Scenario = &record.Scenario{ScaleRates: 2}
+		},
 		"setup.scenario.text: none, flows: other": func(r *record.Run) {
 			r.Setup.Scenario = &record.Scenario{Text: "flows:\n other"}
 		},
@@ -173,8 +184,40 @@ func TestDoubtfulRunsAreRefused(t *testing.T) {
 func TestWhatOneSideLacksIsSaid(t *testing.T) {
 	a, b := side(t, "a", 0, 2000), side(t, "b", 0, 2000)
 	b[0].Run.Operations = b[0].Run.Operations[:1]
-	r := compared(t, a, b, compare.Options{})
-	if len(r.Operations) != 2 || !slices.Contains(r.Warnings, "b1.json has no capture") {
-		t.Errorf("operations %v, warnings %v", r.Operations, r.Warnings)
+	r := compared(t, a, b, compare.Options{Unlike: true})
+	if len(r.Operations) != 2 || !slices.Contains(r.Warnings, "b1.json has no capture") ||
+		!slices.Contains(r.Missing, "p99 of capture") || slices.Contains(r.Missing, "p99 of authorize") {
+		t.Errorf("operations %v, warnings %v, missing %v", r.Operations, r.Warnings, r.Missing)
+	}
+	golden(t, "lacks.txt", r)
+	if r := compared(t, b, a, compare.Options{Unlike: true}); len(r.Missing) != 0 {
+		t.Errorf("missing of the side that has more: %v", r.Missing)
+	}
+}
+
+// A figure that some runs of a side have and others have not is not compared. It is missing where all of A have it, or
+// none of B has.
+func TestFiguresOfSomeRuns(t *testing.T) {
+	without := func(files []compare.File, which ...int) []compare.File {
+		for _, i := range which {
+			files[i].Run.Operations[1] = record.Operation{Name: "capture"}
+		}
+		return files
+	}
+	three := func(name string) []compare.File { return side(t, name, 0, 2000, 2000, 2000) }
+	for name, c := range map[string]struct {
+		a, b    []compare.File
+		missing bool
+	}{
+		"one of B lacks it":           {three("a"), without(three("b"), 1), true},
+		"one of each lacks it":        {without(three("a"), 0), without(three("b"), 1), false},
+		"one of A and all of B do":    {without(three("a"), 0), without(three("b"), 0, 1, 2), true},
+		"one of A lacks it":           {without(three("a"), 2), three("b"), false},
+		"neither has it, which is ok": {without(three("a"), 0, 1, 2), without(three("b"), 0, 1, 2), false},
+	} {
+		r := compared(t, c.a, c.b, compare.Options{})
+		if got := slices.Contains(r.Missing, "p99 of capture"); got != c.missing {
+			t.Errorf("%s: missing %v, want it there %v", name, r.Missing, c.missing)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -22,6 +23,11 @@ func (r *Result) Text(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if len(r.Missing) > 0 {
+		if _, err := fmt.Fprintf(w, "B lacks what A has: %s\n", strings.Join(r.Missing, ", ")); err != nil {
+			return err
+		}
 	}
 	for _, warning := range r.Warnings {
 		if _, err := fmt.Fprintf(w, "note: %s\n", warning); err != nil {
