@@ -59,6 +59,9 @@ func loadLine(s *steady.Summary) string {
 	if s.Errors > 0 {
 		line += fmt.Sprintf("; %d errors", s.Errors)
 	}
+	if why := s.NotValid(); why != "" {
+		line += "; not valid: " + why
+	}
 	return line
 }
 

@@ -72,12 +72,17 @@ func inTurn[S any](ctx context.Context, b *bench, line func(*S) string, all ...*
 	return nil
 }
 
-// medians is a structure of which each number is the median of those of all; what is none is of the last.
+// medians is a structure of which each number is the median of those of all; what is true is so of each of them, and
+// the rest is of the last.
 func medians[S any](all []S) S {
 	median := all[len(all)-1]
 	fields := reflect.ValueOf(&median).Elem()
 	for i := range fields.NumField() {
 		f := fields.Field(i)
+		if f.Kind() == reflect.Bool {
+			f.SetBool(!slices.ContainsFunc(all, func(s S) bool { return !reflect.ValueOf(&s).Elem().Field(i).Bool() }))
+			continue
+		}
 		values := make([]float64, len(all))
 		for n := range all {
 			switch v := reflect.ValueOf(&all[n]).Elem().Field(i); {

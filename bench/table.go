@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"switchyard/internal/loadgen/steady"
@@ -19,6 +21,38 @@ type row struct {
 	Ceiling float64 `json:"ceiling,omitempty"`
 	// Least says that more is better; else less is.
 	Least bool `json:"least,omitempty"`
+	// Runs are those of loads that it is of, and NotValid those of them whose figures may be the tool's own.
+	Runs     int    `json:"runs,omitempty"`
+	NotValid int    `json:"not_valid,omitempty"`
+	Why      string `json:"why_not_valid,omitempty"`
+}
+
+// of counts the runs that a row is of.
+func (r row) of(loads ...*series[steady.Summary]) row {
+	var why []string
+	for _, load := range loads {
+		if load == nil {
+			continue
+		}
+		for i := range load.Runs {
+			r.Runs++
+			if cause := load.Runs[i].NotValid(); cause != "" {
+				r.NotValid++
+				why = append(why, cause)
+			}
+		}
+	}
+	slices.Sort(why)
+	r.Why = strings.Join(slices.Compact(why), "; ")
+	return r
+}
+
+// doubt is what is said of runs that are not valid; "" where all are.
+func (r *row) doubt() string {
+	if r.NotValid == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d runs not valid: %s", r.NotValid, r.Runs, r.Why)
 }
 
 // met is how far the figure has come.
@@ -29,6 +63,8 @@ func (r *row) met() string {
 	switch {
 	case r.ToReach == 0:
 		return ""
+	case 2*r.NotValid > r.Runs:
+		return "not valid"
 	case passes(r.Beyond):
 		return "beyond"
 	case passes(r.ToReach):
@@ -78,26 +114,26 @@ func (r *result) table() (rows []row) {
 		add(own != nil, row{
 			Figure: "share of the ceiling, " + inFlight(n.size), Unit: percent, Least: true, Reached: shareOf(own, relay),
 			ToReach: n.toReach, Beyond: n.beyond,
-		})
+		}.of(own, relay))
 	}
 	for _, n := range sizes {
 		own, relay := r.find(theSwitch, inFlight(n)), r.find(theCeiling, inFlight(n))
 		add(own != nil, row{
 			Figure: "synced authorizations, " + inFlight(n), Unit: seconds, Least: true,
 			Reached: own.figure(tps), Ceiling: relay.figure(tps),
-		})
+		}.of(own, relay))
 	}
 	best := r.best()
 	add(best != nil, row{
 		Figure: "the same, best of these", Unit: seconds, Least: true, Reached: best.figure(tps), ToReach: 50_000,
 		Beyond: 65_000,
-	})
+	}.of(best))
 	for _, n := range []int{1024, 4096} {
 		own := r.find(theSwitch, inFlight(n))
 		add(own != nil, row{
 			Figure:  "CPU of switchd over that of load and issuer-sim as they were, " + inFlight(n),
 			Reached: own.figure(switchdOverOthers), ToReach: 1.5, Beyond: 1.2,
-		})
+		}.of(own))
 	}
 	slow, fast := dueASecond(rates[0]), dueASecond(rates[1])
 	for _, c := range []struct {
@@ -121,13 +157,13 @@ func (r *result) table() (rows []row) {
 		add(own != nil, row{
 			Figure: c.figure + ", " + c.at, Unit: c.unit, Reached: own.figure(c.of), ToReach: c.toReach, Beyond: c.beyond,
 			Ceiling: relay.figure(c.of),
-		})
+		}.of(own, relay))
 	}
 	if own, relay := r.find(theSwitch, inFlight(1)), r.find(theCeiling, inFlight(1)); own != nil {
 		add(true, row{
 			Figure: "p50 with one in flight, of two append + fsync", Unit: times, ToReach: 1.5, Beyond: 1.2,
 			Reached: overSyncs(own, r.TwoSyncsMS), Ceiling: overSyncs(relay, r.TwoSyncsMS),
-		})
+		}.of(own, relay))
 	}
 	if c := r.Codec; c != nil {
 		add(true,
@@ -148,11 +184,11 @@ func (r *result) table() (rows []row) {
 			row{
 				Figure: "throughput with " + with + ", of that with none", Unit: percent, Least: true,
 				Reached: shareOf(s.With, s.Empty), ToReach: 90, Beyond: 97,
-			},
+			}.of(s.With, s.Empty),
 			row{
 				Figure: "memory of switchd at full rate, " + with, Unit: mebis, Reached: s.With.Median.SwitchdMiB, ToReach: 250,
 				Beyond: 213,
-			},
+			}.of(s.With),
 			row{
 				Figure: "disk a stored payment, compacted", Unit: byBytes, Reached: s.BytesAPayment, ToReach: 230, Beyond: 200,
 			},
@@ -250,16 +286,16 @@ func (r *result) print(w io.Writer) error {
 		m.CPU, m.Cores, m.OS, m.Arch, m.Go, m.SyncsPerSecond)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(r.Table) > 0 {
-		fmt.Fprintln(t, "figure\treached\tto reach\tbeyond\t\tceiling\tshare")
+		fmt.Fprintln(t, "figure\treached\tto reach\tbeyond\t\tceiling\tshare\t")
 	}
 	for i := range r.Table {
 		row := &r.Table[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
 			row.Figure, number(row.Reached, row.Unit), ifAny(row.ToReach, row.Unit), ifAny(row.Beyond, row.Unit),
-			row.met(), ifAny(row.Ceiling, row.Unit), row.share())
+			row.met(), ifAny(row.Ceiling, row.Unit), row.share(), row.doubt())
 	}
 	if len(r.Table) > 0 {
-		fmt.Fprintln(t, "against jPOS's bare relay without a sync\tnot measured here\t1.3\t1.6\t\t\t")
+		fmt.Fprintln(t, "against jPOS's bare relay without a sync\tnot measured here\t1.3\t1.6\t\t\t\t")
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -301,7 +337,11 @@ func restLine(s *steady.Summary) string {
 	if s.Rate > 0 {
 		how = dueASecond(int(s.Rate))
 	}
-	return fmt.Sprintf("%.0f a second, p50 %.1f ms, p99 %.1f ms, %s, %d errors", s.TPS, s.P50MS, s.P99MS, how, s.Errors)
+	line := fmt.Sprintf("%.0f a second, p50 %.1f ms, p99 %.1f ms, %s, %d errors", s.TPS, s.P50MS, s.P99MS, how, s.Errors)
+	if why := s.NotValid(); why != "" {
+		line += ", not valid: " + why
+	}
+	return line
 }
 
 // ifAny is a figure as a person reads it, nothing for 0, which stands for none.

@@ -1,19 +1,24 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	loadrecord "switchyard/internal/loadgen/record"
 	"switchyard/internal/loadgen/steady"
 )
 
 func TestMedians(t *testing.T) {
 	runs := []steady.Summary{
-		{TPS: 30, P50MS: 1, Errors: 5, InFlight: 128}, {TPS: 10, P50MS: 9, Errors: 1, InFlight: 128},
-		{TPS: 20, P50MS: 4, Errors: 3, InFlight: 128},
+		{TPS: 30, P50MS: 1, Errors: 5, InFlight: 128, Valid: true}, {TPS: 10, P50MS: 9, Errors: 1, InFlight: 128},
+		{TPS: 20, P50MS: 4, Errors: 3, InFlight: 128, Valid: true},
+	}
+	if medians(runs).Valid || !medians(runs[:1]).Valid {
+		t.Error("runs count as valid although one is not, or do not although all are")
 	}
 	m := medians(runs)
 	if m.TPS != 20 || m.P50MS != 4 || m.Errors != 3 || m.InFlight != 128 {
@@ -41,7 +46,51 @@ func measured() *result {
 			}},
 		)
 	}
+	for _, load := range r.Loads {
+		for i := range load.Runs {
+			load.Runs[i].Valid = true
+		}
+	}
 	return r
+}
+
+// A run that is not valid stands in the record and in the table as what it is, and where most are not nothing is
+// reached.
+func TestRunsThatAreNotValid(t *testing.T) {
+	const share = "share of the ceiling, 1024 in flight"
+	r := measured()
+	spoil := func(of string, runs ...int) {
+		for _, i := range runs {
+			one := &r.find(of, inFlight(1024)).Runs[i]
+			one.Valid, one.Validity = false, []loadrecord.Check{{Name: "unheard", OK: true}, {Name: "late p99"}}
+		}
+	}
+	spoil(theSwitch, 1)
+	rows := r.table()
+	if got := find(t, rows, share); got.met() != "reached" || got.doubt() != "1 of 6 runs not valid: late p99" {
+		t.Errorf("%+v is %s, with %q", got, got.met(), got.doubt())
+	}
+	if got := find(t, rows, "synced authorizations, 128 in flight"); got.doubt() != "" || got.Runs != 6 {
+		t.Errorf("%+v has %q, and its runs are valid", got, got.doubt())
+	}
+	spoil(theSwitch, 0, 2)
+	spoil(theCeiling, 0)
+	r.Table = r.table()
+	if got := find(t, r.Table, share); got.met() != "not valid" {
+		t.Errorf("%+v is %s although most runs are not valid", got, got.met())
+	}
+	var out strings.Builder
+	if err := r.print(&out); err != nil || !strings.Contains(out.String(), "4 of 6 runs not valid: late p99") {
+		t.Errorf("%v: the table says nothing of it:\n%s", err, &out)
+	}
+	if text, err := json.Marshal(r); err != nil || !strings.Contains(string(text), `"not_valid":4`) ||
+		!strings.Contains(string(text), `"valid":false`) {
+		t.Errorf("%v: the record says nothing of it: %s", err, text)
+	}
+	line := loadLine(&r.find(theSwitch, inFlight(1024)).Runs[0]) + restLine(&r.find(theSwitch, inFlight(1024)).Runs[0])
+	if strings.Count(line, "not valid: late p99") != 2 {
+		t.Errorf("its lines say nothing of it: %s", line)
+	}
 }
 
 func find(t *testing.T, rows []row, figure string) row {
