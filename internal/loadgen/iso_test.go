@@ -56,7 +56,7 @@ func serveISO(t *testing.T, conn net.Conn, codec *spec.Codec, format framing.For
 }
 
 // traffic is prepared traffic of one flow.
-func traffic(t *testing.T, flow string) *loadgen.Traffic {
+func traffic(t testing.TB, flow string) *loadgen.Traffic {
 	t.Helper()
 	tr := &loadgen.Traffic{
 		Flows: []loadgen.Flow{{Name: flow, Weight: 1, Steps: loadgen.Flows[flow]}}, Cards: loadgen.NewCards(time.Now()),

@@ -25,7 +25,7 @@ var framings = []string{
 	"none", "none+tpdu:6000030000", "none+text:ISO006000020",
 }
 
-func framed(t *testing.T, text string) framing.Format {
+func framed(t testing.TB, text string) framing.Format {
 	t.Helper()
 	f, err := framing.Parse(text)
 	if err != nil {
