@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -71,15 +72,19 @@ type reserved struct {
 	total   int   // STANs of it
 	refused atomic.Uint64
 
-	mu     slowlock.Mutex
-	base   uint32 // the time at which it began, in seconds of its own, from 1 on
-	began  time.Time
-	until  []uint32 // by STAN: when it is free, if it is not held
-	listed []bool   // by STAN: it stands in queue
-	queue  []due    // the reserved ones, in about the order in which they get free; the first is queue[first]
+	base  uint32 // the time at which it began, in seconds of its own, from 1 on
+	began time.Time
+
+	disk slowlock.Mutex // held while last is stored; taken before mu
+
+	mu     sync.Mutex // held for memory alone: who holds a STAN waits for no disk
+	until  []uint32   // by STAN: when it is free, if it is not held
+	listed []bool     // by STAN: it stands in queue
+	queue  []due      // the reserved ones, in about the order in which they get free; the first is queue[first]
 	first  int
 	holds  map[uint32]int
-	// last is until when a STAN of each stretch may have been sent, as it is durable; 0: none was.
+	// last is until when a STAN of each stretch may have been sent, as it is durable; 0: none was. It changes under both
+	// locks.
 	last [reservedStretches]uint32
 }
 
@@ -166,8 +171,8 @@ func (s *Stream) ReserveAll(ctx context.Context) error {
 	if r == nil {
 		return nil
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.disk.Lock()
+	defer r.disk.Unlock()
 	next := r.last
 	for i, now := 0, r.now(); i < len(next); i++ {
 		next[i] = max(next[i], now+1)
@@ -175,13 +180,16 @@ func (s *Stream) ReserveAll(ctx context.Context) error {
 	if err := r.write(ctx, &next); err != nil {
 		return err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.restore()
 	return nil
 }
 
 func (s *Stream) reservedName() string { return "reserved/" + s.name }
 
-// restore reserves what may have been sent, stretch by stretch, those that are free first at the beginning.
+// restore reserves what may have been sent, stretch by stretch, those that are free first at the beginning. The caller
+// holds mu, if others know of it.
 func (r *reserved) restore() {
 	order := make([]int, 0, len(r.last))
 	for i, last := range r.last {
@@ -258,18 +266,25 @@ func rest(ctx context.Context) error {
 func (r *reserved) room(must bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.expire()
-	free := r.total - (len(r.queue) - r.first)
+	free := r.free()
 	return free > r.o.Spare || must && free > 0
+}
+
+// free is how many STANs are not reserved. The caller holds mu.
+func (r *reserved) free() int {
+	r.expire()
+	return r.total - (len(r.queue) - r.first)
 }
 
 // take reserves a STAN; false where it is reserved already.
 func (r *reserved) take(ctx context.Context, stan uint32) (bool, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if (r.until[stan] > r.now() || r.holds[stan] > 0) && !mutant.On(mutant.ReservedSTANGiven) {
+		r.mu.Unlock()
 		return false, nil
 	}
+	r.reserve(stan) // from now on, however long the disk takes
+	r.mu.Unlock()
 	return true, r.sent(ctx, stan)
 }
 
@@ -278,17 +293,20 @@ func (s *Stream) Sending(ctx context.Context, stan uint32) error {
 	if s == nil || s.reserved == nil {
 		return nil
 	}
-	s.reserved.mu.Lock()
-	defer s.reserved.mu.Unlock()
 	return s.reserved.sent(ctx, stan)
 }
 
-// sent reserves a STAN that is sent now. The caller holds mu.
+// sent reserves a STAN that is sent now, once that is durable.
 func (r *reserved) sent(ctx context.Context, stan uint32) error {
 	stretch := stan / reservedStretch
+	if r.reserveAt(stan) {
+		return nil
+	}
+	r.disk.Lock()
+	defer r.disk.Unlock()
 	// What is sent after a slow sync is sent then, and not when that began: a disk that takes longer than is reached
 	// ahead is tried with more.
-	for reach := uint32(reservedReach); r.last[stretch] < r.now()+reservedLate; reach *= 2 {
+	for reach := uint32(reservedReach); !r.reserveAt(stan); reach *= 2 {
 		next := r.last
 		for i := stretch; i < min(stretch+reservedAhead, reservedStretches); i++ {
 			next[i] = r.now() + reach
@@ -297,11 +315,24 @@ func (r *reserved) sent(ctx context.Context, stan uint32) error {
 			return err
 		}
 	}
-	r.until[stan] = max(r.until[stan], r.after(r.now()))
-	r.list(stan)
 	return nil
 }
 
+// reserveAt reserves a STAN as sent now, and tells whether it is durable that one of its stretch may be.
+func (r *reserved) reserveAt(stan uint32) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reserve(stan)
+	return r.last[stan/reservedStretch] >= r.now()+reservedLate
+}
+
+// reserve reserves a STAN as sent now. The caller holds mu.
+func (r *reserved) reserve(stan uint32) {
+	r.until[stan] = max(r.until[stan], r.after(r.now()))
+	r.list(stan)
+}
+
+// write makes the times durable. The caller holds disk, if others know of r.
 func (r *reserved) write(ctx context.Context, next *[reservedStretches]uint32) error {
 	b := slices.Grow(r.head(), 4+4*reservedStretches)
 	b = binary.BigEndian.AppendUint32(b, r.now())
@@ -311,6 +342,8 @@ func (r *reserved) write(ctx context.Context, next *[reservedStretches]uint32) e
 	if err := r.store.PutMeta(ctx, r.name, b); err != nil {
 		return fmt.Errorf("reserve %s: %w", r.name, err)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.last = *next
 	return nil
 }

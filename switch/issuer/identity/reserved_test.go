@@ -299,3 +299,35 @@ func TestNoReservedSTANIsGiven(t *testing.T) {
 		})
 	})
 }
+
+// Who holds a STAN, or asks how many there are, does not wait for the disk that another one's sending waits for.
+func TestHoldsWaitForNoDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newAlone(t, identity.Reserve{}, 1)
+		first := x.must(t)
+		time.Sleep(time.Hour) // what was made durable is over
+		x.store.slow = 10 * time.Second
+		sent := make(chan error, 1)
+		go func() { sent <- x.s.Sending(context.Background(), first) }()
+		synctest.Wait()
+		began := time.Now()
+		x.s.Hold(first + 1)
+		if n, _ := x.s.Reserved(); n != 2 {
+			t.Errorf("%d STANs are reserved, want the one that is sent and the one that is held", n)
+		}
+		x.s.Release(first + 1)
+		if waited := time.Since(began); waited != 0 {
+			t.Errorf("waited %s for the disk", waited)
+		}
+		if err := <-sent; err != nil || time.Since(began) != 10*time.Second {
+			t.Errorf("sent after %s, %v; want it durable first", time.Since(began), err)
+		}
+		x.sent[first] = time.Now()
+		time.Sleep(latest - time.Second)
+		x.store.slow = 0
+		x.around(t, 1)
+		if stan := x.must(t); stan == first {
+			t.Error("the STAN that was sent late is given")
+		}
+	})
+}

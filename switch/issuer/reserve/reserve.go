@@ -13,8 +13,8 @@ package reserve
 import (
 	"context"
 	"fmt"
+	"sync"
 
-	"switchyard/internal/slowlock"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -25,7 +25,7 @@ type Journal struct {
 	journal.Engine
 	streams map[string]*identity.Stream
 
-	mu   slowlock.Mutex // held while a stream is waited for, which waits for the disk now and then
+	mu   sync.Mutex
 	held map[journal.IntentRef]hold
 }
 

@@ -127,3 +127,65 @@ func TestHeldUntilTheEnd(t *testing.T) {
 		w.held("closed after a start", 0)
 	})
 }
+
+// slowFor is an engine whose disk is slow with one host's times.
+type slowFor struct {
+	journal.Engine
+	name string
+}
+
+func (s slowFor) PutMeta(ctx context.Context, name string, value []byte) error {
+	if name == s.name {
+		time.Sleep(10 * time.Second)
+	}
+	return s.Engine.PutMeta(ctx, name, value)
+}
+
+// While the disk is slow for one host, and while that one's commits come, those of another host wait for neither.
+func TestSlowHostStopsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		engine := memory.NewStore().Open(nil, zap.NewNop())
+		defer engine.Close()
+		ids := identity.NewAllocator(slowFor{engine, "reserved/400001/slow"}, 1, nil)
+		streams := map[string]*identity.Stream{}
+		for _, host := range []string{"slow", "quick"} {
+			s, err := ids.Stream("400001", host)
+			if err == nil {
+				err = s.Reserve(ctx, identity.Reserve{Latest: latest})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			streams[host] = s
+		}
+		j, err := reserve.Open(ctx, engine, streams)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commit := func(host string, number uint64) {
+			p := &payment.Payment{ID: payment.NewID(1, number), Version: 1, Currency: "EUR", Ops: []payment.Op{{
+				Kind: payment.KindAuthorize, State: payment.StatePending, Amount: 1, Target: payment.NoTarget, Host: host,
+				STAN: uint32(number), DE7: "1126120000",
+			}}}
+			if err := j.Commit(ctx, &journal.Transition{Payment: p, Opens: []int{0}}); err != nil {
+				t.Error(err)
+			}
+		}
+		taken := make(chan error, 1)
+		go func() {
+			_, _, err := streams["slow"].Take(ctx, false)
+			taken <- err
+		}()
+		synctest.Wait()
+		began := time.Now()
+		commit("slow", 1)
+		commit("quick", 2)
+		if waited := time.Since(began); waited != 0 {
+			t.Errorf("the commits took %s", waited)
+		}
+		if err := <-taken; err != nil || time.Since(began) != 10*time.Second {
+			t.Errorf("the slow host's STAN is given after %s, %v", time.Since(began), err)
+		}
+	})
+}
