@@ -110,7 +110,7 @@ func New(o Options) (*Switch, error) {
 		return nil, err
 	}
 	c := o.Config
-	s := &Switch{o: o, failed: make(chan error, 4+len(o.Doors))}
+	s := &Switch{o: o, failed: make(chan error, 5+len(o.Doors))}
 	s.clock = clock.New(clock.Options{Wall: o.Wall, Synchronized: o.Synchronized, Leap: time.Duration(c.Limits.ClockLeap)})
 	open := o.Journal
 	if open == nil {
@@ -368,19 +368,21 @@ func (s *Switch) work(running context.Context) error {
 	return nil
 }
 
-// recover ends what an earlier run left without an outcome, then finishes the days that it was closing. Requests are
-// served meanwhile.
+// recover ends what an earlier run left without an outcome, and finishes the days that it was closing as soon as
+// nothing of that can change them. Requests are served meanwhile.
 func (s *Switch) recover(ctx context.Context) {
-	recovered, err := s.flow.Recover(ctx)
-	if err == nil {
-		if recovered > 0 {
-			s.o.Logger.Info("recovered intents without an outcome; each is being reversed", zap.Int("count", recovered))
+	fails := func(err error) {
+		if err != nil && ctx.Err() == nil {
+			s.failed <- err
 		}
-		err = s.engine.Start(ctx)
 	}
-	if err != nil && ctx.Err() == nil {
-		s.failed <- err
+	recovered, err := s.flow.Recover(ctx, func() {
+		s.recovering.Go(func() { fails(s.engine.Start(ctx)) })
+	})
+	if err == nil && recovered > 0 {
+		s.o.Logger.Info("recovered intents without an outcome; each is being reversed", zap.Int("count", recovered))
 	}
+	fails(err)
 }
 
 // Failed delivers what ended a server that should not have ended.

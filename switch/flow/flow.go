@@ -104,8 +104,9 @@ type Flow struct {
 	keys        keyTable
 	limiter     limiter
 	unanswered  unansweredTable
-	inFlight    atomic.Int64  // operations being served; package front bounds them
-	recovered   chan struct{} // closed once Recover has returned
+	inFlight    atomic.Int64 // operations being served; package front bounds them
+	origins     map[journal.IntentRef]origin
+	recovered   map[string]chan struct{} // by host, where it has some of them: closed once Recover has ended those
 	unrecovered atomic.Int64
 	left        []journal.IntentRef // from Open to Recover
 
@@ -125,7 +126,7 @@ func New(o Options) *Flow {
 	if o.Deadline == 0 {
 		o.Deadline = DefaultDeadline
 	}
-	f := &Flow{o: o, metrics: newMetrics(o.Registerer), recovered: make(chan struct{})}
+	f := &Flow{o: o, metrics: newMetrics(o.Registerer)}
 	f.keys.init()
 	f.intending, f.concluding, f.capturing = lane.New(f.intend), lane.New(f.conclude), lane.New(f.accept)
 	f.makings.New = func() any { return new(making) }

@@ -109,7 +109,7 @@ func (w *world) command(d *datadriven.TestData) string {
 		w.restart(d)
 		result = fmt.Sprintf("%d without an outcome", w.flow.Unrecovered())
 	case "recover":
-		n, err := w.flow.Recover(context.Background())
+		n, err := w.flow.Recover(context.Background(), func() {})
 		w.must(err)
 		result = fmt.Sprintf("%d recovered", n)
 	case "twice":

@@ -72,7 +72,12 @@ type settings struct {
 	limits  *merchant.Limits // of merchant M1
 	queued  int              // rows of the host's queue
 	credits bool             // merchant M1 may credit
+	stuck   bool             // there is another host, of which every STAN is reserved at each start
+	log     *zap.Logger      // of the flows; nil: none
 }
+
+// stuckFor is how long the STANs of the host that is stuck are reserved.
+const stuckFor = 5 * time.Minute
 
 var keyring = func() *pan.Keyring {
 	text, err := pan.GenerateKey(rand.Reader)
@@ -142,15 +147,27 @@ func (w *world) open() {
 		Name: "issuer", Codec: codec, Stream: stream, Host: w.host, Deadline: deadline, Builder: builder,
 	}
 	w.issuers = map[string]*exchange.Issuer{"issuer": w.issuer}
+	if s.stuck {
+		stream, err := ids.Stream("400001", "stuck")
+		w.must(err)
+		w.must(stream.Reserve(context.Background(), identity.Reserve{Latest: stuckFor, Used: true}))
+		w.must(stream.ReserveAll(context.Background()))
+		w.issuers["stuck"] = &exchange.Issuer{
+			Name: "stuck", Codec: codec, Stream: stream, Host: w.host, Deadline: deadline, Builder: builder,
+		}
+	}
+	if s.log == nil {
+		s.log = zap.NewNop()
+	}
 	w.days = presentment.NewDays(nil)
 	turns := &turn.Table{}
 	w.queue = saf.New(saf.Options{
-		Journal: w.journal, Issuers: map[string]*exchange.Issuer{"issuer": w.issuer}, Turns: turns, Keyring: keyring,
+		Journal: w.journal, Issuers: w.issuers, Turns: turns, Keyring: keyring,
 		MaxQueued: s.queued, Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
 	})
 	w.flow = flow.New(flow.Options{
 		Journal: w.journal, IDs: ids, Keyring: keyring, Merchants: merchants, Routes: toThe{w.issuer}, Issuers: w.issuers,
-		SAF: w.queue, Turns: turns, Days: w.days, Builder: builder, StandIn: s.standIn, Logger: zap.NewNop(),
+		SAF: w.queue, Turns: turns, Days: w.days, Builder: builder, StandIn: s.standIn, Logger: s.log,
 		Registerer: prometheus.NewRegistry(),
 	})
 	w.must(w.flow.Open())

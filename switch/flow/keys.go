@@ -172,12 +172,17 @@ func names(entry journal.KeyEntry, p *payment.Payment) error {
 	return nil
 }
 
-// awaitRecovered waits until no intent of an earlier run is without an outcome and reads a payment again.
+// awaitRecovered waits until no intent that an earlier run sent to a payment's host is without an outcome and reads the
+// payment again.
 func (f *Flow) awaitRecovered(ctx context.Context, p *payment.Payment) (*payment.Payment, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.o.Deadline)
 	defer cancel()
+	recovered := f.recovered[p.Ops[0].Host]
+	if recovered == nil {
+		return f.o.Journal.Payment(ctx, p.ID)
+	}
 	select {
-	case <-f.recovered:
+	case <-recovered:
 		return f.o.Journal.Payment(ctx, p.ID)
 	case <-ctx.Done():
 		return nil, ctx.Err()

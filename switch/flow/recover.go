@@ -4,13 +4,34 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
+
+	"go.uber.org/zap"
 
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
 
-// recoverAtOnce is how many payments are recovered side by side, so that they share the journal's syncs.
-const recoverAtOnce = 256
+const (
+	// recoverAtOnce is how many payments of a host are recovered side by side, so that they share the journal's syncs.
+	recoverAtOnce = 256
+	// recoverPoll is how often is looked whether a STAN is free, and recoverSaid at which part of these is logged that
+	// none is.
+	recoverPoll = time.Second
+	recoverSaid = 60
+)
+
+// origin is what is known of an intent that a crash left without an outcome.
+type origin struct {
+	host string
+	kind payment.Kind
+}
+
+// dated tells whether the outcome may change the clearing of a business date, see clear.
+func (o origin) dated() bool { return clears(o.kind) || o.kind == payment.KindVoid }
+
+// undone tells whether the unknown outcome is followed by a reversal, which needs a STAN.
+func (o origin) undone() bool { return !o.kind.AskedReversal() }
 
 // Open reads which intents a crash left without an outcome; Unrecovered counts them from then on. It comes before the
 // first request, and fails where the config has no more of the hosts that they were sent to.
@@ -18,13 +39,21 @@ func (f *Flow) Open() (err error) {
 	if f.left, err = f.o.Journal.OpenIntents(context.Background()); err != nil {
 		return err
 	}
+	f.origins, f.recovered = map[journal.IntentRef]origin{}, map[string]chan struct{}{}
 	for _, ref := range f.left {
 		p, err := f.o.Journal.Payment(context.Background(), ref.Payment)
 		if err != nil {
 			return fmt.Errorf("payment %s: %w", ref.Payment, err)
 		}
-		if host := p.Ops[0].Host; f.o.Issuers[host] == nil {
+		host := p.Ops[0].Host
+		if f.o.Issuers[host] == nil {
 			return fmt.Errorf("payment %s has a request without an outcome: %w", p.ID, &hostGoneError{host})
+		}
+		if ref.Op < len(p.Ops) {
+			f.origins[ref] = origin{host, p.Ops[ref.Op].Kind}
+		}
+		if f.recovered[host] == nil {
+			f.recovered[host] = make(chan struct{})
 		}
 	}
 	f.unrecovered.Store(int64(len(f.left)))
@@ -33,24 +62,74 @@ func (f *Flow) Open() (err error) {
 
 // Recover ends every intent that a crash left without an outcome: nobody knows what the issuer did, so its reversal
 // is queued. It may run while requests are served: until an intent is ended its operation counts as under way, and a
-// repeat of its key waits. It comes after Open and after saf's Start, is called once, and returns early when ctx
-// ends.
-func (f *Flow) Recover(ctx context.Context) (recovered int, err error) {
+// repeat of its key waits. Each host's come by themselves, since a host of which every STAN is reserved waits until
+// some are free. cleared is called once no business date's clearing can change by what is left. It comes after Open and
+// after saf's Start, is called once, and returns early when ctx ends.
+func (f *Flow) Recover(ctx context.Context, cleared func()) (recovered int, err error) {
 	open := f.left
 	f.left = nil
-	defer close(f.recovered)
+	dated, rest := map[string][]journal.IntentRef{}, map[string][]journal.IntentRef{}
+	for _, ref := range open {
+		switch o := f.origins[ref]; {
+		case o.dated():
+			dated[o.host] = append(dated[o.host], ref)
+		default:
+			rest[o.host] = append(rest[o.host], ref)
+		}
+	}
+	var (
+		first, all sync.WaitGroup
+		mu         sync.Mutex
+	)
+	note := func(e error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e != nil {
+			err = e
+		}
+	}
+	failed := func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		return err
+	}
+	for host, ended := range f.recovered {
+		first.Add(1)
+		all.Go(func() {
+			defer close(ended)
+			note(f.recoverHost(ctx, host, dated[host]))
+			first.Done()
+			note(f.recoverHost(ctx, host, rest[host]))
+		})
+	}
+	first.Wait()
+	if failed() == nil && ctx.Err() == nil {
+		cleared()
+	}
+	all.Wait()
+	if err == nil {
+		err = ctx.Err()
+	}
+	return len(open), err
+}
+
+// recoverHost ends intents that were sent to one host.
+func (f *Flow) recoverHost(ctx context.Context, host string, open []journal.IntentRef) (err error) {
 	var (
 		group sync.WaitGroup
 		slots = make(chan struct{}, recoverAtOnce)
 		mu    sync.Mutex
 	)
-	for _, ref := range open {
+	for i, ref := range open {
+		if f.origins[ref].undone() {
+			f.awaitSTAN(ctx, host, len(open)-i)
+		}
 		if ctx.Err() != nil {
 			break
 		}
 		slots <- struct{}{}
 		group.Go(func() {
-			if e := f.recoverOne(ctx, ref); e != nil {
+			if e := f.endOne(ctx, ref, ""); e != nil {
 				mu.Lock()
 				err = e
 				mu.Unlock()
@@ -60,10 +139,21 @@ func (f *Flow) Recover(ctx context.Context) (recovered int, err error) {
 		})
 	}
 	group.Wait()
-	if err == nil {
-		err = ctx.Err()
+	return err
+}
+
+// awaitSTAN waits until a host has a STAN for a reversal, or ctx ends. The payment's lock is not held meanwhile.
+func (f *Flow) awaitSTAN(ctx context.Context, host string, left int) {
+	for tried := 0; f.o.Issuers[host].Stream.Free() == 0 && ctx.Err() == nil; tried++ {
+		if tried%recoverSaid == 0 {
+			f.o.Logger.Warn("requests of an earlier run have no outcome yet: their reversals wait for a STAN, of which "+
+				"none is free", zap.String("host", host), zap.Int("requests", left), zap.Duration("tried_again_in", recoverPoll))
+		}
+		select {
+		case <-time.After(recoverPoll):
+		case <-ctx.Done():
+		}
 	}
-	return len(open), err
 }
 
 // Unrecovered returns how many intents of an earlier run have no outcome yet.
@@ -92,10 +182,6 @@ func (f *Flow) Park(ctx context.Context, reason string, leave func(payment.ID) b
 
 // Left lists the intents of an earlier run until Park or Recover has ended them.
 func (f *Flow) Left() []journal.IntentRef { return f.left }
-
-func (f *Flow) recoverOne(ctx context.Context, ref journal.IntentRef) error {
-	return f.endOne(ctx, ref, "")
-}
 
 // endOne ends an intent. Where there is a reason, what it queues is parked.
 func (f *Flow) endOne(ctx context.Context, ref journal.IntentRef, parked string) error {

@@ -276,6 +276,17 @@ func (r *reserved) free() int {
 	return r.total - (len(r.queue) - r.first)
 }
 
+// Free tells how many STANs there are for what must be sent.
+func (s *Stream) Free() int {
+	if s == nil || s.reserved == nil {
+		return maxSTAN
+	}
+	r := s.reserved
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.free()
+}
+
 // take reserves a STAN; false where it is reserved already.
 func (r *reserved) take(ctx context.Context, stan uint32) (bool, error) {
 	r.mu.Lock()
