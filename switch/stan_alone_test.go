@@ -3,6 +3,7 @@ package txswitch_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 	"switchyard/switch/clock"
 	"switchyard/switch/journal"
 	"switchyard/switch/journal/pebble"
+	"switchyard/switch/operator"
 	"switchyard/switch/switchtest"
 )
 
@@ -184,6 +186,52 @@ func TestNoSTANIsFree(t *testing.T) {
 	}
 	if got := metric(t, s, "switchyard_stans_refused_total"); got != 3 {
 		t.Errorf("%v were refused, want 3", got)
+	}
+}
+
+// After a journal was put back every STAN of such a host is reserved, and what would be parked needs some: the
+// confirmation says so at once, and changes nothing. What is recovered waits for them by itself.
+func TestConfirmWithoutSTANs(t *testing.T) {
+	s, x := startLeast(t, switchtest.Options{})
+	arrived, cut := make(chan struct{}, 1), make(chan struct{})
+	x.does(func(m, _ *spec.Message) bool {
+		if m.MTI() == "0100" {
+			arrived <- struct{}{}
+		}
+		return false
+	})
+	client, unanswered := s.Client, switchtest.Authorize("k1", 1000)
+	go func() {
+		defer close(cut)
+		_, _ = client.Do(context.Background(), &unanswered)
+	}()
+	<-arrived
+	s.CrashSwitch() // the request has no outcome
+	<-cut
+	copyData(t, s, s.Config.Data, "earlier")
+	x.does(nil)
+	s.StartSwitch()
+	s.AwaitReady()
+	wantApproved(t, s.Do(switchtest.Authorize("k2", 500)), "00")
+	s.StopSwitch()
+	copyData(t, s, "earlier", s.Config.Data)
+	s.StartSwitch()
+	var r operator.Review
+	s.Operator("GET", "/v1/restore", &r)
+	confirm := "/v1/restore/confirm?token=" + r.Token
+	code, text := status(t, s, "POST", confirm)
+	const want = "issuer issuer: the reversals of 1 requests without an outcome need a STAN each, and 0 are free"
+	if code != http.StatusConflict || !strings.Contains(text, want) {
+		t.Errorf("confirmed: %d %s, want %d %s", code, text, http.StatusConflict, want)
+	}
+	if s.Operator("GET", "/v1/restore", &r); !r.Held || r.InDoubtCount != 1 {
+		t.Errorf("after it: %+v", r)
+	}
+	if code, text := status(t, s, "POST", confirm+"&recover=all"); code != http.StatusOK {
+		t.Errorf("confirmed with all recovered: %d %s", code, text)
+	}
+	if n := s.Switch.Stats().InFlight; n != 1 {
+		t.Errorf("%d requests are under way, want the one that waits for a STAN", n)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/switch/issuer/identity"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -158,6 +159,25 @@ func (f *Flow) awaitSTAN(ctx context.Context, host string, left int) {
 
 // Unrecovered returns how many intents of an earlier run have no outcome yet.
 func (f *Flow) Unrecovered() int { return int(f.unrecovered.Load()) }
+
+// MayPark tells whether Park has a STAN for each reversal that it would park: else it would wait for some. The error is
+// an identity.ErrReserved.
+func (f *Flow) MayPark(leave func(payment.ID) bool) error {
+	need := map[string]int{}
+	for _, ref := range f.left {
+		if o := f.origins[ref]; o.undone() && !leave(ref.Payment) {
+			need[o.host]++
+		}
+	}
+	for host, n := range need {
+		if free := f.o.Issuers[host].Stream.Free(); free < n {
+			return fmt.Errorf("issuer %s: the reversals of %d requests without an outcome need a STAN each, and %d are free: "+
+				"%w; try again when its latest_answer has gone by since the start, or recover these requests", host, n, free,
+				identity.ErrReserved)
+		}
+	}
+	return nil
+}
 
 // Park ends the intents that an earlier run left without an outcome like Recover, but sends nothing: what would be
 // sent is parked with a reason, for a person to decide on. For a journal that was put back: what it does not know of

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"switchyard/switch/issuer/identity"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -111,6 +112,36 @@ func TestRecoverWithoutSTANsEnds(t *testing.T) {
 		default:
 			t.Error("it goes on")
 		}
+		w.end()
+	})
+}
+
+// What would have to wait for STANs is not parked: it is said at once.
+func TestParkWithoutSTANs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, settings{stuck: true})
+		id := w.leave(1, payment.KindAuthorize, "stuck")
+		w.leave(2, payment.KindAuthorize, "issuer")
+		w.stopRest()
+		w.open()
+		none := func(payment.ID) bool { return false }
+		err := w.flow.MayPark(none)
+		const want = "issuer stuck: the reversals of 1 requests without an outcome need a STAN each, and 0 are free: " +
+			"every STAN is reserved: the answer to its last use may still come; try again when its latest_answer has gone by " +
+			"since the start, or recover these requests"
+		if !errors.Is(err, identity.ErrReserved) || err.Error() != want {
+			t.Errorf("error %v\n want %s", err, want)
+		}
+		if err := w.flow.MayPark(func(p payment.ID) bool { return p == id }); err != nil {
+			t.Errorf("without it: %v", err)
+		}
+		time.Sleep(stuckFor + 5*time.Second)
+		w.must(w.flow.MayPark(none))
+		w.must(w.flow.Park(context.Background(), "in doubt", none))
+		if n := w.flow.Unrecovered(); n != 0 {
+			t.Errorf("%d are without an outcome", n)
+		}
+		w.start()
 		w.end()
 	})
 }

@@ -95,6 +95,7 @@ type Requests interface {
 	InFlight() int
 	Unrecovered() int
 	Left() []journal.IntentRef
+	MayPark(leave func(payment.ID) bool) error
 	Park(ctx context.Context, reason string, leave func(payment.ID) bool) error
 }
 

@@ -275,11 +275,14 @@ func (a *API) Confirm(ctx context.Context, token string, all bool, recover []pay
 	if token != review.Token {
 		return ErrNotReviewed
 	}
-	if err := a.skipNumbers(ctx, review); err != nil {
-		return err
-	}
 	leave := func(id payment.ID) bool {
 		return all || slices.Contains(recover, id) || mutant.On(mutant.RecoversUnnamed)
+	}
+	if err := a.o.Requests.MayPark(leave); err != nil {
+		return err
+	}
+	if err := a.skipNumbers(ctx, review); err != nil {
+		return err
 	}
 	if err := a.o.Requests.Park(ctx, parkedReason, leave); err != nil {
 		return err
@@ -369,7 +372,8 @@ func (a *API) serveConfirm(w http.ResponseWriter, r *http.Request) {
 	}
 	// A caller that hangs up does not leave it half done.
 	switch err := a.Confirm(context.WithoutCancel(r.Context()), r.FormValue("token"), all, ids); {
-	case errors.Is(err, ErrNotHeld), errors.Is(err, ErrNotReviewed), errors.Is(err, ErrClockUnconfirmed):
+	case errors.Is(err, ErrNotHeld), errors.Is(err, ErrNotReviewed), errors.Is(err, ErrClockUnconfirmed),
+		errors.Is(err, identity.ErrReserved): // nothing has changed
 		writeError(w, http.StatusConflict, err)
 	case err != nil:
 		a.o.Logger.Error("the confirmation failed; the switch is still held, or stops", zap.Error(err))
