@@ -26,7 +26,6 @@ type Host struct {
 	events               chan event     // to the one goroutine that calls the callbacks
 	cutovers             chan *link     // alike
 	incoming             chan net.Conn  // the host's connections, where it connects to us
-	securing             chan struct{}  // holds one for each of them that is in its TLS handshake
 	dispatched           chan struct{}  // closed when that goroutine has ended
 	ended                chan struct{}  // closed when the links' goroutines have ended
 	startOnce, closeOnce sync.Once
@@ -39,6 +38,7 @@ type Host struct {
 	closing  bool
 	sessions []*session  // one a link; nil where a link is not connected
 	lost     []time.Time // when a link was lost that is expected back; zero: none; see returning
+	securing []net.Conn  // of the host's connections those in their TLS handshake, the oldest first
 	turn     int         // where pick begins, so that links with the same room take turns
 	waiters  [classes]waiters
 	granted  int                 // slots given to waiting requests since the last one to a waiting advice
@@ -68,7 +68,6 @@ func NewHost(cfg Config) (*Host, error) {
 		events:     make(chan event, strayQueue),
 		cutovers:   make(chan *link, announcedCutovers),
 		incoming:   make(chan net.Conn),
-		securing:   make(chan struct{}, maxSecuring),
 		dispatched: make(chan struct{}),
 		ended:      make(chan struct{}),
 		sessions:   make([]*session, cfg.Links),

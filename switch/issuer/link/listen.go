@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,7 +21,7 @@ const (
 	acceptRest  = 100 * time.Millisecond
 )
 
-// maxSecuring is how many connections may be in their TLS handshake at a time.
+// maxSecuring is how many connections may be in their TLS handshake at a time: that of one more ends the oldest.
 const maxSecuring = 2 * MaxLinks
 
 // accept takes the host's connections until the host is closed.
@@ -53,25 +54,47 @@ func (h *Host) accept() {
 }
 
 // secure lets a connection show who it is before it takes a link's place: a stranger that connects and says nothing
-// keeps none from the host. So many may be about it at a time; it ends with the host.
+// keeps none from the host. It has SignOnTimeout for it. So many may be about it at a time; of more the one that has
+// been silent for longest gives way, since the host says who it is at once. It ends with the host.
 func (h *Host) secure(conn net.Conn) {
-	select {
-	case h.securing <- struct{}{}:
-	default:
-		h.turnAway(conn, fmt.Sprintf("%d others have not shown who they are yet", maxSecuring))
-		return
+	if oldest := h.securingToo(conn); oldest != nil {
+		h.turnAway(oldest, fmt.Sprintf("it has not shown who it is, and %d others came", maxSecuring))
 	}
 	h.running.Add(1)
 	go func() {
 		defer h.running.Done()
 		secure, err := h.handshake(conn)
-		<-h.securing
-		if err != nil {
+		switch {
+		case !h.secured(conn): // it gave way, and is closed
+		case err != nil:
 			h.turnAway(conn, err.Error())
-			return
+		default:
+			h.place(secure)
 		}
-		h.place(secure)
 	}()
+}
+
+// securingToo notes a connection that begins its TLS handshake, and returns one that has to give way to it, or nil.
+func (h *Host) securingToo(conn net.Conn) (oldest net.Conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.securing) == maxSecuring {
+		oldest = h.securing[0]
+		h.securing = slices.Delete(h.securing, 0, 1)
+	}
+	h.securing = append(h.securing, conn)
+	return oldest
+}
+
+// secured notes that a connection's TLS handshake is over; false where it had to give way before.
+func (h *Host) secured(conn net.Conn) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := slices.Index(h.securing, conn)
+	if i >= 0 {
+		h.securing = slices.Delete(h.securing, i, i+1)
+	}
+	return i >= 0
 }
 
 func (h *Host) handshake(conn net.Conn) (net.Conn, error) {

@@ -167,3 +167,59 @@ func TestSilentStrangerTakesNoLink(t *testing.T) {
 		}
 	})
 }
+
+// However many strangers say nothing, and come again, the host is let in: the one that has been silent for longest
+// gives way. Each of the others has its time, and no more.
+func TestSilentStrangersGiveWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const room = 2 * link.MaxLinks
+		certificate, roots := certificate(t) // of the bubble's time
+		d := newDoor()
+		i := &issuer{}
+		f := newFixture(t, i, func(c *link.Config) {
+			c.Dial, c.Listener, c.TLS = nil, d, &tls.Config{Certificates: []tls.Certificate{certificate}}
+		})
+		defer f.close()
+		ended := make(chan int, 2*room)
+		stranger := func(number int) {
+			ours, theirs := newMemConns()
+			d.conns <- ours
+			go func() {
+				_, _ = theirs.Read(make([]byte, 1)) // until it is closed
+				ended <- number
+			}()
+			synctest.Wait()
+		}
+		for number := range room {
+			stranger(number)
+		}
+		time.Sleep(time.Second)
+		if len(ended) != 0 {
+			t.Fatalf("%d strangers were turned away while there was room", len(ended))
+		}
+		ours, theirs := newMemConns()
+		c := &hostConn{
+			Conn: tls.Client(theirs, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}), n: 1, i: i, codec: codec,
+		}
+		i.conns = append(i.conns, c)
+		go i.serve(c)
+		d.conns <- ours
+		synctest.Wait()
+		if !f.Ready() {
+			t.Fatal("the host is not let in while strangers say nothing")
+		}
+		if len(ended) != 1 || <-ended != 0 {
+			t.Error("want the first stranger turned away, and no other")
+		}
+		stranger(room) // in the host's place, which is secured
+		if len(ended) != 0 {
+			t.Error("one was turned away although the host had made room")
+		}
+		for _, want := range []int{room - 1, room} { // the last came a second later
+			time.Sleep(4500 * time.Millisecond)
+			if len(ended) != want || !f.Ready() {
+				t.Errorf("ready %t; after their time %d strangers were turned away, want %d", f.Ready(), len(ended), want)
+			}
+		}
+	})
+}
