@@ -162,6 +162,42 @@ func BenchmarkUnpackCodec(b *testing.B) {
 	}
 }
 
+// BenchmarkMeasure tells where a message of 18 DEs ends.
+func BenchmarkMeasure(b *testing.B) {
+	for _, codec := range stockCodecs {
+		b.Run(codec.Name(), func(b *testing.B) {
+			frame, err := codec.Pack(nil, benchMessage(codec))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if n, err := codec.Measure(frame); err != nil || n != len(frame) {
+					b.Fatal(n, err)
+				}
+			}
+		})
+	}
+}
+
+// Where a message ends is told without an allocation.
+func TestMeasureAllocatesNothing(t *testing.T) {
+	for _, codec := range stockCodecs {
+		frame, err := codec.Pack(nil, benchMessage(codec))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := testing.AllocsPerRun(1000, func() {
+			if n, err := codec.Measure(frame); err != nil || n != len(frame) {
+				t.Fatal(n, err)
+			}
+		})
+		if n != 0 {
+			t.Errorf("%s: %v allocations", codec.Name(), n)
+		}
+	}
+}
+
 func BenchmarkUnpackLibrary(b *testing.B) {
 	for _, dialect := range libraryDialects {
 		b.Run(dialect, func(b *testing.B) {

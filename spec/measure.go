@@ -1,6 +1,12 @@
 package spec
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
+
+// measured are the messages into which MTIs are read. They hold nothing else.
+var measured = sync.Pool{New: func() any { return new(Message) }}
 
 // Measure tells how many bytes the message has that data begins with, by its bitmaps and the lengths in front of its
 // DEs. More than there are in data is how many to come back with at the least. It reads no value but the MTI: of a
@@ -11,9 +17,10 @@ func (c *Codec) Measure(data []byte) (n int, err error) {
 	if len(data) < at {
 		return at, nil
 	}
-	var m Message
-	m.buf = append(m.buf, data[:at]...)
-	if _, err := mti.read(data[:at], 0, 0, &m); err != nil {
+	m := measured.Get().(*Message)
+	defer measured.Put(m)
+	m.buf = append(m.buf[:0], data[:at]...)
+	if _, err := mti.read(data[:at], 0, 0, m); err != nil {
 		return 0, c.named(err)
 	}
 	front := c.bitmap.front(data, at)
