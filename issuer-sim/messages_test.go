@@ -107,3 +107,40 @@ func (s *sim) showAuthorizations() string {
 	slices.Sort(lines)
 	return strings.Join(lines, "\n") + "\n"
 }
+
+// A reversal that says nothing of its original but the RRN finds what was declined as long as it is remembered, both
+// of what came before the first such reversal and of what comes after it.
+func TestOriginalsByRRNAlone(t *testing.T) {
+	const (
+		remembered = 256 // of a card: the least that there is
+		many       = 300
+	)
+	s := start(t, issuersim.Options{Limits: issuersim.Limits{Messages: 1}})
+	decline := func(from, to int) {
+		for n := from; n < to; n++ {
+			if got := s.exchange(s.line(fmt.Sprintf("0100 pan=4000000000000515 stan=%d", n))); got.String(39) != "51" {
+				t.Fatalf("%d: %s", n, show(got))
+			}
+		}
+	}
+	reversals := 0
+	reverse := func(rrn int, want string) {
+		t.Helper()
+		reversals++
+		got := s.exchange(s.line(fmt.Sprintf("0420 pan=4000000000000515 stan=%d rrn=R%d", 10_000+reversals, rrn)))
+		if got.String(39) != want {
+			t.Errorf("the reversal of R%d: %s, want %s", rrn, show(got), want)
+		}
+	}
+	decline(1, many)
+	reverse(many-1, "00")
+	reverse(many-remembered-1, "25") // forgotten
+	reverse(many-remembered+10, "00")
+	decline(many, 2*many)
+	reverse(2*many-1, "00")
+	reverse(2*many-remembered-1, "25")
+	reverse(2*many-remembered+10, "00")
+	reverse(2*many-1, "00")
+	reverse(9999, "25")
+	s.audit()
+}

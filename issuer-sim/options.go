@@ -97,8 +97,8 @@ type Limits struct {
 	// a new one, and what it still held is released. Default 4,000,000.
 	Authorizations int
 
-	// Messages that are remembered for their repeats and reversals, for at most a day, at about 130 bytes each. The oldest
-	// goes for a new one. Default 4,000,000.
+	// Messages that are remembered for their repeats and reversals, for at most a day, at about 140 bytes each, or 175
+	// once a reversal told nothing of its original but the RRN. The oldest goes for a new one. Default 4,000,000.
 	Messages int
 
 	// Delayed answers that wait at once; further ones go out without their delay. Default 262,144.

@@ -21,7 +21,7 @@ func (s *shard) apply(r *message.Request, out *Outcome, at uint32, known *seen) 
 		memory.authorization, memory.part = s.applyApproved(r, out, at)
 	}
 	if known != nil && known.fate == fateRefused {
-		memory.before = known.before
+		memory.before, memory.beforeRRN = known.before, known.beforeRRN
 		*known = memory
 		return
 	}

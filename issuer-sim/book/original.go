@@ -61,9 +61,14 @@ func (s *shard) originalOf(r *message.Request, now uint32) (o original, found bo
 			return original{authorization: a, posting: s.postings.at(a.firstPosting)}, true
 		}
 	}
-	for number := s.seen.next; number > s.seen.first; {
-		number--
+	s.seekRRNs()
+	named := seen{Moment: message.Moment{Acquirer: r.Acquirer}, rrn: r.RRN, card: r.Card}
+	for number := s.seenByRRN.get(named.rrnPlace()); number != 0; {
 		e := s.seen.at(number)
+		if e == nil {
+			break
+		}
+		number = e.beforeRRN
 		if e.rrn == r.RRN && e.card == r.Card && e.Class != message.ClassReversal && e.Acquirer == r.Acquirer &&
 			(e.at > now || now-e.at <= day) && (e.fate == fateAnswered || e.fate == fateSilent) {
 			return o, !e.code.Approves() || e.authorization == 0

@@ -18,6 +18,7 @@ type seen struct {
 	part          uint32 // of it: the posting or the increase; 0 for the authorization itself
 	at            uint32 // Unix seconds
 	before        uint64 // the message of the same moment and card that was seen before
+	beforeRRN     uint64 // of the same RRN and card, see shard.seenByRRN
 	code          message.Code
 	fate          fate
 	tries         uint8 // repeats so far, up to 255
@@ -72,10 +73,37 @@ func (s *shard) remember(e seen) {
 	if s.seen.full() {
 		old := s.seen.at(s.seen.first)
 		s.seenIndex.remove(old.Place(old.card), s.seen.first)
+		if s.seeksRRNs {
+			s.seenByRRN.remove(old.rrnPlace(), s.seen.first)
+		}
 	}
 	key := e.Place(e.card)
 	e.before = s.seenIndex.get(key)
 	number, place := s.seen.add()
 	*place = e
 	s.seenIndex.put(key, number)
+	if s.seeksRRNs {
+		s.placeRRN(place, number)
+	}
+}
+
+// rrnPlace is a message's place in the index by RRNs.
+func (e *seen) rrnPlace() uint64 { return message.Mix(uint64(e.card)) ^ e.rrn.Place(e.Acquirer) }
+
+// placeRRN puts a message into the index by RRNs.
+func (s *shard) placeRRN(e *seen, number uint64) {
+	key := e.rrnPlace()
+	e.beforeRRN = s.seenByRRN.get(key)
+	s.seenByRRN.put(key, number)
+}
+
+// seekRRNs begins to keep the index by RRNs. Most acquirers tell originals, and it is not there for them.
+func (s *shard) seekRRNs() {
+	if s.seeksRRNs {
+		return
+	}
+	s.seeksRRNs = true
+	for number := s.seen.first; number < s.seen.next; number++ {
+		s.placeRRN(s.seen.at(number), number)
+	}
 }

@@ -25,6 +25,8 @@ type shard struct {
 	byARN          map[message.ARN]uint32
 	seen           ring[seen]
 	seenIndex      index // the newest message of a moment and card, by message.Moment.Place
+	seenByRRN      index // the newest message of an RRN and card, by seen.rrnPlace, once seeksRRNs
+	seeksRRNs      bool  // some reversal said nothing of its original but the RRN
 	awaitsRRNs     bool  // some reversal came before its original, of which it said the RRN alone
 	books          []books
 	totals         totals
