@@ -23,7 +23,7 @@ func newLoadCmd() *cobra.Command {
 	o.Dir = loadFolder
 	var f loadFlags
 	cmd := &cobra.Command{
-		Use:   "load [--local] [--iso] (--closed N | --rate R | --scenario FILE) [--duration D] [--json]",
+		Use:   "load [--local] [--iso] (--closed N | --rate R | --scenario FILE | --replay FILE) [--duration D] [--json]",
 		Short: "Measure authorizations a second and their latency",
 		Long: `Load sends authorizations to a switch for a while and prints how many were approved a second and how long
 they took.
@@ -35,6 +35,9 @@ time that its caller waited, whatever came of it.
 
 With --scenario the traffic is what a YAML file says: stages, flows of several requests, cards, faults of the issuer and
 thresholds. load check holds a file to what is expected.
+
+With --replay requests are due at the moments that a file has: a line each, or a capture (pcap, pcapng), whose own
+requests are asked again with --iso, with other STANs, RRNs and cards.
 
 With --local, issuer-sim and switchd are started on free ports of loopback, with their data in a folder that is made
 anew, and stopped at the end.
@@ -95,6 +98,7 @@ type loadFlags struct {
 	exitZero   bool
 	thresholds []string
 	show       loadShow
+	replay     scenario.Replay
 }
 
 func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
@@ -105,6 +109,12 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags.StringVar(&f.scenario, "scenario", "", "drive the scenario of this YAML file; see load check and docs/load.md")
 	flags.Float64Var(&f.rates, "scale-rates", 1, "multiply all rates of --scenario")
 	flags.Float64Var(&f.span, "scale-time", 1, "multiply all times of the course of --scenario")
+	flags.StringVar(&f.replay.File, "replay", "",
+		"send at the moments of this file: lines of times, or a capture, whose requests --iso asks again")
+	flags.Float64Var(&f.replay.Speed, "speed", 1, "how many times as fast as it was --replay goes")
+	flags.StringVar(&f.replay.To, "replay-to", "",
+		"take those requests of the capture of --replay that were sent to this address, or end of one, such as :8583")
+	flags.BoolVar(&f.replay.KeepCards, "keep-cards", false, "leave the cards of a capture as they are")
 	flags.StringVar(&o.Control, "control", "", "issuer-sim's control port, which faults of --scenario are told to")
 	flags.BoolVar(&o.Fixed, "fixed", false, "space the arrivals of --rate evenly")
 	flags.StringVar(&o.Switch, "switch", "",
@@ -118,11 +128,14 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	f.show.add(flags)
 	cmd.MarkFlagsMutuallyExclusive("iso", "told")
 	cmd.MarkFlagsMutuallyExclusive("iso", "name")
-	cmd.MarkFlagsMutuallyExclusive("closed", "rate", "scenario")
-	cmd.MarkFlagsOneRequired("closed", "rate", "scenario")
+	cmd.MarkFlagsMutuallyExclusive("closed", "rate", "scenario", "replay")
+	cmd.MarkFlagsOneRequired("closed", "rate", "scenario", "replay")
 	cmd.MarkFlagsMutuallyExclusive("local", "connect")
 	for _, name := range []string{"fixed", "duration", "warmup", "timeout", "connections", "cards", "seed", "sale"} {
 		cmd.MarkFlagsMutuallyExclusive("scenario", name)
+	}
+	for _, name := range []string{"fixed", "duration", "warmup"} {
+		cmd.MarkFlagsMutuallyExclusive("replay", name)
 	}
 	cmd.MarkFlagsMutuallyExclusive("iso", "switch", "data")
 }
@@ -172,6 +185,16 @@ func (f *loadFlags) apply(cmd *cobra.Command, o *steady.Options) error {
 	operations := []string{"authorize"}
 	if o.Sale {
 		operations[0] = "sale"
+	}
+	if err := f.checkReplay(cmd); err != nil {
+		return err
+	}
+	if f.replay.File != "" {
+		plan, err := f.replayPlan(cmd, o, operations[0])
+		if err != nil {
+			return err
+		}
+		o.Plan, operations = plan, plan.Operations
 	}
 	if f.scenario != "" {
 		var err error

@@ -3,6 +3,8 @@ package capture
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"time"
 )
 
 // Form is how bytes are written.
@@ -28,6 +30,25 @@ type Stream struct {
 	Data []byte
 	// Lost is how many bytes are missing in front of Data: packets that were not captured; -1 where nobody can say.
 	Lost int
+
+	moments []moment // of a pcap file: when the bytes from an offset on were captured, in the order of their offsets
+}
+
+type moment struct {
+	from int
+	at   time.Time
+}
+
+// At is when the byte at an offset was captured; false where the form does not tell.
+func (s *Stream) At(offset int) (time.Time, bool) {
+	i, there := slices.BinarySearchFunc(s.moments, offset, func(m moment, offset int) int { return m.from - offset })
+	if !there {
+		i--
+	}
+	if i < 0 || s.moments[i].at.IsZero() {
+		return time.Time{}, false
+	}
+	return s.moments[i].at, true
 }
 
 // MaxInput bounds what is read, in bytes.

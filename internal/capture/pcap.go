@@ -3,6 +3,8 @@ package capture
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
+	"time"
 )
 
 // Magic numbers of pcap files: with microseconds and with nanoseconds, of either byte order; and of pcapng.
@@ -28,6 +30,9 @@ const (
 	blockSimple    = 3
 	blockEnhanced  = 6
 )
+
+// IsPcap tells whether data is a pcap or pcapng file.
+func IsPcap(data []byte) bool { return isPcap(data) }
 
 func isPcap(data []byte) bool {
 	_, ok := orderOf(data)
@@ -83,7 +88,12 @@ func readRecords(data []byte, order binary.ByteOrder, streams *streams) error {
 	if !link.known() {
 		return notPcap(20, "Ethernet, loopback, raw IP or Linux cooked packets, not link type %d", link)
 	}
+	unit := time.Microsecond
+	if order.Uint32(data) == magicNano {
+		unit = time.Nanosecond
+	}
 	for at := fileHeader; len(data)-at >= recordHeader; {
+		seen := time.Unix(int64(order.Uint32(data[at:])), int64(order.Uint32(data[at+4:]))*int64(unit))
 		n := int(order.Uint32(data[at+8:]))
 		if n > maxPacket {
 			return notPcap(at+8, "a packet of at most %d bytes, not %d", maxPacket, n)
@@ -92,7 +102,7 @@ func readRecords(data []byte, order binary.ByteOrder, streams *streams) error {
 		if len(data)-at < n {
 			break
 		}
-		streams.packet(link, data[at:at+n])
+		streams.packet(link, data[at:at+n], seen)
 		at += n
 	}
 	return nil
@@ -101,7 +111,7 @@ func readRecords(data []byte, order binary.ByteOrder, streams *streams) error {
 // readBlocks reads a pcapng file.
 func readBlocks(data []byte, streams *streams) error {
 	var order binary.ByteOrder
-	var links []linkType
+	var links []netInterface
 	for at := 0; len(data)-at >= leastBlock; {
 		block := data[at:]
 		if binary.BigEndian.Uint32(block) == magicNG { // a section begins: the same in both byte orders
@@ -122,22 +132,30 @@ func readBlocks(data []byte, streams *streams) error {
 			break
 		}
 		body := block[blockHeader : n-4]
-		packet, link, err := readBlock(order.Uint32(block), body, order, &links)
+		packet, link, seen, err := readBlock(order.Uint32(block), body, order, &links)
 		if err != nil {
 			return notPcap(at, "%v", err)
 		}
 		if packet != nil {
-			streams.packet(link, packet)
+			streams.packet(link, packet, seen)
 		}
 		at += n
 	}
 	return nil
 }
 
-// readBlock reads what a block has in it: an interface, which it adds to links, or a packet.
-func readBlock(kind uint32, body []byte, order binary.ByteOrder, links *[]linkType) ([]byte, linkType, error) {
-	wanted := func(format string, args ...any) ([]byte, linkType, error) {
-		return nil, 0, fmt.Errorf(format, args...)
+// netInterface is where packets of a pcapng were captured, and the unit of their times.
+type netInterface struct {
+	link linkType
+	unit float64 // seconds
+}
+
+// readBlock reads what a block has in it: an interface, which it adds to links, or a packet, and when it was captured.
+func readBlock(
+	kind uint32, body []byte, order binary.ByteOrder, links *[]netInterface,
+) ([]byte, linkType, time.Time, error) {
+	wanted := func(format string, args ...any) ([]byte, linkType, time.Time, error) {
+		return nil, 0, time.Time{}, fmt.Errorf(format, args...)
 	}
 	header := map[uint32]int{blockInterface: 8, blockSimple: 4, blockEnhanced: 20}[kind]
 	if len(body) < header {
@@ -145,7 +163,7 @@ func readBlock(kind uint32, body []byte, order binary.ByteOrder, links *[]linkTy
 	}
 	switch kind {
 	case blockInterface:
-		*links = append(*links, linkType(order.Uint16(body)))
+		*links = append(*links, netInterface{linkType(order.Uint16(body)), unitOf(body[header:], order)})
 	case blockEnhanced:
 		i, n := int(order.Uint32(body)), int(order.Uint32(body[12:]))
 		if i >= len(*links) {
@@ -154,12 +172,44 @@ func readBlock(kind uint32, body []byte, order binary.ByteOrder, links *[]linkTy
 		if n > len(body)-header {
 			return wanted("a packet that fits into its block, not one of %d bytes", n)
 		}
-		return body[header : header+n], (*links)[i], nil
+		ticks := uint64(order.Uint32(body[4:]))<<32 | uint64(order.Uint32(body[8:]))
+		return body[header : header+n], (*links)[i].link, after1970(ticks, (*links)[i].unit), nil
 	case blockSimple:
 		if len(*links) == 0 {
 			return wanted("an interface in front of its packets")
 		}
-		return body[header:][:min(int(order.Uint32(body)), len(body)-header)], (*links)[0], nil
+		n := min(int(order.Uint32(body)), len(body)-header)
+		return body[header:][:n], (*links)[0].link, time.Time{}, nil
 	}
-	return nil, 0, nil
+	return nil, 0, time.Time{}, nil
+}
+
+// unitOf is the unit of an interface's times, which an option of its block may say: a power of ten, or of two.
+func unitOf(options []byte, order binary.ByteOrder) float64 {
+	const resolution, binaryPower, micro = 9, 0x80, 1e-6
+	for len(options) >= 4 {
+		code, n := order.Uint16(options), int(order.Uint16(options[2:]))
+		if code == 0 || len(options) < 4+n {
+			break
+		}
+		switch value := options[4 : 4+n]; {
+		case code != resolution || n != 1:
+		case value[0]&binaryPower != 0:
+			return math.Pow(2, -float64(value[0]&^binaryPower))
+		default:
+			return math.Pow(10, -float64(value[0]))
+		}
+		options = options[min(4+(n+3)/4*4, len(options)):]
+	}
+	return micro
+}
+
+// after1970 is a time in units since 1970.
+func after1970(ticks uint64, unit float64) time.Time {
+	perSecond := uint64(math.Round(1 / unit))
+	if perSecond == 0 || unit < 1e-9 { // coarser than a second, or finer than is told apart
+		seconds, part := math.Modf(float64(ticks) * unit)
+		return time.Unix(int64(seconds), int64(part*1e9))
+	}
+	return time.Unix(int64(ticks/perSecond), int64(float64(ticks%perSecond)*unit*1e9+0.5))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
+	"time"
 )
 
 // packet is a TCP segment to put into a file.
@@ -124,12 +125,87 @@ func TestPcap(t *testing.T) {
 					t.Errorf("link type %d, file %d: %v", link.kind, i, err)
 					continue
 				}
+				for i := range ways[0].Streams {
+					ways[0].Streams[i].moments = nil // see TestPcapTimes
+				}
 				if got := fmt.Sprint(ways[0].Streams); got != fmt.Sprint(want) {
 					t.Errorf("link type %d, file %d:\n%s, want\n%v", link.kind, i, got, want)
 				}
 			}
 		}
 	}
+}
+
+// TestPcapTimes tells when each byte was captured, in all units that there are.
+func TestPcapTimes(t *testing.T) {
+	const second = 1_700_000_000
+	first, again := packet{seq: 50, data: "first"}.ip(false), packet{seq: 55, data: "again"}.ip(false)
+	for name, c := range map[string]struct {
+		nano bool
+		ng   int // resolution of a pcapng's interface; -1 for a pcap
+		unit time.Duration
+	}{
+		"microseconds":    {false, -1, time.Microsecond},
+		"nanoseconds":     {true, -1, time.Nanosecond},
+		"pcapng":          {false, 0, time.Microsecond},
+		"pcapng, nano":    {false, 9, time.Nanosecond},
+		"pcapng, of two":  {false, 0x80 | 9, time.Second / 512},
+		"pcapng, seconds": {false, 0x80, time.Second},
+	} {
+		const ticks = 500
+		order := binary.LittleEndian
+		file := pcapFile(order, 101, [][]byte{first, again})
+		order.PutUint32(file[24:], second)
+		order.PutUint32(file[24+16+len(first):], second)
+		order.PutUint32(file[24+16+len(first)+4:], ticks)
+		if c.nano {
+			order.PutUint32(file, 0xA1B23C4D)
+		}
+		if c.ng >= 0 {
+			file = timedNG(order, c.ng, uint64(second*(time.Second/c.unit)), [][]byte{first, again}, ticks)
+		}
+		streams, err := As(Pcap, file)
+		if err != nil || len(streams) != 1 || string(streams[0].Data) != "firstagain" {
+			t.Errorf("%s: %v, %v", name, streams, err)
+			continue
+		}
+		for offset, want := range map[int]time.Duration{0: 0, 4: 0, 5: ticks * c.unit, 9: ticks * c.unit} {
+			if at, ok := streams[0].At(offset); !ok || !at.Equal(time.Unix(second, 0).Add(want)) {
+				t.Errorf("%s: byte %d was captured at %s, want %s after the first", name, offset, at.UTC(), want)
+			}
+		}
+	}
+	streams, err := As(Hex, []byte("0800"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := streams[0].At(0); ok {
+		t.Error("hex has a time")
+	}
+}
+
+// timedNG is a pcapng of two packets, so many ticks one after the other.
+func timedNG(order binary.AppendByteOrder, resolution int, begin uint64, packets [][]byte, ticks uint64) []byte {
+	file := pcapngFile(order, 101, nil)
+	if resolution > 0 { // an option in front of the end of the interface's block
+		const end = 28 + 16
+		option := append(order.AppendUint16(order.AppendUint16(nil, 9), 1), byte(resolution), 0, 0, 0)
+		option = append(option, 0, 0, 0, 0) // the end of the options
+		block := order.AppendUint32(nil, 1)
+		block = order.AppendUint32(block, uint32(20+len(option)))
+		block = append(block, file[28+8:end]...)
+		block = order.AppendUint32(append(block, option...), uint32(20+len(option)))
+		file = append(file[:28], block...)
+	}
+	for i, p := range packets {
+		at := begin + uint64(i)*ticks
+		body := order.AppendUint32(order.AppendUint32(order.AppendUint32(nil, 0), uint32(at>>32)), uint32(at))
+		body = append(order.AppendUint32(order.AppendUint32(body, uint32(len(p))), uint32(len(p))), p...)
+		body = append(body, make([]byte, -len(body)&3)...)
+		file = order.AppendUint32(order.AppendUint32(file, 6), uint32(len(body)+12))
+		file = order.AppendUint32(append(file, body...), uint32(len(body)+12))
+	}
+	return file
 }
 
 // TestPcapGaps cuts a stream where packets are missing, and says how much.

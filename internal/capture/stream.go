@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // streams are the directions of TCP connections.
@@ -26,10 +27,11 @@ type direction struct {
 type part struct {
 	at   int64 // from first
 	data []byte
+	seen time.Time
 }
 
-// packet takes a packet of the file.
-func (s *streams) packet(link linkType, packet []byte) {
+// packet takes a packet of the file, and when it was captured.
+func (s *streams) packet(link linkType, packet []byte, seen time.Time) {
 	s.packets++
 	seg, ok := tcp(link.ip(packet))
 	if !ok || !seg.syn && len(seg.data) == 0 {
@@ -52,7 +54,7 @@ func (s *streams) packet(link linkType, packet []byte) {
 		s.order = append(s.order, d)
 	}
 	if len(seg.data) > 0 {
-		d.parts = append(d.parts, part{d.position(seg.seq), seg.data})
+		d.parts = append(d.parts, part{d.position(seg.seq), seg.data, seen})
 	}
 }
 
@@ -83,6 +85,7 @@ func (d *direction) streams() (all []Stream) {
 		lost = -1 // the connection had begun before
 	}
 	var data []byte
+	var moments []moment
 	next := int64(0)
 	if len(d.parts) > 0 && !d.syn {
 		next = d.parts[0].at
@@ -90,18 +93,19 @@ func (d *direction) streams() (all []Stream) {
 	for _, p := range d.parts {
 		if p.at > next {
 			if len(data) > 0 {
-				all = append(all, Stream{name, data, lost})
+				all = append(all, Stream{name, data, lost, moments})
 			}
-			data, lost = nil, int(p.at-next)
+			data, moments, lost = nil, nil, int(p.at-next)
 			next = p.at
 		}
 		if again := next - p.at; again < int64(len(p.data)) {
+			moments = append(moments, moment{len(data), p.seen})
 			data = append(data, p.data[again:]...)
 			next = p.at + int64(len(p.data))
 		}
 	}
 	if len(data) > 0 {
-		all = append(all, Stream{name, data, lost})
+		all = append(all, Stream{name, data, lost, moments})
 	}
 	return all
 }

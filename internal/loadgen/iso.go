@@ -202,7 +202,14 @@ func (t *ISOTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	} else {
 		s.end = end
 		l.index[s.hash] = slot
+		repeated, ends := l.repeated, l.ends
+		l.repeated, l.ends = nil, nil
 		l.mu.Unlock()
+		if ends != nil {
+			out.Class, out.Code = record.NoAnswer, "repeated"
+			t.traffic.after(&repeated.journey, &out)
+			ends(out)
+		}
 		return
 	}
 	l.mu.Unlock()
@@ -291,6 +298,8 @@ type isoLane struct {
 	de7      string
 	theirs   spec.Message // what is packed, where a mapping is between
 	values   [][]byte     // of an answer; of the reader
+	repeated *isoSlot     // the request that the last one repeats, which waits no longer, and
+	ends     func(Outcome)
 }
 
 // signal wakes the writer.

@@ -64,6 +64,7 @@ func (l *isoLane) answer(m, came *spec.Message) {
 	out.Class, out.Code = verdictOf(step, m.Bytes(39), came.Bytes(39))
 	if out.Class == record.Approved {
 		s.approved(step, m)
+		t.traffic.Recorded.approved(s.journey.n, m.Bytes(38))
 	} else {
 		t.notes.Load().Example(out.Class, out.Code, "", l.shown(came))
 	}

@@ -41,6 +41,10 @@ func (l *isoLane) ask(slot int, seq uint64) error {
 	t, s := l.target, &l.target.slots[slot]
 	j := &s.journey
 	switch {
+	case t.traffic.Recorded != nil && j.tries == 0:
+		if err := l.fillRecorded(s, seq); err != nil {
+			return err
+		}
 	case j.tries > 0 || j.at() == StepRepeat:
 		mti := [4]byte(s.message.MTIBytes())
 		mti[3] = '1'
@@ -53,11 +57,15 @@ func (l *isoLane) ask(slot int, seq uint64) error {
 	}
 	s.near, s.nearCode = 0, ""
 	hash, values := t.found(&s.message, s.values)
-	if _, twice := l.index[hash]; twice {
+	first, twice := l.index[hash]
+	if twice && t.traffic.Recorded == nil {
 		return errTwice
 	}
 	if err := l.pack(&s.message, s.sent.at); err != nil {
 		return err
+	}
+	if twice { // it was repeated before it was answered: from now on what answers it answers this one
+		l.repeated, l.ends = &t.slots[first], l.over(&t.slots[first])
 	}
 	s.hash, s.values = hash, values
 	return nil
@@ -120,13 +128,8 @@ func (l *isoLane) fill(s *isoSlot, seq uint64) {
 	kind := isoSteps[step]
 	merchant := &t.traffic.Merchants[j.merchant]
 	currency, _ := money.Lookup(merchant.Currency)
-	s.sent = isoSent{mti: [4]byte([]byte(kind.mti)), stan: (t.stan+seq)%(stans-networkSTANs) + 1}
-	s.sent.at, s.sent.de7 = l.now()
-	copy(s.sent.rrn[:], t.run[:])
-	for i, rest := len(s.sent.rrn)-1, seq; i >= len(t.run); i-- {
-		s.sent.rrn[i] = base36[rest%36]
-		rest /= 36
-	}
+	l.name(s, seq)
+	s.sent.mti = [4]byte([]byte(kind.mti))
 	follows := step == StepCapture || step == StepReverse || step == StepVoid
 	if follows {
 		s.sent.rrn = s.root.rrn
@@ -178,6 +181,18 @@ func (l *isoLane) fill(s *isoSlot, seq uint64) {
 		if step == StepSale {
 			j.capturable, j.refundable = 0, j.amount
 		}
+	}
+}
+
+// name gives a request its STAN, RRN and time. The lock is held.
+func (l *isoLane) name(s *isoSlot, seq uint64) {
+	t := l.target
+	s.sent = isoSent{stan: (t.stan+seq)%(stans-networkSTANs) + 1}
+	s.sent.at, s.sent.de7 = l.now()
+	copy(s.sent.rrn[:], t.run[:])
+	for i, rest := len(s.sent.rrn)-1, seq; i >= len(t.run); i-- {
+		s.sent.rrn[i] = base36[rest%36]
+		rest /= 36
 	}
 }
 

@@ -105,11 +105,14 @@ type Traffic struct {
 	Retry     Retry
 	Seed      uint64
 	Run       string // begins every key, as that of Payments
+	// Recorded is asked in place of Flows, request by request; of an ISO 8583 host only. May be nil.
+	Recorded *Recording
 
 	weights, merchantWeights []float64 // cumulative, to 1
 	ops                      []string
 	opOf                     [stepCount]record.Op
 	bad                      Flow
+	single                   [stepCount]Flow // of Recorded: a flow of each step
 }
 
 // Prepare checks the traffic and sets its defaults.
@@ -127,7 +130,10 @@ func (t *Traffic) Prepare() error {
 	}
 	t.bad = Flow{Name: StepBad.String(), Steps: []Step{StepBad}}
 	var err error
-	if t.weights, err = cumulative(len(t.Flows), func(i int) float64 { return t.Flows[i].Weight }); err != nil {
+	if t.Recorded == nil {
+		t.weights, err = cumulative(len(t.Flows), func(i int) float64 { return t.Flows[i].Weight })
+	}
+	if err != nil {
 		return fmt.Errorf("flows: %w", err)
 	}
 	t.merchantWeights, err = cumulative(len(t.Merchants), func(i int) float64 { return t.Merchants[i].Weight })
@@ -169,6 +175,12 @@ func (t *Traffic) name() error {
 			used[s] = true
 		}
 	}
+	if t.Recorded != nil {
+		for i := range t.Recorded.list {
+			s := t.Recorded.list[i].step
+			used[s], t.single[s] = true, Flow{Name: s.String(), Steps: []Step{s}}
+		}
+	}
 	for s, is := range used {
 		if is {
 			t.opOf[s] = record.Op(len(t.ops))
@@ -203,6 +215,9 @@ func (t *Traffic) Ops() []string { return t.ops }
 
 // PerFlow is how many requests a flow has in the mean, where all is approved.
 func (t *Traffic) PerFlow() float64 {
+	if t.Recorded != nil {
+		return 1
+	}
 	mean, before := 0.0, 0.0
 	for i := range t.Flows {
 		mean += (t.weights[i] - before) * float64(len(t.Flows[i].Steps))
@@ -225,6 +240,9 @@ func unit(x uint64) float64 { return float64(x>>11) / (1 << 53) }
 
 // flow is flow number n.
 func (t *Traffic) flow(n uint64) *Flow {
+	if t.Recorded != nil {
+		return &t.single[t.Recorded.list[n].step]
+	}
 	h := mix(n ^ t.Seed ^ flowSalt)
 	if t.Bad > 0 && unit(h) < t.Bad {
 		return &t.bad

@@ -55,10 +55,13 @@ type spike struct {
 	For  config.Duration `yaml:"for"`
 }
 
-// replay is arrivals of a file: of moments, or a capture.
+// replay is arrivals of a file: of moments, or a capture, whose requests are asked again where there are no flows.
 type replay struct {
-	File  string  `yaml:"file"`
-	Speed float64 `yaml:"speed"`
+	File      string  `yaml:"file"`
+	Speed     float64 `yaml:"speed"`
+	To        string  `yaml:"to"`
+	Dialect   string  `yaml:"dialect"`
+	KeepCards bool    `yaml:"keep_cards"`
 }
 
 type closed struct {

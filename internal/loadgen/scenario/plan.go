@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -22,6 +21,7 @@ type Plan struct {
 	RateOf  string // flows or requests
 	Moments []time.Duration
 	Speed   float64
+	Said    string // of a replay: what there is in its file, and what of it is passed over
 	Closed  int
 	Think   time.Duration
 
@@ -123,9 +123,4 @@ func (p *Plan) Schedule() (arrival.Schedule, error) {
 		}
 	}
 	return arrival.NewProfile(stages, p.Even, p.Seed)
-}
-
-// moments reads when requests were made.
-func moments(name string, text []byte) ([]time.Duration, error) {
-	return arrival.ReadTimes(name, bytes.NewReader(text))
 }

@@ -3,7 +3,6 @@ package scenario
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,6 +72,9 @@ func (r *reader) wrong(path []any, format string, args ...any) error {
 	}
 	if place.Len() > 0 {
 		place.WriteString(": ")
+	}
+	if r.text == nil { // it was not read of a file
+		return fmt.Errorf("%s%w", &place, fmt.Errorf(format, args...))
 	}
 	return fmt.Errorf("%s: line %d: %s%w", r.name, lineOf(r.text, path...), &place, fmt.Errorf(format, args...))
 }
@@ -232,7 +234,7 @@ func (r *reader) stage(i int, s *stage, span time.Duration) error {
 // traffic is what the requests are like.
 func (r *reader) traffic() error {
 	f, t := r.file, &r.out.Traffic
-	if len(f.Flows) == 0 {
+	if len(f.Flows) == 0 && f.Replay == nil {
 		return r.wrong(at("flows"), "expected one flow or more")
 	}
 	for i := range f.Flows {
@@ -264,6 +266,11 @@ func (r *reader) traffic() error {
 		}
 	}
 	t.Seed = r.out.Seed
+	if len(f.Flows) == 0 {
+		if err := r.recording(); err != nil {
+			return err
+		}
+	}
 	check := *t
 	if err := check.Prepare(); err != nil {
 		return r.wrong(at("flows"), "%w", err)
@@ -397,34 +404,5 @@ func (r *reader) thresholds() error {
 		}
 		r.out.Thresholds = append(r.out.Thresholds, t)
 	}
-	return nil
-}
-
-// replay is the moments of a file.
-func (r *reader) replay() error {
-	in, p := r.file.Replay, &r.out
-	p.Speed = cmp.Or(in.Speed, 1)
-	if !(p.Speed > 0) || math.IsInf(p.Speed, 0) {
-		return r.wrong(at("replay", "speed"), "%g, expected more than 0", in.Speed)
-	}
-	text, err := r.open(in.File)
-	if err != nil {
-		return r.wrong(at("replay", "file"), "%w", err)
-	}
-	if p.Moments, err = moments(in.File, text); err != nil {
-		return r.wrong(at("replay", "file"), "%w", err)
-	}
-	if r.file.Warmup != nil && p.Warmup > 0 {
-		return r.wrong(at("warmup"), "expected none with replay, which begins with its first moment")
-	}
-	if r.file.Arrivals != "" || r.file.RateOf != "" {
-		return r.wrong(at("replay"), "expected without arrivals and rate_of: a file says when flows are due")
-	}
-	p.Warmup = 0
-	s, err := arrival.NewTimes(p.Moments, p.Speed)
-	if err != nil {
-		return r.wrong(at("replay", "file"), "%w", err)
-	}
-	p.Duration = s.Length()
 	return nil
 }

@@ -1,6 +1,7 @@
 package steady
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,7 +112,8 @@ func (c *course) ofPlan(o *Options) error {
 	}
 	c.drive.Lanes = min(p.Connections, c.drive.InFlight)
 	c.thresholds = append(c.thresholds, p.Thresholds...)
-	c.cards, c.scenario, c.rateOf = traffic.Pool.Cards, &record.Scenario{Name: p.Name, Text: p.Text}, p.RateOf
+	c.cards, c.rateOf = traffic.Pool.Cards, p.RateOf
+	c.scenario = &record.Scenario{Name: p.Name, Text: cmp.Or(p.Text, p.Said)}
 	if p.ScaledRates != 1 || p.ScaledTime != 1 {
 		c.scenario.ScaleRates, c.scenario.ScaleTime = p.ScaledRates, p.ScaledTime
 	}

@@ -94,6 +94,10 @@ func (o *Options) Check() error {
 		return errors.New("switch, data: expected without --iso, which starts no switch")
 	}
 	if o.Plan != nil {
+		if o.Plan.Traffic.Recorded != nil && !o.ISO {
+			return errors.New("replay: what is asked again is ISO 8583 messages, which a gateway port does not take: " +
+				"expected an ISO 8583 host, or flows to be asked for at the moments of the capture")
+		}
 		if len(o.Plan.Faults) > 0 && o.Control == "" && o.Address != "" {
 			return errors.New("control: the scenario has faults, which issuer-sim's control port is told")
 		}
@@ -229,6 +233,9 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 	d.Target = target
 	if d.Recorder, err = d.Record(); err != nil {
 		return nil, errors.Join(err, closeTarget())
+	}
+	if o.Plan != nil && o.Plan.Said != "" {
+		o.Say("%s", o.Plan.Said)
 	}
 	o.Say("driving %s for %s, then measuring %s", o.Address, d.Warmup, d.Duration)
 	before, err := usedBy(ctx, local)

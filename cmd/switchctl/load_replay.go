@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/internal/capture"
+	"switchyard/internal/loadgen/scenario"
+	"switchyard/internal/loadgen/steady"
+)
+
+// checkReplay refuses flags that are of --replay alone.
+func (f *loadFlags) checkReplay(cmd *cobra.Command) error {
+	if f.replay.File != "" {
+		return nil
+	}
+	for _, name := range []string{"speed", "replay-to", "keep-cards"} {
+		if cmd.Flags().Changed(name) {
+			return fmt.Errorf("%s: expected with --replay only", name)
+		}
+	}
+	return nil
+}
+
+// replayPlan makes a plan of --replay: what a capture has is asked again of an ISO 8583 host, and operation anew of
+// others, and at the moments of other files.
+func (f *loadFlags) replayPlan(cmd *cobra.Command, o *steady.Options, operation string) (*scenario.Plan, error) {
+	r := f.replay
+	r.Seed, r.Timeout, r.Connections, r.Cards = o.Seed, o.Timeout, o.Connections, o.Cards
+	if cmd.Flags().Changed("speed") && r.Speed == 0 {
+		return nil, fmt.Errorf("speed: 0, expected more than 0")
+	}
+	again, err := isCapture(r.File)
+	if err != nil {
+		return nil, err
+	}
+	if !again || !o.ISO {
+		r.Flow = operation
+	}
+	if again && cmd.Flags().Changed("dialect") {
+		r.Dialect = o.Dialect
+	}
+	return r.Plan()
+}
+
+// isCapture tells whether a file is a capture, by how it begins.
+func isCapture(name string) (bool, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	var head [4]byte
+	n, _ := file.Read(head[:]) // what cannot be read is told by who reads all of it
+	return capture.IsPcap(head[:n]), nil
+}
