@@ -120,6 +120,9 @@ func TestLoadTools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(work, "moments.txt"), []byte("0\n0.2\n0.6\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		code int
 		key  string // that the object printed must have
@@ -130,8 +133,13 @@ func TestLoadTools(t *testing.T) {
 		}},
 		{1, "samples", []string{
 			"load", "search", "--local", "--p99", "1us", "--from", "2", "--repeats", "1", "--precision", "0.9", "--duration",
-			"300ms", "--warmup", "0s", "--max-late", "1m", "--json",
+			"300ms", "--warmup", "0s", "--max-late", "1m", "--json", "--plot", "cliff.html",
 		}},
+		{0, "flows", []string{
+			"load", "--local", "--flow", "captures", "--flows", "20", "--duration", "300ms", "--warmup", "0s", "--exit-zero",
+			"--json",
+		}},
+		{0, "operations", []string{"load", "--local", "--replay", "moments.txt", "--speed", "2", "--exit-zero", "--json"}},
 		{0, "requests_per_s", []string{"load", "ceiling", "--duration", "300ms", "--warmup", "100ms", "--json"}},
 	} {
 		cmd := exec.Command(switchctl, c.args...)
@@ -147,6 +155,9 @@ func TestLoadTools(t *testing.T) {
 		if err := json.Unmarshal(out, &printed); err != nil || printed[c.key] == nil {
 			t.Errorf("%v prints no %s: %v: %s", c.args, c.key, err, out)
 		}
+	}
+	if page, err := os.ReadFile(filepath.Join(work, "cliff.html")); err != nil || !bytes.Contains(page, []byte("</svg>")) {
+		t.Errorf("the search has drawn %q, %v", page, err)
 	}
 }
 
@@ -280,6 +291,10 @@ func TestLoadRefusesWrongUsage(t *testing.T) {
 		{"load", "--rate", "1", "--data", "fill-out/switchd"},
 		{"load", "--closed", "1", "--local", "--iso", "--switch", "ceiling"},
 		{"load", "search", "--p99", "0s"},
+		{"load", "--rate", "1", "--speed", "2"},
+		{"load", "--flows", "1", "--requests", "1"},
+		{"load", "--flows", "1", "--flow", "unknown"},
+		{"load", "--replay", "no-such-file"},
 		{"load", "search", "--from", "0"},
 		{"load", "search", "--repeats", "0"},
 		{"load", "search", "--connect", "127.0.0.1:1", "--local"},

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +26,7 @@ func newLoadCmd() *cobra.Command {
 	o.Dir = loadFolder
 	var f loadFlags
 	cmd := &cobra.Command{
-		Use:   "load [--local] [--iso] (--closed N | --rate R | --scenario FILE | --replay FILE) [--duration D] [--json]",
+		Use:   "load [--local] [--iso] (--closed N | --rate R | --flows R | --scenario FILE | --replay FILE) [--json]",
 		Short: "Measure authorizations a second and their latency",
 		Long: `Load sends authorizations to a switch for a while and prints how many were approved a second and how long
 they took.
@@ -32,6 +35,9 @@ With --closed N there are always N in flight: what the switch can do. With --rat
 whatever comes back, by default as a Poisson process, and a latency counts from the moment at which the request was due:
 what the callers of that rate would see, stalls included. A request that was due in the measured time counts, with the
 time that its caller waited, whatever came of it.
+
+With --flow a flow of several requests is asked for, such as an authorization and its captures, one after the other.
+--flows R begins R of them a second, --requests R as many as make R requests a second; both rates are shown.
 
 With --scenario the traffic is what a YAML file says: stages, flows of several requests, cards, faults of the issuer and
 thresholds. load check holds a file to what is expected.
@@ -99,13 +105,41 @@ type loadFlags struct {
 	thresholds []string
 	show       loadShow
 	replay     scenario.Replay
+	flows      float64 // what one of them is, is the rate
+	requests   float64
+}
+
+// rate makes the rate of one of its flags.
+func (f *loadFlags) rate(cmd *cobra.Command, o *steady.Options) {
+	switch {
+	case cmd.Flags().Changed("flows"):
+		o.Rate, o.PerFlow = f.flows, true
+	case cmd.Flags().Changed("requests"):
+		o.Rate = f.requests
+	}
+}
+
+// operations are those that the flags ask for.
+func (f *loadFlags) operations(o *steady.Options) (names []string) {
+	flow := o.Flow
+	if o.Sale {
+		flow = "sale"
+	}
+	for _, s := range loadgen.Flows[flow] {
+		if !slices.Contains(names, s.String()) {
+			names = append(names, s.String())
+		}
+	}
+	return names
 }
 
 func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	f.addPort(cmd, o)
 	flags := cmd.Flags()
 	flags.IntVar(&o.InFlight, "closed", 0, "keep so many in flight")
-	flags.Float64Var(&o.Rate, "rate", 0, "send so many a second")
+	flags.Float64Var(&o.Rate, "rate", 0, "send so many a second; the same as --requests")
+	flags.Float64Var(&f.requests, "requests", 0, "have so many requests due a second, those within flows counted")
+	flags.Float64Var(&f.flows, "flows", 0, "have so many flows begin a second")
 	flags.StringVar(&f.scenario, "scenario", "", "drive the scenario of this YAML file; see load check and docs/load.md")
 	flags.Float64Var(&f.rates, "scale-rates", 1, "multiply all rates of --scenario")
 	flags.Float64Var(&f.span, "scale-time", 1, "multiply all times of the course of --scenario")
@@ -128,10 +162,12 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	f.show.add(flags)
 	cmd.MarkFlagsMutuallyExclusive("iso", "told")
 	cmd.MarkFlagsMutuallyExclusive("iso", "name")
-	cmd.MarkFlagsMutuallyExclusive("closed", "rate", "scenario", "replay")
-	cmd.MarkFlagsOneRequired("closed", "rate", "scenario", "replay")
+	cmd.MarkFlagsMutuallyExclusive("closed", "rate", "flows", "requests", "scenario", "replay")
+	cmd.MarkFlagsOneRequired("closed", "rate", "flows", "requests", "scenario", "replay")
 	cmd.MarkFlagsMutuallyExclusive("local", "connect")
-	for _, name := range []string{"fixed", "duration", "warmup", "timeout", "connections", "cards", "seed", "sale"} {
+	for _, name := range []string{
+		"fixed", "duration", "warmup", "timeout", "connections", "cards", "seed", "sale", "flow",
+	} {
 		cmd.MarkFlagsMutuallyExclusive("scenario", name)
 	}
 	for _, name := range []string{"fixed", "duration", "warmup"} {
@@ -153,7 +189,10 @@ func (f *loadFlags) addPort(cmd *cobra.Command, o *steady.Options) {
 	flags.IntVar(&o.Connections, "connections", o.Connections, "connections to the port")
 	flags.Uint64Var(&o.Cards, "cards", o.Cards, "number of different cards")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "cards, amounts and arrivals follow from it")
-	flags.BoolVar(&o.Sale, "sale", false, "send sales instead of authorizations")
+	flags.BoolVar(&o.Sale, "sale", false, "send sales instead of authorizations; the same as --flow sale")
+	flags.StringVar(&o.Flow, "flow", "authorize", "what is asked for, of one request or several: "+
+		strings.Join(slices.Sorted(maps.Keys(loadgen.Flows)), ", "))
+	cmd.MarkFlagsMutuallyExclusive("sale", "flow")
 	flags.BoolVar(&o.ISO, "iso", false, "send ISO 8583 straight to an issuer")
 	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "dialect of --iso: "+dialectUsage)
 	flags.StringVar(&o.Framing, "framing", o.Framing, "how --iso frames messages, such as ascii4+tpdu (default binary2)")
@@ -182,15 +221,13 @@ func (f *loadFlags) apply(cmd *cobra.Command, o *steady.Options) error {
 		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
 	}
 	o.Match = f.match
-	operations := []string{"authorize"}
-	if o.Sale {
-		operations[0] = "sale"
-	}
+	f.rate(cmd, o)
+	operations := f.operations(o)
 	if err := f.checkReplay(cmd); err != nil {
 		return err
 	}
 	if f.replay.File != "" {
-		plan, err := f.replayPlan(cmd, o, operations[0])
+		plan, err := f.replayPlan(cmd, o)
 		if err != nil {
 			return err
 		}

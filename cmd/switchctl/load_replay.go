@@ -24,9 +24,9 @@ func (f *loadFlags) checkReplay(cmd *cobra.Command) error {
 	return nil
 }
 
-// replayPlan makes a plan of --replay: what a capture has is asked again of an ISO 8583 host, and operation anew of
-// others, and at the moments of other files.
-func (f *loadFlags) replayPlan(cmd *cobra.Command, o *steady.Options, operation string) (*scenario.Plan, error) {
+// replayPlan makes a plan of --replay: what a capture has is asked again of an ISO 8583 host; others, and the
+// moments of other files, get the flow of the flags.
+func (f *loadFlags) replayPlan(cmd *cobra.Command, o *steady.Options) (*scenario.Plan, error) {
 	r := f.replay
 	r.Seed, r.Timeout, r.Connections, r.Cards = o.Seed, o.Timeout, o.Connections, o.Cards
 	if cmd.Flags().Changed("speed") && r.Speed == 0 {
@@ -37,7 +37,9 @@ func (f *loadFlags) replayPlan(cmd *cobra.Command, o *steady.Options, operation 
 		return nil, err
 	}
 	if !again || !o.ISO {
-		r.Flow = operation
+		if r.Flow = o.Flow; o.Sale {
+			r.Flow = "sale"
+		}
 	}
 	if again && cmd.Flags().Changed("dialect") {
 		r.Dialect = o.Dialect

@@ -27,6 +27,9 @@ func Frame(s *record.Snapshot, window time.Duration) []string {
 	if s.Asked > 0 || s.Recent.Asked > 0 {
 		row("asked", rate(s, s.Recent.Asked), whole(s.Asked))
 	}
+	if s.Flows != nil {
+		row("flows", rate(s, s.Recent.Flows), whole(s.Flows.Ended))
+	}
 	row("sent", rate(s, s.Recent.Sent), whole(s.Sent))
 	row("reached", rate(s, s.Recent.Answered), whole(answered(s)))
 	row("in flight", fmt.Sprint(s.InFlight), "")
@@ -45,6 +48,9 @@ func Line(s *record.Snapshot, window time.Duration) string {
 	if s.RecentSpan > 0 {
 		if s.Asked > 0 || s.Recent.Asked > 0 {
 			parts = append(parts, "asked "+rate(s, s.Recent.Asked)+",")
+		}
+		if s.Flows != nil {
+			parts = append(parts, "flows "+rate(s, s.Recent.Flows)+",")
 		}
 		parts = append(parts, "reached "+rate(s, s.Recent.Answered)+",")
 	}

@@ -24,7 +24,10 @@ var (
 	descInFlight = desc("in_flight", "Requests that were sent and are not over.")
 	descLatency  = desc("latency_seconds", "Time since requests were due, of those of the window that are over.")
 	descRecent   = desc("recent_latency_seconds", "The same of requests that ended in the last whole seconds.", "quantile")
-	descRate     = desc("recent_rate", "Requests a second in the last whole seconds: asked, sent, reached.", "what")
+	descRate     = desc("recent_rate", "Requests a second in the last whole seconds: asked, sent, reached; and flows.",
+		"what")
+	descFlows = desc("flows_total", "Flows that were due in the window: ended, and of these complete, with all requests.",
+		"what")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -42,6 +45,7 @@ type collector struct {
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descAsked, descSent, descEnded, descInFlight, descLatency, descRecent, descRate,
+		descFlows,
 	} {
 		to <- d
 	}
@@ -69,6 +73,13 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		count(descSent, float64(op.Sent), op.Name)
 		for _, o := range op.Outcomes {
 			count(descEnded, float64(o.N), op.Name, o.Class.String(), o.Code)
+		}
+	}
+	if f := s.Flows; f != nil {
+		count(descFlows, float64(f.Ended), "ended")
+		count(descFlows, float64(f.Complete), "complete")
+		if s.RecentSpan > 0 {
+			gauge(descRate, s.Recent.Flows, "flows")
 		}
 	}
 	gauge(descInFlight, float64(s.InFlight))

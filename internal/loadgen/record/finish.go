@@ -34,9 +34,7 @@ func (r *Recorder) Finish(ended time.Duration) *Run {
 		}
 		run.Unaccounted += max(op.ended, due) - min(op.ended, due)
 	}
-	if r.flows != (flowTally{}) {
-		run.Flows = &Flows{Asked: r.ifOpen(r.flows.asked), Ended: r.flows.ended, Complete: r.flows.complete}
-	}
+	run.Flows = r.flowsSoFar()
 	run.Warmup.Outcomes = r.counts(r.warmup)
 	for _, c := range run.Warmup.Outcomes {
 		run.Warmup.Requests += c.N
@@ -44,6 +42,14 @@ func (r *Recorder) Finish(ended time.Duration) *Run {
 	run.Failures = r.failures()
 	run.Intervals = r.intervals()
 	return run
+}
+
+// flowsSoFar counts the flows; nil where there are none.
+func (r *Recorder) flowsSoFar() *Flows {
+	if r.flows == (flowTally{}) {
+		return nil
+	}
+	return &Flows{Asked: r.ifOpen(r.flows.asked), Ended: r.flows.ended, Complete: r.flows.complete}
 }
 
 // failures lists the notes, those of the most requests first.

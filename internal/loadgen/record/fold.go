@@ -52,6 +52,7 @@ func (r *Recorder) fold(e *event) {
 		if iv := r.at(e.due); iv != nil {
 			iv.flows++
 		}
+		r.live.slot(e.due).flows++
 		if counts {
 			r.flows.asked++
 		}

@@ -20,7 +20,8 @@ type live struct {
 type second struct {
 	n                     int64 // which; the zero value is second 0
 	asked, sent, answered uint64
-	latency               Hist // of what ended
+	flows                 uint64 // that were due
+	latency               Hist   // of what ended
 }
 
 // slot is the second of a moment.
@@ -32,7 +33,7 @@ func (l *live) slot(t time.Duration) *second {
 	case s.n > n:
 		return &l.none
 	default:
-		s.n, s.asked, s.sent, s.answered = n, 0, 0, 0
+		s.n, s.asked, s.sent, s.answered, s.flows = n, 0, 0, 0, 0
 		s.latency.Reset()
 	}
 	l.newest = max(l.newest, n)
@@ -60,6 +61,7 @@ type Snapshot struct {
 	// All is of the requests that were due in the window and are over; Asked and Sent of all that were due in it.
 	All         Hist
 	Asked, Sent uint64
+	Flows       *Flows // of several requests each; nil where there are none
 	Counts      []Count
 	Operations  []Operation // for metrics: without histograms of single operations
 }
@@ -67,6 +69,7 @@ type Snapshot struct {
 // Rates are what happened in a span, a second.
 type Rates struct {
 	Asked, Sent, Answered float64 // Asked is 0 in a closed loop
+	Flows                 float64 // that were due, or begun in a closed loop
 	Latency               Hist    // of what ended in it
 }
 
@@ -97,6 +100,7 @@ func (r *Recorder) Snapshot(now time.Duration) Snapshot {
 		})
 	}
 	s.Counts = r.counts(counts)
+	s.Flows = r.flowsSoFar()
 	return s
 }
 
@@ -111,6 +115,7 @@ func (r *Recorder) recent(s *Snapshot, current int64) {
 		if slot := &r.live.slots[i]; slot.n >= from && slot.n < current {
 			s.Recent.Asked += float64(slot.asked)
 			s.Recent.Sent += float64(slot.sent)
+			s.Recent.Flows += float64(slot.flows)
 			s.Recent.Answered += float64(slot.answered)
 			s.Recent.Latency.Merge(slot.latency)
 		}
@@ -118,6 +123,7 @@ func (r *Recorder) recent(s *Snapshot, current int64) {
 	span := s.RecentSpan.Seconds()
 	s.Recent.Asked /= span
 	s.Recent.Sent /= span
+	s.Recent.Flows /= span
 	s.Recent.Answered /= span
 }
 

@@ -39,10 +39,15 @@ func CurveOf(runs []*record.Run, limit Limit) (*Curve, error) {
 		c.Points = append(c.Points, p)
 	}
 	if len(runs) > 0 {
-		m := &runs[0].Machine
-		c.Caption = fmt.Sprintf("%s, %s; %s", cmp.Or(m.CPU, m.Arch), plural(m.Cores, "core"), runs[0].Tool.Version)
+		c.Caption = MachineOf(runs[0])
 	}
 	return c, nil
+}
+
+// MachineOf is the machine and the version of a run, in a line.
+func MachineOf(r *record.Run) string {
+	m := &r.Machine
+	return fmt.Sprintf("%s, %s; %s", cmp.Or(m.CPU, m.Arch), plural(m.Cores, "core"), r.Tool.Version)
 }
 
 // limited is the quantile that is bounded, in percent.

@@ -113,3 +113,40 @@ func TestCurvePassesAsASearchDoes(t *testing.T) {
 		}
 	}
 }
+
+// A terminal shows what passed, what did not and what nobody can say, under and over the limit.
+func TestCurveText(t *testing.T) {
+	var b bytes.Buffer
+	if err := curveOf(ptr(10_000)).Text(&b); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(b.String(), "\n")
+	limit, over, passed := -1, -1, 0
+	for i, line := range lines {
+		_, drawn, _ := strings.Cut(line, "|")
+		switch {
+		case strings.HasSuffix(line, " p99 20.0 ms"):
+			limit = i
+			passed += strings.Count(drawn, "*")
+		case strings.Contains(drawn, "x"):
+			over = i
+		case drawn != "":
+			passed += strings.Count(drawn, "*")
+		}
+	}
+	if over < 0 || limit <= over || passed != 4 || strings.Count(b.String(), "?") != 2 ||
+		!strings.Contains(b.String(), "12,000 a second") && !strings.Contains(b.String(), "12000 a second") {
+		t.Errorf("limit in line %d, over it in line %d, %d passed\n%s", limit, over, passed, &b)
+	}
+	var page bytes.Buffer
+	if err := curveOf(nil).HTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	if s := page.String(); !strings.HasPrefix(s, "<!doctype html>") || !strings.Contains(s, "</svg>") ||
+		strings.Contains(s, "http://") && strings.Count(s, "http://") != strings.Count(s, "http://www.w3.org/2000/svg") {
+		t.Errorf("the page is %s", s)
+	}
+	if err := (&report.Curve{LimitOf: "p99"}).Text(io.Discard); err != nil {
+		t.Errorf("of nothing: %v", err)
+	}
+}

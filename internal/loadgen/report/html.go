@@ -78,6 +78,13 @@ func tiles(r *record.Run, all *record.Operation) (list []tile) {
 	if all.Asked != nil {
 		list = append(list, tile{"asked", rate(*all.Asked), "requests due a second"})
 	}
+	if f := r.Flows; f != nil {
+		n, note := f.Ended, "a second"
+		if f.Asked != nil {
+			n, note = *f.Asked, "flows due a second"
+		}
+		list = append(list, tile{"flows", rate(n), note})
+	}
 	list = append(list, tile{"approved", rate(all.Count(record.Approved)), "a second"})
 	if q := record.QuantilesOf(all.Latency); q != nil {
 		list = append(list, tile{"p50", millis(q.P50MS), "since due"}, tile{"p99", millis(q.P99MS), "since due"},

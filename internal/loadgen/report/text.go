@@ -103,6 +103,9 @@ func (t *text) rates() {
 	}
 	t.line("sent", "%s", t.perSecond(t.all.Sent))
 	if f := t.run.Flows; f != nil {
+		if f.Asked != nil {
+			t.line("flows asked", "%s", t.perSecond(*f.Asked))
+		}
 		t.line("flows", "%s, of them with all of their requests %d", t.perSecond(f.Ended), f.Complete)
 	}
 	t.line("approved", "%s", t.perSecond(t.all.Count(record.Approved)))

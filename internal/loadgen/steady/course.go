@@ -65,12 +65,15 @@ func (c *course) ofOptions(o *Options) error {
 	if o.Fixed {
 		c.arrivals = "constant"
 	}
-	op, flow := api.OpAuthorize, "authorize"
+	flow := cmp.Or(o.Flow, "authorize")
 	if o.Sale {
-		op, flow = api.OpSale, "sale"
+		flow = "sale"
 	}
-	d.Ops = []string{flow}
-	if !o.ISO {
+	op, single := singles[flow]
+	if o.PerFlow {
+		c.rateOf = "flows"
+	}
+	if d.Ops = []string{flow}; single && !o.ISO {
 		c.payments = &loadgen.Payments{
 			Op: op, Run: loadgen.RunName(), Cards: loadgen.NewCards(time.Now()), Pool: o.Cards, Seed: o.Seed,
 		}
@@ -78,10 +81,23 @@ func (c *course) ofOptions(o *Options) error {
 	}
 	c.traffic = &loadgen.Traffic{
 		Flows: []loadgen.Flow{{Name: flow, Weight: 1, Steps: loadgen.Flows[flow]}}, Cards: loadgen.NewCards(time.Now()),
-		Pool: loadgen.Population{Cards: o.Cards}, Seed: o.Seed,
+		Pool: loadgen.Population{Cards: o.Cards}, Seed: o.Seed, Run: loadgen.RunName(),
 	}
-	return c.traffic.Prepare()
+	if o.ISO {
+		c.traffic.Flows = overISO(c.traffic.Flows, func(int) string { return "" }, o.Say)
+	}
+	if err := c.traffic.Prepare(); err != nil {
+		return err
+	}
+	if !o.PerFlow {
+		d.Rate /= c.traffic.PerFlow()
+	}
+	d.Ops = c.traffic.Ops()
+	return asked(o.Thresholds, d.Ops)
 }
+
+// singles are the flows of one request of which a gateway port is asked for most with least work.
+var singles = map[string]api.Op{"authorize": api.OpAuthorize, "sale": api.OpSale}
 
 // ofPlan makes the flows of a scenario.
 func (c *course) ofPlan(o *Options) error {
@@ -89,7 +105,8 @@ func (c *course) ofPlan(o *Options) error {
 	p, traffic := &plan, plan.Traffic
 	traffic.Cards, traffic.Run = loadgen.NewCards(time.Now()), loadgen.RunName()
 	if o.ISO {
-		traffic.Flows = overISO(p, o.Say)
+		line := func(i int) string { return fmt.Sprintf("%s: line %d: ", p.Name, p.FlowLines[i]) }
+		traffic.Flows = overISO(traffic.Flows, line, o.Say)
 	}
 	if err := traffic.Prepare(); err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
@@ -137,13 +154,12 @@ func (c *course) ofPlan(o *Options) error {
 	return nil
 }
 
-// overISO are a plan's flows without the steps that no message of ISO 8583 asks for, which it tells of.
-func overISO(p *scenario.Plan, say func(string, ...any)) (flows []loadgen.Flow) {
+// overISO are flows without the steps that no message of ISO 8583 asks for, which it tells of, and where they stand.
+func overISO(all []loadgen.Flow, place func(int) string, say func(string, ...any)) (flows []loadgen.Flow) {
 	none := func(s loadgen.Step) bool { return !s.OverISO() }
-	for i, f := range p.Traffic.Flows {
+	for i, f := range all {
 		if k := slices.IndexFunc(f.Steps, none); k >= 0 {
-			say("%s: line %d: flow %s: no message of ISO 8583 asks for %s: it is left out", p.Name, p.FlowLines[i], f.Name,
-				f.Steps[k])
+			say("%sflow %s: no message of ISO 8583 asks for %s: it is left out", place(i), f.Name, f.Steps[k])
 			f.Steps = slices.DeleteFunc(slices.Clone(f.Steps), none)
 		}
 		flows = append(flows, f)

@@ -8,7 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +30,10 @@ type Options struct {
 	InFlight int
 	Rate     float64
 	Fixed    bool // space the arrivals of Rate evenly
+	// Flow is what is asked for: a name of loadgen.Flows; default authorize. Rate counts its requests, or PerFlow whole
+	// flows.
+	Flow    string
+	PerFlow bool
 
 	Warmup   time.Duration // driven before that
 	Duration time.Duration // measured
@@ -104,6 +110,8 @@ func (o *Options) Check() error {
 		return nil
 	}
 	switch {
+	case o.Flow != "" && loadgen.Flows[o.Flow] == nil:
+		return fmt.Errorf("flow %q: expected %s", o.Flow, strings.Join(slices.Sorted(maps.Keys(loadgen.Flows)), ", "))
 	case o.Connections < 1 || o.Cards < 1 || o.Cards > loadgen.MaxCards:
 		return fmt.Errorf("connections: expected 1 or more; cards: 1 to %d", loadgen.MaxCards)
 	case o.InFlight != 0 && (o.InFlight < 1 || o.InFlight > loadgen.MaxInFlight):
