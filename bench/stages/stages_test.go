@@ -366,6 +366,7 @@ func mapped(c *txswitch.Config) {
 	c.Issuers[0].Mapping = mapping.Config{
 		Private: "off", Original: "short", Codes: map[string]string{"76": "00"},
 		Constants: []mapping.Constant{{DE: 60, Value: "1"}, {DE: 61, Value: "2"}, {DE: 63, Value: "3"}},
+		Templates: []mapping.Constant{{DE: 62, Value: "{payment}/{rrn}"}},
 	}
 }
 
