@@ -53,6 +53,7 @@ type world struct {
 	issuers map[string]*exchange.Issuer // those that the config names
 	days    *presentment.Days
 	queue   *saf.Queue
+	turns   *turn.Table
 	flow    *flow.Flow
 
 	together bool // requests go by the common way
@@ -73,6 +74,7 @@ type settings struct {
 	queued  int              // rows of the host's queue
 	credits bool             // merchant M1 may credit
 	stuck   bool             // there is another host, of which every STAN is reserved at each start
+	few     int              // STANs of it that are not reserved; 0: none
 	log     *zap.Logger      // of the flows; nil: none
 }
 
@@ -148,10 +150,7 @@ func (w *world) open() {
 	}
 	w.issuers = map[string]*exchange.Issuer{"issuer": w.issuer}
 	if s.stuck {
-		stream, err := ids.Stream("400001", "stuck")
-		w.must(err)
-		w.must(stream.Reserve(context.Background(), identity.Reserve{Latest: stuckFor, Used: true}))
-		w.must(stream.ReserveAll(context.Background()))
+		stream := w.stuck()
 		w.issuers["stuck"] = &exchange.Issuer{
 			Name: "stuck", Codec: codec, Stream: stream, Host: w.host, Deadline: deadline, Builder: builder,
 		}
@@ -161,6 +160,7 @@ func (w *world) open() {
 	}
 	w.days = presentment.NewDays(nil)
 	turns := &turn.Table{}
+	w.turns = turns
 	w.queue = saf.New(saf.Options{
 		Journal: w.journal, Issuers: w.issuers, Turns: turns, Keyring: keyring,
 		MaxQueued: s.queued, Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
@@ -171,6 +171,24 @@ func (w *world) open() {
 		Registerer: prometheus.NewRegistry(),
 	})
 	w.must(w.flow.Open())
+}
+
+// stuck makes the stream towards the host that is stuck. It has a share of the STANs, so that there are few to hold.
+func (w *world) stuck() *identity.Stream {
+	const nodes = 36
+	ids := identity.NewAllocator(w.journal, 1, nil)
+	ids.Share(0, nodes)
+	stream, err := ids.Stream("400001", "stuck")
+	w.must(err)
+	w.must(stream.Reserve(context.Background(), identity.Reserve{Latest: stuckFor, Used: w.with.few == 0}))
+	if w.with.few == 0 {
+		w.must(stream.ReserveAll(context.Background()))
+		return stream
+	}
+	for stan := 1 + w.with.few*nodes; stan <= 999_999; stan += nodes {
+		stream.Hold(uint32(stan))
+	}
+	return stream
 }
 
 // start begins what an opened process does by itself. The queue comes last: where it finds no link it rests for a

@@ -123,7 +123,7 @@ func (f *Flow) recoverHost(ctx context.Context, host string, open []journal.Inte
 	)
 	for i, ref := range open {
 		if f.origins[ref].undone() {
-			f.awaitSTAN(ctx, host, len(open)-i)
+			f.awaitSTAN(ctx, host, len(slots), len(open)-i)
 		}
 		if ctx.Err() != nil {
 			break
@@ -143,9 +143,10 @@ func (f *Flow) recoverHost(ctx context.Context, host string, open []journal.Inte
 	return err
 }
 
-// awaitSTAN waits until a host has a STAN for a reversal, or ctx ends. The payment's lock is not held meanwhile.
-func (f *Flow) awaitSTAN(ctx context.Context, host string, left int) {
-	for tried := 0; f.o.Issuers[host].Stream.Free() == 0 && ctx.Err() == nil; tried++ {
+// awaitSTAN waits until a host has a STAN for a reversal, beside those that others have in hand, or ctx ends. The
+// payment's lock is not held meanwhile.
+func (f *Flow) awaitSTAN(ctx context.Context, host string, inHand, left int) {
+	for tried := 0; f.o.Issuers[host].Stream.Free() <= inHand && ctx.Err() == nil; tried++ {
 		if tried%recoverSaid == 0 {
 			f.o.Logger.Warn("requests of an earlier run have no outcome yet: their reversals wait for a STAN, of which "+
 				"none is free", zap.String("host", host), zap.Int("requests", left), zap.Duration("tried_again_in", recoverPoll))

@@ -87,6 +87,52 @@ func TestRecoverWithoutSTANs(t *testing.T) {
 	}
 }
 
+// Where a host has fewer STANs free than intents, the payments of those that have to wait are not locked meanwhile.
+func TestRecoverWithFewSTANs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const waiting, few = 20, 5
+		w := newWorld(t, settings{stuck: true, few: few})
+		w.quiet = true
+		var left []payment.ID
+		for n := range uint64(waiting) {
+			left = append(left, w.leave(n+1, payment.KindAuthorize, "stuck"))
+		}
+		w.stopRest()
+		w.open()
+		w.journal.slow = time.Second // so that many have begun before the first one takes its STAN
+		w.start()
+		ctx, cancel := context.WithCancel(context.Background())
+		recovered := make(chan error, 1)
+		go func() {
+			_, err := w.flow.Recover(ctx, func() {})
+			recovered <- err
+		}()
+		time.Sleep(4 * few * time.Second)
+		if n := w.flow.Unrecovered(); n != waiting-few {
+			t.Errorf("%d are without an outcome, want %d", n, waiting-few)
+		}
+		waits, locked := 0, make(chan struct{}, waiting)
+		for _, id := range left {
+			p, err := w.journal.Payment(context.Background(), id)
+			w.must(err)
+			if p.Ops[0].State == payment.StatePending {
+				waits++
+				go func() {
+					w.turns.Lock(id)()
+					locked <- struct{}{}
+				}()
+			}
+		}
+		synctest.Wait()
+		if len(locked) != waiting-few || waits != waiting-few {
+			t.Errorf("%d of %d payments that wait can be locked, want all of %d", len(locked), waits, waiting-few)
+		}
+		cancel()
+		<-recovered
+		w.end()
+	})
+}
+
 // A stop ends the wait.
 func TestRecoverWithoutSTANsEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
