@@ -62,4 +62,9 @@ func TestDialectThatDoesNotFit(t *testing.T) {
 		!strings.Contains(err.Error(), `mapping.codes: 76: "Q9": expected a response code that the switch knows`) {
 		t.Errorf("a code that nobody knows: %v", err)
 	}
+	const three = "issuers: [{name: a, address: '127.0.0.1:1', mapping: {templates: [{de: 62, value: '{order}'}]}}]"
+	if _, err := txswitch.ParseConfig("f.yaml", []byte(three), file()); err == nil ||
+		!strings.Contains(err.Error(), `issuers[0]: mapping.templates[0].value: "{order}": {order}: expected one of`) {
+		t.Errorf("a datum that there is none of: %v", err)
+	}
 }
