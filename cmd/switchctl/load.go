@@ -197,6 +197,8 @@ func (f *loadFlags) addPort(cmd *cobra.Command, o *steady.Options) {
 	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "dialect of --iso: "+dialectUsage)
 	flags.StringVar(&o.Framing, "framing", o.Framing, "how --iso frames messages, such as ascii4+tpdu (default binary2)")
 	flags.IntSliceVar(&f.match, "match", loadgen.DefaultMatch, "elements that an answer of --iso repeats")
+	flags.DurationVar(&o.Reconnect, "reconnect", o.Reconnect,
+		"how long lost connections are dialled anew while there is none at all, before the run ends; 0: never")
 	flags.BoolVar(&o.SignOn, "sign-on", o.SignOn, "sign on on each connection of --iso")
 	flags.DurationVar(&o.Echo, "echo", o.Echo, "how often a connection of --iso is asked whether it lives; 0 for never")
 	flags.StringVar(&o.IssuerRules, "issuer-rules", "",

@@ -36,6 +36,8 @@ type ISOTarget struct {
 	stan     uint64  // of request 0
 	networks atomic.Uint32
 	notes    atomic.Pointer[Notes]
+	again    atomic.Pointer[Redialer]
+	signs    atomic.Bool // connections are signed on
 }
 
 // ISOOptions say how hosts are spoken to.
@@ -98,13 +100,17 @@ func NewISOTarget(conns []net.Conn, o ISOOptions, inFlight int, traffic *Traffic
 		t.lanes = append(t.lanes, l)
 	}
 	for _, l := range t.lanes {
-		l.loops.Go(l.write)
-		l.loops.Go(l.read)
-		if o.Echo > 0 {
-			l.loops.Go(l.echo)
-		}
+		l.loops.Go(l.live)
 	}
 	return t, nil
+}
+
+// Keep implements Keeper. A connection that is dialled anew is signed on, where the first ones were, before it takes
+// requests.
+func (t *ISOTarget) Keep(dial Dial, patience time.Duration) *Redialer {
+	r := newRedialer(len(t.lanes), dial, patience, &t.notes)
+	t.again.Store(r)
+	return r
 }
 
 // check refuses what cannot be spoken, and sorts out what a request is found by.
@@ -157,22 +163,35 @@ func (t *ISOTarget) Open(_, slot int, n uint64) { t.traffic.open(&t.slots[slot].
 
 // SignOn signs on on every connection, and wants it approved.
 func (t *ISOTarget) SignOn(ctx context.Context) error {
+	t.signs.Store(true)
 	for _, l := range t.lanes {
-		code, err := l.network(ctx, signOn)
-		if err == nil && code != "00" {
-			err = fmt.Errorf("the host answers %s to a sign-on, expected 00", code)
+		if err := l.signOn(ctx); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("sign-on at %s: %w", l.conn.RemoteAddr(), err)
-		}
+	}
+	return nil
+}
+
+// signOn signs on on the lane's connection.
+func (l *isoLane) signOn(ctx context.Context) error {
+	l.mu.Lock()
+	at := l.conn.RemoteAddr()
+	l.mu.Unlock()
+	code, err := l.network(ctx, signOn)
+	if err == nil && code != "00" {
+		err = fmt.Errorf("the host answers %s to a sign-on, expected 00", code)
+	}
+	if err != nil {
+		return fmt.Errorf("sign-on at %s: %w", at, err)
 	}
 	return nil
 }
 
 // Close closes the connections and waits for their goroutines. Requests still in flight end as lost.
 func (t *ISOTarget) Close() {
+	t.again.Load().close()
 	for _, l := range t.lanes {
-		l.fail(net.ErrClosed)
+		l.broke(net.ErrClosed)
 	}
 	for _, l := range t.lanes {
 		l.loops.Wait()
@@ -184,7 +203,7 @@ func (t *ISOTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	l, s := t.lanes[lane], &t.slots[slot]
 	l.mu.Lock()
 	s.seq, s.stuck = seq, len(l.pending) > maxPending
-	for s.stuck && l.err == nil {
+	for s.stuck && l.down() == nil {
 		l.signal()
 		l.room.Wait()
 		if !s.stuck {
@@ -195,8 +214,8 @@ func (t *ISOTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	}
 	s.stuck = false
 	out := Outcome{}
-	if l.err != nil {
-		out = lostWith(l.err)
+	if err := l.down(); err != nil {
+		out = lostWith(err)
 	} else if err := l.ask(slot, seq); err != nil {
 		out = Outcome{Class: record.OwnFault, Code: err.Error()}
 	} else {
@@ -282,12 +301,13 @@ type isoSent struct {
 type isoLane struct {
 	target *ISOTarget
 	number int
-	conn   net.Conn
 	work   chan struct{} // one token: something waits to be written
-	ended  chan struct{} // closed once it broke
 	loops  sync.WaitGroup
 
 	mu       sync.Mutex
+	conn     net.Conn
+	ended    chan struct{} // closed once the connection broke
+	unsigned error         // why the connection takes no requests yet: what was wrong with the one before
 	room     sync.Cond
 	pending  []byte
 	index    map[uint64]int // slots by what their request is found by
@@ -300,6 +320,14 @@ type isoLane struct {
 	values   [][]byte     // of an answer; of the reader
 	repeated *isoSlot     // the request that the last one repeats, which waits no longer, and
 	ends     func(Outcome)
+}
+
+// down is why the lane takes no requests; nil where it does. The lock is held.
+func (l *isoLane) down() error {
+	if l.err != nil {
+		return l.err
+	}
+	return l.unsigned
 }
 
 // signal wakes the writer.
@@ -317,12 +345,12 @@ func (l *isoLane) over(s *isoSlot) (end func(Outcome)) {
 	return end
 }
 
-func (l *isoLane) write() {
+func (l *isoLane) write(conn net.Conn, ended <-chan struct{}) {
 	var out []byte
 	for {
 		select {
 		case <-l.work:
-		case <-l.ended:
+		case <-ended:
 			return
 		}
 		l.mu.Lock()
@@ -332,9 +360,9 @@ func (l *isoLane) write() {
 		if len(out) == 0 {
 			continue
 		}
-		err := l.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+		err := conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 		if err == nil {
-			_, err = l.conn.Write(out)
+			_, err = conn.Write(out)
 		}
 		if err != nil {
 			// What was answered before may be on its way through the reader, which then ends the rest.
@@ -344,8 +372,8 @@ func (l *isoLane) write() {
 	}
 }
 
-func (l *isoLane) read() {
-	in := bufio.NewReaderSize(l.conn, 64<<10)
+func (l *isoLane) read(conn net.Conn) {
+	in := bufio.NewReaderSize(conn, 64<<10)
 	var m, canonical spec.Message
 	format := l.target.Framing.Measuring(l.target.Codec.Measure)
 	for {
@@ -386,9 +414,10 @@ func (l *isoLane) broke(err error) {
 		l.err = err
 		close(l.ended)
 	}
+	conn := l.conn
 	l.room.Broadcast()
 	l.mu.Unlock()
-	_ = l.conn.Close() // the first error is the one that counts
+	_ = conn.Close() // the first error is the one that counts
 }
 
 // fail ends the lane: what is in flight is lost, and what comes is refused.

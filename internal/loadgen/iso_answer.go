@@ -274,12 +274,12 @@ func (l *isoLane) answerNetwork(m *spec.Message) {
 }
 
 // echo asks again and again whether the host lives, and notes when it does not say so.
-func (l *isoLane) echo() {
+func (l *isoLane) echo(ended <-chan struct{}) {
 	tick := time.NewTicker(l.target.Echo)
 	defer tick.Stop()
 	for {
 		select {
-		case <-l.ended:
+		case <-ended:
 			return
 		case <-tick.C:
 		}

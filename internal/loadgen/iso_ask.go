@@ -266,6 +266,9 @@ const (
 // errNoNetworkAnswer is a host that does not answer a network message.
 var errNoNetworkAnswer = errors.New("no answer in time")
 
+// errNoConnection is a host that ended the connection in place of an answer.
+var errNoConnection = errors.New("the host ended the connection")
+
 // network sends a network message and waits for DE39 of its answer.
 func (l *isoLane) network(ctx context.Context, code string) (string, error) {
 	stan := uint64(stans-networkSTANs) + 1 + uint64(l.target.networks.Add(1))%(networkSTANs-1)
@@ -277,7 +280,7 @@ func (l *isoLane) network(ctx context.Context, code string) (string, error) {
 	m.Set(7, de7)
 	m.SetUint(11, stan, 6)
 	m.Set(70, code)
-	err := l.err
+	err, ended := l.err, l.ended
 	if err == nil {
 		err = l.pack(&m, at)
 	}
@@ -297,8 +300,8 @@ func (l *isoLane) network(ctx context.Context, code string) (string, error) {
 	select {
 	case said := <-answered:
 		return said, nil
-	case <-l.ended:
-		return "", l.err
+	case <-ended:
+		return "", errNoConnection
 	case <-ctx.Done():
 		return "", errNoNetworkAnswer
 	}

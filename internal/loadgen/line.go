@@ -29,6 +29,7 @@ type LineTarget struct {
 	asks  lineAsks
 	told  Told
 	notes atomic.Pointer[Notes]
+	again atomic.Pointer[Redialer]
 }
 
 // lineAsks is what a LineTarget asks for.
@@ -68,12 +69,15 @@ type lineSlot struct {
 // lineLane is one connection.
 type lineLane struct {
 	target *LineTarget
-	conn   net.Conn
+	number int
 	loop   sync.WaitGroup
 	out    []byte // lines that are not written; of the goroutine that calls Start
+	of     int    // the connection that they are for
 
-	mu  sync.Mutex // of the lane's slots
-	err error
+	mu    sync.Mutex // of the lane's slots
+	conn  net.Conn
+	count int // of connections that it has had, with this one
+	err   error
 }
 
 // NewLineTarget makes a target of open connections, one a lane, for inFlight slots. told may be nil. Close it to end
@@ -84,13 +88,20 @@ func NewLineTarget(conns []net.Conn, inFlight int, payments Payments, told Told)
 
 func newLines(conns []net.Conn, inFlight int, asks lineAsks, told Told) *LineTarget {
 	t := &LineTarget{slots: make([]lineSlot, inFlight), asks: asks, told: told}
-	for _, c := range conns {
-		t.lanes = append(t.lanes, &lineLane{target: t, conn: c})
+	for i, c := range conns {
+		t.lanes = append(t.lanes, &lineLane{target: t, number: i, conn: c})
 	}
 	for _, l := range t.lanes {
-		l.loop.Go(l.read)
+		l.loop.Go(l.live)
 	}
 	return t
+}
+
+// Keep implements Keeper.
+func (t *LineTarget) Keep(dial Dial, patience time.Duration) *Redialer {
+	r := newRedialer(len(t.lanes), dial, patience, &t.notes)
+	t.again.Store(r)
+	return r
 }
 
 // TakeNotes implements Noter.
@@ -98,8 +109,12 @@ func (t *LineTarget) TakeNotes(n *Notes) { t.notes.Store(n) }
 
 // Close closes the connections and waits for their goroutines. Requests still in flight end as lost.
 func (t *LineTarget) Close() {
+	t.again.Load().close()
 	for _, l := range t.lanes {
-		l.fail(net.ErrClosed)
+		l.mu.Lock()
+		conn := l.conn
+		l.mu.Unlock()
+		l.fail(conn, net.ErrClosed)
 	}
 	for _, l := range t.lanes {
 		l.loop.Wait()
@@ -115,6 +130,9 @@ func (t *LineTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	l.mu.Lock()
 	err := l.err
 	if err == nil {
+		if l.of != l.count { // what was not written yet went with its connection
+			l.of, l.out = l.count, append(l.out[:0], l.out[before:]...)
+		}
 		s.use++
 		s.given <<= 1
 		s.seq, s.end = seq, end
@@ -157,32 +175,71 @@ func (t *LineTarget) Flush(lane int) {
 	if len(l.out) == 0 {
 		return
 	}
-	err := l.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if err == nil {
-		_, err = l.conn.Write(l.out)
+	l.mu.Lock()
+	conn, stale := l.conn, l.of != l.count
+	l.mu.Unlock()
+	var err error
+	if !stale {
+		if err = conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err == nil {
+			_, err = conn.Write(l.out)
+		}
 	}
 	l.out = l.out[:0]
 	if err != nil {
-		l.fail(err)
+		l.fail(conn, err)
 	}
 }
 
-// fail closes the connection. The reader then ends what is in flight: what it has read was answered.
-func (l *lineLane) fail(err error) {
+// fail closes a connection. The reader then ends what is in flight: what it has read was answered.
+func (l *lineLane) fail(conn net.Conn, err error) {
 	l.mu.Lock()
-	if l.err == nil {
+	if l.err == nil && l.conn == conn {
 		l.err = err
 	}
 	l.mu.Unlock()
-	_ = l.conn.Close() // the first error is the one that counts
+	_ = conn.Close() // the first error is the one that counts
+}
+
+// live reads the lane's connections, one after the other.
+func (l *lineLane) live() {
+	in := make([]byte, lineRead)
+	for conn := l.conn; conn != nil; conn = l.redial() {
+		l.read(conn, in)
+	}
+}
+
+// redial connects the lane anew; nil where it stays without a connection.
+func (l *lineLane) redial() net.Conn {
+	again := l.target.again.Load()
+	if again == nil {
+		return nil
+	}
+	again.lost()
+	conn := again.again(l.number, 0, func(err error) {
+		l.mu.Lock()
+		l.err = err
+		l.mu.Unlock()
+	})
+	if conn == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if again.ctx.Err() != nil { // it was closed meanwhile
+		_ = conn.Close()
+		return nil
+	}
+	l.conn, l.err = conn, nil
+	l.count++
+	again.back()
+	return conn
 }
 
 // read takes the answers of each read, until the connection breaks.
-func (l *lineLane) read() {
-	in := make([]byte, lineRead)
+func (l *lineLane) read(conn net.Conn, in []byte) {
 	filled := 0
 	for {
-		n, err := l.conn.Read(in[filled:])
+		n, err := conn.Read(in[filled:])
 		filled += n
 		rest, bad := l.take(in[:filled])
 		if bad == nil && len(rest) == len(in) {
@@ -192,7 +249,7 @@ func (l *lineLane) read() {
 			err = bad
 		}
 		if err != nil {
-			l.fail(err)
+			l.fail(conn, err)
 			l.lose()
 			return
 		}

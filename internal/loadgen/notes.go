@@ -28,6 +28,13 @@ func (n *Notes) Stray(class record.Class, code, nearest string, example func() s
 	n.Example(class, code, nearest, example)
 }
 
+// connection tells that a connection was lost, or is there again.
+func (n *Notes) connection(again bool) {
+	if n != nil {
+		n.recorder.Connection(again)
+	}
+}
+
 // Example keeps an example of a way in which requests end.
 func (n *Notes) Example(class record.Class, code, nearest string, example func() string) {
 	if n != nil && n.recorder.WantsExample(class, code) {

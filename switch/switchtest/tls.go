@@ -19,6 +19,9 @@ type certificates struct{ server, client *tls.Config }
 // CertificateName is the name in the certificates of tests.
 const CertificateName = "switchyard.test"
 
+// ClientTLS is what clients of the gateway port and of the issuer speak, where Options.TLS is set.
+func (s *System) ClientTLS() *tls.Config { return s.tls.client }
+
 // makeCertificates makes a certificate of loopback that signs itself, and settings that trust it alone.
 func makeCertificates(t testing.TB) certificates {
 	t.Helper()

@@ -33,6 +33,9 @@ func Frame(s *record.Snapshot, window time.Duration) []string {
 	row("sent", rate(s, s.Recent.Sent), whole(s.Sent))
 	row("reached", rate(s, s.Recent.Answered), whole(answered(s)))
 	row("in flight", fmt.Sprint(s.InFlight), "")
+	if c := s.Connections; c != nil {
+		row("connections", "", fmt.Sprintf("%d lost, %d redialled", c.Lost, c.Redialled))
+	}
 	for _, q := range quantiles {
 		row(q.name, q.of(s.Recent.Latency), q.of(s.All))
 	}

@@ -26,7 +26,8 @@ var (
 	descRecent   = desc("recent_latency_seconds", "The same of requests that ended in the last whole seconds.", "quantile")
 	descRate     = desc("recent_rate", "Requests a second in the last whole seconds: asked, sent, reached; and flows.",
 		"what")
-	descFlows = desc("flows_total", "Flows that were due in the window: ended, and of these complete, with all requests.",
+	descConnections = desc("connections_total", "Connections that were lost, and that were redialled then.", "what")
+	descFlows       = desc("flows_total", "Flows that were due in the window and ended, and those that were complete.",
 		"what")
 )
 
@@ -45,7 +46,7 @@ type collector struct {
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descAsked, descSent, descEnded, descInFlight, descLatency, descRecent, descRate,
-		descFlows,
+		descFlows, descConnections,
 	} {
 		to <- d
 	}
@@ -81,6 +82,10 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		if s.RecentSpan > 0 {
 			gauge(descRate, s.Recent.Flows, "flows")
 		}
+	}
+	if c := s.Connections; c != nil {
+		count(descConnections, float64(c.Lost), "lost")
+		count(descConnections, float64(c.Redialled), "redialled")
 	}
 	gauge(descInFlight, float64(s.InFlight))
 	mean, _ := s.All.Mean()

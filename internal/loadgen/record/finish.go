@@ -34,7 +34,7 @@ func (r *Recorder) Finish(ended time.Duration) *Run {
 		}
 		run.Unaccounted += max(op.ended, due) - min(op.ended, due)
 	}
-	run.Flows = r.flowsSoFar()
+	run.Flows, run.Connections = r.flowsSoFar(), r.lostConnections()
 	run.Warmup.Outcomes = r.counts(r.warmup)
 	for _, c := range run.Warmup.Outcomes {
 		run.Warmup.Requests += c.N

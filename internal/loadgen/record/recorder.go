@@ -53,6 +53,8 @@ type Recorder struct {
 	late     Hist
 	notes    map[Outcome]*note
 	live     live
+
+	connections Connections
 }
 
 // outcomeID is an outcome's place in Recorder.outcomes.
@@ -264,6 +266,28 @@ func (r *Recorder) Stray(at time.Duration, class Class, code string) {
 		n.frames++
 		n.saw(at - r.config.Warmup)
 	}
+}
+
+// Connection says that a connection was lost, or, after that, is there again.
+func (r *Recorder) Connection(again bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+	case again:
+		r.connections.Redialled++
+	default:
+		r.connections.Lost++
+	}
+}
+
+// lostConnections counts them; nil where none was lost.
+func (r *Recorder) lostConnections() *Connections {
+	if r.connections == (Connections{}) {
+		return nil
+	}
+	c := r.connections
+	return &c
 }
 
 // WantsExample tells whether there is none yet of a failure.

@@ -22,8 +22,10 @@ type Run struct {
 
 	Operations []Operation `json:"operations"`
 	Flows      *Flows      `json:"flows,omitempty"`
-	Warmup     Warmup      `json:"warmup"`
-	Failures   []Failure   `json:"failures,omitempty"`
+	// Connections is absent where none was lost.
+	Connections *Connections `json:"connections,omitempty"`
+	Warmup      Warmup       `json:"warmup"`
+	Failures    []Failure    `json:"failures,omitempty"`
 
 	// Lateness is how much later than due requests were sent, where they were due at a time: open loop only.
 	Lateness Hist `json:"lateness,omitzero"`
@@ -133,6 +135,12 @@ type Operation struct {
 	Outcomes []Count `json:"outcomes,omitempty"`
 	Latency  Hist    `json:"latency,omitzero"` // since each was due, of all
 	Service  Hist    `json:"service,omitzero"` // since each was sent, of those that were
+}
+
+// Connections counts the connections that broke in the run, the warm-up too, and those that were there again.
+type Connections struct {
+	Lost      uint64 `json:"lost"`
+	Redialled uint64 `json:"redialled"`
 }
 
 // Count is how many requests had an outcome.

@@ -61,7 +61,8 @@ type Snapshot struct {
 	// All is of the requests that were due in the window and are over; Asked and Sent of all that were due in it.
 	All         Hist
 	Asked, Sent uint64
-	Flows       *Flows // of several requests each; nil where there are none
+	Flows       *Flows       // of several requests each; nil where there are none
+	Connections *Connections // nil where none was lost
 	Counts      []Count
 	Operations  []Operation // for metrics: without histograms of single operations
 }
@@ -100,7 +101,7 @@ func (r *Recorder) Snapshot(now time.Duration) Snapshot {
 		})
 	}
 	s.Counts = r.counts(counts)
-	s.Flows = r.flowsSoFar()
+	s.Flows, s.Connections = r.flowsSoFar(), r.lostConnections()
 	return s
 }
 

@@ -90,6 +90,9 @@ func tiles(r *record.Run, all *record.Operation) (list []tile) {
 		list = append(list, tile{"p50", millis(q.P50MS), "since due"}, tile{"p99", millis(q.P99MS), "since due"},
 			tile{"p99.9", millis(q.P999MS), "since due"}, tile{"most", millis(q.MaxMS), "since due"})
 	}
+	if c := r.Connections; c != nil {
+		list = append(list, tile{"connections lost", fmt.Sprint(c.Lost), fmt.Sprintf("%d redialled", c.Redialled)})
+	}
 	share := "none"
 	if n, failed := all.Ended(), all.Failed(); n > 0 && failed > 0 {
 		share = number(100*float64(failed)/float64(n)) + "% of the requests"

@@ -117,6 +117,9 @@ func (t *text) rates() {
 		failed = fmt.Sprintf("%d (%s)", n, t.codes(record.Class.Failed))
 	}
 	t.line("failed", "%s", failed)
+	if c := t.run.Connections; c != nil {
+		t.line("connections", "%d lost, %d redialled", c.Lost, c.Redialled)
+	}
 	if t.run.Unaccounted > 0 {
 		t.line("unaccounted", "%d requests were due and have no outcome, or more than one", t.run.Unaccounted)
 	}

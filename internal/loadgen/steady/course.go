@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/clients"
 	"switchyard/internal/loadgen/judge"
 	"switchyard/internal/loadgen/record"
 	"switchyard/internal/loadgen/scenario"
@@ -20,6 +21,8 @@ type course struct {
 	payments   *loadgen.Payments // single payments at a gateway port; nil for traffic
 	traffic    *loadgen.Traffic
 	hosts      []host
+	lanes      []string      // addresses, once they are connected to
+	hello      clients.Hello // that they were connected with
 	thresholds []judge.Threshold
 	faults     []scenario.Fault
 

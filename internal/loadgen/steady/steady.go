@@ -69,6 +69,10 @@ type Options struct {
 
 	Hello clients.Hello // what a gateway port is told and spoken to with
 
+	// Reconnect is for how long lost connections are dialled anew while there is none at all; then the run ends. 0: what
+	// is lost is lost.
+	Reconnect time.Duration
+
 	Thresholds []judge.Threshold
 	MaxLate    time.Duration // how late the tool itself may be at the 99th percentile; 0 for the default
 	// WholeMachine says that the tool may take all of the processors: what it can do at the most is measured.
@@ -88,6 +92,7 @@ func Defaults() Options {
 	return Options{
 		Warmup: 2 * time.Second, Duration: 10 * time.Second, Timeout: loadgen.DefaultDrain, Connections: 4,
 		Cards: 1_000_000, Seed: 1, Dialect: spec.DefaultDialect, SignOn: true, Echo: 30 * time.Second,
+		Reconnect: 10 * time.Second,
 	}
 }
 
@@ -118,6 +123,8 @@ func (o *Options) Check() error {
 		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
 	case o.InFlight == 0 && !(o.Rate > 0 && o.Rate <= loadgen.MaxRate):
 		return fmt.Errorf("rate: %g, expected more than 0 and at most %d", o.Rate, loadgen.MaxRate)
+	case o.Reconnect < 0:
+		return fmt.Errorf("reconnect: %s, expected 0 or more", o.Reconnect)
 	case o.Duration <= 0 || o.Warmup < 0 || o.Timeout <= 0:
 		return errors.New("duration, timeout: expected more than 0; warmup: 0 or more")
 	}
@@ -191,7 +198,12 @@ func Run(ctx context.Context, o Options) (*record.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return run, local.Stop()
+	err = local.Stop()
+	if err != nil && run.Ended != "" { // what it ended by is told in the record, which is worth more
+		o.Say("%v", err)
+		err = nil
+	}
+	return run, err
 }
 
 // startLocal starts what is to be measured and points o at it.
@@ -239,6 +251,10 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 		return nil, err
 	}
 	d.Target = target
+	again := o.keep(target, c)
+	if again != nil {
+		d.Until = again.Gone()
+	}
 	if d.Recorder, err = d.Record(); err != nil {
 		return nil, errors.Join(err, closeTarget())
 	}
@@ -270,16 +286,23 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 	}
 	// The figures are there although ctx may have ended: what is asked for now is asked for without it.
 	after, err := usedBy(context.WithoutCancel(ctx), local)
+	gone, asked := again != nil && again.Err() != nil, local
+	if gone && err != nil { // nobody is there to say what it has used
+		before, after = used{load: before.load}, used{load: daemons.OwnCPUTime()}
+		asked, err = nil, nil
+	}
 	if err = errors.Join(err, closeTarget()); err != nil {
 		return nil, err
 	}
 	run := res.Run
 	if stopped != nil {
 		run.Ended = "called off"
+	} else if gone {
+		run.Ended = again.Err().Error()
 	}
 	o.describe(run, c, local != nil)
 	run.Started = begin.Add(d.Warmup)
-	run.Usage = usage(run, before, after, local)
+	run.Usage = usage(run, before, after, asked)
 	judge.Judge(run, judge.Options{
 		Thresholds: c.thresholds, MaxLate: o.MaxLate, CPU: took, Elapsed: elapsed, WholeMachine: o.WholeMachine,
 		FaultsNotSwitched: failed,

@@ -40,6 +40,7 @@ func (o *Options) target(ctx context.Context, c *course) (loadgen.Target, func()
 
 // dial opens the connections, those of the hosts in turn.
 func (o *Options) dial(ctx context.Context, c *course, hello clients.Hello) ([]net.Conn, error) {
+	c.hello = hello
 	var conns []net.Conn
 	for round := 0; len(conns) < c.drive.Lanes; round++ {
 		for _, h := range c.hosts {
@@ -54,6 +55,7 @@ func (o *Options) dial(ctx context.Context, c *course, hello clients.Hello) ([]n
 				return nil, err
 			}
 			conns = append(conns, one...)
+			c.lanes = append(c.lanes, h.address)
 		}
 	}
 	return conns, nil
@@ -61,6 +63,21 @@ func (o *Options) dial(ctx context.Context, c *course, hello clients.Hello) ([]n
 
 // signOnLimit is how long signing on may take.
 const signOnLimit = 10 * time.Second
+
+// keep has connections that are lost dialled anew, by the same hosts; nil where they are not.
+func (o *Options) keep(target loadgen.Target, c *course) *loadgen.Redialer {
+	keeper, ok := target.(loadgen.Keeper)
+	if !ok || o.Reconnect == 0 {
+		return nil
+	}
+	return keeper.Keep(func(ctx context.Context, lane int) (net.Conn, error) {
+		conns, err := clients.DialGateway(ctx, c.lanes[lane], 1, c.hello)
+		if err != nil {
+			return nil, err
+		}
+		return conns[0], nil
+	}, o.Reconnect)
+}
 
 func (o *Options) isoTarget(ctx context.Context, c *course) (loadgen.Target, func() error, error) {
 	codec, err := isotool.OpenDialect(o.Dialect)

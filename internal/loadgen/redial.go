@@ -1,0 +1,133 @@
+package loadgen
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// How long is waited before a lost connection is dialled anew: twice as long each time that it fails, within bounds.
+const (
+	redialFirst = 100 * time.Millisecond
+	redialMost  = 5 * time.Second
+)
+
+// Dial connects a lane anew, with all that is said on a connection before requests.
+type Dial func(ctx context.Context, lane int) (net.Conn, error)
+
+// Keeper is a Target whose lost connections can be dialled anew.
+type Keeper interface {
+	// Keep dials lost connections anew until the target is closed. Gone is closed when for so long as patience there was
+	// no connection at all; Err says then why.
+	Keep(dial Dial, patience time.Duration) *Redialer
+}
+
+// Redialer dials lost connections anew.
+type Redialer struct {
+	dial     Dial
+	patience time.Duration
+	notes    *atomic.Pointer[Notes]
+	ctx      context.Context
+	cancel   context.CancelFunc
+	gone     chan struct{}
+
+	mu    sync.Mutex
+	up    int       // lanes that are connected
+	since time.Time // none is
+	err   error
+}
+
+func newRedialer(lanes int, dial Dial, patience time.Duration, notes *atomic.Pointer[Notes]) *Redialer {
+	r := &Redialer{dial: dial, patience: patience, notes: notes, up: lanes, gone: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r
+}
+
+// Gone is closed when no connection comes back.
+func (r *Redialer) Gone() <-chan struct{} { return r.gone }
+
+// Err says why, nil where there are connections.
+func (r *Redialer) Err() error {
+	select {
+	case <-r.gone:
+	default:
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Errorf("no connection for %s: %w", r.patience, r.err)
+}
+
+// lost tells that a lane has lost its connection.
+func (r *Redialer) lost() {
+	if r.ctx.Err() != nil {
+		return // it is closed
+	}
+	r.notes.Load().connection(false)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.up--; r.up == 0 {
+		r.since = time.Now()
+	}
+}
+
+// back tells that a lane is connected again.
+func (r *Redialer) back() {
+	r.notes.Load().connection(true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.up++
+}
+
+// failed tells that a lane could not be connected again, and whether to go on.
+func (r *Redialer) failed(err error) (goOn bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+	if r.up == 0 && time.Since(r.since) >= r.patience {
+		select {
+		case <-r.gone:
+		default:
+			close(r.gone)
+		}
+	}
+	select {
+	case <-r.gone:
+		return false
+	case <-r.ctx.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// again connects a lane anew that failed to so often before; nil where it is no use any more. told is told of errors.
+func (r *Redialer) again(lane int, before int, told func(error)) net.Conn {
+	for n := before; ; n++ {
+		pause := time.NewTimer(min(redialFirst<<min(n, 10), redialMost))
+		select {
+		case <-r.ctx.Done():
+			pause.Stop()
+			return nil
+		case <-pause.C:
+		}
+		conn, err := r.dial(r.ctx, lane)
+		if err == nil {
+			return conn
+		}
+		told(err)
+		if !r.failed(err) {
+			return nil
+		}
+	}
+}
+
+// close ends it. It may be nil.
+func (r *Redialer) close() {
+	if r != nil {
+		r.cancel()
+	}
+}
