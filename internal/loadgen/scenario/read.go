@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"switchyard/internal/loadgen/arrival"
 	"switchyard/internal/loadgen/judge"
 	"switchyard/internal/money"
+	issuersim "switchyard/issuer-sim"
 	"switchyard/switch/api"
 )
 
@@ -381,8 +383,14 @@ func (r *reader) faults() error {
 			if err != nil {
 				return r.wrong(at("faults", i, "file"), "%w", err)
 			}
+			if _, err := issuersim.ParseRules(in.File, bytes.NewReader(text)); err != nil {
+				return r.wrong(at("faults", i, "file"), "%w", err)
+			}
 			f.Rules = text
 		case in.Rules != "":
+			if _, err := issuersim.ParseRules("rules", strings.NewReader(in.Rules)); err != nil {
+				return r.wrong(at("faults", i, "rules"), "%w", err)
+			}
 			f.Rules = []byte(in.Rules)
 		}
 		if f.Name == "" {

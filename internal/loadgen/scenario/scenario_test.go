@@ -356,6 +356,14 @@ func TestReadRefuses(t *testing.T) {
 			"line 8: faults[0].file: no such file",
 		},
 		{
+			base + "faults:\n  - {at: 1s, file: there.txt}\n",
+			"line 8: faults[0].file: there.txt: ",
+		},
+		{
+			base + "faults:\n  - at: 1s\n    rules: |\n      rules:\n        - {name: x, response_kode: \"05\"}\n",
+			"line 9: faults[0].rules: rules: line 2: ",
+		},
+		{
 			base + "thresholds:\n  - p99 < 1s\n  - p100 < 1s\n",
 			`line 9: thresholds[1]: threshold "p100 < 1s": a percentile of 100`,
 		},
