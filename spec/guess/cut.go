@@ -214,13 +214,16 @@ type frame struct {
 // maxFrames is how many frames are looked at.
 const maxFrames = 16
 
-// cut takes frames off data from a position on, until one is not whole or has no length. broken tells the latter.
-func cut(data []byte, from int, l length, h header) (frames []frame, broken bool) {
+// cut takes frames off data from a position on, until one is not whole or has no length. broken tells the latter. Where
+// nothing else says how long a frame is, a codec does.
+func cut(data []byte, from int, l length, h header, codec *spec.Codec) (frames []frame, broken bool) {
 	for at := from; at < len(data) && len(frames) < maxFrames; {
 		size := l.size()
 		n, ok := l.read(data[at:])
 		if l.kind == noLength && h.kind == headerVisa {
 			n, ok = visaLength(data[at:])
+		} else if l.kind == noLength && codec != nil {
+			n = untilNext(data[at:], h, codec)
 		}
 		if !ok {
 			return frames, len(data)-at >= max(size, 1)
@@ -234,6 +237,24 @@ func cut(data []byte, from int, l length, h header) (frames []frame, broken bool
 		at = end
 	}
 	return frames, false
+}
+
+// untilNext is how many bytes the message has that data begins with, if another one with such a header stands behind
+// it, and else how many there are.
+func untilNext(data []byte, h header, codec *spec.Codec) int {
+	if len(data) <= len(h.bytes) {
+		return len(data)
+	}
+	n, err := codec.Measure(data[len(h.bytes):])
+	if n += len(h.bytes); err != nil || n >= len(data) || !h.fits(data[n:]) {
+		return len(data)
+	}
+	for _, a := range anchors(data[n+len(h.bytes):]) {
+		if a.of(codec) {
+			return n
+		}
+	}
+	return len(data)
 }
 
 // visaLength is the length of a message that begins with a Visa header, which says it in bytes 3 and 4, itself counted.

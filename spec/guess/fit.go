@@ -68,7 +68,7 @@ const (
 
 // evaluate reads data in one way. It returns false where that way is none: frames without an MTI.
 func evaluate(data []byte, r *reading, truncated bool) bool {
-	frames, broken := cut(data, r.from, r.length, r.header)
+	frames, broken := cut(data, r.from, r.length, r.header, r.codec)
 	if len(frames) == 0 {
 		return false
 	}

@@ -168,7 +168,7 @@ func leading(data []byte, at int) (ways []reading) {
 			if way.from < 1 || !way.measured() {
 				continue
 			}
-			frames, broken := cut(data, way.from, l, h)
+			frames, broken := cut(data, way.from, l, h, nil)
 			if broken || len(frames) == 0 || len(frames) == 1 && !frames[0].whole {
 				continue
 			}

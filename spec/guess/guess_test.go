@@ -87,6 +87,31 @@ func TestPaddedOnTheRight(t *testing.T) {
 	}
 }
 
+// TestMessagesAlone: of messages that stand one behind the other with nothing between, each says where it ends. Nothing
+// bears that out, so it is certain of none.
+func TestMessagesAlone(t *testing.T) {
+	for i, name := range spec.Stock() {
+		codec := spec.MustCodec(name)
+		messages := conversation(codec.Version() == spec.ISO1993, i+1)
+		var data []byte
+		for _, m := range messages {
+			var err error
+			if data, err = codec.Pack(data, m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ranked := guess.Rank(data, guess.Options{})
+		if len(ranked) == 0 {
+			t.Errorf("%s: nothing is found", name)
+			continue
+		}
+		best := ranked[0]
+		if best.Framing != "none" || best.Read != len(messages) || !best.Complete || best.Confidence == guess.Certain {
+			t.Errorf("%s: of %d messages %+v", name, len(messages), best)
+		}
+	}
+}
+
 // TestSaysNoCardData begins captures within their first 400 bytes: whatever is taken for what, no part of a card number
 // longer than six digits is said. All of those are looked at in which a length of four digits may be in every digit.
 func TestSaysNoCardData(t *testing.T) {
