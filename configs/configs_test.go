@@ -51,7 +51,7 @@ func TestEveryFileIsRead(t *testing.T) {
 	}
 	seen := 0
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".go") || e.IsDir() { // TestScenarios reads those of the folder
+		if strings.HasSuffix(e.Name(), ".go") || e.IsDir() { // TestScenarios and TestDialects read those of the folders
 			continue
 		}
 		read := files[e.Name()]
@@ -224,5 +224,17 @@ func TestScenarios(t *testing.T) {
 				parseRules(t, f.Name, f.Rules)
 			}
 		}
+	}
+}
+
+// The dialects can be configured, and all of a third bitmap's elements be sent as constants.
+func TestDialects(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("dialects", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d dialects, %v", len(files), err)
+	}
+	for _, file := range files {
+		parseSwitchd(t, "dialect.yaml", []byte("issuers: [{name: acme, address: '127.0.0.1:8583', spec_file: "+
+			filepath.ToSlash(file)+", mapping: {constants: [{de: 129, value: NORTH 7}, {de: 130, value: '000042'}]}}]"))
 	}
 }

@@ -17,7 +17,8 @@ type scripted struct {
 	t        *testing.T
 	listener net.Listener
 	answer   func(request, response *spec.Message) bool
-	closes   bool // each connection, once it has answered a request on it
+	closes   bool        // each connection, once it has answered a request on it
+	codec    *spec.Codec // default iso87ascii
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -33,18 +34,24 @@ func startScripted(t *testing.T, answer func(request, response *spec.Message) bo
 // newScripted runs one until the test ends.
 func newScripted(t *testing.T, answer func(request, response *spec.Message) bool) *scripted {
 	t.Helper()
+	return newScriptedIn(t, nil, answer)
+}
+
+// newScriptedIn runs one that speaks a dialect until the test ends.
+func newScriptedIn(t *testing.T, codec *spec.Codec, answer func(request, response *spec.Message) bool) *scripted {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &scripted{t: t, listener: listener, answer: answer}
+	x := &scripted{t: t, listener: listener, answer: answer, codec: codec}
 	x.start()
 	return x
 }
 
 // send sends a message over the newest connection.
 func (x *scripted) send(m *spec.Message) {
-	out, err := spec.MustCodec(spec.DefaultDialect).PackFrame(nil, m)
+	out, err := x.codec.PackFrame(nil, m)
 	if err != nil {
 		x.t.Error(err)
 		return
@@ -59,6 +66,9 @@ func (x *scripted) send(m *spec.Message) {
 
 // start runs it until the test ends.
 func (x *scripted) start() {
+	if x.codec == nil {
+		x.codec = spec.MustCodec(spec.DefaultDialect)
+	}
 	x.ended.Go(func() {
 		for {
 			nc, err := x.listener.Accept()
@@ -84,7 +94,6 @@ func (x *scripted) start() {
 
 func (x *scripted) serve(nc net.Conn) {
 	defer nc.Close()
-	codec := spec.MustCodec(spec.DefaultDialect)
 	in := bufio.NewReader(nc)
 	var m spec.Message
 	for {
@@ -96,7 +105,7 @@ func (x *scripted) serve(nc net.Conn) {
 		if _, err := io.ReadFull(in, frame); err != nil {
 			return
 		}
-		if err := codec.Unpack(frame, &m); err != nil {
+		if err := x.codec.Unpack(frame, &m); err != nil {
 			x.t.Errorf("the switch sent: %v", err)
 			return
 		}
@@ -107,7 +116,7 @@ func (x *scripted) serve(nc net.Conn) {
 		if response.MTI() == "" {
 			return
 		}
-		out, err := codec.PackFrame(nil, response)
+		out, err := x.codec.PackFrame(nil, response)
 		if err != nil {
 			x.t.Error(err)
 			return

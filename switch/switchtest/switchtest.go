@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -70,6 +71,8 @@ type Options struct {
 	BrokenMoney bool
 	// Dialect that the switch and the issuer speak; default iso87ascii.
 	Dialect string
+	// SpecFile is a file of a dialect of one's own that both speak in place of Dialect.
+	SpecFile string
 	// Framing of both; default binary2.
 	Framing string
 	// IssuerConnects says that the switch listens and the issuer connects to it.
@@ -256,6 +259,11 @@ func (s *System) startIssuer() {
 	if s.o.Dialect != "" {
 		o.Codec = spec.MustCodec(s.o.Dialect)
 	}
+	if s.o.SpecFile != "" {
+		codec, err := spec.OpenFile(s.o.SpecFile, bytes.NewReader(s.specFile()))
+		s.must(err)
+		o.Codec = codec
+	}
 	if s.o.Rules != "" {
 		rules, err := issuersim.ParseRules("rules", strings.NewReader(s.o.Rules))
 		s.must(err)
@@ -269,6 +277,14 @@ func (s *System) startIssuer() {
 			s.t.Errorf("issuer: %v", err)
 		}
 	}()
+}
+
+// specFile is what stands in Options.SpecFile.
+func (s *System) specFile() []byte {
+	s.t.Helper()
+	text, err := os.ReadFile(s.o.SpecFile)
+	s.must(err)
+	return text
 }
 
 // StopIssuer stops the issuer; what it holds in memory is gone unless Options.IssuerData.
@@ -304,6 +320,9 @@ func (s *System) StartSwitch() {
 	c.Issuers[0].Deadline = config.Duration(s.o.Deadline)
 	c.Issuers[0].Dialect = s.o.Dialect
 	c.Issuers[0].Framing = s.o.Framing
+	if s.o.SpecFile != "" {
+		c.Issuers[0].SpecFile, c.Issuers[0].Spec = s.o.SpecFile, s.specFile()
+	}
 	if s.o.IssuerConnects {
 		c.Issuers[0].Address, c.Issuers[0].Listen = "", issuerAddr
 	}
