@@ -102,19 +102,29 @@ func TestLateAnswerOfAnEarlierSTAN(t *testing.T) {
 			fs := vfs.NewCrashableMem()
 			var later atomic.Int64 // by how much the wall clock is ahead: DE7 must be another one
 			s, x := startLeast(t, switchtest.Options{
-				Deadline: 3 * time.Second, FS: fs, Journal: func(c *clock.Clock) (j journal.Engine, err error) {
+				Deadline: time.Minute, FS: fs, Journal: func(c *clock.Clock) (j journal.Engine, err error) {
 					engine, err = pebble.Open(pebble.Options{FS: fs, Dir: "journal", Node: 1, Clock: c,
 						Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) }})
 					return engine, err
 				},
 				Wall: func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
 			})
-			late := new(spec.Message)
+			// The connection ends instead of an answer: nothing here waits for a deadline, and what is answered has a minute.
+			// The first one's reversal is answered in the end.
+			late, reversed := new(spec.Message), new(spec.Message)
+			keep := func(m, response *spec.Message) bool {
+				if m.MTI()[1] == '4' {
+					reversed.CopyFrom(response)
+				}
+				return false
+			}
 			x.does(func(m, response *spec.Message) bool {
 				if m.MTI() == "0100" {
 					late.CopyFrom(response)
+					response.Reset()
+					return true
 				}
-				return false
+				return keep(m, response)
 			})
 			first := s.Do(switchtest.Authorize("first", 1000))
 			if first.Err != nil || first.Status != api.StatusReversing {
@@ -132,7 +142,8 @@ func TestLateAnswerOfAnEarlierSTAN(t *testing.T) {
 				s.StartSwitch()
 				s.AwaitReady()
 			} else {
-				x.does(func(m, _ *spec.Message) bool { return m.MTI() == "0100" }) // the first one's reversal is not answered
+				s.AwaitReady()
+				x.does(func(m, response *spec.Message) bool { return m.MTI() == "0100" || keep(m, response) })
 				for n := 0; x.newest() < 1024; n++ {
 					wantApproved(t, s.Do(switchtest.Authorize(fmt.Sprint("k", n), 500)), "00")
 				}
@@ -152,6 +163,11 @@ func TestLateAnswerOfAnEarlierSTAN(t *testing.T) {
 						a.Err, late.String(11))
 				}
 			}
+			x.asking.Lock()
+			if reversed.MTI() != "" {
+				x.send(reversed)
+			}
+			x.asking.Unlock()
 			s.AwaitDrained()
 			if a := s.Do(switchtest.On(api.OpStatus, "", first.Payment, 0)); a.Authorized != 0 {
 				t.Errorf("the first payment was revived: %+v", a)
