@@ -15,7 +15,7 @@ COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## bin/switchd, bin/issuer-sim and bin/switchctl
@@ -24,6 +24,17 @@ build: ## bin/switchd, bin/issuer-sim and bin/switchctl
 .PHONY: demo
 demo: build ## a business day on this machine, checked to the last unit (PAYMENTS=20000 SEED=1 FAULTS=off; DIALECT=iso87bcd FRAMING=ascii4+tpdu)
 	@bin/switchctl demo --payments $(PAYMENTS) --seed $(SEED) --faults $(FAULTS) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(FRAMING),--framing $(FRAMING))
+
+# Each dialect is played in another framing; where there are more of them, they are in the last one.
+.PHONY: demo-dialects
+demo-dialects: build ## a small business day in each stock dialect (PAYMENTS=200 SEED=1; FRAMING, else one of each kind)
+	@set -e; n=0; set -- binary2 bcd2+tpdu none+visa ascii4+inclusive none binary2+header:0000+visa ascii4+tpdu binary4; \
+	for dialect in $$(bin/switchctl iso spec list | cut -d' ' -f1); do \
+		framing=$(or $(FRAMING),$$1); if [ $$# -gt 1 ]; then shift; fi; \
+		echo "demo: $$dialect in $$framing"; \
+		bin/switchctl demo --payments $(if $(filter file,$(origin PAYMENTS)),200,$(PAYMENTS)) --seed $(SEED) \
+			--dialect $$dialect --framing $$framing; \
+	done
 
 .PHONY: crash
 crash: build ## kill -9 under load, and check that nothing is lost (ROUNDS=50; SEED, else another one each time)
