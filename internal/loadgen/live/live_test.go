@@ -178,8 +178,36 @@ func draw(t *testing.T, written string) string {
 	return strings.Join(lines, "\n")
 }
 
+// withFlows has two flows, and two connections that were lost.
+func withFlows(r *record.Recorder) {
+	s := r.Shard(0)
+	for n, due := range []time.Duration{6 * time.Second, 7 * time.Second} {
+		s.FlowDue(due)
+		s.FlowDone(due, n == 0)
+		r.Connection(false)
+	}
+	r.Connection(true)
+}
+
+// Where there are flows their rate is shown beside that of requests, and connections once one was lost.
+func TestFlowsAndConnections(t *testing.T) {
+	r := tenSeconds(t, record.Open, 8*time.Second)
+	withFlows(r)
+	s := r.Snapshot(8 * time.Second)
+	frame := strings.Join(strings.Fields(strings.Join(live.Frame(&s, 10*time.Second), " ")), " ")
+	for _, want := range []string{"flows 0/s 2", "connections 2 lost, 1 redialled", "asked 100/s"} {
+		if !strings.Contains(frame, want) {
+			t.Errorf("no %q in %s", want, frame)
+		}
+	}
+	if line := live.Line(&s, 10*time.Second); !strings.Contains(line, "flows 0/s, ") {
+		t.Errorf("no rate of flows in %s", line)
+	}
+}
+
 func TestPrometheus(t *testing.T) {
 	r := tenSeconds(t, record.Open, 12*time.Second)
+	withFlows(r)
 	m, err := live.Serve(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -210,6 +238,10 @@ func TestPrometheus(t *testing.T) {
 		`switchyard_load_in_flight 24`,
 		`switchyard_load_latency_seconds{quantile="0.5"} 0.005`,
 		`switchyard_load_latency_seconds_count 980`,
+		`switchyard_load_flows_total{what="ended"} 2`,
+		`switchyard_load_flows_total{what="complete"} 1`,
+		`switchyard_load_connections_total{what="lost"} 2`,
+		`switchyard_load_connections_total{what="redialled"} 1`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in\n%s", want, text)
