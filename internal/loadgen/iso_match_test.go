@@ -399,8 +399,14 @@ func TestISOSignOnAndEcho(t *testing.T) {
 	})
 }
 
-// TestForeignHost drives a host that is written with moov-io/iso8583 alone.
+// TestForeignHost drives hosts of both editions that are written with moov-io/iso8583 alone.
 func TestForeignHost(t *testing.T) {
+	for dialect, declined := range map[string]string{"iso87bcd": "51", "iso93bcd": "116"} {
+		t.Run(dialect, func(t *testing.T) { testForeignHost(t, dialect, declined) })
+	}
+}
+
+func testForeignHost(t *testing.T, dialect, declined string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -412,7 +418,7 @@ func TestForeignHost(t *testing.T) {
 			if err != nil {
 				return
 			}
-			go foreignHost(t, conn)
+			go foreignHost(t, conn, dialect, declined)
 		}
 	}()
 	var conns []net.Conn
@@ -425,7 +431,7 @@ func TestForeignHost(t *testing.T) {
 	}
 	tr := traffic(t, "reverse")
 	target, err := loadgen.NewISOTarget(conns, loadgen.ISOOptions{
-		Codec: spec.MustCodec("iso87bcd"), Framing: framing.MustParse("ascii4"),
+		Codec: spec.MustCodec(dialect), Framing: framing.MustParse("ascii4"),
 	}, 16, tr)
 	if err != nil {
 		t.Fatal(err)
@@ -440,16 +446,16 @@ func TestForeignHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res.Approved == 0 || res.Declines["51"] == 0 || res.Failed != 0 || res.Run.Operations[1].Ended() == 0 {
+	if res.Approved == 0 || res.Declines[declined] == 0 || res.Failed != 0 || res.Run.Operations[1].Ended() == 0 {
 		t.Errorf("%d approved, declines %v, errors %v, operations %+v", res.Approved, res.Declines, res.Errors,
 			res.Run.Operations)
 	}
 }
 
 // foreignHost approves even amounts.
-func foreignHost(t *testing.T, conn net.Conn) {
+func foreignHost(t *testing.T, conn net.Conn, dialect, declined string) {
 	defer conn.Close()
-	format, err := spec.Load("iso87bcd") // the library's own type, read by its own code
+	format, err := spec.Load(dialect) // the library's own type, read by its own code
 	if err != nil {
 		t.Error(err)
 		return
@@ -473,10 +479,13 @@ func foreignHost(t *testing.T, conn net.Conn) {
 			return
 		}
 		mti, _ := m.GetMTI()
-		m.MTI(mti[:2] + "10")
+		m.MTI(mti[:2] + string(mti[2]+1) + mti[3:])
 		code := "00"
-		if amount, _ := m.GetString(4); mti == "0100" && (amount[len(amount)-1]-'0')%2 == 1 {
-			code = "51"
+		if mti[0] == '1' {
+			code = map[byte]string{'1': "000", '4': "400", '8': "800"}[mti[1]]
+		}
+		if amount, _ := m.GetString(4); mti[1] == '1' && (amount[len(amount)-1]-'0')%2 == 1 {
+			code = declined
 		}
 		if err := m.Field(39, code); err != nil {
 			t.Error(err)
