@@ -2,9 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,16 +50,27 @@ Card numbers show their first six and last four digits. FILE may be - for standa
 
 func newClearingVerifyCmd() *cobra.Command {
 	var asJSON bool
+	var opts clearing.VerifyOptions
+	var manifest string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Check a clearing file; fails if anything is wrong with it",
 		Long: `Check a clearing file: framing, header and trailer, mandatory elements, formats, message numbers, acquirer references,
-sum and count. Each error names the record, the byte and the element. Warnings do not fail. FILE may be - for standard
-input. Exits with 1 if anything is wrong, with 2 if the file cannot be opened or read.`,
+sum and count. Each error names the record, the byte and the element; where one wrong length shifts all that follows it
+is that length. Warnings, what others live with, and notes do not fail; --strict makes errors of what Switchyard never
+writes. Where FILE.ipm has FILE.manifest.json beside it, or --manifest names one, the file must be the one that the
+manifest tells of, to the byte. FILE may be - for standard input. Exits with 1 if anything is wrong, with 2 if the file
+cannot be opened or read.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			cmd.SilenceUsage = true
+			var err error
+			if opts.Manifest, err = manifestOf(args[0], manifest); err != nil {
+				return err
+			}
+			opts.Name = filepath.Base(args[0])
 			return withFile(cmd, args[0], func(r io.Reader) error {
-				report, err := clearing.Verify(r)
+				report, err := clearing.Verify(r, opts)
 				if err != nil {
 					return err
 				}
@@ -77,7 +92,36 @@ input. Exits with 1 if anything is wrong, with 2 if the file cannot be opened or
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	cmd.Flags().BoolVar(&opts.Strict, "strict", false, "hold the file to what Switchyard writes")
+	cmd.Flags().StringVar(&manifest, "manifest", "", "the file's manifest; none: without (default: the one beside it)")
 	return cmd
+}
+
+// noManifest is what --manifest says where none is to be looked at.
+const noManifest = "none"
+
+// manifestOf reads the manifest that is named, or that stands beside the file; nil where there is none.
+func manifestOf(file, named string) (*clearing.Manifest, error) {
+	beside := named == ""
+	switch {
+	case named == noManifest, beside && !strings.HasSuffix(file, ".ipm"):
+		return nil, nil
+	case beside:
+		named = strings.TrimSuffix(file, ".ipm") + ".manifest.json"
+	}
+	f, err := os.Open(named)
+	if beside && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := clearing.ReadManifest(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", named, err)
+	}
+	return m, nil
 }
 
 // withFile hands the opened file to use and puts its name before any error.

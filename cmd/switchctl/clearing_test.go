@@ -101,6 +101,37 @@ ok
 	}
 }
 
+// What stands beside a file, or is named, is looked at; what is not there is missed only where it was named.
+func TestClearingVerifyManifest(t *testing.T) {
+	name := testClearingFile(t, asWritten)
+	beside := strings.TrimSuffix(name, ".ipm") + ".manifest.json"
+	m := clearing.Manifest{BusinessDate: "2026-11-21", FileID: "0022611210000001234500001", Mode: "T"}
+	m.Files, m.Totals.Messages, m.Totals.SumMinor = []clearing.ManifestFile{{Name: "file.ipm"}}, 3, 1234
+	text, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(beside, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = clearingRun(t, nil, "verify", name)
+	if !errors.Is(err, errNo) || !strings.Contains(err.Error(), "its SHA-256 is ") {
+		t.Errorf("verify beside a manifest of another file = %v", err)
+	}
+	if _, err := clearingRun(t, nil, "verify", "--manifest", "none", name); err != nil {
+		t.Errorf("verify without a manifest = %v", err)
+	}
+	if _, err := clearingRun(t, nil, "verify", "--manifest", beside+"x", name); err == nil || errors.Is(err, errNo) {
+		t.Errorf("verify with a manifest that is not there = %v", err)
+	}
+	if err := os.WriteFile(beside, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := clearingRun(t, nil, "verify", name); err == nil || !strings.Contains(err.Error(), beside) {
+		t.Errorf("verify beside what is no manifest = %v", err)
+	}
+}
+
 func TestClearingShow(t *testing.T) {
 	name := testClearingFile(t, asWritten)
 	out, err := clearingRun(t, nil, "show", name)

@@ -79,7 +79,7 @@ func checkFile(name string) (*ClearingFile, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	report, err := clearing.Verify(bytes.NewReader(text))
+	report, err := clearing.Verify(bytes.NewReader(text), clearing.VerifyOptions{Strict: true})
 	if err != nil {
 		return nil, nil, err
 	}

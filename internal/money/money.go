@@ -17,6 +17,15 @@ type Currency struct {
 	Alpha    string // three upper-case letters, "EUR"
 	Numeric  string // three digits, as DE49 carries them, "978"
 	Exponent int    // decimals of the minor unit, 0 to 4: JPY 0, EUR 2, KWD 3
+	// Withdrawn says that ISO 4217 has it no more: what was accepted in it is cleared and shown, nothing new is.
+	Withdrawn bool
+}
+
+// withdrawn are the currencies that the list had when payments in them could be accepted. Where a successor took over
+// the digits (XCG those of ANG), they mean the successor.
+var withdrawn = []Currency{
+	{Alpha: "ANG", Numeric: "532", Exponent: 2, Withdrawn: true}, // XCG since 2025-03-31
+	{Alpha: "BGN", Numeric: "975", Exponent: 2, Withdrawn: true}, // EUR since 2026-01-01
 }
 
 // Both indexes hold a position in known plus one, so that the zero value means "no such currency". They are arrays
@@ -29,13 +38,23 @@ var (
 
 func init() {
 	codes := currency.GetCurrencyCodes()
-	known = make([]Currency, 0, len(codes))
+	known = make([]Currency, 0, len(codes)+len(withdrawn))
 	for _, code := range codes {
 		numeric, _ := currency.GetNumericCode(code)
 		digits, _ := currency.GetDigits(code)
-		known = append(known, Currency{Alpha: code, Numeric: numeric, Exponent: int(digits)})
-		byAlpha[alphaIndex(code)] = uint16(len(known))
-		byNumeric[numericIndex(numeric)] = uint16(len(known))
+		add(Currency{Alpha: code, Numeric: numeric, Exponent: int(digits)})
+	}
+	for _, c := range withdrawn {
+		add(c)
+	}
+}
+
+// add puts a currency into the list; what stands under its digits already stays.
+func add(c Currency) {
+	known = append(known, c)
+	byAlpha[alphaIndex(c.Alpha)] = uint16(len(known))
+	if i := numericIndex(c.Numeric); byNumeric[i] == 0 {
+		byNumeric[i] = uint16(len(known))
 	}
 }
 

@@ -18,6 +18,8 @@ func TestLookup(t *testing.T) {
 		{Alpha: "ALL", Numeric: "008", Exponent: 2}, // leading zeros stay
 		{Alpha: "IQD", Numeric: "368", Exponent: 3}, // ISO 4217's exponent, not the 0 of everyday use
 		{Alpha: "ZWG", Numeric: "924", Exponent: 2}, // the last of the list
+		{Alpha: "XCG", Numeric: "532", Exponent: 2},
+		{Alpha: "BGN", Numeric: "975", Exponent: 2, Withdrawn: true},
 	} {
 		if got, ok := money.Lookup(want.Alpha); !ok || got != want {
 			t.Errorf("Lookup(%q) = %+v, %v; want %+v", want.Alpha, got, ok, want)
@@ -35,6 +37,17 @@ func TestLookup(t *testing.T) {
 		if got, ok := money.ByNumeric(code); ok {
 			t.Errorf("ByNumeric(%q) = %+v, want none", code, got)
 		}
+	}
+}
+
+// What was accepted in a currency that is no more is cleared with its digits, which may be a successor's by now.
+func TestWithdrawn(t *testing.T) {
+	was, ok := money.Lookup("ANG")
+	if !ok || !was.Withdrawn || was.Numeric != "532" || was.Exponent != 2 {
+		t.Errorf("ANG is %+v", was)
+	}
+	if is, _ := money.ByNumeric(was.Numeric); is.Alpha != "XCG" || is.Withdrawn {
+		t.Errorf("532 is %+v", is)
 	}
 }
 

@@ -57,7 +57,7 @@ func (*FaultyError) Error() string { return "the file does not verify" }
 // Take verifies a file and applies it. A *FaultyError is one that does not verify, ErrTaken one that was taken
 // before. One that was cut short by a crash may be given again: what it did is not done twice.
 func (d *Desk) Take(body []byte) (result Result, err error) {
-	report, err := clearing.Verify(bytes.NewReader(body))
+	report, err := clearing.Verify(bytes.NewReader(body), clearing.VerifyOptions{Strict: true})
 	if err != nil {
 		return result, err
 	}

@@ -175,8 +175,12 @@ func (r *Request) check(f Field) *Error {
 			return FieldError("amount", "expected 1 to "+strconv.FormatInt(MaxAmountMinor, 10)+" minor units")
 		}
 	case FieldCurrency:
-		if _, ok := money.Lookup(r.Currency); !ok {
+		c, ok := money.Lookup(r.Currency)
+		if !ok {
 			return FieldError("currency", "expected an ISO 4217 code of three capital letters")
+		}
+		if c.Withdrawn && r.Payment == "" { // a payment of before goes on
+			return FieldError("currency", "ISO 4217 has "+c.Alpha+" no more")
 		}
 	case FieldCard:
 		return r.Card.check()

@@ -37,7 +37,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	report, err := clearing.Verify(&file)
+	report, err := clearing.Verify(&file, clearing.VerifyOptions{Strict: true})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -23,6 +23,8 @@ type Reader struct {
 	warnings []Finding
 	warned   map[string]bool
 	err      error // what ends the file
+
+	diagnosed int // records that could not be read and were looked into
 }
 
 var errEmpty = errors.New("clearing: the file is empty")
@@ -72,6 +74,10 @@ func (r *Reader) Next() (*Record, error) {
 	}
 	r.pending = false
 	if err := r.record.parse(r.page); err != nil {
+		if r.diagnosed < mostDiagnosed {
+			r.diagnosed++
+			err = r.record.diagnose(err)
+		}
 		return &r.record, err
 	}
 	return &r.record, nil

@@ -88,7 +88,7 @@ func TestReaderRecognizesEveryForm(t *testing.T) {
 			if (c.warnings == "") != (len(reader.Warnings()) == 0) || !strings.Contains(warnings, c.warnings) {
 				t.Errorf("warnings = %s, want %q", warnings, c.warnings)
 			}
-			report, err := clearing.Verify(bytes.NewReader(c.data))
+			report, err := clearing.Verify(bytes.NewReader(c.data), clearing.VerifyOptions{Strict: true})
 			if err != nil || !report.OK || (len(report.Warnings) == 0) != (c.warnings == "") {
 				t.Errorf("Verify() = %+v, %v", report, err)
 			}
@@ -182,7 +182,7 @@ func TestUnblockedFileAsLongAsABlock(t *testing.T) {
 		if len(data) != 1014 {
 			continue
 		}
-		report, err := clearing.Verify(bytes.NewReader(data))
+		report, err := clearing.Verify(bytes.NewReader(data), clearing.VerifyOptions{Strict: true})
 		if err != nil || !report.OK || report.Framing.Blocked || len(report.Warnings) > 0 {
 			t.Errorf("read as %+v, %v", report, err)
 		}
@@ -222,7 +222,8 @@ func TestSubelementsSpill(t *testing.T) {
 	if v, ok := record.PDS(1004); !ok || len(v) != 900 {
 		t.Errorf("PDS1004 = %d characters, %v", len(v), ok)
 	}
-	if report, err := clearing.Verify(bytes.NewReader(data)); err != nil || !report.OK || len(report.Warnings) > 0 {
+	report, err := clearing.Verify(bytes.NewReader(data), clearing.VerifyOptions{Strict: true})
+	if err != nil || !report.OK || len(report.Warnings) > 0 {
 		t.Errorf("Verify() = %+v, %v", report, err)
 	}
 }
@@ -289,7 +290,7 @@ func TestReaderFailure(t *testing.T) {
 		t.Fatalf("%d bytes are too few", len(data))
 	}
 	broken := io.MultiReader(bytes.NewReader(data[:100_000]), iotest.ErrReader(errDisk))
-	if report, err := clearing.Verify(broken); !errors.Is(err, errDisk) {
+	if report, err := clearing.Verify(broken, clearing.VerifyOptions{}); !errors.Is(err, errDisk) {
 		t.Errorf("Verify() = %+v, %v", report, err)
 	}
 }
@@ -329,7 +330,7 @@ func TestManyRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := clearing.Verify(&file)
+		report, err := clearing.Verify(&file, clearing.VerifyOptions{Strict: true})
 		if err != nil || !report.OK || len(report.Warnings) > 0 {
 			t.Fatalf("%d: Verify() = %+v, %v", n, report, err)
 		}
@@ -345,7 +346,8 @@ func BenchmarkVerify(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if report, err := clearing.Verify(bytes.NewReader(data)); err != nil || !report.OK {
+		report, err := clearing.Verify(bytes.NewReader(data), clearing.VerifyOptions{Strict: true})
+		if err != nil || !report.OK {
 			b.Fatal(report, err)
 		}
 	}

@@ -17,6 +17,7 @@ type Record struct {
 	MTI    string
 
 	framing Framing
+	page    CodePage
 	raw     []byte // as it stands in the file
 	text    []byte // ISO 8859-1
 	spans   [maxDE + 1]span
@@ -161,13 +162,13 @@ func (r *Record) at(i int) int64 {
 func (r *Record) parse(page CodePage) *FormatError {
 	clear(r.spans[:])
 	r.pds = r.pds[:0]
-	r.MTI = ""
+	r.MTI, r.page = "", page
 	r.text = append(r.text[:0], r.raw...)
 	if page == CP500 {
 		translate(r.text, &latin1FromCP500)
 	}
 	if !startsLikeRecord(r.text, ASCII) {
-		return r.fault(0, "", "the message type is not four digits in "+page.String())
+		return r.fault(0, "", "the message type is not four digits in "+page.String()+r.inOther(0, mtiLength))
 	}
 	r.MTI = internMTI(r.text[:mtiLength])
 	bitmap := r.raw[mtiLength:minRecord]
@@ -209,7 +210,8 @@ func (r *Record) element(de, pos int) (int, *FormatError) {
 		}
 		var ok bool
 		if length, ok = parseDigits(r.text[pos : pos+el.lengthDigits]); !ok {
-			return 0, r.fault(pos, fieldName(de, 0), "its length is not "+strconv.Itoa(el.lengthDigits)+" digits")
+			return 0, r.fault(pos, fieldName(de, 0), "its length is not "+strconv.Itoa(el.lengthDigits)+" digits in "+
+				r.page.String()+r.inOther(pos, el.lengthDigits))
 		}
 		if length > el.max {
 			return 0, r.fault(pos, fieldName(de, 0), "its length is "+strconv.Itoa(length)+", "+el.lengths()+" expected")
@@ -224,11 +226,25 @@ func (r *Record) element(de, pos int) (int, *FormatError) {
 	return pos + length, nil
 }
 
+// inOther says so where what should be digits is digits in the other code page.
+func (r *Record) inOther(pos, n int) string {
+	zero, other := byte('0'), ASCII
+	if r.page == ASCII {
+		zero, other = 0xF0, CP500
+	}
+	for _, c := range r.raw[pos : pos+n] {
+		if c < zero || c > zero+9 {
+			return ""
+		}
+	}
+	return ", but in " + other.String() + " it is"
+}
+
 // subelements finds the private data subelements in one of the elements that carry them.
 func (r *Record) subelements(de int) *FormatError {
 	for pos, end := int(r.spans[de].start), int(r.spans[de].end); pos < end; {
 		if end-pos < pdsPrefix {
-			return r.fault(pos, fieldName(de, 0), strconv.Itoa(end-pos)+" bytes are too few for a subelement's tag and length")
+			return r.fault(pos, fieldName(de, 0), plural(end-pos, "byte")+" too few for a subelement's tag and length")
 		}
 		tag, tagOK := parseDigits(r.text[pos : pos+4])
 		length, lengthOK := parseDigits(r.text[pos+4 : pos+pdsPrefix])

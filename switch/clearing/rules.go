@@ -7,7 +7,8 @@ import (
 	"switchyard/internal/money"
 )
 
-// A messageRule is what one kind of message must hold.
+// A messageRule is what one kind of message must hold; without any element it is known by name only, and is held to the
+// general rules.
 type messageRule struct {
 	name string
 	de   []int
@@ -23,6 +24,8 @@ var (
 )
 
 // messages holds the kinds of the layout. Any other is read too and held to the general rules only.
+//
+// The names are those that public programs agree on.
 var messages = map[messageKind]messageRule{
 	kindHeader:      {"file header", []int{24, 48, 71}, []int{pdsFileID, pdsMode}},
 	kindTrailer:     {"file trailer", []int{24, 48, 71}, []int{pdsFileID, pdsSum, pdsCount}},
@@ -33,7 +36,23 @@ var messages = map[messageKind]messageRule{
 	{"1442", "453"}: {"first chargeback, partial", chargeback, nil},
 	{"1644", "691"}: {"message exception", []int{24, 48, 71}, []int{pdsErrors, pdsFailing, pdsSourceFile}},
 	{"1644", "699"}: {"file reject", []int{24, 48, 71}, []int{pdsErrors, pdsSourceFile}},
-	{"1740", "700"}: {"fee", []int{3, 4, 24, 49, 71, 94}, nil},
+	{"1740", "700"}: {"fee collection", []int{3, 4, 24, 49, 71, 94}, nil},
+
+	{"1442", "451"}: {name: "arbitration chargeback, full"},
+	{"1442", "454"}: {name: "arbitration chargeback, partial"},
+	{"1644", "603"}: {name: "retrieval request"},
+	{"1644", "605"}: {name: "retrieval request acknowledgement"},
+	{"1644", "640"}: {name: "currency update"},
+	{"1644", "680"}: {name: "file currency summary"},
+	{"1644", "685"}: {name: "financial position detail"},
+	{"1644", "688"}: {name: "settlement position detail"},
+	{"1644", "693"}: {name: "text message"},
+	{"1644", "696"}: {name: "addendum"},
+	{"1740", "780"}: {name: "fee return"},
+	{"1740", "781"}: {name: "fee resubmission"},
+	{"1740", "782"}: {name: "fee arbitration return"},
+	{"1740", "783"}: {name: "fee collection by the clearing system"},
+	{"1740", "790"}: {name: "funds transfer"},
 }
 
 // Both repeat the first presentment's card, amount, time and reference, with a reason and the original amounts.

@@ -4,28 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
-	"strings"
 )
 
-// A Report is what Verify found.
-type Report struct {
-	OK         bool      `json:"ok"` // no errors; warnings do not count
-	FileID     string    `json:"file_id"`
-	Mode       string    `json:"mode"` // PDS0122: P or T
-	CodePage   string    `json:"code_page"`
-	Framing    Framing   `json:"framing"`
-	Totals     Totals    `json:"totals"` // computed from the records, not read from the trailer
-	ErrorCount int       `json:"error_count"`
-	Errors     []Finding `json:"errors"`   // the first MaxFindings of them
-	Warnings   []Finding `json:"warnings"` // at most MaxFindings
+// VerifyOptions say what a file is held to.
+type VerifyOptions struct {
+	// Strict makes errors of what others live with and we never write: a PDS0301 of zeros, an exponent in PDS0148 that is
+	// not the currency's, several files in one. They are warnings else.
+	Strict bool
+	// Manifest is what stands beside the file, nil where nothing does: its hash, length, id, mode and totals must be the
+	// file's. Name is the file's in it.
+	Manifest *Manifest
+	Name     string
 }
-
-// The bounds of what Verify keeps.
-const (
-	MaxFindings = 1000    // errors and warnings each; further errors are counted
-	maxKeys     = 1 << 20 // records whose keys are compared for duplicates; further ones are not
-)
 
 // Verify reads a file to its end and reports everything that is wrong with it: framing, header and trailer, equal file
 // ids, mandatory elements, formats, message numbers, check digits of acquirer references, record keys that stand twice,
@@ -33,17 +25,37 @@ const (
 //
 // The error is not nil only if reading failed; a file of no bytes is a wrong file. Memory is bounded whatever the file
 // holds.
-func Verify(r io.Reader) (*Report, error) {
-	v := verifier{tally: tally{}, keys: map[arnKey]int{}}
+func Verify(r io.Reader, o VerifyOptions) (*Report, error) {
+	v := verifier{strict: o.Strict, tally: tally{}, keys: map[arnKey]int{}}
 	// not null in JSON
-	v.report.Errors, v.report.Warnings, v.report.Totals.Currencies = []Finding{}, []Finding{}, []CurrencyTotals{}
+	v.report.Errors, v.report.Warnings, v.report.Notes = []Finding{}, []Finding{}, []Finding{}
+	v.report.Totals.Currencies = []CurrencyTotals{}
+	hashed := NewDigest(io.Discard)
+	if o.Manifest != nil {
+		r = io.TeeReader(r, hashed)
+	}
+	if err := v.read(r); err != nil {
+		return nil, err
+	}
+	if o.Manifest != nil {
+		if _, err := io.Copy(io.Discard, r); err != nil { // what stands behind a record that ended the reading
+			return nil, fmt.Errorf("clearing: %w", err)
+		}
+		v.beside(o.Manifest, hashed.File(o.Name))
+	}
+	v.report.OK = v.report.ErrorCount == 0
+	return &v.report, nil
+}
+
+// read goes through the file.
+func (v *verifier) read(r io.Reader) error {
 	reader, err := NewReader(r)
 	if errors.Is(err, errEmpty) {
 		v.err(Finding{Message: "the file is empty"})
-		return &v.report, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	v.report.CodePage, v.report.Framing = reader.CodePage().String(), reader.Framing()
 	for {
@@ -53,11 +65,11 @@ func Verify(r io.Reader) (*Report, error) {
 		}
 		var format *FormatError
 		if err != nil && !errors.As(err, &format) {
-			return nil, err
+			return err
 		}
 		if format != nil {
 			v.err(format.Finding)
-			v.unread = true
+			v.part.unread = true
 			if format.Fatal {
 				v.cutShort = true
 				break
@@ -69,77 +81,38 @@ func Verify(r io.Reader) (*Report, error) {
 	}
 	v.finish()
 	v.report.Warnings = append(v.report.Warnings, reader.Warnings()...)
-	v.report.OK = v.report.ErrorCount == 0
-	return &v.report, nil
-}
-
-// Err is nil if the file is right, else an error that names the first thing wrong and says how many more there are.
-func (r *Report) Err() error {
-	switch r.ErrorCount {
-	case 0:
-		return nil
-	case 1:
-		return fmt.Errorf("clearing: %s", r.Errors[0])
-	}
-	return fmt.Errorf("clearing: %s (and %d more)", r.Errors[0], r.ErrorCount-1)
-}
-
-// WriteText prints the report for a person: a line a finding, then what the file adds up to.
-func (r *Report) WriteText(w io.Writer) error {
-	var b strings.Builder
-	for _, f := range r.Errors {
-		fmt.Fprintf(&b, "error: %s\n", f)
-	}
-	if more := r.ErrorCount - len(r.Errors); more > 0 {
-		fmt.Fprintf(&b, "error: and %d more\n", more)
-	}
-	for _, f := range r.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", f)
-	}
-	fmt.Fprintf(&b, "file %s, %s, %s, %s\n", orUnknown(r.FileID), modeName(r.Mode), orUnknown(r.CodePage), r.Framing)
-	writeTotals(&b, r.Totals)
-	if r.OK {
-		b.WriteString("ok\n")
-	} else {
-		fmt.Fprintf(&b, "NOT ok: %s\n", plural(r.ErrorCount, "error"))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return nil
 }
 
 // A verifier holds what the rules that span records need.
 type verifier struct {
+	strict     bool
 	report     Report
 	tally      tally
 	keys       map[arnKey]int // the record that had it
-	unread     bool           // an amount could not be read or added, so the sum cannot be judged
-	cutShort   bool           // and neither can the end
-	last       string         // DE71 of the last record that had one
+	part       part
+	cutShort   bool // the end cannot be judged
 	lastOffset int64
-	shift      int // of DE71 against the records' numbers, after records went missing
-	trailer    bool
-	sum        trailerValue
-	count      trailerValue
-}
-
-// A trailerValue is a subelement of the trailer with its place.
-type trailerValue struct {
-	value string
-	at    Finding
 }
 
 func (v *verifier) record(r *Record, whole bool) {
 	v.lastOffset = r.Offset
-	v.report.Totals.Messages++
 	kind := messageKind{r.MTI, r.FunctionCode()}
-	if v.trailer {
+	if kind == kindHeader && v.part.trailer {
+		v.mild(r, 0, "", "another file begins behind the trailer")
+		v.endPart()
+		v.part = part{before: r.Number - 1}
+	}
+	v.report.Totals.Messages++
+	v.part.messages++
+	if v.part.trailer {
 		v.fail(r, 0, "", "stands behind the trailer")
 	}
-	v.trailer = v.trailer || kind == kindTrailer
-	switch {
-	case r.Number == 1 && kind != kindHeader:
+	v.part.trailer = v.part.trailer || kind == kindTrailer
+	switch first := r.Number == v.part.before+1; {
+	case first && kind != kindHeader:
 		v.fail(r, 0, "", "the first message is not the file header, 1644/697")
-	case r.Number > 1 && kind == kindHeader:
+	case !first && kind == kindHeader:
 		v.fail(r, 0, "", "a file header stands within the file")
 	}
 	if !whole {
@@ -155,11 +128,15 @@ func (v *verifier) record(r *Record, whole bool) {
 
 func (v *verifier) mandatory(r *Record, kind messageKind) {
 	rule, known := messages[kind]
-	if !known {
+	switch {
+	case !known:
 		rule = anyMessage
 		v.warn(r, 0, "", fmt.Sprintf(
 			"message %s with function code %q is not of this layout; only the general rules were checked", r.MTI, kind.function,
 		))
+	case rule.de == nil:
+		v.note(r, 0, "", "of a "+rule.name+" ("+kind.mti+"/"+kind.function+") only the general rules were checked")
+		rule = anyMessage
 	}
 	for _, de := range rule.de {
 		if !r.Has(de) {
@@ -178,15 +155,15 @@ func (v *verifier) values(r *Record) {
 	for de := range r.Elements() {
 		value := r.Get(de)
 		at := int(r.spans[de].start)
-		reason := check(&layout[de], value)
-		if rule := elementRules[de]; reason == "" && rule != nil {
-			reason = rule(utf8FromLatin1(value))
-		}
-		if reason != "" {
+		if reason := valueFault(r, de); reason != "" {
 			v.fail(r, at, fieldName(de, 0), reason)
 			continue
 		}
 		switch de {
+		case deChip:
+			if cut, reason := chipFault(value); reason != "" { // it is the terminal's, whatever it is
+				v.warn(r, at+cut, fieldName(de, 0), reason)
+			}
 		case 41, 42, 43:
 			for i, c := range value {
 				if !portable(c) {
@@ -208,75 +185,18 @@ func (v *verifier) values(r *Record) {
 		if rule := pdsRules[sub.tag]; rule != nil {
 			reason = rule(value)
 		}
-		if reason == "" && sub.tag == pdsExponents {
-			reason = exponentFault(value, string(r.Get(49)))
-		}
 		if reason != "" {
 			v.fail(r, at, fieldName(0, sub.tag), reason)
+		} else if sub.tag == pdsExponents {
+			if reason := exponentFault(value, string(r.Get(49))); reason != "" {
+				v.mild(r, at, fieldName(0, sub.tag), reason)
+			}
 		}
 		if sub.tag <= previous {
 			v.warn(r, at, fieldName(0, sub.tag), fmt.Sprintf("does not stand above PDS%04d before it", previous))
 		}
 		previous = sub.tag
 	}
-}
-
-// number checks DE71. It begins with 1, rises strictly and ends with the number of messages, so it is the record's
-// number. After records went missing the numbers go on shifted; that is one error, not one for each that follows.
-func (v *verifier) number(r *Record) {
-	de71 := r.de71()
-	if de71 == "" {
-		return // reported already, as missing or malformed
-	}
-	n, _ := strconv.Atoi(de71)
-	last, _ := strconv.Atoi(v.last)
-	follows := v.last != "" && n == last+1
-	switch {
-	case n == r.Number+v.shift:
-	case follows:
-		v.shift = n - r.Number
-	default:
-		v.fail(r, int(r.spans[71].start), fieldName(71, 0), fmt.Sprintf("is %s, %08d expected", de71, r.Number+v.shift))
-	}
-	v.last = de71
-}
-
-func (v *verifier) fileID(r *Record, kind messageKind) {
-	if kind != kindHeader && kind != kindTrailer {
-		return
-	}
-	id, ok := r.PDS(pdsFileID)
-	if !ok || pdsRules[pdsFileID](id) != "" {
-		return
-	}
-	if kind == kindHeader && r.Number == 1 {
-		v.report.FileID = id
-		if mode, _ := r.PDS(pdsMode); pdsRules[pdsMode](mode) == "" {
-			v.report.Mode = mode
-		}
-		if !strings.HasPrefix(id, fileIDType) {
-			v.warn(r, r.pdsStart(pdsFileID), fieldName(0, pdsFileID), "its type is "+id[:3]+", 002 is a file made by a member")
-		}
-	}
-	if kind == kindTrailer {
-		v.sum = v.trailerValue(r, pdsSum)
-		v.count = v.trailerValue(r, pdsCount)
-		if v.report.FileID != "" && id != v.report.FileID {
-			v.fail(r, r.pdsStart(pdsFileID), fieldName(0, pdsFileID), "is "+id+", the header has "+v.report.FileID)
-		}
-		if number := r.de71(); number != "" && v.count.value != "" && number != v.count.value {
-			v.fail(r, int(r.spans[71].start), fieldName(71, 0), "is "+number+", but PDS0306 is "+v.count.value)
-		}
-	}
-}
-
-// trailerValue takes a subelement of the trailer if it is well-formed.
-func (v *verifier) trailerValue(r *Record, tag int) trailerValue {
-	value, ok := r.PDS(tag)
-	if !ok || pdsRules[tag](value) != "" {
-		return trailerValue{}
-	}
-	return trailerValue{value, r.fault(r.pdsStart(tag), fieldName(0, tag), "").Finding}
 }
 
 func (v *verifier) amount(r *Record, kind messageKind) {
@@ -288,15 +208,18 @@ func (v *verifier) amount(r *Record, kind messageKind) {
 	}
 	amountMinor, ok := r.AmountMinor()
 	if !ok {
-		v.unread = true
+		v.part.unread = true
 		return
 	}
-	if v.report.Totals.SumMinor > maxSumMinor-amountMinor {
+	if v.part.sumMinor > maxSumMinor-amountMinor {
 		v.fail(r, int(r.spans[4].start), fieldName(4, 0), "the file's amounts exceed 16 digits with this one")
-		v.unread = true
+		v.part.unread = true
 		return
 	}
-	v.report.Totals.SumMinor += amountMinor
+	v.part.sumMinor += amountMinor
+	if v.report.Totals.SumMinor <= math.MaxInt64-amountMinor { // of several files
+		v.report.Totals.SumMinor += amountMinor
+	}
 	if r.MTI == "1240" && r.Has(49) && check(&layout[49], r.Get(49)) == "" {
 		v.tally.add(r.Currency(), r.Debits(), amountMinor)
 	}
@@ -308,6 +231,9 @@ type arnKey struct {
 	kind     [7]byte // MTI, DE24
 	reversal [7]byte
 }
+
+// maxKeys is how many records' keys are compared for duplicates; further ones are not.
+const maxKeys = 1 << 20
 
 func (v *verifier) duplicate(r *Record) {
 	arn, function := r.Get(31), r.Get(24)
@@ -321,7 +247,11 @@ func (v *verifier) duplicate(r *Record) {
 	reversal, _ := r.PDS(pdsReversal)
 	copy(key.reversal[:], reversal)
 	if first, ok := v.keys[key]; ok {
-		v.fail(r, int(r.spans[31].start), fieldName(31, 0), "record "+strconv.Itoa(first)+
+		tell := v.fail
+		if first <= v.part.before {
+			tell = v.mild // a file may stand there twice under two ids
+		}
+		tell(r, int(r.spans[31].start), fieldName(31, 0), "record "+strconv.Itoa(first)+
 			" has the same message, reference and reversal")
 		return
 	}
@@ -343,48 +273,8 @@ func (v *verifier) finish() {
 	case totals.Messages == 0:
 		v.err(Finding{Message: "the file holds no messages"})
 		return
-	case !v.trailer:
-		v.err(Finding{
-			Record: totals.Messages, Offset: v.lastOffset, Message: "the last message is not the file trailer, 1644/695",
-		})
 	}
-	if want := fmt.Sprintf("%08d", totals.Messages); v.count.value != "" && v.count.value != want {
-		v.failTrailer(v.count, "the file has "+want+" messages")
-	}
-	if want := fmt.Sprintf("%0*d", sumDigits, totals.SumMinor); !v.unread && v.sum.value != "" && v.sum.value != want {
-		v.failTrailer(v.sum, "the amounts add up to "+want)
-	}
-}
-
-func (v *verifier) failTrailer(t trailerValue, truth string) {
-	t.at.Message = "is " + t.value + ", " + truth
-	v.err(t.at)
-}
-
-// fail reports an error at the i-th byte of a record; with 0, which is the MTI, it concerns the record as a whole.
-func (v *verifier) fail(r *Record, i int, field, message string) {
-	v.err(findingAt(r, i, field, message))
-}
-
-func (v *verifier) warn(r *Record, i int, field, message string) {
-	if len(v.report.Warnings) < MaxFindings {
-		v.report.Warnings = append(v.report.Warnings, findingAt(r, i, field, message))
-	}
-}
-
-func findingAt(r *Record, i int, field, message string) Finding {
-	f := r.fault(i, field, message).Finding
-	if i == 0 {
-		f.Offset = r.Offset
-	}
-	return f
-}
-
-func (v *verifier) err(f Finding) {
-	v.report.ErrorCount++
-	if len(v.report.Errors) < MaxFindings {
-		v.report.Errors = append(v.report.Errors, f)
-	}
+	v.endPart()
 }
 
 // pdsStart is where in the record a subelement's value stands, or 0.

@@ -282,7 +282,7 @@ func TestSumBound(t *testing.T) {
 	if err != nil || totals.SumMinor != 10_000*most {
 		t.Fatalf("totals %+v, %v", totals, err)
 	}
-	if report, err := clearing.Verify(&buf); err != nil || !report.OK {
+	if report, err := clearing.Verify(&buf, clearing.VerifyOptions{Strict: true}); err != nil || !report.OK {
 		t.Errorf("Verify() = %+v, %v", report, err)
 	}
 }

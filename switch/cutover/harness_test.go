@@ -301,7 +301,7 @@ func shown(t *testing.T, content string) string {
 // verified fails the test unless a file passes clearing's own check.
 func verified(t *testing.T, name, content string) *clearing.Report {
 	t.Helper()
-	report, err := clearing.Verify(strings.NewReader(content))
+	report, err := clearing.Verify(strings.NewReader(content), clearing.VerifyOptions{Strict: true})
 	if err == nil {
 		err = report.Err()
 	}

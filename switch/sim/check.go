@@ -685,7 +685,7 @@ func (w *world) filesWhole(b *books) {
 			}
 			manifests[path] = m
 		case strings.HasSuffix(path, ".ipm"):
-			report, err := clearing.Verify(bytes.NewReader(text))
+			report, err := clearing.Verify(bytes.NewReader(text), clearing.VerifyOptions{Strict: true})
 			if err != nil || len(report.Errors) > 0 {
 				w.failf("I8 a clearing file is wrong", "%s: %v %v", path, report, err)
 			}
