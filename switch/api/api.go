@@ -266,6 +266,7 @@ const (
 	MaxKey         = 64
 	MaxMerchant    = 15              // DE42
 	MaxTerminal    = 8               // DE41
+	MaxNetworkID   = 29              // bytes: what the shortest DE48 of a stock dialect holds beside all else
 	MaxReference   = 64              // bytes
 	MaxAmountMinor = 999_999_999_999 // DE4, twelve digits
 	MaxListed      = 100             // payments in an answer to status by reference

@@ -112,7 +112,7 @@ func TestValidateNamesTheField(t *testing.T) {
 			func(r *api.Request) { r.Card.Track2 = ";4000000000000002=2912?" },
 		},
 		"reference":       {func(r *api.Request) { r.Reference = long(65) }},
-		"network_id":      {func(r *api.Request) { r.NetworkID = long(16) }},
+		"network_id":      {func(r *api.Request) { r.NetworkID = long(30) }},
 		"threeds.version": {func(r *api.Request) { r.ThreeDS.Version = long(9) }},
 		"threeds.eci": {func(r *api.Request) { r.ThreeDS.ECI = "005" }, func(r *api.Request) {
 			r.ThreeDS.ECI = "5"

@@ -187,7 +187,7 @@ func (r *Request) check(f Field) *Error {
 	case FieldReference:
 		return checkText("reference", r.Reference, MaxReference)
 	case FieldNetworkID:
-		return checkText("network_id", r.NetworkID, 15)
+		return checkText("network_id", r.NetworkID, MaxNetworkID)
 	case FieldThreeDS:
 		return r.ThreeDS.check()
 	case FieldAddress:

@@ -53,7 +53,7 @@ func (c *check) samePresentment(op, via *operation, p *presented) {
 		}
 	}
 	if want := c.networkID(); networkOf(p) != want && !c.p.standIn {
-		differ("DE63", want, networkOf(p))
+		differ("DE63 or DE105", want, networkOf(p))
 	}
 	if p.chip != c.chip(op) {
 		differ("DE55", "the chip data of the payment", "other data, or none")
@@ -197,10 +197,9 @@ func (c *check) authCode(op *operation) string {
 	return strings.TrimRight(code, " ")
 }
 
-// networkID is DE63 without the blank in front: that of the payment's first operation, left out where a record cannot
-// hold it.
+// networkID is that of the payment's first operation, left out where a record cannot hold it.
 func (c *check) networkID() string {
-	const most = 15
+	const most = 64
 	id := c.p.Ops[0].NetworkID
 	for _, r := range id {
 		if r < ' ' || r > '~' || strings.ContainsRune("![]^|", r) {

@@ -25,7 +25,7 @@ func TestEachFieldOfARecord(t *testing.T) {
 		"DE41":                 func(p *clearing.Presentment) { p.Terminal = "T2" },
 		"DE43":                 func(p *clearing.Presentment) { p.Acceptor.City = "Galway" },
 		"DE55":                 func(p *clearing.Presentment) { p.ChipData = []byte{0x9f, 0x27, 0x02} },
-		"DE63":                 func(p *clearing.Presentment) { p.NetworkID = "N0" },
+		"DE63 or DE105":        func(p *clearing.Presentment) { p.NetworkID = "N0" },
 		"PDS0023":              func(p *clearing.Presentment) { p.TerminalType = "CT1" },
 		"PDS0052":              func(p *clearing.Presentment) { p.ECommerceLevel = "210" },
 		" DE40":                func(p *clearing.Presentment) { p.ServiceCode = "201" },

@@ -165,8 +165,11 @@ func directionOf(p *presented) string {
 	return "credit"
 }
 
-// networkOf is DE63 without the blank in front.
+// networkOf is the network's id: DE63 without the blank in front, or DE105.
 func networkOf(p *presented) string {
+	if p.link != nil {
+		return *p.link
+	}
 	return strings.TrimPrefix(strings.TrimRight(string(p.network[:]), "\x00"), " ")
 }
 

@@ -34,6 +34,7 @@ type presented struct {
 	auth       authCode
 	local      [12]byte // DE12
 	network    [16]byte // DE63
+	link       *string  // DE105, where it has one
 	reversal   bool     // PDS0025
 	credit     bool     // DE3 says so: a refund, or the reversal of one
 	claimed    bool     // the journal knows it
@@ -85,7 +86,7 @@ func sameCurrency(numeric, alpha string) bool {
 
 // ours are the elements and private subelements that a presentment may have.
 var (
-	ours = elementSet(2, 3, 4, 12, 14, 22, 23, 24, 25, 26, 31, 32, 33, 37, 38, 41, 42, 43, 48, 49, 55, 63, 71, 94)
+	ours = elementSet(2, 3, 4, 12, 14, 22, 23, 24, 25, 26, 31, 32, 33, 37, 38, 41, 42, 43, 48, 49, 55, 63, 71, 94, 105)
 	// Of PDS tags.
 	oursPrivate = []int{pdsTerminalType, pdsReversal, pdsECommerce, pdsExponents}
 )
@@ -105,6 +106,10 @@ func (r *fileReader) presentment(rec *clearing.Record, amount int64) bool {
 		credit: bytes.HasPrefix(code, []byte("20")) || bytes.HasPrefix(code, []byte("28")),
 		pan:    unique.Make(pan.Mask(string(rec.Get(2)))),
 		chip:   r.book.hash(string(rec.Get(55))),
+	}
+	if rec.Has(105) {
+		link := rec.Text(105)
+		p.link = &link
 	}
 	reversal, _ := rec.PDS(pdsReversal)
 	p.reversal = strings.HasPrefix(reversal, "R")

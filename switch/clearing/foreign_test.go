@@ -155,6 +155,31 @@ func TestConvertedAsText(t *testing.T) {
 	}
 }
 
+// A network's id of up to 15 characters stands in DE63, a longer one in DE105, never in both.
+func TestNetworkIDs(t *testing.T) {
+	for id, want := range map[string][2]string{
+		"TRACE123456789A": {" TRACE123456789A", ""}, "ABCDEFGHIJKLMNOPQRSTUV": {"", "ABCDEFGHIJKLMNOPQRSTUV"},
+		strings.Repeat("N", 64): {"", strings.Repeat("N", 64)}, "SIXTEEN-LETTERS.": {"", "SIXTEEN-LETTERS."},
+	} {
+		p := goldenPresentments()[0]
+		p.NetworkID = id
+		file, _ := writeFile(t, clearing.Header{FileID: testFileID, Blocked: true}, p)
+		r, err := clearing.NewReader(bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			record, err := r.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if record.Number == 2 && [2]string{record.Text(63), record.Text(105)} != want {
+				t.Errorf("%s: DE63 %q, DE105 %q", id, record.Text(63), record.Text(105))
+			}
+		}
+	}
+}
+
 // A file beside its manifest is the one that the manifest tells of, to the byte.
 func TestVerifyBesideManifest(t *testing.T) {
 	h := clearing.Header{FileID: testFileID, CodePage: clearing.ASCII}

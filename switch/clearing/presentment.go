@@ -39,7 +39,7 @@ type Presentment struct {
 	Acceptor       Acceptor  // DE43
 	OtherAmounts   string    // DE54, up to 999 characters, or ""
 	ChipData       []byte    // DE55, up to 255 bytes, or nil
-	NetworkID      string    // DE63, up to 15 characters, or ""
+	NetworkID      string    // DE63, where longer than 15 characters DE105 instead; up to 64, or ""
 	TerminalType   string    // PDS0023, three characters, or ""
 	ReversalOf     time.Time // PDS0025: the day of the reversed presentment; zero if this reverses nothing
 	ECommerceLevel string    // PDS0052, three characters, or ""

@@ -88,17 +88,30 @@ func (r *recordBuilder) presentment(p *Presentment, de71 int) error {
 	r.putOptional(54, p.OtherAmounts)
 	r.putChip(p.ChipData)
 	r.putCarrier(1)
-	if p.NetworkID != "" {
+	long := len(p.NetworkID) > shortNetworkID
+	if p.NetworkID != "" && !long {
 		r.scratch = append(append(r.scratch[:0], ' '), p.NetworkID...)
 		r.putBlanks(63, string(r.scratch))
 	}
 	r.putNumber(71, uint64(de71))
 	r.put(94, p.ForwarderID)
+	if long {
+		if len(p.NetworkID) > maxNetworkID {
+			r.fail(105, 0, fmt.Sprintf("a network id is %d long, at most %d are expected", len(p.NetworkID), maxNetworkID))
+		}
+		r.put(105, p.NetworkID)
+	}
 	for i := 2; i < len(pdsCarriers); i++ {
 		r.putCarrier(i)
 	}
 	return r.finish()
 }
+
+// The lengths of a network's id: what DE63 holds behind its first place, and at all.
+const (
+	shortNetworkID = 15
+	maxNetworkID   = 64
+)
 
 // The values of DE3 and DE12 as we write them.
 const (

@@ -183,7 +183,7 @@ func TestRefusedPresentments(t *testing.T) {
 		"acceptor too long":   {func(p *clearing.Presentment) { p.Acceptor.Street = strings.Repeat("x", 90) }, "DE43 "},
 		"acceptor postal":     {func(p *clearing.Presentment) { p.Acceptor.PostalCode = "12345678901" }, "DE43 "},
 		"chip data":           {func(p *clearing.Presentment) { p.ChipData = make([]byte, 256) }, "DE55 "},
-		"network id":          {func(p *clearing.Presentment) { p.NetworkID = "sixteen-letters." }, "DE63 "},
+		"network id":          {func(p *clearing.Presentment) { p.NetworkID = strings.Repeat("N", 65) }, "DE105 "},
 		"terminal type":       {func(p *clearing.Presentment) { p.TerminalType = "CT" }, "PDS0023 "},
 		"e-commerce level":    {func(p *clearing.Presentment) { p.ECommerceLevel = "2100" }, "PDS0052 "},
 		"PDS of ours": {

@@ -171,7 +171,7 @@ func (b *book) authorized(destination string, amount int64) *payment.Payment {
 		Kind: payment.KindAuthorize, State: payment.StateApproved, Key: fmt.Sprint("k", b.made), Amount: amount,
 		Granted: amount, Target: payment.NoTarget, At: now, DoneAt: now, Host: "issuer", STAN: uint32(b.made),
 		DE7: "0101000000", ResponseCode: "00", RRN: fmt.Sprintf("0001%08d", b.made), AuthCode: "A1B2C3",
-		NetworkID: fmt.Sprintf("NET%012d", b.made),
+		NetworkID: fmt.Sprintf("NET%0*d", 12+b.made%3*24, b.made), // in DE63, and two lengths in DE105
 	}}
 	return p
 }

@@ -49,7 +49,7 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		FeePlan: s.FeePlan, AuthCode: s.AuthCode, NetworkID: s.NetworkID,
 	}
 	if s.Format == 0 {
-		r.AuthCode, r.NetworkID = presentment.Answered(pay, i)
+		r.AuthCode, r.NetworkID = presentment.AnsweredBefore(pay, i)
 	}
 	if mutant.On(mutant.NetworkIDWhenWritten) {
 		_, r.NetworkID = presentment.Answered(pay, i)

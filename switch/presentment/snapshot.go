@@ -36,7 +36,7 @@ type Snapshot struct {
 	// payment.
 	Format    int    `json:"v,omitempty"`
 	AuthCode  string `json:"a,omitempty"` // DE38
-	NetworkID string `json:"w,omitempty"` // DE63
+	NetworkID string `json:"w,omitempty"` // DE63, DE105 where it is longer than that
 }
 
 // SnapshotOf is the snapshot of operation i, a capture, sale or refund, at a moment.
@@ -74,16 +74,29 @@ func (s *Snapshot) SetAnswers(p *payment.Payment, i int) {
 	s.AuthCode, s.NetworkID = Answered(p, i)
 }
 
-// Answered is DE38 and DE63 of a record of operation i as the payment has them, left out where a record cannot hold
-// them.
+// Answered is DE38 and the network's id in a record of operation i as the payment has them, left out where a record
+// cannot hold them.
 func Answered(p *payment.Payment, i int) (code, network string) {
+	return answered(p, i, mostNetworkID)
+}
+
+// AnsweredBefore is what Answered was for snapshots of format 0, whose records had DE63 only.
+func AnsweredBefore(p *payment.Payment, i int) (code, network string) {
+	const most = 15 // DE63, behind its first place
+	return answered(p, i, most)
+}
+
+func answered(p *payment.Payment, i, most int) (code, network string) {
 	op, root := &p.Ops[i], &p.Ops[0]
 	code = authCode(op.AuthCode)
 	if code == "" && !op.Kind.Credits() {
 		code = authCode(root.AuthCode)
 	}
-	return code, networkID(root.NetworkID)
+	return code, networkID(root.NetworkID, most)
 }
+
+// mostNetworkID is the longest id of a network that a record takes.
+const mostNetworkID = 64
 
 // authCode and networkID are what the issuer answered (DE38, DE48 tag 03), left out where a record cannot hold it: what
 // somebody else sent must not keep the day from closing.
@@ -96,8 +109,7 @@ func authCode(s string) string {
 	return s
 }
 
-func networkID(s string) string {
-	const most = 15 // DE63, behind its first place
+func networkID(s string, most int) string {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' || strings.IndexByte("![]^|", s[i]) >= 0 { // code pages disagree on these
 			return ""

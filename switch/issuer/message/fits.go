@@ -86,7 +86,7 @@ var fullest = api.Request{
 	Card: api.Card{
 		Number: longestPAN, Expiry: "3012", CVC: "8471", Sequence: "001", Track2: longestPAN + "=30121010000000000",
 	},
-	Partial: true, NetworkID: longestText40[:15], EMV: "9F1081FB" + strings.Repeat("AF", 251),
+	Partial: true, NetworkID: longestText40[:api.MaxNetworkID], EMV: "9F1081FB" + strings.Repeat("AF", 251),
 	ThreeDS: api.ThreeDS{
 		Version: "2.2.0.00", ECI: "05", CAVV: longestText40, DSTransactionID: longestText40[:36],
 	},

@@ -1,0 +1,155 @@
+package clearing
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A part is a file among several that stand one behind the other; mostly it is all there is.
+type part struct {
+	id       string
+	before   int // records before it
+	messages int
+	sumMinor int64
+	unread   bool   // an amount could not be read or added, so the sum cannot be judged
+	last     string // DE71 of the last record that had one
+	shift    int    // of DE71 against the records' numbers, after records went missing
+	trailer  bool
+	sum      trailerValue
+	count    trailerValue
+}
+
+// A trailerValue is a subelement of the trailer with its place.
+type trailerValue struct {
+	value string
+	at    Finding
+}
+
+// number checks DE71. It begins with 1, rises strictly and ends with the number of messages, so it is the record's
+// number. After records went missing the numbers go on shifted; that is one error, not one for each that follows.
+func (v *verifier) number(r *Record) {
+	de71 := r.de71()
+	if de71 == "" {
+		return // reported already, as missing or malformed
+	}
+	p := &v.part
+	n, _ := strconv.Atoi(de71)
+	last, _ := strconv.Atoi(p.last)
+	follows := p.last != "" && n == last+1
+	switch number := r.Number - p.before; {
+	case n == number+p.shift:
+	case follows:
+		p.shift = n - number
+	default:
+		v.fail(r, int(r.spans[71].start), fieldName(71, 0), fmt.Sprintf("is %s, %08d expected", de71, number+p.shift))
+	}
+	p.last = de71
+}
+
+func (v *verifier) fileID(r *Record, kind messageKind) {
+	if kind != kindHeader && kind != kindTrailer {
+		return
+	}
+	id, ok := r.PDS(pdsFileID)
+	if !ok || pdsRules[pdsFileID](id) != "" {
+		return
+	}
+	p := &v.part
+	if kind == kindHeader && r.Number == p.before+1 {
+		p.id = id
+		v.known(r, id)
+		if mode, _ := r.PDS(pdsMode); p.before == 0 && pdsRules[pdsMode](mode) == "" {
+			v.report.Mode = mode
+		}
+		if !strings.HasPrefix(id, fileIDType) {
+			v.warn(r, r.pdsStart(pdsFileID), fieldName(0, pdsFileID), "its type is "+id[:3]+", 002 is a file made by a member")
+		}
+	}
+	if kind == kindTrailer {
+		p.sum = v.trailerValue(r, pdsSum)
+		p.count = v.trailerValue(r, pdsCount)
+		if p.id != "" && id != p.id {
+			v.fail(r, r.pdsStart(pdsFileID), fieldName(0, pdsFileID), "is "+id+", the header has "+p.id)
+		}
+		if number := r.de71(); number != "" && p.count.value != "" && number != p.count.value {
+			v.fail(r, int(r.spans[71].start), fieldName(71, 0), "is "+number+", but PDS0306 is "+p.count.value)
+		}
+	}
+}
+
+// known keeps the id of a file, which is its for all time.
+func (v *verifier) known(r *Record, id string) {
+	switch {
+	case v.part.before == 0:
+		v.report.FileID = id
+		return
+	case id == v.report.FileID || slices.Contains(v.report.FurtherIDs, id):
+		v.fail(r, r.pdsStart(pdsFileID), fieldName(0, pdsFileID), "is "+id+", as that of a file before it")
+		return
+	}
+	if len(v.report.FurtherIDs) < MaxFindings {
+		v.report.FurtherIDs = append(v.report.FurtherIDs, id)
+	}
+}
+
+// trailerValue takes a subelement of the trailer if it is well-formed.
+func (v *verifier) trailerValue(r *Record, tag int) trailerValue {
+	value, ok := r.PDS(tag)
+	if !ok || pdsRules[tag](value) != "" {
+		return trailerValue{}
+	}
+	return trailerValue{value, r.fault(r.pdsStart(tag), fieldName(0, tag), "").Finding}
+}
+
+// endPart checks what only the end of a file among several can tell.
+func (v *verifier) endPart() {
+	p := &v.part
+	if !p.trailer {
+		v.err(Finding{
+			Record: p.before + p.messages, Offset: v.lastOffset, Message: "the last message is not the file trailer, 1644/695",
+		})
+	}
+	if want := fmt.Sprintf("%08d", p.messages); p.count.value != "" && p.count.value != want {
+		v.err(p.count.contradicted("the file has " + want + " messages"))
+	}
+	want := fmt.Sprintf("%0*d", sumDigits, p.sumMinor)
+	if p.unread || p.sum.value == "" || p.sum.value == want {
+		return
+	}
+	f := p.sum.contradicted("the amounts add up to " + want)
+	if strings.Trim(p.sum.value, "0") == "" && !v.strict {
+		v.addWarning(f) // clearing systems take it for a sum that is not given
+		return
+	}
+	v.err(f)
+}
+
+func (t trailerValue) contradicted(truth string) Finding {
+	t.at.Message = "is " + t.value + ", " + truth
+	return t.at
+}
+
+// beside holds the file against its manifest.
+func (v *verifier) beside(m *Manifest, is ManifestFile) {
+	differs := func(what, is, told string) {
+		if is != told {
+			v.err(Finding{Message: "its " + what + " is " + is + ", its manifest says " + told})
+		}
+	}
+	at := slices.IndexFunc(m.Files, func(f ManifestFile) bool { return f.Name == is.Name })
+	if at < 0 {
+		v.err(Finding{Message: "its manifest does not have the file's name, " + is.Name})
+	} else {
+		differs("SHA-256", is.SHA256, m.Files[at].SHA256)
+		differs("length", strconv.FormatInt(is.Bytes, 10), strconv.FormatInt(m.Files[at].Bytes, 10))
+	}
+	differs("file id", v.report.FileID, m.FileID)
+	differs("mode", v.report.Mode, m.Mode)
+	if v.cutShort {
+		return // the totals are of what could be read
+	}
+	differs("number of messages", strconv.Itoa(v.report.Totals.Messages), strconv.Itoa(m.Totals.Messages))
+	differs("sum of amounts", strconv.FormatInt(v.report.Totals.SumMinor, 10), strconv.FormatInt(m.Totals.SumMinor, 10))
+}
