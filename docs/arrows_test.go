@@ -142,9 +142,9 @@ func driving(name string) bool {
 }
 
 // speaks tells whether a package below internal may know more than what is internal: those that drive the switch, ask
-// it or read its messages.
+// it or read its messages and files.
 func speaks(name string) bool {
-	return driving(name) || name == "internal/operatorflags" || name == "internal/isotool"
+	return driving(name) || name == "internal/operatorflags" || name == "internal/isotool" || name == "internal/ipmtool"
 }
 
 func allowed(name, imported string) bool {

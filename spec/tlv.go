@@ -11,7 +11,8 @@ import (
 const (
 	TagECI       = "01" // n2, electronic commerce indicator: 05 authenticated, 06 attempted, 07 neither
 	TagInitiator = "02" // who started the payment: C cardholder, M merchant
-	// ans..64 (..29 in a request), the network's id of a transaction: in a response of this one, in a request of an earlier one
+	// ans..64, in a request ..29, the network's id of a transaction: in a response of this one, in a request of an earlier
+	// one
 	TagNetworkID       = "03"
 	TagReversalReason  = "04" // n4: ReasonTimeout or ReasonCustomer
 	TagFirstRRN        = "05" // an12, DE37 of the payment's first request

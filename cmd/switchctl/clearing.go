@@ -20,11 +20,11 @@ import (
 func newClearingCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clearing",
-		Short: "Show and verify clearing files (IPM layout)",
+		Short: "Show, verify, compare and count clearing files (IPM layout)",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd())
+	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd(), newClearingDiffCmd(), newClearingStatsCmd())
 	return cmd
 }
 

@@ -132,6 +132,57 @@ func TestClearingVerifyManifest(t *testing.T) {
 	}
 }
 
+func TestClearingDiff(t *testing.T) {
+	a, b := testClearingFile(t, asWritten), testClearingFile(t, wrongAmount)
+	out, err := clearingRun(t, nil, "diff", a, a)
+	if err != nil || !strings.HasPrefix(out, "3 and 3 records: 3 alike, 0 ") {
+		t.Errorf("diff of the same = %v\n%s", err, out)
+	}
+	out, err = clearingRun(t, nil, "diff", a, b)
+	const want = `records 2 and 2 differ: 1240/200 first presentment  12345676325000000000012  RRN -
+  DE4 amount                           000000001234  12.34 EUR | 000000001235  12.35 EUR
+3 and 3 records: 2 alike, 1 differ, 0 only in A, 0 only in B, 0 unreadable
+  A EUR: debits 1, 12.34 EUR; credits 0, 0.00 EUR
+  B EUR: debits 1, 12.35 EUR; credits 0, 0.00 EUR
+`
+	if !errors.Is(err, errNo) || out != want {
+		t.Errorf("diff = %v\n%s\nwant\n%s", err, out, want)
+	}
+	out, err = clearingRun(t, nil, "diff", "--json", "--ignore", "DE4", a, b)
+	if err != nil || strings.Count(out, "\n") != 1 || !json.Valid([]byte(out)) {
+		t.Errorf("diff --json --ignore DE4 = %v\n%s", err, out)
+	}
+	for _, args := range [][]string{{"diff", a}, {"diff", a, a + "x"}, {"diff", "--ignore", "4", a, b}} {
+		if _, err := clearingRun(t, nil, args...); err == nil || errors.Is(err, errNo) {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+}
+
+func TestClearingStats(t *testing.T) {
+	a := testClearingFile(t, asWritten)
+	out, err := clearingRun(t, nil, "stats", "--by", "day,type", a, a)
+	const want = `DAY         TYPE                        CURRENCY  DEBITS  AMOUNT     CREDITS  AMOUNT
+-           1644/695 file trailer       -         2       -          0        -
+-           1644/697 file header        -         2       -          0        -
+2026-11-21  1240/200 first presentment  EUR       2       24.68 EUR  0        0.00 EUR
+6 messages
+`
+	if err != nil || out != want {
+		t.Errorf("stats = %v\n%s\nwant\n%s", err, out, want)
+	}
+	if out, err := clearingRun(t, nil, "stats", "--json", a); err != nil || !json.Valid([]byte(out)) {
+		t.Errorf("stats --json = %v\n%s", err, out)
+	}
+	if _, err := clearingRun(t, nil, "stats", "--by", "shoe", a); err == nil || errors.Is(err, errNo) {
+		t.Errorf("stats --by shoe: %v", err)
+	}
+	cut := testClearingFile(t, func(b []byte) []byte { return b[:len(b)/2] })
+	if _, err := clearingRun(t, nil, "stats", cut); !errors.Is(err, errNo) {
+		t.Errorf("stats of half a file: %v", err)
+	}
+}
+
 func TestClearingShow(t *testing.T) {
 	name := testClearingFile(t, asWritten)
 	out, err := clearingRun(t, nil, "show", name)

@@ -25,7 +25,8 @@ func TestForeignFiles(t *testing.T) {
 				"the amounts add up to 0000000000005000",
 		}, 1},
 		"chip-data-cut": {[]string{
-			"record 2 (DE71 00000002) at byte 260: DE55 chip data: a tag and its value do not fit into the 7 bytes that are left",
+			"record 2 (DE71 00000002) at byte 260: DE55 chip data: a tag and its value do not fit into the 7 bytes " +
+				"that are left",
 		}, 0},
 		"two-files": {[]string{
 			"record 5 (DE71 00000001) at byte 576: another file begins behind the trailer",
@@ -198,7 +199,8 @@ func TestVerifyBesideManifest(t *testing.T) {
 	if report := verify(file, "a.ipm"); !report.OK {
 		t.Errorf("%+v", report)
 	}
-	if report := verify(file, "b.ipm"); report.OK || !strings.Contains(report.Errors[0].Message, "the file's name, b.ipm") {
+	report := verify(file, "b.ipm")
+	if report.OK || !strings.Contains(report.Errors[0].Message, "the file's name, b.ipm") {
 		t.Errorf("%+v", report)
 	}
 	name := bytes.Replace(bytes.Clone(file), []byte("Corner Shop"), []byte("Corner shop"), 1) // no rule can see it

@@ -153,6 +153,9 @@ type FieldError struct {
 
 func (e *FieldError) Error() string { return "clearing: " + fieldName(e.DE, e.PDS) + ": " + e.Reason }
 
+// FieldName is how an element, or with a DE of 0 a subelement, is called: "DE31 acquirer reference".
+func FieldName(de, pds int) string { return fieldName(de, pds) }
+
 // fieldName is how errors and findings call an element: "DE31 acquirer reference", "PDS0105 file id".
 func fieldName(de, pds int) string {
 	if pds != 0 {

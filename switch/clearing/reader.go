@@ -48,6 +48,28 @@ func NewReader(r io.Reader) (*Reader, error) {
 	return reader, nil
 }
 
+// ReadAt reads one record again, by its place in a file that was read before.
+func ReadAt(file io.ReaderAt, like *Reader, number int, offset int64) (*Record, error) {
+	r := &Reader{framing: like.framing, page: like.page, number: number - 1, warned: map[string]bool{}}
+	start := offset
+	if r.framing.Blocked {
+		start -= offset % blockSize
+	}
+	const enough = lengthSize + maxRecord + 8*(blockSize-blockData) + 2*blockSize // its blocks' ends and fillings with it
+	section := io.NewSectionReader(file, start, enough)
+	r.in = input{
+		r: bufio.NewReader(section), blocked: r.framing.Blocked, base: start, fault: r.fault, warn: r.warn,
+	}
+	if r.framing.Blocked {
+		if err := r.in.load(); err != nil {
+			return nil, fmt.Errorf("clearing: %w", err)
+		}
+		r.in.next = int(offset % blockSize)
+		r.faults = nil // of its block, told when the file was read
+	}
+	return r.Next()
+}
+
 // Framing says how the file is cut into records.
 func (r *Reader) Framing() Framing { return r.framing }
 

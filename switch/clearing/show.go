@@ -128,6 +128,23 @@ func showElements(out *bufio.Writer, r *Record) {
 	}
 }
 
+// Shown is the value of a data element as it is shown to a person, or "": its card number masked (I12).
+func (r *Record) Shown(de int) string {
+	if !r.Has(de) {
+		return ""
+	}
+	return elementValue(r, de)
+}
+
+// ShownPDS is Shown of a private data subelement.
+func (r *Record) ShownPDS(tag int) string {
+	value, _ := r.PDS(tag)
+	return visible(value)
+}
+
+// Kind is what the message is, for a person: "1240/200 first presentment".
+func (r *Record) Kind() string { return kindName(r) }
+
 func elementValue(r *Record, de int) string {
 	value := r.Text(de)
 	switch de {

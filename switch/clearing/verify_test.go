@@ -397,7 +397,8 @@ func TestVerifyTakesWhatOthersWrite(t *testing.T) {
 	if warnings.String() != want {
 		t.Errorf("warnings\n%s\nwant\n%s", warnings.String(), want)
 	}
-	if n := report.Notes; len(n) != 1 || n[0].Message != "of a text message (1644/693) only the general rules were checked" {
+	const note = "of a text message (1644/693) only the general rules were checked"
+	if n := report.Notes; len(n) != 1 || n[0].Message != note {
 		t.Errorf("notes %v", n)
 	}
 	totals := report.Totals
