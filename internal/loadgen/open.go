@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"switchyard/internal/loadgen/record"
@@ -51,7 +50,7 @@ func (r *run) open(ctx context.Context) {
 	o.next()
 	for o.step(ctx) {
 	}
-	o.leave(ctx)
+	o.leave()
 }
 
 // next takes the next arrival of the schedule.
@@ -64,7 +63,7 @@ func (o *openLoop) next() {
 // step does what is next to do; false once nothing is.
 func (o *openLoop) step(ctx context.Context) bool {
 	o.takePosted()
-	following := len(o.later) > 0 && (!o.some || !o.later[0].due.After(o.arrival))
+	following := o.follows()
 	due := o.till // nothing is planned: what is under way may be followed by something until then
 	switch {
 	case following:
@@ -90,41 +89,80 @@ func (o *openLoop) step(ctx context.Context) bool {
 	case ctx.Err() != nil:
 		return false
 	case idle:
-		return o.takePosted() && len(o.later) > 0 && o.later[0].due.Before(o.till)
+		return o.takePosted() && len(o.later) > 0
 	case following:
 		p := o.later.pop()
-		if !p.due.Before(o.till) {
-			o.free <- p.slot // the flow is left where it is
-			return true
-		}
 		o.send(p, p.due)
 		return true
 	}
-	if o.Timeout > 0 && time.Since(due) >= o.Timeout {
+	if o.tooLate(due) {
 		o.unsent(o.Timeout) // its caller has given up before there was room
 		o.next()
 		return true
 	}
 	select {
 	case i := <-o.free:
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			o.free <- i
 			return false
+		case o.tooLate(due): // meanwhile
+			o.free <- i
+			o.unsent(o.Timeout)
+		default:
+			o.send(place{slot: i}, due)
 		}
-		o.send(place{slot: i}, due)
 		o.next()
 	case <-o.posted.wake:
+	case <-o.withoutRoom(due):
 	case <-ctx.Done():
 		return false
 	}
 	return true
 }
 
+// follows tells whether another request of a flow under way is next: it is due before the next arrival, or it is due
+// and there is no room for the arrival, which it may make.
+func (o *openLoop) follows() bool {
+	if len(o.later) == 0 {
+		return false
+	}
+	due := o.later[0].due
+	return !o.some || !due.After(o.arrival) || len(o.free) == 0 && !due.After(time.Now())
+}
+
+// withoutRoom fires when there is something to do although there is no room for an arrival, which was due at a moment:
+// another request of a flow is due, or the arrival's caller gives up.
+func (o *openLoop) withoutRoom(due time.Time) <-chan time.Time {
+	if len(o.free) > 0 {
+		return nil
+	}
+	var until time.Time
+	if o.Timeout > 0 {
+		until = due.Add(o.Timeout)
+	}
+	if len(o.later) > 0 && (until.IsZero() || o.later[0].due.Before(until)) {
+		until = o.later[0].due
+	}
+	if until.IsZero() {
+		return nil
+	}
+	o.timer.Reset(time.Until(until))
+	return o.timer.C
+}
+
+// tooLate tells whether the caller of what was due at a moment has given up.
+func (o *openLoop) tooLate(due time.Time) bool { return o.Timeout > 0 && time.Since(due) >= o.Timeout }
+
 // takePosted puts what follows among what is waited for; false where there was nothing.
 func (o *openLoop) takePosted() bool {
 	o.taken = o.posted.take(o.taken)
 	for _, p := range o.taken {
-		o.later.push(p)
+		if p.due.Before(o.till) {
+			o.later.push(p)
+		} else {
+			o.free <- p.slot // the flow is left where it is
+		}
 	}
 	return len(o.taken) > 0
 }
@@ -150,18 +188,29 @@ func (o *openLoop) flushAll() {
 	}
 }
 
-// leave counts what was due and never sent: when the drain is over all that is left, when the run was called off what
-// was due until then.
-func (o *openLoop) leave(ctx context.Context) {
+// leave counts what was due until now and never sent: arrivals, and what was to follow in flows under way. What would
+// have been due later, had the run not been called off, was asked of nobody.
+func (o *openLoop) leave() {
 	now := time.Now()
-	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
-	for o.some && (late || o.arrival.Before(now)) {
-		waited := now.Sub(o.arrival)
+	waited := func(due time.Time) time.Duration {
 		if o.Timeout > 0 {
-			waited = min(waited, o.Timeout)
+			return min(now.Sub(due), o.Timeout)
 		}
-		o.unsent(max(waited, 0))
+		return now.Sub(due)
+	}
+	for o.some && o.arrival.Before(now) {
+		o.unsent(waited(o.arrival))
 		o.next()
+	}
+	o.takePosted()
+	for _, p := range o.later {
+		if !p.due.Before(now) {
+			continue
+		}
+		due := p.due.Sub(o.start)
+		o.shard.Due(p.op, due)
+		o.shard.Done(p.op, due, record.NeverSent, due+waited(p.due), record.Unsent, "")
+		o.shard.FlowDone(o.slots[p.slot].flow.Sub(o.start), false)
 	}
 }
 

@@ -3,6 +3,7 @@ package loadgen_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -210,6 +211,96 @@ func TestWhatWasDueAndNeverSentIsAnError(t *testing.T) {
 			t.Errorf("%d approved, want 0", res.Approved)
 		}
 	})
+}
+
+// What is due when the caller's own deadline ends a run was not asked of anybody: it has no latency, of 0 or otherwise.
+func TestCalledOffByADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 505*time.Millisecond)
+		defer cancel()
+		res, err := loadgen.Run(ctx, loadgen.Options{
+			Target: &server{delay: time.Millisecond}, Rate: 100, Fixed: true, Duration: 10 * time.Second,
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || res.Unsent != 0 || res.Approved != 50 {
+			t.Errorf("%v: %d unsent, %d approved; want none and the 50 until then", err, res.Unsent, res.Approved)
+		}
+	})
+}
+
+// pairs are flows of two requests, which are answered after a millisecond, the second due two seconds after the first.
+type pairs struct {
+	mu    sync.Mutex
+	begin time.Time
+	sent  []time.Duration // when requests were, by what Start was called for
+	waits map[uint64]bool // what is in flight
+	first map[int]bool    // slots whose first request is next
+}
+
+func newPairs() *pairs {
+	return &pairs{begin: time.Now(), waits: map[uint64]bool{}, first: map[int]bool{}}
+}
+
+func (p *pairs) First(uint64) record.Op { return 0 }
+
+func (p *pairs) Open(_, slot int, _ uint64) { p.first[slot] = true }
+
+func (p *pairs) Start(_, slot int, seq uint64, end func(loadgen.Outcome)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := p.first[slot]
+	p.first[slot], p.waits[seq] = false, true
+	p.sent = append(p.sent, time.Since(p.begin))
+	time.AfterFunc(time.Millisecond, func() {
+		p.mu.Lock()
+		waits := p.waits[seq]
+		delete(p.waits, seq)
+		p.mu.Unlock()
+		if waits {
+			end(loadgen.Outcome{Follow: first, Next: 1, Think: 2*time.Second - time.Millisecond})
+		}
+	})
+}
+
+func (p *pairs) Forget(_, _ int, seq uint64) (loadgen.Outcome, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.waits[seq]
+	delete(p.waits, seq)
+	return loadgen.Outcome{Class: record.NoAnswer}, was
+}
+
+// With no room for another flow those under way go on, and make room. Who gives up while there is none is never asked
+// for.
+func TestFlowsGoOnWhereThereIsNoRoom(t *testing.T) {
+	for name, c := range map[string]struct {
+		timeout time.Duration
+		sent    []time.Duration // to the second
+		unsent  uint64
+	}{
+		// One is due each second, of which five are in the window. A flow takes two seconds, and the next one begins behind
+		// it, however late, and at once behind one whose second request is due when the window is over.
+		"callers who wait":    {0, []time.Duration{1, 3, 3, 5, 5, 5, 5}, 0},
+		"callers who give up": {1500 * time.Millisecond, []time.Duration{1, 3, 3, 5, 5, 5}, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPairs()
+			res, err := loadgen.Run(t.Context(), loadgen.Options{
+				Target: p, InFlight: 1, Rate: 1, Fixed: true, Duration: 5500 * time.Millisecond, Timeout: c.timeout,
+				Ops: []string{"first", "second"}, Drain: 2 * time.Second,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []time.Duration
+			for _, at := range p.sent {
+				got = append(got, at.Truncate(time.Second)/time.Second)
+			}
+			if !slices.Equal(got, c.sent) || res.Unsent != c.unsent || res.Run.Unaccounted != 0 {
+				t.Errorf("%s: sent at %v s, %d unsent, %d unaccounted; want %v and %d", name, got, res.Unsent,
+					res.Run.Unaccounted, c.sent, c.unsent)
+			}
+		})
+	}
 }
 
 func TestUntilEndsTheWindow(t *testing.T) {
