@@ -71,9 +71,15 @@ func drivenAt(t *testing.T, flow string, match []int,
 	answer func(n int, m *spec.Message, pack func(*spec.Message) []byte) [][]byte,
 ) *loadgen.Result {
 	t.Helper()
+	return trafficAt(t, traffic(t, flow), match, answer)
+}
+
+func trafficAt(t *testing.T, tr *loadgen.Traffic, match []int,
+	answer func(n int, m *spec.Message, pack func(*spec.Message) []byte) [][]byte,
+) *loadgen.Result {
+	t.Helper()
 	here, there := net.Pipe()
 	go playHost(t, there, answer)
-	tr := traffic(t, flow)
 	target, err := loadgen.NewISOTarget(
 		[]net.Conn{here}, loadgen.ISOOptions{Codec: spec.MustCodec("iso87ascii"), Match: match}, 100, tr)
 	if err != nil {
@@ -312,6 +318,45 @@ func TestISOFlows(t *testing.T) {
 	if _, err := loadgen.NewISOTarget(nil, loadgen.ISOOptions{Codec: spec.MustCodec("iso87ascii")}, 1,
 		traffic(t, "status")); err == nil || !strings.Contains(err.Error(), "status cannot be asked of") {
 		t.Errorf("status: %v", err)
+	}
+}
+
+// A flow is complete if each of its requests was made and has an outcome: not where one had no answer, the last one
+// neither, nor where a decline left steps out, though a new payment follows.
+func TestCompleteFlows(t *testing.T) {
+	steps := []loadgen.Step{loadgen.StepAuthorize, loadgen.StepCapture, loadgen.StepSale}
+	for name, c := range map[string]struct {
+		mti, code string // what is declined, or with no code not answered
+		complete  uint64
+	}{
+		"all approved":           {"none", "", 10},
+		"the last is declined":   {"0200", "51", 10},
+		"the last has no answer": {"0200", "", 0},
+		"a capture is declined":  {"0220", "12", 10},
+		"an authorization is":    {"0100", "51", 0},
+		"one has no answer":      {"0100", "", 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			tr := &loadgen.Traffic{
+				Flows: []loadgen.Flow{{Name: "x", Weight: 1, Steps: steps}}, Cards: loadgen.NewCards(time.Now()), Run: "r-",
+			}
+			if err := tr.Prepare(); err != nil {
+				t.Fatal(err)
+			}
+			res := trafficAt(t, tr, nil, func(_ int, m *spec.Message, pack func(*spec.Message) []byte) [][]byte {
+				hit := m.MTI() == c.mti
+				if hit && c.code == "" {
+					return nil
+				}
+				if approve(m); hit {
+					m.Set(39, c.code)
+				}
+				return [][]byte{pack(m)}
+			})
+			if f := res.Run.Flows; f.Complete != c.complete || f.Ended != 10 && name != "one has no answer" {
+				t.Errorf("%s: flows %+v, want %d complete: %v", name, f, c.complete, res.Errors)
+			}
+		})
 	}
 }
 

@@ -51,7 +51,7 @@ type Outcome struct {
 	Follow bool
 	Next   record.Op
 	Think  time.Duration
-	// Broken says that a flow ends before its time.
+	// Broken says that a flow ends without an outcome of each of its requests.
 	Broken bool
 }
 

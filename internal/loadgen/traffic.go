@@ -263,7 +263,8 @@ type journey struct {
 	n        uint64
 	flow     *Flow
 	step     int
-	tries    int // of the step, before
+	tries    int  // of the step, before
+	broken   bool // a request of it had no outcome, or a step was left out
 	merchant int
 	terminal int
 	// Of the last payment:
@@ -318,18 +319,21 @@ func (t *Traffic) after(j *journey, o *Outcome) {
 		o.Broken = true // the connection, or the tool
 		return
 	}
+	j.broken = j.broken || o.Class.Failed() && j.at() != StepBad
 	j.step++
-	if o.Class != record.Approved && j.step < len(j.flow.Steps) {
+	if o.Class != record.Approved {
 		for j.step < len(j.flow.Steps) && !j.at().makes() {
 			j.step++
+			j.broken = true
 		}
-		o.Broken = j.step == len(j.flow.Steps)
 	}
 	j.tries = 0
 	if j.step < len(j.flow.Steps) {
 		t.draw(j)
 		o.Follow, o.Next, o.Think = true, t.opOf[j.at()], t.think(j)
+		return
 	}
+	o.Broken = j.broken
 }
 
 // left is how many steps of a kind are left for the payment, with the one that is due.

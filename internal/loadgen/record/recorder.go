@@ -178,7 +178,7 @@ func (s *Shard) Done(op Op, due, sent, done time.Duration, class Class, code str
 // FlowDue says that a flow of an open loop is due: its first request is.
 func (s *Shard) FlowDue(due time.Duration) { s.add(event{what: isFlowDue, due: due}) }
 
-// FlowDone says that a flow that was due at a time is over; complete, with all of its requests.
+// FlowDone says that a flow that was due at a time is over; complete, with an outcome of all of its requests.
 func (s *Shard) FlowDone(due time.Duration, complete bool) {
 	e := event{what: isFlowDone, due: due}
 	if complete {

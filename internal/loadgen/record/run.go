@@ -153,7 +153,7 @@ type Count struct {
 type Flows struct {
 	Asked    *uint64 `json:"asked,omitempty"` // open loop only
 	Ended    uint64  `json:"ended"`
-	Complete uint64  `json:"complete"` // of the ended: with all of their requests
+	Complete uint64  `json:"complete"` // of the ended: with all of their requests, each of which had an outcome
 }
 
 // Warmup counts the requests that were due before the window.
