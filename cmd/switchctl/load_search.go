@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,8 +29,9 @@ func newLoadSearchCmd() *cobra.Command {
 		Short: "Find the highest rate at which callers wait no longer than they bear",
 		Long: `Search doubles the rate until the 99th percentile of latencies is beyond --p99, more than 1% of the requests
 are errors, or none is approved, and bisects between the last two rates, each measured --repeats times, of which the
-median counts. Then it measures some rates below the one that was found, so that the way up to it is seen, and draws
-latency against rate: as text, and with --plot as an SVG or as a page for a browser.
+median counts. Then it measures some rates below the one that was found as often, so that the way up to it is seen, and
+draws latency against rate: as text, and with --plot as an SVG or as a page for a browser. Of each rate that does not
+pass it says why.
 
 A measurement that is not valid, because the tool was late or had no processors left, counts for nothing: then what was
 found is the tool's limit, and it says so.
@@ -57,8 +59,8 @@ Exit codes: 0 a rate was found; 1 none is low enough; 2 it could not be measured
 				return run, err
 			}
 			s.Told = func(p *search.Sample) {
-				o.Say("%.0f a second: p99 %s ms, %.2g%% errors, valid %v, passed %v", p.Rate, figure("%.2f", p.P99MS), p.Errors,
-					p.Valid, p.Passed)
+				o.Say("%.0f a second: p99 %s ms, %.2g%% errors, %s", p.Rate, figure("%.2f", p.P99MS), p.Errors,
+					cmp.Or(p.Why, "passed"))
 			}
 			found, err := search.Find(cmd.Context(), s)
 			if err != nil && (found == nil || len(found.Samples) == 0) {
@@ -112,15 +114,8 @@ func printSearch(w io.Writer, r *search.Result, run *record.Run) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "asked/s\tapproved/s\tp50 ms\tp99 ms\tp99.9 ms\terrors %\t\t")
 	for _, s := range r.Samples {
-		verdict := "passed"
-		switch {
-		case !s.Valid:
-			verdict = "not valid"
-		case !s.Passed:
-			verdict = "over"
-		}
 		fmt.Fprintf(t, "%.0f\t%.0f\t%s\t%s\t%s\t%.2f\t%s\t\n", s.Rate, s.Reached, figure("%.2f", s.P50MS),
-			figure("%.2f", s.P99MS), figure("%.2f", s.P999MS), s.Errors, verdict)
+			figure("%.2f", s.P99MS), figure("%.2f", s.P999MS), s.Errors, cmp.Or(s.Why, "passed"))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -131,7 +126,7 @@ func printSearch(w io.Writer, r *search.Result, run *record.Run) error {
 	}
 	fmt.Fprintln(w)
 	if r.Best == nil {
-		_, err := fmt.Fprintf(w, "search: no rate keeps the p99 within %g ms\n", r.LimitMS)
+		_, err := fmt.Fprintf(w, "search: no rate keeps the p99 within %g ms; %s\n", r.LimitMS, r.Why)
 		return err
 	}
 	_, err := fmt.Fprintf(w, "search: %.0f a second keep the p99 within %g ms; %s\n", *r.Best, r.LimitMS, r.Why)

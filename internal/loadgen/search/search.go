@@ -1,6 +1,8 @@
 // Package search finds the highest rate at which a target keeps its callers waiting no longer than they bear.
 //
-//	double until it fails ──▶ bisect, each rate several times ──▶ sample the rates left of the cliff
+//	double until it fails ──▶ bisect ──▶ sample the rates left of the cliff
+//
+// Each rate that counts is measured several times.
 //
 // It drives nothing by itself: a Probe measures a rate. A measurement that is not valid says nothing of the target, so
 // it counts for nothing, and a rate of which most measurements are not valid ends the search: the tool, or the machine,
@@ -8,10 +10,12 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"switchyard/internal/loadgen/arrival"
@@ -46,6 +50,7 @@ type Sample struct {
 	Errors  float64  `json:"errors_percent"`
 	Valid   bool     `json:"valid"`
 	Passed  bool     `json:"passed"`
+	Why     string   `json:"why,omitempty"` // it did not pass
 	Repeats int      `json:"repeats"`
 }
 
@@ -90,7 +95,7 @@ func Find(ctx context.Context, o Options) (*Result, error) {
 	}
 	f := finder{Options: o, result: Result{Quantile: o.Quantile, LimitMS: record.MS(o.Limit)}}
 	err := f.find(ctx)
-	slices.SortFunc(f.result.Samples, func(a, b *Sample) int { return int(1000 * (a.Rate - b.Rate)) })
+	slices.SortFunc(f.result.Samples, func(a, b *Sample) int { return cmp.Compare(a.Rate, b.Rate) })
 	return &f.result, err
 }
 
@@ -100,31 +105,9 @@ type finder struct {
 }
 
 func (f *finder) find(ctx context.Context) error {
-	best, over := 0.0, 0.0 // the highest that passed, the lowest that did not
-	for rate := f.From; over == 0; rate *= 2 {
-		if rate > arrival.MaxRate {
-			f.result.Why = "the highest rate of the tool passed"
-			break
-		}
-		s, err := f.measure(ctx, rate, 1)
-		if err != nil {
-			return err
-		}
-		if !s.Passed { // once more, before the cliff is looked for on the wrong side
-			if s, err = f.measure(ctx, rate, f.Repeats); err != nil {
-				return err
-			}
-		}
-		switch {
-		case s.Passed:
-			best = rate
-		case !s.Valid:
-			f.result.Why = "beyond it the tool could not send what was asked"
-			over = rate
-		default:
-			f.result.Why = "beyond it callers wait for too long, or get no outcome, or no approval"
-			over = rate
-		}
+	best, over, err := f.double(ctx)
+	if err != nil {
+		return err
 	}
 	for n := 0; over > 0 && n < mostBisected && over-best > f.Precision*over && over > 1; n++ {
 		s, err := f.measure(ctx, (best+over)/2, f.Repeats)
@@ -135,6 +118,7 @@ func (f *finder) find(ctx context.Context) error {
 			best = s.Rate
 		} else {
 			over = s.Rate
+			f.result.Why = beyond(s)
 		}
 	}
 	if best == 0 {
@@ -142,15 +126,72 @@ func (f *finder) find(ctx context.Context) error {
 	}
 	f.result.Best = &best
 	for _, part := range left {
-		if _, err := f.measure(ctx, part*best, 1); err != nil {
+		s, err := f.measure(ctx, part*best, f.Repeats)
+		if err != nil {
 			return err
+		}
+		if !s.Passed {
+			f.result.Why += fmt.Sprintf("; below it %.0f a second did not pass, either: %s", s.Rate, s.Why)
 		}
 	}
 	return nil
 }
 
-// measure measures a rate so often, and puts the medians in place of what was measured of it before.
+// double finds the highest rate that passed, 0 where none did, and the one beyond it that did not, 0 where all did.
+func (f *finder) double(ctx context.Context) (best, over float64, err error) {
+	for rate := f.From; over == 0; rate *= 2 {
+		if rate > arrival.MaxRate {
+			f.result.Why = "the highest rate of the tool passed"
+			break
+		}
+		s, err := f.measure(ctx, rate, 1)
+		if err == nil && !s.Passed { // more often, before the cliff is looked for on the wrong side
+			s, err = f.measure(ctx, rate, f.Repeats)
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		if s.Passed {
+			best = rate
+		} else {
+			over = rate
+			f.result.Why = beyond(s)
+		}
+	}
+	// One that passed once may have been lucky: what is found counts as often as what is beyond it.
+	for best > 0 {
+		s, err := f.measure(ctx, best, f.Repeats)
+		if err != nil {
+			return 0, 0, err
+		}
+		if s.Passed {
+			break
+		}
+		over = best
+		if best /= 2; best < f.From {
+			best = 0
+		}
+		f.result.Why = beyond(s)
+	}
+	return best, over, nil
+}
+
+// beyond says why the search went no further than below a rate.
+func beyond(s *Sample) string {
+	if !s.Valid {
+		return "beyond it the tool could not send what was asked: " + s.Why
+	}
+	return fmt.Sprintf("at %.0f a second %s", s.Rate, s.Why)
+}
+
+// measure measures a rate so often, and puts the medians in place of what was measured of it before, unless that was as
+// often already.
 func (f *finder) measure(ctx context.Context, rate float64, repeats int) (*Sample, error) {
+	for _, s := range f.result.Samples {
+		if s.Rate == rate && s.Repeats >= repeats && s.Passed {
+			return s, nil
+		}
+	}
 	var runs []*record.Run
 	for range repeats {
 		run, err := f.Probe(ctx, rate)
@@ -175,9 +216,34 @@ func (f *finder) measure(ctx context.Context, rate float64, repeats int) (*Sampl
 // sample makes one of the runs of a rate.
 func (f *finder) sample(rate float64, runs []*record.Run) *Sample {
 	r := record.RepeatsOf(runs)
-	return &Sample{
+	s := &Sample{
 		Rate: rate, Repeats: len(runs), Reached: r.Reached, Errors: r.Errors, Valid: r.Valid,
 		P50MS: r.LatencyMS(50), P99MS: r.LatencyMS(99), P999MS: r.LatencyMS(99.9),
 		Passed: r.Passed(f.Quantile, f.result.LimitMS),
 	}
+	switch quantile := r.LatencyMS(f.Quantile); {
+	case s.Passed:
+	case !s.Valid:
+		s.Why = notValid(runs)
+	case s.Reached == 0:
+		s.Why = "none is approved"
+	case s.Errors > record.MaxErrors:
+		s.Why = fmt.Sprintf("%.2g%% get no outcome", s.Errors)
+	case quantile != nil:
+		s.Why = fmt.Sprintf("callers wait for too long: p%g is %.2f ms", f.Quantile, *quantile)
+	}
+	return s
+}
+
+// notValid says of runs which checks of the tool they did not stand.
+func notValid(runs []*record.Run) string {
+	var list []string
+	for _, run := range runs {
+		for _, c := range run.Verdict.Validity {
+			if !c.OK && !slices.Contains(list, c.Name) {
+				list = append(list, c.Name)
+			}
+		}
+	}
+	return "not valid: " + cmp.Or(strings.Join(list, ", "), "by its verdict")
 }

@@ -158,8 +158,71 @@ func TestADeclinedRateDoesNotPass(t *testing.T) {
 		return answering(t, record.Declined, time.Millisecond, true), nil
 	}
 	found, err := search.Find(t.Context(), o)
-	if err != nil || found.Best != nil || !strings.Contains(found.Why, "no approval") {
+	if err != nil || found.Best != nil || found.Why != "at 1 a second none is approved" {
 		t.Errorf("%+v, %v; want no rate that passed", found, err)
+	}
+}
+
+// Each rate that did not pass says why, and the search why it went no further: by the lowest of these. One that passed
+// once is measured as often as those beyond it before it is what was found, and so are the rates left of it.
+func TestWhy(t *testing.T) {
+	n := map[float64]int{}
+	o := search.Defaults()
+	o.Precision = 0.4
+	o.Probe = func(_ context.Context, rate float64) (*record.Run, error) {
+		n[rate]++
+		switch {
+		case rate == 400 && n[rate] > 1: // it was luck
+			return answering(t, record.Approved, 25*time.Millisecond, true), nil
+		case rate >= 800:
+			return answering(t, record.Refused, time.Millisecond, true), nil
+		case rate > 250:
+			run := answering(t, record.Approved, time.Millisecond, false)
+			run.Verdict.Validity = []record.Check{{Name: "late p99"}}
+			if rate == 400 {
+				run.Verdict.Valid = true
+			}
+			return run, nil
+		}
+		return answering(t, record.Approved, time.Millisecond, true), nil
+	}
+	found, err := search.Find(t.Context(), o)
+	if err != nil || found.Best == nil || *found.Best != 200 {
+		t.Fatalf("%+v, %v; want 200 a second", found, err)
+	}
+	why := map[float64]string{}
+	for _, s := range found.Samples {
+		why[s.Rate] = s.Why
+		if s.Passed != (s.Why == "") || s.Repeats != o.Repeats {
+			t.Errorf("%+v", s)
+		}
+	}
+	for rate, want := range map[float64]string{
+		200: "", 300: "not valid: late p99", 800: "none is approved",
+		400: "callers wait for too long: p99 is 25.00 ms",
+	} {
+		if got, there := why[rate]; !there || got != want {
+			t.Errorf("%g a second: %q, want %q", rate, got, want)
+		}
+	}
+	if found.Why != "beyond it the tool could not send what was asked: not valid: late p99" {
+		t.Errorf("it ended as %s", found.Why)
+	}
+}
+
+// A rate left of the cliff that does not pass is told: what was found is not all that there is to know.
+func TestALowRateThatDoesNotPass(t *testing.T) {
+	o := search.Defaults()
+	o.Probe = func(_ context.Context, rate float64) (*record.Run, error) {
+		wait := time.Millisecond
+		if rate > 100 || rate == 75 {
+			wait = time.Second
+		}
+		return answering(t, record.Approved, wait, true), nil
+	}
+	found, err := search.Find(t.Context(), o)
+	if err != nil || *found.Best != 100 || !strings.Contains(found.Why, "below it 75 a second did not pass, either: ") {
+		t.Errorf("%+v, %v", found, err)
 	}
 }
 
