@@ -93,7 +93,7 @@ func NewISOTarget(conns []net.Conn, o ISOOptions, inFlight int, traffic *Traffic
 	t.stan = mix(tenths^traffic.Seed) % (stans - networkSTANs)
 	for i, c := range conns {
 		l := &isoLane{
-			target: t, number: i, conn: c, index: make(map[uint64]int), given: make(map[uint64]bool),
+			target: t, number: i, conn: c, index: make(map[uint64]int), given: givenUp{known: make(map[uint64]bool)},
 			work: make(chan struct{}, 1), ended: make(chan struct{}), networks: make(map[uint64]chan string),
 		}
 		l.room.L = &l.mu
@@ -256,10 +256,7 @@ func (t *ISOTarget) Forget(lane, slot int, seq uint64) (Outcome, bool) {
 		return out, true
 	}
 	l.over(s)
-	if len(l.given) >= maxGivenUp {
-		clear(l.given)
-	}
-	l.given[s.hash] = true
+	l.given.add(s.hash)
 	if s.near != record.Approved {
 		out.Class, out.Code = s.near, s.nearCode
 	}
@@ -275,6 +272,7 @@ type isoSlot struct {
 	end     func(Outcome) // nil while there is none
 	stuck   bool          // Start waits until the connection takes more
 	hash    uint64        // of what it is found by; of the one before while there is none
+	before  uint64        // that of the one before
 	mti     [4]byte       // of 1987, as the host takes it
 	values  [][]byte      // of Match, by identity and others
 	// What may have been its answer: near is approved where nothing was.
@@ -311,7 +309,7 @@ type isoLane struct {
 	room     sync.Cond
 	pending  []byte
 	index    map[uint64]int // slots by what their request is found by
-	given    map[uint64]bool
+	given    givenUp
 	networks map[uint64]chan string // by STAN
 	err      error
 	clock    time.Time // in seconds, that de7 is of

@@ -45,8 +45,8 @@ func (l *isoLane) answer(m, came *spec.Message) {
 	hash, l.values = t.found(m, l.values)
 	slot, there := l.index[hash]
 	if !there {
-		class, code, nearest := l.nearest(hash)
 		l.mu.Unlock()
+		class, code, nearest := l.nobodys(hash)
 		l.stray(class, code, nearest, came)
 		return
 	}
@@ -143,56 +143,6 @@ func (l *isoLane) differs(s *isoSlot, m *spec.Message) int {
 		return de
 	}
 	return -1
-}
-
-// nearest finds what a message comes nearest to that is found by nothing. The lock is held.
-func (l *isoLane) nearest(hash uint64) (class record.Class, code, nearest string) {
-	t := l.target
-	if l.given[hash] {
-		delete(l.given, hash)
-		return record.Late, "", "a request that was given up before"
-	}
-	best, least := -1, 1<<30
-	for k, slot := 0, l.number; slot < len(t.slots) && k < maxLooked; k, slot = k+1, slot+len(t.lanes) {
-		s := &t.slots[slot]
-		if s.end == nil && s.hash == hash && s.values != nil {
-			return record.Unmatched, "again", "a request that was answered already"
-		}
-		if s.end == nil {
-			continue
-		}
-		if n := l.unlike(s); n < least {
-			best, least = slot, n
-		}
-	}
-	if best < 0 || least == len(t.identity)+len(t.others) {
-		return record.Unmatched, "foreign", "no request in flight has anything of it"
-	}
-	s := &t.slots[best]
-	nearest = "a request in flight, but for"
-	for i := range s.values {
-		if !bytes.Equal(s.values[i], l.values[i]) {
-			de := t.element(i)
-			if code == "" {
-				code = fieldCode(de)
-			}
-			nearest += " " + named(de)
-		}
-	}
-	if least*2 <= len(s.values) { // it is rather that one than any
-		s.near, s.nearCode = record.Unmatched, code
-	}
-	return record.Unmatched, code, nearest
-}
-
-// unlike counts in how many elements the answer that was taken differs from a request.
-func (l *isoLane) unlike(s *isoSlot) (n int) {
-	for i := range s.values {
-		if !bytes.Equal(s.values[i], l.values[i]) {
-			n++
-		}
-	}
-	return n
 }
 
 // element is the element of a place in the values of a request.

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"time"
 
-	"switchyard/internal/money"
 	"switchyard/spec"
 )
 
 const base36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // isoSteps are the MTI and the processing code of the steps that a host can be asked for.
-var isoSteps = map[Step]struct{ mti, processing string }{
+var isoSteps = [stepCount]struct{ mti, processing string }{
 	StepAuthorize: {"0100", "000000"},
 	StepSale:      {"0200", "000000"},
 	StepVerify:    {"0100", "000000"},
@@ -22,13 +21,11 @@ var isoSteps = map[Step]struct{ mti, processing string }{
 	StepReverse:   {"0400", "000000"},
 	StepVoid:      {"0400", "000000"},
 	StepRefund:    {"0200", "200000"},
-	StepRepeat:    {"", ""}, // those of the request before
 }
 
 // OverISO tells whether a message of ISO 8583 asks for the step.
 func (s Step) OverISO() bool {
-	_, ok := isoSteps[s]
-	return ok
+	return isoSteps[s].mti != "" || s == StepRepeat // which has those of the request before
 }
 
 // acquirer is DE32 of each request.
@@ -67,7 +64,7 @@ func (l *isoLane) ask(slot int, seq uint64) error {
 	if twice { // it was repeated before it was answered: from now on what answers it answers this one
 		l.repeated, l.ends = &t.slots[first], l.over(&t.slots[first])
 	}
-	s.hash, s.values = hash, values
+	s.before, s.hash, s.values = s.hash, hash, values
 	return nil
 }
 
@@ -127,7 +124,6 @@ func (l *isoLane) fill(s *isoSlot, seq uint64) {
 	step := j.at()
 	kind := isoSteps[step]
 	merchant := &t.traffic.Merchants[j.merchant]
-	currency, _ := money.Lookup(merchant.Currency)
 	l.name(s, seq)
 	s.sent.mti = [4]byte([]byte(kind.mti))
 	follows := step == StepCapture || step == StepReverse || step == StepVoid
@@ -156,7 +152,7 @@ func (l *isoLane) fill(s *isoSlot, seq uint64) {
 	m.SetBytes(37, s.sent.rrn[:])
 	m.Set(41, terminalID(j.terminal))
 	m.Set(42, merchant.ID)
-	m.Set(49, currency.Numeric)
+	m.Set(49, t.traffic.currencies[j.merchant])
 	if follows {
 		if len(s.authCode) > 0 {
 			m.SetBytes(38, s.authCode)

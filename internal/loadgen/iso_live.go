@@ -94,7 +94,7 @@ func (l *isoLane) redial(tries int) (net.Conn, chan struct{}) {
 		return nil, nil
 	}
 	l.conn, l.ended, l.pending = conn, make(chan struct{}), l.pending[:0]
-	clear(l.given)
+	l.given.clear()
 	clear(l.networks)
 	if l.target.signs.Load() {
 		l.unsigned = l.err

@@ -44,7 +44,8 @@ type lineAsks interface {
 	fill(slot int, seq uint64, req *api.Request)
 }
 
-// Told is what is told of each answer. a is nil where a connection ended before it, or who asked waited no longer.
+// Told is what is told of each answer. a is nil where a connection ended before it, or who asked waited no longer, and
+// good until Wrote returns.
 type Told interface {
 	Wrote(req *api.Request, a *api.Answer)
 }
@@ -71,8 +72,9 @@ type lineLane struct {
 	target *LineTarget
 	number int
 	loop   sync.WaitGroup
-	out    []byte // lines that are not written; of the goroutine that calls Start
-	of     int    // the connection that they are for
+	out    []byte     // lines that are not written; of the goroutine that calls Start
+	of     int        // the connection that they are for
+	came   api.Answer // of the reader
 
 	mu    sync.Mutex // of the lane's slots
 	conn  net.Conn
@@ -282,7 +284,7 @@ func (l *lineLane) answer(line []byte, now time.Time, more bool) error {
 		id, ok = t.asks.approval(line)
 	}
 	if !ok {
-		answer = new(api.Answer)
+		answer = &l.came // who is told of it keeps nothing of it
 		if err := wire.DecodeAnswer(line, answer); err != nil {
 			t.notes.Load().Stray(record.Unparsable, "", "", masked(line))
 			return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"switchyard/internal/loadgen/record"
+	"switchyard/internal/money"
 )
 
 // Step is what a request of a flow asks for.
@@ -109,6 +110,7 @@ type Traffic struct {
 	Recorded *Recording
 
 	weights, merchantWeights []float64 // cumulative, to 1
+	currencies               []string  // of the merchants, the numbers of ISO 4217
 	ops                      []string
 	opOf                     [stepCount]record.Op
 	bad                      Flow
@@ -121,6 +123,14 @@ func (t *Traffic) Prepare() error {
 		for _, m := range loadMerchants {
 			t.Merchants = append(t.Merchants, Merchant{ID: m.id, Currency: m.currency, Weight: 1})
 		}
+	}
+	t.currencies = make([]string, len(t.Merchants))
+	for i := range t.Merchants {
+		currency, known := money.Lookup(t.Merchants[i].Currency)
+		if !known {
+			return fmt.Errorf("merchants: a currency %q, expected an ISO 4217 code", t.Merchants[i].Currency)
+		}
+		t.currencies[i] = currency.Numeric
 	}
 	if t.Terminals == 0 {
 		t.Terminals = loadTerminals

@@ -2,8 +2,10 @@ package record
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -55,6 +57,8 @@ type Recorder struct {
 	live     live
 
 	connections Connections
+
+	unwanted atomic.Pointer[map[Outcome]bool] // of which no example is wanted any more; copied with each
 }
 
 // outcomeID is an outcome's place in Recorder.outcomes.
@@ -112,6 +116,7 @@ func New(c Config) (*Recorder, error) {
 		config: c, shards: make([]Shard, c.Shards), known: map[Outcome]outcomeID{}, ops: make([]opTally, len(c.Operations)),
 		lead: int((c.Warmup + c.Interval - 1) / c.Interval), notes: map[Outcome]*note{},
 	}
+	r.unwanted.Store(&map[Outcome]bool{})
 	r.outcome(Outcome{Class: Approved})
 	for i := range r.shards {
 		r.shards[i].rec = r
@@ -290,12 +295,25 @@ func (r *Recorder) lostConnections() *Connections {
 	return &c
 }
 
-// WantsExample tells whether there is none yet of a failure.
+// WantsExample tells whether there is none yet of a failure. It is asked for each decline: where the answer was no
+// before it takes no lock.
 func (r *Recorder) WantsExample(class Class, code string) bool {
+	known := r.unwanted.Load()
+	if (*known)[Outcome{class, code}] {
+		return false
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := r.notes[bounded(Outcome{class, code})]
-	return !r.closed && (n == nil && len(r.notes) < maxOutcomes || n != nil && !n.hasExample)
+	if !r.closed && (n == nil && len(r.notes) < maxOutcomes || n != nil && !n.hasExample) {
+		return true
+	}
+	if known = r.unwanted.Load(); len(*known) < maxOutcomes {
+		more := maps.Clone(*known)
+		more[Outcome{class, strings.Clone(code)}] = true
+		r.unwanted.Store(&more)
+	}
+	return false
 }
 
 // Example keeps a frame or an answer, which must be masked already, as the example of a failure, and what it comes
