@@ -146,7 +146,8 @@ func TestAnAnswerOnAnotherConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := res.Run.Failures
-		if res.Approved != 9 || len(f) != 1 || f[0].Outcome != (record.Outcome{Class: record.Unmatched, Code: "connection"}) ||
+		other := record.Outcome{Class: record.Unmatched, Code: "connection"}
+		if res.Approved != 9 || len(f) != 1 || f[0].Outcome != other ||
 			f[0].Frames != 1 || f[0].Requests != 1 || f[0].Nearest != "a request in flight on another connection" {
 			t.Errorf("%d approved, %+v", res.Approved, f)
 		}
