@@ -273,6 +273,13 @@ func (r *reader) traffic() error {
 			return err
 		}
 	}
+	switch {
+	case len(t.Flows) > 0 && !slices.ContainsFunc(t.Flows, func(f loadgen.Flow) bool { return f.Weight > 0 }):
+		return r.wrong(at("flows"), "no weight is more than 0")
+	case len(t.Merchants) > 0 &&
+		!slices.ContainsFunc(t.Merchants, func(m loadgen.Merchant) bool { return m.Weight > 0 }):
+		return r.wrong(at("merchants"), "no weight is more than 0")
+	}
 	check := *t
 	if err := check.Prepare(); err != nil {
 		return r.wrong(at("flows"), "%w", err)

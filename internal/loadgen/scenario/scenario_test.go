@@ -245,7 +245,7 @@ func TestReadRefuses(t *testing.T) {
 		},
 		{
 			"stages: [{for: 1s, rate: 1}]\nflows:\n  - {flow: sale, weight: 0}\n",
-			"line 2: flows: flows: no weight is more than 0",
+			"s.yaml: line 2: flows: no weight is more than 0",
 		},
 		{
 			with("flow: capture", "flow: x, steps: [capture]"),
@@ -313,7 +313,7 @@ func TestReadRefuses(t *testing.T) {
 		},
 		{
 			base + "merchants: [{id: M, currency: EUR, weight: 0}]\n",
-			"merchants: no weight is more than 0",
+			"s.yaml: line 7: merchants: no weight is more than 0",
 		},
 		{
 			base + "amounts: {min: 1, max: 5}\n",
