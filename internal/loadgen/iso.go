@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,7 +130,7 @@ func (t *ISOTarget) check() error {
 			t.others = append(t.others, de)
 		}
 	}
-	if !contains(t.identity, 11) && !contains(t.identity, 37) {
+	if !slices.Contains(t.identity, 11) && !slices.Contains(t.identity, 37) {
 		return errors.New("match: expected DE11 or DE37 among the elements, or no answer can be told from another")
 	}
 	for i := range t.traffic.Flows {
@@ -141,15 +142,6 @@ func (t *ISOTarget) check() error {
 		}
 	}
 	return nil
-}
-
-func contains(list []int, x int) bool {
-	for _, y := range list {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }
 
 // TakeNotes implements Noter.

@@ -15,8 +15,6 @@ const MaxRate = 1_000_000
 type Schedule interface {
 	// Next is the next moment, since the beginning; false where there is none any more.
 	Next() (due time.Duration, ok bool)
-	// Rate is how many are due a second at a moment, as planned; 0 where nobody planned it.
-	Rate(at time.Duration) float64
 	// Length is how long the schedule is.
 	Length() time.Duration
 }
@@ -59,15 +57,6 @@ func (s *Stage) check() error {
 		return errors.New("a sine needs a period")
 	}
 	return nil
-}
-
-// rate is the rate t seconds after the stage's beginning.
-func (s *Stage) rate(t float64) float64 {
-	r := s.From + (s.To-s.From)*t/s.For.Seconds()
-	if s.Amplitude > 0 {
-		r += s.Amplitude * math.Sin(2*math.Pi*t/s.Period.Seconds())
-	}
-	return r
 }
 
 // due is how many arrivals there are until t seconds after the beginning: the integral of the rate.
@@ -165,25 +154,5 @@ func (p *Profile) Next() (time.Duration, bool) {
 	return 0, false
 }
 
-// Rate implements Schedule.
-func (p *Profile) Rate(at time.Duration) float64 {
-	for i := range p.stages {
-		s := &p.stages[i]
-		if at < s.For {
-			return s.rate(at.Seconds())
-		}
-		at -= s.For
-	}
-	return 0
-}
-
 // Length implements Schedule.
 func (p *Profile) Length() time.Duration { return p.length }
-
-// Due is how many arrivals the stages have in the mean.
-func (p *Profile) Due() (n float64) {
-	for i := range p.stages {
-		n += p.stages[i].due(p.stages[i].For.Seconds())
-	}
-	return n
-}

@@ -49,18 +49,8 @@ func (t *Times) Next() (time.Duration, bool) {
 	return t.times[t.next-1], true
 }
 
-// Rate implements Schedule: how many are due in the second that begins at a moment.
-func (t *Times) Rate(at time.Duration) float64 {
-	from, _ := slices.BinarySearch(t.times, at)
-	till, _ := slices.BinarySearch(t.times, at+time.Second)
-	return float64(till - from)
-}
-
 // Length implements Schedule. The last moment lies in it.
 func (t *Times) Length() time.Duration { return t.times[len(t.times)-1] + time.Nanosecond }
-
-// Len is how many moments there are.
-func (t *Times) Len() int { return len(t.times) }
 
 // ReadTimes reads moments, one a line: seconds as a number (since the beginning or since 1970), a time as in RFC 3339,
 // or a JSON object that has one of these as its "at", "time" or "timestamp". Empty lines and those that begin with #

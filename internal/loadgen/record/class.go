@@ -61,9 +61,6 @@ func (c Class) Answered() bool { return c == Approved || c == Declined || c == R
 // Failed tells whether the request has no outcome of its payment: neither an approval nor a decline.
 func (c Class) Failed() bool { return c != Approved && c != Declined }
 
-// Own tells the tool's failures from the target's.
-func (c Class) Own() bool { return c == Unsent || c == OwnFault }
-
 // Outcome is a class and its code: DE39, or the word of an error. Code is empty where the class says all.
 type Outcome struct {
 	Class Class  `json:"class"`

@@ -11,7 +11,6 @@ const recentSeconds = 5
 // live is the last seconds, for who looks on.
 type live struct {
 	slots    [recentSeconds + 3]second
-	newest   int64
 	none     second // takes what is too old
 	inFlight int64
 }
@@ -36,7 +35,6 @@ func (l *live) slot(t time.Duration) *second {
 		s.n, s.asked, s.sent, s.answered, s.flows = n, 0, 0, 0, 0
 		s.latency.Reset()
 	}
-	l.newest = max(l.newest, n)
 	return s
 }
 
