@@ -452,6 +452,7 @@ func TestForeignHost(t *testing.T) {
 }
 
 func testForeignHost(t *testing.T, dialect, declined string) {
+	answers := newTally(plenty)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -463,7 +464,7 @@ func testForeignHost(t *testing.T, dialect, declined string) {
 			if err != nil {
 				return
 			}
-			go foreignHost(t, conn, dialect, declined)
+			go foreignHost(t, conn, dialect, declined, answers)
 		}
 	}()
 	var conns []net.Conn
@@ -486,7 +487,7 @@ func testForeignHost(t *testing.T, dialect, declined string) {
 		t.Fatal(err)
 	}
 	res, err := loadgen.Run(t.Context(), loadgen.Options{
-		Target: target, Lanes: 2, InFlight: 16, Duration: 200 * time.Millisecond, Timeout: 10 * time.Second, Ops: tr.Ops(),
+		Target: target, Lanes: 2, InFlight: 16, Duration: time.Hour, Until: answers.full, Timeout: time.Minute, Ops: tr.Ops(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -498,7 +499,7 @@ func testForeignHost(t *testing.T, dialect, declined string) {
 }
 
 // foreignHost approves even amounts.
-func foreignHost(t *testing.T, conn net.Conn, dialect, declined string) {
+func foreignHost(t *testing.T, conn net.Conn, dialect, declined string, answers *tally) {
 	defer conn.Close()
 	format, err := spec.Load(dialect) // the library's own type, read by its own code
 	if err != nil {
@@ -544,5 +545,6 @@ func foreignHost(t *testing.T, conn net.Conn, dialect, declined string) {
 		if _, err := conn.Write(append(fmt.Appendf(nil, "%04d", len(out)), out...)); err != nil {
 			return
 		}
+		answers.one()
 	}
 }

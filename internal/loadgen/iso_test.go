@@ -3,6 +3,7 @@ package loadgen_test
 import (
 	"bufio"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,8 +12,30 @@ import (
 	"switchyard/spec/framing"
 )
 
+// plenty is how many answers a closed loop is driven for: a window of some time may be over on a busy machine before
+// there were any.
+const plenty = 300
+
+// A tally opens when so many were counted.
+type tally struct {
+	left atomic.Int64
+	full chan struct{}
+}
+
+func newTally(n int64) *tally {
+	c := &tally{full: make(chan struct{})}
+	c.left.Store(n)
+	return c
+}
+
+func (c *tally) one() {
+	if c.left.Add(-1) == 0 {
+		close(c.full)
+	}
+}
+
 // serveISO answers each 0100 as an issuer does: those of an odd amount with 51. After limit requests it hangs up.
-func serveISO(t *testing.T, conn net.Conn, codec *spec.Codec, format framing.Format, limit int) {
+func serveISO(t *testing.T, conn net.Conn, codec *spec.Codec, format framing.Format, limit int, answers *tally) {
 	defer conn.Close()
 	var m spec.Message
 	seen := map[string]bool{}
@@ -52,6 +75,7 @@ func serveISO(t *testing.T, conn net.Conn, codec *spec.Codec, format framing.For
 		if _, err := conn.Write(out); err != nil {
 			return
 		}
+		answers.one()
 	}
 }
 
@@ -68,14 +92,14 @@ func traffic(t testing.TB, flow string) *loadgen.Traffic {
 	return tr
 }
 
-func isoTarget(t *testing.T, limit, inFlight int, text string) *loadgen.ISOTarget {
+func isoTarget(t *testing.T, limit, inFlight int, text string, answers *tally) *loadgen.ISOTarget {
 	format := framing.MustParse(text)
 	codec := spec.MustCodec("iso87ascii")
 	var conns []net.Conn
 	for range 2 {
 		here, there := net.Pipe()
 		conns = append(conns, here)
-		go serveISO(t, there, codec, format, limit)
+		go serveISO(t, there, codec, format, limit, answers)
 	}
 	target, err := loadgen.NewISOTarget(
 		conns, loadgen.ISOOptions{Codec: codec, Framing: format}, inFlight, traffic(t, "authorize"))
@@ -92,11 +116,12 @@ func TestISOTarget(t *testing.T) {
 }
 
 func testISOTarget(t *testing.T, framing string) {
-	target := isoTarget(t, 1<<30, 64, framing)
+	answers := newTally(plenty)
+	target := isoTarget(t, 1<<30, 64, framing, answers)
 	defer target.Close()
-	res, err := loadgen.Run(
-		t.Context(), loadgen.Options{Target: target, Lanes: 2, InFlight: 64, Duration: 200 * time.Millisecond},
-	)
+	res, err := loadgen.Run(t.Context(), loadgen.Options{
+		Target: target, Lanes: 2, InFlight: 64, Duration: time.Hour, Until: answers.full,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +131,7 @@ func testISOTarget(t *testing.T, framing string) {
 }
 
 func TestISOTargetCountsWhatAHangUpLost(t *testing.T) {
-	target := isoTarget(t, 10, 8, "binary2")
+	target := isoTarget(t, 10, 8, "binary2", newTally(plenty))
 	res, err := loadgen.Run(t.Context(), loadgen.Options{
 		Target: target, Lanes: 2, InFlight: 8, Rate: 1000, Fixed: true, Duration: 100 * time.Millisecond,
 	})
