@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -35,8 +36,10 @@ type link struct {
 	head    []byte // headers of the frame that is worked on
 	in      []byte
 	filled  int
+	need    int // bytes that the frame which l.in begins with has at the least; 0: not known yet
 	skip    int // bytes of a frame that is too long
 	answers []byte
+	stalled *time.Timer // says what a first frame whose end does not come looks like; nil until one is begun
 
 	writing sync.Mutex // held for a whole write, however slow
 	later   delays
@@ -103,6 +106,9 @@ func (l *link) closed() {
 	<-l.started
 	l.mu.Lock() // a batch that is being worked on ends first
 	l.gone = true
+	if l.stalled != nil {
+		l.stalled.Stop()
+	}
 	l.mu.Unlock()
 	l.later.close()
 	l.server.untrack(l)
@@ -131,10 +137,34 @@ func (l *link) ReadMessage(r io.Reader) (*iso8583.Message, error) {
 			return nil, err
 		}
 	}
-	if err != nil && l.server.logger.Core().Enabled(zap.DebugLevel) {
-		l.server.logger.Debug("connection ended", zap.String("peer", l.worker.peer), zap.Error(err))
+	if err != nil {
+		if !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) { // the peer's doing, not ours
+			l.tellCut("before the connection ended")
+		}
+		if l.server.logger.Core().Enabled(zap.DebugLevel) {
+			l.server.logger.Debug("connection ended", zap.String("peer", l.worker.peer), zap.Error(err))
+		}
 	}
 	return nil, err
+}
+
+// stallTime is how long a connection may begin with a frame whose end does not come before that is logged: less than
+// most peers wait for an answer.
+const stallTime = 2 * time.Second
+
+// tellCut logs a frame whose end did not come: the length in front of it may be none. Where nothing but what is no
+// message came, and that was logged, it is the rest of it.
+func (l *link) tellCut(until string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.filled == 0 || l.worker.likened && !l.worker.understood || l.deaf || l.gone {
+		return
+	}
+	why := fmt.Errorf("%d bytes of a frame came %s", l.filled, until)
+	if l.need > 0 {
+		why = fmt.Errorf("%d of at least %d bytes of a frame came %s", l.filled, l.need, until)
+	}
+	l.worker.bad(badCut, why, l.in[:l.filled])
 }
 
 // take works on what was read.
@@ -161,7 +191,20 @@ func (l *link) take(n int) error {
 		l.server.metrics.batch.Observe(float64(messages))
 		l.server.metrics.batchTime.Observe(time.Since(start).Seconds())
 	}
+	if l.filled > 0 && l.stalled == nil && !l.worker.understood {
+		l.stalled = time.AfterFunc(stallTime, l.stall)
+	}
 	return err
+}
+
+// stall logs a frame that has no end yet, where no message came before it: what peers in step send comes at once.
+func (l *link) stall() {
+	l.mu.Lock()
+	understood := l.worker.understood
+	l.mu.Unlock()
+	if !understood {
+		l.tellCut(fmt.Sprintf("within %s", stallTime))
+	}
 }
 
 // flush writes the data log up to position, and then the answers.
@@ -184,14 +227,14 @@ func (l *link) frames(now time.Time) (messages int, position int64, err error) {
 			break
 		}
 		frame, need, refused := l.server.framing.Cut(rest, l.server.limits.FrameBytes)
-		if need > 0 {
+		if l.need = need; need > 0 {
 			break
 		}
 		if refused != nil {
 			l.skip, err = l.refuse(rest, refused)
 			continue
 		}
-		l.head, l.worker.raw = frame.Head, rest[:frame.Size]
+		l.head, l.worker.raw, l.worker.came = frame.Head, rest[:frame.Size], rest
 		v, at, answered := l.worker.handle(frame.Message, now)
 		messages++
 		position = max(position, at)
@@ -218,7 +261,7 @@ func (l *link) refuse(rest []byte, why error) (skip int, err error) {
 	case framing.Empty: // some hosts keep a connection alive so
 		l.server.metrics.badFrames.WithLabelValues(badEmpty).Inc()
 	case framing.TooLong:
-		l.worker.bad(badTooLong, why, nil)
+		l.worker.bad(badTooLong, why, rest)
 	default:
 		l.worker.bad(badFraming, why, rest)
 	}

@@ -44,6 +44,7 @@ const (
 	badType     = "message_type"
 	badResponse = "response"
 	badFraming  = "framing"
+	badCut      = "cut"
 	badSignOn   = "not_signed_on"
 	badMAC      = "no_mac"
 	badElements = "elements"

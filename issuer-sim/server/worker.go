@@ -24,8 +24,11 @@ type worker struct {
 	out     book.Outcome
 	scratch [256]byte
 
+	understood bool         // a message came that could be read
+	likened    bool         // it was logged what something that came looks like
 	signedOn   bool         // the peer has, and has not signed off since
 	raw        []byte       // the frame that is worked on
+	came       []byte       // it and what came behind it
 	returned   []byte       // its message goes back as this, instead of an answer
 	unanswered atomic.Int32 // announcements of a cutover
 }
@@ -48,9 +51,10 @@ func (w *worker) handle(data []byte, now time.Time) (v rules.Verdict, position i
 		if w.answersCutover() {
 			return rules.Verdict{}, 0, false
 		}
-		w.bad(badResponse, &spec.FieldError{DE: 0, Offset: 0, Want: "a request or advice, not " + w.req.MTI()}, nil)
+		w.bad(badResponse, &spec.FieldError{DE: 0, Offset: 0, Want: "a request or advice, not " + w.req.MTI()}, w.misread())
 		return rules.Verdict{}, 0, false
 	}
+	w.understood = true
 	if w.refused() {
 		return rules.Verdict{}, 0, true
 	}
@@ -62,9 +66,18 @@ func (w *worker) handle(data []byte, now time.Time) (v rules.Verdict, position i
 	case mti[1] == '5':
 		return w.reconciliation(now)
 	}
-	w.bad(badType, &spec.FieldError{DE: 0, Offset: 0, Want: "01xx, 02xx, 04xx, 05xx or 08xx, not " + w.req.MTI()}, nil)
+	want := &spec.FieldError{DE: 0, Offset: 0, Want: "01xx, 02xx, 04xx, 05xx or 08xx, not " + w.req.MTI()}
+	w.bad(badType, want, w.misread())
 	w.simple(message.CodeInvalid)
 	return rules.Verdict{}, 0, true
+}
+
+// misread is what came, if what was read of it is hardly a message: no MTI that there is begins it.
+func (w *worker) misread() []byte {
+	if spec.MTIName(w.req.MTI()) != "message" {
+		return nil
+	}
+	return w.came
 }
 
 // simple answers with a code and nothing else.
@@ -175,7 +188,10 @@ func (w *worker) bad(reason string, err error, data []byte) {
 	}
 	if data != nil {
 		looks := guess.Say(data, guess.Options{Framing: w.server.framing.String(), Codec: w.server.codec})
-		fields = append(fields, zap.String("looks", looks))
+		if looks != "" { // else it looks as is configured
+			fields = append(fields, zap.String("looks", looks))
+		}
+		w.likened = true
 	}
 	w.server.logger.Warn("bad frame", fields...)
 }
