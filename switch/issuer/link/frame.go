@@ -78,10 +78,11 @@ func (s *session) noFrame(err error) error {
 		_ = s.refuse(reason, refused.Length, err) // the next error is as final as any of its
 		return fmt.Errorf("framing is lost: %w", err)
 	}
+	err = s.refuse(reason, refused.Length, err) // before its bytes are passed over: some of them may never come
 	if got, err := s.r.Discard(refused.Size); err != nil {
 		return readError(err, got, refused.Size)
 	}
-	return s.refuse(reason, refused.Length, err)
+	return err
 }
 
 func readError(err error, got, want int) error {
@@ -101,7 +102,7 @@ func (s *session) refuse(reason string, length int, why error) error {
 	log, unlogged := s.h.refuse.take(time.Now())
 	s.h.mu.Unlock()
 	if log {
-		if reason == refusedFormat {
+		if reason != refusedEmpty {
 			why = s.likened(why)
 		}
 		s.l.log.Warn("frame refused", zap.String("reason", reason), zap.Int("length", length), zap.Error(why), zap.Int(
@@ -120,7 +121,7 @@ func (s *session) refuse(reason string, length int, why error) error {
 }
 
 // tellCut reports a frame whose end never came: it may have been an answer, or the length in front of an answer may be
-// none. Nothing was sent over a session that never took requests.
+// none.
 func (s *session) tellCut(short *framing.CutShort) {
 	h := s.h
 	if short.Got == 0 || h.cfg.OnMalformed == nil {
@@ -128,10 +129,8 @@ func (s *session) tellCut(short *framing.CutShort) {
 	}
 	now := time.Now()
 	h.mu.Lock()
-	silent, tell := now.Sub(s.heard), !s.up.IsZero()
-	if tell {
-		tell, _ = h.refuse.take(now)
-	}
+	silent := now.Sub(s.heard)
+	tell, _ := h.refuse.take(now)
 	h.mu.Unlock()
 	if !tell {
 		return

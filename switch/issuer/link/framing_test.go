@@ -3,6 +3,7 @@ package link_test
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -180,6 +181,84 @@ func TestStrangeHost(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestStrangeFramesAreKept tells of a frame that is none what it looks like, once, whatever makes it none: also where
+// its header is wrong and its length is known, where its length is one that no frame has and its end never comes, and
+// where the connection ends before its end, in the sign-on too.
+func TestStrangeFramesAreKept(t *testing.T) {
+	echo, err := codec.Pack(nil, echoRequest(7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name, ours string
+		bytes      []byte
+		hangsUp    bool
+		want       string // how the reason begins
+		looks      string
+	}{
+		{
+			"no TPDU", "binary2+tpdu:6000030000", append([]byte{0, byte(len(echo))}, echo...), false,
+			"framing: want a TPDU of 5 bytes that begins with 60; it ", "looks like binary2 with iso87ascii",
+		},
+		{
+			"no trailer", "binary2+trailer:03", append([]byte{0, byte(len(echo))}, echo...), false,
+			"framing: want the trailer 03; it ", "looks like binary2 with iso87ascii",
+		},
+		{
+			"a bare TPDU", "binary2", append([]byte{0x60, 0, 3, 0, 0}, echo...), true,
+			"too_long: want at most 16384 bytes; it ", "looks like none+tpdu:6000030000 with iso87ascii",
+		},
+		{
+			"a web server", "binary2", []byte("HTTP/1.1 400 Bad Request\r\n\r\n"), true,
+			"too_long: want at most 16384 bytes; it ", "looks like HTTP: an answer",
+		},
+		{
+			"JSON", "binary2", []byte(`{"error": "bad request"}`), true,
+			"too_long: want at most 16384 bytes; it ", "looks like JSON",
+		},
+		{
+			"a length that counts itself", "ascii4", fmt.Appendf(nil, "%04d%s", len(echo)+4, echo), true,
+			fmt.Sprintf("cut: %d of at least %d bytes came, in framing ascii4, before the connection ended; it ",
+				len(echo)+4, len(echo)+8), "looks like ascii4+inclusive with iso87ascii",
+		},
+	} {
+		for _, required := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, sign-on %t", tc.name, required), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					i := &issuer{framing: framed(t, tc.ours), on: func(c *hostConn, _ *spec.Message) bool {
+						c.sendRaw(tc.bytes)
+						if tc.hangsUp {
+							c.Close()
+						}
+						return true
+					}}
+					told := make(chan link.Malformed, 8)
+					f := newFixture(t, i, func(c *link.Config) {
+						c.Framing = framed(t, tc.ours)
+						c.OnMalformed = func(m link.Malformed) { told <- m }
+						if !required {
+							c.SignOn = link.SignOnNone
+						}
+					})
+					defer f.close()
+					synctest.Wait()
+					if !required {
+						sent := f.sending(1)
+						defer func() { <-sent }()
+						synctest.Wait()
+					}
+					if len(told) != 1 {
+						t.Fatalf("told of %d frames, want 1", len(told))
+					}
+					if why := (<-told).Why; !strings.HasPrefix(why, tc.want+tc.looks) {
+						t.Errorf("told %q, want %q", why, tc.want+tc.looks)
+					}
+				})
+			})
+		}
 	}
 }
 
