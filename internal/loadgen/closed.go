@@ -15,7 +15,7 @@ type freed struct {
 	wake  chan struct{} // one token: there are some
 }
 
-// place is a slot whose next request is due at a moment; at once where that is zero.
+// place is a slot whose next request is due at a moment.
 type place struct {
 	slot   int
 	due    time.Time
@@ -49,9 +49,10 @@ func (f *freed) take(empty []place) (slots []place) {
 // with its connection: the next one would end so at once, again and again.
 const lostPause = time.Second
 
-// closed sends a new request whenever one is over, all of those that are over at the same time together. Each lane has
-// a goroutine of its own for that, because end may be called by the goroutine that reads answers, and that one must not
-// block on a connection that takes no more.
+// closed sends a new request whenever one is over, all of those that are over at the same time together. The next one
+// is due when the one before it is over, after the think time: what it is sent later than that is the tool's own delay.
+// Each lane has a goroutine of its own for that, because end may be called by the goroutine that reads answers, which
+// has more to read.
 func (r *run) closed(ctx context.Context) {
 	ctx, cancel := context.WithDeadline(ctx, r.till)
 	defer cancel()
@@ -64,19 +65,16 @@ func (r *run) closed(ctx context.Context) {
 		s.end = func(o Outcome) {
 			o.stamp()
 			r.end(lane, i, &o)
-			next, pause := place{slot: i, follow: o.Follow, op: o.Next}, r.Think
+			pause := r.Think
 			if o.Follow {
 				pause = o.Think
 			}
 			if o.Class == record.ConnectionLost || o.Class == record.OwnFault {
 				pause = max(pause, lostPause)
 			}
-			if pause > 0 {
-				next.due = o.At.Add(pause)
-			}
-			free[lane].put(next, o.More)
+			free[lane].put(place{slot: i, due: o.At.Add(pause), follow: o.Follow, op: o.Next}, o.More)
 		}
-		free[lane].put(place{slot: i}, false)
+		free[lane].put(place{slot: i, due: r.start}, false)
 	}
 	var senders sync.WaitGroup
 	for lane := range free {
@@ -85,7 +83,8 @@ func (r *run) closed(ctx context.Context) {
 	senders.Wait()
 }
 
-// sendFreed starts a request in each slot of a lane that is free, until ctx ends.
+// sendFreed starts a request in each slot of a lane that is free, until ctx ends. What was due in time is sent although
+// the time is up, but not where the run was called off.
 func (r *run) sendFreed(ctx context.Context, lane int, free *freed) {
 	var slots []place
 	var later waiting
@@ -94,23 +93,25 @@ func (r *run) sendFreed(ctx context.Context, lane int, free *freed) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
 		case <-free.wake:
 		case <-timer.C:
 		}
-		if ctx.Err() != nil {
-			return // both were ready
+		now := time.Now()
+		over := ctx.Err() != nil // the others may have been ready, too
+		if over && now.Before(r.till) {
+			return
 		}
 		slots = free.take(slots)
-		now := time.Now()
 		n := 0 // of those that are due
 		for _, p := range slots {
-			if p.due.After(now) {
+			switch {
+			case !p.due.Before(r.till): // no request is due there any more
+			case p.due.After(now):
 				later.push(p)
-				continue
+			default:
+				slots[n] = p
+				n++
 			}
-			slots[n] = p
-			n++
 		}
 		slots = slots[:n]
 		for len(later) > 0 && !later[0].due.After(now) {
@@ -120,9 +121,12 @@ func (r *run) sendFreed(ctx context.Context, lane int, free *freed) {
 			seq := r.seq.Add(uint64(len(slots))) - uint64(len(slots))
 			r.inFlight.Add(int64(len(slots)))
 			for k, p := range slots {
-				r.begin(r.Recorder.Shard(lane), lane, p, now, now, seq+uint64(k))
+				r.begin(r.Recorder.Shard(lane), lane, p, seq+uint64(k))
 			}
 			r.flush(lane)
+		}
+		if over {
+			return
 		}
 		if len(later) > 0 {
 			timer.Reset(time.Until(later[0].due))

@@ -125,7 +125,9 @@ func (t *GatewayTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	t.payments.Fill(seq, &s.req)
 	s.end = end
 	if err := t.lanes[lane].Send(&s.req, s.done); err != nil {
-		s.done(nil, err)
+		out := lostWith(err)
+		out.NotSent = true
+		end(out)
 	}
 }
 

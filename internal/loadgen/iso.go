@@ -208,8 +208,9 @@ func (t *ISOTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	out := Outcome{}
 	if err := l.down(); err != nil {
 		out = lostWith(err)
+		out.NotSent = true
 	} else if err := l.ask(slot, seq); err != nil {
-		out = Outcome{Class: record.OwnFault, Code: err.Error()}
+		out = Outcome{Class: record.OwnFault, Code: err.Error(), NotSent: true}
 	} else {
 		s.end = end
 		l.index[s.hash] = slot

@@ -60,6 +60,14 @@ func (l *isoLane) answer(m, came *spec.Message) {
 	}
 	end := l.over(s)
 	out := Outcome{At: now}
+	if t.notes.Load().gaveUp(slot, now) {
+		out.Class = record.NoAnswer
+		l.mu.Unlock()
+		t.traffic.after(&s.journey, &out)
+		end(out)
+		l.stray(record.Late, "", lateMessage, came)
+		return
+	}
 	step := s.journey.at()
 	out.Class, out.Code = verdictOf(step, m.Bytes(39), came.Bytes(39))
 	if out.Class == record.Approved {

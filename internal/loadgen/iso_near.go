@@ -7,6 +7,9 @@ import (
 	"switchyard/internal/loadgen/record"
 )
 
+// lateMessage is what a late answer belongs to.
+const lateMessage = "a request that was given up before"
+
 // givenUp are the requests of a lane that were given up last, by what they are found by: the oldest are forgotten.
 type givenUp struct {
 	known map[uint64]bool
@@ -48,7 +51,7 @@ func (l *isoLane) nobodys(hash uint64) (class record.Class, code, nearest string
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.given.take(hash) {
-		return record.Late, "", "a request that was given up before"
+		return record.Late, "", lateMessage
 	}
 	return l.nearest(hash)
 }

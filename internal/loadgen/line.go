@@ -143,6 +143,7 @@ func (t *LineTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	if err != nil {
 		l.out = l.out[:before]
 		out := lostWith(err)
+		out.NotSent = true
 		t.asks.ended(slot, nil, &out)
 		end(out)
 		return
@@ -307,11 +308,19 @@ func (l *lineLane) answer(line []byte, now time.Time, more bool) error {
 	over, what := l.over(slot, id/uint64(len(t.slots)))
 	switch what {
 	case waited:
+		if t.notes.Load().gaveUp(slot, now) {
+			l.tell(slot, over.seq, nil)
+			out = Outcome{Class: record.NoAnswer, At: now, More: more}
+			t.asks.ended(slot, nil, &out)
+			over.end(out)
+			t.notes.Load().Stray(record.Late, "", lateLine, masked(line))
+			return nil
+		}
 		l.tell(slot, over.seq, answer)
 		t.asks.ended(slot, answer, &out)
 		over.end(out)
 	case wasGivenUp:
-		t.notes.Load().Stray(record.Late, "", "the request with its id, given up before", masked(line))
+		t.notes.Load().Stray(record.Late, "", lateLine, masked(line))
 	case second:
 		t.notes.Load().Stray(record.Unmatched, "again", "a request that was answered already", masked(line))
 	case foreign:
@@ -319,6 +328,9 @@ func (l *lineLane) answer(line []byte, now time.Time, more bool) error {
 	}
 	return nil
 }
+
+// lateLine is what a late answer belongs to.
+const lateLine = "the request with its id, given up before"
 
 // masked is a line for people, without card numbers.
 func masked(line []byte) func() string {

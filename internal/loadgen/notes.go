@@ -16,6 +16,13 @@ type Noter interface {
 type Notes struct {
 	recorder *record.Recorder
 	start    time.Time
+	run      *run
+}
+
+// gaveUp tells whether the caller of a slot's request, which was in flight until now, had given up when its answer
+// came.
+func (n *Notes) gaveUp(slot int, at time.Time) bool {
+	return n != nil && n.run != nil && n.run.gaveUp(slot, at)
 }
 
 // Stray tells of a frame that is nobody's answer, and what it comes nearest to. The example, which is masked, is asked

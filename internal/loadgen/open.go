@@ -91,8 +91,7 @@ func (o *openLoop) step(ctx context.Context) bool {
 	case idle:
 		return o.takePosted() && len(o.later) > 0
 	case following:
-		p := o.later.pop()
-		o.send(p, p.due)
+		o.send(o.later.pop())
 		return true
 	}
 	if o.tooLate(due) {
@@ -110,7 +109,7 @@ func (o *openLoop) step(ctx context.Context) bool {
 			o.free <- i
 			o.unsent(o.Timeout)
 		default:
-			o.send(place{slot: i}, due)
+			o.send(place{slot: i, due: due})
 		}
 		o.next()
 	case <-o.posted.wake:
@@ -167,15 +166,11 @@ func (o *openLoop) takePosted() bool {
 	return len(o.taken) > 0
 }
 
-func (o *openLoop) send(p place, due time.Time) {
+func (o *openLoop) send(p place) {
 	lane := p.slot % o.Lanes
 	o.begun[lane] = true
 	o.inFlight.Add(1)
-	now := time.Now()
-	if now.Before(due) {
-		now = due // a timer's rounding
-	}
-	o.begin(o.shard, lane, p, due, now, o.seq.Add(1)-1)
+	o.begin(o.shard, lane, p, o.seq.Add(1)-1)
 }
 
 // flushAll flushes the lanes that something was started on.
@@ -210,7 +205,7 @@ func (o *openLoop) leave() {
 		due := p.due.Sub(o.start)
 		o.shard.Due(p.op, due)
 		o.shard.Done(p.op, due, record.NeverSent, due+waited(p.due), record.Unsent, "")
-		o.shard.FlowDone(o.slots[p.slot].flow.Sub(o.start), false)
+		o.shard.FlowDone(o.slots[p.slot].flow, false)
 	}
 }
 

@@ -58,6 +58,7 @@ func (r *run) unanswered() {
 			}
 		}
 		o.At, o.Broken = now, true
+		r.patience(s, &o)
 		r.count(lane, s, &o)
 	}
 }

@@ -29,11 +29,14 @@ type run struct {
 
 // slot is the place of one request in flight. Who took it from a free list owns it until end is called.
 type slot struct {
-	due  time.Time // when its latency begins
-	sent time.Time
-	flow time.Time // when its flow was due
-	op   record.Op
-	end  func(Outcome)
+	// Since the run's start:
+	due  time.Duration // when its latency begins
+	sent time.Duration
+	flow time.Duration // when its flow was due
+
+	op      record.Op
+	notSent bool // of who starts it: it ended before Start returned, and nothing of it was sent
+	end     func(Outcome)
 
 	// Of the request in flight, for who gives it up: when it was due, in nanoseconds since the run's start and one more,
 	// and 0 while there is none; and its number.
@@ -58,7 +61,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	r.seq.Store(o.FirstSeq)
 	r.start = time.Now()
 	if n, ok := o.Target.(Noter); ok {
-		n.TakeNotes(&Notes{recorder: o.Recorder, start: r.start})
+		n.TakeNotes(&Notes{recorder: o.Recorder, start: r.start, run: r})
 	}
 	r.till = r.start.Add(o.Warmup + o.Duration)
 
@@ -97,28 +100,35 @@ func (r *run) drive(ctx context.Context) {
 }
 
 // begin starts the next request of a slot: its flow's first, or another one of it.
-func (r *run) begin(shard *record.Shard, lane int, p place, due, now time.Time, seq uint64) {
-	s := &r.slots[p.slot]
-	s.due, s.sent, s.op = due, now, p.op
+func (r *run) begin(shard *record.Shard, lane int, p place, seq uint64) {
+	s, due, op := &r.slots[p.slot], p.due.Sub(r.start), p.op
+	sent := max(time.Since(r.start), due) // a timer may be early by its rounding
 	s.seq.Store(seq)
-	s.waits.Store(int64(due.Sub(r.start)) + 1)
-	at := due.Sub(r.start)
+	s.waits.Store(int64(due) + 1)
 	if r.opener != nil && !p.follow {
 		n := r.flows.Add(1) - 1
-		s.flow, s.op = due, r.opener.First(n)
+		s.flow, op = due, r.opener.First(n)
 		r.opener.Open(lane, p.slot, n)
-		shard.FlowDue(at)
+		shard.FlowDue(due)
 	}
 	if r.Schedule != nil {
-		shard.Due(s.op, at)
+		shard.Due(op, due)
 	}
-	shard.Sent(s.op, at, now.Sub(r.start))
+	s.due, s.sent, s.op, s.notSent = due, sent, op, false
 	r.Target.Start(lane, p.slot, seq, s.end)
+	// By now it may have ended, and all of the slot but notSent is of who ends it.
+	if !s.notSent {
+		shard.Sent(op, due, sent)
+	}
 }
 
 // end counts the request of a slot, which has ended.
 func (r *run) end(lane, i int, o *Outcome) {
 	s := &r.slots[i]
+	if o.NotSent {
+		s.notSent = true
+	}
+	r.patience(s, o)
 	r.lanes[lane].Lock()
 	if !r.summed {
 		r.count(lane, s, o)
@@ -132,14 +142,41 @@ func (r *run) end(lane, i int, o *Outcome) {
 	}
 }
 
+// patience holds an end against what a caller has patience for: to who has given up nothing comes any more.
+func (r *run) patience(s *slot, o *Outcome) {
+	if r.Timeout == 0 || o.NotSent {
+		return
+	}
+	limit := r.start.Add(s.due + r.Timeout)
+	if !o.At.After(limit) {
+		return
+	}
+	o.At = limit
+	if o.Class != record.NoAnswer {
+		o.Class, o.Code = record.NoAnswer, ""
+	}
+}
+
+// gaveUp tells whether the caller of the request in a slot, which is in flight, had given up at a moment.
+func (r *run) gaveUp(slot int, at time.Time) bool {
+	if r.Timeout == 0 {
+		return false
+	}
+	waits := r.slots[slot].waits.Load()
+	return waits != 0 && at.Sub(r.start) > time.Duration(waits-1)+r.Timeout
+}
+
 // count records how the request of a slot ended. The lane's lock is held.
 func (r *run) count(lane int, s *slot, o *Outcome) {
 	s.waits.Store(0)
 	shard := r.Recorder.Shard(lane)
-	due, sent := s.due.Sub(r.start), s.sent.Sub(r.start)
-	shard.Done(s.op, due, sent, max(o.At.Sub(r.start), sent), o.Class, o.Code)
+	sent, done := s.sent, max(o.At.Sub(r.start), s.sent)
+	if o.NotSent {
+		sent = record.NeverSent
+	}
+	shard.Done(s.op, s.due, sent, done, o.Class, o.Code)
 	if r.opener != nil && !o.Follow {
-		shard.FlowDone(s.flow.Sub(r.start), !o.Broken)
+		shard.FlowDone(s.flow, !o.Broken)
 	}
 }
 
@@ -216,8 +253,8 @@ func (r *run) giveUp(patience time.Duration) {
 	for i := range r.slots {
 		s := &r.slots[i]
 		waits := s.waits.Load()
-		if waits == 0 || now-(waits-1) < int64(patience) {
-			continue
+		if waits == 0 || now-(waits-1) <= int64(patience) {
+			continue // an answer at the very end of the patience is one
 		}
 		seq := s.seq.Load()
 		if s.waits.Load() != waits {

@@ -51,6 +51,9 @@ type Outcome struct {
 	Follow bool
 	Next   record.Op
 	Think  time.Duration
+	// NotSent says that nothing of the request was handed to a connection: there was none, or it could not be made. It has
+	// no latency, and is not counted as sent. end is then called before Start returns, by the goroutine that called it.
+	NotSent bool
 	// Broken says that a flow ends without an outcome of each of its requests.
 	Broken bool
 }

@@ -178,6 +178,8 @@ func (t *target) Start(lane, i int, seq uint64, end func(loadgen.Outcome)) {
 	s.lane, s.seq, s.end = t.lanes[lane], seq, end
 	t.payments.Fill(seq, &s.req)
 	if err := s.lane.Send(&s.req, s.authorized); err != nil {
-		s.authorized(nil, err)
+		out := loadgen.OutcomeOf(nil, err)
+		out.NotSent = true
+		end(out)
 	}
 }

@@ -27,7 +27,7 @@ func played(
 		due := time.Duration(n) * time.Millisecond
 		op, class, took := outcome(n)
 		s.Due(op, due)
-		if class == record.Unsent {
+		if class == record.Unsent || class == record.ConnectionLost {
 			s.Done(op, due, record.NeverSent, due+took, class, "")
 			continue
 		}
@@ -66,6 +66,28 @@ func TestThresholds(t *testing.T) {
 		}
 		if c := th.Check(run); c.OK != want || c.Measured == nil {
 			t.Errorf("%s: %v of %+v, want %v", text, c.OK, c, want)
+		}
+	}
+}
+
+// What no connection took stayed within no bound.
+func TestThresholdsOfWhatHasNoLatency(t *testing.T) {
+	run := played(t, 0, func(n int) (record.Op, record.Class, time.Duration) {
+		op, class, took := good(n)
+		if n < 20 { // 1 in 50
+			class = record.ConnectionLost
+		}
+		return op, class, took
+	})
+	for text, want := range map[string]bool{
+		"p50 < 60ms": true, "p97 < 101ms": true, "p99 < 1h": false, "max < 1h": false, "errors <= 2%": true,
+	} {
+		th, err := judge.Parse(text, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := th.Check(run); c.OK != want || (c.Why == "") != want {
+			t.Errorf("%s: %+v, want %v", text, c, want)
 		}
 	}
 }

@@ -141,6 +141,9 @@ func (t *Threshold) Check(run *record.Run) record.Check {
 	c.Unit = unit
 	if !ok || t.Operation != "" && op.Name != t.Operation {
 		c.Why = "nothing was measured"
+		if op.WithoutLatency > 0 {
+			c.Why = "too many requests have no latency: no connection took them"
+		}
 		return c
 	}
 	c.Measured = &x
@@ -172,9 +175,9 @@ func (t *Threshold) measure(run *record.Run, op *record.Operation) (x float64, u
 	share := func(n uint64) (float64, string, bool) { return 100 * float64(n) / all, unitPercent, all > 0 }
 	switch t.figure {
 	case percentile:
-		return inMS(op.Latency.Quantile(t.percent))
+		return inMS(op.Quantile(t.percent))
 	case longest:
-		return inMS(op.Latency.Max())
+		return inMS(op.Quantile(100))
 	case mean:
 		return inMS(op.Latency.Mean())
 	case approved:

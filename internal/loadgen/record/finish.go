@@ -26,11 +26,11 @@ func (r *Recorder) Finish(ended time.Duration) *Run {
 		op := &r.ops[i]
 		run.Operations = append(run.Operations, Operation{
 			Name: r.config.Operations[i], Asked: r.ifOpen(op.asked), Sent: op.sent, Outcomes: r.counts(op.outcomes),
-			Latency: op.latency.Clone(), Service: op.service.Clone(),
+			WithoutLatency: op.withoutLatency, Latency: op.latency.Clone(), Service: op.service.Clone(),
 		})
 		due := op.asked
 		if r.config.Model == Closed {
-			due = op.sent
+			due = op.sent + op.withoutLatency
 		}
 		run.Unaccounted += max(op.ended, due) - min(op.ended, due)
 	}

@@ -74,16 +74,17 @@ func (r *Recorder) foldSent(e *event, counts bool) {
 		return
 	}
 	r.ops[e.op].sent++
-	if r.config.Model == Open {
-		r.late.Record(e.sent - e.due)
-	}
+	r.late.Record(e.sent - e.due)
 }
 
 func (r *Recorder) foldDone(e *event, counts bool) {
 	o, latency := r.outcomes[e.outcome], e.done-e.due
+	waited := e.sent >= 0 || o.Class == Unsent
 	if iv := r.at(e.due); iv != nil {
 		iv.outcomes.add(e.outcome)
-		iv.latency.Record(latency)
+		if waited {
+			iv.latency.Record(latency)
+		}
 	}
 	if iv := r.at(e.done); iv != nil {
 		if e.sent >= 0 {
@@ -94,7 +95,9 @@ func (r *Recorder) foldDone(e *event, counts bool) {
 		}
 	}
 	live := r.live.slot(e.done)
-	live.latency.Record(latency)
+	if waited {
+		live.latency.Record(latency)
+	}
 	if o.Class.Answered() {
 		live.answered++
 	}
@@ -108,7 +111,11 @@ func (r *Recorder) foldDone(e *event, counts bool) {
 	op := &r.ops[e.op]
 	op.ended++
 	op.outcomes.add(e.outcome)
-	op.latency.Record(latency)
+	if waited {
+		op.latency.Record(latency)
+	} else {
+		op.withoutLatency++
+	}
 	if e.sent >= 0 {
 		op.service.Record(e.done - e.sent)
 	}

@@ -167,20 +167,56 @@ func TestFailuresHaveAnExample(t *testing.T) {
 	}
 }
 
+// Nothing is asked of a closed loop, but it may be late.
 func TestAClosedLoopIsAskedForNothing(t *testing.T) {
 	r := newRecorder(t, record.Config{Model: record.Closed, Operations: []string{"sale"}, Window: time.Second})
 	s := r.Shard(0)
 	s.Sent(0, 0, 0)
 	s.Done(0, 0, 0, 2*ms, record.Approved, "")
-	s.Sent(0, 3*ms, 3*ms) // and nobody says what came of it
+	s.Sent(0, 2*ms, 3*ms) // and nobody says what came of it
 	run := r.Finish(time.Second)
 	all, sum := run.Total(), run.Summarize()
-	if all.Asked != nil || run.Intervals[0].Asked != nil || run.Lateness.Count() != 0 || sum.LateP99MS != nil ||
-		sum.AskedTPS != nil {
-		t.Errorf("a closed loop has arrivals or lateness: %+v", run)
+	if all.Asked != nil || run.Intervals[0].Asked != nil || sum.AskedTPS != nil {
+		t.Errorf("a closed loop has arrivals: %+v", run)
+	}
+	if late, _ := run.Lateness.Max(); late.Round(10*time.Microsecond) != ms || run.Lateness.Count() != 2 {
+		t.Errorf("%d sent, late by %s at most; want 2 and 1 ms", run.Lateness.Count(), late)
 	}
 	if run.Unaccounted != 1 {
 		t.Errorf("%d unaccounted, want 1", run.Unaccounted)
+	}
+}
+
+// What never was sent has no latency, unless its caller waited for the tool; it is no part of any distribution.
+func TestWhatWasNeverSentHasNoLatency(t *testing.T) {
+	r := newRecorder(t, record.Config{Model: record.Open, Operations: []string{"sale"}, Window: time.Second})
+	s := r.Shard(0)
+	for n := range 4 {
+		due := time.Duration(n) * ms
+		s.Due(0, due)
+		switch n {
+		case 0:
+			s.Done(0, due, record.NeverSent, due+900*ms, record.Unsent, "")
+		case 1:
+			s.Sent(0, due, due)
+			s.Done(0, due, due, due+10*ms, record.Approved, "")
+		default:
+			s.Done(0, due, record.NeverSent, due, record.ConnectionLost, "refused")
+		}
+	}
+	looked := r.Snapshot(2 * time.Second)
+	run := r.Finish(time.Second)
+	all := run.Total()
+	if all.Latency.Count() != 2 || all.WithoutLatency != 2 || all.Sent != 1 || all.Service.Count() != 1 ||
+		run.Intervals[0].Latency.Count() != 2 || looked.All.Count() != 2 || looked.Recent.Latency.Count() != 2 ||
+		looked.InFlight != 0 || run.Unaccounted != 0 || all.Ended() != 4 {
+		t.Errorf("%d latencies, %d without, %d sent of 4; want 2, 2 and 1: %+v, %+v", all.Latency.Count(), all.WithoutLatency,
+			all.Sent, run, looked)
+	}
+	for percent, want := range map[float64]time.Duration{25: 10 * ms, 50: 900 * ms, 51: 0, 100: 0} {
+		if d, ok := all.Quantile(percent); ok != (want > 0) || (d-want).Abs() > want/1000 {
+			t.Errorf("p%g of all is %s, %v; want %s", percent, d, ok, want)
+		}
 	}
 }
 

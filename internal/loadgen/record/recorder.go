@@ -77,6 +77,7 @@ func (t *tally) add(o outcomeID) {
 // opTally is of the requests of an operation that were due in the window.
 type opTally struct {
 	asked, sent, ended uint64
+	withoutLatency     uint64
 	outcomes           tally
 	latency, service   Hist
 }
@@ -153,7 +154,8 @@ const (
 	isFlowDone
 )
 
-// NeverSent is the time at which a request was sent that was not.
+// NeverSent is the time at which a request was sent that was not. Its caller waited for the tool, where that is its
+// class (Unsent); else it ended at once, because no connection took it or it could not be made, and has no latency.
 const NeverSent time.Duration = -1
 
 // Window is how long is measured, unless the run ends early.
@@ -165,7 +167,7 @@ func (r *Recorder) Shard(i int) *Shard { return &r.shards[i] }
 // Due says that a request of an open loop is due.
 func (s *Shard) Due(op Op, due time.Duration) { s.add(event{what: isDue, op: op, due: due}) }
 
-// Sent says that a request was sent, when it was due and when it was sent, which are the same in a closed loop.
+// Sent says that a request was handed to a connection, when it was due and when it was sent.
 func (s *Shard) Sent(op Op, due, sent time.Duration) {
 	s.add(event{what: isSent, op: op, due: due, sent: sent})
 }

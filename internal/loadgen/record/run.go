@@ -27,7 +27,7 @@ type Run struct {
 	Warmup      Warmup       `json:"warmup"`
 	Failures    []Failure    `json:"failures,omitempty"`
 
-	// Lateness is how much later than due requests were sent, where they were due at a time: open loop only.
+	// Lateness is how much later than due requests were sent.
 	Lateness Hist `json:"lateness,omitzero"`
 	// Unaccounted counts requests that were due in the window and have no outcome, or more than one. It is a fault of
 	// the tool.
@@ -133,8 +133,11 @@ type Operation struct {
 	Asked    *uint64 `json:"asked,omitempty"` // due; open loop only
 	Sent     uint64  `json:"sent"`
 	Outcomes []Count `json:"outcomes,omitempty"`
-	Latency  Hist    `json:"latency,omitzero"` // since each was due, of all
-	Service  Hist    `json:"service,omitzero"` // since each was sent, of those that were
+	// WithoutLatency counts those that ended at once and never were sent: no connection took them, or they could not be
+	// made. They are in neither distribution, where they would pass for the quickest.
+	WithoutLatency uint64 `json:"without_latency,omitempty"`
+	Latency        Hist   `json:"latency,omitzero"` // since each was due, of all others
+	Service        Hist   `json:"service,omitzero"` // since each was sent, of those that were
 }
 
 // Connections counts the connections that broke in the run, the warm-up too, and those that were there again.
@@ -236,6 +239,7 @@ func (r *Run) Total() Operation {
 			*all.Asked += *op.Asked
 		}
 		all.Sent += op.Sent
+		all.WithoutLatency += op.WithoutLatency
 		all.Latency.Merge(op.Latency)
 		all.Service.Merge(op.Service)
 		for _, c := range op.Outcomes {
@@ -244,6 +248,16 @@ func (r *Run) Total() Operation {
 	}
 	all.Outcomes = sortedCounts(counts)
 	return all
+}
+
+// Quantile is the latency that percent of all of its requests stayed within, where one without a latency counts as one
+// that stayed within none. ok is false where so many did not, or there are none.
+func (o *Operation) Quantile(percent float64) (d time.Duration, ok bool) {
+	n := float64(o.Latency.Count())
+	if percent *= (n + float64(o.WithoutLatency)) / max(n, 1); percent > 100 {
+		return 0, false
+	}
+	return o.Latency.Quantile(percent)
 }
 
 // Count is how many of its requests have an outcome of a class.

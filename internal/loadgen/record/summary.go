@@ -20,7 +20,7 @@ type Summary struct {
 	Declines    map[string]uint64 `json:"declines,omitempty"` // by DE39
 	InFlight    int               `json:"in_flight,omitempty"`
 	Rate        float64           `json:"rate,omitempty"`
-	LateP99MS   *float64          `json:"late_p99_ms,omitempty"` // how late the tool itself was; open loop only
+	LateP99MS   *float64          `json:"late_p99_ms,omitempty"` // how late the tool itself was
 	DurationS   float64           `json:"duration_s"`            // the window
 	Connections int               `json:"connections"`
 	Seed        uint64            `json:"seed"`
@@ -33,20 +33,22 @@ type Summary struct {
 	SwitchdMiB    float64 `json:"switchd_mib,omitempty"`
 	IssuerMiB     float64 `json:"issuer_sim_mib,omitempty"`
 
-	Model      Model                       `json:"model"`
-	Valid      bool                        `json:"valid"`
-	Passed     bool                        `json:"passed"`
-	EndedEarly string                      `json:"ended_early,omitempty"`
-	AskedTPS   *float64                    `json:"asked_per_s,omitempty"` // requests due a second; open loop only
-	SentTPS    *float64                    `json:"sent_per_s,omitempty"`
-	LateMaxMS  *float64                    `json:"late_max_ms,omitempty"`
-	Classes    map[string]uint64           `json:"classes"` // requests by what came of them
-	Unsent     uint64                      `json:"unsent"`  // due and never sent: the tool's own failure
-	Service    *Quantiles                  `json:"service,omitempty"`
-	Operations map[string]OperationSummary `json:"operations,omitempty"`
-	Flows      *Flows                      `json:"flows,omitempty"`
-	Validity   []Check                     `json:"validity,omitempty"`
-	Thresholds []Check                     `json:"thresholds,omitempty"`
+	Model      Model             `json:"model"`
+	Valid      bool              `json:"valid"`
+	Passed     bool              `json:"passed"`
+	EndedEarly string            `json:"ended_early,omitempty"`
+	AskedTPS   *float64          `json:"asked_per_s,omitempty"` // requests due a second; open loop only
+	SentTPS    *float64          `json:"sent_per_s,omitempty"`
+	LateMaxMS  *float64          `json:"late_max_ms,omitempty"`
+	Classes    map[string]uint64 `json:"classes"` // requests by what came of them
+	Unsent     uint64            `json:"unsent"`  // due and never sent: the tool's own failure
+	// WithoutLatency counts requests that no connection took, or that could not be made: they are in no percentile.
+	WithoutLatency uint64                      `json:"without_latency,omitempty"`
+	Service        *Quantiles                  `json:"service,omitempty"`
+	Operations     map[string]OperationSummary `json:"operations,omitempty"`
+	Flows          *Flows                      `json:"flows,omitempty"`
+	Validity       []Check                     `json:"validity,omitempty"`
+	Thresholds     []Check                     `json:"thresholds,omitempty"`
 }
 
 // Quantiles are those of a distribution, in milliseconds.
@@ -76,7 +78,8 @@ func (r *Run) Summarize() *Summary {
 		Declined: all.Count(Declined), InFlight: r.Setup.InFlight, Rate: r.Setup.Rate, DurationS: r.Window.Seconds(),
 		Seed: r.Setup.Seed, Requests: all.Ended() + r.Warmup.Requests,
 		Model: r.Setup.Model, Valid: r.Verdict.Valid, Passed: r.Verdict.Passed, EndedEarly: r.Ended,
-		Classes: map[string]uint64{}, Unsent: all.Count(Unsent), Service: QuantilesOf(all.Service), Flows: r.Flows,
+		Classes: map[string]uint64{}, Unsent: all.Count(Unsent),
+		WithoutLatency: all.WithoutLatency, Service: QuantilesOf(all.Service), Flows: r.Flows,
 		Validity: r.Verdict.Validity, Thresholds: r.Verdict.Thresholds, SentTPS: r.perSecond(all.Sent),
 	}
 	if r.Setup.Model == Open {

@@ -93,6 +93,9 @@ func tiles(r *record.Run, all *record.Operation) (list []tile) {
 	if c := r.Connections; c != nil {
 		list = append(list, tile{"connections lost", fmt.Sprint(c.Lost), fmt.Sprintf("%d redialled", c.Redialled)})
 	}
+	if all.WithoutLatency > 0 {
+		list = append(list, tile{"no latency", fmt.Sprint(all.WithoutLatency), "no connection took them"})
+	}
 	share := "none"
 	if n, failed := all.Ended(), all.Failed(); n > 0 && failed > 0 {
 		share = number(100*float64(failed)/float64(n)) + "% of the requests"

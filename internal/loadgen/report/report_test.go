@@ -167,6 +167,28 @@ func TestText(t *testing.T) {
 	}
 }
 
+// What never was sent is told apart from what was never due.
+func TestTextOfWhatHasNoLatency(t *testing.T) {
+	r, err := record.New(record.Config{Model: record.Closed, Operations: []string{"authorize"}, Window: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		r.Shard(0).Done(0, 0, record.NeverSent, 0, record.ConnectionLost, "connection refused")
+	}
+	var text strings.Builder
+	if err := report.Text(&text, r.Finish(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"no latency  3 that no connection took", "no request that was due in the window was sent",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &text)
+		}
+	}
+}
+
 func TestCSV(t *testing.T) {
 	for name, run := range runs {
 		golden(t, name+".csv", written(t, report.CSV, run(t)))

@@ -120,6 +120,9 @@ func (t *text) rates() {
 	if c := t.run.Connections; c != nil {
 		t.line("connections", "%d lost, %d redialled", c.Lost, c.Redialled)
 	}
+	if n := t.all.WithoutLatency; n > 0 {
+		t.line("no latency", "%d that no connection took, or that could not be made: they are in no percentile", n)
+	}
 	if t.run.Unaccounted > 0 {
 		t.line("unaccounted", "%d requests were due and have no outcome, or more than one", t.run.Unaccounted)
 	}
@@ -150,7 +153,11 @@ func (t *text) perSecond(n uint64) string {
 // latencies is a table: for each operation the time since a request was due and since it was sent.
 func (t *text) latencies() {
 	if t.all.Latency.Count() == 0 {
-		t.line("latency", "no request was due in the window")
+		nothing := "no request was due in the window"
+		if t.all.Ended() > 0 {
+			nothing = "no request that was due in the window was sent"
+		}
+		t.line("latency", "%s", nothing)
 		return
 	}
 	fmt.Fprintf(t, "\n\trequests\ta second\tp50\tp90\tp99\tp99.9\tmost\n")
