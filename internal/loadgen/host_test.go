@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"net"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,6 +26,23 @@ type timedHost struct {
 	answer func(at time.Duration, lane int) time.Duration
 	reads  func(at time.Duration, lane int) time.Duration // when it reads what it would read at a moment; nil: then
 	asked  atomic.Int64
+
+	mu    sync.Mutex
+	lanes map[uint64]int // by flow
+}
+
+// takes notes on which lane a flow's first request came; the key or the RRN ends with its number.
+func (h *timedHost) takes(number string, lane int) {
+	n, err := strconv.ParseUint(number, 36, 64)
+	if err != nil {
+		h.t.Errorf("%q is no number of a flow", number)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.lanes == nil {
+		h.lanes = map[uint64]int{}
+	}
+	h.lanes[n] = lane
 }
 
 // target is one of so many connections to the host.
@@ -60,7 +79,7 @@ func (h *timedHost) later(conn net.Conn, mu *sync.Mutex, lane int, answer []byte
 	})
 }
 
-// slowly is a connection that is read when its host reads.
+// slowly is a connection that is read when its host reads: what came while it does not is seen when it does again.
 type slowly struct {
 	net.Conn
 	h    *timedHost
@@ -68,22 +87,24 @@ type slowly struct {
 }
 
 func (s slowly) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
 	if s.h.reads != nil {
 		at := time.Since(s.h.begin)
 		time.Sleep(s.h.reads(at, s.lane) - at)
 	}
-	return s.Conn.Read(b)
+	return n, err
 }
 
 func (h *timedHost) playGateway(conn net.Conn, lane int) {
 	defer conn.Close()
 	var mu sync.Mutex
 	for lines := bufio.NewScanner(slowly{conn, h, lane}); lines.Scan(); {
-		var req struct{ ID string }
+		var req struct{ ID, Key string }
 		if err := json.Unmarshal(lines.Bytes(), &req); err != nil {
 			h.t.Errorf("a request cannot be read: %v", err)
 			return
 		}
+		h.takes(strings.Split(req.Key, "-")[1], lane)
 		h.later(conn, &mu, lane, append(wire.AppendAnswer(nil, &api.Answer{
 			ID: req.ID, Op: api.OpAuthorize, Payment: "P1", Status: api.StatusAuthorized, Approved: true, ResponseCode: "00",
 			Amount: 1, Capturable: 1, Currency: "EUR", Created: time.Unix(1, 0).UTC(),
@@ -94,6 +115,7 @@ func (h *timedHost) playGateway(conn net.Conn, lane int) {
 func (h *timedHost) playISO(conn net.Conn, lane int) {
 	var mu sync.Mutex
 	playHost(h.t, slowly{conn, h, lane}, func(_ int, m *spec.Message, pack func(*spec.Message) []byte) [][]byte {
+		h.takes(m.String(37)[5:], lane)
 		b := pack(approve(m))
 		h.later(conn, &mu, lane, append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...))
 		return nil

@@ -65,8 +65,6 @@ const (
 const (
 	// maxISOAnswer is the longest answer in bytes.
 	maxISOAnswer = 8 << 10
-	// maxPending bounds what waits in a lane to be written; past it Start blocks.
-	maxPending = 1 << 20
 	// maxGivenUp bounds how many requests a lane remembers that were given up.
 	maxGivenUp = 4096
 	// maxLooked bounds how many requests in flight a stray is held against.
@@ -97,7 +95,6 @@ func NewISOTarget(conns []net.Conn, o ISOOptions, inFlight int, traffic *Traffic
 			target: t, number: i, conn: c, index: make(map[uint64]int), given: givenUp{known: make(map[uint64]bool)},
 			work: make(chan struct{}, 1), ended: make(chan struct{}), networks: make(map[uint64]chan string),
 		}
-		l.room.L = &l.mu
 		t.lanes = append(t.lanes, l)
 	}
 	for _, l := range t.lanes {
@@ -194,17 +191,7 @@ func (t *ISOTarget) Close() {
 func (t *ISOTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 	l, s := t.lanes[lane], &t.slots[slot]
 	l.mu.Lock()
-	s.seq, s.stuck = seq, len(l.pending) > maxPending
-	for s.stuck && l.down() == nil {
-		l.signal()
-		l.room.Wait()
-		if !s.stuck {
-			l.mu.Unlock()
-			return // it was given up
-		}
-		s.stuck = len(l.pending) > maxPending
-	}
-	s.stuck = false
+	s.seq = seq
 	out := Outcome{}
 	if err := l.down(); err != nil {
 		out = lostWith(err)
@@ -216,7 +203,11 @@ func (t *ISOTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 		l.index[s.hash] = slot
 		repeated, ends := l.repeated, l.ends
 		l.repeated, l.ends = nil, nil
+		full := len(l.pending) > writeRoom(len(t.slots), len(t.lanes))
 		l.mu.Unlock()
+		if full {
+			l.broke(errTakesNothing)
+		}
 		if ends != nil {
 			out.Class, out.Code = record.NoAnswer, "repeated"
 			t.traffic.after(&repeated.journey, &out)
@@ -236,18 +227,11 @@ func (t *ISOTarget) Flush(lane int) { t.lanes[lane].signal() }
 func (t *ISOTarget) Forget(lane, slot int, seq uint64) (Outcome, bool) {
 	l, s := t.lanes[lane], &t.slots[slot]
 	l.mu.Lock()
-	if s.end == nil && !s.stuck || s.seq != seq {
+	if s.end == nil || s.seq != seq {
 		l.mu.Unlock()
 		return Outcome{}, false
 	}
 	out := Outcome{Class: record.NoAnswer}
-	if s.stuck { // nothing was made of it
-		s.stuck = false
-		l.room.Broadcast()
-		l.mu.Unlock()
-		t.traffic.after(&s.journey, &out)
-		return out, true
-	}
 	l.over(s)
 	l.given.add(s.hash)
 	if s.near != record.Approved {
@@ -263,7 +247,6 @@ type isoSlot struct {
 	journey journey
 	seq     uint64
 	end     func(Outcome) // nil while there is none
-	stuck   bool          // Start waits until the connection takes more
 	hash    uint64        // of what it is found by; of the one before while there is none
 	before  uint64        // that of the one before
 	mti     [4]byte       // of 1987, as the host takes it
@@ -299,7 +282,6 @@ type isoLane struct {
 	conn     net.Conn
 	ended    chan struct{} // closed once the connection broke
 	unsigned error         // why the connection takes no requests yet: what was wrong with the one before
-	room     sync.Cond
 	pending  []byte
 	index    map[uint64]int // slots by what their request is found by
 	given    givenUp
@@ -346,16 +328,11 @@ func (l *isoLane) write(conn net.Conn, ended <-chan struct{}) {
 		}
 		l.mu.Lock()
 		out, l.pending = l.pending, out[:0]
-		l.room.Broadcast()
 		l.mu.Unlock()
 		if len(out) == 0 {
 			continue
 		}
-		err := conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if err == nil {
-			_, err = conn.Write(out)
-		}
-		if err != nil {
+		if err := writeWithin(conn, out); err != nil {
 			// What was answered before may be on its way through the reader, which then ends the rest.
 			l.broke(err)
 			return
@@ -406,7 +383,6 @@ func (l *isoLane) broke(err error) {
 		close(l.ended)
 	}
 	conn := l.conn
-	l.room.Broadcast()
 	l.mu.Unlock()
 	_ = conn.Close() // the first error is the one that counts
 }

@@ -45,35 +45,32 @@ func TestISOTargetGivesUpAHostThatReadsNothing(t *testing.T) {
 	})
 }
 
-// A request that waits until the connection takes more can be given up, and waits no longer.
-func TestISOTargetForgetsWhatWaitsForRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const slots = 20_000
-		target, _ := unread(t, slots)
+// What waits for a host that reads nothing is bounded, also where callers give up sooner than the host is given up.
+func TestWhatWaitsToBeWrittenIsBounded(t *testing.T) {
+	forBoth(t, func(t *testing.T, h *hosts) {
+		const slots, most = 10, 20_000
+		here, there := net.Pipe()
+		defer there.Close()
+		target, _ := h.silent(here)
 		defer target.Close()
-		started := make(chan uint64, slots)
-		go func() {
-			defer close(started)
-			for n := range uint64(slots) {
-				target.Open(0, int(n), n)
-				target.Start(0, int(n), n, func(loadgen.Outcome) {})
-				started <- n
+		began, n := time.Now(), uint64(0)
+		ended := make(chan loadgen.Outcome, 1)
+		for ; n < most; n++ {
+			slot := int(n % slots)
+			target.(loadgen.Opener).Open(0, slot, n)
+			target.Start(0, slot, n, func(o loadgen.Outcome) { ended <- o })
+			target.(loadgen.Flusher).Flush(0)
+			if _, was := target.(loadgen.Forgetter).Forget(0, slot, n); !was {
+				break // it has ended, or ends
 			}
-		}()
-		synctest.Wait()
-		stuck := uint64(len(started))
-		if stuck == slots {
-			t.Fatal("the connection takes all of it")
 		}
-		if o, was := target.Forget(0, int(stuck), stuck); !was || o.Class != record.NoAnswer {
-			t.Errorf("%+v %v, want no answer", o, was)
+		const about = 1 << 20 / 1000 // there is room for more than so many requests, none of them of 1,000 bytes
+		if n < about || n == most {
+			t.Fatalf("%d requests are taken", n)
 		}
-		synctest.Wait()
-		if n := uint64(len(started)); n != stuck+1 {
-			t.Errorf("%d started, want the one that was given up and no more behind %d", n, stuck)
-		}
-		if _, was := target.Forget(0, int(stuck), stuck); was {
-			t.Error("it is given up twice")
+		if o := <-ended; o.Class != record.ConnectionLost || time.Since(began) != 0 ||
+			o.Code != "the host takes nothing, and too much waits for it" {
+			t.Errorf("%+v after %s, want that the host is given up at once", o, time.Since(began))
 		}
 	})
 }

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -55,9 +56,23 @@ const (
 	lineRead = 256 << 10
 	// lineWrite is how much is kept back for Flush: some hundred lines.
 	lineWrite = 64 << 10
-	// writeTimeout is how long a connection may take nothing; past it it is given up.
-	writeTimeout = 10 * time.Second
 )
+
+// How much a connection may take nothing of: past either bound it is given up.
+const (
+	// writeTimeout is for how long.
+	writeTimeout = 10 * time.Second
+	// requestRoom is room for the longest request in bytes. Each in flight on a connection has so much, and what was given
+	// up unwritten has restRoom together.
+	requestRoom = 1 << 10
+	restRoom    = 1 << 20
+)
+
+// writeRoom is how many bytes may wait for a connection that has so many of the slots.
+func writeRoom(slots, lanes int) int { return (slots+lanes-1)/max(lanes, 1)*requestRoom + restRoom }
+
+// errTakesNothing is a connection for which too much waits.
+var errTakesNothing = errors.New("the host takes nothing, and too much waits for it")
 
 // lineSlot is the place of a request in flight. The request's id on the wire is use·slots + slot.
 type lineSlot struct {
@@ -72,14 +87,17 @@ type lineLane struct {
 	target *LineTarget
 	number int
 	loop   sync.WaitGroup
-	out    []byte     // lines that are not written; of the goroutine that calls Start
-	of     int        // the connection that they are for
-	came   api.Answer // of the reader
+	out    []byte        // lines that wait for Flush; of the goroutine that calls Start
+	of     int           // the connection that they are for
+	came   api.Answer    // of the reader
+	work   chan struct{} // one token: something waits to be written
 
-	mu    sync.Mutex // of the lane's slots
-	conn  net.Conn
-	count int // of connections that it has had, with this one
-	err   error
+	mu      sync.Mutex // of the lane's slots
+	conn    net.Conn
+	ended   chan struct{} // closed once the connection broke
+	pending []byte        // lines that wait to be written
+	count   int           // of connections that it has had, with this one
+	err     error
 }
 
 // NewLineTarget makes a target of open connections, one a lane, for inFlight slots. told may be nil. Close it to end
@@ -91,7 +109,9 @@ func NewLineTarget(conns []net.Conn, inFlight int, payments Payments, told Told)
 func newLines(conns []net.Conn, inFlight int, asks lineAsks, told Told) *LineTarget {
 	t := &LineTarget{slots: make([]lineSlot, inFlight), asks: asks, told: told}
 	for i, c := range conns {
-		t.lanes = append(t.lanes, &lineLane{target: t, number: i, conn: c})
+		t.lanes = append(t.lanes, &lineLane{
+			target: t, number: i, conn: c, work: make(chan struct{}, 1), ended: make(chan struct{}),
+		})
 	}
 	for _, l := range t.lanes {
 		l.loop.Go(l.live)
@@ -179,18 +199,56 @@ func (t *LineTarget) Flush(lane int) {
 		return
 	}
 	l.mu.Lock()
-	conn, stale := l.conn, l.of != l.count
+	conn, full := l.conn, false
+	switch {
+	case l.err != nil || l.of != l.count: // they went with their connection
+	case len(l.pending) == 0:
+		l.pending, l.out = l.out, l.pending
+	default:
+		l.pending = append(l.pending, l.out...)
+		full = len(l.pending) > writeRoom(len(t.slots), len(t.lanes))
+	}
 	l.mu.Unlock()
-	var err error
-	if !stale {
-		if err = conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err == nil {
-			_, err = conn.Write(l.out)
+	l.out = l.out[:0]
+	if full {
+		l.fail(conn, errTakesNothing)
+		return
+	}
+	select {
+	case l.work <- struct{}{}:
+	default: // the writer has not looked yet
+	}
+}
+
+// write writes what waits, all of it in one, until the connection breaks. Who starts requests does not wait for it.
+func (l *lineLane) write(conn net.Conn, ended <-chan struct{}) {
+	var out []byte
+	for {
+		select {
+		case <-l.work:
+		case <-ended:
+			return
+		}
+		l.mu.Lock()
+		out, l.pending = l.pending, out[:0]
+		l.mu.Unlock()
+		if len(out) == 0 {
+			continue
+		}
+		if err := writeWithin(conn, out); err != nil {
+			l.fail(conn, err)
+			return
 		}
 	}
-	l.out = l.out[:0]
-	if err != nil {
-		l.fail(conn, err)
+}
+
+// writeWithin writes to a connection, which may take nothing for so long.
+func writeWithin(conn net.Conn, b []byte) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
 	}
+	_, err := conn.Write(b)
+	return err
 }
 
 // fail closes a connection. The reader then ends what is in flight: what it has read was answered.
@@ -198,24 +256,32 @@ func (l *lineLane) fail(conn net.Conn, err error) {
 	l.mu.Lock()
 	if l.err == nil && l.conn == conn {
 		l.err = err
+		close(l.ended)
 	}
 	l.mu.Unlock()
 	_ = conn.Close() // the first error is the one that counts
 }
 
-// live reads the lane's connections, one after the other.
+// live serves the lane's connections, one after the other.
 func (l *lineLane) live() {
 	in := make([]byte, lineRead)
-	for conn := l.conn; conn != nil; conn = l.redial() {
+	l.mu.Lock()
+	conn, ended := l.conn, l.ended
+	l.mu.Unlock()
+	for conn != nil {
+		var writer sync.WaitGroup
+		writer.Go(func() { l.write(conn, ended) })
 		l.read(conn, in)
+		writer.Wait()
+		conn, ended = l.redial()
 	}
 }
 
 // redial connects the lane anew; nil where it stays without a connection.
-func (l *lineLane) redial() net.Conn {
+func (l *lineLane) redial() (net.Conn, chan struct{}) {
 	again := l.target.again.Load()
 	if again == nil {
-		return nil
+		return nil, nil
 	}
 	again.lost()
 	conn := again.again(l.number, 0, func(err error) {
@@ -224,18 +290,18 @@ func (l *lineLane) redial() net.Conn {
 		l.mu.Unlock()
 	})
 	if conn == nil {
-		return nil
+		return nil, nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if again.ctx.Err() != nil { // it was closed meanwhile
 		_ = conn.Close()
-		return nil
+		return nil, nil
 	}
-	l.conn, l.err = conn, nil
+	l.conn, l.ended, l.err, l.pending = conn, make(chan struct{}), nil, l.pending[:0]
 	l.count++
 	again.back()
-	return conn
+	return conn, l.ended
 }
 
 // read takes the answers of each read, until the connection breaks.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"strings"
@@ -278,8 +279,7 @@ func TestLineTargetNotesForeignAnswers(t *testing.T) {
 // A request that was given up is over, and its answer is late.
 func TestLineTargetForgets(t *testing.T) {
 	target, there, recorder := attached(t, nil)
-	lines := bufio.NewReader(there)
-	go func() { _, _ = lines.ReadBytes('\n') }()
+	go func() { _, _ = io.Copy(io.Discard, there) }()
 	ended := make(chan Outcome, 1)
 	target.Start(0, 3, 7, func(o Outcome) { ended <- o })
 	target.Flush(0)
@@ -292,7 +292,6 @@ func TestLineTargetForgets(t *testing.T) {
 	if _, was := target.Forget(0, 3, 7); was {
 		t.Error("it is forgotten twice")
 	}
-	go func() { _, _ = lines.ReadBytes('\n') }()
 	target.Start(0, 3, 8, func(o Outcome) { ended <- o })
 	target.Flush(0)
 	first, next := wire.AppendAnswer(nil, approvedAnswer("11")), wire.AppendAnswer(nil, approvedAnswer("19"))

@@ -85,15 +85,23 @@ type kept interface {
 
 // target is one of a connection, signed on where it is one to an ISO 8583 host.
 func (h *hosts) target(conn net.Conn) (kept, []string) {
+	target, ops := h.silent(conn)
+	if iso, ok := target.(*loadgen.ISOTarget); ok {
+		if err := iso.SignOn(h.t.Context()); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	return target, ops
+}
+
+// silent is a target of a connection on which nothing was said.
+func (h *hosts) silent(conn net.Conn) (kept, []string) {
 	tr := traffic(h.t, "sale")
 	if !h.iso {
 		return loadgen.NewLineFlows([]net.Conn{conn}, 100, tr, nil), tr.Ops()
 	}
 	target, err := loadgen.NewISOTarget(
 		[]net.Conn{conn}, loadgen.ISOOptions{Codec: spec.MustCodec("iso87ascii"), Echo: time.Hour}, 100, tr)
-	if err == nil {
-		err = target.SignOn(h.t.Context())
-	}
 	if err != nil {
 		h.t.Fatal(err)
 	}

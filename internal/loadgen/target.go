@@ -9,8 +9,9 @@ import (
 // Target is what load is driven at.
 type Target interface {
 	// Start sends request number seq on the lane's connection and calls end exactly once when it is over, from any
-	// goroutine, also before it returns. It may block while the connection takes no more. slot is the request's place
-	// among those in flight: no two requests in flight share one, and slot % lanes is always lane, so a target may keep
+	// goroutine, also before it returns. It does not wait for a connection that takes no more: others are due meanwhile,
+	// and what is handed to a connection waits there for its host, not for the tool. slot is the request's place among
+	// those in flight: no two requests in flight share one, and slot % lanes is always lane, so a target may keep
 	// buffers by slot. Start is called by one goroutine a lane in a closed loop, and by one for all in an open one.
 	Start(lane, slot int, seq uint64, end func(Outcome))
 }
