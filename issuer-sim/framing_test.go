@@ -310,6 +310,16 @@ func TestWhatCannotBeRequired(t *testing.T) {
 	}
 }
 
+// A trailer alone cannot end messages that may have it anywhere.
+func TestTrailerAloneWithBinaryFields(t *testing.T) {
+	_, err := issuersim.New(issuersim.Options{
+		Listener: listen(t), Codec: spec.MustCodec("iso87bcd"), Framing: framing.MustParse("none+trailer:03"),
+	})
+	if err == nil || !strings.Contains(err.Error(), "framing none+trailer:03: ") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestConnects connects to a switch that listens, again when a connection ends, and serves on it.
 func TestConnects(t *testing.T) {
 	l := listen(t)

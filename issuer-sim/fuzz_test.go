@@ -29,8 +29,11 @@ var (
 // spoken is what a number picks of them.
 func spoken(which byte) (framing.Format, *spec.Codec) {
 	text, n := fuzzFramings[int(which)%len(fuzzFramings)], int(which)/len(fuzzFramings)
-	codec := fuzzDialects[n%len(fuzzDialects)]
-	return framing.MustParse(text).Measuring(codec.Measure), codec
+	codec, format := fuzzDialects[n%len(fuzzDialects)], framing.MustParse(text)
+	if _, binary := codec.Binary(); binary && !format.TakesBinary() {
+		codec = fuzzDialects[0] // of characters
+	}
+	return format.Measuring(codec.Measure), codec
 }
 
 // framed is a line as a frame.

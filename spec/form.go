@@ -1,6 +1,10 @@
 package spec
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Form is how a dialect writes a DE, in the words of a spec file.
 type Form struct {
@@ -31,4 +35,23 @@ func (c *Codec) Form(de int) (Form, bool) {
 		form.Pad = fmt.Sprintf("Right %q", l.padder)
 	}
 	return form, true
+}
+
+// characters are the encodings that write nothing but characters.
+var characters = []string{"ASCII", "HexToASCII", "EBCDIC", "EBCDIC1047"}
+
+// Binary finds the first field, 0 for the MTI and 1 for the bitmap, whose value or length may have any byte in a
+// message; false where the dialect writes characters only.
+func (c *Codec) Binary() (de int, ok bool) {
+	for de := range MaxDE + 1 {
+		f, defined := c.Form(de)
+		if !defined {
+			continue
+		}
+		digits := strings.HasPrefix(f.Prefix, "BCD.") || strings.HasPrefix(f.Prefix, "Binary.")
+		if !slices.Contains(characters, f.Enc) || digits && !strings.HasSuffix(f.Prefix, ".Fixed") {
+			return de, true
+		}
+	}
+	return 0, false
 }

@@ -128,8 +128,8 @@ func speaks(name string, codec *spec.Codec) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if err := message.Fits(to.Send, codec.Pack, link.Messages()...); err != nil {
-		return fmt.Errorf("%s: the switch cannot pack all that it sends: %w", name, err)
+	if err := message.Fits(to.Send, codec, link.Messages()...); err != nil {
+		return fmt.Errorf("%s: it cannot carry all that the switch sends: %w", name, err)
 	}
 	return nil
 }

@@ -270,6 +270,12 @@ func (f Format) String() string {
 	return f.l.text
 }
 
+// TakesBinary tells whether a message may have any bytes. Where only a trailer says where it ends it must not have
+// that.
+func (f Format) TakesBinary() bool {
+	return f.l == nil || f.l.width > 0 || f.l.visa >= 0 || f.l.trailer == nil
+}
+
 // IsDefault tells whether the format is Default.
 func (f Format) IsDefault() bool { return f.l == nil }
 

@@ -11,38 +11,35 @@ import (
 	"switchyard/switch/payment"
 )
 
-// Fits packs a message of every kind that Build can give, with all that it may carry, each value as long as it can be,
-// and more, which are messages that others send to the same host. send makes of a message what the host is sent, in
-// place; pack packs that. What does not pack is an error that names each DE once, in a message that has it. A host for
-// which it returns nil can be sent whatever a gateway asks for.
-func Fits(
-	send func(m *spec.Message, at time.Time) error, pack func(dst []byte, m *spec.Message) ([]byte, error),
-	more ...*spec.Message,
-) error {
-	f := faults{seen: map[int]bool{}}
-	try := func(name string, m *spec.Message) {
-		if err := send(m, sampleAt); err != nil {
+// A Codec packs and unpacks, as spec.Codec does.
+type Codec interface {
+	Pack(dst []byte, m *spec.Message) ([]byte, error)
+	Unpack(data []byte, m *spec.Message) error
+}
+
+// Fits packs a message of every kind that Build can give, with all that it may carry, each value as long as it can be
+// and then with as many zeros in front, and more, which are messages that others send to the same host. send makes of a
+// message what the host is sent, in place. Each is read back, and so is an answer to it that repeats what a host may
+// repeat: a dialect that takes leading zeros for padding packs, and makes another number of what it reads. What does
+// not pack, or is not read back as it was, is an error that names each DE once, in a message that has it. A host for
+// which it returns nil can be sent whatever a gateway asks for, and its answers are understood.
+func Fits(send func(m *spec.Message, at time.Time) error, codec Codec, more ...*spec.Message) error {
+	f := faults{codec: codec, seen: map[int]bool{}}
+	try := func(name string, m *spec.Message, at time.Time) {
+		if err := send(m, at); err != nil {
 			f.add(name, m, err)
 			return
 		}
-		// Without one DE after another that does not pack, so as to find all that do not.
-		for {
-			_, err := pack(nil, m)
-			if err == nil {
-				return
-			}
-			if de := f.add(name, m, err); de >= 2 && m.Has(de) {
-				m.Unset(de)
-				continue
-			}
-			return
+		f.try(name, m)
+		f.try("answer to "+name, answerTo(m))
+	}
+	for i := range samples {
+		for name, m := range samples[i].everyMessage {
+			try(name, m, samples[i].at)
 		}
 	}
-	for name, m := range everyMessage {
-		try(name, m)
-	}
 	for _, m := range more {
-		try(spec.MTIName(m.MTI()), m)
+		try(spec.MTIName(m.MTI()), m, samples[0].at)
 	}
 	if len(f.all) == 0 {
 		return nil
@@ -50,10 +47,74 @@ func Fits(
 	return errors.New(strings.Join(f.all, "; "))
 }
 
-// faults are what does not pack: each DE once, the MTI and the message as a whole too.
+// answerTo is an answer to a message as a host may send it.
+func answerTo(m *spec.Message) *spec.Message {
+	var a spec.Message
+	mti := []byte(m.MTI())
+	mti[2]++
+	a.SetMTI(string(mti))
+	for de, value := range m.Fields {
+		if repeated[de] {
+			a.SetBytes(de, value)
+		}
+	}
+	code := "00"
+	if mti[0] == '1' {
+		code = map[byte]string{'4': "400", '5': "500", '8': "800"}[mti[1]]
+		if code == "" {
+			code = "000"
+		}
+	}
+	a.Set(39, code)
+	return &a
+}
+
+// repeated are the elements of an answer that are compared with what was sent, or kept.
+var repeated = map[int]bool{
+	2: true, 3: true, 4: true, 7: true, 11: true, 12: true, 37: true, 38: true, 41: true, 49: true,
+}
+
+// faults are what does not fit: each DE once, the MTI and the message as a whole too.
 type faults struct {
-	seen map[int]bool
-	all  []string
+	codec Codec
+	seen  map[int]bool
+	all   []string
+}
+
+// try packs a message and reads it back, without one DE after another that is wrong, so as to find all that are.
+func (f *faults) try(name string, m *spec.Message) {
+	for {
+		data, err := f.codec.Pack(nil, m)
+		if err == nil {
+			err = readBack(f.codec, data, m)
+		}
+		if err == nil {
+			return
+		}
+		de := f.add(name, m, err)
+		if de < 2 || !m.Has(de) {
+			return
+		}
+		m.Unset(de)
+	}
+}
+
+// readBack holds what a message is read as against what it was. Blanks behind a value may come and go.
+func readBack(codec Codec, data []byte, m *spec.Message) error {
+	var got spec.Message
+	if err := codec.Unpack(data, &got); err != nil {
+		return err
+	}
+	if got.MTI() != m.MTI() {
+		return &spec.FieldError{DE: 0, Offset: -1, Want: fmt.Sprintf("%s to be read as it is, not as %s", m.MTI(), got.MTI())}
+	}
+	for de, value := range m.Fields {
+		is := got.String(de)
+		if was := strings.TrimRight(string(value), " "); was != strings.TrimRight(is, " ") {
+			return &spec.FieldError{DE: de, Offset: -1, Want: fmt.Sprintf("%q to be read as it is, not as %q", was, is)}
+		}
+	}
+	return nil
 }
 
 // add takes what is wrong with a message down and returns the DE, -1 if it is of none.
@@ -74,28 +135,58 @@ func (f *faults) add(name string, m *spec.Message, err error) (de int) {
 const (
 	longestPAN    = "4000000000000000002"
 	longestText40 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ ABCDEFGHIJKLM"
-	sampleARN     = "74000016325000000000014"
-	sampleRRN     = "632510000001"
 )
 
-// sampleAt is when everything was sent.
-var sampleAt = time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
+// A sample has the values of the messages that are tried.
+type sample struct {
+	at                                 time.Time // everything was sent then
+	de7, rrn, arn                      string
+	stan                               uint32
+	number                             int
+	amountMinor                        int64
+	date                               payment.Date
+	currency, category, acquirer       string
+	merchant, terminal, name, approval string
+	card                               Card
+	first                              api.Request // with all that it may carry
+}
 
-// fullest is a first request with all that it may carry.
-var fullest = api.Request{
-	Card: api.Card{
-		Number: longestPAN, Expiry: "3012", CVC: "8471", Sequence: "001", Track2: longestPAN + "=30121010000000000",
+// samples are two: the longest values, and those with the most zeros in front.
+var samples = [...]sample{
+	{
+		at: time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC), de7: "1231235959", stan: 999999, number: 999999,
+		rrn: "632510000001", arn: "74000016325000000000014", amountMinor: api.MaxAmountMinor, date: 20261231,
+		currency: "EUR", category: "5732", acquirer: "12345678901", merchant: longestText40[:15], terminal: "TERMINAL",
+		name: longestText40, approval: "A1B2C3", card: Card{PAN: longestPAN, Expiry: "3012"},
+		first: api.Request{
+			Card: api.Card{
+				Number: longestPAN, Expiry: "3012", CVC: "8471", Sequence: "001", Track2: longestPAN + "=30121010000000000",
+			},
+			Partial: true, NetworkID: longestText40[:api.MaxNetworkID], EMV: "9F1081FB" + strings.Repeat("AF", 251),
+			ThreeDS: api.ThreeDS{
+				Version: "2.2.0.00", ECI: "05", CAVV: longestText40, DSTransactionID: longestText40[:36],
+			},
+			Address: api.Address{Line: longestText40, PostalCode: longestText40[:10], Country: "DEU"},
+		},
 	},
-	Partial: true, NetworkID: longestText40[:api.MaxNetworkID], EMV: "9F1081FB" + strings.Repeat("AF", 251),
-	ThreeDS: api.ThreeDS{
-		Version: "2.2.0.00", ECI: "05", CAVV: longestText40, DSTransactionID: longestText40[:36],
+	{
+		at: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), de7: "0101000000", stan: 1, number: 1,
+		rrn: "000000000001", arn: "00000000001000000000005", amountMinor: 1, date: 20000101,
+		currency: "ALL", category: "0742", acquirer: "000001", merchant: "0", terminal: "0",
+		name: "0", approval: "000000", card: Card{PAN: "40000002", Expiry: "0101"},
+		first: api.Request{
+			Card: api.Card{
+				Number: "40000002", Expiry: "0101", CVC: "000", Sequence: "000", Track2: "40000002=01011010000000000",
+			},
+			NetworkID: "0", EMV: "000100", ThreeDS: api.ThreeDS{Version: "0", ECI: "00", CAVV: "0", DSTransactionID: "0"},
+			Address: api.Address{Line: "0", PostalCode: "0", Country: "DE"},
+		},
 	},
-	Address: api.Address{Line: longestText40, PostalCode: longestText40[:10], Country: "DEU"},
 }
 
 // everyMessage yields, with the name of its operation, a message of each kind that can be sent. The caller may change
 // it.
-func everyMessage(yield func(name string, m *spec.Message) bool) {
+func (s *sample) everyMessage(yield func(name string, m *spec.Message) bool) {
 	var b Builder // the payment has all that it would add
 	var m spec.Message
 	for kind := payment.KindNone + 1; kind < payment.KindCount; kind++ {
@@ -107,16 +198,16 @@ func everyMessage(yield func(name string, m *spec.Message) bool) {
 		for _, root := range roots {
 			for _, repeat := range []bool{false, true} {
 				for _, advised := range []bool{false, true} {
-					p, i := samplePayment(root, kind)
+					p, i := s.payment(root, kind)
 					p.Ops[i].Advised = advised
 					var req *api.Request
 					if i == 0 && !repeat && !advised {
-						req = &fullest
+						req = &s.first
 					}
 					if MTI(p, i, repeat) == "" {
 						continue
 					}
-					if err := b.Build(&m, p, i, Card{PAN: longestPAN, Expiry: "3012"}, req, repeat); err != nil {
+					if err := b.Build(&m, p, i, s.card, req, repeat); err != nil {
 						panic(err) // the samples are wrong, not the host
 					}
 					if !yield(row.Name, &m) {
@@ -128,23 +219,23 @@ func everyMessage(yield func(name string, m *spec.Message) bool) {
 	}
 }
 
-// samplePayment is a payment that a root begins and in which operation i is of the kind.
-func samplePayment(root, kind payment.Kind) (p *payment.Payment, i int) {
+// payment is one that a root begins and in which operation i is of the kind.
+func (s *sample) payment(root, kind payment.Kind) (p *payment.Payment, i int) {
 	p = &payment.Payment{
-		Merchant: longestText40[:15], Terminal: "TERMINAL", Currency: "EUR", MCC: "5732", Entry: uint8(api.EntryEcommerce),
-		ECI: "05", Sequence: "001", Acquirer: "12345678901", AcceptorName: longestText40, AcceptorCity: longestText40,
-		AcceptorCountry: "DE",
+		Merchant: s.merchant, Terminal: s.terminal, Currency: s.currency, MCC: s.category, Entry: uint8(api.EntryEcommerce),
+		ECI: s.first.ThreeDS.ECI, Sequence: s.first.Card.Sequence, Acquirer: s.acquirer, AcceptorName: s.name,
+		AcceptorCity: s.name, AcceptorCountry: "DE",
 	}
 	add := func(kind payment.Kind) {
 		op := payment.Op{
-			Kind: kind, State: payment.StateApproved, Amount: api.MaxAmountMinor, Target: payment.NoTarget,
-			AuthCode: "A1B2C3", Number: 999999, Final: true,
-			At: sampleAt, STAN: 999999, DE7: "1231235959", RRN: sampleRRN,
-			Date: 20261231, ARN: sampleARN,
+			Kind: kind, State: payment.StateApproved, Amount: s.amountMinor, Target: payment.NoTarget,
+			AuthCode: s.approval, Number: s.number, Final: true,
+			At: s.at, STAN: s.stan, DE7: s.de7, RRN: s.rrn,
+			Date: s.date, ARN: s.arn,
 		}
 		switch kind {
 		case payment.KindReverse, payment.KindRelease:
-			op.Amount, op.Stays = 1, api.MaxAmountMinor-1
+			op.Amount, op.Stays = 1, max(s.amountMinor-1, 1)
 		case payment.KindVoid, payment.KindTimeoutReversal:
 			op.Target = len(p.Ops) - 1
 		default: // the others name no operation, and leave nothing

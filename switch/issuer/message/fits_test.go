@@ -1,9 +1,13 @@
 package message_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +19,17 @@ import (
 	"switchyard/switch/payment"
 )
 
+// noting is a codec that tells of what it packs.
+type noting struct {
+	*spec.Codec
+	note func(*spec.Message)
+}
+
+func (n noting) Pack(dst []byte, m *spec.Message) ([]byte, error) {
+	n.note(m)
+	return n.Codec.Pack(dst, m)
+}
+
 // asIs is for a host that is sent the messages as they are.
 func asIs(*spec.Message, time.Time) error { return nil }
 
@@ -22,13 +37,12 @@ func asIs(*spec.Message, time.Time) error { return nil }
 // kind or a DE that is added and not tried is a dialect that fails in operation.
 func TestFitsTriesAll(t *testing.T) {
 	var tried []*spec.Message
-	note := func(dst []byte, m *spec.Message) ([]byte, error) {
+	note := func(m *spec.Message) {
 		var c spec.Message
 		c.CopyFrom(m)
 		tried = append(tried, &c)
-		return nil, nil
 	}
-	if err := message.Fits(asIs, note); err != nil {
+	if err := message.Fits(asIs, noting{spec.MustCodec(spec.DefaultDialect), note}); err != nil {
 		t.Fatal(err)
 	}
 	mtis, des, tags := map[string]bool{}, map[int]bool{}, map[string]bool{}
@@ -49,7 +63,7 @@ func TestFitsTriesAll(t *testing.T) {
 		}
 	}
 	if got, want := fmt.Sprint(slices.Sorted(maps.Keys(des))), fmt.Sprint([]int{
-		2, 3, 4, 7, 11, 12, 13, 14, 15, 18, 22, 23, 25, 32, 35, 37, 38, 41, 42, 43, 48, 49, 55, 90, 95,
+		2, 3, 4, 7, 11, 12, 13, 14, 15, 18, 22, 23, 25, 32, 35, 37, 38, 39, 41, 42, 43, 48, 49, 55, 90, 95,
 	}); got != want {
 		t.Errorf("DEs %s, want %s", got, want)
 	}
@@ -62,13 +76,12 @@ func TestFitsTriesAll(t *testing.T) {
 // TestFitsLongest: what Fits packs is as long as a gateway may make it.
 func TestFitsLongest(t *testing.T) {
 	longest := map[int]int{}
-	note := func(dst []byte, m *spec.Message) ([]byte, error) {
+	note := func(m *spec.Message) {
 		for de, value := range m.Fields {
 			longest[de] = max(longest[de], len(value))
 		}
-		return nil, nil
 	}
-	if err := message.Fits(asIs, note); err != nil {
+	if err := message.Fits(asIs, noting{spec.MustCodec(spec.DefaultDialect), note}); err != nil {
 		t.Fatal(err)
 	}
 	for de, n := range map[int]int{
@@ -83,7 +96,7 @@ func TestFitsLongest(t *testing.T) {
 func TestFits(t *testing.T) {
 	for _, name := range spec.Stock() {
 		c := spec.MustCodec(name)
-		err := message.Fits(asIs, c.Pack)
+		err := message.Fits(asIs, c)
 		if c.Version() == spec.ISO1987 && err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -109,7 +122,7 @@ func TestFitsNames(t *testing.T) {
 	var echo spec.Message
 	echo.SetMTI("0800")
 	echo.Set(70, "301")
-	err = message.Fits(asIs, c.Pack, &echo)
+	err = message.Fits(asIs, c, &echo)
 	want := `0100 (authorize): DE 12 (Time, Local Transaction): want a length of 12, not 6; ` +
 		`0100 (authorize): DE 48 (Additional Data, Private): want a DE that the spec defines; ` +
 		`0800 (network management request): DE 70 (Network Management Information Code): want a DE that the spec defines`
@@ -137,7 +150,7 @@ func TestFitsMapped(t *testing.T) {
 		t.Fatal(err)
 	}
 	var others []string
-	err = message.Fits(to.Send, c.Pack)
+	err = message.Fits(to.Send, c)
 	for _, text := range strings.Split(fmt.Sprint(err), "; ") {
 		if !strings.HasPrefix(text, "1100 (authorize): DE ") ||
 			!strings.HasSuffix(text, ": want a DE that the spec defines") {
@@ -148,19 +161,73 @@ func TestFitsMapped(t *testing.T) {
 		t.Errorf("%d DEs, want 3: %v", n, err)
 	}
 	no := func(m *spec.Message, _ time.Time) error { return &spec.FieldError{DE: 90, Offset: -1, Want: "a day"} }
-	err = message.Fits(no, spec.MustCodec("iso93ascii").Pack)
+	err = message.Fits(no, spec.MustCodec("iso93ascii"))
 	if want := "0100 (authorize): DE 90 (Original Data Elements): want a day"; err == nil || err.Error() != want {
 		t.Errorf("error %v\n want %s", err, want)
 	}
 }
 
+// refusing packs nothing.
+type refusing struct{ *spec.Codec }
+
+func (refusing) Pack([]byte, *spec.Message) ([]byte, error) {
+	return nil, &spec.FieldError{DE: -1, Offset: -1, Want: "less"}
+}
+
 // TestFitsWhole: a message that is wrong as a whole ends the search.
 func TestFitsWhole(t *testing.T) {
-	refuse := func(dst []byte, m *spec.Message) ([]byte, error) {
-		return nil, &spec.FieldError{DE: -1, Offset: -1, Want: "less"}
-	}
-	err := message.Fits(asIs, refuse)
+	err := message.Fits(asIs, refusing{})
 	if err == nil || err.Error() != "0100 (authorize): message: want less" {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestFitsReadsBack: a dialect that packs all and reads something else is refused, by what is read wrong. Each of these
+// let every payment fail, or took the host's right answer for a wrong one.
+func TestFitsReadsBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		de   int
+		json string // in place of the DE's
+		want string
+	}{
+		"zeros that are digits": {
+			3, `{"type":"Numeric","length":6,"enc":"ASCII","prefix":"ASCII.Fixed","padding":{"type":"Left","pad":"0"}}`,
+			`0100 (authorize): DE 3 (Processing Code): want "000000" to be read as it is, not as "0"`,
+		},
+		"a number without its zeros": {
+			4, `{"type":"Numeric","length":12,"enc":"ASCII","prefix":"ASCII.Fixed"}`,
+			`DE 4 (Amount, Transaction): want `,
+		},
+		"a STAN": {11, `{"type":"Numeric","length":6,"enc":"ASCII","prefix":"ASCII.Fixed"}`, "DE 11 ("},
+		"a month": {
+			7, `{"type":"String","length":10,"enc":"ASCII","prefix":"ASCII.Fixed","padding":{"type":"Left","pad":"0"}}`,
+			`DE 7 (Transmission Date and Time): want "0101000000" to be read as it is, not as "101000000"`,
+		},
+		"a code of answers": {
+			39, `{"type":"String","length":2,"enc":"ASCII","prefix":"ASCII.Fixed","padding":{"type":"Left","pad":"0"}}`,
+			`0110 (answer to authorize): DE 39 (Response Code): want "00" to be read as it is, not as `,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile("../../../spec/" + spec.DefaultDialect + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var file map[string]any
+			if err := json.Unmarshal(text, &file); err != nil {
+				t.Fatal(err)
+			}
+			file["fields"].(map[string]any)[strconv.Itoa(c.de)] = json.RawMessage(c.json)
+			if text, err = json.Marshal(file); err != nil {
+				t.Fatal(err)
+			}
+			codec, err := spec.OpenFile("own.json", bytes.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := message.Fits(asIs, codec); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v\n want %s", err, c.want)
+			}
+		})
 	}
 }
