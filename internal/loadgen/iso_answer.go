@@ -213,7 +213,24 @@ func (l *isoLane) unreadable(message []byte, m *spec.Message, err error) {
 		}
 		l.mu.Unlock()
 	}
-	l.target.notes.Load().Stray(record.Unparsable, code, nearest, err.Error)
+	l.target.notes.Load().Stray(record.Unparsable, code, nearest, func() string {
+		if message == nil {
+			return err.Error()
+		}
+		return err.Error() + ": " + outline(message, m)
+	})
+}
+
+// outline is a message as far as it could be read, without values: where what is read begins in the wrong place nobody
+// knows in which of them a card number stands.
+func outline(message []byte, m *spec.Message) string {
+	b := fmt.Appendf(nil, "%d bytes, as far as they can be read %q", len(message), m.MTI())
+	for de := 2; de <= 128; de++ {
+		if m.Has(de) {
+			b = fmt.Appendf(b, " DE%d(%d)", de, len(m.Bytes(de)))
+		}
+	}
+	return string(b)
 }
 
 // answerNetwork answers a host that signs on, or asks whether we live.

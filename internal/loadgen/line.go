@@ -80,6 +80,7 @@ type lineSlot struct {
 	use   uint64        // how often the slot was used, with this one
 	end   func(Outcome) // nil while there is none
 	given uint64        // bit n: the request n uses ago was given up, and has had no answer since
+	near  bool          // what came under the request's id cannot be read
 }
 
 // lineLane is one connection.
@@ -157,7 +158,7 @@ func (t *LineTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 		}
 		s.use++
 		s.given <<= 1
-		s.seq, s.end = seq, end
+		s.seq, s.end, s.near = seq, end, false
 	}
 	l.mu.Unlock()
 	if err != nil {
@@ -177,7 +178,7 @@ func (t *LineTarget) Start(lane, slot int, seq uint64, end func(Outcome)) {
 func (t *LineTarget) Forget(lane, slot int, seq uint64) (Outcome, bool) {
 	l, s := t.lanes[lane], &t.slots[slot]
 	l.mu.Lock()
-	was := s.end != nil && s.seq == seq
+	was, near := s.end != nil && s.seq == seq, s.near
 	if was {
 		s.end = nil
 		s.given |= 1
@@ -188,6 +189,9 @@ func (t *LineTarget) Forget(lane, slot int, seq uint64) (Outcome, bool) {
 	}
 	l.tell(slot, seq, nil)
 	out := Outcome{Class: record.NoAnswer}
+	if near {
+		out.Class = record.Unparsable
+	}
 	t.asks.ended(slot, nil, &out)
 	return out, true
 }
@@ -353,7 +357,7 @@ func (l *lineLane) answer(line []byte, now time.Time, more bool) error {
 	if !ok {
 		answer = &l.came // who is told of it keeps nothing of it
 		if err := wire.DecodeAnswer(line, answer); err != nil {
-			t.notes.Load().Stray(record.Unparsable, "", "", masked(line))
+			t.notes.Load().Stray(record.Unparsable, "", l.unreadable(line), masked(line))
 			return nil
 		}
 		if answer.ID == "" && answer.Err != nil { // of the connection: it is not let in, or a line was too large
@@ -397,6 +401,30 @@ func (l *lineLane) answer(line []byte, now time.Time, more bool) error {
 
 // lateLine is what a late answer belongs to.
 const lateLine = "the request with its id, given up before"
+
+// unreadable finds the request that a line which cannot be read may have been the answer to: it is known then to have
+// had one. What it is is returned, for people.
+func (l *lineLane) unreadable(line []byte) (nearest string) {
+	t, name := l.target, []byte(`"id":"`)
+	_, after, _ := bytes.Cut(line, name)
+	digits, _, _ := bytes.Cut(after, []byte{'"'})
+	id, err := strconv.ParseUint(string(digits), 10, 64)
+	if err != nil {
+		return ""
+	}
+	slot := int(id % uint64(len(t.slots)))
+	if t.lanes[slot%len(t.lanes)] != l {
+		return ""
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := &t.slots[slot]
+	if s.end == nil || s.use != id/uint64(len(t.slots)) {
+		return ""
+	}
+	s.near = true
+	return "the request with its id"
+}
 
 // masked is a line for people, without card numbers.
 func masked(line []byte) func() string {
