@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"switchyard/internal/loadgen"
+	"switchyard/internal/loadgen/arrival"
 	"switchyard/internal/loadgen/judge"
 	"switchyard/internal/loadgen/record"
 )
@@ -192,4 +193,41 @@ func TestEndsAfterTheCallerGaveUp(t *testing.T) {
 				longest)
 		}
 	})
+}
+
+// Flows that are due all at once are followed for a second, and those that take longer are cut, and said to be.
+func TestReplayOfABurst(t *testing.T) {
+	for name, c := range map[string]struct {
+		after    time.Duration
+		asked    int64
+		complete uint64
+		cut      uint64
+	}{
+		"quick": {quick, 12, 3, 0},
+		"slow":  {600 * time.Millisecond, 6, 0, 3}, // the first capture is due in time, the next one is not
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				burst, err := arrival.NewTimes(make([]time.Duration, 3), 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				h := &timedHost{t: t, begin: time.Now(), answer: func(at time.Duration, _ int) time.Duration {
+					return at + c.after
+				}}
+				target, ops := h.target(1, 10, "captures")
+				defer target.Close()
+				res, err := loadgen.Run(t.Context(), loadgen.Options{
+					Target: target, InFlight: 10, Schedule: burst, Duration: burst.Length(), Ops: ops,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				f := res.Run.Flows
+				if n := h.asked.Load(); n != c.asked || f.Complete != c.complete || f.Cut != c.cut || *f.Asked != 3 {
+					t.Errorf("%d asked, %+v; want %d, %d complete, %d cut", n, f, c.asked, c.complete, c.cut)
+				}
+			})
+		})
+	}
 }

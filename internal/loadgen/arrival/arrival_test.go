@@ -200,6 +200,36 @@ func TestReadTimes(t *testing.T) {
 	}
 }
 
+// The window of moments ends a mean gap after the last one, so that their rate is that of the gaps.
+func TestLengthOfMoments(t *testing.T) {
+	every := func(n int, gap time.Duration) (moments []time.Duration) {
+		for i := range n {
+			moments = append(moments, time.Hour+time.Duration(i)*gap)
+		}
+		return moments
+	}
+	for name, c := range map[string]struct {
+		moments []time.Duration
+		want    time.Duration
+	}{
+		"one":                {every(1, 0), time.Second},
+		"one burst":          {every(1000, 0), time.Second},
+		"ten a second":       {every(10, 100*time.Millisecond), time.Second},
+		"two":                {every(2, 3*time.Second), 6 * time.Second},
+		"two hours apart":    {every(3, time.Hour), 2*time.Hour + time.Minute},
+		"a burst, and later": {append(every(3, 0), time.Hour+3*time.Second), 4 * time.Second},
+		"hardly apart":       {append(every(9, 0), time.Hour+2), 3},
+	} {
+		s, err := arrival.NewTimes(c.moments, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Length(); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 func BenchmarkNext(b *testing.B) {
 	p, err := arrival.NewProfile([]arrival.Stage{arrival.Constant(arrival.MaxRate, time.Hour)}, false, 1)
 	if err != nil {

@@ -49,8 +49,21 @@ func (t *Times) Next() (time.Duration, bool) {
 	return t.times[t.next-1], true
 }
 
-// Length implements Schedule. The last moment lies in it.
-func (t *Times) Length() time.Duration { return t.times[len(t.times)-1] + time.Nanosecond }
+// Bounds of how long a schedule of moments goes on after the last one.
+const (
+	onlyGap = time.Second // where all are one moment
+	mostGap = time.Minute
+)
+
+// Length implements Schedule. It ends a mean gap after the last moment, so that moments over length is their rate: a
+// second after it where there is no gap, and a minute at the most.
+func (t *Times) Length() time.Duration {
+	last := t.times[len(t.times)-1]
+	if last == 0 {
+		return onlyGap
+	}
+	return last + min(max(last/time.Duration(len(t.times)-1), time.Nanosecond), mostGap)
+}
 
 // ReadTimes reads moments, one a line: seconds as a number (since the beginning or since 1970), a time as in RFC 3339,
 // or a JSON object that has one of these as its "at", "time" or "timestamp". Empty lines and those that begin with #

@@ -19,7 +19,7 @@ func (r *Recorder) Finish(ended time.Duration) *Run {
 	r.closed = true
 	run := &Run{
 		Format: Format, Window: min(r.config.Window, max(ended-r.config.Warmup, 0)), Interval: r.config.Interval,
-		Lateness: r.late.Clone(), Outcomes: slices.Clone(r.outcomes),
+		Lateness: r.late.Clone(), Tails: r.tails.list(), Outcomes: slices.Clone(r.outcomes),
 	}
 	run.Setup.Model, run.Setup.Warmup, run.Setup.Window = r.config.Model, r.config.Warmup, r.config.Window
 	for i := range r.ops {
@@ -35,6 +35,9 @@ func (r *Recorder) Finish(ended time.Duration) *Run {
 		run.Unaccounted += max(op.ended, due) - min(op.ended, due)
 	}
 	run.Flows, run.Connections = r.flowsSoFar(), r.lostConnections()
+	if run.Flows != nil {
+		run.Flows.Cut = r.flows.asked - min(r.flows.ended, r.flows.asked)
+	}
 	run.Warmup.Outcomes = r.counts(r.warmup)
 	for _, c := range run.Warmup.Outcomes {
 		run.Warmup.Requests += c.N

@@ -113,6 +113,11 @@ func (r *Recorder) foldDone(e *event, counts bool) {
 	op.outcomes.add(e.outcome)
 	if waited {
 		op.latency.Record(latency)
+		late := latency // all of it, of what the tool never sent
+		if e.sent >= 0 {
+			late = e.sent - e.due
+		}
+		r.tails.add(latency, late)
 	} else {
 		op.withoutLatency++
 	}

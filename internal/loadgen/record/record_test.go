@@ -409,6 +409,7 @@ func TestRecordedRunStaysReadable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	old.Tails = want.Tails // it is of before there were any
 	now, err := record.Read(&text)
 	if err != nil {
 		t.Fatal(err)
@@ -492,5 +493,51 @@ func TestCodesAreText(t *testing.T) {
 	slices.Sort(want)
 	if !slices.Equal(codes, want) {
 		t.Errorf("%q, want %q", codes, want)
+	}
+}
+
+// Of the longest requests it is told how much of their wait was the tool's own lateness, whatever the others are.
+func TestTails(t *testing.T) {
+	r := newRecorder(t, record.Config{Model: record.Open, Operations: []string{"sale"}, Window: 10 * time.Second})
+	s := r.Shard(0)
+	for n := range 10_000 {
+		due, late, took := time.Duration(n)*ms, time.Duration(0), 2*ms
+		switch {
+		case n < 9: // of the ten that are the longest: nine are slow
+			took = 100 * ms
+		case n == 9: // one is late
+			late = 298 * ms
+		}
+		s.Due(0, due)
+		s.Sent(0, due, due+late)
+		s.Done(0, due, due+late, due+late+took, record.Approved, "")
+	}
+	run := r.Finish(10 * time.Second)
+	want := []record.Tail{
+		{Percent: 99.9, Requests: 10, Waited: 1200 * ms, Late: 298 * ms},
+		{Percent: 100, Requests: 1, Waited: 300 * ms, Late: 298 * ms},
+	}
+	if !slices.Equal(run.Tails, want) {
+		t.Errorf("%+v, want %+v", run.Tails, want)
+	}
+	if sum := run.Summarize(); sum.LateOfP999 == nil || *sum.LateOfP999 != 24.8 || *sum.LateOfMax != 99.3 {
+		t.Errorf("%v and %v of them late, want 24.8%% and 99.3%%", sum.LateOfP999, sum.LateOfMax)
+	}
+}
+
+// What is next of a flow and due after the window is asked of nobody, and the flow counts as cut.
+func TestFlowsThatAreCut(t *testing.T) {
+	for _, model := range []record.Model{record.Open, record.Closed} {
+		r := newRecorder(t, record.Config{Model: model, Operations: []string{"sale"}, Window: time.Second})
+		s := r.Shard(0)
+		for n := range 5 {
+			s.FlowDue(time.Duration(n) * ms)
+		}
+		s.FlowDue(time.Second) // behind it
+		s.FlowDone(0, true)
+		s.FlowDone(ms, false)
+		if f := r.Finish(time.Second).Flows; f.Ended != 2 || f.Complete != 1 || f.Cut != 3 {
+			t.Errorf("%s: %+v, want 2 of 5 ended and 3 cut", model, f)
+		}
 	}
 }

@@ -53,6 +53,7 @@ type Recorder struct {
 	flows    flowTally
 	warmup   tally
 	late     Hist
+	tails    tails
 	notes    map[Outcome]*note
 	live     live
 

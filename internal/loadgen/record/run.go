@@ -29,6 +29,8 @@ type Run struct {
 
 	// Lateness is how much later than due requests were sent.
 	Lateness Hist `json:"lateness,omitzero"`
+	// Tails say how much of what the longest requests waited that was: of those beyond p99.9, and of the longest one.
+	Tails []Tail `json:"tails,omitempty"`
 	// Unaccounted counts requests that were due in the window and have no outcome, or more than one. It is a fault of
 	// the tool.
 	Unaccounted uint64 `json:"unaccounted,omitempty"`
@@ -140,6 +142,17 @@ type Operation struct {
 	Service        Hist   `json:"service,omitzero"` // since each was sent, of those that were
 }
 
+// Tail is the requests that waited longest.
+type Tail struct {
+	Percent  float64       `json:"percent"`  // that they lie beyond: 99.9, or 100 for the longest one
+	Requests uint64        `json:"requests"` // at least so many as lie there
+	Waited   time.Duration `json:"waited_ns"`
+	Late     time.Duration `json:"late_ns"` // of Waited, until they were sent
+}
+
+// Share is the part of what they waited, in percent, that passed before they were sent.
+func (t Tail) Share() float64 { return 100 * float64(t.Late) / float64(max(t.Waited, 1)) }
+
 // Connections counts the connections that broke in the run, the warm-up too, and those that were there again.
 type Connections struct {
 	Lost      uint64 `json:"lost"`
@@ -157,6 +170,8 @@ type Flows struct {
 	Asked    *uint64 `json:"asked,omitempty"` // open loop only
 	Ended    uint64  `json:"ended"`
 	Complete uint64  `json:"complete"` // of the ended: with all of their requests, each of which had an outcome
+	// Cut are those that were left where they were, because what was next of them was due when the window was over.
+	Cut uint64 `json:"cut,omitempty"`
 }
 
 // Warmup counts the requests that were due before the window.

@@ -33,13 +33,17 @@ type Summary struct {
 	SwitchdMiB    float64 `json:"switchd_mib,omitempty"`
 	IssuerMiB     float64 `json:"issuer_sim_mib,omitempty"`
 
-	Model      Model             `json:"model"`
-	Valid      bool              `json:"valid"`
-	Passed     bool              `json:"passed"`
-	EndedEarly string            `json:"ended_early,omitempty"`
-	AskedTPS   *float64          `json:"asked_per_s,omitempty"` // requests due a second; open loop only
-	SentTPS    *float64          `json:"sent_per_s,omitempty"`
-	LateMaxMS  *float64          `json:"late_max_ms,omitempty"`
+	Model      Model    `json:"model"`
+	Valid      bool     `json:"valid"`
+	Passed     bool     `json:"passed"`
+	EndedEarly string   `json:"ended_early,omitempty"`
+	AskedTPS   *float64 `json:"asked_per_s,omitempty"` // requests due a second; open loop only
+	SentTPS    *float64 `json:"sent_per_s,omitempty"`
+	LateMaxMS  *float64 `json:"late_max_ms,omitempty"`
+	// Of what the requests beyond p99.9, and the longest one, waited: the share, in percent, that passed before they were
+	// sent.
+	LateOfP999 *float64          `json:"late_of_p999,omitempty"`
+	LateOfMax  *float64          `json:"late_of_max,omitempty"`
 	Classes    map[string]uint64 `json:"classes"` // requests by what came of them
 	Unsent     uint64            `json:"unsent"`  // due and never sent: the tool's own failure
 	// WithoutLatency counts requests that no connection took, or that could not be made: they are in no percentile.
@@ -93,6 +97,14 @@ func (r *Run) Summarize() *Summary {
 	}
 	if q := QuantilesOf(r.Lateness); q != nil {
 		s.LateP99MS, s.LateMaxMS = &q.P99MS, &q.MaxMS
+	}
+	for _, tail := range r.Tails {
+		share := tenth(tail.Share())
+		if tail.Percent == longestOne {
+			s.LateOfMax = &share
+		} else {
+			s.LateOfP999 = &share
+		}
 	}
 	for _, t := range r.Setup.Targets {
 		s.Connections += t.Connections

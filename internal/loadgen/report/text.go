@@ -106,7 +106,11 @@ func (t *text) rates() {
 		if f.Asked != nil {
 			t.line("flows asked", "%s", t.perSecond(*f.Asked))
 		}
-		t.line("flows", "%s, of them with all of their requests %d", t.perSecond(f.Ended), f.Complete)
+		cut := ""
+		if f.Cut > 0 {
+			cut = fmt.Sprintf("; %d were under way when the window was over, and left there", f.Cut)
+		}
+		t.line("flows", "%s, of them with all of their requests %d%s", t.perSecond(f.Ended), f.Complete, cut)
 	}
 	t.line("approved", "%s", t.perSecond(t.all.Count(record.Approved)))
 	if n := t.all.Count(record.Declined); n > 0 {
@@ -169,6 +173,9 @@ func (t *text) latencies() {
 	t.latency(&t.all, "all")
 	if late := record.QuantilesOf(t.run.Lateness); late != nil {
 		t.quantiles("sent late", "", "", late)
+	}
+	if tails := t.run.Tails; len(tails) > 0 {
+		fmt.Fprintf(t, "  its share\t\t\t\t\t\t%.1f%%\t%.1f%%\n", tails[0].Share(), tails[len(tails)-1].Share())
 	}
 	fmt.Fprintln(t)
 }

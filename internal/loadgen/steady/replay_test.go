@@ -92,7 +92,7 @@ func TestReplayOfACapture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := 245 * time.Millisecond; p.Duration.Round(time.Millisecond) != want || len(p.Moments) != 50 ||
+	if want := 250 * time.Millisecond; p.Duration.Round(time.Millisecond) != want || len(p.Moments) != 50 ||
 		!strings.Contains(p.Said, "50 requests in iso87bcd, framed binary2; 0 other messages and 1 frames") {
 		t.Errorf("%s for %s: %d moments, want 50 in %s", p.Said, p.Duration, len(p.Moments), want)
 	}
