@@ -59,9 +59,9 @@ With --out, the run is kept in a folder: run.json, of which load report makes al
 reads, a page for a browser, a log of HdrHistogram, and the figures of each second. While it runs, standard error shows
 how it goes, and so does --prometheus.
 
-Exit codes: 0 the thresholds are met (without --threshold: some request was approved, each has an answer, and at
-most 1% are errors); 1 they are not; 2 nothing was measured; 3 the run is not valid: the tool did not send what was asked
-when it was asked, and the figures may be its own. Ctrl-C ends a run with the figures of what there is.`,
+Exit codes: 0 the thresholds are met, some request was approved, each has an answer, and at most 1% are errors, but for
+what a threshold says otherwise of; 1 they are not; 2 nothing was measured; 3 the run is not valid: the tool did not send
+what was asked when it was asked, and the figures may be its own. Ctrl-C ends a run with the figures of what there is.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.apply(cmd, &o); err != nil {
@@ -72,11 +72,12 @@ when it was asked, and the figures may be its own. Ctrl-C ends a run with the fi
 				return err
 			}
 			run, err := steady.Run(cmd.Context(), o)
-			if err := errors.Join(err, stop()); err != nil {
-				return err
+			stopped := stop()
+			if err != nil {
+				return errors.Join(err, stopped)
 			}
 			run.Command = os.Args
-			if err := f.show.report(cmd.OutOrStdout(), run, f.asJSON); err != nil {
+			if err := errors.Join(f.show.report(cmd.OutOrStdout(), run, f.asJSON), stopped); err != nil {
 				return err
 			}
 			return f.verdict(run)

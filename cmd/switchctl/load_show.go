@@ -43,6 +43,7 @@ func (l *loadShow) begin(cmd *cobra.Command, o *steady.Options) (stop func() err
 		}
 		say(cmd)("metrics are at http://%s/metrics", metrics.Address())
 	}
+	o.Warn = o.Say
 	if l.quiet {
 		o.Say = func(string, ...any) {}
 	}

@@ -10,6 +10,7 @@
 //
 //	p99 < 20ms        authorize.p99.9 <= 50ms        errors < 1%        approved > 95%        capture.requests >= 100
 //
-// of all requests, or of those of an operation. Without any, a run passes if some request was approved, each has an
-// outcome and at most DefaultErrors of them are errors.
+// of all requests, or of those of an operation. Beside them some request must be approved, each have an answer, and at
+// most DefaultErrors of them be errors, but for the requests of which a threshold says otherwise: one of approved,
+// declined or rate, of errors or unanswered, of errors.
 package judge

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,14 @@ type Options struct {
 	WholeMachine bool
 	// FaultsNotSwitched are names of those of a scenario that the issuer could not be told.
 	FaultsNotSwitched []string
+	// Broken is what else went wrong of what the tool was asked to do beside driving.
+	Broken []Broken
+}
+
+// Broken is what of a kind went wrong, such as daemons that failed.
+type Broken struct {
+	What  string
+	Which []string
 }
 
 // Judge sets the verdict of a run.
@@ -99,6 +108,9 @@ func validity(run *record.Run, o *Options) (checks []record.Check) {
 		checks = append(checks, most("faults not switched", "", float64(n), 0,
 			"the issuer was not told: "+strings.Join(o.FaultsNotSwitched, ", ")))
 	}
+	for _, b := range o.Broken {
+		checks = append(checks, most(b.What, "", float64(len(b.Which)), 0, strings.Join(b.Which, ", ")))
+	}
 	if run.Ended != "" {
 		window := run.Window.Seconds()
 		checks = append(checks, record.Check{
@@ -109,21 +121,49 @@ func validity(run *record.Run, o *Options) (checks []record.Check) {
 	return checks
 }
 
-// thresholds holds the run to what was asked of the target.
+// thresholds holds the run to what was asked of the target, and to the rules that hold where nothing else was asked: of
+// a target that answers nothing the latencies are good, or none.
 func thresholds(run *record.Run, asked []Threshold) (checks []record.Check) {
 	for i := range asked {
 		checks = append(checks, asked[i].Check(run))
 	}
-	if len(asked) > 0 {
-		return checks
+	if !slices.ContainsFunc(asked, func(t Threshold) bool { return t.of(approved, declined, rate) }) {
+		all := run.Total()
+		one := float64(all.Count(record.Approved))
+		checks = append(checks, record.Check{
+			Name: "requests approved", Measured: &one, Bound: record.Least, Limit: 1, OK: one >= 1,
+		})
 	}
-	all := run.Total()
-	one := float64(all.Count(record.Approved))
-	checks = append(checks, record.Check{
-		Name: "requests approved", Measured: &one, Bound: record.Least, Limit: 1, OK: one >= 1,
-	})
-	ended := float64(max(all.Ended(), 1))
-	return append(checks,
-		most("errors", unitPercent, 100*float64(all.Failed())/ended, DefaultErrors, ""),
-		most("requests without an answer", "", float64(withoutAnswer(&all)), 0, ""))
+	if rest, of := others(run, asked, failed); rest != nil {
+		ended := float64(max(rest.Ended(), 1))
+		checks = append(checks, most("errors"+of, unitPercent, 100*float64(rest.Failed())/ended, DefaultErrors, ""))
+	}
+	if rest, of := others(run, asked, failed, noOutcome); rest != nil {
+		checks = append(checks, most("requests without an answer"+of, "", float64(withoutAnswer(rest)), 0, ""))
+	}
+	return checks
+}
+
+// others are the requests that no threshold bounds by one of these figures, and in words which; nil where all are
+// bounded.
+func others(run *record.Run, asked []Threshold, by ...figure) (*record.Operation, string) {
+	rest := record.Run{Operations: slices.Clone(run.Operations)}
+	for i := range asked {
+		switch t := &asked[i]; {
+		case !t.of(by...):
+		case t.Operation == "":
+			return nil, ""
+		default:
+			bounded := func(op record.Operation) bool { return op.Name == t.Operation }
+			rest.Operations = slices.DeleteFunc(rest.Operations, bounded)
+		}
+	}
+	if len(rest.Operations) == 0 {
+		return nil, ""
+	}
+	all, of := rest.Total(), ""
+	if len(rest.Operations) < len(run.Operations) {
+		of = " of other operations"
+	}
+	return &all, of
 }

@@ -2,6 +2,7 @@ package judge_test
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -228,5 +229,67 @@ func TestWithoutThresholds(t *testing.T) {
 		if v := c.run.Verdict; v.Passed != c.want || !v.Valid {
 			t.Errorf("%s: valid %v, passed %v, want %v: %+v", name, v.Valid, v.Passed, c.want, v.Thresholds)
 		}
+	}
+}
+
+// A threshold of latencies passes no target that is dead; one of errors says how dead it may be, of what it bounds.
+func TestThresholdsLeaveTheDefaultRules(t *testing.T) {
+	half := func(op record.Op, class record.Class) func(int) (record.Op, record.Class, time.Duration) {
+		return func(n int) (record.Op, record.Class, time.Duration) { // half of what op has came to class
+			if n%4 == int(op) {
+				return op, class, time.Millisecond
+			}
+			return record.Op(n % 2), record.Approved, time.Millisecond
+		}
+	}
+	for name, c := range map[string]struct {
+		outcome    func(int) (record.Op, record.Class, time.Duration)
+		thresholds []string
+		failed     []string
+	}{
+		"dead": {
+			func(int) (record.Op, record.Class, time.Duration) { return 0, record.NoAnswer, time.Millisecond },
+			[]string{"p99 < 20ms"}, []string{"requests approved", "errors", "requests without an answer"},
+		},
+		"declined":        {half(0, record.Declined), []string{"p99 < 20ms"}, nil},
+		"half lost":       {half(0, record.NoAnswer), []string{"errors < 50%"}, nil},
+		"refused":         {half(0, record.Refused), []string{"unanswered <= 0%"}, []string{"errors"}},
+		"unanswered":      {half(0, record.NoAnswer), []string{"unanswered < 50%"}, []string{"errors"}},
+		"that operation":  {half(1, record.NoAnswer), []string{"capture.errors <= 50%"}, nil},
+		"both operations": {half(1, record.NoAnswer), []string{"capture.errors <= 50%", "authorize.errors < 1%"}, nil},
+		"another operation's": {
+			half(0, record.NoAnswer), []string{"capture.errors <= 50%"},
+			[]string{"errors of other operations", "requests without an answer of other operations"},
+		},
+		"all declined": {
+			func(int) (record.Op, record.Class, time.Duration) { return 0, record.Declined, time.Millisecond },
+			[]string{"p99 < 20ms"}, []string{"requests approved"},
+		},
+		"all declined, as asked": {
+			func(int) (record.Op, record.Class, time.Duration) { return 0, record.Declined, time.Millisecond },
+			[]string{"declined >= 100%"}, nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := played(t, 0, c.outcome)
+			var o judge.Options
+			for _, text := range c.thresholds {
+				th, err := judge.Parse(text, []string{"authorize", "capture"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				o.Thresholds = append(o.Thresholds, th)
+			}
+			judge.Judge(run, o)
+			var failed []string
+			for _, c := range run.Verdict.Thresholds {
+				if !c.OK {
+					failed = append(failed, c.Name)
+				}
+			}
+			if !slices.Equal(failed, c.failed) || !run.Verdict.Valid || run.Verdict.Passed != (len(c.failed) == 0) {
+				t.Errorf("failed %q, want %q; %+v", failed, c.failed, run.Verdict)
+			}
+		})
 	}
 }

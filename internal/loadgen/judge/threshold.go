@@ -160,6 +160,9 @@ func (t *Threshold) Check(run *record.Run) record.Check {
 	return c
 }
 
+// of tells whether the threshold bounds one of these figures.
+func (t *Threshold) of(list ...figure) bool { return slices.Contains(list, t.figure) }
+
 // title is the figure's name, with its percent.
 func (t *Threshold) title() string {
 	if t.figure == percentile {

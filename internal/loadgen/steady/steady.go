@@ -78,8 +78,10 @@ type Options struct {
 	// WholeMachine says that the tool may take all of the processors: what it can do at the most is measured.
 	WholeMachine bool
 
-	Told  string // file that the switch's answers are appended to; "" for none
-	Say   func(format string, args ...any)
+	Told string // file that the switch's answers are appended to; "" for none
+	Say  func(format string, args ...any)
+	// Warn is told of what makes a run not valid and must not be missed; nil: Say is.
+	Warn  func(format string, args ...any)
 	rules string // the text of IssuerRules
 
 	// Began is told of the recorder, and of the moment from which its times count, when driving begins. It may look on
@@ -180,30 +182,61 @@ func (s *Summary) NotValid() string {
 	return strings.Join(why, ", ")
 }
 
-// Run measures. Daemons of its own are stopped when it returns. What was measured until ctx ended is returned with nil,
-// and says so.
+// Run measures. Daemons of its own are stopped when it returns. What was measured is returned whatever becomes of the
+// daemons, of ctx or of the file of answers meanwhile, with nil: the record says so, and is not valid.
 func Run(ctx context.Context, o Options) (*record.Run, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	if o.Address != "" {
-		return o.measure(ctx, nil)
+		return o.run(ctx, nil)
 	}
 	local, err := o.startLocal(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer local.Kill()
-	run, err := o.measure(ctx, local)
+	return o.run(ctx, local)
+}
+
+// run measures, stops the daemons where they are its own, and judges.
+func (o *Options) run(ctx context.Context, local *daemons.Local) (*record.Run, error) {
+	run, by, err := o.measure(ctx, local)
 	if err != nil {
 		return nil, err
 	}
-	err = local.Stop()
-	if err != nil && run.Ended != "" { // what it ended by is told in the record, which is worth more
-		o.Say("%v", err)
-		err = nil
+	if local != nil {
+		if err := local.Stop(); err != nil {
+			o.broken(by, "daemons that failed", err)
+		}
 	}
-	return run, err
+	judge.Judge(run, *by)
+	return run, nil
+}
+
+// broken makes a run not valid, and tells a person all that is known of why.
+func (o *Options) broken(by *judge.Options, what string, err error) {
+	tell := o.Warn
+	if tell == nil {
+		tell = o.Say
+	}
+	tell("%s: %v", what, err)
+	// Of a daemon's error the record gets how it ended, and not the end of its log.
+	var why []string
+	for _, one := range joined(err) {
+		how, _, _ := strings.Cut(one.Error(), "\n")
+		how, _, _ = strings.Cut(how, "; ")
+		why = append(why, how)
+	}
+	by.Broken = append(by.Broken, judge.Broken{What: what, Which: why})
+}
+
+// joined are the errors that one was joined of.
+func joined(err error) []error {
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		return list.Unwrap()
+	}
+	return []error{err}
 }
 
 // startLocal starts what is to be measured and points o at it.
@@ -240,15 +273,15 @@ func (o *Options) startLocal(ctx context.Context) (*daemons.Local, error) {
 }
 
 // measure drives the load and takes the figures, those of the daemons where they are its own.
-func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Run, error) {
+func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Run, *judge.Options, error) {
 	c, err := o.course()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d := &c.drive
 	target, closeTarget, err := o.target(ctx, c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d.Target = target
 	again := o.keep(target, c)
@@ -256,7 +289,7 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 		d.Until = again.Gone()
 	}
 	if d.Recorder, err = d.Record(); err != nil {
-		return nil, errors.Join(err, closeTarget())
+		return nil, nil, errors.Join(err, closeTarget())
 	}
 	if o.Plan != nil && o.Plan.Said != "" {
 		o.Say("%s", o.Plan.Said)
@@ -264,7 +297,7 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 	o.Say("driving %s for %s, then measuring %s", o.Address, d.Warmup, d.Duration)
 	before, err := usedBy(ctx, local)
 	if err != nil {
-		return nil, errors.Join(err, closeTarget())
+		return nil, nil, errors.Join(err, closeTarget())
 	}
 	begin := time.Now()
 	var switched faults
@@ -280,34 +313,32 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 	}
 	d.Drove = func() { took, elapsed = own.end() }
 	res, stopped := loadgen.Run(ctx, *d)
-	failed := switched.end()
+	by := &judge.Options{
+		Thresholds: c.thresholds, MaxLate: o.MaxLate, CPU: took, Elapsed: elapsed, WholeMachine: o.WholeMachine,
+		FaultsNotSwitched: switched.end(),
+	}
 	if res == nil {
-		return nil, errors.Join(stopped, closeTarget())
+		return nil, nil, errors.Join(stopped, closeTarget())
 	}
 	// The figures are there although ctx may have ended: what is asked for now is asked for without it.
 	after, err := usedBy(context.WithoutCancel(ctx), local)
-	gone, asked := again != nil && again.Err() != nil, local
-	if gone && err != nil { // nobody is there to say what it has used
-		before, after = used{load: before.load}, used{load: daemons.OwnCPUTime()}
-		asked, err = nil, nil
+	if err != nil {
+		o.broken(by, "figures that are missing", err)
 	}
-	if err = errors.Join(err, closeTarget()); err != nil {
-		return nil, err
+	if err := closeTarget(); err != nil {
+		o.broken(by, "files that are not whole", err)
 	}
 	run := res.Run
-	if stopped != nil {
+	switch {
+	case stopped != nil:
 		run.Ended = "called off"
-	} else if gone {
+	case again != nil && again.Err() != nil:
 		run.Ended = again.Err().Error()
 	}
 	o.describe(run, c, local != nil)
 	run.Started = begin.Add(d.Warmup)
-	run.Usage = usage(run, before, after, asked)
-	judge.Judge(run, judge.Options{
-		Thresholds: c.thresholds, MaxLate: o.MaxLate, CPU: took, Elapsed: elapsed, WholeMachine: o.WholeMachine,
-		FaultsNotSwitched: failed,
-	})
-	return run, nil
+	run.Usage = usage(run, before, after, local)
+	return run, by, nil
 }
 
 // control is the port that faults are told to.
