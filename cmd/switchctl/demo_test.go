@@ -123,11 +123,19 @@ func TestLoadTools(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(work, "moments.txt"), []byte("0\n0.2\n0.6\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// An issuer that cannot go on at some rate, on any machine: its answers wait in line.
+	if err := os.WriteFile(filepath.Join(work, "pace.yaml"), []byte("pace: 40\nrules: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		code int
 		key  string // that the object printed must have
 		args []string
 	}{
+		{0, "best_per_s", []string{
+			"load", "search", "--local", "--issuer-rules", "pace.yaml", "--p99", "2s", "--from", "40", "--repeats", "1",
+			"--precision", "0.9", "--duration", "300ms", "--warmup", "0s", "--max-late", "1m", "--json",
+		}},
 		{0, "operations", []string{
 			"load", "--local", "--scenario", scenario, "--scale-rates", "0.2", "--scale-time", "0.01", "--exit-zero", "--json",
 		}},
@@ -154,6 +162,10 @@ func TestLoadTools(t *testing.T) {
 		var printed map[string]any
 		if err := json.Unmarshal(out, &printed); err != nil || printed[c.key] == nil {
 			t.Errorf("%v prints no %s: %v: %s", c.args, c.key, err, out)
+		}
+		if asked, ok := printed["best_asked_per_s"].(float64); ok &&
+			(asked >= 640 || !strings.Contains(string(out), "wait")) {
+			t.Errorf("at %v a second callers would wait for 2 s and longer: %s", asked, out)
 		}
 	}
 	if page, err := os.ReadFile(filepath.Join(work, "cliff.html")); err != nil || !bytes.Contains(page, []byte("</svg>")) {

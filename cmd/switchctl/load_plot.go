@@ -21,8 +21,8 @@ func newLoadPlotCmd() *cobra.Command {
 		Short: "Draw latency against rate",
 		Long: `Plot reads the run.json of loads at different rates and draws their latencies over the rate, as an SVG that is
 readable on light and on dark pages. Runs of the same rate are repeats: the medians of those that are valid are drawn.
-With --p99 a rate passes by the rule of load search: its p99 is within that, at most 1% are errors, and some request is
-approved.`,
+With --p99 a rate passes by the rule of load search: its p99 is within that, at most 1% are errors, and of what is
+approved no smaller share than 95% of that at the lowest rate.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (failed error) {
 			var runs []*record.Run

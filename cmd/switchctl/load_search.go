@@ -28,7 +28,8 @@ func newLoadSearchCmd() *cobra.Command {
 		Use:   "search [--local] [--p99 20ms] [--plot FILE] [--json]",
 		Short: "Find the highest rate at which callers wait no longer than they bear",
 		Long: `Search doubles the rate until the 99th percentile of latencies is beyond --p99, more than 1% of the requests
-are errors, or none is approved, and bisects between the last two rates, each measured --repeats times, of which the
+are errors or declined because the host could not (91, 96 and their like), or the share that is approved falls below 95%
+of that at the lowest rate, and bisects between the last two rates, each measured --repeats times, of which the
 median counts. Then it measures some rates below the one that was found as often, so that the way up to it is seen, and
 draws latency against rate: as text, and with --plot as an SVG or as a page for a browser. Of each rate that does not
 pass it says why.
@@ -97,7 +98,7 @@ Exit codes: 0 a rate was found; 1 none is low enough; 2 it could not be measured
 func curveOf(r *search.Result, run *record.Run) *report.Curve {
 	c := &report.Curve{
 		Title:   fmt.Sprintf("Latency against rate: p99 at most %g ms", r.LimitMS),
-		LimitOf: "p99", LimitMS: r.LimitMS, Best: r.Best,
+		LimitOf: "p99", LimitMS: r.LimitMS, Best: r.BestAsked,
 	}
 	if run != nil {
 		c.Caption = report.MachineOf(run)
@@ -129,6 +130,7 @@ func printSearch(w io.Writer, r *search.Result, run *record.Run) error {
 		_, err := fmt.Fprintf(w, "search: no rate keeps the p99 within %g ms; %s\n", r.LimitMS, r.Why)
 		return err
 	}
-	_, err := fmt.Fprintf(w, "search: %.0f a second keep the p99 within %g ms; %s\n", *r.Best, r.LimitMS, r.Why)
+	_, err := fmt.Fprintf(w, "search: %.0f approved a second, of %.0f asked, keep the p99 within %g ms; %s\n", *r.Best,
+		*r.BestAsked, r.LimitMS, r.Why)
 	return err
 }

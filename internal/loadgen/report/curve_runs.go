@@ -27,10 +27,14 @@ func CurveOf(runs []*record.Run, limit Limit) (*Curve, error) {
 		}
 		byRate[r.Setup.Rate] = append(byRate[r.Setup.Rate], r)
 	}
+	lowest := 0.0 // the share of approvals at the lowest rate that says something
 	for _, rate := range slices.Sorted(maps.Keys(byRate)) {
 		of := record.RepeatsOf(byRate[rate])
+		if lowest == 0 && of.Valid {
+			lowest = of.Approved
+		}
 		p := CurvePoint{
-			PerS: rate, Reached: of.Reached, Valid: of.Valid, Passed: of.Passed(c.limited(), c.LimitMS),
+			PerS: rate, Reached: of.Reached, Valid: of.Valid, Passed: of.Passed(c.limited(), c.LimitMS, lowest),
 			P50: of.LatencyMS(50), P99: of.LatencyMS(99), P999: of.LatencyMS(99.9),
 		}
 		if p.Passed {

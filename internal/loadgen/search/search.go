@@ -42,25 +42,31 @@ func Defaults() Options {
 
 // Sample is what a rate came to: medians of its repeats that are valid.
 type Sample struct {
-	Rate    float64  `json:"per_s"`
-	Reached float64  `json:"reached_per_s"` // approved
-	P50MS   *float64 `json:"p50_ms,omitempty"`
-	P99MS   *float64 `json:"p99_ms,omitempty"`
-	P999MS  *float64 `json:"p999_ms,omitempty"`
-	Errors  float64  `json:"errors_percent"`
-	Valid   bool     `json:"valid"`
-	Passed  bool     `json:"passed"`
-	Why     string   `json:"why,omitempty"` // it did not pass
-	Repeats int      `json:"repeats"`
+	Rate     float64  `json:"per_s"`         // asked
+	Reached  float64  `json:"reached_per_s"` // approved
+	Approved float64  `json:"approved_percent"`
+	P50MS    *float64 `json:"p50_ms,omitempty"`
+	P99MS    *float64 `json:"p99_ms,omitempty"`
+	P999MS   *float64 `json:"p999_ms,omitempty"`
+	Errors   float64  `json:"errors_percent"` // without an outcome, or declined because the host could not
+	Valid    bool     `json:"valid"`
+	Passed   bool     `json:"passed"`
+	Why      string   `json:"why,omitempty"` // it did not pass
+	Repeats  int      `json:"repeats"`
+
+	of *record.Repeats
+	by []*record.Run
 }
 
 // Result is what was found.
 type Result struct {
-	Quantile float64   `json:"quantile"`
-	LimitMS  float64   `json:"limit_ms"`
-	Best     *float64  `json:"best_per_s,omitempty"` // the highest rate that passed; absent where none did
-	Why      string    `json:"ended"`                // why it was looked no further
-	Samples  []*Sample `json:"samples"`              // by rate
+	Quantile float64 `json:"quantile"`
+	LimitMS  float64 `json:"limit_ms"`
+	// Best is what was approved a second at the highest rate that passed, and BestAsked that rate; absent where none did.
+	Best      *float64  `json:"best_per_s,omitempty"`
+	BestAsked *float64  `json:"best_asked_per_s,omitempty"`
+	Why       string    `json:"ended"`   // why it was looked no further
+	Samples   []*Sample `json:"samples"` // by rate
 }
 
 // most of what is tried.
@@ -106,13 +112,46 @@ type finder struct {
 
 func (f *finder) find(ctx context.Context) error {
 	best, over, err := f.double(ctx)
-	if err != nil {
-		return err
+	for err == nil {
+		if best, err = f.bisect(ctx, best, over); err != nil || best == 0 {
+			return err
+		}
+		f.found(best)
+		for _, part := range left {
+			if _, err := f.measure(ctx, part*best, f.Repeats); err != nil {
+				return err
+			}
+		}
+		// By the lowest rate, which is known now, what was found may not pass, either: then the cliff lies below it.
+		for _, s := range f.result.Samples {
+			f.judge(s)
+		}
+		s := f.highest()
+		if s != nil && s.Rate >= best {
+			best = s.Rate
+			break
+		}
+		if best, over = 0, f.beyond(s); s != nil {
+			best = s.Rate
+		}
 	}
+	if err == nil {
+		f.found(best)
+		for _, s := range f.result.Samples {
+			if s.Rate < best && !s.Passed {
+				f.result.Why += fmt.Sprintf("; below it %.0f a second did not pass, either: %s", s.Rate, s.Why)
+			}
+		}
+	}
+	return err
+}
+
+// bisect finds the highest rate that passes between one that does, 0 for none, and one that does not, 0 for none.
+func (f *finder) bisect(ctx context.Context, best, over float64) (float64, error) {
 	for n := 0; over > 0 && n < mostBisected && over-best > f.Precision*over && over > 1; n++ {
 		s, err := f.measure(ctx, (best+over)/2, f.Repeats)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if s.Passed {
 			best = s.Rate
@@ -121,20 +160,39 @@ func (f *finder) find(ctx context.Context) error {
 			f.result.Why = beyond(s)
 		}
 	}
-	if best == 0 {
-		return nil
-	}
-	f.result.Best = &best
-	for _, part := range left {
-		s, err := f.measure(ctx, part*best, f.Repeats)
-		if err != nil {
-			return err
+	return best, nil
+}
+
+// beyond is the lowest rate above a sample's that did not pass, which ends the search for now; above all, 0, of none.
+func (f *finder) beyond(passed *Sample) float64 {
+	f.result.Best, f.result.BestAsked = nil, nil
+	var over *Sample
+	for _, s := range f.result.Samples {
+		if !s.Passed && (passed == nil || s.Rate > passed.Rate) && (over == nil || s.Rate < over.Rate) {
+			over = s
 		}
-		if !s.Passed {
-			f.result.Why += fmt.Sprintf("; below it %.0f a second did not pass, either: %s", s.Rate, s.Why)
+	}
+	f.result.Why = beyond(over)
+	return over.Rate
+}
+
+// found makes a rate that was measured the best one.
+func (f *finder) found(rate float64) {
+	for _, s := range f.result.Samples {
+		if s.Rate == rate {
+			f.result.Best, f.result.BestAsked = &s.Reached, &s.Rate
 		}
 	}
-	return nil
+}
+
+// highest is the sample of the highest rate that passed as often as it counts; nil where none did.
+func (f *finder) highest() (best *Sample) {
+	for _, s := range f.result.Samples {
+		if s.Passed && s.Repeats >= f.Repeats && (best == nil || s.Rate > best.Rate) {
+			best = s
+		}
+	}
+	return best
 }
 
 // double finds the highest rate that passed, 0 where none did, and the one beyond it that did not, 0 where all did.
@@ -204,9 +262,10 @@ func (f *finder) measure(ctx context.Context, rate float64, repeats int) (*Sampl
 			return nil, context.Canceled
 		}
 	}
-	s := f.sample(rate, runs)
+	s := sample(rate, runs)
 	f.result.Samples = slices.DeleteFunc(f.result.Samples, func(b *Sample) bool { return b.Rate == rate })
 	f.result.Samples = append(f.result.Samples, s)
+	f.judge(s)
 	if f.Told != nil {
 		f.Told(s)
 	}
@@ -214,25 +273,43 @@ func (f *finder) measure(ctx context.Context, rate float64, repeats int) (*Sampl
 }
 
 // sample makes one of the runs of a rate.
-func (f *finder) sample(rate float64, runs []*record.Run) *Sample {
+func sample(rate float64, runs []*record.Run) *Sample {
 	r := record.RepeatsOf(runs)
-	s := &Sample{
-		Rate: rate, Repeats: len(runs), Reached: r.Reached, Errors: r.Errors, Valid: r.Valid,
-		P50MS: r.LatencyMS(50), P99MS: r.LatencyMS(99), P999MS: r.LatencyMS(99.9),
-		Passed: r.Passed(f.Quantile, f.result.LimitMS),
+	return &Sample{
+		Rate: rate, Repeats: len(runs), Reached: r.Reached, Approved: r.Approved, Errors: r.Errors, Valid: r.Valid,
+		P50MS: r.LatencyMS(50), P99MS: r.LatencyMS(99), P999MS: r.LatencyMS(99.9), of: r, by: runs,
 	}
-	switch quantile := r.LatencyMS(f.Quantile); {
+}
+
+// lowest is the share of approvals, in percent, at the lowest rate whose measurements say something; 0 where there is
+// none.
+func (f *finder) lowest() float64 {
+	rate, approved := 0.0, 0.0
+	for _, s := range f.result.Samples {
+		if s.Valid && (rate == 0 || s.Rate < rate) {
+			rate, approved = s.Rate, s.Approved
+		}
+	}
+	return approved
+}
+
+// judge says whether a rate passed, and why not.
+func (f *finder) judge(s *Sample) {
+	lowest := f.lowest()
+	s.Passed, s.Why = s.of.Passed(f.Quantile, f.result.LimitMS, lowest), ""
+	switch quantile := s.of.LatencyMS(f.Quantile); {
 	case s.Passed:
 	case !s.Valid:
-		s.Why = notValid(runs)
+		s.Why = notValid(s.by)
 	case s.Reached == 0:
 		s.Why = "none is approved"
 	case s.Errors > record.MaxErrors:
-		s.Why = fmt.Sprintf("%.2g%% get no outcome", s.Errors)
+		s.Why = fmt.Sprintf("%.2g%% get no outcome, or one that says that the host could not", s.Errors)
+	case s.Approved < record.KeptApproved*lowest:
+		s.Why = fmt.Sprintf("%.3g%% are approved, of %.3g%% at the lowest rate", s.Approved, lowest)
 	case quantile != nil:
 		s.Why = fmt.Sprintf("callers wait for too long: p%g is %.2f ms", f.Quantile, *quantile)
 	}
-	return s
 }
 
 // notValid says of runs which checks of the tool they did not stand.

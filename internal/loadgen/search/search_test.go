@@ -63,7 +63,7 @@ func TestFind(t *testing.T) {
 			}
 			continue
 		}
-		if found.Best == nil || *found.Best > want || *found.Best < want*(1-1.1*o.Precision) {
+		if found.Best == nil || *found.BestAsked > want || *found.BestAsked < want*(1-1.1*o.Precision) {
 			t.Fatalf("of %g: %+v, want at most %g", capacity, found, want)
 		}
 		if !slices.IsSortedFunc(found.Samples, func(a, b *search.Sample) int { return int(a.Rate - b.Rate) }) {
@@ -74,7 +74,7 @@ func TestFind(t *testing.T) {
 			if s.Passed != (s.Rate <= want) || s.P99MS == nil || s.Valid != true {
 				t.Errorf("%+v, want that it passed below %g", s, want)
 			}
-			if s.Rate < *found.Best && s.Rate > *found.Best*0.2 {
+			if s.Rate < *found.BestAsked && s.Rate > *found.BestAsked*0.2 {
 				left++
 			}
 		}
@@ -93,7 +93,7 @@ func TestFindTheToolsLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found.Best == nil || *found.Best > 3000 || *found.Best < 2700 ||
+	if found.Best == nil || *found.BestAsked > 3000 || *found.BestAsked < 2700 ||
 		!strings.Contains(found.Why, "the tool could not") {
 		t.Errorf("%+v", found)
 	}
@@ -187,7 +187,7 @@ func TestWhy(t *testing.T) {
 		return answering(t, record.Approved, time.Millisecond, true), nil
 	}
 	found, err := search.Find(t.Context(), o)
-	if err != nil || found.Best == nil || *found.Best != 200 {
+	if err != nil || found.Best == nil || *found.BestAsked != 200 {
 		t.Fatalf("%+v, %v; want 200 a second", found, err)
 	}
 	why := map[float64]string{}
@@ -221,7 +221,8 @@ func TestALowRateThatDoesNotPass(t *testing.T) {
 		return answering(t, record.Approved, wait, true), nil
 	}
 	found, err := search.Find(t.Context(), o)
-	if err != nil || *found.Best != 100 || !strings.Contains(found.Why, "below it 75 a second did not pass, either: ") {
+	if err != nil || *found.BestAsked != 100 ||
+		!strings.Contains(found.Why, "below it 75 a second did not pass, either: ") {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
@@ -260,5 +261,57 @@ func TestInvalidMeasurementsDoNotCount(t *testing.T) {
 				t.Errorf("%+v with a p99 of %g ms, want %g", s, *s.P99MS, c.p99)
 			}
 		})
+	}
+}
+
+// declining is a target that approves so many a second, and declines the rest with a code; at each rate it declines a
+// tenth for the card's sake.
+func declining(t *testing.T, capacity float64, code string) func(context.Context, float64) (*record.Run, error) {
+	return func(_ context.Context, rate float64) (*record.Run, error) {
+		rec, err := record.New(record.Config{Model: record.Open, Operations: []string{"authorize"}, Window: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := rec.Shard(0)
+		for n := range int(rate) {
+			due := time.Duration(n) * time.Second / time.Duration(rate)
+			class, text := record.Approved, ""
+			switch {
+			case n%10 == 9:
+				class, text = record.Declined, "51"
+			case n > 0 && rate > capacity:
+				class, text = record.Declined, code
+			}
+			s.Due(0, due)
+			s.Sent(0, due, due)
+			s.Done(0, due, due, due+time.Millisecond, class, text)
+		}
+		run := rec.Finish(time.Second)
+		judge.Judge(run, judge.Options{})
+		return run, nil
+	}
+}
+
+// A target that refuses all but one when it has too much to do keeps nobody waiting, and is not found fast by that.
+// What is found is what it approved.
+func TestAHostThatRefusesWhatIsTooMuch(t *testing.T) {
+	for code, want := range map[string]string{
+		"96": "the host could not", "912": "the host could not", "05": "are approved, of 90",
+	} {
+		for _, from := range []float64{100, 4000} {
+			o := search.Defaults()
+			o.From, o.Probe = from, declining(t, 1000, code)
+			found, err := search.Find(t.Context(), o)
+			if err != nil || found.Best == nil {
+				t.Fatalf("%s from %g: %+v, %v; want a rate", code, from, found, err)
+			}
+			if asked := *found.BestAsked; asked > 1000 || asked < 900 || *found.Best > 0.901*asked ||
+				*found.Best < 0.89*asked {
+				t.Errorf("%s from %g: %g of %g asked; want nine tenths of nearly 1,000", code, from, *found.Best, asked)
+			}
+			if !strings.Contains(found.Why, want) {
+				t.Errorf("%s from %g: it ended as %q, want %q in it", code, from, found.Why, want)
+			}
+		}
 	}
 }
