@@ -26,6 +26,9 @@ func Differences(a, b *record.Run) (list []string) {
 			p.Operations = append(p.Operations, r.Operations[i].Name)
 		}
 		p.Setup.Seed = 0
+		if p.Setup.Scenario != nil { // from which these follow
+			p.Setup.Rate, p.Setup.Course = 0, ""
+		}
 		p.Setup.Targets = slices.Clone(p.Setup.Targets)
 		for i := range p.Setup.Targets {
 			p.Setup.Targets[i].Address = ""

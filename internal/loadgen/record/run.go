@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -73,7 +74,8 @@ type Setup struct {
 	Model    Model         `json:"model"`
 	Arrivals string        `json:"arrivals,omitempty"` // such as constant, poisson, ramp; open only
 	RateOf   string        `json:"rate_of,omitempty"`  // requests or flows: what Rate counts
-	Rate     float64       `json:"rate,omitempty"`     // due a second, the first stage's; open only
+	Rate     float64       `json:"rate,omitempty"`     // due a second, if always so many ([Run.AskedRate]); open only
+	Course   string        `json:"course,omitempty"`   // of stages: how rates go up and down, in words
 	InFlight int           `json:"in_flight,omitempty"`
 	Think    time.Duration `json:"think_ns,omitempty"` // closed only
 	Warmup   time.Duration `json:"warmup_ns"`
@@ -240,6 +242,24 @@ const (
 	Most  = "most"
 	Least = "least"
 )
+
+// AskedRate is what was due a second of the window, and whether that is requests or flows: the rate that was asked for,
+// or where it was not one but a course of them what it came to; false where there was none.
+func (r *Run) AskedRate() (rate float64, of string, ok bool) {
+	of = cmp.Or(r.Setup.RateOf, "requests")
+	all := r.Total()
+	switch {
+	case r.Setup.Model != Open:
+	case r.Setup.Scenario == nil:
+		return r.Setup.Rate, of, r.Setup.Rate > 0
+	case r.Window <= 0:
+	case of == "flows" && r.Flows != nil && r.Flows.Asked != nil:
+		return float64(*r.Flows.Asked) / r.Window.Seconds(), of, true
+	case all.Asked != nil:
+		return float64(*all.Asked) / r.Window.Seconds(), "requests", true
+	}
+	return 0, "", false
+}
 
 // Total is what came of the requests of all operations together.
 func (r *Run) Total() Operation {

@@ -19,7 +19,8 @@ type Summary struct {
 	Declined    uint64            `json:"declined"`
 	Declines    map[string]uint64 `json:"declines,omitempty"` // by DE39
 	InFlight    int               `json:"in_flight,omitempty"`
-	Rate        float64           `json:"rate,omitempty"`
+	Rate        float64           `json:"rate,omitempty"` // due a second; of a scenario, over its window
+	RateOf      string            `json:"rate_of,omitempty"`
 	LateP99MS   *float64          `json:"late_p99_ms,omitempty"` // how late the tool itself was
 	DurationS   float64           `json:"duration_s"`            // the window
 	Connections int               `json:"connections"`
@@ -79,7 +80,7 @@ func (r *Run) Summarize() *Summary {
 	all := r.Total()
 	s := &Summary{
 		TPS: r.perSecond(all.Count(Approved)), Errors: all.Failed(), Approved: all.Count(Approved),
-		Declined: all.Count(Declined), InFlight: r.Setup.InFlight, Rate: r.Setup.Rate, DurationS: r.Window.Seconds(),
+		Declined: all.Count(Declined), InFlight: r.Setup.InFlight, DurationS: r.Window.Seconds(),
 		Seed: r.Setup.Seed, Requests: all.Ended() + r.Warmup.Requests,
 		Model: r.Setup.Model, Valid: r.Verdict.Valid, Passed: r.Verdict.Passed, EndedEarly: r.Ended,
 		Classes: map[string]uint64{}, Unsent: all.Count(Unsent),
@@ -88,6 +89,12 @@ func (r *Run) Summarize() *Summary {
 	}
 	if r.Setup.Model == Open {
 		s.InFlight = 0
+	}
+	if rate, of, ok := r.AskedRate(); ok {
+		s.Rate, s.RateOf = rate, of
+		if r.Setup.Scenario != nil {
+			s.Rate = tenth(rate)
+		}
 	}
 	if all.Asked != nil {
 		s.AskedTPS = r.perSecond(*all.Asked)

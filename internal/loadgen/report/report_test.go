@@ -365,3 +365,36 @@ func TestErrorsOfWritingAreTold(t *testing.T) {
 		}
 	}
 }
+
+// The rate of a scenario is what was asked over the window, and not that of its first stage.
+func TestRateOfAScenario(t *testing.T) {
+	run := sample(t)
+	run.Setup.Rate, run.Setup.Arrivals, run.Setup.Course = 6, "stages, poisson", "10s at 6; 50s at 239 requests a second"
+	text := string(written(t, report.Text, run))
+	for _, want := range []string{
+		"load      open loop, stages, poisson: 200 requests due a second\n",
+		"course    10s at 6; 50s at 239 requests a second\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	page := string(written(t, report.HTML, run))
+	for _, want := range []string{"open loop, stages, poisson: 200 requests due a second", "50s at 239 requests"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	if s := run.Summarize(); s.Rate != 200 || s.RateOf != "requests" {
+		t.Errorf("rate %g of %q, want 200 of requests", s.Rate, s.RateOf)
+	}
+	flows := uint64(3000)
+	run.Setup.RateOf, run.Flows = "flows", &record.Flows{Asked: &flows}
+	if s := run.Summarize(); s.Rate != 50 || s.RateOf != "flows" {
+		t.Errorf("rate %g of %q, want 50 of flows", s.Rate, s.RateOf)
+	}
+	run.Setup.Scenario, run.Setup.RateOf = nil, "requests" // a rate that was asked for is that
+	if s := run.Summarize(); s.Rate != 6 {
+		t.Errorf("rate %g, want 6", s.Rate)
+	}
+}

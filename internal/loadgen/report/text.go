@@ -36,9 +36,12 @@ func (t *text) line(label, format string, args ...any) {
 // setup says what was asked for.
 func (t *text) setup() {
 	s := &t.run.Setup
-	t.line("load", "%s", how(s))
+	t.line("load", "%s", how(t.run))
 	if s.Scenario != nil {
 		t.line("scenario", "%s", s.Scenario.Name)
+	}
+	if s.Course != "" {
+		t.line("course", "%s", s.Course)
 	}
 	for _, target := range s.Targets {
 		t.line("target", "%s", where(target))
@@ -54,7 +57,8 @@ func (t *text) setup() {
 }
 
 // how says what a request waits for, in words.
-func how(s *record.Setup) string {
+func how(r *record.Run) string {
+	s := &r.Setup
 	if s.Model == record.Closed {
 		text := fmt.Sprintf("closed loop: %d in flight", s.InFlight)
 		if s.Think > 0 {
@@ -66,12 +70,8 @@ func how(s *record.Setup) string {
 	if s.Arrivals != "" {
 		text += ", " + s.Arrivals
 	}
-	if s.Rate > 0 {
-		of := s.RateOf
-		if of == "" {
-			of = "requests"
-		}
-		text += fmt.Sprintf(": %s %s due a second", number(s.Rate), of)
+	if rate, of, ok := r.AskedRate(); ok {
+		text += fmt.Sprintf(": %s %s due a second", number(rate), of)
 	}
 	return text
 }

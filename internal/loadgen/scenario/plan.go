@@ -2,7 +2,9 @@ package scenario
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"switchyard/internal/loadgen"
@@ -123,4 +125,49 @@ func (p *Plan) Schedule() (arrival.Schedule, error) {
 		}
 	}
 	return arrival.NewProfile(stages, p.Even, p.Seed)
+}
+
+// Rate is that of all stages; 0 where they have more than one.
+func (p *Plan) Rate() float64 {
+	for _, s := range p.Stages {
+		if s.From != p.Stages[0].From || s.To != s.From || s.Amplitude > 0 {
+			return 0
+		}
+	}
+	if len(p.Stages) == 0 {
+		return 0
+	}
+	return p.Stages[0].From
+}
+
+// mostTold is how many stages are told one by one.
+const mostTold = 10
+
+// Course is how rates go up and down, in words; "" where there are none.
+func (p *Plan) Course() string {
+	if len(p.Stages) == 0 {
+		return ""
+	}
+	if len(p.Stages) > mostTold {
+		low, high := math.Inf(1), 0.0
+		for _, s := range p.Stages {
+			low = min(low, min(s.From, s.To)-s.Amplitude)
+			high = max(high, max(s.From, s.To)+s.Amplitude)
+		}
+		return fmt.Sprintf("%d stages, from %.4g to %.4g %s a second", len(p.Stages), low, high, p.RateOf)
+	}
+	var parts []string
+	for _, s := range p.Stages {
+		span := s.For.Round(time.Millisecond)
+		switch {
+		case s.Amplitude > 0:
+			parts = append(parts, fmt.Sprintf("%s at %.4g ± %.4g, a wave each %s", span, s.From, s.Amplitude,
+				s.Period.Round(time.Millisecond)))
+		case s.From != s.To:
+			parts = append(parts, fmt.Sprintf("%s from %.4g to %.4g", span, s.From, s.To))
+		default:
+			parts = append(parts, fmt.Sprintf("%s at %.4g", span, s.From))
+		}
+	}
+	return strings.Join(parts, "; ") + " " + p.RateOf + " a second"
 }

@@ -416,3 +416,33 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// The course of the rates, in words, and the rate where there is one.
+func TestCourse(t *testing.T) {
+	for text, want := range map[string]struct {
+		course string
+		rate   float64
+	}{
+		"[{for: 2s, rate: 7}]":                                {"2s at 7 requests a second", 7},
+		"[{for: 2s, rate: 7}, {for: 1s, rate: 7}]":            {"2s at 7; 1s at 7 requests a second", 7},
+		"[{for: 2s, rate: 7, to: 70}, {for: 1m, rate: 7.25}]": {"2s from 7 to 70; 1m0s at 7.25 requests a second", 0},
+		"[{for: 9s, rate: 7, sine: {amplitude: 2, period: 3s}}]": {
+			"9s at 7 ± 2, a wave each 3s requests a second", 0,
+		},
+		"[{for: 9s, rate: 7, spike: {rate: 40, at: 2s, for: 1s}}]": {
+			"2s at 7; 1s at 40; 6s at 7 requests a second", 0,
+		},
+		"[" + strings.Repeat("{for: 1s, rate: 5, to: 10},", 11) + "]": {
+			"11 stages, from 5 to 10 requests a second", 0,
+		},
+	} {
+		p, err := scenario.Read("s.yaml", []byte("rate_of: requests\nflows: [{flow: sale}]\nstages: "+text), nil)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if p.Course() != want.course || p.Rate() != want.rate {
+			t.Errorf("%s: %q, %g; want %q, %g", text, p.Course(), p.Rate(), want.course, want.rate)
+		}
+	}
+}

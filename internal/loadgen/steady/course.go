@@ -32,6 +32,7 @@ type course struct {
 	cards            uint64
 	scenario         *record.Scenario
 	stages           []record.Stage
+	course           string
 }
 
 // course makes it.
@@ -145,9 +146,7 @@ func (c *course) ofPlan(o *Options) error {
 	default:
 		c.arrivals = "stages, poisson"
 	}
-	if len(p.Stages) > 0 {
-		c.rate = p.Stages[0].From
-	}
+	c.rate, c.course = p.Rate(), p.Course()
 	for _, m := range p.Marks {
 		c.stages = append(c.stages, record.Stage{At: m.At, Name: m.Name})
 	}

@@ -353,7 +353,7 @@ func (o *Options) control(local *daemons.Local) string {
 func (o *Options) describe(run *record.Run, c *course, local bool) {
 	s, d := &run.Setup, &c.drive
 	s.Rate, s.InFlight, s.Think, s.Drain, s.Timeout, s.Seed = c.rate, d.InFlight, d.Think, d.Drain, d.Timeout, d.Seed
-	s.Cards, s.Scenario, s.Stages = c.cards, c.scenario, c.stages
+	s.Cards, s.Scenario, s.Stages, s.Course = c.cards, c.scenario, c.stages, c.course
 	if s.Model == record.Open {
 		s.RateOf, s.Arrivals = c.rateOf, c.arrivals
 	}
