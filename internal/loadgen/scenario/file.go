@@ -6,7 +6,8 @@ import (
 	"switchyard/internal/config"
 )
 
-// file is a scenario as it is written.
+// file is a scenario as it is written. What is left out is nil where 0 is out of range, so that a 0 that is written is
+// told.
 type file struct {
 	Name        string           `yaml:"name"`
 	About       string           `yaml:"about"`
@@ -15,8 +16,8 @@ type file struct {
 	RateOf      string           `yaml:"rate_of"`
 	Warmup      *config.Duration `yaml:"warmup"`
 	Timeout     *config.Duration `yaml:"timeout"`
-	Connections int              `yaml:"connections"`
-	MaxInFlight int              `yaml:"max_in_flight"`
+	Connections *int             `yaml:"connections"`
+	MaxInFlight *int             `yaml:"max_in_flight"`
 
 	Stages []stage `yaml:"stages"`
 	Replay *replay `yaml:"replay"`
@@ -25,7 +26,7 @@ type file struct {
 	Flows       []flow     `yaml:"flows"`
 	Cards       cards      `yaml:"cards"`
 	Merchants   []merchant `yaml:"merchants"`
-	Terminals   int        `yaml:"terminals"`
+	Terminals   *int       `yaml:"terminals"`
 	Amounts     *amounts   `yaml:"amounts"`
 	BadRequests float64    `yaml:"bad_requests"`
 	Retry       *retry     `yaml:"retry"`
@@ -57,11 +58,11 @@ type spike struct {
 
 // replay is arrivals of a file: of moments, or a capture, whose requests are asked again where there are no flows.
 type replay struct {
-	File      string  `yaml:"file"`
-	Speed     float64 `yaml:"speed"`
-	To        string  `yaml:"to"`
-	Dialect   string  `yaml:"dialect"`
-	KeepCards bool    `yaml:"keep_cards"`
+	File      string   `yaml:"file"`
+	Speed     *float64 `yaml:"speed"`
+	To        string   `yaml:"to"`
+	Dialect   string   `yaml:"dialect"`
+	KeepCards bool     `yaml:"keep_cards"`
 }
 
 type closed struct {
@@ -83,7 +84,7 @@ type think struct {
 }
 
 type cards struct {
-	Count        uint64   `yaml:"count"`
+	Count        *uint64  `yaml:"count"`
 	Distribution string   `yaml:"distribution"`
 	Exponent     *float64 `yaml:"exponent"`
 }

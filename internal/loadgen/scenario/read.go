@@ -83,11 +83,19 @@ func (r *reader) wrong(path []any, format string, args ...any) error {
 
 func at(path ...any) []any { return path }
 
+// given is a value, or its default where it was left out.
+func given[T any](value *T, otherwise T) T {
+	if value == nil {
+		return otherwise
+	}
+	return *value
+}
+
 func (r *reader) plan() (*Plan, error) {
 	f, p := r.file, &r.out
 	p.Name = cmp.Or(f.Name, strings.TrimSuffix(filepath.Base(r.name), filepath.Ext(r.name)))
 	p.Text, p.Seed, p.ScaledRates, p.ScaledTime = string(r.text), f.Seed, 1, 1
-	p.Connections, p.MaxInFlight = cmp.Or(f.Connections, 4), cmp.Or(f.MaxInFlight, loadgen.DefaultOpenInFlight)
+	p.Connections, p.MaxInFlight = given(f.Connections, 4), given(f.MaxInFlight, loadgen.DefaultOpenInFlight)
 	p.Warmup, p.Timeout = 2*time.Second, loadgen.DefaultDrain
 	if f.Warmup != nil {
 		p.Warmup = time.Duration(*f.Warmup)
@@ -247,8 +255,8 @@ func (r *reader) traffic() error {
 	if err := r.people(); err != nil {
 		return err
 	}
-	switch t.Terminals = f.Terminals; {
-	case t.Terminals < 0 || t.Terminals > 100_000:
+	switch t.Terminals = given(f.Terminals, 100); {
+	case t.Terminals < 1 || t.Terminals > 100_000:
 		return r.wrong(at("terminals"), "%d, expected 1 to 100000 of each merchant", t.Terminals)
 	case !(f.BadRequests >= 0 && f.BadRequests <= 1):
 		return r.wrong(at("bad_requests"), "%g, expected a share from 0 to 1", f.BadRequests)
@@ -331,8 +339,8 @@ func (r *reader) flow(i int) error {
 // people are the cards and the merchants.
 func (r *reader) people() error {
 	f, t := r.file, &r.out.Traffic
-	t.Pool.Cards = cmp.Or(f.Cards.Count, 1_000_000)
-	if t.Pool.Cards > loadgen.MaxCards {
+	t.Pool.Cards = given(f.Cards.Count, 1_000_000)
+	if t.Pool.Cards < 1 || t.Pool.Cards > loadgen.MaxCards {
 		return r.wrong(at("cards", "count"), "%d, expected 1 to %d", t.Pool.Cards, loadgen.MaxCards)
 	}
 	switch f.Cards.Distribution {

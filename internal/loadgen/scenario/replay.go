@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -39,9 +38,12 @@ type Replay struct {
 func (o *Replay) Plan() (*Plan, error) {
 	timeout := config.Duration(o.Timeout)
 	f := file{
-		Name: filepath.Base(o.File), Seed: o.Seed, Timeout: &timeout, Connections: o.Connections,
-		Cards:  cards{Count: o.Cards},
-		Replay: &replay{File: o.File, Speed: o.Speed, To: o.To, Dialect: o.Dialect, KeepCards: o.KeepCards},
+		Name: filepath.Base(o.File), Seed: o.Seed, Timeout: &timeout, Connections: &o.Connections,
+		Cards:  cards{Count: &o.Cards},
+		Replay: &replay{File: o.File, To: o.To, Dialect: o.Dialect, KeepCards: o.KeepCards},
+	}
+	if o.Speed != 0 {
+		f.Replay.Speed = &o.Speed
 	}
 	if o.Flow != "" {
 		f.Flows = []flow{{Flow: o.Flow}}
@@ -53,9 +55,9 @@ func (o *Replay) Plan() (*Plan, error) {
 // replay says when flows are due: at the moments of a file.
 func (r *reader) replay() error {
 	in, p := r.file.Replay, &r.out
-	p.Speed = cmp.Or(in.Speed, 1)
+	p.Speed = given(in.Speed, 1)
 	if !(p.Speed > 0) || math.IsInf(p.Speed, 0) {
-		return r.wrong(at("replay", "speed"), "%g, expected more than 0", in.Speed)
+		return r.wrong(at("replay", "speed"), "%g, expected more than 0", p.Speed)
 	}
 	if p.Moments == nil {
 		text, err := r.open(in.File)

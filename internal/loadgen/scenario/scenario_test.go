@@ -292,6 +292,26 @@ func TestReadRefuses(t *testing.T) {
 			"line 7: cards.count: 100000001, expected 1 to 100000000",
 		},
 		{
+			base + "cards:\n  count: 0\n",
+			"s.yaml: line 8: cards.count: 0, expected 1 to 100000000",
+		},
+		{
+			base + "connections: 0\n",
+			"s.yaml: line 7: connections: 0, expected 1 to 1024",
+		},
+		{
+			base + "max_in_flight: 0\n",
+			"s.yaml: line 7: max_in_flight: 0, expected 1 to 262144",
+		},
+		{
+			base + "terminals: 0\n",
+			"s.yaml: line 7: terminals: 0, expected 1 to 100000",
+		},
+		{
+			"flows: [{flow: sale}]\nreplay:\n  file: moments\n  speed: 0\n",
+			"s.yaml: line 4: replay.speed: 0, expected more than 0",
+		},
+		{
 			base + "cards:\n  distribution: normal\n",
 			`line 8: cards.distribution: "normal", expected uniform or zipf`,
 		},
