@@ -165,7 +165,8 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	cmd.MarkFlagsMutuallyExclusive("iso", "name")
 	cmd.MarkFlagsMutuallyExclusive("closed", "rate", "flows", "requests", "scenario", "replay")
 	cmd.MarkFlagsOneRequired("closed", "rate", "flows", "requests", "scenario", "replay")
-	cmd.MarkFlagsMutuallyExclusive("local", "connect")
+	cmd.MarkFlagsMutuallyExclusive("closed", "fixed")
+	exclude(cmd)
 	for _, name := range []string{
 		"fixed", "duration", "warmup", "timeout", "connections", "cards", "seed", "sale", "flow",
 	} {
@@ -226,7 +227,7 @@ func (f *loadFlags) apply(cmd *cobra.Command, o *steady.Options) error {
 	o.Match = f.match
 	f.rate(cmd, o)
 	operations := f.operations(o)
-	if err := f.checkReplay(cmd); err != nil {
+	if err := checkBeside(cmd); err != nil {
 		return err
 	}
 	if f.replay.File != "" {

@@ -11,19 +11,6 @@ import (
 	"switchyard/internal/loadgen/steady"
 )
 
-// checkReplay refuses flags that are of --replay alone.
-func (f *loadFlags) checkReplay(cmd *cobra.Command) error {
-	if f.replay.File != "" {
-		return nil
-	}
-	for _, name := range []string{"speed", "replay-to", "keep-cards"} {
-		if cmd.Flags().Changed(name) {
-			return fmt.Errorf("%s: expected with --replay only", name)
-		}
-	}
-	return nil
-}
-
 // replayPlan makes a plan of --replay: what a capture has is asked again of an ISO 8583 host; others, and the
 // moments of other files, get the flow of the flags.
 func (f *loadFlags) replayPlan(cmd *cobra.Command, o *steady.Options) (*scenario.Plan, error) {
@@ -35,6 +22,12 @@ func (f *loadFlags) replayPlan(cmd *cobra.Command, o *steady.Options) (*scenario
 	again, err := isCapture(r.File)
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range []string{"flow", "sale"} {
+		if again && o.ISO && cmd.Flags().Changed(name) {
+			return nil, fmt.Errorf("%s: expected without --iso, which asks again what the capture of --replay has asked for",
+				name)
+		}
 	}
 	if !again || !o.ISO {
 		if r.Flow = o.Flow; o.Sale {
