@@ -28,7 +28,7 @@ var below = map[string][]string{
 	"internal/isotool":  {"internal/", "spec", "spec/"},
 	"internal/loadgen":  {"internal/", "spec", "spec/framing", "spec/mapping", "switch/api", "switch/front/lines/wire"},
 	// A driver of processes asks them, and knows nothing of what is in them.
-	"internal/daemons": {"internal/httpcall", "switch/operator/client"},
+	"internal/daemons": {"internal/httpcall", "internal/version", "switch/operator/client"},
 	"switch/api":       {"internal/money", "internal/pan", "internal/mutant"},
 	"switch/payment":   {"internal/mutant"},
 	"switch/clearing":  {"internal/money", "internal/pan", "internal/mutant"},

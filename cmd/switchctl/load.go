@@ -27,9 +27,9 @@ func newLoadCmd() *cobra.Command {
 	var f loadFlags
 	cmd := &cobra.Command{
 		Use:   "load [--local] [--iso] (--closed N | --rate R | --flows R | --scenario FILE | --replay FILE) [--json]",
-		Short: "Measure authorizations a second and their latency",
-		Long: `Load sends authorizations to a switch for a while and prints how many were approved a second and how long
-they took.
+		Short: "Measure requests a second and their latency",
+		Long: `Load sends requests to a switch for a while, authorizations unless told otherwise, and prints how many were
+approved a second and how long they took.
 
 With --closed N there are always N in flight: what the switch can do. With --rate R they become due at R a second
 whatever comes back, by default as a Poisson process, and a latency counts from the moment at which the request was due:
@@ -52,7 +52,7 @@ With --iso, messages go straight to an issuer, with no switch between; --connect
 --local starts issuer-sim alone. Several hosts, with commas between and weights behind them (a:8583=2,b:8583), share the
 connections.
 
-With --json, stdout gets one object: tps (approved, synced authorizations a second), p50_ms, p99_ms, errors (count),
+With --json, stdout gets one object: tps (approved requests a second), p50_ms, p99_ms, errors (count),
 and what they come from. A figure that was not measured is left out.
 
 With --out, the run is kept in a folder: run.json, of which load report makes all reports anew and which load compare
@@ -76,7 +76,7 @@ what was asked when it was asked, and the figures may be its own. Ctrl-C ends a 
 			if err != nil {
 				return errors.Join(err, stopped)
 			}
-			run.Command = os.Args
+			run.Command = commandOf(os.Args, o.Hello.Secret)
 			if err := errors.Join(f.show.report(cmd.OutOrStdout(), run, f.asJSON), stopped); err != nil {
 				return err
 			}
@@ -278,6 +278,17 @@ func (f *loadFlags) hello(o *steady.Options) (err error) {
 	}
 	o.Hello.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.gateway.server}
 	return nil
+}
+
+// commandOf is the command for the record, without a secret that stands in it against all advice.
+func commandOf(args []string, secret string) []string {
+	masked := slices.Clone(args)
+	for i := range masked {
+		if secret != "" {
+			masked[i] = strings.ReplaceAll(masked[i], secret, "***")
+		}
+	}
+	return masked
 }
 
 // verdict is the exit code of a run.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"switchyard/internal/daemons"
+	"switchyard/internal/version"
 )
 
 // TestMain is also the daemons of the tests: the test binary under another name.
@@ -77,6 +78,9 @@ func TestStartAndStop(t *testing.T) {
 		}
 		if err := d.Alive(); err != nil {
 			t.Error(err)
+		}
+		if build := d.Version(); build != version.String() { // the binary is this one
+			t.Errorf("a build %q, want %q", build, version.String())
 		}
 		if mib := d.PeakMiB(); runtime.GOOS == "linux" && mib <= 0 {
 			t.Errorf("%v MiB", mib)

@@ -6,7 +6,21 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"switchyard/internal/version"
 )
+
+// Version is the build of the daemon's binary, as its file says; "" where that says nothing, or for no daemon.
+func (d *Daemon) Version() string {
+	if d == nil {
+		return ""
+	}
+	text, err := version.OfFile(d.cmd.Path)
+	if err != nil {
+		return ""
+	}
+	return text
+}
 
 // PeakMiB is the most memory the daemon has had resident so far, in MiB; 0 where the system does not tell, or for no
 // daemon.

@@ -4,6 +4,7 @@
 package version
 
 import (
+	"debug/buildinfo"
 	"fmt"
 	"runtime/debug"
 )
@@ -19,6 +20,15 @@ func String() string {
 		return "unknown build"
 	}
 	return describe(info)
+}
+
+// OfFile returns what String would return in the binary of a file.
+func OfFile(name string) (string, error) {
+	info, err := buildinfo.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	return describe(info), nil
 }
 
 func describe(info *debug.BuildInfo) string {

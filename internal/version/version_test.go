@@ -1,7 +1,9 @@
 package version
 
 import (
+	"os"
 	"runtime/debug"
+	"strings"
 	"testing"
 )
 
@@ -17,5 +19,19 @@ func TestDescribe(t *testing.T) {
 		if got := describe(&debug.BuildInfo{GoVersion: "go1.26.8", Settings: settings}); got != want {
 			t.Errorf("got %q, expected %q", got, want)
 		}
+	}
+}
+
+// A binary's file says what the binary says of itself.
+func TestOfFile(t *testing.T) {
+	me, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := OfFile(me); err != nil || got != String() {
+		t.Errorf("%q, %v; want %q", got, err, String())
+	}
+	if _, err := OfFile(me + "-gone"); err == nil || !strings.Contains(err.Error(), "-gone") {
+		t.Errorf("of no file: %v", err)
 	}
 }

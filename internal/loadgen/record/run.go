@@ -15,7 +15,11 @@ type Run struct {
 	Command []string  `json:"command,omitempty"` // as it was called
 	Started time.Time `json:"started"`           // the window's first moment, by the wall clock
 	Machine Machine   `json:"machine"`
-	Setup   Setup     `json:"setup"`
+	// Versions are the builds of daemons that were started for it, by their names.
+	Versions map[string]string `json:"versions,omitempty"`
+	Setup    Setup             `json:"setup"`
+	// Notes are what people should know of it, such as steps that were left out, and faults that were not told.
+	Notes []string `json:"notes,omitempty"`
 
 	// Window is what rates are over: that of Setup, shorter where the run ended early, which Ended then says why.
 	Window time.Duration `json:"window_ns"`

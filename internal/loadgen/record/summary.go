@@ -38,6 +38,7 @@ type Summary struct {
 	Valid      bool     `json:"valid"`
 	Passed     bool     `json:"passed"`
 	EndedEarly string   `json:"ended_early,omitempty"`
+	Notes      []string `json:"notes,omitempty"`
 	AskedTPS   *float64 `json:"asked_per_s,omitempty"` // requests due a second; open loop only
 	SentTPS    *float64 `json:"sent_per_s,omitempty"`
 	LateMaxMS  *float64 `json:"late_max_ms,omitempty"`
@@ -82,7 +83,7 @@ func (r *Run) Summarize() *Summary {
 		TPS: r.perSecond(all.Count(Approved)), Errors: all.Failed(), Approved: all.Count(Approved),
 		Declined: all.Count(Declined), InFlight: r.Setup.InFlight, DurationS: r.Window.Seconds(),
 		Seed: r.Setup.Seed, Requests: all.Ended() + r.Warmup.Requests,
-		Model: r.Setup.Model, Valid: r.Verdict.Valid, Passed: r.Verdict.Passed, EndedEarly: r.Ended,
+		Model: r.Setup.Model, Valid: r.Verdict.Valid, Passed: r.Verdict.Passed, EndedEarly: r.Ended, Notes: r.Notes,
 		Classes: map[string]uint64{}, Unsent: all.Count(Unsent),
 		WithoutLatency: all.WithoutLatency, Service: QuantilesOf(all.Service), Flows: r.Flows,
 		Validity: r.Verdict.Validity, Thresholds: r.Verdict.Thresholds, SentTPS: r.perSecond(all.Sent),

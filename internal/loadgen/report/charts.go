@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
 	"switchyard/internal/loadgen/record"
 )
@@ -60,7 +61,7 @@ func chartsOf(r *record.Run) *charts {
 		iv := &r.Intervals[i]
 		c.T = append(c.T, iv.At.Seconds())
 		rate := func(n uint64) *float64 {
-			x := rounded(float64(n) / r.Interval.Seconds())
+			x := rounded(float64(n) / span(r, iv).Seconds())
 			return &x
 		}
 		if iv.Asked != nil {
@@ -78,6 +79,19 @@ func chartsOf(r *record.Run) *charts {
 	}
 	c.Percentiles = curves(r)
 	return c
+}
+
+// leastSpan is the part of an interval that a rate is made of at the least: what a sliver of one has says nothing.
+const leastSpan = 10
+
+// span is how long it was driven in an interval: less than the whole where the window ends in it, or the warm-up
+// begins.
+func span(r *record.Run, iv *record.Interval) time.Duration {
+	from, to := max(iv.At, -r.Setup.Warmup), iv.At+r.Interval
+	if iv.At < r.Window {
+		to = min(to, r.Window)
+	}
+	return max(to-from, r.Interval/leastSpan)
 }
 
 // outcomeCharts are the outcomes with the most requests, approved ones first, and the rest together.
@@ -109,7 +123,8 @@ func outcomeCharts(r *record.Run) []outcomeChart {
 		}
 		to := &list[min(place, maxOutcomesDrawn-1)]
 		for i := range r.Intervals {
-			to.PerS[i] = rounded(to.PerS[i] + float64(outcomeOf(&r.Intervals[i], o))/r.Interval.Seconds())
+			iv := &r.Intervals[i]
+			to.PerS[i] = rounded(to.PerS[i] + float64(outcomeOf(iv, o))/span(r, iv).Seconds())
 		}
 	}
 	return list

@@ -86,6 +86,8 @@ func sample(t testing.TB) *record.Run {
 		{At: 40 * time.Second, Name: "issuer silent"}, {At: 42 * time.Second, Name: "issuer well"},
 	}
 	run.Setup.Targets = []record.Target{{Kind: "gateway", Address: "127.0.0.1:7583", Connections: 4}}
+	run.Versions = map[string]string{"switchd": "commit 5dd99b8e12f3 of 2026-11-26T09:00:00Z, go1.26.8"}
+	run.Notes = []string{"flow status: no message of ISO 8583 asks for status: it is left out"}
 	run.Usage = []record.Usage{
 		{Process: record.ProcessLoad, CPU: 130 * ms, PerRequest: 5200},
 		{Process: record.ProcessSwitchd, PerRequest: 31_400, PeakMiB: 81},
@@ -396,5 +398,65 @@ func TestRateOfAScenario(t *testing.T) {
 	run.Setup.Scenario, run.Setup.RateOf = nil, "requests" // a rate that was asked for is that
 	if s := run.Summarize(); s.Rate != 6 {
 		t.Errorf("rate %g, want 6", s.Rate)
+	}
+}
+
+// The rates of the last interval are over as much of it as was driven.
+func TestRatesOfAShortInterval(t *testing.T) {
+	const warmup, window = 300 * ms, 1250 * ms
+	r, err := record.New(record.Config{
+		Model: record.Open, Operations: []string{"sale"}, Warmup: warmup, Window: window,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for due := time.Duration(0); due < warmup+window; due += 10 * ms {
+		r.Shard(0).Due(0, due)
+		r.Shard(0).Sent(0, due, due)
+		r.Shard(0).Done(0, due, due, due+ms, record.Approved, "")
+	}
+	page := written(t, report.HTML, r.Finish(warmup+window))
+	var data struct {
+		T, Asked, Sent, Answered []float64
+		Outcomes                 []struct {
+			PerS []float64 `json:"per_s"`
+		}
+	}
+	if err := json.Unmarshal(block.FindSubmatch(page)[1], &data); err != nil {
+		t.Fatal(err)
+	}
+	for name, list := range map[string][]float64{
+		"asked": data.Asked, "sent": data.Sent, "answered": data.Answered, "approved": data.Outcomes[0].PerS,
+	} {
+		if len(list) != 3 || list[0] != 100 || list[1] != 100 || list[2] != 100 {
+			t.Errorf("%s at %v: %v a second, want 100 each", name, data.T, list)
+		}
+	}
+}
+
+// Text and page have the machine, the versions and the command.
+func TestWhereAndByWhat(t *testing.T) {
+	run := sample(t)
+	text := string(written(t, report.Text, run))
+	page := string(written(t, report.HTML, run))
+	for _, want := range []string{
+		"machine  Ample 2000 at 2.4 GHz, 2 cores, 8192 MiB, linux 6.12.8, amd64\n",
+		"version  switchctl commit 4cc88a7d01f2 of 2026-11-25T21:40:00Z, go1.26.8\n",
+		"switchd commit 5dd99b8e12f3 of 2026-11-26T09:00:00Z, go1.26.8\n",
+		"command  switchctl load --rate 200 --duration 60s --out 'my reports'\n",
+		"flow status: no message of ISO 8583 asks for status: it is left out\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	for _, want := range []string{
+		"<td>Ample 2000 at 2.4 GHz</td>", "<td>commit 4cc88a7d01f2 of 2026-11-25T21:40:00Z, go1.26.8</td>",
+		"<tr><th>switchd</th><td>commit 5dd99b8e12f3", "<tr><th>Go</th><td>go1.26.8</td></tr>", "load --rate 200",
+		`<p class="note">flow status: no message`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in the page", want)
+		}
 	}
 }

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,6 +20,7 @@ func Text(w io.Writer, r *record.Run) error {
 	t.latencies()
 	t.failures()
 	t.usage()
+	t.made()
 	t.verdict()
 	return t.Flush()
 }
@@ -54,6 +57,9 @@ func (t *text) setup() {
 		window += fmt.Sprintf("; ended early, before %s s: %s", number(s.Window.Seconds()), t.run.Ended)
 	}
 	t.line("window", "%s", window)
+	for _, note := range t.run.Notes {
+		t.line("note", "%s", oneLine(note))
+	}
 }
 
 // how says what a request waits for, in words.
@@ -246,6 +252,56 @@ func (t *text) usage() {
 			t.line(u.Process, "%s", strings.Join(parts, ", "))
 		}
 	}
+}
+
+// made says where, by what and how it was measured.
+func (t *text) made() {
+	if m := machine(&t.run.Machine); m != "" {
+		t.line("machine", "%s", m)
+	}
+	for _, v := range versions(t.run) {
+		t.line("version", "%s %s", v.Name, v.Build)
+	}
+	if len(t.run.Command) > 0 {
+		t.line("command", "%s", commandLine(t.run.Command))
+	}
+}
+
+// machine is a machine in a line.
+func machine(m *record.Machine) string {
+	var parts []string
+	if m.CPU != "" {
+		parts = append(parts, m.CPU)
+	}
+	if m.Cores > 0 {
+		parts = append(parts, plural(m.Cores, "core"))
+	}
+	if m.MemoryMiB > 0 {
+		parts = append(parts, fmt.Sprintf("%d MiB", m.MemoryMiB))
+	}
+	for _, part := range []string{strings.TrimSpace(m.OS + " " + m.Kernel), m.Arch} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// build is the version of a binary.
+type build struct{ Name, Build string }
+
+// versions are those of the tool, with that of Go, and of the daemons that were started for it.
+func versions(r *record.Run) (list []build) {
+	if tool := r.Tool.Version; tool != "" || r.Tool.Go != "" {
+		if !strings.Contains(tool, r.Tool.Go) {
+			tool = strings.TrimPrefix(tool+", "+r.Tool.Go, ", ")
+		}
+		list = append(list, build{"switchctl", tool})
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
+		list = append(list, build{name, r.Versions[name]})
+	}
+	return list
 }
 
 // verdict says whether the figures mean something, and whether they are good enough.

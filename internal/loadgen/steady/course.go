@@ -33,6 +33,13 @@ type course struct {
 	scenario         *record.Scenario
 	stages           []record.Stage
 	course           string
+	notes            []string
+}
+
+// note tells a person something that the record is to have, too.
+func (c *course) note(say func(string, ...any), format string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+	say(format, args...)
 }
 
 // course makes it.
@@ -88,7 +95,7 @@ func (c *course) ofOptions(o *Options) error {
 		Pool: loadgen.Population{Cards: o.Cards}, Seed: o.Seed, Run: loadgen.RunName(),
 	}
 	if o.ISO {
-		c.traffic.Flows = overISO(c.traffic.Flows, func(int) string { return "" }, o.Say)
+		c.traffic.Flows = c.overISO(c.traffic.Flows, func(int) string { return "" }, o.Say)
 	}
 	if err := c.traffic.Prepare(); err != nil {
 		return err
@@ -110,7 +117,7 @@ func (c *course) ofPlan(o *Options) error {
 	traffic.Cards, traffic.Run = loadgen.NewCards(time.Now()), loadgen.RunName()
 	if o.ISO {
 		line := func(i int) string { return fmt.Sprintf("%s: line %d: ", p.Name, p.FlowLines[i]) }
-		traffic.Flows = overISO(traffic.Flows, line, o.Say)
+		traffic.Flows = c.overISO(traffic.Flows, line, o.Say)
 	}
 	if err := traffic.Prepare(); err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
@@ -157,11 +164,13 @@ func (c *course) ofPlan(o *Options) error {
 }
 
 // overISO are flows without the steps that no message of ISO 8583 asks for, which it tells of, and where they stand.
-func overISO(all []loadgen.Flow, place func(int) string, say func(string, ...any)) (flows []loadgen.Flow) {
+func (c *course) overISO(
+	all []loadgen.Flow, place func(int) string, say func(string, ...any),
+) (flows []loadgen.Flow) {
 	none := func(s loadgen.Step) bool { return !s.OverISO() }
 	for i, f := range all {
 		if k := slices.IndexFunc(f.Steps, none); k >= 0 {
-			say("%sflow %s: no message of ISO 8583 asks for %s: it is left out", place(i), f.Name, f.Steps[k])
+			c.note(say, "%sflow %s: no message of ISO 8583 asks for %s: it is left out", place(i), f.Name, f.Steps[k])
 			f.Steps = slices.DeleteFunc(slices.Clone(f.Steps), none)
 		}
 		flows = append(flows, f)

@@ -76,6 +76,9 @@ func TestADaemonThatIsKilled(t *testing.T) {
 				check.Why != name+" ended by itself (signal: killed)" {
 				t.Errorf("%+v, want that %s was killed", r.Verdict.Validity, name)
 			}
+			if len(r.Versions) != 2 || !strings.Contains(r.Versions[name], "go1.") {
+				t.Errorf("versions %v, want those of both daemons", r.Versions)
+			}
 			var used []string
 			for _, u := range r.Usage {
 				used = append(used, u.Process)

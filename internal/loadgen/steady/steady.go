@@ -1,10 +1,11 @@
-// Package steady measures authorizations a second and their latency: so many always in flight, or so many due a second.
+// Package steady measures requests a second and their latency: so many always in flight, or so many due a second.
 //
 // It drives a gateway port, or an issuer's ISO 8583 port with no switch between, of a daemon that runs, or of daemons
 // of its own. Package loadgen drives; here is what it is driven at, and what the figures are.
 package steady
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,7 +136,7 @@ func (o *Options) Check() error {
 
 // Summary is what the benchmarks record of it, out of what switchctl load --json prints ([record.Summary]).
 type Summary struct {
-	TPS        float64           `json:"tps"` // approved, synced authorizations a second
+	TPS        float64           `json:"tps"` // approved requests a second
 	P50MS      float64           `json:"p50_ms"`
 	P99MS      float64           `json:"p99_ms"`
 	P999MS     float64           `json:"p999_ms"`
@@ -309,7 +310,8 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 		if o.Began != nil {
 			o.Began(d.Recorder, at)
 		}
-		switched.begin(ctx, httpcall.Port{Addr: o.control(local)}, c.faults, at.Add(d.Warmup), o.Say)
+		note := func(format string, args ...any) { c.note(o.Say, format, args...) } // until they end, by nobody else
+		switched.begin(ctx, httpcall.Port{Addr: o.control(local)}, c.faults, at.Add(d.Warmup), note)
 	}
 	d.Drove = func() { took, elapsed = own.end() }
 	res, stopped := loadgen.Run(ctx, *d)
@@ -336,9 +338,26 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 		run.Ended = again.Err().Error()
 	}
 	o.describe(run, c, local != nil)
+	run.Versions = versions(local)
 	run.Started = begin.Add(d.Warmup)
 	run.Usage = usage(run, before, after, local)
 	return run, by, nil
+}
+
+// versions are the builds of daemons of its own.
+func versions(local *daemons.Local) map[string]string {
+	if local == nil {
+		return nil
+	}
+	list := map[string]string{}
+	for name, d := range map[string]*daemons.Daemon{
+		cmp.Or(local.Switch, record.ProcessSwitchd): local.Switchd, record.ProcessIssuer: local.Issuer,
+	} {
+		if build := d.Version(); build != "" {
+			list[name] = build
+		}
+	}
+	return list
 }
 
 // control is the port that faults are told to.
@@ -376,5 +395,5 @@ func (o *Options) describe(run *record.Run, c *course, local bool) {
 		s.Daemons = &record.Daemons{Switch: o.Switch, Data: o.Data, IssuerRules: o.rules}
 	}
 	s.Told = o.Told != ""
-	run.Tool, run.Machine = record.ThisTool(), record.ThisMachine()
+	run.Tool, run.Machine, run.Notes = record.ThisTool(), record.ThisMachine(), c.notes
 }

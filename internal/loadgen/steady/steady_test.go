@@ -207,3 +207,37 @@ func TestRefuses(t *testing.T) {
 		})
 	}
 }
+
+// What was left out, and what the issuer could not be told, stands in the record, however quiet the run was.
+func TestNotes(t *testing.T) {
+	p, err := scenario.Read("s.yaml", []byte(`
+stages: [{for: 300ms, rate: 50}]
+warmup: 0s
+flows:
+  - {flow: status}
+faults: [{at: 0s, name: slow, pause: 1s}]
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := switchtest.Start(t, switchtest.Options{})
+	o := options(t, s)
+	o.ISO, o.Address, o.Control, o.Plan = true, s.IssuerPort(), "127.0.0.1:1", p
+	o.Say = func(string, ...any) {}
+	r, err := steady.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := strings.Join(r.Notes, "\n")
+	for _, want := range []string{
+		"line 5: flow status: no message of ISO 8583 asks for status: it is left out",
+		"issuer-sim's rules: ", "fault slow: ",
+	} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("no %q in the notes: %s", want, notes)
+		}
+	}
+	if failed(r, "faults not switched") == nil {
+		t.Errorf("%+v", r.Verdict.Validity)
+	}
+}
