@@ -24,7 +24,9 @@ type Frame struct {
 	Name   string `json:"name,omitempty"` // of the MTI
 	// Fields are the data elements that could be read.
 	Fields []Field `json:"fields,omitempty"`
-	Fault  *Fault  `json:"fault,omitempty"`
+	// Warnings say what speaks against it that the frame is written as the dialect writes it, though it can be read.
+	Warnings []string `json:"warnings,omitempty"`
+	Fault    *Fault   `json:"fault,omitempty"`
 
 	message spec.Message
 }
@@ -89,6 +91,7 @@ func (in *Input) frame(p piece, codec *spec.Codec) Frame {
 	m := &f.message
 	pieces, err := codec.Walk(p.message, m)
 	f.MTI, f.Name = m.MTI(), spec.MTIName(m.MTI())
+	f.Warnings = guess.Doubts(codec, p.message, m, pieces)
 	if begins := f.Name != "message" && spec.VersionOf(f.MTI) == codec.Version(); begins {
 		f.Header = shownHeader(p.head, nil)
 	} else {

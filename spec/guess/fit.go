@@ -23,9 +23,10 @@ type reading struct {
 	atEnd   bool
 	steady  bool // the header is the same in all frames
 	trailer []byte
-	des     int    // of the message that has most that was read
-	lengths bool   // an element with a length in front was read
-	odd     bool   // a card number of an odd number of digits was read
+	des     int  // of the message that has most that was read
+	lengths bool // an element with a length in front was read
+	odd     bool // a card number of an odd number of digits was read
+	fillers fillers
 	absurd  bool   // a value was read that is none, such as a card number that begins with 0
 	mti     string // of the first frame
 	fault   error  // of the first frame that does not fit; it carries no value
@@ -131,6 +132,7 @@ func (r *reading) message(i int, f frame, data []byte) {
 	switch {
 	case err == nil && f.whole:
 		r.read++
+		r.fillers.note(r.codec, data, &m, pieces)
 	case !f.whole && (err == nil || isShort(r.codec, data, fault)):
 		r.cutOff = 1
 	default:
@@ -230,6 +232,9 @@ func (r *reading) weigh(strangers int, broken bool) {
 		return
 	}
 	*score += bitsRead * r.read
+	if len(r.fillers.doubts) > 0 {
+		*score += bitsFault
+	}
 	if version := version(r.codec); version != 0 && r.mti[0] != version {
 		*score += bitsVersion
 	}

@@ -17,7 +17,8 @@ const (
 	Possible Confidence = iota
 	// Likely: all that was looked at is read in this way, or nearly, and in no other as well.
 	Likely
-	// Certain: whole messages that tell dialects apart are read to their ends, and no other candidate reads them.
+	// Certain: whole messages that tell dialects apart are read to their ends, no other candidate reads them, and they
+	// show how each number that was read is filled up.
 	Certain
 )
 
@@ -232,7 +233,7 @@ func confidence(i int, readings []reading) Confidence {
 	case rival:
 		return Possible
 	case r.all() && r.read > 0 && (r.atEnd && r.from == 0 || r.linked > 1) && r.des >= leastElements && r.tells() &&
-		!r.absurd:
+		!r.absurd && len(r.fillers.doubts) == 0 && len(r.fillers.either()) == 0:
 		return Certain
 	case r.all(), r.read > r.frames/2:
 		return Likely

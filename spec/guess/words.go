@@ -3,6 +3,7 @@ package guess
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"switchyard/spec"
@@ -39,6 +40,14 @@ func reasons(i int, readings []reading, o *Options) (words []string) {
 		add("%s reads %d of %d frames to their ends; frame %d: %v", r.dialect(), r.read, r.frames, r.faultAt, r.fault)
 	default:
 		add("%s reads %d elements, then: %v", r.dialect(), max(r.des, 0), r.fault)
+	}
+	words = append(words, r.fillers.doubts...)
+	if either := r.fillers.either(); len(either) > 0 && r.all() {
+		var des []string
+		for _, de := range either[:min(len(either), maxDoubts)] {
+			des = append(des, strconv.Itoa(de))
+		}
+		add("DE%s reads as well filled on the other side", strings.Join(des, ", "))
 	}
 	if i == 0 && r.all() {
 		rivals := 0
