@@ -318,6 +318,10 @@ func withLine(raw []byte, err error) error {
 		offset = syntax.Offset
 	case errors.As(err, &typed):
 		offset = typed.Offset
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		end := int64(len(bytes.TrimRight(raw, " \t\r\n")))
+		line := 1 + bytes.Count(raw[:end], []byte("\n"))
+		return fmt.Errorf("line %d: want the rest of a spec behind byte %d, where the file ends", line, end)
 	default:
 		return err
 	}

@@ -222,6 +222,11 @@ func TestLoadFileRefuses(t *testing.T) {
 		{"more behind it", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL"}`) +
 			"{}", "mine.json: want the file to end after the spec"},
 		{"no name", `{"fields": {}}`, "mine.json: name: missing"},
+		{
+			"cut off", "{\"name\": \"x\",\n \"fields\": {\"0\": {\"type\":\n",
+			"mine.json: line 2: want the rest of a spec behind byte 39, where the file ends",
+		},
+		{"empty", "", "mine.json: line 1: want the rest of a spec behind byte 0, where the file ends"},
 		{"no MTI", `{"name": "x", "fields": {}}`, "mine.json: MTI field (0) is required"},
 		{
 			"DE twice", file(`"2": {"type": "String", "length": 6, "enc": "ASCII", "prefix": "ASCII.LL"}, "2": {}`),

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/isotool"
+	"switchyard/spec"
 )
 
 // newIsoBuildCmd is `switchctl iso build`.
@@ -17,8 +18,8 @@ func newIsoBuildCmd() *cobra.Command {
 		Use:   "build [FIELD=VALUE...]",
 		Short: "Make messages of fields, or of JSON",
 		Long: `Make a message of FIELD=VALUE: mti=0800, the number of a data element, or 48.TAG for a tag of the
-private data. The value now is the present time for DE7, 12 and 13. Values are canonical: digits with
-their leading zeros, text without padding, binary data as hex.
+private data. The value now is the present time for DE7, 12 and 13, as the dialect has it. Values are
+canonical: digits with their leading zeros, text without padding, binary data as hex.
 
 With --file messages are read from JSON, one object after the other, and the fields of the command line are set in
 each:
@@ -31,7 +32,7 @@ each:
 			if err != nil {
 				return err
 			}
-			drafts, err := isoDrafts(cmd, file, args)
+			drafts, err := isoDrafts(cmd, codec, file, args)
 			if err != nil {
 				return err
 			}
@@ -51,8 +52,8 @@ each:
 }
 
 // isoDrafts are the messages of a JSON file with the fields set in each, or one of the fields alone.
-func isoDrafts(cmd *cobra.Command, file string, fields []string) ([]*isotool.Draft, error) {
-	now := time.Now()
+func isoDrafts(cmd *cobra.Command, codec *spec.Codec, file string, fields []string) ([]*isotool.Draft, error) {
+	now := isotool.Now{At: time.Now(), Codec: codec}
 	drafts := []*isotool.Draft{{}}
 	if file != "" {
 		data, err := readFile(cmd.InOrStdin(), file)

@@ -44,6 +44,9 @@ func (f *isoInput) read(stdin io.Reader, name string) (*isotool.Reading, error) 
 	if f.form != "" && !knownForm(f.form) {
 		return nil, fmt.Errorf("--form %s: want binary, hex, base64, literal, dump or pcap", f.form)
 	}
+	if _, err := framing.Parse(f.framing); f.framing != "" && err != nil {
+		return nil, err
+	}
 	var err error
 	if f.dialect != "" {
 		if in.Codec, err = isotool.OpenDialect(f.dialect); err != nil {

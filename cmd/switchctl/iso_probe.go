@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -60,10 +61,17 @@ Exits with 0 when a dialect is found, with 1 when none is, with 2 when there is 
 			if err != nil {
 				return err
 			}
-			if _, err := os.Stat(args[0]); err != nil && isAddress(args[0]) {
+			_, noFile := os.Stat(args[0])
+			_, _, noAddress := net.SplitHostPort(args[0])
+			switch {
+			case args[0] == "-" || noFile == nil:
+				return p.look(cmd, args[0], codecs)
+			case noAddress == nil:
 				return p.ask(cmd, args[0], codecs)
+			case errors.Is(noFile, fs.ErrNotExist):
+				return fmt.Errorf("want a file or HOST:PORT: there is no file %s, and as an address it has no port", args[0])
 			}
-			return p.look(cmd, args[0], codecs)
+			return noFile
 		},
 	}
 	f := cmd.Flags()
@@ -72,15 +80,10 @@ Exits with 0 when a dialect is found, with 1 when none is, with 2 when there is 
 	f.StringVar(&p.form, "form", "", formUsage+orFound)
 	f.DurationVar(&p.wait, "wait", 2*time.Second, "how long a host may think about each message")
 	f.DurationVar(&p.pause, "pause", 500*time.Millisecond, "how long a host is left alone between two connections")
-	f.IntVar(&p.tries, "tries", 100, "at most so many connections")
+	f.IntVar(&p.tries, "tries", 150, "at most so many connections")
 	f.BoolVar(&p.asJSON, "json", false, "print what was found as JSON")
 	p.host.add(cmd)
 	return cmd
-}
-
-func isAddress(text string) bool {
-	_, _, err := net.SplitHostPort(text)
-	return err == nil
 }
 
 func (p *isoProbe) codecs() ([]*spec.Codec, error) {

@@ -18,10 +18,13 @@ import (
 type isoHost struct {
 	tls  gatewayFlags // its flags of TLS alone
 	plan bool
+	// handshake is how long a host may take for TLS.
+	handshake time.Duration
 }
 
 func (h *isoHost) add(cmd *cobra.Command) {
 	f := cmd.Flags()
+	f.DurationVar(&h.handshake, "tls-wait", 10*time.Second, "how long the host may take for the TLS handshake")
 	f.BoolVar(&h.plan, "tls", false, "speak TLS and trust the system's authorities")
 	f.StringVar(&h.tls.caFile, "tls-ca", "", "speak TLS and trust the authorities in this PEM file")
 	f.StringVar(&h.tls.certFile, "tls-cert", "", "client certificate, PEM")
@@ -49,8 +52,33 @@ func (h *isoHost) dialer(address string) (func(context.Context) (net.Conn, error
 		return func(ctx context.Context) (net.Conn, error) { return plain.DialContext(ctx, "tcp", address) }, nil
 	}
 	config.MinVersion = tls.VersionTLS12
-	secure := tls.Dialer{NetDialer: &plain, Config: config}
-	return func(ctx context.Context) (net.Conn, error) { return secure.DialContext(ctx, "tcp", address) }, nil
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	return func(ctx context.Context) (net.Conn, error) {
+		conn, err := plain.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		return h.secure(ctx, conn, config, address)
+	}, nil
+}
+
+// secure makes a connection one of TLS. An error names TLS and the address: a host that speaks none says nothing, or
+// what no one would take for that.
+func (h *isoHost) secure(ctx context.Context, plain net.Conn, config *tls.Config, address string) (net.Conn, error) {
+	conn := tls.Client(plain, config)
+	within, cancel := context.WithTimeout(ctx, h.handshake)
+	defer cancel()
+	err := conn.HandshakeContext(within)
+	if err == nil {
+		return conn, nil
+	}
+	_ = plain.Close()
+	if within.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("no answer to the handshake within %s: does the host speak TLS there?", h.handshake)
+	}
+	return nil, fmt.Errorf("TLS with %s: %w", address, err)
 }
 
 // newIsoSendCmd is `switchctl iso send`.
@@ -60,7 +88,7 @@ func newIsoSendCmd() *cobra.Command {
 	var file string
 	var expect []string
 	var wait time.Duration
-	var signOn, clearPAN bool
+	var signOn, clearPAN, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "send HOST:PORT [FIELD=VALUE...]",
 		Short: "Send messages to a host and hold its answers to what is expected",
@@ -87,7 +115,7 @@ silence, or bytes that cannot be read, of which it says what they look like.`,
 			if err != nil {
 				return err
 			}
-			drafts, err := isoDrafts(cmd, file, args[1:])
+			drafts, err := isoDrafts(cmd, codec, file, args[1:])
 			if err != nil {
 				return err
 			}
@@ -102,9 +130,13 @@ silence, or bytes that cannot be read, of which it says what they look like.`,
 				return err
 			}
 			defer conn.Close()
-			s := isoSession{cmd: cmd, codec: codec, clearPAN: clearPAN}
-			s.talk = isotool.NewTalk(conn, format, codec, wait, func(m *spec.Message) { s.show("<- (no answer)", m) })
-			return s.run(drafts)
+			s := isoSession{cmd: cmd, codec: codec, clearPAN: clearPAN, asJSON: asJSON, Exchanges: []isoExchange{}}
+			s.talk = isotool.NewTalk(conn, format, codec, wait, s.other)
+			err = s.run(drafts)
+			if asJSON {
+				err = errors.Join(err, writeJSON(cmd.OutOrStdout(), &s))
+			}
+			return err
 		},
 	}
 	to.add(cmd, "binary2")
@@ -115,6 +147,7 @@ silence, or bytes that cannot be read, of which it says what they look like.`,
 	f.DurationVar(&wait, "wait", 10*time.Second, "how long to wait for an answer")
 	f.BoolVar(&signOn, "sign-on", false, "sign on first")
 	f.BoolVar(&clearPAN, "clear-pan", false, "show card numbers; tracks, CVC and PIN stay hidden")
+	f.BoolVar(&asJSON, "json", false, "print what was sent and what came as JSON")
 	return cmd
 }
 
@@ -132,18 +165,30 @@ func expectations(drafts []*isotool.Draft, texts []string) error {
 	return nil
 }
 
-// isoSession is a conversation that is printed.
+// isoSession is a conversation that is printed, or kept to be printed as JSON.
 type isoSession struct {
 	cmd      *cobra.Command
 	talk     *isotool.Talk
 	codec    *spec.Codec
 	clearPAN bool
+	asJSON   bool
+
+	Exchanges []isoExchange `json:"exchanges"`
+}
+
+// isoExchange is what was sent and what came then.
+type isoExchange struct {
+	Sent   isotool.Shown   `json:"sent"`
+	Answer *isotool.Shown  `json:"answer"` // null if there is none
+	Others []isotool.Shown `json:"others,omitempty"`
+	Wrong  []string        `json:"wrong,omitempty"` // what the answer lacks of what was expected
 }
 
 func (s *isoSession) run(drafts []*isotool.Draft) error {
 	unmet := 0
 	for _, d := range drafts {
-		s.show("->", &d.Message)
+		s.Exchanges = append(s.Exchanges, isoExchange{Sent: s.show("->", &d.Message)})
+		now := &s.Exchanges[len(s.Exchanges)-1]
 		answer, err := s.talk.Exchange(s.cmd.Context(), d)
 		var field *spec.FieldError
 		if errors.As(err, &field) && field.Offset < 0 {
@@ -152,11 +197,14 @@ func (s *isoSession) run(drafts []*isotool.Draft) error {
 		if err != nil {
 			return err
 		}
-		s.show("<-", answer)
+		shown := s.show("<-", answer)
+		now.Answer = &shown
 		for _, e := range d.Expect {
 			if wrong := e.Check(answer); wrong != "" {
 				unmet++
-				fmt.Fprintln(s.cmd.OutOrStdout(), "  wrong:", wrong)
+				if now.Wrong = append(now.Wrong, wrong); !s.asJSON {
+					fmt.Fprintln(s.cmd.OutOrStdout(), "  wrong:", wrong)
+				}
 			}
 		}
 	}
@@ -166,7 +214,17 @@ func (s *isoSession) run(drafts []*isotool.Draft) error {
 	return nil
 }
 
-func (s *isoSession) show(direction string, m *spec.Message) {
-	fmt.Fprintln(s.cmd.OutOrStdout(), direction)
-	_ = isotool.PrintMessage(s.cmd.OutOrStdout(), s.codec, m, s.clearPAN) // a reader that is gone is no fault of the host
+// other takes a message that is no answer.
+func (s *isoSession) other(m *spec.Message) {
+	now := &s.Exchanges[len(s.Exchanges)-1]
+	now.Others = append(now.Others, s.show("<- (no answer)", m))
+}
+
+func (s *isoSession) show(direction string, m *spec.Message) isotool.Shown {
+	shown := isotool.Show(s.codec, m, s.clearPAN)
+	if !s.asJSON { // a reader that is gone is no fault of the host
+		fmt.Fprintln(s.cmd.OutOrStdout(), direction)
+		_ = shown.Print(s.cmd.OutOrStdout())
+	}
+	return shown
 }

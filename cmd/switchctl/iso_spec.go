@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -97,12 +100,18 @@ func newIsoSpecCheckCmd() *cobra.Command {
 each with all that it may carry, translated for a dialect of ISO 8583:1993. With a mapping in its configuration an
 issuer may do with less.
 
-Exits with 1 when a dialect is wrong or has no room for what is sent; the error names the fields.`,
+Exits with 1 when a dialect is wrong or has no room for what is sent; the error names the fields. Exits with 2 when
+one of them cannot be read, or there is none of its name.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			wrong := false
+			wrong, unread := false, 0
 			for _, name := range args {
 				codec, err := isotool.OpenDialect(name)
+				if path := new(fs.PathError); errors.As(err, &path) || err != nil && !strings.HasSuffix(name, ".json") {
+					fmt.Fprintln(cmd.ErrOrStderr(), "switchctl:", err)
+					unread++
+					continue
+				}
 				if err == nil {
 					err = speaks(name, codec)
 				}
@@ -113,6 +122,9 @@ Exits with 1 when a dialect is wrong or has no room for what is sent; the error 
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: ok; %s, ISO 8583:%d, fields: %d\n",
 					name, codec.Name(), codec.Version(), len(codec.Spec().Fields))
+			}
+			if unread > 0 {
+				return fmt.Errorf("not read, of %d: %d", len(args), unread)
 			}
 			if wrong {
 				return errNo

@@ -158,6 +158,10 @@ func TestErrors(t *testing.T) {
 		{Pcap, "hello", "byte 0: want the magic number"},
 		{Pcap, "\xd4\xc3\xb2\xa1", "byte 4: want a file header of 24 bytes"},
 		{Pcap, "\xd4\xc3\xb2\xa1" + strings.Repeat("\x00", 16) + "\x93\x00\x00\x00", "byte 20: want Ethernet"},
+		{Pcap, "\xd4\xc3\xb2\xa1" + strings.Repeat("\x00", 16) + "\x01\x00\x00\x00\x01\x02\x03",
+			"byte 27: want a TCP packet with data behind the headers, where the file ends without a packet"},
+		{Pcap, "\xd4\xc3\xb2\xa1" + strings.Repeat("\x00", 16) + "\x01\x00\x00\x00" + strings.Repeat("\x00", 8) +
+			"\x3c\x00\x00\x00\x3c\x00\x00\x00\x01\x02", "byte 40: want a packet of 60 bytes, the first one, not 2"},
 	} {
 		_, err := As(c.form, []byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -74,6 +74,9 @@ func readPcap(data []byte) ([]Stream, error) {
 	}
 	all := streams.all()
 	if len(all) == 0 {
+		if streams.packets == 0 {
+			return nil, notPcap(len(data), "a TCP packet with data behind the headers, where the file ends without a packet")
+		}
 		return nil, notPcap(len(data), "a TCP packet with data among %d packets", streams.packets)
 	}
 	return all, nil
@@ -99,7 +102,10 @@ func readRecords(data []byte, order binary.ByteOrder, streams *streams) error {
 			return notPcap(at+8, "a packet of at most %d bytes, not %d", maxPacket, n)
 		}
 		at += recordHeader
-		if len(data)-at < n {
+		if rest := len(data) - at; rest < n {
+			if streams.packets == 0 {
+				return notPcap(at, "a packet of %d bytes, the first one, not %d", n, rest)
+			}
 			break
 		}
 		streams.packet(link, data[at:at+n], seen)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,9 +27,36 @@ type Draft struct {
 	Line int
 }
 
+// Now is what the value now stands for: At in UTC, in as many digits as the dialect of Codec has in DE7, 12 and 13.
+type Now struct {
+	At    time.Time
+	Codec *spec.Codec
+}
+
+// layouts are of time by the digits that an element of time may have.
+var layouts = map[int]map[int]string{
+	7:  {10: "0102150405"},
+	12: {6: "150405", 10: "0102150405", 12: "060102150405", 14: "20060102150405"},
+	13: {4: "0102", 6: "060102", 8: "20060102"},
+}
+
+func (n Now) value(de int) (string, error) {
+	form, ok := n.Codec.Form(de)
+	layout := layouts[de][form.Length]
+	switch {
+	case !ok:
+		return "", fmt.Errorf("%d=now: dialect %s has no DE%d", de, n.Codec.Name(), de)
+	case layout == "":
+		return "", fmt.Errorf("%d=now: dialect %s has %d digits in DE%d: write them out", de, n.Codec.Name(), form.Length, de)
+	case de == 13 && n.Codec.Version() == spec.ISO1993 && form.Length == len("0601"):
+		layout = "0601" // a year and month there
+	}
+	return n.At.UTC().Format(layout), nil
+}
+
 // Set sets a field of a message as FIELD=VALUE does: the number of a DE, mti, or 48.TAG for a tag of the private data.
-// The value now is the time for DE7, 12 and 13: UTC, in as many digits as a 1987 message has there.
-func Set(m *spec.Message, name, value string, now time.Time) error {
+// The value now is the time for DE7, 12 and 13.
+func Set(m *spec.Message, name, value string, now Now) error {
 	if strings.EqualFold(name, "mti") || name == "0" {
 		m.SetMTI(value)
 		if len(m.MTIBytes()) == 0 {
@@ -48,15 +76,17 @@ func Set(m *spec.Message, name, value string, now time.Time) error {
 		m.SetBytes(48, spec.AppendTLV(bytes.Clone(m.Bytes(48)), tag, value))
 		return nil
 	}
-	if layout := map[int]string{7: "0102150405", 12: "150405", 13: "0102"}[de]; value == "now" && layout != "" {
-		value = now.UTC().Format(layout)
+	if value == "now" && (de == 7 || de == 12 || de == 13) {
+		if value, err = now.value(de); err != nil {
+			return err
+		}
 	}
 	m.Set(de, value)
 	return nil
 }
 
 // ParseFields makes a message of FIELD=VALUE.
-func ParseFields(m *spec.Message, fields []string, now time.Time) error {
+func ParseFields(m *spec.Message, fields []string, now Now) error {
 	for _, field := range fields {
 		name, value, ok := strings.Cut(field, "=")
 		if !ok {
@@ -77,7 +107,7 @@ const maxDrafts = 100_000
 //	{"mti": "0800", "fields": {"7": "now", "11": "000123", "70": "301"}, "expect": ["39=00"], "wait": "5s"}
 //
 // fields may be a list of objects with de and value, as decode prints them. An error names the line.
-func ParseJSON(data []byte, now time.Time) (drafts []*Draft, err error) {
+func ParseJSON(data []byte, now Now) (drafts []*Draft, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	for {
@@ -91,7 +121,7 @@ func ParseJSON(data []byte, now time.Time) (drafts []*Draft, err error) {
 		case errors.Is(err, io.EOF):
 			return nil, errors.New("want a message as JSON, got nothing")
 		case err != nil:
-			return nil, fmt.Errorf("line %d: %w", lineOf(data, begin, err), err)
+			return nil, fmt.Errorf("line %d: %w", lineOf(data, begin, err), plain(err))
 		case len(drafts) == maxDrafts:
 			return nil, fmt.Errorf("line %d: want at most %d messages", line, maxDrafts)
 		}
@@ -118,6 +148,26 @@ func lineOf(data []byte, begin int64, err error) int {
 	return 1 + bytes.Count(data[:min(at, int64(len(data)))], []byte("\n"))
 }
 
+// plain says of JSON of another kind than is wanted what it is and where, without a name of the program's own.
+func plain(err error) error {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("want the rest of a message, the input ends")
+	case !errors.As(err, &kind):
+		return err
+	case kind.Field == "" && kind.Type.Kind() == reflect.Struct:
+		return fmt.Errorf(`want an object for each message, as in {"mti": "0800"}, not %s`, kind.Value)
+	}
+	want := map[reflect.Kind]string{
+		reflect.String: "a string", reflect.Int: "a number", reflect.Slice: "a list", reflect.Map: "an object",
+	}[kind.Type.Kind()]
+	if kind.Field != "" {
+		return fmt.Errorf("%s: want %s, not %s", kind.Field, want, kind.Value)
+	}
+	return fmt.Errorf("want %s, not %s", want, kind.Value)
+}
+
 // draftJSON is a draft in JSON. What decode prints beside it is taken and not looked at.
 type draftJSON struct {
 	MTI    string          `json:"mti"`
@@ -125,13 +175,14 @@ type draftJSON struct {
 	Expect []string        `json:"expect"`
 	Wait   string          `json:"wait"`
 
-	Offset json.RawMessage `json:"offset"`
-	Size   json.RawMessage `json:"size"`
-	Header json.RawMessage `json:"header"`
-	Name   json.RawMessage `json:"name"`
+	Offset   json.RawMessage `json:"offset"`
+	Size     json.RawMessage `json:"size"`
+	Header   json.RawMessage `json:"header"`
+	Name     json.RawMessage `json:"name"`
+	Warnings json.RawMessage `json:"warnings"`
 }
 
-func (p *draftJSON) draft(now time.Time) (*Draft, error) {
+func (p *draftJSON) draft(now Now) (*Draft, error) {
 	d := new(Draft)
 	if err := Set(&d.Message, "mti", p.MTI, now); err != nil {
 		return nil, err
@@ -155,7 +206,7 @@ func (p *draftJSON) draft(now time.Time) (*Draft, error) {
 	return d, nil
 }
 
-func (p *draftJSON) fields(m *spec.Message, now time.Time) error {
+func (p *draftJSON) fields(m *spec.Message, now Now) error {
 	if len(p.Fields) == 0 {
 		return nil
 	}
@@ -165,7 +216,7 @@ func (p *draftJSON) fields(m *spec.Message, now time.Time) error {
 			Value string `json:"value"`
 		}
 		if err := json.Unmarshal(p.Fields, &list); err != nil {
-			return fmt.Errorf("fields: %w", err)
+			return fmt.Errorf("fields: want a list of objects with de and value: %w", plain(err))
 		}
 		for _, f := range list {
 			if err := Set(m, strconv.Itoa(f.DE), f.Value, now); err != nil {
@@ -176,7 +227,7 @@ func (p *draftJSON) fields(m *spec.Message, now time.Time) error {
 	}
 	var byName map[string]string
 	if err := json.Unmarshal(p.Fields, &byName); err != nil {
-		return fmt.Errorf("fields: want an object of strings: %w", err)
+		return fmt.Errorf("fields: want an object of strings: %w", plain(err))
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		if err := Set(m, name, byName[name], now); err != nil {

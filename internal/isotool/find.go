@@ -139,7 +139,9 @@ func (in *Input) find(data []byte) way {
 	w := way{framing: framing.Default, codec: codecs[0]}
 	ranked := guess.Rank(data, guess.Options{Codecs: codecs})
 	if len(ranked) == 0 {
-		w.confidence, w.reasons = guess.Possible.String(), []string{"nothing looks like ISO 8583"}
+		said := guess.Say(data, guess.Options{Codecs: codecs}) // "looks like": of another protocol by its name
+		w.confidence = guess.Possible.String()
+		w.reasons = []string{"nothing looks like ISO 8583", "it " + said, "read so for want of anything better"}
 		return w
 	}
 	h := ranked[0]

@@ -16,7 +16,7 @@ func FuzzParseJSON(f *testing.F) {
 	f.Add([]byte("{\"mti\": \"0100\",\n \"fields\": [{\"de\": 12, \"value\": \"now\"}]}\n{\"mti\": \"0100\"}"))
 	f.Add([]byte("{\"mti\": \"0800\"}\n{\"fields\": {\"200\": 5}} x"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		drafts, err := isotool.ParseJSON(data, time.Unix(0, 0))
+		drafts, err := isotool.ParseJSON(data, moment(time.Unix(0, 0)))
 		if err != nil {
 			if said := err.Error(); !strings.HasPrefix(said, "line ") && said != "want a message as JSON, got nothing" {
 				t.Fatalf("without a line: %v", err)

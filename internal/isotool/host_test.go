@@ -82,6 +82,8 @@ func TestProbe(t *testing.T) {
 	}
 	for text, dialect := range map[string]string{
 		"binary2": "iso87ascii", "ascii4+tpdu:6000000000": "iso87bcd", "bcd2": "iso93bcd", "none": "iso87ebcdic",
+		"none+visa": "iso87bcd-ebcdic", "binary2+header:0000+visa": "iso87ascii", "none+trailer:03": "iso87ascii",
+		"binary2+visa": "iso93ascii",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			codec, format := spec.MustCodec(dialect), framing.MustParse(text)
@@ -90,16 +92,22 @@ func TestProbe(t *testing.T) {
 				go serve(its, codec, format.Measuring(codec.Measure), nil)
 				return ours, nil
 			}
-			tries := 0
+			tries := []isotool.Try{}
 			ranked, err := isotool.Probe(t.Context(), isotool.ProbeOptions{
 				Dial: dial, Codecs: all, Framings: isotool.ProbeFramings,
-				Wait: time.Second, Most: 400, Now: time.Now, Told: func(isotool.Try) { tries++ },
+				Wait: time.Second, Most: 400, Now: time.Now, Told: func(try isotool.Try) { tries = append(tries, try) },
 			})
 			if err != nil {
-				t.Errorf("%s: %v after %d tries", text, err, tries)
+				t.Errorf("%s: %v after %d tries", text, err, len(tries))
 				return
 			}
-			if h := ranked[0]; h.Dialect != codec.Name() || framing.MustParse(h.Framing).String() != text {
+			for _, try := range tries {
+				if strings.HasPrefix(try.Sent, "message") || strings.Contains(try.Sent, ", message") {
+					t.Errorf("it was sent %s", try.Sent)
+				}
+			}
+			want := framing.MustParse(text).String()
+			if h := ranked[0]; h.Dialect != codec.Name() || framing.MustParse(h.Framing).String() != want {
 				t.Errorf("%s with %s: found %s with %s", text, codec.Name(), h.Framing, h.Dialect)
 			}
 			config := isotool.Config("host", "127.0.0.1:1", &ranked[0], nil)

@@ -85,6 +85,39 @@ func printed(t *testing.T, r *isotool.Reading) string {
 	return b.String()
 }
 
+// TestWarnings: a frame that can be read, in which an odd number is filled up otherwise than the dialect fills it, has
+// a warning, and no fault.
+func TestWarnings(t *testing.T) {
+	m := new(spec.Message)
+	if err := isotool.ParseFields(m, []string{
+		"mti=0100", "2=378282246310005", "3=000000", "4=000000001000", "11=000001", "22=051",
+	}, isotool.Now{}); err != nil {
+		t.Fatal(err)
+	}
+	for dialect, c := range map[string]struct{ ours, theirs, want string }{
+		"iso87bcd": {"\x00\x51", "\x05\x10", "DE22 is no entry mode as iso87bcd reads it: it may be filled on the right"},
+		"iso87binary-jpos": {"\x37\x82\x82\x24\x63\x10\x00\x50", "\x37\x82\x82\x24\x63\x10\x00\x5F",
+			"DE2 is filled with F, where iso87binary-jpos fills with 0"},
+	} {
+		codec := spec.MustCodec(dialect)
+		ours, err := codec.Pack(nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := bytes.Replace(ours, []byte(c.ours), []byte(c.theirs), 1)
+		for _, one := range []struct {
+			data []byte
+			want int
+		}{{ours, 0}, {theirs, 1}} {
+			r := read(t, isotool.Input{Data: one.data, Codec: codec, Framing: "none", Form: "binary"})
+			text := printed(t, r)
+			if r.Faults() > 0 || strings.Count(text, "  warning: "+c.want+"\n") != one.want {
+				t.Errorf("%s: want %d warnings: %s\n%s", dialect, one.want, c.want, text)
+			}
+		}
+	}
+}
+
 // TestCases decodes what other systems sent: form, framing and dialect are found.
 func TestCases(t *testing.T) {
 	for _, c := range []struct {
@@ -150,7 +183,7 @@ func payment(t *testing.T) *spec.Message {
 		"mti=0100", "2=4111111111111111", "3=000000", "4=000000001000", "7=1121202501", "11=000001", "14=3107",
 		"35=4111111111111111=3107101937", "41=TERM0001", "48.01=05", "48.11=937", "49=978", "52=9379379379379379",
 		"63=CARD 4111111111111111",
-	}, time.Time{}); err != nil {
+	}, moment(time.Time{})); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -302,7 +335,7 @@ func TestConvertEditions(t *testing.T) {
 	asked := payment(t)
 	if err := isotool.ParseFields(asked, []string{
 		"12=202501", "13=1121", "18=5411", "22=810", "25=59", "32=123456", "37=632510000001", "42=MERCHANT", "63=",
-	}, time.Time{}); err != nil {
+	}, moment(time.Time{})); err != nil {
 		t.Fatal(err)
 	}
 	asked.Unset(63)
@@ -355,7 +388,7 @@ func TestDiff(t *testing.T) {
 	codec := stock()[0]
 	reading := func(change ...string) *isotool.Reading {
 		m := payment(t)
-		if err := isotool.ParseFields(m, change, time.Time{}); err != nil {
+		if err := isotool.ParseFields(m, change, moment(time.Time{})); err != nil {
 			t.Fatal(err)
 		}
 		data, err := codec.PackFrame(nil, m)
@@ -412,7 +445,7 @@ func TestDiffOfFaults(t *testing.T) {
 
 // TestDrafts reads messages as people write them; what is wrong is named with its line.
 func TestDrafts(t *testing.T) {
-	now := time.Date(2026, 11, 26, 8, 5, 4, 0, time.UTC)
+	now := moment(time.Date(2026, 11, 26, 8, 5, 4, 0, time.UTC))
 	drafts, err := isotool.ParseJSON([]byte(`
 {"mti": "0800", "fields": {"7": "now", "11": "000123", "70": "301"}, "expect": ["39=00"], "wait": "5s"}
 {"mti": "0800", "fields": [{"de": 12, "value": "now"}, {"de": 13, "value": "now"}]}`), now)
@@ -433,7 +466,10 @@ func TestDrafts(t *testing.T) {
 		`{"mti": "0800", "expect": ["x"]}`:                   "line 1: expect: \"x\": want mti, a DE or 48.TAG",
 		"{}x\n":                                              "line 1: mti: want four digits",
 		`{"mti": "0800"}` + "\n{\n\"fields\":\n{\"7\" 5}}":   "line 4: invalid character '5'",
-		"\n{\n\"mti\":\n800}":                                "line 4: json: cannot unmarshal number",
+		"\n{\n\"mti\":\n800}":                                "line 4: mti: want a string, not number",
+		`[{"mti": "0800"}]`:                                  "line 1: want an object for each message, as in",
+		"{\"mti\": \"0800\",\n":                              "line 1: want the rest of a message, the input ends",
+		`{"mti":"0800","fields":{"7":9}}`:                    "an object of strings: want a string, not number",
 		"":                                                   "want a message as JSON",
 		`{"mti": "0800", "fields": {"48.1": "x"}}`:           "48.1: want a tag of two digits",
 		`{"mti": "0800", "fields": {"49.11": "x"}}`:          "want mti, the number of a DE",
@@ -446,12 +482,54 @@ func TestDrafts(t *testing.T) {
 	}
 }
 
+// moment is a time as iso87ascii writes it.
+func moment(t time.Time) isotool.Now {
+	return isotool.Now{At: t, Codec: spec.MustCodec(spec.DefaultDialect)}
+}
+
+// TestNow is as long as the dialect has it, and refused where that is no time.
+func TestNow(t *testing.T) {
+	now := time.Date(2026, 11, 26, 8, 5, 4, 0, time.UTC)
+	for dialect, want := range map[string][3]string{
+		"iso87ascii": {"1126080504", "080504", "1126"}, "iso87bcd": {"1126080504", "080504", "1126"},
+		"iso93ascii": {"1126080504", "261126080504", "2611"}, "iso93bcd": {"1126080504", "261126080504", "2611"},
+	} {
+		var m spec.Message
+		codec := spec.MustCodec(dialect)
+		fields := []string{"7=now", "12=now", "13=now"}
+		if err := isotool.ParseFields(&m, fields, isotool.Now{At: now, Codec: codec}); err != nil {
+			t.Error(err)
+		}
+		m.SetMTI(map[bool]string{false: "0800", true: "1804"}[codec.Version() == spec.ISO1993])
+		if got := [3]string{m.String(7), m.String(12), m.String(13)}; got != want {
+			t.Errorf("%s: %q, want %q", dialect, got, want)
+		}
+		if _, err := codec.Pack(nil, &m); err != nil {
+			t.Errorf("%s: %v", dialect, err)
+		}
+	}
+	source, err := spec.Source("iso87ascii")
+	if err != nil {
+		t.Fatal(err)
+	}
+	six, five := []byte(`"12":  {"type": "String", "length": 6`), []byte(`"12": {"type": "String", "length": 5`)
+	odd := bytes.Replace(source, six, five, 1)
+	codec, err := spec.OpenFile("odd.json", bytes.NewReader(odd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = isotool.ParseFields(new(spec.Message), []string{"12=now"}, isotool.Now{At: now, Codec: codec})
+	if err == nil || !strings.Contains(err.Error(), "has 5 digits in DE12: write them out") {
+		t.Errorf("a DE12 of five digits: %v", err)
+	}
+}
+
 // TestRoundTrip builds again what decode prints as JSON.
 func TestRoundTrip(t *testing.T) {
 	codec := stock()[0]
 	m := new(spec.Message)
 	fields := []string{"mti=0100", "2=4111111111111111", "4=000000001000", "11=000001"}
-	if err := isotool.ParseFields(m, fields, time.Time{}); err != nil {
+	if err := isotool.ParseFields(m, fields, moment(time.Time{})); err != nil {
 		t.Fatal(err)
 	}
 	first, err := codec.PackFrame(nil, m)
@@ -463,7 +541,7 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drafts, err := isotool.ParseJSON(asJSON, time.Time{})
+	drafts, err := isotool.ParseJSON(asJSON, moment(time.Time{}))
 	if err != nil {
 		t.Fatalf("%v of %s", err, asJSON)
 	}

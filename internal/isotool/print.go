@@ -57,6 +57,9 @@ func (f *Frame) print(w io.Writer) {
 			fmt.Fprintf(w, "              %-4s %-41s %s\n", t.Tag, t.Name, t.Value)
 		}
 	}
+	for _, warning := range f.Warnings {
+		fmt.Fprintln(w, "  warning:", warning)
+	}
 	if f.Fault != nil {
 		fmt.Fprintf(w, "  wrong: %s", f.Fault.What)
 		if f.Fault.Unread > 0 {
@@ -66,14 +69,42 @@ func (f *Frame) print(w io.Writer) {
 	}
 }
 
-// PrintMessage prints a message for people, as Print does, without offsets.
-func PrintMessage(w io.Writer, codec *spec.Codec, m *spec.Message, clearPAN bool) error {
-	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "%s %s\n", m.MTI(), spec.MTIName(m.MTI()))
+// Shown is a message as it may be shown, masked.
+type Shown struct {
+	MTI    string       `json:"mti"`
+	Name   string       `json:"name"`
+	Fields []ShownField `json:"fields"`
+}
+
+// ShownField is a data element of a message as it may be shown.
+type ShownField struct {
+	DE    int    `json:"de"`
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Tags  []Tag  `json:"tags,omitempty"`
+}
+
+// Show masks a message; clearPAN shows card numbers.
+func Show(codec *spec.Codec, m *spec.Message, clearPAN bool) Shown {
+	s := Shown{MTI: m.MTI(), Name: spec.MTIName(m.MTI()), Fields: []ShownField{}}
 	for de, value := range m.Fields {
-		fmt.Fprintf(out, "  %03d %-46s %s\n", de, codec.FieldName(de), codec.Shown(de, value, clearPAN))
+		f := ShownField{DE: de, Name: codec.FieldName(de), Value: codec.Shown(de, value, clearPAN)}
 		for _, t := range spec.Tags(de, value) {
-			fmt.Fprintf(out, "      %-4s %-41s %s\n", t.Tag, t.Name, t.Shown)
+			f.Tags = append(f.Tags, Tag{t.Tag, t.Name, t.Shown})
+		}
+		s.Fields = append(s.Fields, f)
+	}
+	return s
+}
+
+// Print prints a message for people, as Reading.Print does, without offsets.
+func (s Shown) Print(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "%s %s\n", s.MTI, s.Name)
+	for _, f := range s.Fields {
+		fmt.Fprintf(out, "  %03d %-46s %s\n", f.DE, f.Name, f.Value)
+		for _, t := range f.Tags {
+			fmt.Fprintf(out, "      %-4s %-41s %s\n", t.Tag, t.Name, t.Value)
 		}
 	}
 	return out.Flush()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,8 @@ import (
 // ProbeFramings are the framings that a host is tried with, the most usual first.
 var ProbeFramings = []string{
 	"binary2", "ascii4", "binary2+tpdu:6000000000", "bcd2", "binary2+inclusive", "binary4", "bcd2+tpdu:6000000000",
-	"ascii4+inclusive", "ascii4+tpdu:6000000000", "binary2+text:ISO006000000", "none",
+	"ascii4+inclusive", "ascii4+tpdu:6000000000", "binary2+text:ISO006000000", "none", "binary2+header:0000+visa",
+	"none+visa", "binary2+visa", "none+trailer:03",
 }
 
 // ProbeOptions are how a host is asked.
@@ -76,12 +78,15 @@ func Probe(ctx context.Context, o ProbeOptions) ([]guess.Hypothesis, error) {
 		}
 		ranked := guess.Rank(came, guess.Options{Codecs: o.Codecs})
 		found := len(ranked) > 0 && ranked[0].Dialect != "" && ranked[0].Read > 0
-		switch {
+		if len(came) > 0 {
+			t.What = "answered: " + guess.Say(came, guess.Options{Codecs: o.Codecs})
+		}
+		switch same := asSent(came, t, codec); {
 		case found:
-			t.What = "answered: " + guess.Say(came, guess.Options{Codecs: o.Codecs})
-			ranked = preferred(ranked, t)
-		case len(came) > 0:
-			t.What = "answered: " + guess.Say(came, guess.Options{Codecs: o.Codecs})
+			ranked = preferred(ranked, t, same)
+		case same:
+			found, ranked = true, preferred(nil, t, same)
+			t.What = fmt.Sprintf("answered: %d bytes in the framing and dialect of what was sent", len(came))
 		}
 		o.Told(t)
 		if found {
@@ -91,16 +96,42 @@ func Probe(ctx context.Context, o ProbeOptions) ([]guess.Hypothesis, error) {
 	return nil, ErrNothingFits
 }
 
-// preferred puts what was sent first among what reads the answer as well: the host has read it.
-func preferred(ranked []guess.Hypothesis, t Try) []guess.Hypothesis {
+// asSent tells whether an answer is all frames of the framing and dialect of what was sent.
+func asSent(came []byte, t Try, codec *spec.Codec) bool {
+	format, err := framing.Parse(t.Framing)
+	if err != nil || codec == nil {
+		return false
+	}
+	format = format.Measuring(codec.Measure)
+	var m spec.Message
+	read := false
+	for len(came) > 0 {
+		frame, need, err := format.Cut(came, spec.MaxMessage)
+		if err != nil || need > 0 || codec.Unpack(frame.Message, &m) != nil || spec.MTIName(m.MTI()) == "message" {
+			return false
+		}
+		came, read = came[frame.Size:], true
+	}
+	return read
+}
+
+// preferred puts what was sent first among what reads the answer as well, or in front of all where the answer, which is
+// the same then, has a header whose parts cannot be told from its bytes: the host has read it.
+func preferred(ranked []guess.Hypothesis, t Try, same bool) []guess.Hypothesis {
 	for i, h := range ranked {
 		if sameFraming(h.Framing, t.Framing) && h.Dialect == t.Dialect && h.Read == ranked[0].Read {
 			copy(ranked[1:i+1], ranked[:i])
 			ranked[0] = h
-			break
+			return ranked
 		}
 	}
-	return ranked
+	if !same {
+		return ranked
+	}
+	return slices.Insert(ranked, 0, guess.Hypothesis{
+		Framing: t.Framing, Dialect: t.Dialect, Confidence: guess.Likely, Frames: 1, Read: 1, Complete: true,
+		Reasons: []string{"the host answers in the framing and dialect in which it is asked"},
+	})
 }
 
 func sameFraming(a, b string) bool {
@@ -135,7 +166,7 @@ func (o *ProbeOptions) try(ctx context.Context, t *Try, codec *spec.Codec) (came
 				t.What = "not sent: " + err.Error()
 				return nil, nil
 			}
-			t.Sent = strings.TrimPrefix(t.Sent+", "+spec.MTIName("0"+m.MTI()[1:])+" "+m.MTI(), ", ")
+			t.Sent = strings.TrimPrefix(t.Sent+", "+spec.MTIName(m.MTI())+" "+m.MTI(), ", ")
 			if _, err := conn.Write(frame); err != nil {
 				t.What = "closed"
 				return nil, nil
