@@ -107,6 +107,7 @@ func TestFramings(t *testing.T) {
 		{"ascii4+inclusive", "ascii4+inclusive", "", "30303034"},
 		{"binary2+tpdu", "binary2+tpdu:6001230456", "6004560123", "0006 6100000000 41"},
 		{"bcd2+tpdu", "bcd2+tpdu:6001230456", "6004560123", "0003 600000"},
+		{"binary2+tpdu:6000070000+set", "binary2+tpdu:6001230456", "6000070000", "0003 600000"},
 		{"binary2+header:00000000", "binary2+header:deadbeef", "deadbeef", "0002 dead"},
 		{"binary2+text:ISO006000020", "binary2+text:ISO016000075", "49534f303136303030303735", "0002 4953"},
 		{"none+visa", "none+visa:1601020000123456654321" + strings.Repeat("0", 22), "", ""},

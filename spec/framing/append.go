@@ -15,7 +15,7 @@ func (f Format) Append(dst, message []byte) ([]byte, error) {
 }
 
 // Answer appends a message as a frame that answers one with the given headers (Frame.Head): addresses of a TPDU and
-// stations of Visa's are swapped, and what else there is is echoed.
+// stations of Visa's are swapped, and what else there is is echoed. In a format with set its headers are the format's.
 func (f Format) Answer(dst, message, head []byte) ([]byte, error) {
 	start := len(dst)
 	return f.End(append(f.Begin(dst, head), message...), start)
@@ -75,7 +75,7 @@ func (l *layout) begin(dst, head []byte) []byte {
 	for range l.width {
 		dst = append(dst, 0)
 	}
-	if head == nil {
+	if head == nil || l.set {
 		return append(dst, l.head...)
 	}
 	from, at := len(dst), 0

@@ -15,6 +15,7 @@
 //	         text:ISO006000020  alike, characters; what comes must have the same letters
 //	         visa               22 bytes: the first says how many, the fourth and fifth how long the message is with
 //	                            them; visa: and 44 hex digits sets the others. Stations are swapped in an answer
+//	         set                behind headers: an answer has them as they stand here, and not those of its request
 //	trailer  trailer:03         bytes behind the message
 //
 // Read format.go (the text form), cut.go (reading) and append.go (writing), in this order.

@@ -23,6 +23,7 @@ type layout struct {
 	heads     []head
 	head      []byte // what heads are in a frame of ours that is no answer
 	visa      int    // where Visa's header begins in head; -1: there is none
+	set       bool   // answers have head, too, and not the headers of their requests
 	trailer   []byte
 	ends      func(message []byte) (n int, err error)
 }
@@ -138,6 +139,12 @@ func (l *layout) add(i int, part string) error {
 	switch {
 	case l.trailer != nil:
 		return wrong("want nothing behind the trailer")
+	case name == "set" && !valued:
+		if l.heads == nil || l.set {
+			return wrong("want it once, behind the headers")
+		}
+		l.set = true
+		return nil
 	case isLength && i > 0:
 		return wrong("want the length first")
 	case isLength:
@@ -163,6 +170,9 @@ func (l *layout) add(i int, part string) error {
 	h, err := parseHead(name, value, valued)
 	if err != nil {
 		return wrong("%w", err)
+	}
+	if l.set {
+		return wrong("want headers in front of set")
 	}
 	for _, other := range l.heads {
 		if h.kind >= headTPDU && h.kind == other.kind {
@@ -217,7 +227,7 @@ func parseHead(name, value string, valued bool) (h head, err error) {
 		}
 	default:
 		err = fmt.Errorf(
-			"want a length (%s), inclusive, tpdu, header:<hex>, text:<characters>, visa or trailer:<hex>", lengthNames,
+			"want a length (%s), inclusive, tpdu, header:<hex>, text:<characters>, visa, set or trailer:<hex>", lengthNames,
 		)
 	}
 	return h, err
@@ -255,6 +265,9 @@ func (l *layout) canonical() string {
 		case headVisa:
 			parts = append(parts, "visa:"+value)
 		}
+	}
+	if l.set {
+		parts = append(parts, "set")
 	}
 	if l.trailer != nil {
 		parts = append(parts, "trailer:"+hex.EncodeToString(l.trailer))

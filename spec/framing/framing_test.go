@@ -175,6 +175,13 @@ func TestAnswer(t *testing.T) {
 			"16810200171234567890120102030405060708090a 0b 41",
 			"16810200187890121234560102030405060708090a 0b 4f4b",
 		},
+		{"binary2+tpdu:6000030000+set", "0006 6001230456 41", "0007 6000030000 4f4b"},
+		{"binary2+header:0102+text:ISO+set+trailer:03", "0007 ffff 49534f 41 03", "0008 0102 49534f 4f4b 03"},
+		{
+			"none+visa:16020200000000110000220000000000000000000000+set",
+			"18810200191234567890120102030405060708090a 0b cafe 41",
+			"16020200180000110000220000000000000000000000 4f4b",
+		},
 		{ // a header that is longer than ours is echoed as it is long
 			"none+visa",
 			"18810200191234567890120102030405060708090a 0b cafe 41",
@@ -257,6 +264,7 @@ func TestTextForms(t *testing.T) {
 		"none+visa":                   "none+visa:16010200000000000000000000000000000000000000",
 		"header:AB+text:x":            "binary2+header:ab+text:x",
 		"binary2+trailer:03":          "binary2+trailer:03",
+		"tpdu+set+trailer:03":         "binary2+tpdu:6000000000+set+trailer:03",
 		"none+text:ISO026000070+tpdu": "none+text:ISO026000070+tpdu:6000000000",
 	} {
 		f := parse(t, text)
@@ -281,6 +289,10 @@ func TestTextForms(t *testing.T) {
 		"header:abc":      `"header:abc": want 1 to 64 bytes in hex`,
 		"text:é":          `want printable ASCII`,
 		"trailer:03+tpdu": `"tpdu": want nothing behind the trailer`,
+		"binary2+set":     `"set": want it once, behind the headers`,
+		"tpdu+set+set":    `"set": want it once, behind the headers`,
+		"tpdu+set+visa":   `"visa": want headers in front of set`,
+		"tpdu+set:01":     `"set:01": want tpdu:`,
 		"trailer:":        `"trailer:": want something behind a colon`,
 		"visa:1701":       `want 22 bytes in hex, the first of them 16`,
 		"binary2++tpdu":   `"": want a length`,

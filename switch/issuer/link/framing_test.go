@@ -21,7 +21,8 @@ import (
 // framings are one of each kind.
 var framings = []string{
 	"binary2", "binary4", "bcd2", "ascii4", "ascii4+inclusive", "binary2+tpdu:6000030000", "bcd2+tpdu:6000010002",
-	"binary2+header:00c0ffee", "binary2+text:ISO006000020", "none+visa", "binary2+header:0000+visa", "none+trailer:03",
+	"binary2+tpdu:6000030000+set", "binary2+header:00c0ffee", "binary2+text:ISO006000020", "none+visa",
+	"binary2+header:0000+visa", "none+trailer:03",
 	"ascii4+inclusive+tpdu:6000030000+trailer:0d0a", "none+text:ISO006000020+trailer:03",
 	"none", "none+tpdu:6000030000", "none+text:ISO006000020",
 }
@@ -110,6 +111,8 @@ func (i *issuer) head(t *testing.T, frame []byte) []byte {
 func swapped(text string, head []byte) []byte {
 	want := slices.Clone(head)
 	switch {
+	case strings.HasSuffix(text, "+set"):
+		return []byte{0x60, 0, 3, 0, 0}
 	case strings.Contains(text, "tpdu"):
 		copy(want[1:], []byte{head[3], head[4], head[1], head[2]})
 	case strings.Contains(text, "visa"):
