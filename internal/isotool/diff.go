@@ -20,8 +20,8 @@ type Difference struct {
 }
 
 // Diff compares the messages of two readings by their fields, frame by frame, with the values that they mean: the same
-// message in two dialects differs in nothing. ignore are DEs that are not compared. What a frame has that could not be
-// read cannot be compared: such a frame is a difference.
+// message in two dialects of one edition differs in nothing. ignore are DEs that are not compared. What a frame has
+// that could not be read cannot be compared: such a frame is a difference.
 func Diff(a, b *Reading, clearPAN bool, ignore ...int) (all []Difference) {
 	left, right := a.frames(), b.frames()
 	for i := range max(len(left), len(right)) {
