@@ -64,6 +64,9 @@ cannot be opened or read.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cmd.SilenceUsage = true
+			if args[0] == "-" && manifest != "" {
+				return errors.New("--manifest: expected a FILE: a manifest tells of files by their names")
+			}
 			var err error
 			if opts.Manifest, err = manifestOf(args[0], manifest); err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 
 	"switchyard/internal/ipmtool"
 	"switchyard/internal/money"
+	"switchyard/switch/clearing"
 )
 
 // newClearingDiffCmd is `switchctl clearing diff`.
@@ -88,7 +89,7 @@ func printDiffSummary(w io.Writer, s *ipmtool.DiffSummary) error {
 	if err == nil && !s.ByRRN {
 		_, err = fmt.Fprintln(w, "too many have no partner by their acquirer reference: none was looked for by its RRN")
 	}
-	for i, sums := range [...][]ipmtool.Sum{s.SumsA, s.SumsB} {
+	for i, sums := range [...][]clearing.CurrencyTotals{s.SumsA, s.SumsB} {
 		for _, sum := range sums {
 			if err == nil {
 				_, err = fmt.Fprintf(w, "  %c %s\n", "AB"[i], sumLine(sum))
@@ -98,8 +99,8 @@ func printDiffSummary(w io.Writer, s *ipmtool.DiffSummary) error {
 	return err
 }
 
-// sumLine is "EUR: 2 debits 50.00 EUR, 0 credits 0.00 EUR".
-func sumLine(s ipmtool.Sum) string {
+// sumLine is "EUR: debits 2, 50.00 EUR; credits 0, 0.00 EUR".
+func sumLine(s clearing.CurrencyTotals) string {
 	return fmt.Sprintf("%s: debits %d, %s; credits %d, %s", s.Currency, s.DebitCount,
 		money.Format(s.DebitMinor, s.Currency), s.CreditCount, money.Format(s.CreditMinor, s.Currency))
 }

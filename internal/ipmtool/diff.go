@@ -48,8 +48,8 @@ type DiffSummary struct {
 	OnlyB      int `json:"only_b"`
 	Unreadable int `json:"unreadable"`
 	// Sums of the 1240s in each, by currency and by what they do to the cardholder.
-	SumsA []Sum `json:"sums_a"`
-	SumsB []Sum `json:"sums_b"`
+	SumsA []clearing.CurrencyTotals `json:"sums_a"`
+	SumsB []clearing.CurrencyTotals `json:"sums_b"`
 	// ByRRN says that what had no partner by its reference was looked for by its RRN as well.
 	ByRRN bool `json:"by_rrn"`
 }
@@ -95,7 +95,7 @@ func Diff(a, b File, o DiffOptions, tell func(*Difference) error) (*DiffSummary,
 	if err != nil {
 		return nil, err
 	}
-	d := differ{a: a, b: b, ignored: ign, tell: tell, sums: [2]sums{{}, {}}}
+	d := differ{a: a, b: b, ignored: ign, tell: tell, sums: [2]clearing.Tally{{}, {}}}
 	seeds := [3]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed(), maphash.MakeSeed()}
 	if err := d.readA(newHasher(seeds, ign)); err != nil {
 		return nil, fmt.Errorf("the first file: %w", err)
@@ -106,7 +106,7 @@ func Diff(a, b File, o DiffOptions, tell func(*Difference) error) (*DiffSummary,
 	if err := d.rest(); err != nil {
 		return nil, err
 	}
-	d.summary.SumsA, d.summary.SumsB = d.sums[0].sorted(), d.sums[1].sorted()
+	d.summary.SumsA, d.summary.SumsB = d.sums[0].Sorted(), d.sums[1].Sorted()
 	return &d.summary, nil
 }
 
@@ -116,8 +116,8 @@ type differ struct {
 	ignored ignored
 	tell    func(*Difference) error
 	summary DiffSummary
-	sums    [2]sums
-	of      index // A
+	sums    [2]clearing.Tally // of A and B
+	of      index             // A
 	readerB *clearing.Reader
 	leftB   []entry // what A has not, as many as are looked for by their RRNs
 }
@@ -125,7 +125,7 @@ type differ struct {
 func (d *differ) readA(h *hasher) (err error) {
 	d.of.reader, err = each(d.a, func(r *clearing.Record) error {
 		d.summary.RecordsA++
-		d.sums[0].add(r)
+		add(d.sums[0], r)
 		d.of.entries = append(d.of.entries, h.entry(r))
 		return nil
 	}, d.unreadable("A"))
@@ -136,7 +136,7 @@ func (d *differ) readA(h *hasher) (err error) {
 func (d *differ) readB(h *hasher) (err error) {
 	d.readerB, err = each(d.b, func(r *clearing.Record) error {
 		d.summary.RecordsB++
-		d.sums[1].add(r)
+		add(d.sums[1], r)
 		e := h.entry(r)
 		is := d.of.take(e.key)
 		switch {

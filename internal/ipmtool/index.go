@@ -3,7 +3,6 @@ package ipmtool
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"io"
 	"slices"
@@ -76,7 +75,9 @@ func (h *hasher) content(r *clearing.Record) uint64 {
 	}
 	for sub := range r.Subelements() {
 		if !h.ignored.pds[sub.Tag] {
-			_, _ = fmt.Fprintf(&h.hash, "%d=%s\x00", sub.Tag, sub.Value)
+			_, _ = h.hash.WriteString(strconv.Itoa(sub.Tag))
+			_, _ = h.hash.WriteString("=" + sub.Value)
+			_ = h.hash.WriteByte(0)
 		}
 	}
 	return h.hash.Sum64()

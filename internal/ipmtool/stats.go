@@ -10,49 +10,11 @@ import (
 	"switchyard/switch/clearing"
 )
 
-// A Sum is what records of one currency add up to. Debits and credits are the cardholder's.
-type Sum struct {
-	Currency    string `json:"currency"`
-	DebitCount  int    `json:"debit_count"`
-	DebitMinor  int64  `json:"debit_minor"`
-	CreditCount int    `json:"credit_count"`
-	CreditMinor int64  `json:"credit_minor"`
-}
-
-// sums are those of a file's presentments by currency.
-type sums map[string]*Sum
-
-func (s sums) add(r *clearing.Record) {
-	amount, ok := r.AmountMinor()
-	if !ok || r.MTI != "1240" {
-		return
+// add counts a record that is a presentment.
+func add(to clearing.Tally, r *clearing.Record) {
+	if amount, ok := r.AmountMinor(); ok && r.MTI == "1240" {
+		to.Add(r.Currency(), r.Debits(), amount)
 	}
-	currency := r.Currency()
-	sum := s[currency]
-	if sum == nil {
-		sum = &Sum{Currency: currency}
-		s[currency] = sum
-	}
-	sum.add(r.Debits(), amount)
-}
-
-func (s *Sum) add(debit bool, amountMinor int64) {
-	if debit {
-		s.DebitCount++
-		s.DebitMinor += amountMinor
-	} else {
-		s.CreditCount++
-		s.CreditMinor += amountMinor
-	}
-}
-
-func (s sums) sorted() []Sum {
-	out := make([]Sum, 0, len(s))
-	for _, sum := range s {
-		out = append(out, *sum)
-	}
-	slices.SortFunc(out, func(a, b Sum) int { return cmp.Compare(a.Currency, b.Currency) })
-	return out
 }
 
 // groupings are what Stats can group by, and how each is read from a record.
@@ -90,7 +52,7 @@ type FileOf struct {
 // A Group is what the records with the same values add up to.
 type Group struct {
 	By []string `json:"by"` // the values, in the order in which they were asked for
-	Sum
+	clearing.CurrencyTotals
 }
 
 // Stats counts records and their amounts by group and currency, of as many files as Add is given. Messages without an
@@ -131,10 +93,10 @@ func (s *Stats) Add(f io.Reader, of FileOf) error {
 		key := strings.Join(append(values, currency), "\x00")
 		g := s.groups[key]
 		if g == nil {
-			g = &Group{By: values, Sum: Sum{Currency: currency}}
+			g = &Group{By: values, CurrencyTotals: clearing.CurrencyTotals{Currency: currency}}
 			s.groups[key] = g
 		}
-		g.add(r.Debits(), amount)
+		g.Add(r.Debits(), amount)
 		return nil
 	}, func(f *clearing.FormatError) error {
 		if s.Faults++; s.Faults <= mostUnreadable {

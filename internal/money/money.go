@@ -74,6 +74,16 @@ func ByNumeric(numeric string) (Currency, bool) {
 	return Currency{}, false
 }
 
+// Current is the letters that stand for a currency's digits today: XCG for ANG. What is unknown stays as it is. Books of
+// different days are held against each other by it.
+func Current(alpha string) string {
+	if c, ok := Lookup(alpha); ok && c.Withdrawn {
+		c, _ = ByNumeric(c.Numeric)
+		return c.Alpha
+	}
+	return alpha
+}
+
 // Format prints an amount of minor units for a person: Format(1234, "EUR") is "12.34 EUR", Format(1234, "JPY") is
 // "1234 JPY". Where the currency is not known its exponent is not either, and the unit is said:
 // "1234 minor units of ZZZ".

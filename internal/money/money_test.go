@@ -49,6 +49,11 @@ func TestWithdrawn(t *testing.T) {
 	if is, _ := money.ByNumeric(was.Numeric); is.Alpha != "XCG" || is.Withdrawn {
 		t.Errorf("532 is %+v", is)
 	}
+	for alpha, want := range map[string]string{"ANG": "XCG", "BGN": "BGN", "EUR": "EUR", "ZZZ": "ZZZ", "": ""} {
+		if is := money.Current(alpha); is != want {
+			t.Errorf("%s is %s, want %s", alpha, is, want)
+		}
+	}
 }
 
 // Two currencies that shared letters or digits would shadow each other in the index.

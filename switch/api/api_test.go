@@ -90,7 +90,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		},
 		"currency": {func(r *api.Request) { r.Currency = "eur" }, func(r *api.Request) {
 			r.Currency = ""
-		}, func(r *api.Request) { r.Currency = "978" }},
+		}, func(r *api.Request) { r.Currency = "978" }, func(r *api.Request) { r.Currency = "ANG" }},
 		"card.number": {
 			func(r *api.Request) { r.Card.Number = "" }, func(r *api.Request) { r.Card.Number = "4000000000000003" },
 			func(r *api.Request) { r.Card.Number = "40000000002" },

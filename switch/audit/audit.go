@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"time"
+
+	"switchyard/internal/money"
 )
 
 // Sources are the books. What is nil is not looked at, unless it says otherwise.
@@ -126,6 +128,7 @@ type check struct {
 // payment audits one payment of the journal.
 func (a *auditor) payment(p *entry) {
 	a.report.Payments++
+	p.Currency = money.Current(p.Currency) // as DE49 is read, and what the other books say
 	c := &check{auditor: a, p: p}
 	if fault := p.contradiction(); fault != "" {
 		c.differ(History, nil, 0, "%s", fault)

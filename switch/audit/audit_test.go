@@ -638,3 +638,18 @@ func TestReportInWords(t *testing.T) {
 		t.Log(b.String())
 	}
 }
+
+// A currency that has other letters by now: each book says it as it did, and they agree.
+func TestCurrencyThatIsNoMore(t *testing.T) {
+	town := newTown()
+	for _, held := range []string{"ANG", "XCG"} { // the issuer reads the digits, then and now
+		p := town.authorize(700, "ANG")
+		p.capture(700, tuesday)
+		p.held.Currency = held
+		town.tell(p, p.Ops[0])
+	}
+	report := town.run(t)
+	if !report.Clean() {
+		t.Errorf("differences %+v", report.Differences)
+	}
+}

@@ -21,7 +21,7 @@ func (c *check) samePresentment(op, via *operation, p *presented) {
 		c.differ(PresentmentAmount, op, op.money()-p.amount, "%s %d: switch %d, %s %d", op.Op, op.Number, op.money(),
 			p.where(), p.amount)
 	}
-	if is := p.currencyOf(); !sameCurrency(p.common.Value().currency, c.p.Currency) {
+	if is := p.currencyOf(); is != c.p.Currency {
 		c.differ(PresentmentCurrency, op, op.money(), "%s %d: switch %s, %s %s", op.Op, op.Number, c.p.Currency, p.where(),
 			is)
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"switchyard/internal/money"
 )
 
 // detailColumns are the columns of the detail file, as docs/clearing.md lists them. They are found by name.
@@ -101,7 +103,11 @@ func (d *detailReader) next(p *presented, k *common) {
 		{"network_id", networkOf(p)},
 		{"local_time", localTimeOf(p)},
 	} {
-		if is := d.get(f.column); is != f.want {
+		is := d.get(f.column)
+		if f.column == "currency" {
+			is = money.Current(is)
+		}
+		if is != f.want {
 			if f.column == "card" {
 				is = masked(is)
 			}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"switchyard/internal/money"
 )
 
 // manifestForm is a manifest, as docs/clearing.md describes it.
@@ -87,6 +89,9 @@ func (r *fileReader) manifest(ctx context.Context, open Open, parts map[string]*
 }
 
 func (r *fileReader) manifestCurrencies(m *manifestForm) {
+	for i := range m.Totals.Currencies {
+		m.Totals.Currencies[i].Currency = money.Current(m.Totals.Currencies[i].Currency)
+	}
 	for _, is := range m.Totals.Currencies {
 		want := r.tallies[is.Currency]
 		if want == nil {

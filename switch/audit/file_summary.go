@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strconv"
+
+	"switchyard/internal/money"
 )
 
 var summaryColumns = []string{
@@ -70,7 +72,7 @@ func (r *fileReader) summary(in io.Reader) error {
 			return nil
 		}
 		get := func(column string) string { return row[columns[column]] }
-		s := r.sums[summaryKey{get("merchant"), get("currency")}]
+		s := r.sums[summaryKey{get("merchant"), money.Current(get("currency"))}]
 		if s == nil || s.found {
 			differ("row %d: merchant %q in %s has no records, or another row", line, get("merchant"), get("currency"))
 			continue

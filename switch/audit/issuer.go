@@ -8,6 +8,8 @@ import (
 	"io"
 	"strconv"
 	"unique"
+
+	"switchyard/internal/money"
 )
 
 // A holding is one line of the issuer's book: an authorization, or a sale, refund or voice capture that stands alone.
@@ -201,7 +203,7 @@ func readIssuer(ctx context.Context, open Open, o *Options, wanted map[rrn]bool)
 func (l *issuerLine) holding() (*holding, error) {
 	h := &holding{
 		kind: issuerKinds[l.Kind], reversed: l.Reversed,
-		currency: unique.Make(l.Currency), response: unique.Make(l.ResponseCode),
+		currency: unique.Make(money.Current(l.Currency)), response: unique.Make(l.ResponseCode),
 		pan: unique.Make(masked(l.PAN)), merchant: unique.Make(l.Merchant),
 		authorized: l.Authorized, captured: l.Captured, hold: l.Hold,
 	}

@@ -78,12 +78,6 @@ func currencyLetters(numeric string) string {
 	return numeric
 }
 
-// sameCurrency tells whether DE49 says the currency; digits may have gone to a successor since.
-func sameCurrency(numeric, alpha string) bool {
-	c, known := money.Lookup(alpha)
-	return known && c.Numeric == numeric
-}
-
 // ours are the elements and private subelements that a presentment may have.
 var (
 	ours = elementSet(2, 3, 4, 12, 14, 22, 23, 24, 25, 26, 31, 32, 33, 37, 38, 41, 42, 43, 48, 49, 55, 63, 71, 94, 105)

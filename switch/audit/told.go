@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unique"
+
+	"switchyard/internal/money"
 )
 
 // toldBook is what gateways were told: of each request under a key, the first answer that says what came of it.
@@ -202,7 +204,7 @@ func (t *told) text() string {
 
 func (a *toldAnswer) told(op string, line int32) (*told, error) {
 	t := &told{
-		amount: a.Amount, line: line, currency: unique.Make(a.Currency), date: unique.Make(a.BusinessDate),
+		amount: a.Amount, line: line, currency: unique.Make(money.Current(a.Currency)), date: unique.Make(a.BusinessDate),
 		op: unique.Make(op),
 	}
 	var err error

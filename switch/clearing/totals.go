@@ -38,15 +38,21 @@ const (
 	MaxNodeSequence = 999                // of the files of a node and date, where nodes share a processor id
 )
 
-// A tally adds up totals by currency. There are at most 1,000 entries: DE49 has three digits.
-type tally map[string]*CurrencyTotals
+// A Tally adds up totals by currency. There are at most 1,000 entries: DE49 has three digits.
+type Tally map[string]*CurrencyTotals
 
-func (t tally) add(currency string, debit bool, amountMinor int64) {
+// Add counts an amount, which debits or credits the cardholder.
+func (t Tally) Add(currency string, debit bool, amountMinor int64) {
 	c := t[currency]
 	if c == nil {
 		c = &CurrencyTotals{Currency: currency}
 		t[currency] = c
 	}
+	c.Add(debit, amountMinor)
+}
+
+// Add counts an amount of the currency.
+func (c *CurrencyTotals) Add(debit bool, amountMinor int64) {
 	if debit {
 		c.DebitCount++
 		c.DebitMinor += amountMinor
@@ -56,7 +62,8 @@ func (t tally) add(currency string, debit bool, amountMinor int64) {
 	}
 }
 
-func (t tally) sorted() []CurrencyTotals {
+// Sorted are the totals by currency.
+func (t Tally) Sorted() []CurrencyTotals {
 	out := make([]CurrencyTotals, 0, len(t))
 	for _, c := range t {
 		out = append(out, *c)

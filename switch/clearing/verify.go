@@ -26,7 +26,7 @@ type VerifyOptions struct {
 // The error is not nil only if reading failed; a file of no bytes is a wrong file. Memory is bounded whatever the file
 // holds.
 func Verify(r io.Reader, o VerifyOptions) (*Report, error) {
-	v := verifier{strict: o.Strict, tally: tally{}, keys: map[arnKey]int{}}
+	v := verifier{strict: o.Strict, tally: Tally{}, keys: map[arnKey]int{}}
 	// not null in JSON
 	v.report.Errors, v.report.Warnings, v.report.Notes = []Finding{}, []Finding{}, []Finding{}
 	v.report.Totals.Currencies = []CurrencyTotals{}
@@ -88,7 +88,7 @@ func (v *verifier) read(r io.Reader) error {
 type verifier struct {
 	strict     bool
 	report     Report
-	tally      tally
+	tally      Tally
 	keys       map[arnKey]int // the record that had it
 	part       part
 	cutShort   bool // the end cannot be judged
@@ -221,7 +221,7 @@ func (v *verifier) amount(r *Record, kind messageKind) {
 		v.report.Totals.SumMinor += amountMinor
 	}
 	if r.MTI == "1240" && r.Has(49) && check(&layout[49], r.Get(49)) == "" {
-		v.tally.add(r.Currency(), r.Debits(), amountMinor)
+		v.tally.Add(r.Currency(), r.Debits(), amountMinor)
 	}
 }
 
@@ -266,7 +266,7 @@ func (v *verifier) duplicate(r *Record) {
 // finish checks what only the end can tell.
 func (v *verifier) finish() {
 	totals := &v.report.Totals
-	totals.Currencies = v.tally.sorted()
+	totals.Currencies = v.tally.Sorted()
 	switch {
 	case v.cutShort:
 		return

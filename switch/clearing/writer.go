@@ -30,7 +30,7 @@ type Writer struct {
 	frames *frameWriter
 	record recordBuilder
 	totals Totals
-	tally  tally
+	tally  Tally
 	err    error // of the writer below; nothing is written after it
 	closed bool
 }
@@ -45,7 +45,7 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 	if h.CodePage != CP500 && h.CodePage != ASCII {
 		return nil, fmt.Errorf("clearing: %s cannot be written", h.CodePage)
 	}
-	writer := &Writer{header: h, id: h.FileID.String(), frames: newFrameWriter(w, h.Blocked), tally: tally{}}
+	writer := &Writer{header: h, id: h.FileID.String(), frames: newFrameWriter(w, h.Blocked), tally: Tally{}}
 	if err := writer.record.header(writer.id, h.mode()); err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (w *Writer) Write(p *Presentment) error {
 	}
 	w.totals.Presentments++
 	w.totals.SumMinor += p.AmountMinor
-	w.tally.add(p.Currency, p.Debits(), p.AmountMinor)
+	w.tally.Add(p.Currency, p.Debits(), p.AmountMinor)
 	return nil
 }
 
@@ -99,7 +99,7 @@ func (w *Writer) Close() (Totals, error) {
 	if w.err = w.frames.end(); w.err != nil {
 		return Totals{}, w.err
 	}
-	w.totals.Currencies = w.tally.sorted()
+	w.totals.Currencies = w.tally.Sorted()
 	return w.totals, nil
 }
 

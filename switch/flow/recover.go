@@ -108,6 +108,7 @@ func (f *Flow) Recover(ctx context.Context, cleared func()) (recovered int, err 
 		cleared()
 	}
 	all.Wait()
+	f.origins = nil // their memory
 	if err == nil {
 		err = ctx.Err()
 	}

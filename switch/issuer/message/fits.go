@@ -31,7 +31,9 @@ func Fits(send func(m *spec.Message, at time.Time) error, codec Codec, more ...*
 			return
 		}
 		f.try(name, m)
-		f.try("answer to "+name, answerTo(m))
+		if mti := m.MTI(); mti[2]%2 == 0 { // that of a request or advice
+			f.try("answer to "+name, answerTo(m))
+		}
 	}
 	for i := range samples {
 		for name, m := range samples[i].everyMessage {
