@@ -30,7 +30,7 @@ var (
 func spoken(which byte) (framing.Format, *spec.Codec) {
 	text, n := fuzzFramings[int(which)%len(fuzzFramings)], int(which)/len(fuzzFramings)
 	codec, format := fuzzDialects[n%len(fuzzDialects)], framing.MustParse(text)
-	if _, binary := codec.Binary(); binary && !format.TakesBinary() {
+	if format.Carries(codec) != nil {
 		codec = fuzzDialects[0] // of characters
 	}
 	return format.Measuring(codec.Measure), codec

@@ -3,7 +3,6 @@ package issuersim
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,9 +52,8 @@ func New(o Options) (*Server, error) {
 	if o.Codec == nil {
 		o.Codec = spec.MustCodec(spec.DefaultDialect)
 	}
-	if de, binary := o.Codec.Binary(); binary && !o.Framing.TakesBinary() {
-		return nil, fmt.Errorf("framing %s: only the trailer says where a message ends, and in %s it may stand in DE %d "+
-			"(%s), which is binary; expected a framing with a length", o.Framing, o.Codec.Name(), de, o.Codec.FieldName(de))
+	if err := o.Framing.Carries(o.Codec); err != nil {
+		return nil, err
 	}
 	to, err := mapping.Compile(mapping.Config{}, o.Codec)
 	if err != nil {

@@ -203,7 +203,7 @@ func (c *Config) Check() error {
 		if err := c.checkIssuer(i); err != nil {
 			return fmt.Errorf("issuers[%d]: %w", i, err)
 		}
-		if err := c.Issuers[i].fits(); err != nil {
+		if err := c.Issuers[i].fits(c.AcquirerID); err != nil {
 			return fmt.Errorf("issuers[%d]: %w", i, err)
 		}
 	}

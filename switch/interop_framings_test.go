@@ -386,8 +386,9 @@ func TestHostsOfMoov(t *testing.T) {
 				mtis = append(mtis, got[0])
 				for de, want := range map[string]map[int]string{"0100": moovPayment(), "0420": moovReversal()}[got[0]] {
 					// The stock specs have numbers and fillers among them.
-					if strings.TrimLeft(got[de], "0") != strings.TrimLeft(want, "0") {
-						t.Errorf("%s: DE%d was read as %q, want %q", got[0], de, got[de], want)
+					is, came := got[de]
+					if !came || strings.TrimLeft(is, "0") != strings.TrimLeft(want, "0") {
+						t.Errorf("%s: DE%d was read as %q (%v), want %q", got[0], de, is, came, want)
 					}
 				}
 			}

@@ -140,7 +140,7 @@ func speaks(name string, codec *spec.Codec) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if err := message.Fits(to.Send, codec, link.Messages()...); err != nil {
+	if err := message.Fits(to.Send, codec, "", link.Messages()...); err != nil {
 		return fmt.Errorf("%s: it cannot carry all that the switch sends: %w", name, err)
 	}
 	return nil

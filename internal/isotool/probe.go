@@ -96,7 +96,8 @@ func Probe(ctx context.Context, o ProbeOptions) ([]guess.Hypothesis, error) {
 	return nil, ErrNothingFits
 }
 
-// asSent tells whether an answer is all frames of the framing and dialect of what was sent.
+// asSent tells whether what came is all answers in the framing and dialect of what was sent. Who sends back what he got
+// understands none of it.
 func asSent(came []byte, t Try, codec *spec.Codec) bool {
 	format, err := framing.Parse(t.Framing)
 	if err != nil || codec == nil {
@@ -107,7 +108,8 @@ func asSent(came []byte, t Try, codec *spec.Codec) bool {
 	read := false
 	for len(came) > 0 {
 		frame, need, err := format.Cut(came, spec.MaxMessage)
-		if err != nil || need > 0 || codec.Unpack(frame.Message, &m) != nil || spec.MTIName(m.MTI()) == "message" {
+		if err != nil || need > 0 || codec.Unpack(frame.Message, &m) != nil ||
+			spec.MTIName(m.MTI()) == "message" || m.MTI()[2]%2 == 0 {
 			return false
 		}
 		came, read = came[frame.Size:], true

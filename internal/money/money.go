@@ -74,8 +74,8 @@ func ByNumeric(numeric string) (Currency, bool) {
 	return Currency{}, false
 }
 
-// Current is the letters that stand for a currency's digits today: XCG for ANG. What is unknown stays as it is. Books of
-// different days are held against each other by it.
+// Current is the letters that stand for a currency's digits today: XCG for ANG. What is unknown stays as it is. Books
+// of different days are held against each other by it.
 func Current(alpha string) string {
 	if c, ok := Lookup(alpha); ok && c.Withdrawn {
 		c, _ = ByNumeric(c.Numeric)

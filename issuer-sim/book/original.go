@@ -69,7 +69,7 @@ func (s *shard) originalOf(r *message.Request, now uint32) (o original, found bo
 			break
 		}
 		number = e.beforeRRN
-		if e.rrn == r.RRN && e.card == r.Card && e.Class != message.ClassReversal && e.Acquirer == r.Acquirer &&
+		if e.rrn == r.RRN && e.card == r.Card && e.Acquirer == r.Acquirer &&
 			(e.at > now || now-e.at <= day) && (e.fate == fateAnswered || e.fate == fateSilent) {
 			return o, !e.code.Approves() || e.authorization == 0
 		}

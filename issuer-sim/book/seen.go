@@ -37,16 +37,37 @@ const (
 // find returns the memory of a message by its moment, and by its RRN where one is given; nil if there is none within a
 // day. An awaited original is found under any RRN, unless nothing else is known of it.
 func (s *shard) find(m message.Moment, rrn *message.Reference, card message.Digits, now uint32) *seen {
+	if m.Class == message.ClassNone {
+		return s.findAwaited(m, rrn, card, now)
+	}
 	for number := s.seenIndex.get(m.Place(card)); number != 0; {
 		e := s.seen.at(number)
 		if e == nil || now-e.at > day && now > e.at {
 			return nil
 		}
-		named := rrn == nil || e.rrn == *rrn || e.fate == fateAwaited && m.Class != message.ClassNone
+		named := rrn == nil || e.rrn == *rrn || e.fate == fateAwaited
 		if e.card == card && e.Moment == m && named {
 			return e
 		}
 		number = e.before
+	}
+	return nil
+}
+
+// findAwaited is find for an original of which nothing is known but whose it is and its RRN: all of a card's have the
+// same moment, and are found by their RRNs.
+func (s *shard) findAwaited(m message.Moment, rrn *message.Reference, card message.Digits, now uint32) *seen {
+	s.seekRRNs()
+	named := seen{Moment: m, rrn: *rrn, card: card}
+	for number := s.seenByRRN.get(named.rrnPlace()); number != 0; {
+		e := s.seen.at(number)
+		if e == nil || now-e.at > day && now > e.at {
+			return nil
+		}
+		if e.card == card && e.Moment == m && e.rrn == *rrn {
+			return e
+		}
+		number = e.beforeRRN
 	}
 	return nil
 }
@@ -90,8 +111,11 @@ func (s *shard) remember(e seen) {
 // rrnPlace is a message's place in the index by RRNs.
 func (e *seen) rrnPlace() uint64 { return message.Mix(uint64(e.card)) ^ e.rrn.Place(e.Acquirer) }
 
-// placeRRN puts a message into the index by RRNs.
+// placeRRN puts a message into the index by RRNs, unless it is a reversal: none is an original.
 func (s *shard) placeRRN(e *seen, number uint64) {
+	if e.Class == message.ClassReversal {
+		return
+	}
 	key := e.rrnPlace()
 	e.beforeRRN = s.seenByRRN.get(key)
 	s.seenByRRN.put(key, number)

@@ -283,10 +283,24 @@ func (f Format) String() string {
 	return f.l.text
 }
 
-// TakesBinary tells whether a message may have any bytes. Where only a trailer says where it ends it must not have
-// that.
-func (f Format) TakesBinary() bool {
-	return f.l == nil || f.l.width > 0 || f.l.visa >= 0 || f.l.trailer == nil
+// A Dialect is what messages are in, as spec.Codec is one.
+type Dialect interface {
+	Name() string
+	Binary() (de int, ok bool) // a field that may have any bytes
+	FieldName(de int) string
+}
+
+// Carries refuses a dialect of which a message may not get through: where only a trailer says where it ends it must not
+// have that.
+func (f Format) Carries(d Dialect) error {
+	if f.l == nil || f.l.width > 0 || f.l.visa >= 0 || f.l.trailer == nil {
+		return nil
+	}
+	if de, binary := d.Binary(); binary {
+		return fmt.Errorf("framing %s: only the trailer says where a message ends, and in %s it may stand in DE %d (%s), "+
+			"which is binary; expected a framing with a length", f, d.Name(), de, d.FieldName(de))
+	}
+	return nil
 }
 
 // IsDefault tells whether the format is Default.

@@ -37,15 +37,17 @@ func traitsOf(c *spec.Codec) (t traits) {
 	}
 	coded := func(e encoding.Encoder) coding {
 		switch e {
-		case encoding.BCD, encoding.LBCD, spec.LBCDF:
-			return codingBCD
 		case encoding.EBCDIC, encoding.EBCDIC1047:
 			return codingEBCDIC
+		}
+		if _, packed := packingOf(e); packed {
+			return codingBCD
 		}
 		return codingASCII
 	}
 	t.mti, t.text, t.numbers = coded(enc(0)), coded(enc(41, 37, 42)), coded(enc(3, 4, 7, 11))
-	t.right = enc(2) == encoding.LBCD || enc(2) == spec.LBCDF
+	card, _ := packingOf(enc(2))
+	t.right = card.right
 	if t.bitmap = bitmapHex; enc(1) == encoding.Binary {
 		t.bitmap = bitmapBinary
 	}
