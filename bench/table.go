@@ -25,6 +25,8 @@ type row struct {
 	Runs     int    `json:"runs,omitempty"`
 	NotValid int    `json:"not_valid,omitempty"`
 	Why      string `json:"why_not_valid,omitempty"`
+
+	void bool // of a series that it is of, most runs are not valid
 }
 
 // of counts the runs that a row is of.
@@ -34,13 +36,16 @@ func (r row) of(loads ...*series[steady.Summary]) row {
 		if load == nil {
 			continue
 		}
+		bad := 0
 		for i := range load.Runs {
-			r.Runs++
 			if cause := load.Runs[i].NotValid(); cause != "" {
-				r.NotValid++
+				bad++
 				why = append(why, cause)
 			}
 		}
+		r.Runs += len(load.Runs)
+		r.NotValid += bad
+		r.void = r.void || 2*bad > len(load.Runs)
 	}
 	slices.Sort(why)
 	r.Why = strings.Join(slices.Compact(why), "; ")
@@ -63,7 +68,7 @@ func (r *row) met() string {
 	switch {
 	case r.ToReach == 0:
 		return ""
-	case 2*r.NotValid > r.Runs:
+	case r.void:
 		return "not valid"
 	case passes(r.Beyond):
 		return "beyond"

@@ -340,7 +340,8 @@ func (l *isoLane) write(conn net.Conn, ended <-chan struct{}) {
 	}
 }
 
-func (l *isoLane) read(conn net.Conn) {
+// read takes the messages, until the connection breaks. It tells whether there was any that can be read.
+func (l *isoLane) read(conn net.Conn) (answered bool) {
 	in := bufio.NewReaderSize(conn, 64<<10)
 	var m, canonical spec.Message
 	format := l.target.Framing.Measuring(l.target.Codec.Measure)
@@ -357,7 +358,7 @@ func (l *isoLane) read(conn net.Conn) {
 		}
 		if err != nil { // nobody can tell where what comes behind begins, or nothing comes
 			l.fail(err)
-			return
+			return answered
 		}
 		ours := &m
 		err = l.target.Codec.Unpack(frame.Message, &m)
@@ -369,6 +370,7 @@ func (l *isoLane) read(conn net.Conn) {
 		if err != nil {
 			l.unreadable(frame.Message, &m, err)
 		} else {
+			answered = true
 			l.take(ours, &m)
 		}
 		_, _ = in.Discard(frame.Size) // it was peeked

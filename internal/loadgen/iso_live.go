@@ -15,23 +15,24 @@ func (l *isoLane) live() {
 	l.mu.Lock()
 	conn, ended := l.conn, l.ended
 	l.mu.Unlock()
-	tries := 0 // since requests were taken
+	tries := 0 // since a connection lasted
 	for {
+		began := time.Now()
 		var loops sync.WaitGroup
 		loops.Go(func() { l.write(conn, ended) })
 		if l.target.Echo > 0 {
 			loops.Go(func() { l.echo(ended) })
 		}
 		if l.waitsForSignOn() {
-			loops.Go(func() {
-				if l.signOnAgain() {
-					tries = 0
-				}
-			})
+			loops.Go(l.signOnAgain)
 		}
-		l.read(conn)
+		answered := l.read(conn)
 		loops.Wait()
-		if conn, ended = l.redial(tries); conn == nil {
+		stood := lasted(began) && !l.waitsForSignOn()
+		if stood {
+			tries = 0
+		}
+		if conn, ended = l.redial(answered || stood, tries); conn == nil {
 			return
 		}
 		tries++
@@ -45,13 +46,13 @@ func (l *isoLane) waitsForSignOn() bool {
 }
 
 // signOnAgain signs on on a connection that was dialled anew. Where that is refused the connection is given up.
-func (l *isoLane) signOnAgain() bool {
+func (l *isoLane) signOnAgain() {
 	again := l.target.again.Load()
 	ctx, cancel := context.WithTimeout(again.ctx, signOnLimit)
 	defer cancel()
 	if err := l.signOn(ctx); err != nil {
 		l.broke(err)
-		return false
+		return
 	}
 	l.mu.Lock()
 	ok := l.err == nil
@@ -62,11 +63,10 @@ func (l *isoLane) signOnAgain() bool {
 	if ok {
 		again.back()
 	}
-	return ok
 }
 
 // redial connects the lane anew, after so many tries that did not last; nil where it stays without a connection.
-func (l *isoLane) redial(tries int) (net.Conn, chan struct{}) {
+func (l *isoLane) redial(good bool, tries int) (net.Conn, chan struct{}) {
 	again := l.target.again.Load()
 	if again == nil {
 		return nil, nil
@@ -74,9 +74,13 @@ func (l *isoLane) redial(tries int) (net.Conn, chan struct{}) {
 	l.mu.Lock()
 	err, up := l.err, l.unsigned == nil
 	l.mu.Unlock()
+	goOn := false
 	if up {
-		again.lost()
-	} else if !again.failed(err) { // it was there, and not signed on
+		goOn = again.lost(good, err)
+	} else { // it was there, and not signed on
+		goOn = again.failed(err)
+	}
+	if !goOn {
 		return nil, nil
 	}
 	conn := again.again(l.number, tries, func(err error) {

@@ -78,18 +78,26 @@ func trafficAt(t *testing.T, tr *loadgen.Traffic, match []int,
 	answer func(n int, m *spec.Message, pack func(*spec.Message) []byte) [][]byte,
 ) *loadgen.Result {
 	t.Helper()
+	return runAt(t, tr, match, answer, loadgen.Options{
+		InFlight: 100, Rate: 10, Fixed: true, Duration: 1050 * time.Millisecond, Timeout: time.Second / 2,
+		Drain: 5 * time.Second,
+	})
+}
+
+func runAt(t *testing.T, tr *loadgen.Traffic, match []int,
+	answer func(n int, m *spec.Message, pack func(*spec.Message) []byte) [][]byte, o loadgen.Options,
+) *loadgen.Result {
+	t.Helper()
 	here, there := net.Pipe()
 	go playHost(t, there, answer)
 	target, err := loadgen.NewISOTarget(
-		[]net.Conn{here}, loadgen.ISOOptions{Codec: spec.MustCodec("iso87ascii"), Match: match}, 100, tr)
+		[]net.Conn{here}, loadgen.ISOOptions{Codec: spec.MustCodec("iso87ascii"), Match: match}, o.InFlight, tr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	res, err := loadgen.Run(t.Context(), loadgen.Options{
-		Target: target, InFlight: 100, Rate: 10, Fixed: true, Duration: 1050 * time.Millisecond, Timeout: time.Second / 2,
-		Ops: tr.Ops(), Drain: 5 * time.Second,
-	})
+	o.Target, o.Ops = target, tr.Ops()
+	res, err := loadgen.Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -272,23 +272,35 @@ func (l *lineLane) live() {
 	l.mu.Lock()
 	conn, ended := l.conn, l.ended
 	l.mu.Unlock()
+	tries := 0 // since a connection lasted
 	for conn != nil {
+		began := time.Now()
 		var writer sync.WaitGroup
 		writer.Go(func() { l.write(conn, ended) })
-		l.read(conn, in)
+		answered := l.read(conn, in)
 		writer.Wait()
-		conn, ended = l.redial()
+		stood := lasted(began)
+		if stood {
+			tries = 0
+		}
+		conn, ended = l.redial(answered || stood, tries)
+		tries++
 	}
 }
 
-// redial connects the lane anew; nil where it stays without a connection.
-func (l *lineLane) redial() (net.Conn, chan struct{}) {
+// redial connects the lane anew, after so many tries that did not last; nil where it stays without a connection.
+func (l *lineLane) redial(good bool, tries int) (net.Conn, chan struct{}) {
 	again := l.target.again.Load()
 	if again == nil {
 		return nil, nil
 	}
-	again.lost()
-	conn := again.again(l.number, 0, func(err error) {
+	l.mu.Lock()
+	err := l.err
+	l.mu.Unlock()
+	if !again.lost(good, err) {
+		return nil, nil
+	}
+	conn := again.again(l.number, tries, func(err error) {
 		l.mu.Lock()
 		l.err = err
 		l.mu.Unlock()
@@ -308,13 +320,14 @@ func (l *lineLane) redial() (net.Conn, chan struct{}) {
 	return conn, l.ended
 }
 
-// read takes the answers of each read, until the connection breaks.
-func (l *lineLane) read(conn net.Conn, in []byte) {
+// read takes the answers of each read, until the connection breaks. It tells whether there was any.
+func (l *lineLane) read(conn net.Conn, in []byte) (answered bool) {
 	filled := 0
 	for {
 		n, err := conn.Read(in[filled:])
 		filled += n
 		rest, bad := l.take(in[:filled])
+		answered = answered || bad == nil && len(rest) < filled
 		if bad == nil && len(rest) == len(in) {
 			bad = fmt.Errorf("gateway answer: more than %d bytes", len(in))
 		}
@@ -324,7 +337,7 @@ func (l *lineLane) read(conn net.Conn, in []byte) {
 		if err != nil {
 			l.fail(conn, err)
 			l.lose()
-			return
+			return answered
 		}
 		filled = copy(in, rest)
 	}

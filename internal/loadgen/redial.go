@@ -21,7 +21,7 @@ type Dial func(ctx context.Context, lane int) (net.Conn, error)
 // Keeper is a Target whose lost connections can be dialled anew.
 type Keeper interface {
 	// Keep dials lost connections anew until the target is closed. Gone is closed when for so long as patience there was
-	// no connection at all; Err says then why.
+	// no connection at all, or none but such as were lost again soon and without a word; Err says then why.
 	Keep(dial Dial, patience time.Duration) *Redialer
 }
 
@@ -36,7 +36,7 @@ type Redialer struct {
 
 	mu    sync.Mutex
 	up    int       // lanes that are connected
-	since time.Time // none is
+	since time.Time // the last one was lost that was good for something; zero before any was lost
 	err   error
 }
 
@@ -61,18 +61,24 @@ func (r *Redialer) Err() error {
 	return fmt.Errorf("no connection for %s: %w", r.patience, r.err)
 }
 
-// lost tells that a lane has lost its connection.
-func (r *Redialer) lost() {
+// lost tells that a lane has lost its connection, and whether to go on. good says that something came on it, or that it
+// lasted: a host that takes connections and hangs up is not there.
+func (r *Redialer) lost(good bool, err error) (goOn bool) {
 	if r.ctx.Err() != nil {
-		return // it is closed
+		return false // it is closed
 	}
 	r.notes.Load().connection(false)
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.up--; r.up == 0 {
+	r.up--
+	if good || r.since.IsZero() {
 		r.since = time.Now()
 	}
+	r.mu.Unlock()
+	return r.failed(err)
 }
+
+// lasted tells whether a connection was there for so long that one after it is dialled at once.
+func lasted(began time.Time) bool { return time.Since(began) > redialMost }
 
 // back tells that a lane is connected again.
 func (r *Redialer) back() {
@@ -107,7 +113,7 @@ func (r *Redialer) failed(err error) (goOn bool) {
 // again connects a lane anew that failed to so often before; nil where it is no use any more. told is told of errors.
 func (r *Redialer) again(lane int, before int, told func(error)) net.Conn {
 	for n := before; ; n++ {
-		pause := time.NewTimer(min(redialFirst<<min(n, 10), redialMost))
+		pause := time.NewTimer(r.pause(n))
 		select {
 		case <-r.ctx.Done():
 			pause.Stop()
@@ -123,6 +129,18 @@ func (r *Redialer) again(lane int, before int, told func(error)) net.Conn {
 			return nil
 		}
 	}
+}
+
+// pause is how long is waited after so many tries that came to nothing, but where there is no connection no longer than
+// the patience for that.
+func (r *Redialer) pause(tries int) time.Duration {
+	pause := min(redialFirst<<min(tries, 10), redialMost)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.up == 0 {
+		pause = max(min(pause, time.Until(r.since.Add(r.patience))), 0)
+	}
+	return pause
 }
 
 // close ends it. It may be nil.

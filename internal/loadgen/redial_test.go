@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -187,12 +188,70 @@ func TestRedialGivesUp(t *testing.T) {
 					!strings.Contains(err.Error(), want) {
 					t.Errorf("it ended with %v, want %q in it", err, want)
 				}
-				if w := res.Run.Window; res.Approved != 20 || w < 5*time.Second || w > 15*time.Second ||
-					res.Run.Unaccounted != 0 {
-					t.Errorf("%d approved in %s, %d unaccounted; want 20 in some seconds", res.Approved, w, res.Run.Unaccounted)
+				// Request 21, after 2.1 s, loses it.
+				if w := res.Run.Window; res.Approved != 20 || w != 5100*time.Millisecond || res.Run.Unaccounted != 0 {
+					t.Errorf("%d approved in %s, %d unaccounted; want 20 in 5.1 s", res.Approved, w, res.Run.Unaccounted)
 				}
 				if c := res.Run.Connections; c == nil || *c != (record.Connections{Lost: 1}) {
 					t.Errorf("connections %+v, want one that was lost", c)
+				}
+			})
+		})
+	}
+}
+
+// A connection that lasted is dialled anew at once. Of a host that hangs up soon, whatever it answers before, each is
+// dialled later than the one before; where it answers nothing either, the run ends.
+func TestRedialOfAHostThatHangsUp(t *testing.T) {
+	const second = time.Second
+	for name, c := range map[string]struct {
+		hold  time.Duration // for how long a connection stands
+		rate  float64
+		waits []time.Duration // from a loss to the next connection, of the first ones
+		ends  bool
+	}{
+		"lasts":      {6 * second, 10, []time.Duration{second / 10, second / 10, second / 10, second / 10}, false},
+		"is idle":    {6 * second, 0.001, []time.Duration{second / 10, second / 10, second / 10}, false},
+		"answers":    {second, 10, []time.Duration{second / 10, second / 5, 2 * second / 5, 4 * second / 5}, false},
+		"is no host": {0, 10, []time.Duration{second / 10, second / 5, 2 * second / 5, 4 * second / 5, 3 * second / 2}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			forBoth(t, func(t *testing.T, h *hosts) {
+				connect := func() net.Conn {
+					conn := h.connect(1000)
+					if c.hold == 0 {
+						_ = conn.Close()
+					} else {
+						time.AfterFunc(c.hold, func() { _ = conn.Close() })
+					}
+					return conn
+				}
+				began := time.Now()
+				target, ops := h.silent(connect())
+				defer target.Close()
+				var dialled []time.Duration
+				again := target.Keep(func(context.Context, int) (net.Conn, error) {
+					dialled = append(dialled, time.Since(began))
+					return connect(), nil
+				}, 3*second)
+				_, err := loadgen.Run(t.Context(), loadgen.Options{
+					Target: target, InFlight: 100, Rate: c.rate, Fixed: true, Duration: time.Minute, Ops: ops, Timeout: second,
+					Until: again.Gone(),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var waits []time.Duration
+				for i, at, last := 0, time.Duration(0), time.Duration(0); i < len(dialled); i, last = i+1, at {
+					at = dialled[i]
+					waits = append(waits, at-last-c.hold)
+				}
+				if n := len(c.waits); len(waits) < n || !slices.Equal(waits[:n], c.waits) || c.ends && len(waits) > n {
+					t.Errorf("dialled %s after a connection was lost, want %s", waits, c.waits)
+				}
+				err = again.Err()
+				if (err != nil) != c.ends || c.ends && !strings.HasPrefix(err.Error(), "no connection for 3s: ") {
+					t.Errorf("it ended with %v, %v expected", err, c.ends)
 				}
 			})
 		})

@@ -51,14 +51,13 @@ func (r *run) unanswered() {
 		if s.waits.Load() == 0 {
 			continue
 		}
-		o := Outcome{Class: record.NoAnswer}
+		o := Outcome{Class: record.NoAnswer, At: now, Broken: true}
+		r.patience(s, &o)
 		if f, ok := r.Target.(Forgetter); ok {
 			if forgotten, was := f.Forget(lane, i, s.seq.Load()); was {
 				o.Class, o.Code = forgotten.Class, forgotten.Code
 			}
 		}
-		o.At, o.Broken = now, true
-		r.patience(s, &o)
 		r.count(lane, s, &o)
 	}
 }

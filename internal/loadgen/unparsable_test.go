@@ -90,3 +90,37 @@ func TestISOAnswersThatCannotBeReadHaveAnExample(t *testing.T) {
 		}
 	})
 }
+
+// What came of a request whose caller's patience ends with the drain is what came of any other.
+func TestAnswersThatCannotBeReadAtTheEnd(t *testing.T) {
+	const patience = 10 * time.Second
+	for name, c := range map[string]struct {
+		answer func(m *spec.Message, pack func(*spec.Message) []byte) []byte
+		code   record.Outcome
+	}{
+		"unreadable": {func(m *spec.Message, pack func(*spec.Message) []byte) []byte {
+			b := pack(approve(m))
+			return b[:len(b)-5]
+		}, record.Outcome{Class: record.Unparsable, Code: "DE43"}},
+		"another amount": {func(m *spec.Message, pack func(*spec.Message) []byte) []byte {
+			m.SetUint(4, 1, 12)
+			return pack(approve(m))
+		}, record.Outcome{Class: record.Unmatched, Code: "DE4"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				answer := func(_ int, m *spec.Message, pack func(*spec.Message) []byte) [][]byte {
+					return [][]byte{c.answer(m, pack)}
+				}
+				res := runAt(t, traffic(t, "authorize"), nil, answer, loadgen.Options{
+					InFlight: 200, Rate: 100, Fixed: true, Duration: 1050 * time.Millisecond, Timeout: patience, Drain: patience,
+				})
+				longest, _ := res.Total.Latency.Max()
+				if len(res.Total.Outcomes) != 1 || res.Total.Outcomes[0].Outcome != c.code || res.Total.Ended() < 100 ||
+					longest > patience+patience/100 {
+					t.Errorf("%+v, %s at the longest; want %s and nothing else, the patience", res.Total.Outcomes, longest, c.code)
+				}
+			})
+		})
+	}
+}

@@ -16,7 +16,7 @@ func TestISOFlows(t *testing.T) {
 	for _, dialect := range []string{"iso87ascii", "iso87bcd", "iso93ascii", "iso93bcd"} {
 		t.Run(dialect, func(t *testing.T) {
 			p, err := scenario.Read("s.yaml", []byte(`
-closed: {in_flight: 10, for: 500ms}
+closed: {in_flight: 10, for: 1h}
 warmup: 0s
 bad_requests: 0.1
 flows:
@@ -33,8 +33,8 @@ flows:
 			var said []string
 			o.Say = func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
 			o.Plan, o.ISO, o.Address, o.Dialect = p, true, s.IssuerPort(), dialect
-			r := run(t, o)
-			for _, op := range r.Operations {
+			r, seen := untilAll(t, o)
+			for _, op := range seen {
 				want := record.Approved
 				if op.Name == "bad" {
 					want = record.Declined
@@ -44,7 +44,10 @@ flows:
 				}
 			}
 			for _, f := range r.Failures {
-				if f.Frames > 0 || f.Class != record.Declined {
+				switch f.Class {
+				case record.Declined: // bad ones
+				case record.NoAnswer, record.Late: // in flight when the run was called off
+				default:
 					t.Errorf("%+v", f)
 				}
 			}

@@ -61,7 +61,7 @@ func TestADaemonThatIsKilled(t *testing.T) {
 			}
 			defer local.Kill()
 			o := steady.Defaults()
-			o.Address, o.MaxLate, o.Say = local.Switchd.At.Gateway, time.Minute, t.Logf
+			o.Address, o.WholeMachine, o.Say = local.Switchd.At.Gateway, true, t.Logf
 			o.Rate, o.Warmup, o.Duration, o.Timeout, o.Reconnect = 100, 0, 300*time.Millisecond, time.Second, time.Hour
 			o.Began = func(*record.Recorder, time.Time) { c.kill(local).Kill() }
 			r, err := steady.RunLocal(t.Context(), o, local)

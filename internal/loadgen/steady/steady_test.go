@@ -14,11 +14,52 @@ import (
 	"switchyard/switch/switchtest"
 )
 
-// options drive a system of the test's own; a machine that is busy makes no run invalid.
+// options drive a system of the test's own. A machine that is busy makes no run invalid, nor does a process that is the
+// switch and the issuer, too.
 func options(t *testing.T, s *switchtest.System) steady.Options {
 	o := steady.Defaults()
-	o.Address, o.Control, o.MaxLate, o.Say = s.GatewayAddr, s.ControlAddr, time.Minute, t.Logf
+	o.Address, o.Control, o.WholeMachine, o.Say = s.GatewayAddr, s.ControlAddr, true, t.Logf
 	return o
+}
+
+// when has something done once a run has come to enough. It looks now and then, and leaves the processors to the run.
+func when(t *testing.T, o *steady.Options, enough func(*record.Snapshot) bool, then func()) {
+	o.Began = func(rec *record.Recorder, began time.Time) {
+		go func() {
+			for t.Context().Err() == nil {
+				if s := rec.Snapshot(time.Since(began)); enough(&s) {
+					then()
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}()
+	}
+}
+
+// some is enough where some requests were approved.
+func some(s *record.Snapshot) bool { return len(s.Counts) > 0 && s.Counts[0].N > 20 }
+
+// untilAll runs until a request of each operation has ended, and returns what had come of them until then. The run is
+// called off, and so not valid.
+func untilAll(t *testing.T, o steady.Options) (*record.Run, []record.Operation) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var seen []record.Operation
+	none := func(op record.Operation) bool { return op.Ended() == 0 }
+	when(t, &o, func(s *record.Snapshot) bool {
+		seen = s.Operations
+		return !slices.ContainsFunc(seen, none)
+	}, cancel)
+	r, err := steady.Run(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Unaccounted != 0 || len(seen) == 0 || r.Ended != "called off" {
+		t.Fatalf("%d unaccounted, ended %q, operations %+v", r.Unaccounted, r.Ended, seen)
+	}
+	return r, seen
 }
 
 func run(t *testing.T, o steady.Options) *record.Run {
@@ -131,24 +172,7 @@ flows:
 	}
 	o := options(t, switchtest.Start(t, switchtest.Options{}))
 	o.Plan = p
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var seen []record.Operation
-	o.Began = func(rec *record.Recorder, began time.Time) {
-		go func() {
-			defer cancel()
-			none := func(op record.Operation) bool { return op.Ended() == 0 }
-			for t.Context().Err() == nil {
-				if seen = rec.Snapshot(time.Since(began)).Operations; !slices.ContainsFunc(seen, none) {
-					return
-				}
-			}
-		}()
-	}
-	r, err := steady.Run(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, seen := untilAll(t, o)
 	for _, op := range seen {
 		if op.Failed() != 0 || op.Ended() == 0 || op.Name != "bad" && op.Count(record.Approved) != op.Ended() ||
 			op.Name == "bad" && op.Count(record.Declined) != op.Ended() {
@@ -180,16 +204,7 @@ func TestCalledOff(t *testing.T) {
 	defer cancel()
 	o := options(t, s)
 	o.Rate, o.Warmup, o.Duration = 500, 0, time.Hour
-	o.Began = func(rec *record.Recorder, began time.Time) {
-		go func() {
-			for {
-				if s := rec.Snapshot(time.Since(began)); len(s.Counts) > 0 && s.Counts[0].N > 20 {
-					cancel()
-					return
-				}
-			}
-		}()
-	}
+	when(t, &o, some, cancel)
 	r, err := steady.Run(ctx, o)
 	if err != nil {
 		t.Fatal(err)

@@ -73,16 +73,7 @@ func TestATargetThatGoes(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{})
 	o := options(t, s)
 	o.Rate, o.Warmup, o.Duration, o.Reconnect = 200, 0, time.Hour, 300*time.Millisecond
-	o.Began = func(rec *record.Recorder, began time.Time) {
-		go func() {
-			for {
-				if s := rec.Snapshot(time.Since(began)); len(s.Counts) > 0 && s.Counts[0].N > 20 {
-					break
-				}
-			}
-			s.StopSwitch()
-		}()
-	}
+	when(t, &o, some, s.StopSwitch)
 	r, err := steady.Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
