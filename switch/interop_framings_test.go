@@ -380,7 +380,6 @@ func TestHostsOfMoov(t *testing.T) {
 			if err := h.Close(t.Context()); err != nil {
 				t.Error(err)
 			}
-			p.conn.Close()
 			var mtis []string
 			for got := range heard {
 				mtis = append(mtis, got[0])
