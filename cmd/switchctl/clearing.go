@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/ipmtool"
 	"switchyard/switch/clearing"
 )
 
@@ -20,31 +21,12 @@ import (
 func newClearingCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clearing",
-		Short: "Show, verify, compare and count clearing files (IPM layout)",
+		Short: "Show, verify, compare, count and convert clearing files (IPM layout)",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd(), newClearingDiffCmd(), newClearingStatsCmd())
-	return cmd
-}
-
-func newClearingShowCmd() *cobra.Command {
-	var opts clearing.ShowOptions
-	cmd := &cobra.Command{
-		Use:   "show FILE",
-		Short: "Print a clearing file, card numbers masked",
-		Long: `Print a clearing file, record by record: numbers, places, names and values. Code page and framing are recognized.
-Card numbers show their first six and last four digits. FILE may be - for standard input.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("record") && opts.Record < 1 {
-				return fmt.Errorf("--record is %d, records are numbered from 1", opts.Record)
-			}
-			return withFile(cmd, args[0], func(r io.Reader) error { return clearing.Show(cmd.OutOrStdout(), r, opts) })
-		},
-	}
-	cmd.Flags().IntVar(&opts.Record, "record", 0, "only this record, from 1")
-	cmd.Flags().BoolVar(&opts.Brief, "brief", false, "a line a record")
+	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd(), newClearingDiffCmd(), newClearingStatsCmd(),
+		newClearingConvertCmd())
 	return cmd
 }
 
@@ -132,7 +114,7 @@ func withFile(cmd *cobra.Command, name string, use func(io.Reader) error) error 
 	cmd.SilenceUsage = true // from here on it is the file that is wrong, not the command line
 	r := cmd.InOrStdin()
 	if name != "-" {
-		file, err := os.Open(name)
+		file, err := ipmtool.Open(name)
 		if err != nil {
 			return err
 		}

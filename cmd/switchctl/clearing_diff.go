@@ -30,7 +30,7 @@ read.`,
 			cmd.SilenceUsage = true
 			var files [2]*os.File
 			for i, name := range args {
-				f, err := os.Open(name)
+				f, err := ipmtool.Open(name)
 				if err != nil {
 					return err
 				}

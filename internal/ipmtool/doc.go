@@ -1,5 +1,6 @@
-// Package ipmtool is what `switchctl clearing` does with clearing files beyond showing and verifying them: it compares
-// two, and counts what stands in one. It knows no journal and no switch; files of others are read as ours are.
+// Package ipmtool is what `switchctl clearing` does with clearing files beyond verifying them: it shows records,
+// compares two files, counts what stands in one, and writes the records of one in another format. It knows no journal
+// and no switch; files of others are read as ours are.
 //
 // Files are read as streams. What must be kept of 10,000,000 records to compare them is 40 bytes each, of the one file
 // only.

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"switchyard/internal/ipmtool"
 	"switchyard/switch/clearing"
 )
 
@@ -228,9 +229,8 @@ func FuzzVerify(f *testing.F) {
 		if err := report.WriteText(io.Discard); err != nil {
 			t.Fatal(err)
 		}
-		for _, brief := range []bool{false, true} {
-			if err := clearing.Show(io.Discard, bytes.NewReader(data), clearing.ShowOptions{Brief: brief}); err != nil &&
-				report.OK {
+		for _, opts := range []ipmtool.ShowOptions{{}, {Brief: true}, {JSON: true}} {
+			if err := ipmtool.Show(io.Discard, bytes.NewReader(data), opts); err != nil && report.OK {
 				t.Fatalf("Verify() finds nothing, Show() = %v", err)
 			}
 		}

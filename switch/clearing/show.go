@@ -1,11 +1,8 @@
 package clearing
 
 import (
-	"bufio"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -13,119 +10,36 @@ import (
 	"switchyard/internal/pan"
 )
 
-// ShowOptions choose what Show prints.
-type ShowOptions struct {
-	Record int  // only this record, from 1; 0 shows all
-	Brief  bool // a line a record instead of a line an element
+// A Field is an element of a record as it is shown to a person: card numbers in it are masked (I12), and what is not
+// printable is a point.
+type Field struct {
+	Field string  `json:"field,omitempty"` // "DE43", "PDS0148"; of a part "", of a tag of chip data the tag
+	Name  string  `json:"name,omitempty"`
+	Value string  `json:"value"`
+	Means string  `json:"means,omitempty"` // where the value is code: "12.34 EUR"
+	Parts []Field `json:"parts,omitempty"` // what it is made of
 }
 
-// Show prints a file for a person, record by record: numbers, places, names and values. Card numbers appear with their
-// first six and last four digits, wherever in the file they stand (I12); of chip data the tags that may hold card data
-// appear by length only. Of a record that cannot be read it shows which elements were found, without values, and what
-// is wrong; the error then says how often that was.
-func Show(w io.Writer, r io.Reader, opts ShowOptions) error {
-	reader, err := NewReader(r)
-	if err != nil {
-		return err
-	}
-	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "%s, %s\n", reader.CodePage(), reader.Framing())
-	faults, shown, err := showRecords(out, reader, opts)
-	for _, warning := range reader.Warnings() {
-		fmt.Fprintf(out, "warning: %s\n", warning)
-	}
-	if flushErr := out.Flush(); err == nil {
-		err = flushErr
-	}
-	switch {
-	case err != nil:
-		return err
-	case faults > 0:
-		return fmt.Errorf("clearing: %s", plural(faults, "error"))
-	case opts.Record > 0 && shown == 0:
-		return fmt.Errorf("clearing: the file has no record %d", opts.Record)
-	}
-	return nil
-}
-
-func showRecords(out *bufio.Writer, reader *Reader, opts ShowOptions) (faults, shown int, err error) {
-	for {
-		record, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return faults, shown, nil
-		}
-		var format *FormatError
-		if err != nil && !errors.As(err, &format) {
-			return faults, shown, err
-		}
-		if record != nil && (opts.Record == 0 || opts.Record == record.Number) {
-			shown++
-			switch {
-			case format != nil:
-				showUnreadable(out, record)
-			case opts.Brief:
-				showLine(out, record)
-			default:
-				showElements(out, record)
-			}
-		}
-		if format != nil {
-			faults++
-			fmt.Fprintf(out, "error: %s\n", format.Finding)
-			if format.Fatal {
-				return faults, shown, nil
-			}
-		}
-	}
-}
-
-// showLine is the brief form: number, place, kind, card, amount, reference.
-func showLine(out *bufio.Writer, r *Record) {
-	fmt.Fprintf(out, "%8d  byte %-10d %s", r.Number, r.Offset, kindName(r))
-	if r.Has(2) {
-		fmt.Fprintf(out, "  %s", pan.Mask(r.Text(2)))
-	}
-	if amount, ok := r.AmountMinor(); ok {
-		fmt.Fprintf(out, "  %s %s", direction(r.Debits()), money.Format(amount, r.Currency()))
-	}
-	if r.Has(31) {
-		fmt.Fprintf(out, "  %s", visible(r.Text(31)))
-	}
-	if r.Reversal() {
-		out.WriteString("  reversal")
-	}
-	out.WriteByte('\n')
-}
-
-// showUnreadable says what was found in a record and shows no value: where one element is taken for another, a card
-// number may stand anywhere.
-func showUnreadable(out *bufio.Writer, r *Record) {
-	fmt.Fprintf(out, "%8d  byte %-10d %s:", r.Number, r.Offset, kindName(r))
+// Fields are the record's elements as they are shown. The elements that carry subelements have those as parts and no
+// value of their own.
+func (r *Record) Fields() []Field {
+	var out []Field
 	for de := range r.Elements() {
-		fmt.Fprintf(out, " DE%d(%d)", de, len(r.Get(de)))
-	}
-	out.WriteByte('\n')
-}
-
-func showElements(out *bufio.Writer, r *Record) {
-	fmt.Fprintf(out, "\nrecord %d at byte %d, %s: %s\n", r.Number, r.Offset, plural(len(r.raw), "byte"), kindName(r))
-	for de := range r.Elements() {
-		line := func(label, name, value string) { fmt.Fprintf(out, "  %-9s %-28s %s\n", label, name, value) }
-		name := layout[de].name
-		switch {
-		case isPDSCarrier(de) && len(r.pds) > 0:
-			line("DE"+strconv.Itoa(de), name, "")
+		f := Field{Field: "DE" + strconv.Itoa(de), Name: layout[de].name}
+		s := r.spans[de]
+		if isPDSCarrier(de) && s.end > s.start {
 			for _, sub := range r.pds {
-				if s := r.spans[de]; sub.value.start > s.start && sub.value.end <= s.end {
-					line(fmt.Sprintf(
-						"  PDS%04d", sub.tag,
-					), pdsNames[sub.tag], visible(utf8FromLatin1(r.text[sub.value.start:sub.value.end])))
+				if sub.value.start > s.start && sub.value.end <= s.end {
+					f.Parts = append(f.Parts, pdsField(sub.tag, utf8FromLatin1(r.text[sub.value.start:sub.value.end])))
 				}
 			}
-		default:
-			line("DE"+strconv.Itoa(de), name, elementValue(r, de))
+		} else {
+			f.Value, f.Means = elementValue(r, de), r.meaning(de)
+			f.Parts = r.parts(de)
 		}
+		out = append(out, f)
 	}
+	return out
 }
 
 // Shown is the value of a data element as it is shown to a person, or "": its card number masked (I12).
@@ -133,35 +47,37 @@ func (r *Record) Shown(de int) string {
 	if !r.Has(de) {
 		return ""
 	}
-	return elementValue(r, de)
+	value := elementValue(r, de)
+	if means := r.meaning(de); means != "" && (de == 4 || de == 49) {
+		value += "  " + means
+	}
+	return value
 }
 
 // ShownPDS is Shown of a private data subelement.
 func (r *Record) ShownPDS(tag int) string {
 	value, _ := r.PDS(tag)
-	return visible(value)
+	return printable(partsOfPDS[tag].mask(value))
 }
 
 // Kind is what the message is, for a person: "1240/200 first presentment".
 func (r *Record) Kind() string { return kindName(r) }
 
+// Size is how many bytes the record has, without its length.
+func (r *Record) Size() int { return len(r.raw) }
+
+// Card is DE2 as it is shown, or "".
+func (r *Record) Card() string { return pan.Mask(visible(r.Text(2))) }
+
+// elementValue is what stands in an element, fit to print.
 func elementValue(r *Record, de int) string {
-	value := r.Text(de)
 	switch de {
 	case 2:
-		return pan.Mask(visible(value))
-	case 4:
-		if amount, ok := r.AmountMinor(); ok {
-			return value + "  " + money.Format(amount, r.Currency())
-		}
-	case 49:
-		if c, ok := money.ByNumeric(value); ok {
-			return value + "  " + c.Alpha
-		}
+		return r.Card()
 	case deChip:
 		return chipValue(r.Get(deChip))
 	}
-	return visible(value)
+	return printable(partsOfDE[de].mask(r.Text(de)))
 }
 
 // kindName is "1240/200 first presentment".
@@ -179,14 +95,15 @@ func kindName(r *Record) string {
 
 // visible makes any value fit to print: characters that are not printable become a point, and what could be a card
 // number, a run of 13 to 19 digits with a right Luhn digit, is masked.
-func visible(s string) string {
-	s = strings.Map(func(r rune) rune {
+func visible(s string) string { return pan.MaskIn(printable(s)) }
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7F && r < 0xA0 {
 			return '.'
 		}
 		return r
 	}, s)
-	return pan.MaskIn(s)
 }
 
 // cardTags are the tags of chip data that may hold a card number or a cardholder's name.
@@ -194,24 +111,39 @@ var cardTags = map[string]bool{
 	"57": true, "5A": true, "56": true, "5F20": true, "9F6B": true, "9F1F": true, "9F20": true, "9F0B": true,
 }
 
+// cardTag tells whether a tag may hold card data; within a constructed one they may stand.
+func cardTag(tag []byte) bool {
+	return len(tag) == 0 || tag[0]&0x20 != 0 || cardTags[strings.ToUpper(hex.EncodeToString(tag))]
+}
+
 // chipValue prints DE55 tag by tag.
 func chipValue(chip []byte) string {
 	var b strings.Builder
+	for _, tag := range chipTags(chip) {
+		if tag.Field == "" {
+			b.WriteString(tag.Value)
+		} else {
+			b.WriteString(tag.Field + "=" + tag.Value + " ")
+		}
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// chipTags takes DE55 apart. Of what may hold card data the length is told; what is no tag is a Field without one.
+func chipTags(chip []byte) (tags []Field) {
 	for rest := chip; len(rest) > 0; {
 		tag, value, next, ok := nextTLV(rest)
 		if !ok {
-			fmt.Fprintf(&b, "(%s without a tag)", plural(len(rest), "byte"))
-			break
+			return append(tags, Field{Value: fmt.Sprintf("(%s without a tag)", plural(len(rest), "byte"))})
 		}
-		name := strings.ToUpper(hex.EncodeToString(tag))
-		if cardTags[name] || len(tag) == 0 || tag[0]&0x20 != 0 { // constructed: card data may stand within
-			fmt.Fprintf(&b, "%s=(%s) ", name, plural(len(value), "byte"))
-		} else {
-			fmt.Fprintf(&b, "%s=%s ", name, strings.ToUpper(hex.EncodeToString(value)))
+		f := Field{Field: strings.ToUpper(hex.EncodeToString(tag))}
+		f.Name, f.Value = chipNames[f.Field], strings.ToUpper(hex.EncodeToString(value))
+		if cardTag(tag) {
+			f.Value = "(" + plural(len(value), "byte") + ")"
 		}
-		rest = next
+		tags, rest = append(tags, f), next
 	}
-	return strings.TrimRight(b.String(), " ")
+	return tags
 }
 
 // nextTLV splits off one BER-TLV of a tag of at most three bytes and a length of at most two.

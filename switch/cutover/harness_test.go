@@ -3,7 +3,9 @@ package cutover_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
 	"path"
 	"sort"
 	"strings"
@@ -288,14 +290,31 @@ func names(files map[string]string) []string {
 	return all
 }
 
-// shown is a clearing file as `clearing show` prints it.
+// shown is a clearing file as it is shown to people: a line an element or subelement.
 func shown(t *testing.T, content string) string {
 	t.Helper()
 	var b strings.Builder
-	if err := clearing.Show(&b, strings.NewReader(content), clearing.ShowOptions{}); err != nil {
+	reader, err := clearing.NewReader(strings.NewReader(content))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return b.String()
+	for {
+		record, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return b.String()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range record.Fields() {
+			fmt.Fprintf(&b, "%s %s %s\n", f.Field, f.Name, f.Value)
+			if f.Field == "DE48" {
+				for _, sub := range f.Parts {
+					fmt.Fprintf(&b, "  %s %s %s\n", sub.Field, sub.Name, sub.Value)
+				}
+			}
+		}
+	}
 }
 
 // verified fails the test unless a file passes clearing's own check.
