@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// A FileID is PDS0105, which names a file for all time: type 002 (made by a member), the business date, the processor
-// and a sequence within those two. Two files never share one.
+// A FileID is PDS0105, which names a file for all time: its type, the business date, the processor and a sequence
+// within those two. Two files never share one.
 type FileID struct {
+	Type        string    // who made it, three digits; "" for 002, a member
 	Date        time.Time // its calendar day, in its location
 	ProcessorID string    // 1 to 11 digits; written with leading zeros
 	Sequence    int       // 1 to 99,999
@@ -17,10 +18,14 @@ type FileID struct {
 const (
 	fileIDLength     = 25
 	fileIDType       = "002"
+	fileIDTypeDigits = 3
 	processorDigits  = 11
 	maxFileSequence  = 99_999
 	fileIDDateLayout = "060102"
 )
+
+// MadeByClearing is the type of the files that a clearing system makes for a member.
+const MadeByClearing = "001"
 
 // NodeSequence is the Sequence of a node's n-th file of a date, where several nodes share a processor id: two digits
 // of the node and three of n. What those cannot say is an error and never wraps.
@@ -43,7 +48,11 @@ func SplitNodeSequence(sequence int) (node uint32, n int) {
 // only.
 func (id FileID) String() string {
 	b := make([]byte, 0, fileIDLength)
-	b = append(b, fileIDType...)
+	if id.Type == "" {
+		b = append(b, fileIDType...)
+	} else {
+		b = append(b, id.Type...)
+	}
 	b = id.Date.AppendFormat(b, fileIDDateLayout)
 	for range processorDigits - len(id.ProcessorID) {
 		b = append(b, '0')
@@ -55,6 +64,8 @@ func (id FileID) String() string {
 // Validate says which part of the id cannot be written.
 func (id FileID) Validate() error {
 	switch {
+	case id.Type != "" && (len(id.Type) != fileIDTypeDigits || !allDigits(id.Type)):
+		return &FieldError{PDS: 105, Reason: fmt.Sprintf("type %q is not %d digits", id.Type, fileIDTypeDigits)}
 	case id.Date.Year() < 2000 || id.Date.Year() > 2099:
 		return &FieldError{PDS: 105, Reason: fmt.Sprintf(
 			"year %d has no two-digit form that is read back alike; 2000 to 2099 expected", id.Date.Year(),
@@ -69,8 +80,8 @@ func (id FileID) Validate() error {
 	return nil
 }
 
-// ParseFileID reads the 25 digits of PDS0105 of any type. The date comes back at midnight UTC, the processor id with
-// its leading zeros.
+// ParseFileID reads the 25 digits of PDS0105 of any type; that of a member comes back as "". The date comes back at
+// midnight UTC, the processor id with its leading zeros.
 func ParseFileID(s string) (FileID, error) {
 	if len(s) != fileIDLength || !allDigits(s) {
 		return FileID{}, &FieldError{PDS: 105, Reason: "is not 25 digits"}
@@ -83,5 +94,9 @@ func ParseFileID(s string) (FileID, error) {
 	if err != nil {
 		return FileID{}, &FieldError{PDS: 105, Reason: "holds no sequence at digits 21 to 25"}
 	}
-	return FileID{Date: date, ProcessorID: s[9:20], Sequence: sequence}, nil
+	id := FileID{Date: date, ProcessorID: s[9:20], Sequence: sequence}
+	if s[:fileIDTypeDigits] != fileIDType {
+		id.Type = s[:fileIDTypeDigits]
+	}
+	return id, nil
 }

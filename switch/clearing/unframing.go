@@ -223,6 +223,10 @@ func (in *input) load() error {
 	return nil
 }
 
+// maxEmptyBlocks is how many blocks without a record are read behind the last that has one: a device may give them
+// without an end.
+const maxEmptyBlocks = 1024
+
 // rest checks what follows the end of the records: the filling of the last block and nothing else.
 func (in *input) rest() error {
 	if !in.blocked {
@@ -233,7 +237,7 @@ func (in *input) rest() error {
 		}
 		return nil
 	}
-	for {
+	for blocks := 0; ; blocks++ {
 		switch tail := in.block[in.next:in.have]; {
 		case isAll(tail, blockFiller):
 		case isAll(tail, 0):
@@ -248,6 +252,9 @@ func (in *input) rest() error {
 		} else if err != nil {
 			return err
 		}
-		in.warn(in.base, "there is an empty block after the last one")
+		if in.warn(in.base, "there is an empty block after the last one"); blocks == maxEmptyBlocks {
+			in.fault(in.base, "there are more than "+strconv.Itoa(maxEmptyBlocks)+" empty blocks after the last one")
+			return nil
+		}
 	}
 }
