@@ -42,11 +42,13 @@ var below = map[string][]string{
 		"internal/", "issuer-sim/book", "issuer-sim/clearing", "issuer-sim/message", "issuer-sim/rules", "spec",
 		"spec/framing", "spec/guess", "spec/mapping",
 	},
-	"issuer-sim/log":      {"internal/", "issuer-sim/book", "issuer-sim/message"},
-	"issuer-sim/clearing": {"issuer-sim/book", "issuer-sim/message", "switch/clearing"},
-	"issuer-sim/book":     {"internal/", "issuer-sim/message", "issuer-sim/rules"},
-	"issuer-sim/rules":    {"internal/", "issuer-sim/message", "spec"},
-	"issuer-sim/message":  {"internal/", "spec"},
+	"issuer-sim/log": {"internal/", "issuer-sim/book", "issuer-sim/message"},
+	"issuer-sim/clearing": {
+		"internal/", "issuer-sim/book", "issuer-sim/message", "issuer-sim/rules", "switch/clearing",
+	},
+	"issuer-sim/book":    {"internal/", "issuer-sim/message", "issuer-sim/rules"},
+	"issuer-sim/rules":   {"internal/", "issuer-sim/message", "spec"},
+	"issuer-sim/message": {"internal/", "spec"},
 	// Doors translate: they know no flow and no journal.
 	"switch/front":  {"internal/", "switch/api"},
 	"switch/front/": {"internal/", "switch/api", "switch/front", "switch/front/"},

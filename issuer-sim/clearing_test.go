@@ -2,6 +2,7 @@ package issuersim_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,7 +17,7 @@ import (
 
 var day = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-func testARN(t *testing.T, sequence uint64) string {
+func testARN(t testing.TB, sequence uint64) string {
 	t.Helper()
 	arn, err := clearing.ARN("400001", day, sequence)
 	if err != nil {
@@ -26,12 +27,17 @@ func testARN(t *testing.T, sequence uint64) string {
 }
 
 // present makes a clearing file of presentments; what they do not say is filled in.
-func present(t *testing.T, sequence int, ps ...*clearing.Presentment) string {
+func present(t testing.TB, sequence int, ps ...*clearing.Presentment) string {
+	t.Helper()
+	return presentAs(t, clearing.Header{FileID: clearing.FileID{
+		Date: day, ProcessorID: "400001", Sequence: sequence,
+	}}, ps...)
+}
+
+func presentAs(t testing.TB, h clearing.Header, ps ...*clearing.Presentment) string {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := clearing.NewWriter(
-		&b, clearing.Header{FileID: clearing.FileID{Date: day, ProcessorID: "400001", Sequence: sequence}},
-	)
+	w, err := clearing.NewWriter(&b, h)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +45,8 @@ func present(t *testing.T, sequence int, ps ...*clearing.Presentment) string {
 		if p.PAN == "" {
 			p.PAN = goodCard
 		}
-		p.Currency, p.LocalTime, p.POSDataCode, p.FunctionCode, p.MCC = "EUR", day, "000000000000", "200", "5999"
+		p.LocalTime, p.POSDataCode, p.MCC = day, "000000000000", "5999"
+		p.Currency, p.FunctionCode = cmp.Or(p.Currency, "EUR"), cmp.Or(p.FunctionCode, "200")
 		p.AcquirerID, p.ForwarderID, p.Terminal, p.Merchant = "400001", "400001", "TERM0001", "MERCHANT1"
 		p.Acceptor = clearing.Acceptor{
 			Name: "Shop", Street: "Street 1", City: "City", PostalCode: "12345", CountryAlpha3: "DEU",

@@ -33,6 +33,7 @@ type Config struct {
 	// Repeats and Codes are Options' own. Default: all that may be repeated but DE2, and none.
 	Repeats  []int             `yaml:"repeats"`
 	Codes    map[string]string `yaml:"codes"`
+	Clearing ConfigClearing    `yaml:"clearing"`
 	LogLevel string            `yaml:"log_level"` // debug, info, warn, error. Default info
 	Limits   ConfigLimits      `yaml:"limits"`
 }
@@ -115,7 +116,7 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8583", Connections: 2, Control: "127.0.0.1:9584", Seed: 1, Dialect: spec.DefaultDialect,
 		Framing: framing.Default, Require: ConfigRequire{Also: []int{}, Without: []int{}},
-		Repeats: server.DefaultRepeats(), Codes: map[string]string{}, LogLevel: "info",
+		Repeats: server.DefaultRepeats(), Codes: map[string]string{}, Clearing: defaultClearing(), LogLevel: "info",
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"switchyard/internal/vfs"
 	"switchyard/issuer-sim/book"
+	"switchyard/issuer-sim/clearing"
 	"switchyard/issuer-sim/log"
 	"switchyard/issuer-sim/rules"
 	"switchyard/issuer-sim/server"
@@ -25,11 +26,18 @@ type (
 	Rules = rules.Rules
 	// A Ledger is what the books add up to.
 	Ledger = book.Ledger
+	// Clearing says where clearing files come from and go to, and what is added to them.
+	Clearing = clearing.Options
+	// A ClearingFee is a row of its table of fees.
+	ClearingFee = clearing.FeeRate
 	// Require is what is asked of whoever connects.
 	Require = server.Require
 	// A TestCard is a card number with a fixed behaviour.
 	TestCard = book.TestCard
 )
+
+// spoolDir is where in the data folder a clearing file stands while it is looked through.
+const spoolDir = "spool"
 
 // ParseRules reads rules; name is the file's, for errors, which say the rule and what was expected.
 func ParseRules(name string, r io.Reader) (*Rules, error) { return rules.Parse(name, r) }
@@ -76,10 +84,17 @@ func New(o Options) (*Server, error) {
 	books := book.New(o.Seed, book.Limits{
 		Cards: l.Cards, Authorizations: l.Authorizations, Messages: l.Messages,
 	}, current)
+	if o.Clearing.Spool == "" && o.DataDir != "" {
+		o.Clearing.Spool = o.FS.PathJoin(o.DataDir, spoolDir)
+	}
+	desk, err := clearing.NewDesk(o.FS, o.Clearing, books, current, o.Logger)
+	if err != nil {
+		return nil, err
+	}
 	s, err := server.New(&server.Options{
 		Listener: o.Listener, Control: o.ControlListener, Codec: o.Codec, Mapping: to,
 		Framing: o.Framing.Measuring(o.Codec.Measure), Require: o.Require, Repeats: o.Repeats, Codes: o.Codes,
-		Dial: o.Dial, Dialed: o.Dialed, Books: books, Rules: current,
+		Dial: o.Dial, Dialed: o.Dialed, Books: books, Desk: desk, Rules: current,
 		Limits: server.Limits{
 			Connections: l.Connections, FrameBytes: l.FrameBytes, Delayed: l.Delayed, WriteTimeout: l.WriteTimeout,
 		},
@@ -97,6 +112,9 @@ func New(o Options) (*Server, error) {
 			return nil, err
 		}
 		books.LogTo(kept)
+	}
+	if err := desk.Recover(); err != nil {
+		return nil, errors.Join(err, books.CloseLog())
 	}
 	s.SetRules(o.Rules)
 	return s, nil

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/vfs"
+	"switchyard/issuer-sim/clearing"
 	"switchyard/issuer-sim/rules"
 	"switchyard/issuer-sim/server"
 	"switchyard/spec"
@@ -50,8 +51,12 @@ type Options struct {
 	// New. Default: empty, everything is in memory.
 	DataDir string
 
-	// FS holds DataDir. Default: the disk.
+	// FS holds DataDir and the folders of Clearing. Default: the disk.
 	FS vfs.FS
+
+	// Clearing is the clearing system's: its folders, rates and fees. Default: files come by the control HTTP alone, and
+	// nobody is answered in files.
+	Clearing clearing.Options
 
 	// Entropy makes the key that seals card numbers in DataDir, where there is none yet. Default: crypto/rand.
 	Entropy io.Reader

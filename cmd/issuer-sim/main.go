@@ -28,7 +28,7 @@ func run(args []string) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServeCmd(), newCardsCmd())
+	root.AddCommand(newServeCmd(), newCardsCmd(), newClearingCmd())
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "issuer-sim:", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,7 @@ import (
 
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec"
+	"switchyard/switch/clearing"
 )
 
 // The test binary is the daemon when this is set.
@@ -260,5 +262,72 @@ func TestCards(t *testing.T) {
 		if !strings.Contains(string(out), c.Number) || !strings.Contains(string(out), c.Purpose) {
 			t.Errorf("no card %s in %s", c.Number, out)
 		}
+	}
+}
+
+// A running issuer is handed a file, charges back and ends the window, each by a command; what is refused ends with 1.
+func TestClearingCommands(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	d := startDaemon(t, "--out", out)
+	date := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	arn, err := clearing.ARN("400001", date, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	w, err := clearing.NewWriter(&file, clearing.Header{FileID: clearing.FileID{
+		Date: date, ProcessorID: "400001", Sequence: 1,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.Write(&clearing.Presentment{
+		PAN: "4111111111111111", AmountMinor: 700, Currency: "EUR", LocalTime: date, POSDataCode: "000000000000",
+		FunctionCode: "200", MCC: "5999", ARN: arn, AcquirerID: "400001", ForwarderID: "400001", RRN: "R00000000001",
+		Acceptor: clearing.Acceptor{Name: "Shop", CountryAlpha3: "DEU"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "day.ipm")
+	if err := os.WriteFile(name, file.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"take", name}, 0, `"posted":1`},
+		{[]string{"take", name}, 1, "taken before"},
+		{[]string{"take", filepath.Dir(name)}, 1, "it is no file"},
+		{[]string{"chargeback", arn, "--reason", "4853", "--amount", "200"}, 0, `"amount":200`},
+		{[]string{"chargeback", arn, "--reason", "4853"}, 1, "charged back before"},
+		{[]string{"retrieve", arn, "--reason", "6341"}, 0, "retrieval_request"},
+		{[]string{"fee", "400001", "--reason", "7601", "--amount", "30", "--pays"}, 0, `"kind":"fee"`},
+		{[]string{"status"}, 0, `"waiting":3`},
+		{[]string{"window"}, 0, `"chargebacks":1,"retrievals":1,"fees":1,"positions":1`},
+		{[]string{"status"}, 0, `"waiting":0`},
+	} {
+		said, err := command(t, append([]string{"clearing", "--control", d.Control}, c.args...)...).CombinedOutput()
+		var exit *exec.ExitError
+		code := 0
+		if errors.As(err, &exit) {
+			code = exit.ExitCode()
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if code != c.code {
+			t.Errorf("%v: exit code %d, want %d", c.args, code, c.code)
+		}
+		if !strings.Contains(string(said), c.want) {
+			t.Errorf("%v: %s, want %s", c.args, said, c.want)
+		}
+	}
+	if names, err := filepath.Glob(filepath.Join(out, "*.ipm")); err != nil || len(names) != 3 {
+		t.Errorf("the files: %v, %v", names, err)
 	}
 }

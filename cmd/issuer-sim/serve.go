@@ -45,6 +45,8 @@ func newServeCmd() *cobra.Command {
 				"seed":        func() { config.Seed = flags.Seed },
 				"dialect":     func() { config.Dialect = flags.Dialect },
 				"framing":     func() { config.Framing = flags.Framing },
+				"incoming":    func() { config.Clearing.Incoming = flags.Clearing.Incoming },
+				"out":         func() { config.Clearing.Out = flags.Clearing.Out },
 				"log-level":   func() { config.LogLevel = flags.LogLevel },
 			} {
 				if cmd.Flags().Changed(name) {
@@ -88,6 +90,8 @@ func newServeCmd() *cobra.Command {
 	f.StringVar(&required, "require", "", "what is refused otherwise: sign_on, mac, elements, or several with commas")
 	f.StringVar(&repeats, "repeats", "", "elements that answers have beside DE11, 38 and 39, with commas")
 	f.StringVar(&codes, "codes", "", "response codes and what stands in their place, such as 00=76,05=1A")
+	f.StringVar(&flags.Clearing.Incoming, "incoming", "", "`folder` that is watched for clearing files")
+	f.StringVar(&flags.Clearing.Out, "out", "", "`folder` in which clearing files are answered")
 	f.StringVar(&flags.LogLevel, "log-level", flags.LogLevel, "debug, info, warn or error")
 	f.StringVar(&readyFile, "ready-file", "", "write the addresses and the pid to this `file` once listening")
 	return cmd
@@ -118,6 +122,16 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 	}
 	if options.Framing, err = framing.Parse(config.Framing); err != nil {
 		return err
+	}
+	if options.Clearing, err = config.Clearing.Options(); err != nil {
+		return err
+	}
+	if config.Data == "" {
+		// What keeps nothing has no folder in which a long clearing file could stand while it is looked through.
+		if options.Clearing.Spool, err = os.MkdirTemp("", "issuer-sim-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(options.Clearing.Spool)
 	}
 	options.Require = issuersim.Require(config.Require)
 	options.Repeats, options.Codes = config.Repeats, config.Codes

@@ -61,6 +61,12 @@ func Status(err error) int {
 
 // Open asks for something that is read as it comes. A status other than 2xx is a *StatusError.
 func (p Port) Open(ctx context.Context, method, path string, query url.Values, body []byte) (io.ReadCloser, error) {
+	return p.open(ctx, method, path, query, bytes.NewReader(body))
+}
+
+func (p Port) open(
+	ctx context.Context, method, path string, query url.Values, body io.Reader,
+) (io.ReadCloser, error) {
 	target := url.URL{Scheme: "http", Host: p.Addr, Path: path, RawQuery: query.Encode()}
 	if p.Secure {
 		target.Scheme = "https"
@@ -68,7 +74,7 @@ func (p Port) Open(ctx context.Context, method, path string, query url.Values, b
 	if strings.HasPrefix(p.Addr, Socket) {
 		target.Host = "localhost"
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +121,16 @@ func said(body []byte) string {
 
 // Read asks for something that is read as a whole.
 func (p Port) Read(ctx context.Context, method, path string, query url.Values, body []byte) ([]byte, error) {
-	in, err := p.Open(ctx, method, path, query, body)
+	return p.read(ctx, method, path, query, bytes.NewReader(body))
+}
+
+// Stream sends what is read of body as it comes, and reads the answer as a whole.
+func (p Port) Stream(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	return p.read(ctx, method, path, nil, io.NopCloser(body))
+}
+
+func (p Port) read(ctx context.Context, method, path string, query url.Values, body io.Reader) ([]byte, error) {
+	in, err := p.open(ctx, method, path, query, body)
 	if err != nil {
 		return nil, err
 	}

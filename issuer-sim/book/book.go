@@ -16,6 +16,7 @@ type Book struct {
 	rules  *rules.Current
 	log    Log // nil: nothing is kept
 	files  fileNames
+	window window
 }
 
 // Limits bound what is kept.
@@ -27,7 +28,7 @@ type Limits struct {
 
 // New makes books as they are when nothing has happened yet. The rules must be set before a message is processed.
 func New(seed uint64, limits Limits, current *rules.Current) *Book {
-	b := &Book{seed: seed, limits: limits, rules: current}
+	b := &Book{seed: seed, limits: limits, rules: current, window: newWindow()}
 	for n := range b.shards {
 		b.shards[n] = newShard(b, limits)
 	}

@@ -149,6 +149,8 @@ type posting struct {
 	next          uint32
 	number        uint32 // capture or refund number; 0 if none was given
 	file          uint32 // the clearing file that settled it; 0 for none
+	record        uint32 // of that file, by DE71; 0 if it is not known
+	local         uint32 // DE12 of that record, seconds since 2000; 0 if it is not known
 	stan, de7     uint32 // of its message
 	date          uint16 // MMDD
 	class         message.Class

@@ -12,7 +12,11 @@ type Log interface {
 	Change(number message.Digits, c Change, id *uint32) (position int64)
 	Presentment(p *Presentment, id *uint32) (position int64)
 	FileBegins(name string) (position int64)
-	FileEnds(name string) (position int64)
+	Taken(t *Taken) (position int64)
+	ChargeBack(c *ChargeBack, id *uint32) (position int64)
+	Retrieval(arn message.ARN, reason uint16) (position int64)
+	Fee(f *Fee) (position int64)
+	Closed(c *Closed) (position int64)
 
 	// Position is behind all that was appended.
 	Position() int64
@@ -50,6 +54,9 @@ func (b *Book) Commit(position int64) error {
 	}
 	return b.log.Commit(position)
 }
+
+// Flush returns when all that was logged is written, and synced if that was asked for.
+func (b *Book) Flush() error { return b.Commit(b.end()) }
 
 // maxUnwritten is how many bytes of the log a clearing file may gather before they are written.
 const maxUnwritten = 1 << 20

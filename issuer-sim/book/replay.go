@@ -35,11 +35,34 @@ func (b *Book) ReplayPresentment(p *Presentment, file, id uint32) {
 	s.name(p.Card, id)
 }
 
-// ReplayFileEnds takes a clearing file that was taken.
-func (b *Book) ReplayFileEnds(name string) {
-	file, _ := b.files.number(name)
-	b.files.take(file)
+// ReplayTaken ends a clearing file again.
+func (b *Book) ReplayTaken(t *Taken) { b.ends(t) }
+
+// ReplayChargeBack charges back again.
+func (b *Book) ReplayChargeBack(c *ChargeBack, id uint32) error {
+	s := b.shardOf(c.Card)
+	item, err := s.chargeBack(c)
+	if err != nil {
+		return err
+	}
+	s.name(c.Card, id)
+	b.window.add(item)
+	return nil
 }
+
+// ReplayRetrieval asks for papers again. What the books have forgotten since is asked for no more.
+func (b *Book) ReplayRetrieval(arn message.ARN, reason uint16) {
+	if item, err := b.Lookup(arn); err == nil {
+		item.Kind, item.Reason = ItemRetrieval, reason
+		b.window.add(item)
+	}
+}
+
+// ReplayFee collects a fee again.
+func (b *Book) ReplayFee(f *Fee) { b.window.add(f.item()) }
+
+// ReplayClosed ends a window again.
+func (b *Book) ReplayClosed(c *Closed) { b.window.close(c) }
 
 // name gives a card that is kept the id under which the log knows it.
 func (s *shard) name(number message.Digits, id uint32) {

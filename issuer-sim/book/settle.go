@@ -14,32 +14,65 @@ type Presentment struct {
 	Currency uint16
 	Date     uint16 // MMDD of the file
 	Merchant [15]byte
+	AuthCode [6]byte // DE38; zero for none
+	Local    uint32  // DE12, seconds since 2000 where the card was used; 0 if it is not known
+	Record   uint32  // DE71; 0 in logs of earlier days
+	Function Function
 	Credit   bool
 	Reversal bool // PDS0025: it takes an earlier one back
 }
 
+// Function is what DE24 makes of a presentment. The numbers stand in the data log.
+type Function uint8
+
+// The functions.
+const (
+	FirstPresentment Function = 0 // 200
+	SecondFull       Function = 1 // 205: all that was charged back is asked for again
+	SecondPartial    Function = 2 // 282: a part of it
+	functions        Function = 3
+)
+
+// Valid tells whether there is such a function.
+func (f Function) Valid() bool { return f < functions }
+
 // Settlement is what came of a presentment.
 type Settlement uint8
 
-// What may come of it. Those up to SettledReversal changed something.
+// What may come of it. Those up to SettledSecond changed something, those up to SettledAlready are accepted.
 const (
-	SettledPosting  Settlement = iota // a posting found and settled
-	SettledNew                        // no posting was there: the cardholder was debited or credited now
-	SettledReversal                   // a posting taken back
-	SettledAlready                    // done before
-	settledMismatch                   // the posting is of another amount, side or currency
-	settledUndone                     // the posting was reversed: nothing is due
-	settledUnknown                    // the reversal of no posting
-	SettledNoCard                     // the number is no card's, or there is no room for it
+	SettledPosting    Settlement = iota // a posting found and settled
+	SettledNew                          // no posting was there: the cardholder was debited or credited now
+	SettledReversal                     // a posting taken back
+	SettledSecond                       // a second presentment: what was charged back is debited again
+	SettledAlready                      // done before, by this record of this file
+	SettledMismatch                     // the posting is of another amount, side or currency
+	SettledUndone                       // the posting was reversed: nothing is due
+	SettledUnknown                      // the reversal of no posting
+	SettledDuplicate                    // another record has done it
+	SettledUndisputed                   // a second presentment of what was not charged back
+	SettledOver                         // … of more than was, or called full and of less
+	SettledDisputed                     // the reversal of what was charged back
+	SettledNoCard                       // the number is no card's, or there is no room for it
 	settlements
 )
 
 var settlementReasons = [settlements]string{
-	settledMismatch: "the posting is of another amount, side or currency",
-	settledUndone:   "the posting was reversed before",
-	settledUnknown:  "it takes back what was never posted",
-	SettledNoCard:   "its number is no card of this issuer",
+	SettledMismatch:   "the posting is of another amount, side or currency",
+	SettledUndone:     "the posting was reversed before",
+	SettledUnknown:    "it takes back what was never posted",
+	SettledDuplicate:  "it was presented before, by another record",
+	SettledUndisputed: "no chargeback stands that it could answer",
+	SettledOver:       "it is not of what was charged back",
+	SettledDisputed:   "it takes back what was charged back",
+	SettledNoCard:     "its number is no card of this issuer",
 }
+
+// Changed tells whether it changed the books.
+func (s Settlement) Changed() bool { return s <= SettledSecond }
+
+// Accepted tells whether the presentment stands: it changed the books, or has done so before.
+func (s Settlement) Accepted() bool { return s <= SettledAlready }
 
 // Reason says why a presentment was not done.
 func (s Settlement) Reason() string { return settlementReasons[s] }
@@ -53,32 +86,49 @@ func (s *shard) settle(p *Presentment, file uint32) Settlement {
 	number := s.findPosting(p)
 	if number == 0 {
 		if p.Reversal {
-			return settledUnknown
+			return SettledUnknown
 		}
 		if !s.booksOf(p.Currency).fits(p.Amount + openingMinor(p.Currency)) {
-			return settledMismatch
+			return SettledMismatch
+		}
+		if p.Function != FirstPresentment {
+			return SettledUndisputed
 		}
 		number = s.post(p)
-		s.settlePosting(number, file)
+		s.settlePosting(number, file, p)
 		return SettledNew
 	}
 	posting := s.postings.at(number)
 	a := s.authorizations.at(posting.authorization)
+	by := origin{file, p.Record}
+	l := s.later[posting.arn] // nil for most
 	switch {
+	case p.Function != FirstPresentment:
+		return s.represent(p, a, posting, by)
 	case p.Reversal && posting.state == postingReversed:
+		if l != nil && l.reversal != (origin{}) && l.reversal != by {
+			return SettledDuplicate
+		}
 		return SettledAlready
 	// A reversal has the amount of what it takes back; its side is that of the original turned round, which DE3 keeps.
 	case posting.amount != p.Amount || posting.credit != p.Credit || a.currency != p.Currency || a.card != p.Card:
-		return settledMismatch
+		return SettledMismatch
+	case p.Reversal && l != nil && l.dispute.stands() > 0:
+		return SettledDisputed // the cardholder has it back
 	case p.Reversal:
 		s.reversePosting(a, posting, false) // by now there is no hold to return to
+		if posting.arn != (message.ARN{}) {
+			s.laterOf(posting.arn).reversal = by
+		}
 		return SettledReversal
 	case posting.state == postingReversed:
-		return settledUndone
-	case posting.state == postingSettled:
+		return SettledUndone
+	case posting.state == postingSettled && posting.file == file && (posting.record == 0 || posting.record == p.Record):
 		return SettledAlready
+	case posting.state == postingSettled:
+		return SettledDuplicate
 	}
-	s.settlePosting(number, file)
+	s.settlePosting(number, file, p)
 	if posting.arn == (message.ARN{}) && p.ARN != (message.ARN{}) {
 		// Whoever sent it had told no reference: from now on it is known by this one, for what takes it back.
 		posting.arn, s.byARN[p.ARN] = p.ARN, number
@@ -120,7 +170,7 @@ func (s *shard) post(p *Presentment) uint32 {
 		}
 		number, a = s.approved(authorization{
 			Moment: message.Moment{Acquirer: p.Acquirer}, card: p.Card, rrn: p.RRN, currency: p.Currency, kind: kind,
-			merchant: p.Merchant,
+			merchant: p.Merchant, authCode: p.AuthCode,
 		})
 	}
 	before, debit := a.hold(), p.Amount
@@ -137,9 +187,9 @@ func (s *shard) post(p *Presentment) uint32 {
 	return n
 }
 
-func (s *shard) settlePosting(number, file uint32) {
+func (s *shard) settlePosting(number, file uint32, by *Presentment) {
 	p := s.postings.at(number)
-	p.state, p.file = postingSettled, file
+	p.state, p.file, p.record, p.local = postingSettled, file, by.Record, by.Local
 	amount := p.amount
 	if p.credit {
 		amount = -amount
@@ -155,9 +205,22 @@ func (b *Book) Settle(p *Presentment, file uint32) (Settlement, error) {
 	s.mu.Lock()
 	did := s.settle(p, file)
 	var position int64
-	if b.log != nil && did <= SettledReversal {
+	if b.log != nil && did.Changed() {
 		position = b.log.Presentment(p, s.logID(p.Card))
 	}
 	s.mu.Unlock()
 	return did, b.throttle(position)
+}
+
+// Presented tells whether a presentment stands by this very record: of a file that was cut short and is given again.
+func (b *Book) Presented(p *Presentment, file uint32) bool {
+	s := b.shardOf(p.Card)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	posting := s.posted(p.ARN)
+	if posting == nil {
+		return false
+	}
+	by, l := origin{file, p.Record}, s.later[p.ARN]
+	return posting.file == file && posting.record == p.Record || l != nil && (l.reversal == by || l.dispute.answer == by)
 }

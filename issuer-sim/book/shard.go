@@ -23,6 +23,7 @@ type shard struct {
 	increases      slab[increase]
 	postings       slab[posting]
 	byARN          map[message.ARN]uint32
+	later          map[message.ARN]*later // what came of postings after they were settled
 	seen           ring[seen]
 	seenIndex      index // the newest message of a moment and card, by message.Moment.Place
 	seenByRRN      index // the newest message of an RRN and card, by seen.rrnPlace, once seeksRRNs
@@ -39,6 +40,7 @@ func newShard(i *Book, limits Limits) *shard {
 		book:           i,
 		authorizations: newRing[authorization](limits.Authorizations / shardCount),
 		byARN:          map[message.ARN]uint32{},
+		later:          map[message.ARN]*later{},
 		seen:           newRing[seen](limits.Messages / shardCount),
 	}
 }
@@ -150,6 +152,7 @@ func (s *shard) evict(number uint64) {
 		p := s.postings.at(n)
 		if p.arn != (message.ARN{}) {
 			delete(s.byARN, p.arn)
+			delete(s.later, p.arn)
 		}
 		s.forget(&message.Moment{Acquirer: a.Acquirer, STAN: p.stan, Class: p.class, DE7: p.de7}, a.card, number)
 		s.postings.remove(n)

@@ -76,6 +76,9 @@ type postingView struct {
 	BusinessDate string `json:"business_date"`
 	State        string `json:"state"`
 	SettledFile  string `json:"settled_file,omitempty"`
+	ChargedBack  int64  `json:"charged_back,omitempty"` // credited by a chargeback, whatever came after it
+	Reason       string `json:"chargeback_reason,omitempty"`
+	Represented  int64  `json:"represented,omitempty"` // of it, debited again by a second presentment
 }
 
 var kindNames = map[message.Kind]string{
@@ -105,6 +108,10 @@ func (s *shard) view(a *authorization) AuthorizationView {
 		}
 		if p.number != 0 {
 			one.Number = strconv.Itoa(int(p.number))
+		}
+		if l := s.later[p.arn]; l != nil && l.dispute.charged != 0 {
+			one.ChargedBack, one.Represented = l.dispute.charged, l.dispute.represented
+			one.Reason = fmt.Sprintf("%04d", l.dispute.reason)
 		}
 		if p.date != 0 {
 			one.BusinessDate = fmt.Sprintf("%04d", p.date)

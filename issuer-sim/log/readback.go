@@ -203,23 +203,60 @@ func (r *reader) payload(b []byte, first bool) error {
 			}
 			r.books.ReplayChange(number, change, card)
 		case recordFileBegin:
-			r.clearing = r.books.ReplayFileBegins(in.id())
-		case recordPresentment:
-			p, card := in.presentment(&r.cards)
+			r.clearing = r.books.ReplayFileBegins(in.string(int(in.byte())))
+		case recordPresentment, recordPresented:
+			p, card := in.presentment(&r.cards, kind == recordPresented)
 			if in.err != nil {
 				return in.err
 			}
 			r.books.ReplayPresentment(&p, r.clearing, card)
-		case recordFileEnd:
-			r.books.ReplayFileEnds(in.id())
 		default:
-			in.fail()
+			if err := r.system(kind, &in); err != nil {
+				return err
+			}
 		}
 		if in.err != nil {
 			return in.err
 		}
 	}
 	return nil
+}
+
+// system applies a record of what the clearing system does beside settling.
+func (r *reader) system(kind byte, in *records) error {
+	switch kind {
+	case recordFileEnd:
+		if id := in.string(int(in.byte())); in.err == nil {
+			r.books.ReplayTaken(&book.Taken{File: id})
+		}
+	case recordTaken:
+		if t := in.taken(); in.err == nil {
+			r.books.ReplayTaken(&t)
+		}
+	case recordChargeBack:
+		c, card := in.chargeBack(&r.cards)
+		if in.err != nil {
+			return in.err
+		}
+		return r.books.ReplayChargeBack(&c, card)
+	case recordRetrieval:
+		var arn message.ARN
+		in.bytes(arn[:])
+		if reason := in.uvarint(); in.err == nil {
+			r.books.ReplayRetrieval(arn, uint16(reason))
+		}
+	case recordFee:
+		if f := in.fee(); in.err == nil {
+			r.books.ReplayFee(&f)
+		}
+	case recordClosed:
+		if c := in.closed(); in.err == nil {
+			r.books.ReplayClosed(&c)
+		}
+	default:
+		in.fail()
+	}
+	return in.err
 }
 
 func (r *reader) header(in *records) error {

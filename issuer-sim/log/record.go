@@ -21,7 +21,17 @@ import (
 //	partial the amount that was asked for, then a message as above: one that was approved in part
 //	file begin, file end  length and id of the clearing file; those presentments that it changed something with are
 //	        between
-//	presentment  1 credit + 2 reversal, card, DE32, RRN 12, ARN 12, amount, currency, date, length and DE42
+//	presentment  1 credit + 2 reversal, card, DE32, RRN 12, ARN 12, amount, currency, date, length and DE42; of logs
+//	        until November 2026, as is file end
+//	presented    bits: those, 4 DE38 is there, and 8 times the function; the rest as in a presentment, then DE71, DE12 in
+//	        seconds since 2000, [auth code 6]
+//	taken   length and id of the file, empty where it was refused; length and mode; length and id of its answer; length
+//	        (2 bytes) and path, its bytes, its time zigzag; how many currencies, and of each: number, debits: number and
+//	        amount zigzag, credits alike, fees zigzag
+//	charge back  card, ARN 12, amount, reason, terms: currency, amount, rate, fee kind 4, fee zigzag, fee zigzag
+//	retrieval    ARN 12, reason
+//	fee     length and member, currency, amount, 1 if it is paid, reason, ARN 12, terms
+//	closed  length and date, how many files, and of each length and id
 const (
 	recordHeader  = 1
 	recordEpoch   = 2
@@ -33,6 +43,13 @@ const (
 	recordFileEnd     = 7
 
 	recordPartial = 8
+
+	recordPresented  = 9
+	recordTaken      = 10
+	recordChargeBack = 11
+	recordRetrieval  = 12
+	recordFee        = 13
+	recordClosed     = 14
 )
 
 const logVersion = 1
@@ -124,48 +141,6 @@ func (l *Log) Change(number message.Digits, c book.Change, id *uint32) int64 {
 		b = binary.AppendUvarint(b, uint64(c.Limit+1))
 		b = binary.AppendUvarint(b, uint64(c.Currency))
 		return binary.AppendVarint(b, c.Balance)
-	})
-}
-
-// FileBegins implements book.Log.
-func (l *Log) FileBegins(name string) int64 { return l.appendFile(recordFileBegin, name) }
-
-// FileEnds implements book.Log.
-func (l *Log) FileEnds(name string) int64 { return l.appendFile(recordFileEnd, name) }
-
-func (l *Log) appendFile(kind byte, id string) int64 {
-	return l.add(func(b []byte) []byte {
-		b = append(b, kind, byte(len(id)))
-		return append(b, id...)
-	})
-}
-
-// Bits of a presentment's first byte.
-const (
-	presentedCredit   = 0x01
-	presentedReversal = 0x02
-)
-
-// Presentment implements book.Log.
-func (l *Log) Presentment(p *book.Presentment, id *uint32) int64 {
-	return l.add(func(b []byte) []byte {
-		var bits byte
-		if p.Credit {
-			bits |= presentedCredit
-		}
-		if p.Reversal {
-			bits |= presentedReversal
-		}
-		b = l.appendCard(append(b, recordPresentment, bits), p.Card, id)
-		b = binary.AppendUvarint(b, uint64(p.Acquirer))
-		b = append(b, p.RRN[:]...)
-		b = append(b, p.ARN[:]...)
-		b = binary.AppendUvarint(b, uint64(p.Amount))
-		b = binary.AppendUvarint(b, uint64(p.Currency))
-		b = binary.AppendUvarint(b, uint64(p.Date))
-		merchant := message.TrimBlanks(p.Merchant[:])
-		b = append(b, byte(len(merchant)))
-		return append(b, merchant...)
 	})
 }
 

@@ -142,33 +142,6 @@ func (c *cardsRead) read(r *records) (number message.Digits, card uint32) {
 	return number, card
 }
 
-// presentment reads a presentment record behind its type.
-func (r *records) presentment(c *cardsRead) (p book.Presentment, card uint32) {
-	bits := r.byte()
-	p.Credit, p.Reversal = bits&presentedCredit != 0, bits&presentedReversal != 0
-	p.Card, card = c.read(r)
-	p.Acquirer = message.Digits(r.uvarint())
-	r.bytes(p.RRN[:])
-	r.bytes(p.ARN[:])
-	p.Amount = int64(r.uvarint())
-	p.Currency = uint16(r.uvarint())
-	p.Date = uint16(r.uvarint())
-	r.text(p.Merchant[:])
-	return p, card
-}
-
-// id reads the id of a clearing file.
-func (r *records) id() string {
-	n := int(r.byte())
-	if n > len(r.b) {
-		r.fail()
-		return ""
-	}
-	id := string(r.b[:n])
-	r.b = r.b[n:]
-	return id
-}
-
 // text reads a length and as many bytes into fixed text.
 func (r *records) text(to []byte) {
 	n := int(r.byte())

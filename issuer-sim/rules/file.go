@@ -17,8 +17,9 @@ import (
 
 // fileShape is the file's shape.
 type fileShape struct {
-	Pace  int         `yaml:"pace"`
-	Rules []ruleShape `yaml:"rules"`
+	Pace     int             `yaml:"pace"`
+	Rules    []ruleShape     `yaml:"rules"`
+	Clearing []clearingShape `yaml:"clearing"`
 }
 
 type ruleShape struct {
@@ -80,8 +81,8 @@ func Parse(name string, r io.Reader) (*Rules, error) {
 	if err := config.Decode(name, text, &file); err != nil {
 		return nil, err
 	}
-	if len(file.Rules) > maxRules {
-		return nil, fmt.Errorf("%s: %d rules: want at most %d", name, len(file.Rules), maxRules)
+	if n := max(len(file.Rules), len(file.Clearing)); n > maxRules {
+		return nil, fmt.Errorf("%s: %d rules: want at most %d", name, n, maxRules)
 	}
 	if file.Pace < 0 || file.Pace > maxPace {
 		return nil, fmt.Errorf("%s: pace %d: want at most %d answers a second, or 0 for any", name, file.Pace, maxPace)
@@ -94,6 +95,13 @@ func Parse(name string, r io.Reader) (*Rules, error) {
 		}
 		rules.rules = append(rules.rules, compiled)
 		rules.misreads = rules.misreads || compiled.misreads()
+	}
+	for n := range file.Clearing {
+		compiled, err := file.Clearing[n].compile()
+		if err != nil {
+			return nil, fmt.Errorf("%s: clearing rule %d %q: %w", name, n+1, file.Clearing[n].Name, err)
+		}
+		rules.clearing = append(rules.clearing, compiled)
 	}
 	return rules, nil
 }

@@ -22,6 +22,7 @@ type Rules struct {
 	text  []byte // as they were written
 	// misreads tells that there is a rule by which cards are read as others.
 	misreads bool
+	clearing []clearingRule // for presentments
 }
 
 // maxRules bounds how many rules a message is held against.
@@ -100,6 +101,7 @@ func (rs *Rules) started(now time.Time) *Rules {
 	}
 	return &Rules{
 		rules: rs.rules, pace: rs.pace, pacer: newPacer(rs.pace), text: rs.text, begun: now, misreads: rs.misreads,
+		clearing: rs.clearing,
 	}
 }
 

@@ -2,34 +2,73 @@ package server
 
 import (
 	"errors"
-	"io"
 	"net/http"
 
+	"switchyard/issuer-sim/book"
 	"switchyard/issuer-sim/clearing"
 )
 
-// maxClearingBytes is the longest clearing file that is taken: about 600,000 records.
-const maxClearingBytes = 256 << 20
-
-// postClearing takes a clearing file: 409 if its id was taken before, 422 with what is wrong if it does not verify.
+// postClearing takes a clearing file as it comes: 409 if its id was taken before, 422 with what is wrong if it is
+// refused as a whole otherwise.
 func (s *Server) postClearing(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxClearingBytes))
-	if err != nil {
-		writeError(w, http.StatusRequestEntityTooLarge, err)
-		return
-	}
-	result, err := s.desk.Take(body)
-	var faulty *clearing.FaultyError
+	result, err := s.desk.Take(r.Body)
+	var refused *clearing.RefusedError
 	switch {
-	case errors.As(err, &faulty):
-		writeJSON(w, http.StatusUnprocessableEntity, map[string]any{
-			"error": err.Error(), "errors": faulty.Report.Errors, "error_count": faulty.Report.ErrorCount,
+	case errors.As(err, &refused):
+		status := http.StatusUnprocessableEntity
+		if refused.Taken {
+			status = http.StatusConflict
+		}
+		// What is left of a long file is not read: the connection ends.
+		w.Header().Set("Connection", "close")
+		writeJSON(w, status, map[string]any{
+			"error": refused.Error(), "element": refused.Element, "code": refused.Code, "errors": refused.Findings,
+			"error_count": len(refused.Findings), "answer": refused.Answer,
 		})
-	case errors.Is(err, clearing.ErrTaken):
+	case err != nil:
+		writeError(w, http.StatusServiceUnavailable, err)
+	default:
+		writeJSON(w, http.StatusOK, result)
+	}
+}
+
+// getClearing shows what waits for the end of the window.
+func (s *Server) getClearing(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.desk.Status())
+}
+
+// postWindow ends the window: 409 if there is no folder for the files that tell of it.
+func (s *Server) postWindow(w http.ResponseWriter, _ *http.Request) {
+	result, err := s.desk.CloseWindow()
+	switch {
+	case errors.Is(err, clearing.ErrNoOut):
 		writeError(w, http.StatusConflict, err)
 	case err != nil:
 		writeError(w, http.StatusServiceUnavailable, err)
 	default:
 		writeJSON(w, http.StatusOK, result)
+	}
+}
+
+// order serves an order: 400 if it cannot be read, 404 if it is about no presentment, 409 if that allows none.
+func (s *Server) order(give func(*clearing.Order) (clearing.Ordered, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var o clearing.Order
+		if !readJSON(w, r, &o) {
+			return
+		}
+		ordered, err := give(&o)
+		switch {
+		case err == nil:
+			writeJSON(w, http.StatusOK, ordered)
+		case errors.Is(err, clearing.ErrOrder):
+			writeError(w, http.StatusBadRequest, err)
+		case errors.Is(err, book.ErrUnpresented):
+			writeError(w, http.StatusNotFound, err)
+		case errors.Is(err, book.ErrDisputed), errors.Is(err, book.ErrTooMuch), errors.Is(err, book.ErrNotCharged):
+			writeError(w, http.StatusConflict, err)
+		default:
+			writeError(w, http.StatusServiceUnavailable, err)
+		}
 	}
 }

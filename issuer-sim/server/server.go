@@ -52,6 +52,8 @@ type Server struct {
 
 	closing atomic.Bool
 	quit    chan struct{} // closed by Close
+	serving atomic.Bool   // Serve was called
+	watched chan struct{} // closed when no file of the watched folder is worked on any more
 	mu      sync.Mutex
 	links   map[*link]struct{}
 	ending  sync.WaitGroup // one for each link
@@ -71,6 +73,7 @@ type Options struct {
 	Dialed   int
 	Mapping  *mapping.Mapping // of canonical messages to the acquirer's; nil: they are its
 	Books    *book.Book
+	Desk     *clearing.Desk // takes clearing files
 	Rules    *rules.Current
 	Limits   Limits
 	Logger   *zap.Logger
@@ -89,9 +92,9 @@ type Limits struct {
 func New(o *Options) (*Server, error) {
 	s := &Server{
 		listener: o.Listener, control: o.Control, codec: o.Codec, framing: o.Framing, require: o.Require,
-		codes: o.Codes, dial: o.Dial, dialed: o.Dialed, mapping: o.Mapping, book: o.Books, desk: clearing.NewDesk(o.Books),
+		codes: o.Codes, dial: o.Dial, dialed: o.Dialed, mapping: o.Mapping, book: o.Books, desk: o.Desk,
 		rules: o.Rules, limits: o.Limits, logger: o.Logger, registry: o.Registry,
-		started: time.Now(), quit: make(chan struct{}), links: map[*link]struct{}{},
+		started: time.Now(), quit: make(chan struct{}), watched: make(chan struct{}), links: map[*link]struct{}{},
 	}
 	var err error
 	if s.repeats, err = compileRepeats(o.Repeats, o.Codec); err != nil {
@@ -131,8 +134,9 @@ func (s *Server) Forget() { s.book.Forget() }
 // Serve accepts and makes connections until Close is called, then returns nil. It returns an error at once if the
 // listener is closed by somebody else or the control HTTP fails; Close is to be called then too.
 func (s *Server) Serve() error {
-	serving := []func() error{s.accept, s.serveControl, s.connect}
+	serving := []func() error{s.accept, s.serveControl, s.connect, s.watch}
 	ended := make(chan error, len(serving))
+	s.serving.Store(true)
 	for _, serve := range serving {
 		go func() { ended <- serve() }()
 	}
@@ -141,6 +145,13 @@ func (s *Server) Serve() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// watch takes the files of the watched folder.
+func (s *Server) watch() error {
+	defer close(s.watched)
+	s.desk.Watch(s.quit)
 	return nil
 }
 
@@ -261,6 +272,9 @@ func (s *Server) Close(ctx context.Context) error {
 		if err = s.http.Shutdown(ctx); err != nil {
 			err = errors.Join(err, s.http.Close())
 		}
+	}
+	if s.serving.Load() {
+		<-s.watched
 	}
 	return errors.Join(err, s.book.CloseLog())
 }
