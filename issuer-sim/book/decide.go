@@ -120,7 +120,7 @@ func (s *shard) decideAdvice(r *message.Request, out *Outcome) {
 			out.Code = message.CodeOf(message.CodeNoOriginal)
 		}
 	case message.KindAuthorize, message.KindRefund:
-		if a != nil && !a.onlyCleared(r) {
+		if a != nil && !a.onlyCleared(r) || r.Kind == message.KindRefund && s.posted(r.ARN) != nil {
 			out.Code = message.CodeOf(message.CodeDuplicate)
 		}
 	case message.KindCapture, message.KindVoice:
@@ -138,11 +138,11 @@ func (s *shard) decideAdvice(r *message.Request, out *Outcome) {
 			out.Code = message.CodeOf(message.CodeInvalid)
 			return
 		}
-		if r.Number == 0 {
-			return
-		}
 		for p := range s.postingsOf(a) {
-			if p.number == r.Number {
+			// What was posted without its acquirer reference, and is told of again with it by who knows the file alone.
+			again := r.Kind == message.KindVoice && r.ARN != (message.ARN{}) && p.arn == (message.ARN{}) &&
+				p.amount == r.Amount && !p.credit
+			if again || r.Number != 0 && p.number == r.Number {
 				out.Code = message.CodeOf(message.CodeDuplicate)
 			}
 		}

@@ -40,10 +40,16 @@ func (s *shard) findOriginal(r *message.Request, now uint32) (o original, found 
 	return o, true
 }
 
-// originalOf finds what a reversal names by its RRN and card alone, as it does for an issuer that is not told more: an
+// originalOf finds what a reversal names by its acquirer reference and card, which is that of a posting; or by its RRN
+// and card alone, as it does for an issuer that is not told more: an
 // authorization as a whole, and not what was captured of it, since that has the same RRN; an increment beside the RRN
 // of its authorization; or what has an RRN of its own. What holds nothing is in the memory of messages alone.
 func (s *shard) originalOf(r *message.Request, now uint32) (o original, found bool) {
+	if p := s.posted(r.ARN); p != nil {
+		if a := s.authorizations.at(p.authorization); a != nil && a.card == r.Card {
+			return original{authorization: a, posting: p}, true
+		}
+	}
 	if r.FirstRRN != (message.Reference{}) && r.FirstRRN != r.RRN {
 		if a := s.authorizations.at(s.byRRN(r.Acquirer, &r.FirstRRN)); a != nil && a.card == r.Card {
 			for i := range s.increasesOf(a) {
