@@ -1,13 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,64 +19,12 @@ import (
 func newClearingCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clearing",
-		Short: "Show, verify, compare, count and convert clearing files (IPM layout)",
+		Short: "Show, verify, compare, convert, make and replay clearing files (IPM layout)",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd(), newClearingDiffCmd(), newClearingStatsCmd(),
-		newClearingConvertCmd())
-	return cmd
-}
-
-func newClearingVerifyCmd() *cobra.Command {
-	var asJSON bool
-	var opts clearing.VerifyOptions
-	var manifest string
-	cmd := &cobra.Command{
-		Use:   "verify FILE",
-		Short: "Check a clearing file; fails if anything is wrong with it",
-		Long: `Check a clearing file: framing, header and trailer, mandatory elements, formats, message numbers, acquirer references,
-sum and count. Each error names the record, the byte and the element; where one wrong length shifts all that follows it
-is that length. Warnings, what others live with, and notes do not fail; --strict makes errors of what Switchyard never
-writes. Where FILE.ipm has FILE.manifest.json beside it, or --manifest names one, the file must be the one that the
-manifest tells of, to the byte. FILE may be - for standard input. Exits with 1 if anything is wrong, with 2 if the file
-cannot be opened or read.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cmd.SilenceUsage = true
-			if args[0] == "-" && manifest != "" {
-				return errors.New("--manifest: expected a FILE: a manifest tells of files by their names")
-			}
-			var err error
-			if opts.Manifest, err = manifestOf(args[0], manifest); err != nil {
-				return err
-			}
-			opts.Name = filepath.Base(args[0])
-			return withFile(cmd, args[0], func(r io.Reader) error {
-				report, err := clearing.Verify(r, opts)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					encoder := json.NewEncoder(cmd.OutOrStdout())
-					encoder.SetIndent("", "  ")
-					err = encoder.Encode(report)
-				} else {
-					err = report.WriteText(cmd.OutOrStdout())
-				}
-				if err != nil {
-					return err
-				}
-				if err := report.Err(); err != nil {
-					return fmt.Errorf("%w: %w", errNo, err)
-				}
-				return nil
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
-	cmd.Flags().BoolVar(&opts.Strict, "strict", false, "hold the file to what Switchyard writes")
-	cmd.Flags().StringVar(&manifest, "manifest", "", "the file's manifest; none: without (default: the one beside it)")
+		newClearingConvertCmd(), newClearingNewCmd(), newClearingAnonymizeCmd(), newClearingReplayCmd())
 	return cmd
 }
 

@@ -16,16 +16,20 @@ import (
 // newClearingDiffCmd is `switchctl clearing diff`.
 func newClearingDiffCmd() *cobra.Command {
 	var opts ipmtool.DiffOptions
-	var asJSON bool
+	var asJSON, detail bool
 	cmd := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Compare two clearing files, record by record",
 		Long: `Compare two clearing files, whatever their order, code page and blocking: records are matched by acquirer
 reference with message and reversal, what is left by RRN. It prints what only one of them has, which elements differ,
 and what both add up to. Card numbers are masked. Exits with 1 if anything differs, with 2 if a file cannot be opened or
-read.`,
-		Example: `  switchctl clearing diff sent.ipm theirs.ipm --ignore DE71,PDS0105`,
-		Args:    cobra.ExactArgs(2),
+read.
+
+With --detail B is a detail file, the report of a replay, or any CSV file or JSON lines with an acquirer_reference or
+rrn and other columns of a detail file: what those it has say is compared with the presentments of A.`,
+		Example: `  switchctl clearing diff sent.ipm theirs.ipm --ignore DE71,PDS0105
+  switchctl clearing diff --detail sent.ipm bank.csv --ignore auth_code`,
+		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cmd.SilenceUsage = true
 			var files [2]*os.File
@@ -39,7 +43,11 @@ read.`,
 			}
 			out := cmd.OutOrStdout()
 			lines := json.NewEncoder(out)
-			summary, err := ipmtool.Diff(files[0], files[1], opts, func(d *ipmtool.Difference) error {
+			compare := ipmtool.Diff
+			if detail {
+				compare = ipmtool.DiffDetail
+			}
+			summary, err := compare(files[0], files[1], opts, func(d *ipmtool.Difference) error {
 				if asJSON {
 					return lines.Encode(d)
 				}
@@ -59,7 +67,8 @@ read.`,
 			return err
 		},
 	}
-	cmd.Flags().StringSliceVar(&opts.Ignore, "ignore", nil, "elements that may differ, such as DE71,PDS0105")
+	cmd.Flags().StringSliceVar(&opts.Ignore, "ignore", nil, "what may differ, such as DE71,PDS0105; with --detail columns")
+	cmd.Flags().BoolVar(&detail, "detail", false, "B is a detail file or another table")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "a JSON object a line: each difference, then the summary")
 	return cmd
 }

@@ -174,15 +174,17 @@ type rows struct {
 	csv   *csv.Reader
 	limit *rowLimit
 	last  int // line of the row that was read
+	begun int // bytes passed over before the first row
 }
 
 func newRows(r io.Reader) *rows {
 	b := bufio.NewReader(r)
+	begun := 0
 	if mark, err := b.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
-		_, _ = b.Discard(len(mark)) // they were read
+		begun, _ = b.Discard(len(mark)) // they were read
 	}
 	limit := &rowLimit{r: b}
-	return &rows{csv: csv.NewReader(limit), limit: limit}
+	return &rows{csv: csv.NewReader(limit), limit: limit, begun: begun}
 }
 
 // read returns the next row. After the first row all must have as many cells.
@@ -200,6 +202,9 @@ func (r *rows) read() ([]string, error) {
 	}
 	return cells, err
 }
+
+// offset is where the next row begins.
+func (r *rows) offset() int64 { return int64(r.begun) + r.csv.InputOffset() }
 
 func (r *rows) wrong(column int, name string, err error) error {
 	line, _ := r.csv.FieldPos(column)

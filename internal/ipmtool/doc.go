@@ -1,6 +1,7 @@
-// Package ipmtool is what `switchctl clearing` does with clearing files beyond verifying them: it shows records,
-// compares two files, counts what stands in one, and writes the records of one in another format. It knows no journal
-// and no switch; files of others are read as ours are.
+// Package ipmtool is what `switchctl clearing` does with clearing files beyond verifying one: it shows records,
+// compares files with each other, with tables and with what was booked, counts what stands in them, writes records in
+// other formats and files with other cards, and sends records again. It knows no journal and no switch; files of others
+// are read as ours are.
 //
 // Files are read as streams. What must be kept of 10,000,000 records to compare them is 40 bytes each, of the one file
 // only.

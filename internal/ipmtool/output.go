@@ -41,7 +41,7 @@ func create(name string, force bool, stdout io.Writer, from ...*os.File) (*outpu
 	var random [6]byte
 	_, _ = rand.Read(random[:]) // never fails
 	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(random[:])+".tmp")
-	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(temporary, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
