@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/moov-io/iso8583"
 	"github.com/moov-io/iso8583/encoding"
@@ -39,6 +40,17 @@ var stock = []string{
 
 // Stock returns the names of the embedded dialects, the default first.
 func Stock() []string { return slices.Clone(stock) }
+
+// StockCodecs are the codecs of the embedded dialects, as Stock names them, compiled once.
+func StockCodecs() []*Codec { return slices.Clone(stockCodecs()) }
+
+var stockCodecs = sync.OnceValue(func() []*Codec {
+	codecs := make([]*Codec, len(stock))
+	for i, name := range stock {
+		codecs[i] = MustCodec(name)
+	}
+	return codecs
+})
 
 // MaxSpecFile is the largest JSON spec in bytes that LoadFile reads.
 const MaxSpecFile = 4 << 20

@@ -14,8 +14,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"switchyard/internal/isotool"
 	issuersim "switchyard/issuer-sim"
-	"switchyard/spec"
 	"switchyard/spec/framing"
 )
 
@@ -117,7 +117,7 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 	options := issuersim.Options{
 		DataDir: config.Data, Sync: config.Sync, Seed: config.Seed, Limits: config.Limits.Limits(), Logger: logger,
 	}
-	if options.Codec, err = loadDialect(config.Dialect); err != nil {
+	if options.Codec, err = isotool.OpenDialect(config.Dialect); err != nil {
 		return err
 	}
 	if options.Framing, err = framing.Parse(config.Framing); err != nil {
@@ -206,20 +206,6 @@ func writeReady(name string, v any) error {
 		return fmt.Errorf("ready file: %w", err)
 	}
 	return os.Rename(temporary, name)
-}
-
-// loadDialect takes an embedded dialect, or the file of one if there is none of that name.
-func loadDialect(name string) (*spec.Codec, error) {
-	codec, err := spec.Open(name)
-	if err == nil {
-		return codec, nil
-	}
-	f, openErr := os.Open(name)
-	if openErr != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return spec.OpenFile(name, f)
 }
 
 func loadRules(name string) (*issuersim.Rules, error) {

@@ -53,9 +53,7 @@ func (f *isoInput) read(stdin io.Reader, name string) (*isotool.Reading, error) 
 			return nil, err
 		}
 	}
-	if in.Candidates, err = stockCodecs(); err != nil {
-		return nil, err
-	}
+	in.Candidates = spec.StockCodecs()
 	if in.Data, err = readFile(stdin, name); err != nil {
 		return nil, err
 	}
@@ -73,19 +71,6 @@ func knownForm(name string) bool {
 		}
 	}
 	return false
-}
-
-// stockCodecs are the codecs of the embedded dialects.
-func stockCodecs() ([]*spec.Codec, error) {
-	var codecs []*spec.Codec
-	for _, name := range spec.Stock() {
-		c, err := isotool.OpenDialect(name)
-		if err != nil {
-			return nil, err
-		}
-		codecs = append(codecs, c)
-	}
-	return codecs, nil
 }
 
 // readFile reads a file, or standard input for -, of at most capture.MaxInput bytes.

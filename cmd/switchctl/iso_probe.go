@@ -88,7 +88,7 @@ Exits with 0 when a dialect is found, with 1 when none is, with 2 when there is 
 
 func (p *isoProbe) codecs() ([]*spec.Codec, error) {
 	if len(p.dialects) == 0 {
-		return stockCodecs()
+		return spec.StockCodecs(), nil
 	}
 	var codecs []*spec.Codec
 	p.files = map[string]string{}

@@ -76,7 +76,7 @@ what was asked when it was asked, and the figures may be its own. Ctrl-C ends a 
 			if err != nil {
 				return errors.Join(err, stopped)
 			}
-			run.Command = commandOf(os.Args, o.Hello.Secret)
+			run.Command = os.Args
 			if err := errors.Join(f.show.report(cmd.OutOrStdout(), run, f.asJSON), stopped); err != nil {
 				return err
 			}
@@ -111,13 +111,17 @@ type loadFlags struct {
 }
 
 // rate makes the rate of one of its flags.
-func (f *loadFlags) rate(cmd *cobra.Command, o *steady.Options) {
-	switch {
-	case cmd.Flags().Changed("flows"):
-		o.Rate, o.PerFlow = f.flows, true
-	case cmd.Flags().Changed("requests"):
-		o.Rate = f.requests
+func (f *loadFlags) rate(cmd *cobra.Command, o *steady.Options) error {
+	for name, given := range map[string]float64{"flows": f.flows, "requests": f.requests} {
+		if !cmd.Flags().Changed(name) {
+			continue
+		}
+		if !(given > 0 && given <= loadgen.MaxRate) {
+			return fmt.Errorf("%s: %g, expected more than 0 and at most %d", name, given, loadgen.MaxRate)
+		}
+		o.Rate, o.PerFlow = given, name == "flows"
 	}
+	return nil
 }
 
 // operations are those that the flags ask for.
@@ -225,7 +229,9 @@ func (f *loadFlags) apply(cmd *cobra.Command, o *steady.Options) error {
 		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
 	}
 	o.Match = f.match
-	f.rate(cmd, o)
+	if err := f.rate(cmd, o); err != nil {
+		return err
+	}
 	operations := f.operations(o)
 	if err := checkBeside(cmd); err != nil {
 		return err
@@ -278,17 +284,6 @@ func (f *loadFlags) hello(o *steady.Options) (err error) {
 	}
 	o.Hello.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.gateway.server}
 	return nil
-}
-
-// commandOf is the command for the record, without a secret that stands in it against all advice.
-func commandOf(args []string, secret string) []string {
-	masked := slices.Clone(args)
-	for i := range masked {
-		if secret != "" {
-			masked[i] = strings.ReplaceAll(masked[i], secret, "***")
-		}
-	}
-	return masked
 }
 
 // verdict is the exit code of a run.

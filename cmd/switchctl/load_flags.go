@@ -32,7 +32,9 @@ var beside = []struct {
 func checkBeside(cmd *cobra.Command) error {
 	for _, b := range beside {
 		if cmd.Flags().Changed(b.flag) && !slices.ContainsFunc(b.with, cmd.Flags().Changed) {
-			return fmt.Errorf("%s: expected with --%s only", b.flag, strings.Join(b.with, " or --"))
+			lacks := func(flag string) bool { return cmd.Flags().Lookup(flag) == nil }
+			return fmt.Errorf("%s: expected with --%s only", b.flag,
+				strings.Join(slices.DeleteFunc(slices.Clone(b.with), lacks), " or --"))
 		}
 	}
 	return nil

@@ -78,7 +78,7 @@ func (e *Error) Error() string {
 
 // Ways returns the forms that data may be in, at least one, the likeliest last. What is a pcap file is nothing else.
 func Ways(data []byte) (ways []Way, err error) {
-	if isPcap(data) {
+	if IsPcap(data) {
 		streams, err := As(Pcap, data)
 		return []Way{{Pcap, streams}}, err
 	}

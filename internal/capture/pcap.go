@@ -32,9 +32,7 @@ const (
 )
 
 // IsPcap tells whether data is a pcap or pcapng file.
-func IsPcap(data []byte) bool { return isPcap(data) }
-
-func isPcap(data []byte) bool {
+func IsPcap(data []byte) bool {
 	_, ok := orderOf(data)
 	return ok || len(data) >= 4 && binary.BigEndian.Uint32(data) == magicNG
 }
@@ -64,7 +62,7 @@ func readPcap(data []byte) ([]Stream, error) {
 	var err error
 	if order, ok := orderOf(data); ok {
 		err = readRecords(data, order, &streams)
-	} else if isPcap(data) {
+	} else if IsPcap(data) {
 		err = readBlocks(data, &streams)
 	} else {
 		err = notPcap(0, "the magic number of a pcap or pcapng file")

@@ -48,6 +48,14 @@ type Tag struct {
 	Value string `json:"value"`
 }
 
+// tagsOf are the tags inside a data element, masked.
+func tagsOf(de int, value []byte) (tags []Tag) {
+	for _, t := range spec.Tags(de, value) {
+		tags = append(tags, Tag{t.Tag, t.Name, t.Shown})
+	}
+	return tags
+}
+
 // Fault is what is wrong with a frame. It carries no value.
 type Fault struct {
 	Offset int    `json:"offset"` // in the stream
@@ -117,9 +125,7 @@ func (in *Input) frame(p piece, codec *spec.Codec) Frame {
 			f.Fields = append(f.Fields, field)
 			continue
 		}
-		for _, t := range spec.Tags(piece.DE, value) {
-			field.Tags = append(field.Tags, Tag{t.Tag, t.Name, t.Shown})
-		}
+		field.Tags = tagsOf(piece.DE, value)
 		f.Fields = append(f.Fields, field)
 	}
 	switch fault := new(spec.FieldError); {

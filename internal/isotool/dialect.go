@@ -7,14 +7,19 @@ import (
 	"switchyard/spec"
 )
 
-// OpenDialect opens a dialect by its name, or that of a JSON file with one's own.
+// OpenDialect opens an embedded dialect by its name, or the JSON file of one's own if there is none of that name.
 func OpenDialect(name string) (*spec.Codec, error) {
-	if !strings.HasSuffix(name, ".json") {
-		return spec.Open(name)
+	codec, err := spec.Open(name)
+	if err == nil {
+		return codec, nil
 	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
+	file, openErr := os.Open(name)
+	switch {
+	case openErr == nil:
+	case strings.HasSuffix(name, ".json"):
+		return nil, openErr
+	default:
+		return nil, err // which lists the embedded ones
 	}
 	defer file.Close()
 	return spec.OpenFile(name, file)

@@ -88,11 +88,9 @@ type ShownField struct {
 func Show(codec *spec.Codec, m *spec.Message, clearPAN bool) Shown {
 	s := Shown{MTI: m.MTI(), Name: spec.MTIName(m.MTI()), Fields: []ShownField{}}
 	for de, value := range m.Fields {
-		f := ShownField{DE: de, Name: codec.FieldName(de), Value: codec.Shown(de, value, clearPAN)}
-		for _, t := range spec.Tags(de, value) {
-			f.Tags = append(f.Tags, Tag{t.Tag, t.Name, t.Shown})
-		}
-		s.Fields = append(s.Fields, f)
+		s.Fields = append(s.Fields, ShownField{
+			DE: de, Name: codec.FieldName(de), Value: codec.Shown(de, value, clearPAN), Tags: tagsOf(de, value),
+		})
 	}
 	return s
 }

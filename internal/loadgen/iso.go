@@ -257,7 +257,7 @@ type isoSlot struct {
 
 	// The last request, the one that made the payment, and the last that cleared some of it.
 	sent, root, cleared isoSent
-	message             spec.Message // of 1987
+	message             *spec.Message // of 1987; made with the first request, since most slots have none
 	authCode            []byte
 }
 

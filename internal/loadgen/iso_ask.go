@@ -36,6 +36,9 @@ var errTwice = errors.New("the request cannot be told from one in flight")
 // ask appends a slot's next request to what waits to be written. The lock is held.
 func (l *isoLane) ask(slot int, seq uint64) error {
 	t, s := l.target, &l.target.slots[slot]
+	if s.message == nil {
+		s.message = new(spec.Message)
+	}
 	j := &s.journey
 	switch {
 	case t.traffic.Recorded != nil && j.tries == 0:
@@ -53,12 +56,12 @@ func (l *isoLane) ask(slot int, seq uint64) error {
 		s.mti = [4]byte([]byte(t.mapping.MTI(string(s.mti[:]))))
 	}
 	s.near, s.nearCode = 0, ""
-	hash, values := t.found(&s.message, s.values)
+	hash, values := t.found(s.message, s.values)
 	first, twice := l.index[hash]
 	if twice && t.traffic.Recorded == nil {
 		return errTwice
 	}
-	if err := l.pack(&s.message, s.sent.at); err != nil {
+	if err := l.pack(s.message, s.sent.at); err != nil {
 		return err
 	}
 	if twice { // it was repeated before it was answered: from now on what answers it answers this one
@@ -120,7 +123,7 @@ func (t *ISOTarget) found(m *spec.Message, list [][]byte) (hash uint64, values [
 
 // fill makes the message of a step.
 func (l *isoLane) fill(s *isoSlot, seq uint64) {
-	t, j, m := l.target, &s.journey, &s.message
+	t, j, m := l.target, &s.journey, s.message
 	step := j.at()
 	kind := isoSteps[step]
 	merchant := &t.traffic.Merchants[j.merchant]

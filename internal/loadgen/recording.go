@@ -120,7 +120,7 @@ func stepOf(m *spec.Message) Step {
 
 // fillRecorded makes the message of a recorded request. The lock is held.
 func (l *isoLane) fillRecorded(s *isoSlot, seq uint64) error {
-	t, m := l.target, &s.message
+	t, m := l.target, s.message
 	r, n := t.traffic.Recorded, int(s.journey.n)
 	one := &r.list[n]
 	if err := r.read(one.frame, m); err != nil {
@@ -142,10 +142,11 @@ func (l *isoLane) fillRecorded(s *isoSlot, seq uint64) error {
 	r.sent[n] = s.sent
 	m.Set(7, s.sent.de7)
 	m.SetUint(11, s.sent.stan, 6)
-	for de, value := range map[int]string{12: s.sent.de7[4:], 13: s.sent.de7[:4]} {
-		if m.Has(de) {
-			m.Set(de, value)
-		}
+	if m.Has(12) {
+		m.Set(12, s.sent.de7[4:])
+	}
+	if m.Has(13) {
+		m.Set(13, s.sent.de7[:4])
 	}
 	if m.Has(37) {
 		m.SetBytes(37, s.sent.rrn[:])
@@ -198,15 +199,15 @@ func (t *ISOTarget) changeCard(m *spec.Message) {
 			number = track[:end]
 		}
 	}
-	for _, de := range []int{35, 36, 45, 52, 53, 55} {
-		defer m.Unset(de)
-	}
-	if number == nil {
-		return
-	}
 	h := t.traffic.Seed
 	for _, c := range number {
 		h = mix(h ^ uint64(c))
+	}
+	for _, de := range [...]int{35, 36, 45, 52, 53, 55} { // number may have been of one of them
+		m.Unset(de)
+	}
+	if number == nil {
+		return
 	}
 	var card [maxCard]byte
 	m.SetBytes(2, appendCard(card[:0], t.traffic.Pool.draw(h)))

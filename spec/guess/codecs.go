@@ -1,21 +1,10 @@
 package guess
 
 import (
-	"sync"
-
 	"github.com/moov-io/iso8583/encoding"
 
 	"switchyard/spec"
 )
-
-// stock are the codecs of the embedded dialects.
-var stock = sync.OnceValue(func() []*spec.Codec {
-	var codecs []*spec.Codec
-	for _, name := range spec.Stock() {
-		codecs = append(codecs, spec.MustCodec(name))
-	}
-	return codecs
-})
 
 // traits are what of a dialect a person would name.
 type traits struct {

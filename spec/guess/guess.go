@@ -68,7 +68,7 @@ type Options struct {
 func (o *Options) codecs() []*spec.Codec {
 	codecs := o.Codecs
 	if codecs == nil {
-		codecs = stock()
+		codecs = spec.StockCodecs()
 	}
 	if o.Codec != nil && !slices.ContainsFunc(codecs, func(c *spec.Codec) bool { return c.Name() == o.Codec.Name() }) {
 		codecs = append(slices.Clip(codecs), o.Codec)

@@ -136,7 +136,8 @@ func TestUnlikeRunsAreRefused(t *testing.T) {
 			r.Setup.Daemons = &record.Daemons{IssuerRules: "pace: 10\n"}
 		},
 		"setup.targets[0].match[0]: none, 11": func(r *record.Run) { r.Setup.Targets[0].Match = []int{11} },
-		"setup.targets[0].echo_ns: none, 1":   func(r *record.Run) { r.Setup.Targets[0].Echo = 1 },
+		"setup.targets[0].echo_ns: none, 0":   func(r *record.Run) { r.Setup.Targets[0].Echo = new(time.Duration) },
+		"setup.targets[0].no_sign_on: none, ": func(r *record.Run) { r.Setup.Targets[0].NoSignOn = true },
 		"setup.told: none, true":              func(r *record.Run) { r.Setup.Told = true },
 		"setup.scenario.scale_rates: none, 2": func(r *record.Run) {
 			r.Setup.Scenario = &record.Scenario{ScaleRates: 2}

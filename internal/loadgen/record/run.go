@@ -128,11 +128,12 @@ type Target struct {
 	TLS         bool    `json:"tls,omitempty"`
 	Weight      float64 `json:"weight,omitempty"`
 	Gateway     string  `json:"gateway,omitempty"` // the name that was said in a hello
-	// Of an ISO 8583 host: the elements that an answer repeats, whether it was signed on at, and how often it was asked
-	// whether it lives.
-	Match  []int         `json:"match,omitempty"`
-	SignOn bool          `json:"sign_on,omitempty"`
-	Echo   time.Duration `json:"echo_ns,omitempty"`
+	// Of an ISO 8583 host, what is not as it is by default, so that runs of before these were written down compare with
+	// those of today: the elements that an answer repeats, that it was not signed on at, and how often it was asked
+	// whether it lives; 0 for never.
+	Match    []int          `json:"match,omitempty"`
+	NoSignOn bool           `json:"no_sign_on,omitempty"`
+	Echo     *time.Duration `json:"echo_ns,omitempty"`
 }
 
 // Operation is what came of the requests of one operation that were due in the window.

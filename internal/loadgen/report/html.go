@@ -60,6 +60,7 @@ func HTML(w io.Writer, r *record.Run) error {
 	v := map[string]any{
 		"Run": r, "All": &all, "How": how(r), "Command": commandLine(r.Command), "Tiles": tiles(r, &all),
 		"Versions": versions(r), "Rows": rows(r, &all), "Late": record.QuantilesOf(r.Lateness), "Failures": wrong(r),
+		"Tails": shares(r),
 		// They are files of ours, and JSON that encoding/json has escaped for HTML.
 		"UplotCSS": template.CSS(uplotCSS), "CSS": template.CSS(pageCSS), "UplotJS": template.JS(uplotJS),
 		"JS": template.JS(pageJS), "Data": template.JS(data), "Licence": strings.TrimSpace(uplotLicence),

@@ -434,6 +434,30 @@ func TestRatesOfAShortInterval(t *testing.T) {
 	}
 }
 
+// Text and page have how much of the longest requests' wait was the tool's, and the flows that were left under way.
+func TestSharesAndFlowsThatAreCut(t *testing.T) {
+	run := sample(t)
+	run.Flows = &record.Flows{Ended: 2990, Complete: 2980, Cut: 7}
+	run.Tails = []record.Tail{
+		{Percent: 99.9, Requests: 12, Waited: time.Second, Late: 33 * ms},
+		{Percent: 100, Requests: 1, Waited: 50 * ms, Late: ms},
+	}
+	text, page := string(written(t, report.Text, run)), string(written(t, report.HTML, run))
+	for _, c := range []struct{ text, want string }{
+		{text, "3.3%      2.0%\n"}, {text, "; 7 were under way when the window was over, and left there\n"},
+		{page, "<td>3.3%</td><td>2.0%</td></tr>"}, {page, "<td>2980 of 2990, 7 left under way</td>"},
+	} {
+		if !strings.Contains(c.text, c.want) {
+			t.Errorf("no %q in what begins with %.40q", c.want, c.text)
+		}
+	}
+	run.Flows.Cut, run.Tails = 0, nil
+	if page := string(written(t, report.HTML, run)); strings.Contains(page, "left under way") ||
+		strings.Contains(page, "its share") {
+		t.Error("the page tells of flows or shares that there are none of")
+	}
+}
+
 // Text and page have the machine, the versions and the command.
 func TestWhereAndByWhat(t *testing.T) {
 	run := sample(t)

@@ -180,10 +180,19 @@ func (t *text) latencies() {
 	if late := record.QuantilesOf(t.run.Lateness); late != nil {
 		t.quantiles("sent late", "", "", late)
 	}
-	if tails := t.run.Tails; len(tails) > 0 {
-		fmt.Fprintf(t, "  its share\t\t\t\t\t\t%.1f%%\t%.1f%%\n", tails[0].Share(), tails[len(tails)-1].Share())
+	if tails := shares(t.run); len(tails) > 0 {
+		fmt.Fprintf(t, "  its share\t\t\t\t\t\t%s\n", strings.Join(tails, "\t"))
 	}
 	fmt.Fprintln(t)
+}
+
+// shares are how much of what the longest requests waited the tool was late: of those beyond p99.9, and of the longest.
+func shares(r *record.Run) []string {
+	if len(r.Tails) == 0 {
+		return nil
+	}
+	share := func(t record.Tail) string { return fmt.Sprintf("%.1f%%", t.Share()) }
+	return []string{share(r.Tails[0]), share(r.Tails[len(r.Tails)-1])}
 }
 
 func (t *text) latency(op *record.Operation, name string) {

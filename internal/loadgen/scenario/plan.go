@@ -33,7 +33,7 @@ type Plan struct {
 	Traffic    loadgen.Traffic // not prepared
 	Operations []string        // that its flows have
 	PerFlow    float64         // requests a flow, in the mean
-	FlowLines  []int           // where the flows stand in the file
+	FlowLines  []int           // where the flows stand in the file; none where there is none
 
 	ScaledRates, ScaledTime float64 // what Scale has multiplied by; 1 where nothing
 

@@ -332,7 +332,9 @@ func (r *reader) flow(i int) error {
 	}
 	t := &r.out.Traffic
 	t.Flows = append(t.Flows, f)
-	r.out.FlowLines = append(r.out.FlowLines, lineOf(r.text, "flows", i))
+	if r.text != nil {
+		r.out.FlowLines = append(r.out.FlowLines, lineOf(r.text, "flows", i))
+	}
 	return nil
 }
 

@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -141,7 +140,7 @@ func (r *reader) captured(text []byte) (*isotool.Requests, error) {
 }
 
 // dialects are those that a capture may be in: the embedded ones, or the one that is named.
-func (r *reader) dialects(name string) (list []*spec.Codec, err error) {
+func (r *reader) dialects(name string) ([]*spec.Codec, error) {
 	switch {
 	case strings.HasSuffix(name, ".json"):
 		text, err := r.open(name)
@@ -154,9 +153,5 @@ func (r *reader) dialects(name string) (list []*spec.Codec, err error) {
 		codec, err := spec.Open(name)
 		return []*spec.Codec{codec}, err
 	}
-	for _, name := range spec.Stock() {
-		codec, openErr := spec.Open(name)
-		list, err = append(list, codec), errors.Join(err, openErr)
-	}
-	return list, err
+	return spec.StockCodecs(), nil
 }

@@ -116,8 +116,13 @@ func (c *course) ofPlan(o *Options) error {
 	p, traffic := &plan, plan.Traffic
 	traffic.Cards, traffic.Run = loadgen.NewCards(time.Now()), loadgen.RunName()
 	if o.ISO {
-		line := func(i int) string { return fmt.Sprintf("%s: line %d: ", p.Name, p.FlowLines[i]) }
-		traffic.Flows = c.overISO(traffic.Flows, line, o.Say)
+		place := func(i int) string {
+			if p.FlowLines == nil {
+				return ""
+			}
+			return fmt.Sprintf("%s: line %d: ", p.Name, p.FlowLines[i])
+		}
+		traffic.Flows = c.overISO(traffic.Flows, place, o.Say)
 	}
 	if err := traffic.Prepare(); err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)

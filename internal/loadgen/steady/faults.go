@@ -1,6 +1,7 @@
 package steady
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/url"
@@ -55,6 +56,9 @@ func (f *faults) begin(
 		if err == nil { // the rules that it had
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), faultLimit)
 			defer cancel()
+			if len(bytes.TrimSpace(before)) == 0 {
+				before = []byte("rules: []\n") // what it has none by, since nothing is no YAML
+			}
 			if _, err := port.Read(ctx, http.MethodPut, rulesPath, nil, before); err != nil {
 				say("issuer-sim's rules are as the last fault has them: %v", err)
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,28 @@ flows: [{flow: sale}]
 	o.Plan = p
 	if r := run(t, o); r.Operations[0].Name != "sale" || r.Operations[0].Count(record.Approved) != 20 {
 		t.Errorf("%+v", r.Operations[0].Outcomes)
+	}
+}
+
+// What is left out of the flow of a replay has no line: no file has one.
+func TestReplayOfAFlowOverISO(t *testing.T) {
+	name := t.TempDir() + "/moments.txt"
+	if err := os.WriteFile(name, []byte("0\n0.01\n0.02\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := (&scenario.Replay{
+		File: name, Flow: "status", Seed: 1, Timeout: time.Minute, Connections: 1, Cards: 1000,
+	}).Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := switchtest.Start(t, switchtest.Options{})
+	o := options(t, s)
+	o.Plan, o.ISO, o.Address = p, true, s.IssuerPort()
+	r := run(t, o)
+	want := []string{"flow status: no message of ISO 8583 asks for status: it is left out"}
+	if !slices.Equal(r.Notes, want) {
+		t.Errorf("notes %q, want %q", r.Notes, want)
 	}
 }
 

@@ -90,11 +90,14 @@ type Options struct {
 	Began func(*record.Recorder, time.Time)
 }
 
+// defaultEcho is how often a connection of ISO is asked whether it lives.
+const defaultEcho = 30 * time.Second
+
 // Defaults are the options that are measured by, but for what, where and by what.
 func Defaults() Options {
 	return Options{
 		Warmup: 2 * time.Second, Duration: 10 * time.Second, Timeout: loadgen.DefaultDrain, Connections: 4,
-		Cards: 1_000_000, Seed: 1, Dialect: spec.DefaultDialect, SignOn: true, Echo: 30 * time.Second,
+		Cards: 1_000_000, Seed: 1, Dialect: spec.DefaultDialect, SignOn: true, Echo: defaultEcho,
 		Reconnect: 10 * time.Second,
 	}
 }
@@ -106,6 +109,9 @@ func (o *Options) Check() error {
 	}
 	if o.ISO && (o.Switch != "" || o.Data != "") {
 		return errors.New("switch, data: expected without --iso, which starts no switch")
+	}
+	if o.Reconnect < 0 {
+		return fmt.Errorf("reconnect: %s, expected 0 or more", o.Reconnect)
 	}
 	if o.Plan != nil {
 		if o.Plan.Traffic.Recorded != nil && !o.ISO {
@@ -126,8 +132,6 @@ func (o *Options) Check() error {
 		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
 	case o.InFlight == 0 && !(o.Rate > 0 && o.Rate <= loadgen.MaxRate):
 		return fmt.Errorf("rate: %g, expected more than 0 and at most %d", o.Rate, loadgen.MaxRate)
-	case o.Reconnect < 0:
-		return fmt.Errorf("reconnect: %s, expected 0 or more", o.Reconnect)
 	case o.Duration <= 0 || o.Warmup < 0 || o.Timeout <= 0:
 		return errors.New("duration, timeout: expected more than 0; warmup: 0 or more")
 	}
@@ -289,6 +293,9 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*record.Ru
 	if again != nil {
 		d.Until = again.Gone()
 	}
+	if err := o.signOn(ctx, target); err != nil {
+		return nil, nil, errors.Join(err, closeTarget())
+	}
 	if d.Recorder, err = d.Record(); err != nil {
 		return nil, nil, errors.Join(err, closeTarget())
 	}
@@ -385,7 +392,13 @@ func (o *Options) describe(run *record.Run, c *course, local bool) {
 		}
 		if o.ISO {
 			target.Kind, target.Dialect, target.Framing = "iso", o.Dialect, o.Framing
-			target.Match, target.SignOn, target.Echo = o.Match, o.SignOn, o.Echo
+			target.NoSignOn = !o.SignOn
+			if len(o.Match) > 0 && !slices.Equal(slices.Sorted(slices.Values(o.Match)), loadgen.DefaultMatch) {
+				target.Match = o.Match
+			}
+			if o.Echo != defaultEcho {
+				target.Echo = &o.Echo
+			}
 		} else {
 			target.Gateway = o.Hello.Gateway
 		}

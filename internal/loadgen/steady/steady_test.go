@@ -3,6 +3,7 @@ package steady_test
 import (
 	"context"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -92,15 +93,20 @@ func TestReadyScenarios(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.Warmup, p.Timeout = 100*time.Millisecond, time.Minute
-			o := options(t, switchtest.Start(t, switchtest.Options{}))
+			s := switchtest.Start(t, switchtest.Options{})
+			o := options(t, s)
 			if name == "retry-storm" {
-				p.Timeout = 200 * time.Millisecond // callers who are less patient than the issuer is slow
+				p.Timeout = time.Second // callers who are less patient than the issuer is slow
 			}
 			o.Plan = p
 			r := run(t, o)
+			s.CrashSwitch() // which would wait for what the issuer does not answer
 			all := r.Total()
 			if all.Count(record.Approved) == 0 || r.Flows == nil || r.Flows.Ended == 0 {
 				t.Fatalf("%+v, flows %+v", all, r.Flows)
+			}
+			if len(r.Notes) > 0 {
+				t.Errorf("notes %q", r.Notes)
 			}
 			for _, op := range r.Operations {
 				t.Logf("%s: %d, %v", op.Name, op.Ended(), op.Outcomes)
@@ -190,9 +196,15 @@ func TestISOTwice(t *testing.T) {
 	for n := range 2 {
 		o := options(t, s)
 		o.ISO, o.Address, o.Rate, o.Warmup, o.Duration = true, s.IssuerPort(), 200, 0, 300*time.Millisecond
-		if r := run(t, o); !r.Verdict.Passed || len(r.Failures) != 0 {
+		r := run(t, o)
+		if !r.Verdict.Passed || len(r.Failures) != 0 {
 			all := r.Total()
 			t.Errorf("run %d: %v, %+v", n+1, all.Outcomes, r.Failures)
+		}
+		// What is as it is by default is not written down, so that runs of before it could be chosen are like this one.
+		want := record.Target{Kind: "iso", Address: o.Address, Connections: 4, Dialect: "iso87ascii"}
+		if !reflect.DeepEqual(r.Setup.Targets, []record.Target{want}) {
+			t.Errorf("target %+v, want %+v", r.Setup.Targets, want)
 		}
 	}
 }
@@ -233,8 +245,11 @@ func TestRefuses(t *testing.T) {
 		"dialect":        {func(o *steady.Options) { o.ISO, o.Dialect = true, "iso88" }, `dialect "iso88"`},
 		"dialect file":   {func(o *steady.Options) { o.ISO, o.Dialect = true, "gone.json" }, "gone.json"},
 		"framing":        {func(o *steady.Options) { o.ISO, o.Framing = true, "ascii5" }, "ascii5"},
-		"rate":           {func(o *steady.Options) { o.Rate = 0 }, "rate: 0, expected more than 0 and at most 1000000"},
-		"rules":          {func(o *steady.Options) { o.IssuerRules = "r.yaml" }, "expected with --local only"},
+		"reconnect of a scenario": {
+			func(o *steady.Options) { o.Plan, o.Reconnect = plan, -1 }, "reconnect: -1ns, expected 0 or more",
+		},
+		"rate":  {func(o *steady.Options) { o.Rate = 0 }, "rate: 0, expected more than 0 and at most 1000000"},
+		"rules": {func(o *steady.Options) { o.IssuerRules = "r.yaml" }, "expected with --local only"},
 		"rules of a scenario": {
 			func(o *steady.Options) { o.Plan, o.IssuerRules = plan, "r.yaml" }, "expected with --local only",
 		},

@@ -101,14 +101,20 @@ func (o *Options) isoTarget(ctx context.Context, c *course) (loadgen.Target, fun
 		}
 		return nil, nil, err
 	}
-	end := func() error { target.Close(); return nil }
-	if o.SignOn {
-		ctx, cancel := context.WithTimeout(ctx, signOnLimit)
-		defer cancel()
-		if err := target.SignOn(ctx); err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("%w (is it framed and written as the host expects? "+
-				"switchctl iso probe finds out)", err), end())
-		}
+	return target, func() error { target.Close(); return nil }, nil
+}
+
+// signOn signs on where that is asked for. Lost connections are kept by then: one that breaks while others sign on is
+// dialled anew.
+func (o *Options) signOn(ctx context.Context, target loadgen.Target) error {
+	iso, ok := target.(*loadgen.ISOTarget)
+	if !ok || !o.SignOn {
+		return nil
 	}
-	return target, end, nil
+	ctx, cancel := context.WithTimeout(ctx, signOnLimit)
+	defer cancel()
+	if err := iso.SignOn(ctx); err != nil {
+		return fmt.Errorf("%w (is it framed and written as the host expects? switchctl iso probe finds out)", err)
+	}
+	return nil
 }
