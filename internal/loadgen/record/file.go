@@ -63,6 +63,9 @@ func Read(from io.Reader) (*Run, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("line %d: more after the record", lineAt(text, dec.InputOffset()))
 	}
+	for i := range r.Setup.Targets {
+		r.Setup.Targets[i].asToday()
+	}
 	return r, r.check()
 }
 

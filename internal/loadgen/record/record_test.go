@@ -432,6 +432,30 @@ func TestRecordedRunStaysReadable(t *testing.T) {
 	}
 }
 
+// Records of a day told of a sign-on at each ISO 8583 host, and of its echo, though both are so by default.
+func TestRecordedTargetsAreReadAsToday(t *testing.T) {
+	text, err := os.ReadFile(recorded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const from = `"connections": 4`
+	never := time.Duration(0)
+	for with, want := range map[string]*time.Duration{
+		`, "sign_on": true, "echo_ns": 30000000000`: nil,
+		`, "sign_on": true`:                         &never,
+		`, "echo_ns": 0`:                            &never,
+	} {
+		run, err := record.Read(strings.NewReader(strings.Replace(string(text), from, from+with, 1)))
+		if err != nil {
+			t.Fatalf("%s: %v", with, err)
+		}
+		target := record.Target{Kind: "gateway", Address: "127.0.0.1:7583", Connections: 4, Echo: want}
+		if got := run.Setup.Targets; !reflect.DeepEqual(got, []record.Target{target}) {
+			t.Errorf("%s: read as %+v", with, got)
+		}
+	}
+}
+
 func TestWhatIsNoRunIsRefused(t *testing.T) {
 	text, err := os.ReadFile(recorded)
 	if err != nil {

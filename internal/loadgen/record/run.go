@@ -134,6 +134,22 @@ type Target struct {
 	Match    []int          `json:"match,omitempty"`
 	NoSignOn bool           `json:"no_sign_on,omitempty"`
 	Echo     *time.Duration `json:"echo_ns,omitempty"`
+	// SignOn stands in records of 2026-11-26 alone, which had defaults, too. Read takes it away.
+	SignOn *bool `json:"sign_on,omitempty"`
+}
+
+// asToday reads a target that was signed on at in a record of 2026-11-26, which had defaults, too: an echo each half a
+// minute, and none where there was none.
+func (t *Target) asToday() {
+	switch {
+	case t.SignOn == nil:
+		return
+	case t.Echo == nil:
+		t.Echo = new(time.Duration)
+	case *t.Echo == 30*time.Second:
+		t.Echo = nil
+	}
+	t.SignOn = nil
 }
 
 // Operation is what came of the requests of one operation that were due in the window.
