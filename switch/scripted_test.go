@@ -22,6 +22,7 @@ type scripted struct {
 
 	mu    sync.Mutex
 	conns []net.Conn
+	over  bool
 	ended sync.WaitGroup
 }
 
@@ -76,7 +77,9 @@ func (x *scripted) start() {
 				return
 			}
 			x.mu.Lock()
-			x.conns = append(x.conns, nc)
+			if x.conns = append(x.conns, nc); x.over { // it was accepted while the others were closed
+				nc.Close()
+			}
 			x.mu.Unlock()
 			x.ended.Go(func() { x.serve(nc) })
 		}
@@ -84,6 +87,7 @@ func (x *scripted) start() {
 	x.t.Cleanup(func() {
 		x.listener.Close()
 		x.mu.Lock()
+		x.over = true
 		for _, nc := range x.conns {
 			nc.Close()
 		}

@@ -22,6 +22,7 @@ type issuer struct {
 	on0100 func(nc net.Conn, approval []byte)
 	mu     sync.Mutex
 	conns  []net.Conn
+	over   bool
 	ended  sync.WaitGroup
 }
 
@@ -39,7 +40,9 @@ func startIssuer(t *testing.T, on0100 func(nc net.Conn, approval []byte)) *issue
 				return
 			}
 			i.mu.Lock()
-			i.conns = append(i.conns, nc)
+			if i.conns = append(i.conns, nc); i.over { // it was accepted while the others were closed
+				nc.Close()
+			}
 			i.mu.Unlock()
 			i.ended.Go(func() { i.serve(nc) })
 		}
@@ -51,6 +54,7 @@ func startIssuer(t *testing.T, on0100 func(nc net.Conn, approval []byte)) *issue
 func (i *issuer) stop() {
 	i.listener.Close()
 	i.mu.Lock()
+	i.over = true
 	for _, nc := range i.conns {
 		nc.Close()
 	}
