@@ -225,7 +225,7 @@ clearing:
 		s.stop()
 		return lines
 	}
-	if outcome() != outcome() {
+	if first, again := outcome(), outcome(); first != again {
 		t.Error("the same rules and presentments come to something else")
 	}
 	for text, want := range map[string]string{

@@ -118,7 +118,6 @@ func drawFile(t *rapid.T) []byte {
 	rdw := rapid.Bool().Draw(t, "rdw")
 	blocked := rapid.Bool().Draw(t, "blocked")
 	n := rapid.IntRange(1, 8).Draw(t, "records")
-	var ends []int
 	for range n {
 		record := drawRecord(t)
 		if rdw {
@@ -128,7 +127,6 @@ func drawFile(t *rapid.T) []byte {
 			stream.Write(binary.BigEndian.AppendUint32(nil, uint32(len(record))))
 		}
 		stream.Write(record)
-		ends = append(ends, stream.Len())
 	}
 	if !rdw || rapid.Bool().Draw(t, "zero length with RDW") {
 		stream.Write([]byte{0, 0, 0, 0})
