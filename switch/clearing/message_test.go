@@ -143,8 +143,8 @@ func TestMessagesThatCannotBeWritten(t *testing.T) {
 		"DE129: is not an element":        element(129, "1"),
 		"DE4 amount: is 1 long":           element(4, "1"),
 		"DE25 message reason: is given":   twice,
-		"PDS0159: is given twice":         {MTI: "1644", PDS: []clearing.PDS{{Tag: 159, Value: "1"}, {Tag: 159, Value: "1"}}},
-		"PDS0159: has a tag":              {MTI: "1644", PDS: []clearing.PDS{{Tag: 159}}},
+		"PDS0159 settlement: is given":    {MTI: "1644", PDS: []clearing.PDS{{Tag: 159, Value: "1"}, {Tag: 159, Value: "1"}}},
+		"PDS0159 settlement: has a tag":   {MTI: "1644", PDS: []clearing.PDS{{Tag: 159}}},
 		"DE24 function code: is 2 long":   {MTI: "1644", FunctionCode: "60"},
 		"DE72 data record: character 1 i": element(72, "é"),
 	} {
