@@ -138,10 +138,13 @@ func (s *shard) decideAdvice(r *message.Request, out *Outcome) {
 			out.Code = message.CodeOf(message.CodeInvalid)
 			return
 		}
+		asks := r.Kind == message.KindVoice && r.ARN != (message.ARN{})
+		if r.Number == 0 && !asks {
+			return
+		}
 		for p := range s.postingsOf(a) {
 			// What was posted without its acquirer reference, and is told of again with it by who knows the file alone.
-			again := r.Kind == message.KindVoice && r.ARN != (message.ARN{}) && p.arn == (message.ARN{}) &&
-				p.amount == r.Amount && !p.credit
+			again := asks && p.arn == (message.ARN{}) && p.amount == r.Amount && !p.credit && p.state != postingReversed
 			if again || r.Number != 0 && p.number == r.Number {
 				out.Code = message.CodeOf(message.CodeDuplicate)
 			}

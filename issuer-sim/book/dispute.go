@@ -68,7 +68,7 @@ var (
 
 // ChargeBack is an order to give a cardholder back what a presentment debited, or a part of it.
 type ChargeBack struct {
-	Card   message.Digits // filled in by who finds the presentment
+	Card   message.Digits // of the presentment: two cards may have one acquirer reference
 	ARN    message.ARN
 	Amount int64  // minor units; 0 for all of it
 	Reason uint16 // DE25
@@ -87,7 +87,7 @@ func (s *shard) presented(arn message.ARN) (*authorization, *posting) {
 // chargeBack credits the cardholder. It goes by the order and the shard alone, as settle does.
 func (s *shard) chargeBack(c *ChargeBack) (Item, error) {
 	a, p := s.presented(c.ARN)
-	if p == nil {
+	if p == nil || a.card != c.Card {
 		return Item{}, ErrUnpresented
 	}
 	l := s.later[c.ARN]
@@ -102,7 +102,6 @@ func (s *shard) chargeBack(c *ChargeBack) (Item, error) {
 	case c.Amount > p.amount || c.Amount < 0:
 		return Item{}, ErrTooMuch
 	}
-	c.Card = a.card
 	d := &s.laterOf(c.ARN).dispute
 	d.charged, d.reason = c.Amount, c.Reason
 	s.move(s.open(s.keep(a.card), a.currency), a.currency, 0, -c.Amount, settled)
@@ -138,14 +137,10 @@ func (b *Book) Lookup(arn message.ARN) (Item, error) {
 // ChargeBack credits the cardholder what a presentment debited, logs it, and puts it among what the next window tells
 // its member. Flush writes it.
 func (b *Book) ChargeBack(c ChargeBack) (Item, error) {
-	of, err := b.Lookup(c.ARN)
-	if err != nil {
-		return Item{}, err
-	}
 	if !b.window.room() {
 		return Item{}, ErrQueueFull
 	}
-	s := b.shardOf(of.Card)
+	s := b.shardOf(c.Card)
 	s.mu.Lock()
 	item, err := s.chargeBack(&c)
 	if err != nil {
@@ -161,21 +156,37 @@ func (b *Book) ChargeBack(c ChargeBack) (Item, error) {
 	return item, b.throttle(position)
 }
 
-// Retrieve puts a request for the papers of a presentment among what the next window tells its member.
-func (b *Book) Retrieve(arn message.ARN, reason uint16) (Item, error) {
-	item, err := b.Lookup(arn)
-	if err != nil {
-		return Item{}, err
+// Original is the amount of a card's presentment, 0 if none of this reference stands; minor units.
+func (b *Book) Original(card message.Digits, arn message.ARN) int64 {
+	s := b.shardOf(card)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a, p := s.presented(arn); p != nil && a.card == card {
+		return p.amount
 	}
+	return 0
+}
+
+// Retrieve puts a request for the papers of a card's presentment among what the next window tells its member.
+func (b *Book) Retrieve(card message.Digits, arn message.ARN, reason uint16) (Item, error) {
 	if !b.window.room() {
 		return Item{}, ErrQueueFull
 	}
+	s := b.shardOf(card)
+	s.mu.Lock()
+	a, p := s.presented(arn)
+	if p == nil || a.card != card {
+		s.mu.Unlock()
+		return Item{}, ErrUnpresented
+	}
+	item := s.item(a, p)
 	item.Kind, item.Reason = ItemRetrieval, reason
 	var position int64
-	if b.log != nil {
+	if b.log != nil { // before anything else happens to it, since the log is gone through in its order
 		position = b.log.Retrieval(arn, reason)
 	}
 	b.window.add(item)
+	s.mu.Unlock()
 	return item, b.throttle(position)
 }
 

@@ -105,35 +105,44 @@ func (s *shard) settle(p *Presentment, file uint32) Settlement {
 	switch {
 	case p.Function != FirstPresentment:
 		return s.represent(p, a, posting, by)
-	case p.Reversal && posting.state == postingReversed:
-		if l != nil && l.reversal != (origin{}) && l.reversal != by {
-			return SettledDuplicate
-		}
-		return SettledAlready
 	// A reversal has the amount of what it takes back; its side is that of the original turned round, which DE3 keeps.
 	case posting.amount != p.Amount || posting.credit != p.Credit || a.currency != p.Currency || a.card != p.Card:
 		return SettledMismatch
+	case p.Reversal && l != nil && l.reversal == by:
+		return SettledAlready
+	case p.Reversal && l != nil && l.reversal != (origin{}):
+		return SettledDuplicate
 	case p.Reversal && l != nil && l.dispute.stands() > 0:
 		return SettledDisputed // the cardholder has it back
+	case p.Reversal && posting.state == postingReversed && posting.file == 0:
+		return SettledUndone // no file has presented it: there is nothing that one could take back
 	case p.Reversal:
-		s.reversePosting(a, posting, false) // by now there is no hold to return to
+		// By now there is no hold to return to. Where an 0420 has taken it back nothing moves, and the member's totals have
+		// it once, by this record.
+		s.reversePosting(a, posting, false)
+		s.known(posting, number, p)
 		if posting.arn != (message.ARN{}) {
 			s.laterOf(posting.arn).reversal = by
 		}
 		return SettledReversal
+	case posting.file == file && (posting.record == 0 || posting.record == p.Record):
+		return SettledAlready // and maybe reversed since
 	case posting.state == postingReversed:
 		return SettledUndone
-	case posting.state == postingSettled && posting.file == file && (posting.record == 0 || posting.record == p.Record):
-		return SettledAlready
 	case posting.state == postingSettled:
 		return SettledDuplicate
 	}
 	s.settlePosting(number, file, p)
+	s.known(posting, number, p)
+	return SettledPosting
+}
+
+// known gives a posting the reference of its presentment where whoever sent it had told none: from now on it is known
+// by this one, for what takes it back.
+func (s *shard) known(posting *posting, number uint32, p *Presentment) {
 	if posting.arn == (message.ARN{}) && p.ARN != (message.ARN{}) {
-		// Whoever sent it had told no reference: from now on it is known by this one, for what takes it back.
 		posting.arn, s.byARN[p.ARN] = p.ARN, number
 	}
-	return SettledPosting
 }
 
 // findPosting finds a presentment's posting by its ARN, or without one by RRN, amount and side among those that no file

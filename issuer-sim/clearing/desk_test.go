@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -241,6 +242,26 @@ func TestLongFile(t *testing.T) {
 	}
 	if wrong := books.Audit(); wrong != nil {
 		t.Error(wrong)
+	}
+}
+
+// An upload that breaks off is no file of the member: nothing is answered to it, and it may come again.
+func TestUploadThatBreaksOff(t *testing.T) {
+	fs := vfs.NewMem()
+	good := file(t, header(1), format.Presentment{AmountMinor: 700, ARN: arn(t, 1)})
+	d, _ := desk(t, fs, clearing.Options{Out: "out"})
+	for _, n := range []int{0, 1, 100, len(good) / 2, len(good) - 1} {
+		_, err := d.Take(io.MultiReader(bytes.NewReader(good[:n]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+		var refused *clearing.RefusedError
+		if !errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &refused) {
+			t.Errorf("cut after %d bytes: %v", n, err)
+		}
+	}
+	if _, err := d.Take(bytes.NewReader(good)); err != nil {
+		t.Error(err)
+	}
+	if names, err := fs.List("out"); err != nil || len(names) != 1 {
+		t.Errorf("answers to one file: %v, %v", names, err)
 	}
 }
 

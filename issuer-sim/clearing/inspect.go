@@ -31,17 +31,22 @@ type inspection struct {
 	count    string
 }
 
-// counted tells how much was read, and whether the end was reached.
+// counted tells how much was read, whether the end was reached, and what broke off before it.
 type counted struct {
-	in    io.Reader
-	bytes int64
-	ended bool
+	in     io.Reader
+	bytes  int64
+	ended  bool
+	failed error
 }
 
 func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.in.Read(b)
 	c.bytes += int64(n)
-	c.ended = c.ended || errors.Is(err, io.EOF)
+	if errors.Is(err, io.EOF) {
+		c.ended = true
+	} else if err != nil {
+		c.failed = err
+	}
 	return n, err
 }
 
@@ -52,6 +57,8 @@ func (d *Desk) inspect(in io.Reader) (*inspected, *RefusedError, error) {
 	i := &inspection{desk: d}
 	refused, err := i.read(from)
 	switch {
+	case from.failed != nil && !errors.Is(from.failed, errTooLong): // an upload that broke off is no file that is cut
+		return nil, nil, from.failed
 	case errors.Is(err, errTooLong):
 		words := fmt.Sprintf("it is longer than %d bytes", d.o.MaxBytes)
 		refused = i.refuse(&fault{elementOf(0, 0), codeFraming, words})

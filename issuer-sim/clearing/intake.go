@@ -219,7 +219,8 @@ func (i *intake) record(r *clearing.Record, format *clearing.FormatError) error 
 	if why != nil {
 		return i.reject(r, why, format == nil)
 	}
-	terms, ok := i.desk.money.of(p.Card, p.Currency, p.Amount, false)
+	part := p.Function != book.FirstPresentment && p.Amount < i.desk.books.Original(p.Card, p.ARN)
+	terms, ok := i.desk.money.of(p.Card, p.Currency, p.Amount, part)
 	if !ok {
 		return i.reject(r, &fault{"D0005", codeConvert, "its amount has more than twelve digits in what is settled in"}, true)
 	}
@@ -289,13 +290,16 @@ func (i *intake) chargeBack(p *book.Presentment, reason uint16, percent int) err
 	if !ok {
 		return nil // the whole was converted: a part is
 	}
-	_, err := i.desk.books.ChargeBack(book.ChargeBack{ARN: p.ARN, Amount: amount, Reason: reason, Terms: terms})
+	_, err := i.desk.books.ChargeBack(book.ChargeBack{
+		Card: p.Card, ARN: p.ARN, Amount: amount, Reason: reason, Terms: terms,
+	})
 	switch {
 	case err == nil:
 		i.result.ChargedBack++
-	case errors.Is(err, book.ErrQueueFull):
+	case errors.Is(err, book.ErrDisputed), errors.Is(err, book.ErrUnpresented): // when the file was given before
+	case errors.Is(err, book.ErrQueueFull), errors.Is(err, book.ErrTooMuch), errors.Is(err, book.ErrNotCharged):
 		i.desk.logger.Warn("no chargeback by a rule", zap.Error(err))
-	case !errors.Is(err, book.ErrDisputed) && !errors.Is(err, book.ErrUnpresented):
+	default:
 		return err
 	}
 	return nil

@@ -98,7 +98,9 @@ func (d *Desk) ChargeBack(o *Order) (Ordered, error) {
 	if !ok {
 		return Ordered{}, orderError("the amount has more than twelve digits in what is settled in")
 	}
-	item, err := d.books.ChargeBack(book.ChargeBack{ARN: of.ARN, Amount: amount, Reason: reason, Terms: terms})
+	item, err := d.books.ChargeBack(book.ChargeBack{
+		Card: of.Card, ARN: of.ARN, Amount: amount, Reason: reason, Terms: terms,
+	})
 	if err != nil {
 		return Ordered{}, err
 	}
@@ -113,7 +115,7 @@ func (d *Desk) Retrieve(o *Order) (Ordered, error) {
 	if err != nil {
 		return Ordered{}, err
 	}
-	item, err := d.books.Retrieve(of.ARN, reason)
+	item, err := d.books.Retrieve(of.Card, of.ARN, reason)
 	if err != nil {
 		return Ordered{}, err
 	}

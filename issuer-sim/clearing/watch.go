@@ -77,7 +77,7 @@ func (w *watch) list() (found map[string]book.Seen, names []string) {
 		}
 		for _, name := range entries {
 			path := fs.PathJoin(folder, name)
-			if strings.HasPrefix(name, ".") || len(found) == maxWatched {
+			if strings.HasPrefix(name, ".") || len(names) == maxWatched {
 				continue
 			}
 			info, err := fs.Stat(path)
@@ -162,7 +162,8 @@ func (d *Desk) open(path string, from source) (Result, error) {
 		return Result{}, err
 	}
 	info, err := f.Stat()
-	if err == nil && (!info.Mode().IsRegular() || info.Size() != from.seen.Bytes) {
+	if err == nil && (!info.Mode().IsRegular() || info.Size() != from.seen.Bytes ||
+		info.ModTime().UnixNano() != from.seen.UnixNanos) {
 		err = errChanged
 	}
 	if err != nil {
