@@ -42,6 +42,9 @@ var storedEMV = map[string]string{
 	"9F53": "Transaction Category Code",
 }
 
+// StoresEMV tells whether a tag of chip data, in upper-case hexadecimal, may be stored.
+func StoresEMV(tag string) bool { return storedEMV[tag] != "" }
+
 // FilterEMV returns of DE55, BER-TLV in hex text of either case, the tags that may be stored, in upper case and in
 // their order. It never lets through 57, 5A, 56, 9F6B, 9F1F or 9F20. Malformed data is a *FieldError with the offset,
 // in characters, and then nothing is returned.

@@ -29,7 +29,9 @@ What is about to be sent stands in a state file first (FILE's folder, <PDS0105>.
 file (PDS0105 and DE71) is sent once, by however many runs; --again sends it once more. A run that was ended goes on
 where it stopped. What had no answer is sent as a repeat, 0221 or 0421 with the same STAN.
 
-A file of production needs --production. --dry-run makes the messages and sends none. --report writes a row a record
+The state is of one host: name another with --state for another.
+
+A file that is not marked as a test needs --production. --dry-run makes the messages and sends none. --report writes a row a record
 with what became of it, which clearing diff --detail reads.
 
 Exits with 0 when all were accepted, with 1 when not, with 2 when it stopped.`,

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"switchyard/internal/pan"
+	"switchyard/spec"
 	"switchyard/switch/clearing"
 )
 
@@ -95,7 +96,7 @@ func (d *disguise) message(v *clearing.Values) {
 		case de == 31:
 			text = d.arn(text)
 		case de == chip:
-			if v[de] = clearing.ChipWithoutCard(value); v[de] != nil {
+			if v[de] = clearing.FilterChip(value, tellsNobody); v[de] != nil {
 				v[de] = []byte(d.cardsIn(string(v[de])))
 			}
 			continue
@@ -115,6 +116,10 @@ func (d *disguise) message(v *clearing.Values) {
 	}
 }
 
+// tellsNobody tells whether a tag of DE55 may stay: what clearing needs, without the terminal's serial number. Others
+// name the merchant, the terminal or the cardholder's account.
+func tellsNobody(tag string) bool { return spec.StoresEMV(tag) && tag != "9F1E" }
+
 // references are the elements whose characters are put into others of their kind, by what they are.
 var references = map[int]string{
 	37: "rrn", 38: "authorization code", 41: "terminal", 42: "merchant", 72: "text", 95: "issuer reference",
@@ -128,6 +133,8 @@ func (d *disguise) pds(sub clearing.PDS) string {
 		return "T" // nobody should take it for a file of production
 	case (sub.Tag == 159 || sub.Tag == 359) && len(sub.Value) == 67:
 		return sub.Value[:11] + d.alike("account", sub.Value[11:39]) + sub.Value[39:]
+	case sub.Tag == 159, sub.Tag == 359, clearing.SubelementName(sub.Tag) == "": // nobody knows what it holds
+		return d.alike("pds", sub.Value)
 	case string(clearing.MaskElement(0, sub.Tag, []byte(sub.Value))) == sub.Value:
 		return sub.Value
 	}

@@ -1,6 +1,7 @@
 package ipmtool
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -124,6 +125,9 @@ func survey(from *source, c *Conversion) (was [2]string, err error) {
 	var m message
 	if err := from.each(func(is *message) error {
 		c.Records++
+		if from.format != FormatIPM && bytes.IndexByte(is.values[cardNumber], '*') >= 0 {
+			from.masked = true // also where its form is not there to say so
+		}
 		m = *is
 		if maskCards(&m.values) {
 			c.MaskedRecords++

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/csv"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -251,6 +252,41 @@ func TestConvertMasks(t *testing.T) {
 		if info, err := os.Stat(out); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("with whole card numbers anybody can read %s: %v", out, info.Mode())
 		}
+	}
+}
+
+// Card numbers are masked wherever they stand, and what is masked is no clearing file whoever says so.
+func TestConvertMasksOddPlaces(t *testing.T) {
+	const card = "4111111111111111"
+	dir := t.TempDir()
+	records := `{"kind":"record","mti":"1240","DE2":"` + card + `","DE24":"200","DE48":"` + card + `",` +
+		`"DE55":"5A084111111111111111C110` + hex.EncodeToString([]byte(card)) + `","DE63":"` + card + `"}` + "\n"
+	in := write(t, filepath.Join(dir, "in.jsonl"), []byte(`{"kind":"file","form":"ascii vbs"}`+"\n"+records))
+	for _, name := range []string{"out.csv", "out.jsonl"} {
+		out := filepath.Join(dir, name)
+		if c := convert(t, in, out, ipmtool.ConvertOptions{}); c.MaskedRecords != 1 {
+			t.Errorf("%+v", c)
+		}
+		text := string(readFile(t, out))
+		if strings.Contains(text, card) || strings.Contains(text, hex.EncodeToString([]byte(card))) {
+			t.Errorf("%s", text)
+		}
+	}
+	lines := strings.SplitAfter(string(readFile(t, filepath.Join(dir, "out.jsonl"))), "\n")
+	cut := write(t, filepath.Join(dir, "cut.jsonl"), []byte(strings.Join(lines[1:], "")))
+	form := ipmtool.ConvertOptions{CodePage: "ascii", Blocking: "vbs"}
+	_, err := ipmtool.Convert(cut, filepath.Join(dir, "back.ipm"), form)
+	if err == nil || !strings.Contains(err.Error(), "--clear-pan") {
+		t.Errorf("a clearing file is made of masked cards: %v", err)
+	}
+	headless := write(t, filepath.Join(dir, "headless.csv"), []byte("1,1240,"+card+"\n"))
+	if _, err := ipmtool.Convert(headless, filepath.Join(dir, "x.ipm"), ipmtool.ConvertOptions{}); err == nil ||
+		strings.Contains(err.Error(), card) {
+		t.Errorf("without a header row: %v", err)
+	}
+	mark := write(t, filepath.Join(dir, "mark.csv"), []byte("\xef\xbb\xbf"))
+	if _, err := ipmtool.Convert(mark, filepath.Join(dir, "y.ipm"), ipmtool.ConvertOptions{}); err == nil {
+		t.Error("a byte order mark is a file")
 	}
 }
 

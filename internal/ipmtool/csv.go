@@ -106,7 +106,8 @@ func (s *source) eachCSV(r io.Reader, take take) error {
 	for i, name := range header {
 		de, err := elementNumber(name)
 		if err != nil && name != columnForm && name != columnRecord && name != columnMTI {
-			return fmt.Errorf("line 1: column %q: expected form, record, mti or an element of the layout such as DE4", name)
+			return fmt.Errorf("line 1: column %q: expected form, record, mti or an element of the layout such as DE4",
+				shownText(name))
 		}
 		columns[i] = de
 	}

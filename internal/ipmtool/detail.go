@@ -200,7 +200,7 @@ func (d *detailDiffer) valuesOf(r *clearing.Record) []string {
 	values := make([]string, len(detailColumns))
 	for i, c := range detailColumns {
 		if d.rows.columns[i] {
-			values[i] = c.of(r)
+			values[i] = shownText(c.of(r)) // as a replay's report has it; a detail file has no whole card
 		}
 	}
 	return values
@@ -433,7 +433,7 @@ func (f *detailFile) fill(row *detailRow, cell func(int) (name, value string), n
 		}
 		for at, c := range detailColumns {
 			if c.name == name {
-				row.values[at] = unguarded(value)
+				row.values[at] = shownText(unguarded(value))
 			}
 		}
 	}

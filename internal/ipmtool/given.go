@@ -140,11 +140,11 @@ func (f *fields) finish() error {
 	if f.amount != "" {
 		c, ok := money.ByNumeric(string(f.values[49]))
 		if !ok {
-			return fmt.Errorf("amount %s: it needs a currency of ISO 4217", f.amount)
+			return fmt.Errorf("amount %s: it needs a currency of ISO 4217", shownText(f.amount))
 		}
 		whole, decimals, _ := strings.Cut(f.amount, ".")
 		if len(decimals) != c.Exponent {
-			return fmt.Errorf("amount %s: %s has %d decimals", f.amount, c.Alpha, c.Exponent)
+			return fmt.Errorf("amount %s: %s has %d decimals", shownText(f.amount), c.Alpha, c.Exponent)
 		}
 		f.values[4] = pad(4, []byte(whole+decimals))
 	}

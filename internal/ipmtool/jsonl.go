@@ -120,7 +120,7 @@ func (s *source) eachJSONL(r *bufio.Reader, take take) error {
 				}
 			}
 			if err != nil {
-				return fmt.Errorf("%s: %w", key, err)
+				return fmt.Errorf("%s: %w", shownText(key), err)
 			}
 		}
 		m.number++

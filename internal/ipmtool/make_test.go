@@ -151,7 +151,9 @@ func TestAnonymize(t *testing.T) {
 		ps[i].PAN = []string{"4111111111111111", "5555555555554444", "4000000000000000006", "378282246310005"}[i%4]
 		ps[i].Acceptor.Name, ps[i].Merchant, ps[i].Terminal, ps[i].AuthCode = "SECRETSHOP of Mr X", "HIDDEN1", "HIDDEN1",
 			"A1B2C3"
-		ps[i].ChipData, _ = hex.DecodeString("5A084111111111111111" + "9F270180")
+		ps[i].ChipData, _ = hex.DecodeString("5A084111111111111111" + "9F270180" +
+			"9F160748494444454E31" + "9F1E0748494444454E31")
+		ps[i].PDS = []clearing.PDS{{Tag: 999, Value: "of HIDDEN1"}}
 		ps[i].OtherAmounts = "paid with 4111111111111111."
 		ps[i].NetworkID = "123456789012345"
 	}
@@ -210,6 +212,9 @@ func TestAnonymize(t *testing.T) {
 		}
 		if got := hex.EncodeToString(r.Get(55)); got != "9f270180" {
 			t.Errorf("chip data became %s", got)
+		}
+		if got, _ := r.PDS(999); len(got) != len("of HIDDEN1") || got == "of HIDDEN1" {
+			t.Errorf("a subelement that nobody knows became %q", got)
 		}
 	})
 	if len(cards) != 4 || n != 40 {

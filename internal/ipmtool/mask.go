@@ -21,10 +21,8 @@ func maskCards(v *clearing.Values) (masked bool) {
 		case de == cardNumber:
 			now = []byte(pan.Mask(string(value)))
 		case de == chip:
-			clean, changed := clearing.MaskedChip(value)
-			if now = clean; !changed {
-				now = []byte(pan.MaskIn(string(value)))
-			}
+			clean, _ := clearing.MaskedChip(value)
+			now = []byte(pan.MaskIn(string(clean)))
 		case clearing.CarriesPDS(de):
 			now = rewritePDS(value, func(sub clearing.PDS) string {
 				return string(clearing.MaskElement(0, sub.Tag, []byte(sub.Value)))
@@ -39,11 +37,12 @@ func maskCards(v *clearing.Values) (masked bool) {
 	return masked
 }
 
-// rewritePDS puts other values of the same length into the subelements of an element.
+// rewritePDS puts other values of the same length into the subelements of an element. Of one that holds something else,
+// nobody knows what, card numbers are masked.
 func rewritePDS(carrier []byte, change func(clearing.PDS) string) (out []byte) {
 	subs, ok := clearing.SplitPDS(carrier)
 	if !ok {
-		return carrier
+		return []byte(pan.MaskIn(string(carrier)))
 	}
 	out = make([]byte, 0, len(carrier))
 	for _, sub := range subs {

@@ -147,18 +147,27 @@ func (m *Match) Booked(b *Booked) error {
 			Kind: MismatchMissing, ARN: b.ARN, Payment: b.Payment, Message: "it is in the journal and in no file",
 		})
 	}
+	if m.stood[at].seen {
+		return m.found(Mismatch{
+			Kind: MismatchTwice, ARN: b.ARN, Payment: b.Payment, Message: "the journal has its reference before, too",
+		})
+	}
+	var other *stood
 	for ; at < len(m.stood) && m.stood[at].key == key; at++ {
 		s := &m.stood[at]
 		s.seen = true
-		if s.amount != b.AmountMinor || s.money != m.key(money.Current(b.Currency), "") {
-			return m.found(Mismatch{
-				Kind: MismatchAmount, ARN: b.ARN, Payment: b.Payment,
-				Message: fmt.Sprintf("its amount is another than the journal's %d %s", b.AmountMinor, b.Currency),
-				Places:  []Place{m.place(s)},
-			})
+		if other == nil && (s.amount != b.AmountMinor || s.money != m.key(money.Current(b.Currency), "")) {
+			other = s
 		}
 	}
-	return nil
+	if other == nil {
+		return nil
+	}
+	return m.found(Mismatch{
+		Kind: MismatchAmount, ARN: b.ARN, Payment: b.Payment,
+		Message: fmt.Sprintf("its amount is another than the journal's %d %s", b.AmountMinor, b.Currency),
+		Places:  []Place{m.place(other)},
+	})
 }
 
 // Unknown tells of what stands in the files and was not booked.

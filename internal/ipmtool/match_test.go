@@ -74,6 +74,22 @@ func TestMatch(t *testing.T) {
 	if said := matched(t, [][]clearing.Presentment{ps[:3], ps[3:]}, booked); said != want {
 		t.Errorf("%s\nwant\n%s", said, want)
 	}
+
+	// A journal that has a reference twice has one record for both; one of another amount hides no other record.
+	again := []ipmtool.Booked{{Payment: "P0", ARN: ps[0].ARN, AmountMinor: ps[0].AmountMinor, Currency: ps[0].Currency}}
+	again = append(again, again[0])
+	again[1].Payment = "P9"
+	want = "twice error: " + ps[0].ARN + " of payment P9: the journal has its reference before, too\n"
+	if said := matched(t, [][]clearing.Presentment{ps[:1]}, again); said != want {
+		t.Errorf("%s\nwant\n%s", said, want)
+	}
+	again = again[:1]
+	again[0].AmountMinor++
+	want = "twice error: a record stands twice, in f0, record 2 and in f1, record 2\n" + "amount error: " + ps[0].ARN +
+		" of payment P0: its amount is another than the journal's 1001 EUR (f0, record 2)\n"
+	if said := matched(t, [][]clearing.Presentment{ps[:1], ps[:1]}, again); said != want {
+		t.Errorf("%s\nwant\n%s", said, want)
+	}
 }
 
 // A clearing file is compared with the detail file beside it, or with any CSV that has some of its columns.

@@ -158,6 +158,9 @@ func (m *maker) lines(r *bufio.Reader) error {
 		var is []given
 		for name, raw := range line {
 			text := strings.TrimSpace(string(raw))
+			if text == "null" { // as if it were not there
+				continue
+			}
 			if raw[0] == '"' {
 				text, _ = jsonText(raw) // it was read as JSON before
 			}
@@ -174,7 +177,7 @@ func (m *maker) record(is []given) error {
 	m.begin("1240", "200")
 	for _, g := range is {
 		if err := f.take(g); err != nil {
-			return fmt.Errorf("%s: %w", g.name, err)
+			return fmt.Errorf("%s: %w", shownText(g.name), err)
 		}
 	}
 	if function := string(m.m.values[24]); m.m.mti == "1644" && (function == "697" || function == "695") {

@@ -17,6 +17,7 @@ import (
 	"switchyard/spec/framing"
 	"switchyard/spec/mapping"
 	"switchyard/switch/clearing"
+	"switchyard/switch/payment"
 )
 
 // What became of a record that was to be sent.
@@ -109,8 +110,10 @@ type replay struct {
 	summary ReplaySummary
 	talk    *isotool.Talk
 	conn    net.Conn
-	next    time.Time // when the next may be sent
-	silent  int       // messages without an answer, in a row
+	next    time.Time       // when the next may be sent
+	silent  int             // messages without an answer, in a row
+	begun   map[string]bool // files, by their ids
+	last    string          // DE71 of the last record that was looked at
 	late    map[string]messageKey
 }
 
@@ -139,8 +142,8 @@ func (r *replay) survey() error {
 		if rec.Number == 1 {
 			r.summary.FileID = key.FileID
 		}
-		if mode, _ := rec.PDS(122); mode == "P" && !r.options.Production {
-			return errors.New("is a file of production: it is sent with --production only")
+		if err := r.mayGo(rec, key); err != nil {
+			return err
 		}
 		switch kind := kindOf(rec); {
 		case kind == replaySkipped:
@@ -153,18 +156,49 @@ func (r *replay) survey() error {
 		default:
 			r.summary.Purchases++
 		}
-		if len(key.DE71) != 8 {
-			return fmt.Errorf("record %d: DE71 is no message number of eight digits", rec.Number)
-		}
 		if r.options.Codec == nil { // to a folder
 			return nil
 		}
+		if len(key.DE71) != len(wholeFile) || !isDigits(key.DE71) || key.DE71 <= r.last {
+			return fmt.Errorf("record %d: DE71 is %q, expected a number of eight digits above %s: by it a record is known",
+				rec.Number, shownText(key.DE71), r.last)
+		}
+		r.last = key.DE71
 		m := r.message(rec, sending{stan: 1, de7: time.Now().UTC().Format(de7Layout)})
 		if err := r.fits(m, time.Now()); err != nil {
 			return fmt.Errorf("record %d cannot be sent: %w", rec.Number, err)
 		}
 		return nil
 	})
+}
+
+// mayGo holds the beginning of a file against what was asked for: its mode, and that it is one file, since what is sent
+// is known by the file's id.
+func (r *replay) mayGo(rec *clearing.Record, key messageKey) error {
+	if rec.MTI != "1644" || rec.FunctionCode() != "697" {
+		return nil
+	}
+	switch {
+	case r.options.Codec == nil: // to a folder, as it is
+	case r.begun[key.FileID]:
+		return fmt.Errorf("record %d: file %s begins again", rec.Number, key.FileID)
+	case len(r.begun) > 0 && r.options.State == "":
+		return fmt.Errorf("record %d: another file begins, %s: expected one alone, or --state for what is sent of all",
+			rec.Number, key.FileID)
+	}
+	if r.begun == nil {
+		r.begun = map[string]bool{}
+	}
+	r.begun[key.FileID], r.last = true, wholeFile
+	switch mode, _ := rec.PDS(122); {
+	case mode == "T" || r.options.Production:
+		return nil
+	case mode == "P":
+		return errors.New("is a file of production: it is sent with --production only")
+	default:
+		return fmt.Errorf("is not marked as a test (PDS0122 is %q, not T): it is sent with --production only",
+			shownText(mode))
+	}
 }
 
 // each goes through the records with the id of the file that they stand in. What cannot be read ends it.
@@ -294,7 +328,11 @@ func (r *replay) one(ctx context.Context, rec *clearing.Record, key messageKey, 
 	}
 	r.silent = 0
 	delete(r.late, fmt.Sprintf("%06d", is.stan))
-	is = r.answered(is, answer)
+	if is = r.answered(is, answer); is.outcome == OutcomeUnanswered {
+		if r.silent++; r.silent >= mostUnanswered {
+			return is, fmt.Errorf("record %d: to %d messages in a row the host says %q", rec.Number, r.silent, is.code)
+		}
+	}
 	return is, r.state.put(key, is, false)
 }
 
@@ -306,11 +344,11 @@ func (r *replay) answered(is sending, answer *spec.Message) sending {
 		m.CopyFrom(answer)
 	}
 	is.code = printableCode(m.String(39))
-	switch is.code {
-	case "00", "08", "11":
-		is.outcome = OutcomeAccepted
-	case "09", "": // in progress: no answer
+	switch row := payment.Meaning(is.code); {
+	case row.Again: // nobody has decided: it is sent again as a repeat
 		is.outcome = OutcomeUnanswered
+	case row.Approves && !row.Partial:
+		is.outcome = OutcomeAccepted
 	default:
 		is.outcome = OutcomeRefused
 	}
@@ -472,9 +510,19 @@ func entryOf(posDataCode string) (entry, condition string) {
 func acceptorOf(text string) string {
 	parts := strings.Split(text, `\`)
 	if len(parts) != 4 || len(parts[3]) < 3 {
-		return fmt.Sprintf("%-40.40s", text)
+		return fmt.Sprintf("%-40.40s", plain(text))
 	}
-	return fmt.Sprintf("%-25.25s%-13.13s%-2.2s", parts[0], parts[2], country2(parts[3][len(parts[3])-3:]))
+	return plain(fmt.Sprintf("%-25.25s%-13.13s%-2.2s", parts[0], parts[2], country2(parts[3][len(parts[3])-3:])))
+}
+
+// plain is text with what DE43 of a message cannot have, letters with accents above all, as question marks.
+func plain(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, text)
 }
 
 // country2 is a country of three letters in two, as messages have it.

@@ -2,10 +2,13 @@ package ipmtool
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,7 +34,12 @@ func WriteReplayReport(name, state, report string, force bool) error {
 		return err
 	}
 	defer known.close()
-	target, err := create(report, force, nil, from.file)
+	kept := []*os.File{from.file}
+	if f, err := os.Open(state); err == nil {
+		defer f.Close()
+		kept = append(kept, f)
+	}
+	target, err := create(report, force, nil, kept...)
 	if err != nil {
 		return err
 	}
@@ -151,12 +159,16 @@ func ReplayToFolder(name, folder string, o ReplayOptions) (*ReplaySummary, error
 	if o.DryRun {
 		return &r.summary, nil
 	}
-	is := sending{run: state.run, outcome: OutcomeUnanswered}
-	if err := state.put(key, is, true); err != nil {
-		return &r.summary, err
+	to := filepath.Join(folder, filepath.Base(name))
+	is := sending{run: state.run, outcome: OutcomeAccepted}
+	if was.run != 0 && !was.ended() && sameContents(to, from.file) { // a run before this one was cut off behind that
+		r.summary.Before = r.summary.Records
+		return &r.summary, errors.Join(state.put(key, is, false), state.sync())
 	}
-	begun := was.run != 0 && !was.ended() // a run before this one was cut off: what it wrote is this
-	target, err := create(filepath.Join(folder, filepath.Base(name)), o.Again || begun, nil, from.file)
+	if _, err := os.Lstat(to); err == nil && !o.Again {
+		return &r.summary, fmt.Errorf("%s: is there already; --again writes over it", to)
+	}
+	target, err := create(to, o.Again, nil, from.file)
 	if err != nil {
 		return &r.summary, err
 	}
@@ -164,12 +176,30 @@ func ReplayToFolder(name, folder string, o ReplayOptions) (*ReplaySummary, error
 	if _, err := io.Copy(target, io.NewSectionReader(from.file, 0, 1<<62)); err != nil {
 		return &r.summary, err
 	}
+	if err := state.put(key, sending{run: state.run, outcome: OutcomeUnanswered}, true); err != nil {
+		return &r.summary, err
+	}
 	if err := target.commit(true); err != nil {
 		return &r.summary, err
 	}
-	is.outcome = OutcomeAccepted
 	r.summary.Sent = r.summary.Records
 	return &r.summary, errors.Join(state.put(key, is, false), state.sync())
+}
+
+// sameContents tells whether a file of a name has what another one has.
+func sameContents(name string, other *os.File) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	a, b := sha256.New(), sha256.New()
+	_, errA := io.Copy(a, f)
+	_, errB := io.Copy(b, io.NewSectionReader(other, 0, 1<<62))
+	return errA == nil && errB == nil && bytes.Equal(a.Sum(nil), b.Sum(nil))
 }
 
 // wholeFile stands for DE71 where a file was handed over as it is.

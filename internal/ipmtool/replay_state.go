@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -116,15 +117,24 @@ func (s *replayState) begin(end int64) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
+// stateHead is how each line begins. What else stands at the end of a file is no line that a crash has cut.
+const stateHead = `{"run":`
+
+// stateLineMost is longer than any line.
+const stateLineMost = 1 << 10
+
 // read takes all lines and returns where the last whole one ends.
 func (s *replayState) read(r io.Reader) (end int64, err error) {
-	lines := bufio.NewReader(r)
+	lines := bufio.NewReaderSize(r, stateLineMost)
 	for n := 1; ; n++ {
-		text, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
+		text, err := lines.ReadSlice('\n')
+		ours := strings.HasPrefix(string(text), stateHead) || strings.HasPrefix(stateHead, string(text))
+		switch {
+		case errors.Is(err, io.EOF) && ours: // cut by a crash
 			return end, nil
-		}
-		if err != nil {
+		case errors.Is(err, io.EOF), errors.Is(err, bufio.ErrBufferFull):
+			return end, fmt.Errorf("line %d: is none of a replay's state", n)
+		case err != nil:
 			return end, err
 		}
 		var line stateLine
@@ -133,13 +143,12 @@ func (s *replayState) read(r io.Reader) (end int64, err error) {
 		if err := decoder.Decode(&line); err != nil {
 			return end, fmt.Errorf("line %d: %w", n, err)
 		}
-		s.keep(messageKey{line.FileID, line.DE71}, sending{
-			run: line.Run, stan: line.STAN, de7: line.DE7, outcome: line.Outcome, code: line.Code,
-		})
-		s.run = max(s.run, line.Run)
-		if line.STAN != 0 {
+		key := messageKey{line.FileID, line.DE71}
+		if line.STAN != 0 && line.STAN != s.of(key).stan { // a repeat has the one that it had
 			s.stan = line.STAN
 		}
+		s.keep(key, sending{run: line.Run, stan: line.STAN, de7: line.DE7, outcome: line.Outcome, code: line.Code})
+		s.run = max(s.run, line.Run)
 		end += int64(len(text))
 	}
 }

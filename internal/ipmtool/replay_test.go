@@ -2,6 +2,7 @@ package ipmtool_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -340,9 +341,68 @@ func TestReplayRefuses(t *testing.T) {
 	if got := h.messages(); !strings.HasPrefix(got[0], "0221 000007 ") || !strings.HasPrefix(got[1], "0220 000008 ") {
 		t.Errorf("%q", got)
 	}
-	o.State = write(t, filepath.Join(dir, "bad"), []byte("{\"shoe\":1}\n"))
-	if _, err := ipmtool.Replay(context.Background(), name, o); err == nil || !strings.Contains(err.Error(), "line 1") {
-		t.Errorf("a state that is none: %v", err)
+	long := bytes.Repeat([]byte{0xF1}, 5000)
+	for _, none := range [][]byte{[]byte("{\"shoe\":1}\n"), readFile(t, name), []byte("x"), long} {
+		o.State = write(t, filepath.Join(dir, "bad"), none)
+		_, err := ipmtool.Replay(context.Background(), name, o)
+		if err == nil || !strings.Contains(err.Error(), "line 1") || !bytes.Equal(readFile(t, o.State), none) {
+			t.Errorf("a state that is none, %.10q: %v", none, err)
+		}
+	}
+}
+
+// A record is known by its file's id and DE71: what has them twice is refused before anything is sent.
+func TestReplayOfRecordsThatCannotBeTold(t *testing.T) {
+	dir := t.TempDir()
+	name, _ := replayFile(t, dir, false)
+	h := newHost(t, func(int, *spec.Message) string { return "00" })
+	rows := filepath.Join(dir, "rows.csv")
+	convert(t, name, rows, ipmtool.ConvertOptions{ClearPAN: true})
+	text := string(readFile(t, rows))
+	same := write(t, filepath.Join(dir, "same.csv"), []byte(strings.Replace(text, "00000003", "00000002", 1)))
+	file := filepath.Join(dir, "same.ipm")
+	convert(t, same, file, ipmtool.ConvertOptions{})
+	lines := strings.SplitAfter(text, "\n")
+	twice := write(t, filepath.Join(dir, "twice.csv"), []byte(text+strings.Join(lines[1:], "")))
+	both := filepath.Join(dir, "twice.ipm")
+	convert(t, twice, both, ipmtool.ConvertOptions{})
+	mode := write(t, filepath.Join(dir, "mode.csv"), []byte(strings.Replace(text, "0122=T", "0122=X", 1)))
+	unknown := filepath.Join(dir, "mode.ipm")
+	convert(t, mode, unknown, ipmtool.ConvertOptions{})
+	for in, want := range map[string]string{file: "record 3: DE71", both: "begins again", unknown: "--production"} {
+		_, err := ipmtool.Replay(context.Background(), in, h.options(t))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", in, err, want)
+		}
+	}
+	if got := h.messages(); len(got) > 0 {
+		t.Errorf("the host got %q", got)
+	}
+}
+
+// Of what a host cannot decide now nobody knows what came of it: it is sent again, as a repeat.
+func TestReplayToAHostThatIsUnavailable(t *testing.T) {
+	dir := t.TempDir()
+	name, _ := replayFile(t, dir, false)
+	h := newHost(t, func(n int, _ *spec.Message) string { return map[bool]string{true: "91", false: "00"}[n == 1] })
+	s, err := ipmtool.Replay(context.Background(), name, h.options(t))
+	if err != nil || s.Unanswered != 1 || s.Accepted != 5 {
+		t.Fatalf("%v, %+v", err, s)
+	}
+	if s, err = ipmtool.Replay(context.Background(), name, h.options(t)); err != nil || !s.Complete() || s.Sent != 1 {
+		t.Fatalf("the second run: %v, %+v", err, s)
+	}
+	if got := h.messages(); !strings.HasPrefix(got[6], "0221 000001 ") {
+		t.Errorf("%q", got)
+	}
+	// The STAN of a repeat is given to no other message.
+	o := h.options(t)
+	o.Again = true
+	if _, err = ipmtool.Replay(context.Background(), name, o); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.messages(); !strings.HasPrefix(got[7], "0220 000007 ") {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -366,5 +426,19 @@ func TestReplayToFolder(t *testing.T) {
 	}
 	if _, err := ipmtool.ReplayToFolder(name, folder, ipmtool.ReplayOptions{Again: true}); err != nil {
 		t.Errorf("again: %v", err)
+	}
+
+	// Another file of that name stays what it is, however often it is tried.
+	other := filepath.Join(dir, "other")
+	if err := os.Mkdir(other, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	theirs := write(t, filepath.Join(other, "day.ipm"), []byte("another file"))
+	o := ipmtool.ReplayOptions{State: filepath.Join(dir, "other.state")}
+	for range 2 {
+		_, err := ipmtool.ReplayToFolder(name, other, o)
+		if err == nil || !strings.Contains(err.Error(), "there already") || string(readFile(t, theirs)) != "another file" {
+			t.Errorf("over another file: %v, %q", err, readFile(t, theirs))
+		}
 	}
 }

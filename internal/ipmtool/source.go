@@ -54,7 +54,7 @@ func openSource(name string) (*source, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	switch head = bytes.TrimPrefix(head[:n], []byte(byteOrderMark)); {
-	case head[0] == '{':
+	case len(head) > 0 && head[0] == '{':
 		s.format = FormatJSONL
 	case isText(head):
 		s.format = FormatCSV

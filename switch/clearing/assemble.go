@@ -1,6 +1,10 @@
 package clearing
 
-import "fmt"
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
 
 // Values are the elements of a message by their numbers, in ISO 8859-1 and DE55 raw; nil where it has none. What a
 // Record hands out is valid until the next call of Reader.Next.
@@ -119,15 +123,15 @@ func MaskedChip(chip []byte) (masked []byte, changed bool) {
 	return masked, changed
 }
 
-// ChipWithoutCard is DE55 without the tags that may hold card data; nil where nothing is left. What stands behind
-// something that is no tag goes, too.
-func ChipWithoutCard(chip []byte) (rest []byte) {
+// FilterChip is DE55 with the tags, in upper-case hexadecimal, that are to be kept and hold no card data; nil where
+// nothing is left. What stands behind something that is no tag goes, too.
+func FilterChip(chip []byte, keep func(tag string) bool) (rest []byte) {
 	for len(chip) > 0 {
 		tag, _, next, ok := nextTLV(chip)
 		if !ok {
 			break
 		}
-		if !cardTag(tag) {
+		if !cardTag(tag) && keep(strings.ToUpper(hex.EncodeToString(tag))) {
 			rest = append(rest, chip[:len(chip)-len(next)]...)
 		}
 		chip = next

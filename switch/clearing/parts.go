@@ -130,8 +130,9 @@ var mustHold = map[string]func(string) bool{
 	"date": isDate, "business date": isDate, "reconciliation date": isDate, "settlement date": isDate,
 	"day of the original": isDate,
 	"currency":            isCurrency, "reconciliation currency": isCurrency,
-	"sign":    func(v string) bool { return v == "C" || v == "D" },
-	"element": func(v string) bool { return v[0] == '0' || v[0] > '9' },
+	"sign":       func(v string) bool { return v == "C" || v == "D" },
+	"life cycle": func(v string) bool { return v[0] < '0' || v[0] > '9' }, // a letter or a blank before the network id
+	"element":    func(v string) bool { return v[0] == '0' || v[0] > '9' },
 }
 
 func isCurrency(numeric string) bool { return numeric == "000" || currencyLetters(numeric) != "" }
