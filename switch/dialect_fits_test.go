@@ -65,6 +65,11 @@ func TestDialectThatDoesNotFit(t *testing.T) {
 	if _, err := txswitch.ParseConfig("f.yaml", fmt.Appendf(nil, framed, "iso87ascii"), nil); err != nil {
 		t.Errorf("characters and then a trailer: %v", err)
 	}
+	digit := []byte(strings.Replace(fmt.Sprintf(framed, "iso87ascii"), "trailer:03", "trailer:30", 1))
+	_, err = txswitch.ParseConfig("f.yaml", digit, nil)
+	if err == nil || !strings.Contains(err.Error(), "control character") {
+		t.Errorf("a digit as the trailer: %v", err)
+	}
 	for dialect, de := range map[string]string{"iso87bcd": "DE 0 (", "iso87ebcdic": "DE 1 (", "iso87binary": "DE 1 ("} {
 		_, err := txswitch.ParseConfig("f.yaml", fmt.Appendf(nil, framed, dialect), nil)
 		if err == nil || !strings.Contains(err.Error(), `issuers[0]: framing none+trailer:03: `) ||

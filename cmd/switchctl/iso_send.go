@@ -182,6 +182,7 @@ type isoExchange struct {
 	Answer *isotool.Shown  `json:"answer"` // null if there is none
 	Others []isotool.Shown `json:"others,omitempty"`
 	Wrong  []string        `json:"wrong,omitempty"` // what the answer lacks of what was expected
+	Error  string          `json:"error,omitempty"` // why there is no answer
 }
 
 func (s *isoSession) run(drafts []*isotool.Draft) error {
@@ -192,9 +193,10 @@ func (s *isoSession) run(drafts []*isotool.Draft) error {
 		answer, err := s.talk.Exchange(s.cmd.Context(), d)
 		var field *spec.FieldError
 		if errors.As(err, &field) && field.Offset < 0 {
-			return fmt.Errorf("not sent: %w", err)
+			err = fmt.Errorf("not sent: %w", err)
 		}
 		if err != nil {
+			now.Error = err.Error()
 			return err
 		}
 		shown := s.show("<-", answer)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
+	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -107,7 +107,8 @@ one of them cannot be read, or there is none of its name.`,
 			wrong, unread := false, 0
 			for _, name := range args {
 				codec, err := isotool.OpenDialect(name)
-				if path := new(fs.PathError); errors.As(err, &path) || err != nil && !strings.HasSuffix(name, ".json") {
+				_, unknown := os.Stat(name) // nor a stock dialect, if it was not opened
+				if path := new(fs.PathError); errors.As(err, &path) || err != nil && unknown != nil {
 					fmt.Fprintln(cmd.ErrOrStderr(), "switchctl:", err)
 					unread++
 					continue

@@ -154,6 +154,9 @@ func (t *ISOTarget) Open(_, slot int, n uint64) { t.traffic.open(&t.slots[slot].
 func (t *ISOTarget) SignOn(ctx context.Context) error {
 	t.signs.Store(true)
 	for _, l := range t.lanes {
+		if l.waitsForSignOn() { // it was dialled anew, and signs on by itself
+			continue
+		}
 		if err := l.signOn(ctx); err != nil {
 			return err
 		}
@@ -318,29 +321,15 @@ func (l *isoLane) over(s *isoSlot) (end func(Outcome)) {
 	return end
 }
 
+// write writes what waits until the connection breaks.
 func (l *isoLane) write(conn net.Conn, ended <-chan struct{}) {
-	var out []byte
-	for {
-		select {
-		case <-l.work:
-		case <-ended:
-			return
-		}
-		l.mu.Lock()
-		out, l.pending = l.pending, out[:0]
-		l.mu.Unlock()
-		if len(out) == 0 {
-			continue
-		}
-		if err := writeWithin(conn, out); err != nil {
-			// What was answered before may be on its way through the reader, which then ends the rest.
-			l.broke(err)
-			return
-		}
+	if err := writeWaiting(conn, &l.mu, &l.pending, l.work, ended); err != nil {
+		// What was answered before may be on its way through the reader, which then ends the rest.
+		l.broke(err)
 	}
 }
 
-// read takes the messages, until the connection breaks. It tells whether there was any that can be read.
+// read takes the messages, until the connection breaks. It tells whether there was any.
 func (l *isoLane) read(conn net.Conn) (answered bool) {
 	in := bufio.NewReaderSize(conn, 64<<10)
 	var m, canonical spec.Message
@@ -360,6 +349,7 @@ func (l *isoLane) read(conn net.Conn) (answered bool) {
 			l.fail(err)
 			return answered
 		}
+		answered = true
 		ours := &m
 		err = l.target.Codec.Unpack(frame.Message, &m)
 		if err == nil && l.target.mapping != nil {
@@ -370,7 +360,6 @@ func (l *isoLane) read(conn net.Conn) (answered bool) {
 		if err != nil {
 			l.unreadable(frame.Message, &m, err)
 		} else {
-			answered = true
 			l.take(ours, &m)
 		}
 		_, _ = in.Discard(frame.Size) // it was peeked

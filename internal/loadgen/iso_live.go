@@ -15,7 +15,7 @@ func (l *isoLane) live() {
 	l.mu.Lock()
 	conn, ended := l.conn, l.ended
 	l.mu.Unlock()
-	tries := 0 // since a connection lasted
+	tries := 0 // since a connection was good for something
 	for {
 		began := time.Now()
 		var loops sync.WaitGroup
@@ -28,11 +28,11 @@ func (l *isoLane) live() {
 		}
 		answered := l.read(conn)
 		loops.Wait()
-		stood := lasted(began) && !l.waitsForSignOn()
-		if stood {
+		good := (answered || lasted(began)) && !l.waitsForSignOn()
+		if good {
 			tries = 0
 		}
-		if conn, ended = l.redial(answered || stood, tries); conn == nil {
+		if conn, ended = l.redial(good, tries); conn == nil {
 			return
 		}
 		tries++

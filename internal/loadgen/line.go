@@ -224,24 +224,31 @@ func (t *LineTarget) Flush(lane int) {
 	}
 }
 
-// write writes what waits, all of it in one, until the connection breaks. Who starts requests does not wait for it.
+// write writes what waits until the connection breaks.
 func (l *lineLane) write(conn net.Conn, ended <-chan struct{}) {
+	if err := writeWaiting(conn, &l.mu, &l.pending, l.work, ended); err != nil {
+		l.fail(conn, err)
+	}
+}
+
+// writeWaiting writes what waits, all of it in one, whenever there is work, until the connection has ended or does not
+// take it. Who starts requests does not wait for it.
+func writeWaiting(conn net.Conn, mu *sync.Mutex, pending *[]byte, work, ended <-chan struct{}) error {
 	var out []byte
 	for {
 		select {
-		case <-l.work:
+		case <-work:
 		case <-ended:
-			return
+			return nil
 		}
-		l.mu.Lock()
-		out, l.pending = l.pending, out[:0]
-		l.mu.Unlock()
+		mu.Lock()
+		out, *pending = *pending, out[:0]
+		mu.Unlock()
 		if len(out) == 0 {
 			continue
 		}
 		if err := writeWithin(conn, out); err != nil {
-			l.fail(conn, err)
-			return
+			return err
 		}
 	}
 }
@@ -272,18 +279,18 @@ func (l *lineLane) live() {
 	l.mu.Lock()
 	conn, ended := l.conn, l.ended
 	l.mu.Unlock()
-	tries := 0 // since a connection lasted
+	tries := 0 // since a connection was good for something
 	for conn != nil {
 		began := time.Now()
 		var writer sync.WaitGroup
 		writer.Go(func() { l.write(conn, ended) })
 		answered := l.read(conn, in)
 		writer.Wait()
-		stood := lasted(began)
-		if stood {
+		good := answered || lasted(began)
+		if good {
 			tries = 0
 		}
-		conn, ended = l.redial(answered || stood, tries)
+		conn, ended = l.redial(good, tries)
 		tries++
 	}
 }
@@ -420,9 +427,9 @@ const lateLine = "the request with its id, given up before"
 func (l *lineLane) unreadable(line []byte) (nearest string) {
 	t, name := l.target, []byte(`"id":"`)
 	_, after, _ := bytes.Cut(line, name)
-	digits, _, _ := bytes.Cut(after, []byte{'"'})
+	digits, _, whole := bytes.Cut(after, []byte{'"'}) // a part of an id is another request's
 	id, err := strconv.ParseUint(string(digits), 10, 64)
-	if err != nil {
+	if err != nil || !whole {
 		return ""
 	}
 	slot := int(id % uint64(len(t.slots)))

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// How long is waited before a lost connection is dialled anew: twice as long each time that it fails, within bounds.
+// How long is waited before a lost connection is dialled anew: twice as long each time that it fails, within bounds. A
+// connection on which nothing came before it was lost, within redialMost, has failed.
 const (
 	redialFirst = 100 * time.Millisecond
 	redialMost  = 5 * time.Second
@@ -36,6 +37,7 @@ type Redialer struct {
 
 	mu    sync.Mutex
 	up    int       // lanes that are connected
+	lacks int       // losses that were counted, whose lanes are not back
 	since time.Time // the last one was lost that was good for something; zero before any was lost
 	err   error
 }
@@ -67,9 +69,13 @@ func (r *Redialer) lost(good bool, err error) (goOn bool) {
 	if r.ctx.Err() != nil {
 		return false // it is closed
 	}
-	r.notes.Load().connection(false)
+	notes := r.notes.Load()
+	notes.connection(false)
 	r.mu.Lock()
 	r.up--
+	if notes != nil { // before there are any nothing is counted, as what is lost while others sign on
+		r.lacks++
+	}
 	if good || r.since.IsZero() {
 		r.since = time.Now()
 	}
@@ -82,10 +88,13 @@ func lasted(began time.Time) bool { return time.Since(began) > redialMost }
 
 // back tells that a lane is connected again.
 func (r *Redialer) back() {
-	r.notes.Load().connection(true)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.up++
+	if r.lacks > 0 {
+		r.lacks--
+		r.notes.Load().connection(true)
+	}
 }
 
 // failed tells that a lane could not be connected again, and whether to go on.

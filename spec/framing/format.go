@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -300,8 +301,15 @@ func (f Format) Carries(d Dialect) error {
 		return fmt.Errorf("framing %s: only the trailer says where a message ends, and in %s it may stand in DE %d (%s), "+
 			"which is binary; expected a framing with a length", f, d.Name(), de, d.FieldName(de))
 	}
+	if !slices.ContainsFunc(f.l.trailer, inNoText) {
+		return fmt.Errorf("framing %s: only the trailer says where a message ends, and its characters may stand in one; "+
+			"expected a control character in it, such as 03", f)
+	}
 	return nil
 }
+
+// inNoText tells whether a byte is no letter, digit, sign or blank, be it of ASCII or of EBCDIC.
+func inNoText(b byte) bool { return b < ' ' || b == 0xFF }
 
 // IsDefault tells whether the format is Default.
 func (f Format) IsDefault() bool { return f.l == nil }

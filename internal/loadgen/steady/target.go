@@ -88,6 +88,9 @@ func (o *Options) isoTarget(ctx context.Context, c *course) (loadgen.Target, fun
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := format.Carries(codec); err != nil {
+		return nil, nil, err
+	}
 	conns, err := o.dial(ctx, c, clients.Hello{TLS: o.Hello.TLS})
 	if err != nil {
 		return nil, nil, err
@@ -104,8 +107,8 @@ func (o *Options) isoTarget(ctx context.Context, c *course) (loadgen.Target, fun
 	return target, func() error { target.Close(); return nil }, nil
 }
 
-// signOn signs on where that is asked for. Lost connections are kept by then: one that breaks while others sign on is
-// dialled anew.
+// signOn signs on where that is asked for. Lost connections are kept by then: one that has signed on and breaks while
+// others do is dialled anew.
 func (o *Options) signOn(ctx context.Context, target loadgen.Target) error {
 	iso, ok := target.(*loadgen.ISOTarget)
 	if !ok || !o.SignOn {

@@ -165,7 +165,11 @@ func TestAConnectionIsLostDuringSignOn(t *testing.T) {
 	o := steady.Defaults()
 	o.ISO, o.Address, o.Connections, o.WholeMachine, o.Say = true, l.Addr().String(), 2, true, t.Logf
 	o.Rate, o.Warmup, o.Duration = 100, 0, time.Hour
-	if r, err := steady.Run(ctx, o); err != nil || r.Ended != "called off" {
-		t.Errorf("%v, %+v; want a run until the lost connection was there again", err, r)
+	r, err := steady.Run(ctx, o)
+	if err != nil || r.Ended != "called off" {
+		t.Fatalf("%v, %+v; want a run until the lost connection was there again", err, r)
+	}
+	if c := r.Connections; c != nil && c.Redialled > c.Lost {
+		t.Errorf("connections %+v; one that was lost before the run is none that the run redialled", c)
 	}
 }
