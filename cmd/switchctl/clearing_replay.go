@@ -31,8 +31,8 @@ where it stopped. What had no answer is sent as a repeat, 0221 or 0421 with the 
 
 The state is of one host: name another with --state for another.
 
-A file that is not marked as a test needs --production. --dry-run makes the messages and sends none. --report writes a row a record
-with what became of it, which clearing diff --detail reads.
+A file that is not marked as a test needs --production. --dry-run makes the messages and sends none. --report writes a
+row a record with what became of it, which clearing diff --detail reads.
 
 Exits with 0 when all were accepted, with 1 when not, with 2 when it stopped.`,
 		Example: `  switchctl clearing replay day.ipm --connect 127.0.0.1:8583 --rate 50 --report day.csv
