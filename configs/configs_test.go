@@ -75,7 +75,6 @@ func TestSwitchdYAMLIsTheDefault(t *testing.T) {
 	x := &want.Issuers[0]
 	x.Dialect, x.Deadline, x.Links, x.Window = spec.DefaultDialect, config.Duration(flow.DefaultDeadline), 2, 2048
 	x.Echo = config.Duration(30 * time.Second)
-	want.Merchants.Default.CaptureWindowDays = merchant.DefaultCaptureWindowDays
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("switchd.yaml says\n%+v\nthe default is\n%+v", *got, *want)
 	}
@@ -161,8 +160,8 @@ func TestCommentedSettings(t *testing.T) {
 		})
 	}
 	// gateway.tls, gateways, operator.tls, identities, issuers.framing, mapping, match, sign_on, no_echo and tls, rules,
-	// currencies, limits, max_amount_minor, mccs
-	const want = 15
+	// currencies, capture_windows, capture_window_days, limits, max_amount_minor, mccs
+	const want = 17
 	if blocks != want {
 		t.Errorf("%d blocks found, want %d", blocks, want)
 	}

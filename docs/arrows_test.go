@@ -75,7 +75,7 @@ var below = map[string][]string{
 		"internal/", "switch/api", "switch/clearing", "switch/clock", "switch/journal", "switch/merchant", "switch/payment",
 		"switch/presentment",
 	},
-	"switch/merchant": {"internal/"},
+	"switch/merchant": {"internal/", "switch/api"},
 	"switch/turn":     {"switch/payment"},
 	"switch/clock":    {"internal/"},
 }

@@ -32,7 +32,11 @@ type Config struct {
 	Issuers  []IssuerConfig `yaml:"issuers"`
 	Routes   RoutesConfig   `yaml:"routes"`
 
-	Merchants   MerchantsConfig   `yaml:"merchants"`
+	Merchants MerchantsConfig `yaml:"merchants"`
+	// CaptureWindows say for how long authorizations may be captured whose merchants have no window of their own: the
+	// first row that fits, else merchant.DefaultCaptureWindowDays.
+	CaptureWindows []merchant.WindowRow `yaml:"capture_windows"`
+
 	BusinessDay BusinessDayConfig `yaml:"business_day"`
 	Mark        MarkConfig        `yaml:"mark"`
 	Clearing    ClearingConfig    `yaml:"clearing"`
@@ -189,6 +193,9 @@ func (c *Config) Check() error {
 		return errors.New("business_day.timezone: Local: expected an IANA name, which means the same everywhere")
 	}
 	if err := c.checkMerchants(); err != nil {
+		return err
+	}
+	if _, err := merchant.NewWindows(c.CaptureWindows); err != nil {
 		return err
 	}
 	if err := c.StandIn.check(); err != nil {

@@ -192,6 +192,10 @@ func (s *Switch) compose() error {
 	if err != nil {
 		return err
 	}
+	windows, err := merchant.NewWindows(c.CaptureWindows)
+	if err != nil {
+		return err
+	}
 	turns, days := &turn.Table{}, presentment.NewDays(closed)
 	s.saf = saf.New(saf.Options{
 		Journal: s.journal, Issuers: issuers, Turns: turns, Keyring: o.Keyring, Clock: s.clock, MaxQueued: c.Limits.MaxQueued,
@@ -201,7 +205,7 @@ func (s *Switch) compose() error {
 	s.flow = flow.New(flow.Options{
 		Journal: s.journal, IDs: ids, Keyring: o.Keyring, Merchants: merchants, Routes: s.router,
 		Issuers: issuers, SAF: s.saf, Turns: turns, Days: days, Clock: s.clock, Builder: builder,
-		AcquirerBINs:     c.AcquirerBINs,
+		AcquirerBINs: c.AcquirerBINs, CaptureWindows: windows,
 		AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
 		Deadline:         longestDeadline(issuers), StandIn: c.StandIn.flow(), GatewayLimits: c.Gateway.limits(),
 		Logger: o.Logger.Named("flow"), Registerer: o.Registry,

@@ -96,6 +96,9 @@ func MaskIn(text string) string {
 	return b.String()
 }
 
+// Brands lists what Brand returns.
+func Brands() []string { return []string{"visa", "mastercard", "amex", "jcb", "other"} }
+
 // Brand names the card scheme by the published IIN ranges: "visa" (4), "mastercard" (51 to 55, 2221 to 2720), "amex"
 // (34, 37), "jcb" (3528 to 3589), else "other".
 func Brand(pan string) string {

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"time"
 
 	"switchyard/internal/pan"
 	"switchyard/switch/api"
@@ -10,6 +11,7 @@ import (
 	"switchyard/switch/issuer/link"
 	"switchyard/switch/issuer/message"
 	"switchyard/switch/journal"
+	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
 )
 
@@ -100,7 +102,7 @@ func (x *operation) newPayment(ctx context.Context, p *payment.Payment) error {
 		ID:         id, Gateway: x.caller.Gateway, Merchant: req.Merchant, Terminal: req.Terminal, Currency: req.Currency,
 		Reference: req.Reference, Entry: uint8(req.Entry), Initiator: uint8(req.Initiator), MCC: x.profile.MCC,
 		Route: x.route.Destination, ECI: req.ThreeDS.ECI, Sequence: req.Card.Sequence,
-		Created: now, Expires: now.Add(x.profile.CaptureWindow()),
+		Created: now, Expires: now.Add(x.captureWindow()),
 	}
 	x.o.Builder.Record(p, x.profile)
 	x.sealCard(p, &req.Card)
@@ -110,6 +112,12 @@ func (x *operation) newPayment(ctx context.Context, p *payment.Payment) error {
 	pieces := string(x.o.IDs.AppendRRN(text, id, now)) // one piece of memory for both
 	p.MaskedPAN, x.rrn = pieces[:mask], pieces[mask:]
 	return nil
+}
+
+// captureWindow is how long the payment that the request makes may be captured.
+func (x *operation) captureWindow() time.Duration {
+	asked := merchant.Asked{Card: x.req.Card.Number, Entry: x.req.Entry, Initiator: x.req.Initiator}
+	return x.profile.CaptureWindow(&x.o.CaptureWindows, &asked)
 }
 
 // maxTries bounds how often a request is tried of which no byte was sent.

@@ -81,6 +81,8 @@ type Options struct {
 	Deadline time.Duration
 
 	StandIn StandIn
+	// CaptureWindows are those of authorizations whose merchants have none of their own.
+	CaptureWindows merchant.Windows
 	// GatewayLimits bound what a gateway asks for, by its name.
 	GatewayLimits map[string]*merchant.Limits
 

@@ -23,7 +23,8 @@ import (
 // and answers, in that order, by whichever way it takes requests in. -rewrite writes down what it does now.
 //
 //	new [standin] [count=N] [queued=N]      a new world: stand-in, a limit of requests a day, room in the queue,
-//	    [credits]                           a merchant that may credit
+//	    [credits] [capture-days=N]          a merchant that may credit, its windows
+//	    [refund-days=N]
 //	issuer MTI=ANSWER …                     how the issuer answers from now on: a code, 10/600, 00@12s, silence,
 //	                                        or none, which is an answer without DE39
 //	authorize|… key=K [amount=N] [as=P]     a request; it makes payment P, or is on=P ("p" where none is named)
@@ -73,6 +74,8 @@ func settingsOf(t *testing.T, d *datadriven.TestData) (s settings) {
 	}
 	d.MaybeScanArgs(t, "queued", &s.queued)
 	s.credits = d.HasArg("credits")
+	d.MaybeScanArgs(t, "capture-days", &s.windows.CaptureWindowDays)
+	d.MaybeScanArgs(t, "refund-days", &s.windows.RefundWindowDays)
 	return s
 }
 

@@ -73,6 +73,7 @@ type settings struct {
 	limits  *merchant.Limits // of merchant M1
 	queued  int              // rows of the host's queue
 	credits bool             // merchant M1 may credit
+	windows merchant.Profile // only what it says of windows, which is merchant M1's
 	stuck   bool             // there is another host, of which every STAN is reserved at each start
 	few     int              // STANs of it that are not reserved; 0: none
 	log     *zap.Logger      // of the flows; nil: none
@@ -131,6 +132,7 @@ func (w *world) open() {
 	w.journal = &traced{Journal: w.store.Open(nil, zap.NewNop()), w: w}
 	shop := merchant.DefaultProfile()
 	shop.ID, shop.Name, shop.Limits, shop.Credits = "M1", "Shop", s.limits, s.credits
+	shop.CaptureWindowDays, shop.RefundWindowDays = s.windows.CaptureWindowDays, s.windows.RefundWindowDays
 	unlimited := shop
 	unlimited.ID, unlimited.Limits = "UNLIMITED", nil
 	merchants, err := merchant.NewDirectory([]merchant.Profile{shop, unlimited}, true, merchant.DefaultProfile())
@@ -142,6 +144,7 @@ func (w *world) open() {
 	builder := &message.Builder{AcquirerID: "400001", Unrecorded: "400001", Merchants: merchants}
 	w.host, err = link.NewHost(link.Config{
 		Host: "issuer", Addr: "issuer", AcquirerID: "400001", Codec: codec, Identity: stream, Dial: w.far.Dial, Links: 1,
+		NoEcho: true, // stories pass days
 		Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(), OnStray: func(x link.Stray) { w.flow.Late(x) },
 	})
 	w.must(err)

@@ -21,5 +21,8 @@ func (x *operation) refund(ctx context.Context) api.Answer {
 // refunded is the operation of a refund.
 func (x *operation) refunded(p *payment.Payment, now time.Time) (payment.Op, *payment.Refusal) {
 	amount, r := p.CheckRefund(x.req.Amount, now)
+	if r == nil {
+		r = p.CheckRefundWindow(x.profileOf(p).RefundWindow(), now)
+	}
 	return payment.Op{Kind: payment.KindRefund, Amount: amount, Target: payment.NoTarget}, r
 }

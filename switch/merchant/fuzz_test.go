@@ -44,7 +44,7 @@ func FuzzMerchants(f *testing.F) {
 			if de43 := p.NameLocation(); len(de43) != 40 || !printable(de43) {
 				t.Errorf("DE43 of %q: %q", id, de43)
 			}
-			if len(p.MCC) != 4 || p.CaptureWindow() <= 0 {
+			if len(p.MCC) != 4 || p.CaptureWindow(&merchant.Windows{}, &merchant.Asked{}) <= 0 {
 				t.Errorf("%+v", p)
 			}
 		}

@@ -1,15 +1,15 @@
 // Package merchant holds the merchants that payments are made for: what the messages (DE18, DE42, DE43) and the
-// clearing records say of each, and in which currencies and for how long each may capture.
+// clearing records say of each, in which currencies, and for how long each may capture and refund.
 //
 // A [Directory] is read once at start and never changes. Unknown merchants get the default profile under their own id,
 // or are refused, as the directory says.
 package merchant
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/text/language"
 
@@ -28,21 +28,21 @@ type Profile struct {
 	Country    string `yaml:"country"` // ISO 3166 alpha-3
 	MCC        string `yaml:"mcc"`     // DE18, merchant category code
 
-	Currencies        []string `yaml:"currencies"` // ISO 4217 letters; none means any
-	FeePlan           string   `yaml:"fee_plan"`
-	CaptureWindowDays int      `yaml:"capture_window_days"`
-	Limits            *Limits  `yaml:"limits"`  // none bounds nothing
-	Credits           bool     `yaml:"credits"` // it may pay cardholders without a payment that it would pay back
+	Currencies []string `yaml:"currencies"` // ISO 4217 letters; none means any
+	FeePlan    string   `yaml:"fee_plan"`
+	// How long after an authorization its capture is taken: by the table of its own, else so many days; 0: as the table
+	// of all merchants has it. CaptureWindow decides.
+	CaptureWindows    []WindowRow `yaml:"capture_windows"`
+	CaptureWindowDays int         `yaml:"capture_window_days"`
+	RefundWindowDays  int         `yaml:"refund_window_days"` // 0: refunds are taken without an end
 
+	Limits  *Limits `yaml:"limits"`  // none bounds nothing
+	Credits bool    `yaml:"credits"` // it may pay cardholders without a payment that it would pay back
+
+	windows      Windows // CaptureWindows
 	nameLocation string
 	unknown      bool // not in the directory
 }
-
-// DefaultCaptureWindowDays is how long after an authorization its capture is taken, where a profile says nothing.
-const DefaultCaptureWindowDays = 30
-
-// MaxCaptureWindowDays is the longest capture window: keys are kept 35 days, never less than the window.
-const MaxCaptureWindowDays = 35
 
 // unknownID is the id of the profile that unknown merchants get.
 const unknownID = "DEFAULT"
@@ -65,11 +65,6 @@ func (p *Profile) Takes(currency string) bool {
 	return false
 }
 
-// CaptureWindow is how long after an authorization its capture is taken.
-func (p *Profile) CaptureWindow() time.Duration {
-	return time.Duration(p.CaptureWindowDays) * 24 * time.Hour
-}
-
 // NameLocation is DE43 of a message: name 25, city 13, country alpha-2.
 func (p *Profile) NameLocation() string { return p.nameLocation }
 
@@ -86,9 +81,6 @@ func (p *Profile) LimitsOf() string {
 
 // complete fills in what a profile leaves out and checks it.
 func (p *Profile) complete() error {
-	if p.CaptureWindowDays == 0 {
-		p.CaptureWindowDays = DefaultCaptureWindowDays
-	}
 	if p.Name == "" {
 		p.Name = p.ID
 	}
@@ -106,10 +98,6 @@ func (p *Profile) complete() error {
 		return fmt.Errorf("merchant %s: country %q: expected an ISO 3166 alpha-3 code", p.ID, p.Country)
 	case p.City == "":
 		return fmt.Errorf("merchant %s: city: missing", p.ID)
-	case p.CaptureWindowDays < 1 || p.CaptureWindowDays > MaxCaptureWindowDays:
-		return fmt.Errorf(
-			"merchant %s: capture_window_days %d: expected 1 to %d", p.ID, p.CaptureWindowDays, MaxCaptureWindowDays,
-		)
 	}
 	for _, f := range []struct {
 		name, value string
@@ -121,7 +109,7 @@ func (p *Profile) complete() error {
 			return fmt.Errorf("merchant %s: %s %q: %w", p.ID, f.name, f.value, err)
 		}
 	}
-	if err := p.Limits.Check(); err != nil {
+	if err := errors.Join(p.checkWindows(), p.Limits.Check()); err != nil {
 		return fmt.Errorf("merchant %s: %w", p.ID, err)
 	}
 	for _, c := range p.Currencies {

@@ -19,9 +19,9 @@ func shop(change ...func(*merchant.Profile)) merchant.Profile {
 }
 
 func TestProfile(t *testing.T) {
-	limited := shop(func(p *merchant.Profile) { p.Currencies, p.CaptureWindowDays = []string{"EUR", "KWD"}, 7 })
+	limited := shop(func(p *merchant.Profile) { p.Currencies = []string{"EUR", "KWD"} })
 	d, err := merchant.NewDirectory([]merchant.Profile{
-		limited, shop(func(p *merchant.Profile) { p.ID, p.Name, p.Credits = "M2", "", true }),
+		limited, shop(func(p *merchant.Profile) { p.ID, p.Name, p.Credits, p.RefundWindowDays = "M2", "", true, 90 }),
 	}, true, merchant.DefaultProfile())
 	if err != nil {
 		t.Fatal(err)
@@ -30,12 +30,11 @@ func TestProfile(t *testing.T) {
 	if got, want := p.NameLocation(), "Lamps & Shades           Berlin       DE"; got != want {
 		t.Errorf("DE43 is %q, want %q", got, want)
 	}
-	if !p.Takes("EUR") || !p.Takes("KWD") || p.Takes("USD") || p.Credits || p.CaptureWindow() != 7*24*time.Hour {
+	if !p.Takes("EUR") || !p.Takes("KWD") || p.Takes("USD") || p.Credits || p.RefundWindow() != 0 {
 		t.Errorf("%+v", p)
 	}
 	p = d.Lookup("M2")
-	const window = merchant.DefaultCaptureWindowDays * 24 * time.Hour
-	if p.Name != "M2" || !p.Credits || !p.Takes("USD") || p.CaptureWindow() != window {
+	if p.Name != "M2" || !p.Credits || !p.Takes("USD") || p.RefundWindow() != 90*24*time.Hour {
 		t.Errorf("%+v", p)
 	}
 	if p := d.Lookup("M3"); p != nil {

@@ -183,6 +183,24 @@ func (p *Payment) CheckRefund(amount int64, now time.Time) (int64, *Refusal) {
 	return amount, r
 }
 
+// CheckRefundWindow refuses a refund longer after the last capture, or the sale, that stands than a window; 0: never.
+func (p *Payment) CheckRefundWindow(window time.Duration, now time.Time) *Refusal {
+	if window == 0 {
+		return nil
+	}
+	var last time.Time
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind.Row().Captures && op.Counts() && !p.Voided(i) && last.Before(op.At) {
+			last = op.At
+		}
+	}
+	if end := last.Add(window); now.After(end) {
+		return state("the refund window has ended at %s, %d days after the last capture", end.UTC().Format(time.RFC3339),
+			window/(24*time.Hour))
+	}
+	return nil
+}
+
 // CheckVoid returns the capture or sale that a void undoes: operation target, or with NoTarget the only one that
 // stands.
 func (p *Payment) CheckVoid(target int, now time.Time) (int, *Refusal) {
