@@ -75,6 +75,9 @@ type ClearingConfig struct {
 	// NodeInFileID is for nodes that share a processor id: the last five digits of a file id are then the node (2) and the
 	// sequence (3), else all five are the sequence.
 	NodeInFileID bool `yaml:"node_in_file_id"`
+	// MaxRecords is how many presentments one file holds at most; a destination's further ones are in further files.
+	// Default and bound: clearing.MaxPresentments.
+	MaxRecords int `yaml:"max_records"`
 }
 
 // LogConfig says what is logged.
@@ -97,9 +100,11 @@ func DefaultConfig() *Config {
 		BusinessDay: BusinessDayConfig{
 			Timezone: "UTC",
 		},
-		Clearing: ClearingConfig{ProcessorID: "400001", CodePage: "cp500", Blocked: true},
-		Limits:   defaultLimits(),
-		Log:      LogConfig{Level: "info"},
+		Clearing: ClearingConfig{
+			ProcessorID: "400001", CodePage: "cp500", Blocked: true, MaxRecords: clearing.MaxPresentments,
+		},
+		Limits: defaultLimits(),
+		Log:    LogConfig{Level: "info"},
 	}
 }
 
@@ -173,6 +178,9 @@ func (c *Config) Check() error {
 	case len(c.Clearing.ProcessorID) < 6 || len(c.Clearing.ProcessorID) > 11 ||
 		strings.Trim(c.Clearing.ProcessorID, "0123456789") != "":
 		return fmt.Errorf("clearing.processor_id: %q: expected 6 to 11 digits", c.Clearing.ProcessorID)
+	case c.Clearing.MaxRecords < 1 || c.Clearing.MaxRecords > clearing.MaxPresentments:
+		return fmt.Errorf("clearing.max_records: %d: expected 1 to %d, the presentments of a file", c.Clearing.MaxRecords,
+			clearing.MaxPresentments)
 	case c.Merchants.Unknown != "accept" && c.Merchants.Unknown != "refuse":
 		return fmt.Errorf("merchants.unknown: %q: expected accept or refuse", c.Merchants.Unknown)
 	case len(c.Issuers) == 0:

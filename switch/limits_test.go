@@ -2,6 +2,7 @@ package txswitch_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +87,8 @@ func TestConfigThatCannotBeCleared(t *testing.T) {
 		"merchants: merchant 1: merchant M1: limits.max_day_minor: EUX: 1: expected": profile(func(p *merchant.Profile) {
 			p.Limits = &merchant.Limits{MaxDayMinor: map[string]int64{"EUX": 1}}
 		}),
+		"clearing.max_records: 0: expected 1 to 99999997": func(c *txswitch.Config) { c.Clearing.MaxRecords = 0 },
+		"clearing.max_records: 99999998: expected 1 to":   func(c *txswitch.Config) { c.Clearing.MaxRecords = 99_999_998 },
 		"routes: 1000 destinations: a date has at most 999 clearing files": func(c *txswitch.Config) {
 			c.Clearing.NodeInFileID = true
 			for i := range 1000 {
@@ -121,4 +124,29 @@ func TestNodeInFileID(t *testing.T) {
 	if len(result.Files) != 1 || !strings.HasSuffix(result.Files[0].FileID, "40000107001") {
 		t.Errorf("the files are %+v", result.Files)
 	}
+}
+
+// A destination's presentments go into files of clearing.max_records, whose sequences have no gap.
+func TestMaxRecords(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Configure: func(c *txswitch.Config) { c.Clearing.MaxRecords = 2 }})
+	for i := range 5 {
+		p := s.Do(switchtest.Authorize(fmt.Sprint("a", i), 1000)).Payment
+		wantApproved(t, s.Do(switchtest.On(api.OpCapture, fmt.Sprint("c", i), p, 1000)), "")
+	}
+	s.AwaitDrained()
+	var result struct {
+		Files []struct {
+			FileID       string `json:"file_id"`
+			Presentments int    `json:"presentments"`
+		}
+	}
+	s.Operator("POST", "/v1/cutover", &result)
+	var told []string
+	for _, f := range result.Files {
+		told = append(told, fmt.Sprint(f.FileID[len(f.FileID)-5:], ": ", f.Presentments))
+	}
+	if want := []string{"00001: 2", "00002: 2", "00003: 1"}; !slices.Equal(told, want) {
+		t.Errorf("the files are %q, want %q", told, want)
+	}
+	s.Audit()
 }

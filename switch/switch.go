@@ -59,7 +59,7 @@ type Options struct {
 	// Fatal is called when the journal cannot be trusted any more (I14). It must not return.
 	Fatal func(msg string, err error)
 	Seed  uint64 // of jitter
-	// ClearingBounds are what one clearing file holds; default what the layout can say. Tests set low ones.
+	// ClearingBounds are what one clearing file holds; default what the config and the layout say. Tests set low ones.
 	ClearingBounds cutover.Bounds
 	// Wall is the wall clock; nil: the machine's. Durations are package time's all the same.
 	Wall func() time.Time
@@ -242,6 +242,10 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 	if err != nil {
 		return err
 	}
+	bounds := s.o.ClearingBounds
+	if bounds.Records == 0 {
+		bounds.Records = c.Clearing.MaxRecords
+	}
 	s.engine = cutover.New(cutover.Options{
 		Journal: s.journal, Days: days, Keyring: s.o.Keyring, Clock: s.clock,
 		FS: s.o.FS, Dir: s.o.FS.PathJoin(c.Data, clearingDir),
@@ -251,7 +255,7 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 			Production: c.Clearing.Production, Destinations: s.router.destinations(),
 			Node: c.Node, NodeInFileID: c.Clearing.NodeInFileID,
 		},
-		Merchants: merchants, Lock: turns.Lock, Bounds: s.o.ClearingBounds, Registerer: s.o.Registry,
+		Merchants: merchants, Lock: turns.Lock, Bounds: bounds, Registerer: s.o.Registry,
 	})
 	return nil
 }

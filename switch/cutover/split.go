@@ -92,7 +92,8 @@ func (s *splitter) plan(mostFiles int) ([]planFile, error) {
 		all = append(all, files...)
 	}
 	if len(all) > mostFiles {
-		return nil, fmt.Errorf("the date needs %d files, and its file ids (PDS0105) end at %d", len(all), mostFiles)
+		return nil, fmt.Errorf("the date needs %d files of at most %d presentments, and its file ids (PDS0105) end at %d",
+			len(all), s.bounds.Records, mostFiles)
 	}
 	for i := range all {
 		all[i].Sequence = i + 1
