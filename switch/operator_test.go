@@ -34,6 +34,8 @@ var operatorRequests = []struct {
 	{"POST", "/v1/saf/close", "approve", []string{"host", "seq"}},
 	{"GET", "/v1/days", "read", nil},
 	{"POST", "/v1/cutover", "operate", []string{"wait", "ahead", "to"}},
+	{"GET", "/v1/clearing/check", "read", []string{"date"}},
+	{"POST", "/v1/clearing/rebuild", "operate", []string{"date", "dir"}},
 	{"GET", "/v1/clock", "read", nil},
 	{"POST", "/v1/clock/confirm", "approve", nil},
 	{"GET", "/v1/restore", "read", []string{"limit"}},

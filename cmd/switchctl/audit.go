@@ -68,6 +68,8 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 		&a.limit, "limit", 50, "how many differences to print, and items of each list apart to report; all are counted",
 	)
 	f.BoolVar(&a.json, "json", false, "print the report as JSON")
+	f.BoolVar(&a.rebuild, "rebuild", true,
+		"have a running switch make the files of the dates again, and hold these against them to the byte")
 	f.StringArrayVar(&a.told, "told", nil,
 		"a gateway's own log of what it was told, JSON lines; may be given more than once")
 	f.StringVar(&a.from, "from", "",
@@ -94,7 +96,7 @@ type auditRun struct {
 	told                             []string
 	wait                             time.Duration
 	limit                            int
-	json                             bool
+	json, rebuild                    bool
 	options                          audit.Options
 }
 
@@ -177,6 +179,9 @@ func (a *auditRun) running(ctx context.Context, notices io.Writer) (src audit.So
 	src.Switch = func(ctx context.Context) (io.ReadCloser, error) { return api.OpenDated(ctx, a.from, a.to) }
 	src.Now = api.Now
 	src.Days, src.Acts = api.OpenDays, actsOf(api)
+	if a.rebuild {
+		src.Rebuilt = rebuiltOf(api)
+	}
 	src.Files = func(ctx context.Context) ([]audit.File, error) {
 		return clearingFiles(ctx, dir, a.clearing == "", src.Days)
 	}
@@ -189,6 +194,17 @@ func actsOf(api *client.Client) audit.Open {
 		in, err := api.OpenActs(ctx)
 		if httpcall.Status(err) == http.StatusNotFound {
 			return io.NopCloser(strings.NewReader("")), nil
+		}
+		return in, err
+	}
+}
+
+// rebuiltOf is what the files of a date are when a running switch makes them again; one of before it could makes none.
+func rebuiltOf(api *client.Client) audit.OpenDate {
+	return func(ctx context.Context, date string) (io.ReadCloser, error) {
+		in, err := api.OpenClearingCheck(ctx, date)
+		if httpcall.Status(err) == http.StatusNotFound {
+			return io.NopCloser(strings.NewReader("{}")), nil
 		}
 		return in, err
 	}

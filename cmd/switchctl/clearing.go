@@ -14,17 +14,18 @@ import (
 	"switchyard/switch/clearing"
 )
 
-// newClearingCmd is `switchctl clearing`: looking at clearing files and checking them, whoever wrote them. Nothing here
-// needs a running switch.
+// newClearingCmd is `switchctl clearing`: looking at clearing files and checking them, whoever wrote them, and making
+// those of a switch's journal again.
 func newClearingCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clearing",
-		Short: "Show, verify, compare, convert, make and replay clearing files (IPM layout)",
+		Short: "Show, verify, compare, convert, make, rebuild and replay clearing files (IPM layout)",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd(), newClearingDiffCmd(), newClearingStatsCmd(),
-		newClearingConvertCmd(), newClearingNewCmd(), newClearingAnonymizeCmd(), newClearingReplayCmd())
+		newClearingConvertCmd(), newClearingNewCmd(), newClearingAnonymizeCmd(), newClearingReplayCmd(),
+		newClearingRebuildCmd())
 	return cmd
 }
 

@@ -31,6 +31,7 @@ func (d *Day) audit(ctx context.Context) {
 		Ledger:         control.Opener("/v1/ledger", nil),
 		Now:            operator.Now,
 		Days:           operator.OpenDays,
+		Rebuilt:        operator.OpenClearingCheck,
 		Acts:           operator.OpenActs,
 		Told:           d.Told.Books(),
 		Files: func(context.Context) ([]audit.File, error) {

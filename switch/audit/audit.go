@@ -24,6 +24,10 @@ type Sources struct {
 	Ledger Open
 	// Files lists the clearing files. It is called once, after Days was read, and must be there.
 	Files func(ctx context.Context) ([]File, error)
+	// Rebuilt tells of a written business date, YYYY-MM-DD, what its files are when they are made once more from the
+	// journal: a JSON object whose `files` have `name`, `sha256` and `bytes`. It is asked only with Days, of dates that
+	// have a file.
+	Rebuilt OpenDate
 	// Acts is the record of what operators did, newline-delimited JSON, an act a line.
 	Acts Open
 	// Told is what gateways were told, a book that the switch did not write: see [readTold] for its lines.
@@ -88,6 +92,11 @@ func (a *auditor) read(ctx context.Context, src *Sources) (err error) {
 	}
 	if a.files, err = readFiles(ctx, files, a.calendar, &a.options); err != nil {
 		return err
+	}
+	if src.Rebuilt != nil {
+		if err := a.rebuilt(ctx, src.Rebuilt); err != nil {
+			return err
+		}
 	}
 	a.written = a.files.dates
 	if a.calendar.days != nil {

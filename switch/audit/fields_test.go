@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -305,5 +306,49 @@ func TestBusinessDateAheadOfTheClock(t *testing.T) {
 	report := town.run(t)
 	if !report.Clean() || report.Ahead.Count != 8 { // of wednesday's one and tuesday's seven
 		t.Errorf("%d ahead, differences %+v; want 8 and none", report.Ahead.Count, report.Differences)
+	}
+}
+
+// I8: a file that the journal makes otherwise today is told of, whichever of the four it is, and so is a date of which
+// none can be made. A file that is not in the folder is said to be missing alone.
+func TestFilesMadeAgain(t *testing.T) {
+	asked := 0
+	for name, c := range map[string]struct {
+		rebuilt func(date string, sums map[string]*fileSum) error
+		want    string // "": nothing
+	}{
+		"the same": {func(string, map[string]*fileSum) error { asked++; return nil }, ""},
+		"other bytes": {func(date string, sums map[string]*fileSum) error {
+			if date == tuesday {
+				sums[fileID(tuesday).String()+".summary.csv"].SHA256 = "00ff"
+			}
+			return nil
+		}, "file " + fileID(tuesday).String() + ".summary.csv: made again from the journal it has "},
+		"another length": {func(date string, sums map[string]*fileSum) error {
+			if date == monday {
+				sums[fileID(monday).String()+".manifest.json"].Bytes++
+			}
+			return nil
+		}, "file " + fileID(monday).String() + ".manifest.json: made again from the journal it has "},
+		"cannot be made": {func(date string, _ map[string]*fileSum) error {
+			if date == monday {
+				return errors.New("payment P1: no key opens its card")
+			}
+			return nil
+		}, "business date " + monday + ": its files cannot be made again: payment P1: no key opens its card"},
+	} {
+		town := newTown()
+		town.rebuilt = c.rebuilt
+		report := town.run(t)
+		switch {
+		case c.want == "" && report.DifferenceCount > 0:
+			t.Errorf("%s: differences %+v", name, report.Differences)
+		case c.want != "" && (report.DifferenceCount != 1 || report.ByKind[audit.FileRebuilt] != 1 ||
+			!strings.HasPrefix(report.Differences[0].Detail, c.want)):
+			t.Errorf("%s: differences %+v, want one %s: %s", name, report.Differences, audit.FileRebuilt, c.want)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("%d dates were made again, want the two that are written", asked)
 	}
 }

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -38,12 +37,7 @@ type manifestForm struct {
 const maxManifest = 1 << 20
 
 // manifest holds a manifest against the file's records, the bytes of the files and what the switch says of the date.
-func (r *fileReader) manifest(ctx context.Context, open Open, parts map[string]*part) error {
-	in, err := open(ctx)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
+func (r *fileReader) manifest(in io.Reader, parts map[string]*part) error {
 	var m manifestForm
 	if err := json.NewDecoder(io.LimitReader(in, maxManifest)).Decode(&m); err != nil {
 		r.book.differ(Manifest, r.name, "cannot be read: %v", err)

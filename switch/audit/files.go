@@ -93,7 +93,8 @@ type clearingBook struct {
 	wrong []Difference // what the files show by themselves
 	// unreadable are the ids in the names of files that are there and could not be read to their end.
 	unreadable map[string]bool
-	seed       maphash.Seed // of the hashes of what is compared and not shown
+	sums       map[string]fileSum // of the files in the folder, by their names
+	seed       maphash.Seed       // of the hashes of what is compared and not shown
 	calendar   *calendar
 }
 
@@ -102,7 +103,7 @@ type clearingBook struct {
 func readFiles(ctx context.Context, files []File, days *calendar, o *Options) (*clearingBook, error) {
 	book := &clearingBook{
 		byID: map[string]*clearingFile{}, dates: map[string]bool{}, unreadable: map[string]bool{},
-		byARN: map[arn]*presented{}, seed: maphash.MakeSeed(),
+		byARN: map[arn]*presented{}, seed: maphash.MakeSeed(), sums: map[string]fileSum{},
 		calendar: days,
 	}
 	for i := range files {
@@ -160,11 +161,27 @@ func (b *clearingBook) read(ctx context.Context, f *File) error {
 			return err
 		}
 	}
+	var manifest *part
 	if f.Manifest == nil {
 		absent = append(absent, endManifest)
-	} else if err := r.manifest(ctx, f.Manifest, map[string]*part{endIPM: ipm, endDetail: detail,
-		endSummary: summary}); err != nil {
-		return err
+	} else {
+		if manifest, err = openPart(ctx, f.Manifest); err != nil {
+			return err
+		}
+		defer manifest.close()
+		if err := r.manifest(manifest, map[string]*part{endIPM: ipm, endDetail: detail, endSummary: summary}); err != nil {
+			return err
+		}
+	}
+	for end, p := range map[string]*part{endIPM: ipm, endDetail: detail, endSummary: summary, endManifest: manifest} {
+		if p == nil {
+			continue
+		}
+		sum, bytes, err := p.digest()
+		if err != nil {
+			return err
+		}
+		b.sums[f.Name+end] = fileSum{sum, bytes}
 	}
 	if len(absent) > 0 {
 		b.differ(FileMissing, f.Name, "its %s is not there", strings.Join(absent, ", "))

@@ -70,6 +70,7 @@ const (
 	FileUnreadable      Kind = "file_unreadable"      //
 	FileMissing         Kind = "file_missing"         // the switch says that it wrote it; stands for all that is in it
 	FileUnknown         Kind = "file_unknown"         // the switch does not say that it wrote it
+	FileRebuilt         Kind = "file_rebuilt"         // I8: the journal makes other bytes of it today
 	DetailCSV           Kind = "detail_csv"           // a row of the detail file is not its record
 	SummaryCSV          Kind = "summary_csv"          // the summary is not the sum of the records
 	Manifest            Kind = "manifest"             // it is not of these files: sums, hashes, settings

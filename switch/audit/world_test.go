@@ -3,11 +3,13 @@ package audit_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +39,8 @@ type world struct {
 	// takes it away.
 	mangle func(date string, file []byte) []byte
 	spoil  func(name string, file []byte) []byte
+	// rebuilt changes what the files of a date are when they are made again, by their names; nil: the audit cannot ask.
+	rebuilt func(date string, sums map[string]*fileSum) error
 	// again are dates whose file stands there twice.
 	again []string
 
@@ -615,10 +619,37 @@ func (w *world) sources() audit.Sources {
 				func(path string) audit.Open { return text(string(folder[path])) }), err
 		},
 	}
+	if w.rebuilt != nil {
+		src.Rebuilt = func(_ context.Context, date string) (io.ReadCloser, error) {
+			folder, err := w.folder()
+			if err != nil {
+				return nil, err
+			}
+			sums := map[string]*fileSum{}
+			for name, text := range folder {
+				if strings.HasPrefix(name, date+"/") {
+					sums[path.Base(name)] = &fileSum{path.Base(name), fmt.Sprintf("%x", sha256.Sum256(text)), len(text)}
+				}
+			}
+			if err := w.rebuilt(date, sums); err != nil {
+				return nil, err
+			}
+			return asJSON(func() any {
+				return map[string]any{"business_date": date, "files": slices.Collect(maps.Values(sums))}
+			})(context.Background())
+		}
+	}
 	if w.told != nil {
 		src.Told = []audit.Open{text(strings.Join(w.told, "\n") + "\n")}
 	}
 	return src
+}
+
+// fileSum is a file that is made once more.
+type fileSum struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+	Bytes  int    `json:"bytes"`
 }
 
 // tell writes down what a gateway was told of an operation, as the switch answers it.

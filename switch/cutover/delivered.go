@@ -122,15 +122,15 @@ type deliveredRecord struct {
 }
 
 // delivered reads what stands in the files that were there before a date was sealed, its own and those of later dates.
-func (e *Engine) delivered(p *plan) (deliveredRecords, error) {
+func (s *Source) delivered(p *plan) (deliveredRecords, error) {
 	all := deliveredRecords{}
 	for _, text := range p.Delivered {
 		id, err := clearing.ParseFileID(text)
 		if err != nil {
 			return nil, fmt.Errorf("a file that was there when the date was sealed: %w", err)
 		}
-		name := e.o.FS.PathJoin(e.o.Dir, id.Date.Format(time.DateOnly), text+".detail.csv")
-		f, err := e.o.FS.Open(name)
+		name := s.FS.PathJoin(s.Dir, id.Date.Format(time.DateOnly), text+".detail.csv")
+		f, err := s.FS.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("a file that was there when the date was sealed: %w", err)
 		}
@@ -160,23 +160,6 @@ type OccupiedError struct{ Name string }
 // Error implements error.
 func (e *OccupiedError) Error() string {
 	return fmt.Sprintf("%s is there with other bytes, and is not written over", e.Name)
-}
-
-// place gives a file that is written its final name, unless another one has it.
-func (o *output) place() error {
-	if mutant.On(mutant.FileOverwritten) {
-		return o.fs.Rename(o.path+temporary, o.path)
-	}
-	there, err := sumOf(o.fs, o.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return o.fs.Rename(o.path+temporary, o.path)
-	case err != nil:
-		return err
-	case there != o.digest.File(o.name).SHA256:
-		return &OccupiedError{Name: o.name}
-	}
-	return o.fs.Remove(o.path + temporary)
 }
 
 // sumOf is the SHA-256 of a file.

@@ -9,7 +9,8 @@
 // nothing that the switch serves waits for it.
 //
 // Files in reading order: engine.go (when), finish.go (a date's way from closing to written), seal.go (what its files
-// are made from), split.go, record.go (a record), write.go (the files), follow.go (a host's cutover).
+// are made from), split.go, record.go (a record), write.go (the files), output.go (where to), rebuild.go (once more,
+// from the journal), follow.go (a host's cutover).
 //
 // It does not know the layout of the files (package clearing) nor how a capture comes to stand in a date (package
 // flow).
@@ -81,6 +82,7 @@ type Options struct {
 // Engine closes business days. Safe for concurrent use.
 type Engine struct {
 	o       Options
+	source  *Source
 	started chan struct{} // closed once Start has finished the days that it found
 	// wake holds one token when the schedule shall look: a cutover off it has left a day unfinished, or the clock changed.
 	wake    chan struct{}
@@ -110,7 +112,7 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{
 		o: o, started: make(chan struct{}), wake: make(chan struct{}, 1), written: map[payment.Date]map[int]File{},
-		metrics: newMetrics(o.Registerer),
+		metrics: newMetrics(o.Registerer), source: &Source{o.Journal, o.Keyring, o.FS, o.Dir},
 	}
 	e.running, e.stop = context.WithCancel(context.Background())
 	return e

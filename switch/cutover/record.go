@@ -17,7 +17,7 @@ import (
 
 // maker makes the records of a date from payments and snapshots.
 type maker struct {
-	e        *Engine
+	keyring  *pan.Keyring
 	plan     *plan
 	location *time.Location
 }
@@ -27,7 +27,7 @@ type maker struct {
 func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 	_ *clearing.Presentment, fault, err error,
 ) {
-	number, expiry, err := m.e.o.Keyring.Open(pay.SealKey, pay.ID, pay.SealedCard)
+	number, expiry, err := m.keyring.Open(pay.SealKey, pay.ID, pay.SealedCard)
 	switch {
 	case errors.Is(err, pan.ErrSealed):
 		return nil, err, nil

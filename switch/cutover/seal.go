@@ -28,8 +28,8 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 		Location: e.o.Location.String(),
 	}
 	s := &sealing{
-		e: e, ctx: ctx, now: e.o.Clock.Confirmed(), plan: p, maker: maker{e: e, plan: p, location: e.o.Location},
-		files: newSplitter(e.o.Bounds, set.Destinations),
+		e: e, ctx: ctx, now: e.o.Clock.Confirmed(), plan: p, files: newSplitter(e.o.Bounds, set.Destinations),
+		maker: maker{keyring: e.o.Keyring, plan: p, location: e.o.Location},
 	}
 	if set.NodeInFileID {
 		p.Node = &set.Node
@@ -143,7 +143,7 @@ func (s *sealing) stands(op *payment.Op) (bool, error) {
 	}
 	if s.before == nil {
 		var err error
-		if s.before, err = s.e.delivered(s.plan); err != nil {
+		if s.before, err = s.e.source.delivered(s.plan); err != nil {
 			return false, err
 		}
 	}

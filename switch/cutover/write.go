@@ -1,13 +1,13 @@
 package cutover
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"switchyard/internal/mutant"
+	"switchyard/internal/pan"
 	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
 	"switchyard/switch/journal"
@@ -45,20 +45,61 @@ func (e *Engine) write(ctx context.Context, date payment.Date, p *plan) (Result,
 	if err := e.o.FS.MkdirAll(dir, 0o700); err != nil {
 		return Result{}, err
 	}
+	if e.written[date] == nil {
+		e.written[date] = map[int]File{}
+	}
+	result, err := e.source.make(ctx, date, p, &folder{e.o.FS, dir}, e.written[date])
+	if err != nil {
+		return Result{}, err
+	}
+	// The folders above are new on the first day; without their entries the files would not be found after a crash.
+	return result, syncDirs(e.o.FS, dir, e.o.Dir, e.o.FS.PathDir(e.o.Dir))
+}
+
+func syncDirs(fs vfs.FS, dirs ...string) error {
+	for _, dir := range dirs {
+		d, err := fs.OpenDir(dir)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Source is what the files of sealed dates are made from.
+type Source struct {
+	Journal Records
+	Keyring *pan.Keyring
+	FS      vfs.FS
+	Dir     string // of the clearing files
+}
+
+// Records is what the files of a sealed date need of a journal, which may be a stopped switch's.
+type Records interface {
+	Day(ctx context.Context, date payment.Date) (journal.Day, error)
+	Payment(ctx context.Context, id payment.ID) (*payment.Payment, error)
+	Presentments(ctx context.Context, date payment.Date, yield func(journal.Presentment) bool) error
+}
+
+// make makes the files of a sealed date, but for those that are in done by their sequences, and enters them there. A
+// file that cannot be made keeps no other from being.
+func (s *Source) make(
+	ctx context.Context, date payment.Date, p *plan, to outlet, done map[int]File,
+) (result Result, err error) {
 	location, err := time.LoadLocation(p.Location)
 	if err != nil {
 		return Result{}, err
 	}
-	if e.written[date] == nil {
-		e.written[date] = map[int]File{}
-	}
-	before, err := e.delivered(p)
+	before, err := s.delivered(p)
 	if err != nil {
 		return Result{}, err
 	}
 	w := &dateWriter{
-		before: before, e: e, ctx: ctx, date: date, dir: dir, plan: p, maker: maker{e: e, plan: p, location: location},
-		waiting: map[string][]*fileWriter{}, done: e.written[date],
+		before: before, s: s, ctx: ctx, date: date, to: to, plan: p, done: done,
+		maker: maker{keyring: s.Keyring, plan: p, location: location}, waiting: map[string][]*fileWriter{},
 	}
 	for i := range p.Files {
 		f := &fileWriter{d: w, planFile: p.Files[i], left: p.Files[i].Records}
@@ -70,44 +111,27 @@ func (e *Engine) write(ctx context.Context, date payment.Date, p *plan) (Result,
 	}
 	defer w.abandon()
 	var failed error
-	err = e.o.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
+	err = s.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
 		failed = w.row(row)
 		return failed == nil
 	})
 	if err = errors.Join(err, failed); err != nil {
 		return Result{}, err
 	}
-	result := Result{BusinessDate: date.String()}
+	result.BusinessDate = date.String()
 	for _, f := range w.files {
 		err = errors.Join(err, f.end())
 		result.Files = append(result.Files, w.done[f.Sequence])
 	}
-	if err != nil {
-		return Result{}, err
-	}
-	// The folders above are new on the first day; without their entries the files would not be found after a crash.
-	for _, d := range []string{dir, e.o.Dir, e.o.FS.PathDir(e.o.Dir)} {
-		if err := e.syncDir(d); err != nil {
-			return Result{}, err
-		}
-	}
-	return result, nil
-}
-
-func (e *Engine) syncDir(dir string) error {
-	d, err := e.o.FS.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return result, err
 }
 
 // dateWriter lays the presentments of a date into its files.
 type dateWriter struct {
-	e     *Engine
+	s     *Source
 	ctx   context.Context
 	date  payment.Date
-	dir   string
+	to    outlet
 	plan  *plan
 	maker maker
 	// before are the records that stand in files which were there when the date was sealed; they are not written again.
@@ -180,67 +204,12 @@ func (f *fileWriter) end() error {
 	return nil
 }
 
-// output is a file under a temporary name.
-type output struct {
-	fs     vfs.FS
-	name   string // the final one
-	path   string
-	file   vfs.File // nil once it is closed
-	buffer *bufio.Writer
-	digest *clearing.Digest
-}
-
-const temporary = ".tmp"
-
-// outputs are the files that an attempt has made.
-type outputs []*output
-
-// abandon closes those that an attempt that failed left open. The next attempt writes over them.
-func (all outputs) abandon() {
-	for _, o := range all {
-		if o.file != nil {
-			_ = o.file.Close() // what it holds is not used
-		}
-	}
-}
-
-func (all *outputs) create(fs vfs.FS, dir, name string) (*output, error) {
-	o := &output{fs: fs, name: name, path: fs.PathJoin(dir, name)}
-	var err error
-	if o.file, err = fs.Create(o.path+temporary, vfs.WriteCategoryUnspecified); err != nil {
-		return nil, err
-	}
-	const bufferBytes = 256 << 10
-	o.buffer = bufio.NewWriterSize(o.file, bufferBytes)
-	o.digest = clearing.NewDigest(o.buffer)
-	*all = append(*all, o)
-	return o, nil
-}
-
-// finish flushes, syncs and renames.
-func (o *output) finish() (clearing.ManifestFile, error) {
-	if err := o.buffer.Flush(); err != nil {
-		return clearing.ManifestFile{}, err
-	}
-	if !mutant.On(mutant.FilesNotSynced) {
-		if err := o.file.Sync(); err != nil {
-			return clearing.ManifestFile{}, err
-		}
-	}
-	file := o.file
-	o.file, o.buffer = nil, nil
-	if err := file.Close(); err != nil {
-		return clearing.ManifestFile{}, err
-	}
-	return o.digest.File(o.name), o.place()
-}
-
 // open begins the file.
 func (f *fileWriter) open() error {
 	if f.ipmOut != nil {
 		return nil
 	}
-	fs, p := f.d.e.o.FS, f.d.plan
+	p := f.d.plan
 	codePage, err := clearing.ParseCodePage(p.CodePage)
 	if err != nil {
 		return err
@@ -258,13 +227,13 @@ func (f *fileWriter) open() error {
 	id := f.header.FileID.String()
 	f.file = File{
 		Destination: f.Destination, FileID: id,
-		IPM: fs.PathJoin(f.d.dir, id+".ipm"), DetailCSV: fs.PathJoin(f.d.dir, id+".detail.csv"),
-		SummaryCSV: fs.PathJoin(f.d.dir, id+".summary.csv"), Manifest: fs.PathJoin(f.d.dir, id+".manifest.json"),
+		IPM: f.d.to.path(id + ".ipm"), DetailCSV: f.d.to.path(id + ".detail.csv"),
+		SummaryCSV: f.d.to.path(id + ".summary.csv"), Manifest: f.d.to.path(id + manifestSuffix),
 	}
-	if f.ipmOut, err = f.made.create(fs, f.d.dir, id+".ipm"); err != nil {
+	if f.ipmOut, err = f.made.create(f.d.to, id+".ipm"); err != nil {
 		return err
 	}
-	if f.detailOut, err = f.made.create(fs, f.d.dir, id+".detail.csv"); err != nil {
+	if f.detailOut, err = f.made.create(f.d.to, id+".detail.csv"); err != nil {
 		return err
 	}
 	if f.ipm, err = clearing.NewWriter(f.ipmOut.digest, f.header); err != nil {
@@ -273,7 +242,7 @@ func (f *fileWriter) open() error {
 	f.detail = clearing.NewDetailWriter(f.detailOut.digest)
 	if mutant.On(mutant.CaptureInTwoFiles) {
 		before := payment.DateOf(f.d.date.Time().AddDate(0, 0, -1))
-		_ = f.d.e.o.Journal.Presentments(f.d.ctx, before, func(row journal.Presentment) bool {
+		_ = f.d.s.Journal.Presentments(f.d.ctx, before, func(row journal.Presentment) bool {
 			if row.Destination == f.Destination {
 				err = f.row(row)
 			}
@@ -307,7 +276,7 @@ func (f *fileWriter) row(row journal.Presentment) error {
 // record makes a presentment's record, as it was decided when the date was sealed; nil where it stands in a file that
 // was there before.
 func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, error) {
-	pay, err := w.e.o.Journal.Payment(w.ctx, row.Payment)
+	pay, err := w.s.Journal.Payment(w.ctx, row.Payment)
 	if err != nil {
 		return nil, err
 	}
@@ -337,8 +306,7 @@ func (f *fileWriter) finish() error {
 	if err := f.detail.Close(); err != nil {
 		return err
 	}
-	fs := f.d.e.o.FS
-	summaryOut, err := f.made.create(fs, f.d.dir, f.file.FileID+".summary.csv")
+	summaryOut, err := f.made.create(f.d.to, f.file.FileID+".summary.csv")
 	if err != nil {
 		return err
 	}
@@ -368,7 +336,7 @@ func (f *fileWriter) finish() error {
 	if err != nil {
 		return err
 	}
-	manifestOut, err := f.made.create(fs, f.d.dir, f.file.FileID+".manifest.json")
+	manifestOut, err := f.made.create(f.d.to, f.file.FileID+manifestSuffix)
 	if err != nil {
 		return err
 	}

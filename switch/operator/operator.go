@@ -114,6 +114,8 @@ type Cutover interface {
 	Cutover(ctx context.Context, ahead bool) (cutover.Result, error)
 	CutoverTo(ctx context.Context, date payment.Date) (cutover.Result, error)
 	Problems() []cutover.Problem
+	Check(ctx context.Context, date payment.Date) (*cutover.Rebuilt, error)
+	Rebuild(ctx context.Context, date payment.Date, dir string) (*cutover.Rebuilt, error)
 }
 
 // Numbers moves the numbers on, past those that may have been given.

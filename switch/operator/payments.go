@@ -42,7 +42,7 @@ func (a *API) servePayments(w http.ResponseWriter, r *http.Request) {
 		last, err2 := dateParameter(r, "to")
 		switch most := first.Time().AddDate(maxExportYears, 0, 0); {
 		case err != nil || err2 != nil:
-			err = cmp.Or(err, err2)
+			err = fmt.Errorf("%w; a range has from and to", cmp.Or(err, err2))
 		case last < first || last.Time().After(most):
 			err = fmt.Errorf("to: %s: expected %s or a date of the %d years after it", last, first, maxExportYears)
 		}
@@ -73,7 +73,7 @@ func (a *API) servePayment(ctx context.Context, w http.ResponseWriter, p *paymen
 func dateParameter(r *http.Request, name string) (payment.Date, error) {
 	date, err := payment.ParseDate(r.FormValue(name))
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w; a range has from and to", name, err)
+		return 0, fmt.Errorf("%s: %w", name, err)
 	}
 	return date, nil
 }

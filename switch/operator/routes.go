@@ -49,6 +49,8 @@ var endpoints = []endpoint{
 	{Route{"POST /v1/saf/close", RoleApprove, []string{"host", "seq"}}, unlessHeld((*API).serveSAFDecision)},
 	{Route{"GET /v1/days", RoleRead, nil}, (*API).serveDays},
 	{Route{"POST /v1/cutover", RoleOperate, []string{"wait", "ahead", "to"}}, unlessHeld((*API).serveCutover)},
+	{Route{"GET /v1/clearing/check", RoleRead, []string{"date"}}, (*API).serveClearingCheck},
+	{Route{"POST /v1/clearing/rebuild", RoleOperate, []string{"date", "dir"}}, (*API).serveRebuild},
 	{Route{"GET /v1/clock", RoleRead, nil}, (*API).serveClock},
 	{Route{"POST /v1/clock/confirm", RoleApprove, nil}, (*API).serveConfirmClock},
 	{Route{"GET /v1/restore", RoleRead, []string{"limit"}}, (*API).serveReview},

@@ -419,8 +419,9 @@ func (w *world) told(n *switchNode) (log []byte) {
 func (w *world) audit(ctx context.Context, b *books) {
 	report, err := audit.Run(ctx, audit.Sources{
 		Switch: opens(b.payments), Authorizations: opens(b.authorizations), Ledger: opens(b.ledger),
-		Files: func(context.Context) ([]audit.File, error) { return b.files, nil },
-		Days:  opens(b.days), Acts: opens(b.acts), Now: func(context.Context) (time.Time, error) { return b.now, nil },
+		Files:   func(context.Context) ([]audit.File, error) { return b.files, nil },
+		Rebuilt: b.node.api().OpenClearingCheck,
+		Days:    opens(b.days), Acts: opens(b.acts), Now: func(context.Context) (time.Time, error) { return b.now, nil },
 		Told: []audit.Open{opens(w.told(b.node))},
 	}, audit.Options{Acquirer: b.node.acquirer, Node: b.node.inRRN})
 	if err != nil {

@@ -29,6 +29,7 @@ func (s *System) Audit() *audit.Report {
 		Ledger:         book("/v1/ledger"),
 		Now:            func(context.Context) (time.Time, error) { return time.Now(), nil },
 		Days:           api.OpenDays,
+		Rebuilt:        api.OpenClearingCheck,
 		Acts:           api.OpenActs,
 		Files:          func(context.Context) ([]audit.File, error) { return s.clearingFiles() },
 	}, audit.Options{})

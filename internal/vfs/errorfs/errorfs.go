@@ -11,6 +11,7 @@ type (
 
 // The kinds of Op.
 const (
+	OpRemoveAll    = errorfs.OpRemoveAll
 	OpFileSync     = errorfs.OpFileSync
 	OpFileSyncData = errorfs.OpFileSyncData
 	OpFileSyncTo   = errorfs.OpFileSyncTo

@@ -204,6 +204,26 @@ func (c *Client) Cutover(ctx context.Context, how Cutover) (*cutover.Result, err
 		func(r *cutover.Result) bool { return r.BusinessDate != "" })
 }
 
+// CheckClearing makes the clearing files of a business date, YYYY-MM-DD, once more and tells where the delivered ones
+// differ. NotFound says that there is no such date, Refused that it has no files yet.
+func (c *Client) CheckClearing(ctx context.Context, date string) (*cutover.Rebuilt, error) {
+	return object(ctx, c, http.MethodGet, "/v1/clearing/check", url.Values{"date": {date}}, tellsRebuilt)
+}
+
+// OpenClearingCheck is the same as a book, which the audit reads.
+func (c *Client) OpenClearingCheck(ctx context.Context, date string) (io.ReadCloser, error) {
+	return c.port.Open(ctx, http.MethodGet, "/v1/clearing/check", url.Values{"date": {date}}, nil)
+}
+
+// RebuildClearing writes the clearing files of a business date once more, to a new folder on the switch's machine.
+// Refused says that it exists, or that the date is not sealed; NotFound that there is no such date.
+func (c *Client) RebuildClearing(ctx context.Context, date, dir string) (*cutover.Rebuilt, error) {
+	query := url.Values{"date": {date}, "dir": {dir}}
+	return object(ctx, c, http.MethodPost, "/v1/clearing/rebuild", query, tellsRebuilt)
+}
+
+func tellsRebuilt(r *cutover.Rebuilt) bool { return r.BusinessDate != "" }
+
 // Strays lists the newest messages of issuers that completed no request, oldest first.
 func (c *Client) Strays(ctx context.Context) (strays []operator.Stray, err error) {
 	err = c.port.JSON(ctx, http.MethodGet, "/v1/strays", nil, &strays)
