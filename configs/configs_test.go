@@ -18,6 +18,7 @@ import (
 	"switchyard/switch/flow"
 	"switchyard/switch/issuer/route"
 	"switchyard/switch/merchant"
+	"switchyard/switch/settlement"
 	"switchyard/switch/switchtest"
 )
 
@@ -40,6 +41,7 @@ var files = map[string]func(t *testing.T, name string, text []byte){
 			t.Fatalf("%s: %v", name, err)
 		}
 	},
+	"settlement.yaml":   parseSettlement,
 	"rules.yaml":        parseRules,
 	"rules-faults.yaml": parseRules,
 }
@@ -191,6 +193,32 @@ func parseRules(t *testing.T, name string, text []byte) {
 	t.Helper()
 	if _, err := issuersim.ParseRules(name, strings.NewReader(string(text))); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Each merchant of merchants.yaml has a fee plan there, and a fee in each currency that it takes.
+func parseSettlement(t *testing.T, name string, text []byte) {
+	t.Helper()
+	plan, err := settlement.ParsePlan(name, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	profiles, err := merchant.Parse("merchants.yaml", load(t, "merchants.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range profiles {
+		p := &profiles[i]
+		for _, currency := range p.Currencies {
+			for _, scheme := range []string{"visa", "mastercard", "amex", "jcb", "other"} {
+				err := settlement.NewLedger(plan).Present(&settlement.Presented{
+					Merchant: p.ID, FeePlan: p.FeePlan, Scheme: scheme, Currency: currency, AmountMinor: 1000,
+				})
+				if err != nil {
+					t.Errorf("merchant %s, %s: %v", p.ID, scheme, err)
+				}
+			}
+		}
 	}
 }
 

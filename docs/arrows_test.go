@@ -32,6 +32,9 @@ var below = map[string][]string{
 	"switch/api":       {"internal/money", "internal/pan", "internal/mutant"},
 	"switch/payment":   {"internal/mutant"},
 	"switch/clearing":  {"internal/money", "internal/pan", "internal/mutant"},
+	// What merchants are paid follows from files alone; computing knows no file.
+	"switch/settlement":        {"internal/"},
+	"switch/settlement/folder": {"internal/", "switch/clearing", "switch/settlement"},
 	// The auditor and the issuer decide by themselves: that is their worth.
 	"switch/audit": {
 		"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec",

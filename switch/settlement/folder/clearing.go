@@ -1,0 +1,167 @@
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"switchyard/internal/vfs"
+	"switchyard/internal/workday"
+	"switchyard/switch/clearing"
+	"switchyard/switch/settlement"
+)
+
+// What the names of a file's parts end with.
+const (
+	ipmEnding      = ".ipm"
+	detailEnding   = ".detail.csv"
+	manifestEnding = ".manifest.json"
+)
+
+// clearingFolder is the clearing folder of a switch.
+type clearingFolder struct {
+	fs    vfs.FS
+	dir   string
+	dates []workday.Date // that have a folder, ascending
+}
+
+func openClearing(fs vfs.FS, dir string) (*clearingFolder, error) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &clearingFolder{fs: fs, dir: dir}
+	for _, name := range names {
+		if d, err := workday.Parse(name); err == nil {
+			c.dates = append(c.dates, d)
+		}
+	}
+	if len(c.dates) == 0 {
+		return nil, fmt.Errorf("%s: it has no folder of a business date, such as 2026-11-26", dir)
+	}
+	slices.Sort(c.dates)
+	return c, nil
+}
+
+func (c *clearingFolder) has(d workday.Date) bool {
+	_, found := slices.BinarySearch(c.dates, d)
+	return found
+}
+
+// day hands out what the files of a date present, in the order of their ids.
+func (c *clearingFolder) day(d workday.Date, take func(*settlement.Presented) error) ([]settlement.File, error) {
+	dir := c.fs.PathJoin(c.dir, d.String())
+	names, err := c.fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	var files []settlement.File
+	var before clearing.FileID
+	for _, name := range names {
+		if id, ok := strings.CutSuffix(name, ipmEnding); ok && !slices.Contains(names, id+manifestEnding) {
+			return nil, fmt.Errorf("%s: it has no manifest beside it: the business date is not written to its end",
+				c.fs.PathJoin(dir, name))
+		}
+		name, ok := strings.CutSuffix(name, manifestEnding)
+		if !ok {
+			continue
+		}
+		manifest := c.fs.PathJoin(dir, name+manifestEnding)
+		id, err := clearing.ParseFileID(name)
+		if err == nil {
+			err = follows(before, id)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", manifest, err)
+		}
+		before = id
+		file, err := c.file(dir, name, d, take)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, *file)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("%s: it holds no clearing file", dir)
+	}
+	return files, nil
+}
+
+// follows tells whether a file is the next of its date: sequences of a processor begin with 1 and have no gap, and
+// those of a node that shares its id with others begin with 1 behind the node's number.
+func follows(before, id clearing.FileID) error {
+	same := before.ProcessorID == id.ProcessorID
+	if same && id.Sequence == before.Sequence+1 {
+		return nil
+	}
+	if _, n := clearing.SplitNodeSequence(id.Sequence); n == 1 {
+		return nil
+	}
+	missing := 1
+	if same {
+		missing = before.Sequence + 1
+	}
+	return fmt.Errorf("the file of sequence %05d before it is missing", missing)
+}
+
+// file hands out what one file presents.
+func (c *clearingFolder) file(
+	dir, id string, d workday.Date, take func(*settlement.Presented) error,
+) (*settlement.File, error) {
+	name := c.fs.PathJoin(dir, id+manifestEnding)
+	m, err := c.manifest(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	switch {
+	case m.FileID != id:
+		return nil, fmt.Errorf("%s: file_id: %s: expected that of its name", name, m.FileID)
+	case m.BusinessDate != d.String():
+		return nil, fmt.Errorf("%s: business_date: %s: expected that of its folder", name, m.BusinessDate)
+	}
+	p := pair{manifest: m, take: take, tally: clearing.Tally{}}
+	if p.ipm, err = c.open(dir, id+ipmEnding, m); err != nil {
+		return nil, err
+	}
+	defer p.ipm.close()
+	if p.detail, err = c.open(dir, id+detailEnding, m); err != nil {
+		return nil, err
+	}
+	defer p.detail.close()
+	if err := p.read(); err != nil {
+		return nil, err
+	}
+	out := &settlement.File{
+		Name: id + ipmEnding, BusinessDate: d, Destination: m.Destination, Mode: m.Mode,
+		Presentments: m.Totals.Presentments, SHA256: p.ipm.told.SHA256, Totals: []settlement.FileTotals{},
+	}
+	for _, t := range m.Totals.Currencies {
+		out.Totals = append(out.Totals, settlement.FileTotals{
+			Currency: t.Currency, DebitMinor: t.DebitMinor, CreditMinor: t.CreditMinor,
+		})
+	}
+	return out, nil
+}
+
+func (c *clearingFolder) manifest(name string) (*clearing.Manifest, error) {
+	f, err := openRegular(c.fs, name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := clearing.ReadManifest(f)
+	return m, errors.Join(err, f.Close())
+}
+
+// openRegular opens a regular file; a FIFO would not end the wait for its other side.
+func openRegular(fs vfs.FS, name string) (vfs.File, error) {
+	info, err := fs.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file")
+	}
+	return fs.Open(name)
+}

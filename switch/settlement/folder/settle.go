@@ -1,0 +1,148 @@
+package folder
+
+import (
+	"fmt"
+	"slices"
+
+	"switchyard/internal/vfs"
+	"switchyard/internal/workday"
+	"switchyard/switch/settlement"
+)
+
+// Options say what is settled.
+type Options struct {
+	FS       vfs.FS
+	Clearing string // the clearing folder of a switch
+	Plan     *settlement.Plan
+	From, To workday.Date    // the period, both included
+	Opening  *settlement.Run // the statements of the period before; nil: computed from the first date of the folder
+	Merchant string          // the one whose statements are wanted; empty: all
+}
+
+// maxDays bounds a period, and what balances are computed from.
+const maxDays = 36_600
+
+// Settle makes the statements of a period.
+func Settle(o Options) (*settlement.Run, error) {
+	if o.From > o.To {
+		return nil, fmt.Errorf("the period begins with %s, after its end %s", o.From, o.To)
+	}
+	c, err := openClearing(o.FS, o.Clearing)
+	if err != nil {
+		return nil, err
+	}
+	first := c.dates[0]
+	if o.To-min(first, o.From) > maxDays {
+		return nil, fmt.Errorf("%s to %s is more than %d days", min(first, o.From), o.To, maxDays)
+	}
+	if !slices.ContainsFunc(c.dates, func(d workday.Date) bool { return d >= o.From && d <= o.To }) {
+		return nil, fmt.Errorf("%s: it has no files of %s to %s", o.Clearing, o.From, o.To)
+	}
+	s := settling{o: &o, clearing: c, ledger: settlement.NewLedger(o.Plan)}
+	s.run = &settlement.Run{
+		Version: settlement.RunVersion, From: o.From, To: o.To, Merchant: o.Merchant, Acquirer: o.Plan.Acquirer,
+		PlanSHA256: o.Plan.SHA256, Opening: "none, as no date is before", Files: []settlement.File{},
+		Exceptions: []settlement.Exception{},
+	}
+	if o.Opening != nil {
+		err = s.restore()
+	} else if first < o.From {
+		s.run.Opening = fmt.Sprintf("computed from %s", first)
+		err = s.days(first, o.From-1)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.ledger.Begin()
+	s.inPeriod = true
+	if err := s.days(o.From, o.To); err != nil {
+		return nil, err
+	}
+	return s.run, s.finish()
+}
+
+type settling struct {
+	o        *Options
+	clearing *clearingFolder
+	ledger   *settlement.Ledger
+	run      *settlement.Run
+	inPeriod bool
+}
+
+// restore begins with the statements of the period before.
+func (s *settling) restore() error {
+	before := s.o.Opening
+	if err := s.ledger.Restore(before, s.o.From); err != nil {
+		return fmt.Errorf("the opening statements: %w", err)
+	}
+	s.run.Opening = fmt.Sprintf("statements of %s to %s", before.From, before.To)
+	s.run.Mode = before.Mode
+	return nil
+}
+
+// days settles dates one after the other.
+func (s *settling) days(from, to workday.Date) error {
+	for d := from; d <= to; d++ {
+		if err := s.day(d); err != nil {
+			return err
+		}
+		if err := s.ledger.Close(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *settling) day(d workday.Date) error {
+	if !s.clearing.has(d) {
+		return s.none(d)
+	}
+	files, err := s.clearing.day(d, s.ledger.Present)
+	if err != nil {
+		return err
+	}
+	for i := range files {
+		if f := &files[i]; s.run.Mode == "" {
+			s.run.Mode = f.Mode
+		} else if s.run.Mode != f.Mode {
+			return fmt.Errorf("%s of %s: its mode is %s, that of those before %s: test and production are not settled together",
+				f.Name, d, f.Mode, s.run.Mode)
+		}
+	}
+	if s.inPeriod {
+		s.run.Files = append(s.run.Files, files...)
+	}
+	return nil
+}
+
+// none notes a date without files, where there should be some.
+func (s *settling) none(d workday.Date) error {
+	expects, err := s.o.Plan.Expects(d)
+	if err != nil {
+		return err
+	}
+	if expects && s.inPeriod {
+		s.run.Exceptions = append(s.run.Exceptions, settlement.Exception{
+			Kind: settlement.NoFiles, Date: d, Message: "there are no clearing files of this date",
+		})
+	}
+	return nil
+}
+
+// finish makes the statements, proves that they add up, and keeps the merchant's that is wanted.
+func (s *settling) finish() (err error) {
+	run := s.run
+	run.Statements = s.ledger.Statements()
+	if run.Proof, err = settlement.Proofs(run.Statements, run.Files); err != nil || s.o.Merchant == "" {
+		return err
+	}
+	run.Statements = slices.DeleteFunc(run.Statements, func(one settlement.Statement) bool {
+		return one.Merchant != s.o.Merchant
+	})
+	if len(run.Statements) == 0 {
+		return fmt.Errorf("merchant %q: nothing of it is in the files, and nothing stands from before", s.o.Merchant)
+	}
+	// What the others have is not for this one to read.
+	run.Proof, run.Files, run.Exceptions = []settlement.Proof{}, []settlement.File{}, []settlement.Exception{}
+	return nil
+}

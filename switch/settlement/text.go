@@ -1,0 +1,94 @@
+package settlement
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"switchyard/internal/money"
+)
+
+// WriteText prints the run for a person at a terminal: each statement, then that all of them add up, then what to look
+// at.
+func (r *Run) WriteText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for i := range r.Statements {
+		s := &r.Statements[i]
+		fmt.Fprintf(t, "%s  %s, %s to %s in %s\n", Printable(s.Merchant), Printable(s.MerchantName), r.From, r.To, s.Currency)
+		fmt.Fprint(t, "date\topening\tgross\trefunds\trepresented\tfees\treserve\tnet\tpaid\ton\tcarried forward\t\n")
+		line := func(name string, opening int64, sums *Sums, paid int64, on string, carried int64) {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name, s.amount(opening), s.amount(sums.GrossMinor),
+				s.amount(-sums.RefundsMinor), s.amount(sums.RepresentedMinor), s.amount(-sums.FeesMinor),
+				s.amount(sums.ReserveReleasedMinor-sums.ReserveHeldMinor), s.amount(sums.NetMinor), s.amount(paid), on,
+				s.amount(carried))
+		}
+		for j := range s.Days {
+			d, on := &s.Days[j], "-"
+			if d.PayOn != nil {
+				on = d.PayOn.String()
+			}
+			line(d.Date.String(), d.OpeningMinor, &d.Sums, d.PayoutMinor, on, d.CarriedForwardMinor)
+		}
+		line("total", s.OpeningMinor, &s.Totals, s.PaidMinor, "-", s.CarriedForwardMinor)
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "reserve at the end: %s\n\n", money.Format(s.ReserveMinor, s.Currency)); err != nil {
+			return err
+		}
+	}
+	if r.Merchant != "" {
+		return nil
+	}
+	for i := range r.Proof {
+		if err := r.Proof[i].writeText(w); err != nil {
+			return err
+		}
+	}
+	if err := r.WriteExceptions(w); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d statements of %d files; opening: %s\n", len(r.Statements), len(r.Files), r.Opening)
+	return err
+}
+
+// WriteExceptions prints what a person has to look at, a line each.
+func (r *Run) WriteExceptions(w io.Writer) error {
+	for i := range r.Exceptions {
+		e := &r.Exceptions[i]
+		if _, err := fmt.Fprintf(w, "exception: %s %s: %s\n", e.Date, e.Kind, Printable(e.Message)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeText prints the equations of a currency.
+func (p *Proof) writeText(w io.Writer) error {
+	verdict := "adds up"
+	if !p.Holds {
+		verdict = "DOES NOT ADD UP"
+	}
+	m := func(minor int64) string { return amount(minor, p.Currency) }
+	t := &p.Totals
+	_, err := fmt.Fprintf(w, `%s: all statements, to the last unit: %s
+  gross %s − refunds %s + represented %s = debits %s − credits %s of the files
+  gross %s − refunds %s + represented %s − fees %s − reserve (%s − %s) = net %s
+  opening %s + net %s = paid %s + carried forward %s
+  reserve before %s + held %s − released %s = reserve %s
+`, p.Currency, verdict,
+		m(t.GrossMinor), m(t.RefundsMinor), m(t.RepresentedMinor), m(p.FilesDebitMinor), m(p.FilesCreditMinor),
+		m(t.GrossMinor), m(t.RefundsMinor), m(t.RepresentedMinor), m(t.FeesMinor), m(t.ReserveHeldMinor),
+		m(t.ReserveReleasedMinor), m(t.NetMinor),
+		m(p.OpeningMinor), m(t.NetMinor), m(p.PaidMinor), m(p.CarriedForwardMinor),
+		m(p.ReserveOpeningMinor), m(t.ReserveHeldMinor), m(t.ReserveReleasedMinor), m(p.ReserveMinor))
+	return err
+}
+
+func (s *Statement) amount(minor int64) string { return amount(minor, s.Currency) }
+
+// amount is an amount without its currency.
+func amount(minor int64, currency string) string {
+	text := money.Format(minor, currency)
+	return text[:len(text)-len(" ")-len(currency)]
+}
