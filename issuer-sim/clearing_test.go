@@ -209,6 +209,43 @@ func TestAuthCodeAfterClearing(t *testing.T) {
 	}
 }
 
+// The totals of a date, which an 0500 is held against, are of messages: a capture counts when its 0220 comes, although
+// its clearing record came first, and what clearing records alone have told of does not; after a restart, too.
+func TestTotalsAfterClearing(t *testing.T) {
+	options := issuersim.Options{FS: vfs.NewMem(), DataDir: "data"}
+	s := start(t, options)
+	told, alone := testARN(t, 1), testARN(t, 2)
+	s.clear(present(t, 1,
+		&clearing.Presentment{ARN: told, RRN: pad("R1", 12), AmountMinor: 60},
+		&clearing.Presentment{ARN: alone, RRN: pad("R2", 12), AmountMinor: 70}))
+	ask := func(stan string) string {
+		t.Helper()
+		m, err := message("0500 stan=" + stan + " pan=- de3=- amount=- cur=- merchant=- terminal=- rrn=- date=1121 de50=978")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return show(s.exchange(m))
+	}
+	if got, want := ask("7"), "0510 00 stan=7 balance=1 debits= debited= net_settlement=C0000000000000000"; got != want {
+		t.Errorf("before the 0220: %s, want %s", got, want)
+	}
+	m, err := message("0220 stan=1 rrn=R1 amount=60 num=1 date=1121 arn=" + told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := s.exchange(m).String(39); code != "00" {
+		t.Fatal(code)
+	}
+	for range 2 {
+		want := "0510 00 stan=8 balance=1 debits=1 debited=60 net_settlement=C0000000000000060"
+		if got := ask("8"); got != want {
+			t.Errorf("after the 0220: %s, want %s", got, want)
+		}
+		s.stop()
+		s = start(t, options)
+	}
+}
+
 // A stand-in's 0120 may come after the clearing record of its capture, and the capture's 0220 after that: what was
 // debited is a part of what is authorized, the rest is held, and nothing is debited again; after a restart, too. The
 // posting is of the date that the capture says, not of the file's.

@@ -53,6 +53,7 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 			// Its clearing record came first.
 			posted.early, posted.number, posted.date = false, r.Number, r.Date
 			posted.requested, posted.class, posted.stan, posted.de7 = r.Amount, r.Class, r.STAN, r.DE7
+			s.total(r, r.Date, at).count(posted.amount, false, false)
 			s.byMoment.put(r.Moment.Place(r.Card), posted.authorization)
 			if a := s.authorizations.at(posted.authorization); a.kind == message.KindVoice && a.authCode == [6]byte{} {
 				a.authCode = r.AuthCode
@@ -173,7 +174,9 @@ func (s *shard) applyReversal(r *message.Request, out *Outcome, at uint32) {
 		if date == 0 {
 			date = p.date
 		}
-		s.total(r, date, at).count(p.amount, p.credit, true)
+		if !p.early { // what no message told of counted in no total
+			s.total(r, date, at).count(p.amount, p.credit, true)
+		}
 		s.reversePosting(a, p, true)
 	}
 }

@@ -49,9 +49,22 @@ func (t *Total) Net() int64 {
 
 // totals are the totals of a shard, the newest maxTotals.
 type totals struct {
-	of    map[TotalKey]*Total
+	of    map[TotalKey]*datedTotal
 	order []TotalKey
 }
+
+// datedTotal is a total with the moment, in seconds, of the first message that counted in it: the year of its date.
+type datedTotal struct {
+	Total
+	begun uint32
+}
+
+// year is after how long a date of four digits is another year's: what comes for it a little less late, as a reversal
+// may, is still of the first.
+const year = 300 * day
+
+// over tells whether a total is of the year before.
+func (t *datedTotal) over(now uint32) bool { return now > t.begun && now-t.begun > year }
 
 // TotalKey names a total.
 type TotalKey struct {
@@ -71,27 +84,30 @@ func (s *shard) total(r *message.Request, date uint16, at uint32) *Total {
 	}
 	key := TotalKey{r.Acquirer, r.Currency, date}
 	if t := s.totals.of[key]; t != nil {
-		return t
+		if t.over(at) {
+			*t = datedTotal{begun: at}
+		}
+		return &t.Total
 	}
 	if s.totals.of == nil {
-		s.totals.of = map[TotalKey]*Total{}
+		s.totals.of = map[TotalKey]*datedTotal{}
 	}
 	if len(s.totals.order) == maxTotals {
 		delete(s.totals.of, s.totals.order[0])
 		s.totals.order = slices.Delete(s.totals.order, 0, 1)
 	}
-	t := &Total{}
+	t := &datedTotal{begun: at}
 	s.totals.of[key] = t
 	s.totals.order = append(s.totals.order, key)
-	return t
+	return &t.Total
 }
 
-// Total adds up an acquirer's totals of a currency and business date.
-func (b *Book) Total(key TotalKey) (t Total) {
+// Total adds up an acquirer's totals of a currency and business date, the last one of its month and day.
+func (b *Book) Total(key TotalKey, now time.Time) (t Total) {
 	for _, s := range b.shards {
 		s.mu.Lock()
-		if one := s.totals.of[key]; one != nil {
-			t.add(one)
+		if one := s.totals.of[key]; one != nil && !one.over(uint32(now.Unix())) {
+			t.add(&one.Total)
 		}
 		s.mu.Unlock()
 	}

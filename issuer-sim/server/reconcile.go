@@ -17,7 +17,7 @@ const (
 
 // reconciliation answers a 0500 or 0520: DE66 says whether the figures that it brings are the issuer's for its DE32,
 // DE50 and DE15. The answer carries the issuer's.
-func (w *worker) reconciliation(time.Time) (v rules.Verdict, position int64, answered bool) {
+func (w *worker) reconciliation(now time.Time) (v rules.Verdict, position int64, answered bool) {
 	acquirer, ok32 := message.ParseDigits(w.req.Bytes(32))
 	currency, ok50 := w.req.Uint(50)
 	date, ok15 := w.req.Uint(15)
@@ -26,7 +26,7 @@ func (w *worker) reconciliation(time.Time) (v rules.Verdict, position int64, ans
 		w.simple(message.CodeFormat)
 		return rules.Verdict{}, 0, true
 	}
-	t := w.server.book.Total(book.TotalKey{Acquirer: acquirer, Currency: uint16(currency), Date: uint16(date)})
+	t := w.server.book.Total(book.TotalKey{Acquirer: acquirer, Currency: uint16(currency), Date: uint16(date)}, now)
 	net := t.Net()
 	w.simple(message.CodeApproved)
 	w.resp.SetBytes(15, w.req.Bytes(15))
