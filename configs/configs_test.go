@@ -161,9 +161,9 @@ func TestCommentedSettings(t *testing.T) {
 			parseSwitchd(t, "switchd.yaml", []byte(strings.Join(text, "")))
 		})
 	}
-	// gateway.tls, gateways, operator.tls, identities, issuers.framing, mapping, match, sign_on, no_echo and tls, rules,
-	// currencies, capture_windows, capture_window_days, limits, max_amount_minor, mccs
-	const want = 17
+	// gateway.tls, gateways, operator.tls, identities, issuers.framing, mapping, match, sign_on, no_echo, reconcile and
+	// tls, rules, currencies, capture_windows, capture_window_days, limits, max_amount_minor, mccs
+	const want = 18
 	if blocks != want {
 		t.Errorf("%d blocks found, want %d", blocks, want)
 	}

@@ -78,6 +78,11 @@ var below = map[string][]string{
 		"internal/", "switch/api", "switch/clearing", "switch/clock", "switch/journal", "switch/merchant", "switch/payment",
 		"switch/presentment",
 	},
+	// It asks hosts, and knows neither who closed a date nor who asks.
+	"switch/reconcile": {
+		"internal/", "spec", "switch/clock", "switch/issuer/exchange", "switch/issuer/message", "switch/journal",
+		"switch/payment",
+	},
 	"switch/merchant": {"internal/", "switch/api"},
 	"switch/turn":     {"switch/payment"},
 	"switch/clock":    {"internal/"},

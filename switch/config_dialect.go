@@ -21,7 +21,11 @@ func (x *IssuerConfig) fits(acquirer string) error {
 	if err := format.Carries(codec); err != nil {
 		return err
 	}
-	if err := message.Fits(to.Send, codec, acquirer, link.Messages()...); err != nil {
+	others := link.Messages()
+	if x.Reconcile {
+		others = append(others, message.Reconciliations()...)
+	}
+	if err := message.Fits(to.Send, codec, acquirer, others...); err != nil {
 		key := "dialect"
 		if x.SpecFile != "" {
 			key = "spec_file"

@@ -41,6 +41,8 @@ type IssuerConfig struct {
 	// DE7 nor DE37. Default: DefaultLatestAnswer.
 	LatestAnswer config.Duration `yaml:"latest_answer"`
 	Mapping      mapping.Config  `yaml:"mapping"` // what of its messages is not as ours are
+	// Reconcile: it is sent an 0500 for each business date once that is sealed.
+	Reconcile bool `yaml:"reconcile"`
 
 	// Spec is the text of SpecFile; whoever reads the config reads it too.
 	Spec []byte `yaml:"-"`

@@ -32,6 +32,7 @@ import (
 	"switchyard/switch/operator"
 	"switchyard/switch/payment"
 	"switchyard/switch/presentment"
+	"switchyard/switch/reconcile"
 	"switchyard/switch/turn"
 )
 
@@ -86,9 +87,11 @@ type Switch struct {
 	strays *operator.StrayLog
 	api    *operator.API
 	engine *cutover.Engine
-	follow *follower // nil: no host's cutover is followed
-	front  *front.Front
-	doors  []front.Door // the gateway port first
+	// reconciler holds sealed dates against the hosts that are configured for it.
+	reconciler *reconcile.Engine
+	follow     *follower // nil: no host's cutover is followed
+	front      *front.Front
+	doors      []front.Door // the gateway port first
 
 	operator *http.Server
 	running  context.Context    // until Close
@@ -210,6 +213,7 @@ func (s *Switch) compose() error {
 		Deadline:         longestDeadline(issuers), StandIn: c.StandIn.flow(), GatewayLimits: c.Gateway.limits(),
 		Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
+	s.composeReconciler(builder)
 	if err := s.composeEngine(days, turns, merchants); err != nil {
 		return err
 	}
@@ -255,9 +259,24 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 			Production: c.Clearing.Production, Destinations: s.router.destinations(),
 			Node: c.Node, NodeInFileID: c.Clearing.NodeInFileID,
 		},
-		Merchants: merchants, Lock: turns.Lock, Bounds: bounds, Registerer: s.o.Registry,
+		Merchants: merchants, Lock: turns.Lock, Sealed: func(payment.Date) { s.reconciler.Sealed() },
+		Bounds: bounds, Registerer: s.o.Registry,
 	})
 	return nil
+}
+
+// composeReconciler makes what asks hosts whether a date is in balance.
+func (s *Switch) composeReconciler(builder *message.Builder) {
+	var hosts []*exchange.Issuer
+	for i := range s.o.Config.Issuers {
+		if x := &s.o.Config.Issuers[i]; x.Reconcile {
+			hosts = append(hosts, s.issuers[x.Name])
+		}
+	}
+	s.reconciler = reconcile.New(reconcile.Options{
+		Journal: s.journal, Hosts: hosts, Acquirer: builder.Acquirer, Clock: s.clock,
+		Logger: s.o.Logger.Named("reconcile"), Registerer: s.o.Registry,
+	})
 }
 
 // issuer makes one issuer host: its codec, its numbers and its links.
@@ -373,6 +392,7 @@ func (s *Switch) work(running context.Context) error {
 		s.following.Go(func() { s.follow.run(running, s.engine) })
 	}
 	s.serving.Go(func() { s.sweepKeys(running) })
+	s.reconciler.Start()
 	return nil
 }
 
@@ -409,6 +429,7 @@ func (s *Switch) Close(ctx context.Context) error {
 	s.recovering.Wait()
 	s.following.Wait()
 	s.engine.Close()
+	s.reconciler.Close()
 	s.saf.Close()
 	var closing sync.WaitGroup
 	hostErrs := make([]error, len(s.hosts))

@@ -72,6 +72,8 @@ type Options struct {
 	Merchants *merchant.Directory
 	// Lock takes the short lock of a payment: turn.Table.Lock. Without it nobody else may change payments.
 	Lock func(payment.ID) (unlock func())
+	// Sealed is told of each date that is sealed; nil: nobody is. It must not block.
+	Sealed func(payment.Date)
 	// Bounds are what one file holds; default, and at most, what the layout can say.
 	Bounds Bounds
 	Logger *zap.Logger
@@ -109,6 +111,9 @@ func New(o Options) *Engine {
 	o.Bounds = o.Bounds.complete()
 	if o.Lock == nil {
 		o.Lock = func(payment.ID) func() { return func() {} }
+	}
+	if o.Sealed == nil {
+		o.Sealed = func(payment.Date) {}
 	}
 	e := &Engine{
 		o: o, started: make(chan struct{}), wake: make(chan struct{}, 1), written: map[payment.Date]map[int]File{},

@@ -198,4 +198,5 @@ func (e *Engine) sealed(date payment.Date, p *plan) {
 			zap.Stringer("date", date), zap.Int("count", count))
 	}
 	e.metrics.aside.Set(float64(count))
+	e.o.Sealed(date)
 }

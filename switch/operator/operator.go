@@ -29,6 +29,7 @@ import (
 	"switchyard/switch/issuer/route"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/reconcile"
 )
 
 // Options are the parts of a switch that its operators ask about or decide on.
@@ -39,11 +40,13 @@ type Options struct {
 	Cutover  Cutover
 	Numbers  Numbers
 	Strays   *StrayLog
-	Clock    *clock.Clock
-	Keyring  *pan.Keyring // opens the card of a payment whose frames are told
-	Hosts    []*link.Host
-	Issuers  map[string]*exchange.Issuer // by host
-	Routes   []route.Route
+	// Reconciler holds business dates against the hosts.
+	Reconciler Reconciler
+	Clock      *clock.Clock
+	Keyring    *pan.Keyring // opens the card of a payment whose frames are told
+	Hosts      []*link.Host
+	Issuers    map[string]*exchange.Issuer // by host
+	Routes     []route.Route
 	// FS has the clearing folder, and takes backups.
 	FS          vfs.FS
 	ClearingDir string
@@ -116,6 +119,13 @@ type Cutover interface {
 	Problems() []cutover.Problem
 	Check(ctx context.Context, date payment.Date) (*cutover.Rebuilt, error)
 	Rebuild(ctx context.Context, date payment.Date, dir string) (*cutover.Rebuilt, error)
+}
+
+// Reconciler is what the API asks of the engine that holds business dates against the hosts.
+type Reconciler interface {
+	Days(ctx context.Context, one payment.Date) ([]reconcile.Day, error)
+	Each(ctx context.Context, date payment.Date, host string, take func(*reconcile.Counted) error) error
+	Again(ctx context.Context, date payment.Date) error
 }
 
 // Numbers moves the numbers on, past those that may have been given.

@@ -21,6 +21,7 @@ import (
 	"switchyard/internal/httpcall"
 	"switchyard/switch/cutover"
 	"switchyard/switch/operator"
+	"switchyard/switch/reconcile"
 )
 
 // Client asks one switch. Safe for concurrent use.
@@ -223,6 +224,29 @@ func (c *Client) RebuildClearing(ctx context.Context, date, dir string) (*cutove
 }
 
 func tellsRebuilt(r *cutover.Rebuilt) bool { return r.BusinessDate != "" }
+
+// Reconciliations tells how the sealed business dates stand with the hosts: one, YYYY-MM-DD, or with "" all of the last
+// 60 days.
+func (c *Client) Reconciliations(ctx context.Context, date string) (days []reconcile.Day, err error) {
+	query := url.Values{}
+	if date != "" {
+		query.Set("date", date)
+	}
+	err = c.port.JSON(ctx, http.MethodGet, "/v1/reconciliations", query, &days)
+	return days, err
+}
+
+// EachCounted calls take with each message that a host was told under a date, YYYY-MM-DD. An error of take ends it.
+func (c *Client) EachCounted(ctx context.Context, date, host string, take func(*reconcile.Counted) error) error {
+	query := url.Values{"date": {date}, "host": {host}}
+	return httpcall.Lines(ctx, c.port, "/v1/reconciliations/counted", query, take)
+}
+
+// ReconcileAgain has the hosts asked anew about a date, YYYY-MM-DD. Refused says that none is asked about it.
+func (c *Client) ReconcileAgain(ctx context.Context, date string) error {
+	_, err := c.port.Read(ctx, http.MethodPost, "/v1/reconciliations/again", url.Values{"date": {date}}, nil)
+	return err
+}
 
 // Strays lists the newest messages of issuers that completed no request, oldest first.
 func (c *Client) Strays(ctx context.Context) (strays []operator.Stray, err error) {

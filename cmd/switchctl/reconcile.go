@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/internal/money"
+	"switchyard/internal/operatorflags"
+	"switchyard/switch/issuer/message"
+	"switchyard/switch/operator/client"
+	"switchyard/switch/reconcile"
+)
+
+// newReconcileCmd is `switchctl reconcile`: how closed business dates stand with the hosts' own totals.
+func newReconcileCmd() *cobra.Command {
+	var r reconcileRun
+	cmd := &cobra.Command{
+		Use:   "reconcile",
+		Short: "Show whether closed business dates are in balance with the hosts' own totals",
+		Long: `Each host that is configured with reconcile is sent the totals of what it was told under a business date (0500)
+once that is sealed, and answers with its own. Reconcile shows by host, acquirer id and currency what it said, and where
+it is out of balance both totals and the difference, ours less theirs. --again has the hosts asked anew about a date.
+
+Exit codes: 0 all is in balance; 1 a date is out of balance, or a host refuses to say, or has not said so far; 2 no
+answer.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := r.asked.Client()
+			if err != nil {
+				return err
+			}
+			return r.run(cmd.Context(), api, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	r.asked.Add(f, defaultOperator)
+	f.StringVar(&r.date, "date", "", "business date, YYYY-MM-DD (default: all of the last 60 days)")
+	f.BoolVar(&r.again, "again", false, "have the hosts asked anew about --date, and show nothing")
+	f.BoolVar(&r.json, "json", false, "print it as JSON")
+	return cmd
+}
+
+type reconcileRun struct {
+	asked operatorflags.Flags
+	date  string
+	again bool
+	json  bool
+}
+
+func (r *reconcileRun) run(ctx context.Context, api *client.Client, out, notices io.Writer) error {
+	if r.again {
+		return r.askAgain(ctx, api, out, notices)
+	}
+	days, err := api.Reconciliations(ctx, r.date)
+	if err != nil {
+		return err
+	}
+	if r.json {
+		err = writeJSON(out, days)
+	} else {
+		err = writeReconciliations(out, days)
+	}
+	if err == nil && !inBalance(days) {
+		return errNo
+	}
+	return err
+}
+
+func (r *reconcileRun) askAgain(ctx context.Context, api *client.Client, out, notices io.Writer) error {
+	if r.date == "" {
+		return fmt.Errorf("--again without --date: expected the business date to ask about")
+	}
+	err := api.ReconcileAgain(ctx, r.date)
+	if why, refused := client.Refused(err); refused {
+		fmt.Fprintf(notices, "refused: %s\n", why)
+		return errNo
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(out, "the hosts are asked about %s: see switchctl reconcile --date %s\n", r.date, r.date)
+	}
+	return err
+}
+
+// inBalance tells whether every host has said that it is.
+func inBalance(days []reconcile.Day) bool {
+	for _, d := range days {
+		for _, h := range d.Hosts {
+			if !h.Ended {
+				return false
+			}
+			for _, result := range h.Results {
+				if result.Status != reconcile.InBalance {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+func writeReconciliations(w io.Writer, days []reconcile.Day) error {
+	shown := false
+	for _, d := range days {
+		for _, h := range d.Hosts {
+			shown = true
+			if len(h.Results) == 0 {
+				said := "the host has not been asked yet"
+				if h.Ended {
+					said = "the host was told nothing"
+				}
+				fmt.Fprintf(w, "%s  %s  %s\n", d.Date, h.Host, said)
+			}
+			for i := range h.Results {
+				fmt.Fprintf(w, "%s  ", d.Date)
+				if err := writeResult(w, &h.Results[i]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if !shown {
+		_, err := fmt.Fprintln(w, "no host is asked: none is configured with reconcile, or no date was sealed since")
+		return err
+	}
+	return nil
+}
+
+// writeResult shows what came of one 0500.
+func writeResult(w io.Writer, r *reconcile.Result) error {
+	fmt.Fprintf(w, "%s  acquirer %s  %s  ", r.Host, r.Acquirer, r.Currency)
+	switch r.Status {
+	case reconcile.InBalance:
+		_, err := fmt.Fprintf(w, "in balance  net %s\n", money.Format(r.Ours.Net(), r.Currency))
+		return err
+	case reconcile.OutOfBalance:
+		fmt.Fprint(w, "out of balance")
+	case reconcile.Refused:
+		fmt.Fprintf(w, "the host does not reconcile it: it answers %s", r.Code)
+	case reconcile.Unanswered:
+		fmt.Fprint(w, "not answered so far")
+	}
+	if r.Open > 0 {
+		fmt.Fprintf(w, "  without %d messages that wait for the host's answer", r.Open)
+	}
+	fmt.Fprintln(w)
+	if r.Status != reconcile.OutOfBalance {
+		return nil
+	}
+	return writeTotals(w, r)
+}
+
+// writeTotals shows both totals, and what ours are more than theirs.
+func writeTotals(w io.Writer, r *reconcile.Result) error {
+	if r.Theirs == nil {
+		_, err := fmt.Fprintf(w, "  the host tells no totals; ours come to %s net\n", money.Format(r.Ours.Net(), r.Currency))
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\t\tours\t\ttheirs\t\tdifference\t")
+	for _, line := range []struct {
+		name string
+		of   func(*message.Totals) message.Sum
+	}{
+		{"debits", func(t *message.Totals) message.Sum { return t.Debits }},
+		{"of them reversed", func(t *message.Totals) message.Sum { return t.DebitReversals }},
+		{"credits", func(t *message.Totals) message.Sum { return t.Credits }},
+		{"of them reversed", func(t *message.Totals) message.Sum { return t.CreditReversals }},
+	} {
+		ours, theirs := line.of(&r.Ours), line.of(r.Theirs)
+		fmt.Fprintf(t, "%s\t%d\t%s\t%d\t%s\t%d\t%s\t\n", line.name, ours.Number, money.Format(ours.AmountMinor, r.Currency),
+			theirs.Number, money.Format(theirs.AmountMinor, r.Currency), ours.Number-theirs.Number,
+			money.Format(ours.AmountMinor-theirs.AmountMinor, r.Currency))
+	}
+	ours, theirs := r.Ours.Net(), r.Theirs.Net()
+	fmt.Fprintf(t, "net\t\t%s\t\t%s\t\t%s\t\n", money.Format(ours, r.Currency), money.Format(theirs, r.Currency),
+		money.Format(ours-theirs, r.Currency))
+	return t.Flush()
+}
