@@ -31,7 +31,7 @@ var below = map[string][]string{
 	"internal/daemons": {"internal/httpcall", "internal/version", "switch/operator/client"},
 	"switch/api":       {"internal/money", "internal/pan", "internal/mutant"},
 	"switch/payment":   {"internal/mutant"},
-	"switch/clearing":  {"internal/money", "internal/pan", "internal/mutant"},
+	"switch/clearing":  {"internal/extsort", "internal/money", "internal/pan", "internal/mutant"},
 	// What merchants are paid follows from files alone; computing knows no file.
 	"switch/settlement":        {"internal/"},
 	"switch/settlement/folder": {"internal/", "switch/clearing", "switch/settlement"},

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/extsort"
 	"switchyard/internal/ipmtool"
 	"switchyard/internal/operatorflags"
 	"switchyard/switch/audit"
@@ -82,7 +84,7 @@ func (v *clearingVerify) file(cmd *cobra.Command, name string) (report *clearing
 	if name == "-" && v.manifest != "" {
 		return nil, errors.New("--manifest: expected a FILE: a manifest tells of files by their names")
 	}
-	opts := clearing.VerifyOptions{Strict: v.strict, Name: filepath.Base(name)}
+	opts := clearing.VerifyOptions{Strict: v.strict, Name: filepath.Base(name), Spill: spillFile}
 	if opts.Manifest, err = manifestOf(name, v.manifest); err != nil {
 		return nil, err
 	}
@@ -91,6 +93,18 @@ func (v *clearingVerify) file(cmd *cobra.Command, name string) (report *clearing
 		return err
 	})
 	return report, err
+}
+
+// spillFile makes a file that has no name, so that it is gone with the process, whatever ends that.
+func spillFile() (extsort.File, error) {
+	file, err := os.CreateTemp("", "switchctl-verify-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // verified is a file's report.

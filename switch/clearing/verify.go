@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 	"strconv"
+
+	"switchyard/internal/extsort"
 )
 
 // VerifyOptions say what a file is held to.
@@ -17,16 +19,26 @@ type VerifyOptions struct {
 	// file's. Name is the file's in it.
 	Manifest *Manifest
 	Name     string
+	// Spill makes a file for what of records' keys is more than memory holds, which it is from about a million on. It is
+	// closed with the end of Verify. Without it duplicates are looked for among the first million, and a warning says so.
+	Spill func() (extsort.File, error)
+	// KeyMemoryBytes is the memory for these keys once they are many. Default 64 MiB.
+	KeyMemoryBytes int
 }
 
 // Verify reads a file to its end and reports everything that is wrong with it: framing, header and trailer, equal file
 // ids, mandatory elements, formats, message numbers, check digits of acquirer references, record keys that stand twice,
 // and the trailer's sum and count. Oddities that a reader takes are warnings.
 //
-// The error is not nil only if reading failed; a file of no bytes is a wrong file. Memory is bounded whatever the file
-// holds.
-func Verify(r io.Reader, o VerifyOptions) (*Report, error) {
-	v := verifier{strict: o.Strict, tally: Tally{}, keys: map[arnKey]int{}}
+// The error is not nil only if reading failed, or the file of Spill; a file of no bytes is a wrong file. Memory is
+// bounded whatever the file holds.
+func Verify(r io.Reader, o VerifyOptions) (report *Report, err error) {
+	v := verifier{strict: o.Strict, tally: Tally{}, keys: newRecordKeys(&o)}
+	defer func() {
+		if closed := v.keys.close(); err == nil && closed != nil {
+			report, err = nil, closed
+		}
+	}()
 	// not null in JSON
 	v.report.Errors, v.report.Warnings, v.report.Notes = []Finding{}, []Finding{}, []Finding{}
 	v.report.Totals.Currencies = []CurrencyTotals{}
@@ -76,8 +88,13 @@ func (v *verifier) read(r io.Reader) error {
 			}
 		}
 		if record != nil {
-			v.record(record, format == nil)
+			if err := v.record(record, format == nil); err != nil {
+				return err
+			}
 		}
+	}
+	if err := v.duplicates(); err != nil {
+		return err
 	}
 	v.finish()
 	v.report.Warnings = append(v.report.Warnings, reader.Warnings()...)
@@ -89,13 +106,13 @@ type verifier struct {
 	strict     bool
 	report     Report
 	tally      Tally
-	keys       map[arnKey]int // the record that had it
+	keys       *recordKeys
 	part       part
 	cutShort   bool // the end cannot be judged
 	lastOffset int64
 }
 
-func (v *verifier) record(r *Record, whole bool) {
+func (v *verifier) record(r *Record, whole bool) error {
 	v.lastOffset = r.Offset
 	kind := messageKind{r.MTI, r.FunctionCode()}
 	if kind == kindHeader && v.part.trailer {
@@ -116,14 +133,14 @@ func (v *verifier) record(r *Record, whole bool) {
 		v.fail(r, 0, "", "a file header stands within the file")
 	}
 	if !whole {
-		return // what is missing or odd in it follows from the error already reported
+		return nil // what is missing or odd in it follows from the error already reported
 	}
 	v.mandatory(r, kind)
 	v.values(r)
 	v.number(r)
 	v.fileID(r, kind)
 	v.amount(r, kind)
-	v.duplicate(r)
+	return v.duplicate(r)
 }
 
 func (v *verifier) mandatory(r *Record, kind messageKind) {
@@ -222,44 +239,6 @@ func (v *verifier) amount(r *Record, kind messageKind) {
 	}
 	if r.MTI == "1240" && r.Has(49) && check(&layout[49], r.Get(49)) == "" {
 		v.tally.Add(r.Currency(), r.Debits(), amountMinor)
-	}
-}
-
-// An arnKey is a RecordKey in a fixed space: a million of them are kept.
-type arnKey struct {
-	arn      [arnLength]byte
-	kind     [7]byte // MTI, DE24
-	reversal [7]byte
-}
-
-// maxKeys is how many records' keys are compared for duplicates; further ones are not.
-const maxKeys = 1 << 20
-
-func (v *verifier) duplicate(r *Record) {
-	arn, function := r.Get(31), r.Get(24)
-	if len(arn) != arnLength || len(function) != 3 {
-		return
-	}
-	var key arnKey
-	copy(key.arn[:], arn)
-	copy(key.kind[:], r.MTI)
-	copy(key.kind[mtiLength:], function)
-	reversal, _ := r.PDS(pdsReversal)
-	copy(key.reversal[:], reversal)
-	if first, ok := v.keys[key]; ok {
-		tell := v.fail
-		if first <= v.part.before {
-			tell = v.mild // a file may stand there twice under two ids
-		}
-		tell(r, int(r.spans[31].start), fieldName(31, 0), "record "+strconv.Itoa(first)+
-			" has the same message, reference and reversal")
-		return
-	}
-	if len(v.keys) < maxKeys {
-		v.keys[key] = r.Number
-		if len(v.keys) == maxKeys {
-			v.warn(r, 0, "", "duplicates are looked for up to this record only")
-		}
 	}
 }
 
