@@ -21,7 +21,10 @@ func (b *book) blank(p *payment.Payment, op int) {
 	ref := journal.PresentmentRef{Date: p.Ops[op].Date, Destination: p.Route, Payment: p.ID, Op: op}
 	row, err := b.j.Presentment(b.t.Context(), ref)
 	b.must(err)
-	row.Data = []byte(strings.Replace(string(row.Data), `"n":"Shop"`, `"n":" "`, 1))
+	snapshot, err := presentment.DecodeSnapshot(row.Data)
+	b.must(err)
+	snapshot.Name = " "
+	row.Data = snapshot.Encode()
 	b.must(b.j.Amend(b.t.Context(), row))
 }
 

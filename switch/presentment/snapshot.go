@@ -1,8 +1,6 @@
 package presentment
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -18,7 +16,8 @@ const (
 
 // Snapshot is what a presentment's record takes from the config, and from the payment where that may still change:
 // fixed when the capture is accepted, and what depends on the payment's other captures once more when its date is
-// sealed. So a rebuilt file has the same bytes whatever the config and the payment say by then (I8).
+// sealed. So a rebuilt file has the same bytes whatever the config and the payment say by then (I8). The names in JSON
+// stand on disks (encoding.go).
 type Snapshot struct {
 	Name       string `json:"n,omitempty"`
 	Street     string `json:"s,omitempty"`
@@ -119,19 +118,4 @@ func networkID(s string, most int) string {
 		return ""
 	}
 	return s
-}
-
-// Encode makes the bytes that the journal keeps.
-func (s Snapshot) Encode() []byte {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(fmt.Sprintf("presentment: a snapshot of strings and integers does not encode: %v", err))
-	}
-	return b
-}
-
-// DecodeSnapshot reads what Encode made.
-func DecodeSnapshot(b []byte) (s Snapshot, err error) {
-	err = json.Unmarshal(b, &s)
-	return s, err
 }
