@@ -111,8 +111,12 @@ rules:
   - when: {mti: ["0200"]}
     fault: {kind: no_answer}
 `})
-	p := s.Do(switchtest.Authorize("a", 1000)).Payment
-	wantApproved(t, s.Do(switchtest.On(api.OpCapture, "c", p, 1000)), "")
+	var captured []string
+	for n := range 50 {
+		p := s.Do(switchtest.Authorize(fmt.Sprint("a", n), 1000)).Payment
+		wantApproved(t, s.Do(switchtest.On(api.OpCapture, fmt.Sprint("c", n), p, 1000)), "")
+		captured = append(captured, p)
+	}
 	s.AwaitDrained()
 	sale := switchtest.Authorize("s", 500)
 	sale.Op = api.OpSale
@@ -136,9 +140,26 @@ rules:
 		s.Operator("GET", "/v1/days", &text)
 		return strings.Contains(text, "closing")
 	}
-	s.Await("the date is being sealed", closing)
-	a := s.Do(void("v", p, p+"-1"))
-	wantApproved(t, a, "")
+	s.Await("the date is being closed", closing)
+	// A void that comes before the sealing has begun is the issuer's, and is waited for as the sale is.
+	next := 0
+	voided := func() string {
+		if next == len(captured) {
+			t.Fatal("every void entered the date")
+		}
+		p := captured[next]
+		next++
+		a := s.Do(void(fmt.Sprint("v", next), p, p+"-1"))
+		if !a.Approved {
+			t.Fatalf("the void of capture %d of %d: %+v", next, len(captured), a)
+		}
+		return a.ResponseCode
+	}
+	s.Await("nothing enters the date any more", func() bool { return voided() == "" })
+	p := captured[next]
+	if code := voided(); code != "" {
+		t.Errorf("a void entered the date while it was being sealed: the issuer answered it %s", code)
+	}
 	if !closing() {
 		t.Fatal("the date was sealed before the void")
 	}
