@@ -9,13 +9,14 @@
 //   - full: payments authorized, captured and cleared;
 //   - issuer: the messages a second that issuer-sim answers by itself;
 //   - overload: three times the requests that the issuer can answer, against as many as it can;
+//   - clearing: the end of a day with a million captures, its files written and checked, beside requests, too;
 //   - drain: how fast the queue of an outage drains, and what it does to new requests;
 //   - recovery: how soon a switch is ready after a crash.
 //
-// The last four are measured only where -only names them. Each figure is the median of -runs runs, on daemons and data
-// of their own; only overload, drain and recovery, which take minutes each, are of one. docs/benchmarks.md says how to
-// read them. The load comes from bin/switchctl on the same machine: the figures are of everything together, not of the
-// switch on a machine of its own.
+// The last five are measured only where -only names them. Each figure is the median of -runs runs, on daemons and data
+// of their own; only overload, clearing, drain and recovery, which take minutes each, are of one. docs/benchmarks.md
+// says how to read them. The load comes from bin/switchctl on the same machine: the figures are of everything together,
+// not of the switch on a machine of its own.
 //
 // With -soak it measures no table but whether what a switch uses stays flat: soak.go.
 //
@@ -35,6 +36,7 @@ import (
 	"syscall"
 	"time"
 
+	"switchyard/internal/loadgen/dayend"
 	"switchyard/internal/loadgen/drain"
 	"switchyard/internal/loadgen/recovery"
 	"switchyard/internal/loadgen/steady"
@@ -57,6 +59,7 @@ type result struct {
 	Stored     *stored              `json:"stored,omitempty"`
 	Issuer     *steady.Summary      `json:"issuer_sim,omitempty"`
 	Overload   *overload            `json:"overload,omitempty"`
+	Clearing   *dayend.Summary      `json:"clearing,omitempty"`
 	Drain      *drain.Summary       `json:"drain,omitempty"`
 	Recovery   *recovery.Summary    `json:"recovery,omitempty"`
 }
@@ -68,6 +71,7 @@ type bench struct {
 	duration time.Duration
 	runs     int
 	stored   int // payments
+	captures int // of the day that clearing closes
 	result
 }
 
@@ -86,6 +90,7 @@ var measurements = []measurement{
 	{"full", true, (*bench).full},
 	{"issuer", false, (*bench).issuer},
 	{"overload", false, (*bench).overload},
+	{"clearing", false, (*bench).clearing},
 	{"drain", false, (*bench).drain},
 	{"recovery", false, (*bench).recovery},
 }
@@ -98,8 +103,9 @@ func main() {
 	flag.DurationVar(&b.duration, "duration", 4*time.Second, "how long each load is measured")
 	flag.IntVar(&b.runs, "runs", 5, "how often each is measured; the median counts")
 	flag.IntVar(&b.stored, "stored", 300_000, "payments in the journal that stored begins with")
+	flag.IntVar(&b.captures, "captures", 1_000_000, "captures of the day that clearing closes")
 	only := flag.String("only", "", "what to measure, with commas between: codec, switch, open, stored, full, issuer, "+
-		"overload, drain, recovery (default: all but the last four)")
+		"overload, clearing, drain, recovery (default: all but the last five)")
 	span := flag.Duration("soak", 0, "instead, drive a switch for so long and see whether what it uses stays flat")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -115,8 +121,8 @@ func main() {
 }
 
 func (b *bench) run(ctx context.Context, only, out string) error {
-	if b.runs < 1 || b.stored < 1 || b.duration <= 0 {
-		return fmt.Errorf("-runs, -stored, -duration: expected more than 0")
+	if b.runs < 1 || b.stored < 1 || b.captures < 1 || b.duration <= 0 {
+		return fmt.Errorf("-runs, -stored, -captures, -duration: expected more than 0")
 	}
 	chosen, err := choose(only)
 	if err != nil {

@@ -205,6 +205,9 @@ func (r *result) table() (rows []row) {
 			ToReach: 25_000, Beyond: 30_000,
 		})
 	}
+	if d := r.Clearing; d != nil {
+		add(true, clearingRows(d)...)
+	}
 	if d := r.Drain; d != nil {
 		add(true,
 			row{

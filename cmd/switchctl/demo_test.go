@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"switchyard/internal/demo"
+	"switchyard/internal/loadgen/dayend"
 	"switchyard/internal/loadgen/drain"
 	"switchyard/internal/loadgen/full"
 	"switchyard/internal/loadgen/recovery"
@@ -243,6 +244,14 @@ func TestLoadDrainAndRecovery(t *testing.T) {
 				return f.Payments > 0 && f.PaymentsTPS > 0 && f.Files > 0 && f.P99MS > 0
 			},
 		},
+		"clearing": {
+			[]string{"--captures", "300", "--before", "300ms", "--rate", "100"}, new(dayend.Summary),
+			func(s any) bool {
+				d := s.(*dayend.Summary)
+				return d.Files > 0 && d.Bytes > 0 && d.CloseS > 0 && d.WriteMiBS > 0 && d.DiskMiBS > 0 && d.VerifyMiB > 0 &&
+					d.DiffMiB > 0 && d.BeforeP99MS > 0 && d.BesideS > 0
+			},
+		},
 		"recovery": {
 			[]string{"--stored", "500", "--open", "50", "--runs", "1"}, new(recovery.Summary),
 			func(s any) bool { r := s.(*recovery.Summary); return len(r.ReadyS) == 1 && len(r.ReversedS) == 1 },
@@ -279,7 +288,6 @@ func TestLoadRefusesWrongUsage(t *testing.T) {
 		{"load"},
 		{"load", "--closed", "1", "--rate", "1"},
 		{"load", "--closed", "1", "--local", "--connect", "127.0.0.1:1"},
-		{"load", "--closed", "1", "--iso", "--sale"},
 		{"load", "--closed", "1", "--connections", "0"},
 		{"load", "--closed", "-1"},
 		{"load", "--closed", "0"},
@@ -314,6 +322,9 @@ func TestLoadRefusesWrongUsage(t *testing.T) {
 		{"load", "ceiling", "--closed", "-1"},
 		{"load", "full", "--closed", "0"},
 		{"load", "fill", "--stored", "0"},
+		{"load", "fill", "--stored", "2", "--open", "1", "--captured"},
+		{"load", "clearing", "--captures", "0"},
+		{"load", "clearing", "--rate", "-1"},
 		{"load", "drain", "--advices", "0"},
 		{"load", "drain", "--rate", "0"},
 		{"load", "recovery", "--stored", "1", "--open", "2"},

@@ -87,7 +87,7 @@ what was asked when it was asked, and the figures may be its own. Ctrl-C ends a 
 	f.add(cmd, &o)
 	cmd.AddCommand(
 		newLoadCheckCmd(), newLoadSearchCmd(), newLoadCeilingCmd(), newLoadDrainCmd(), newLoadRecoveryCmd(), newLoadFullCmd(),
-		newLoadFillCmd(),
+		newLoadFillCmd(), newLoadClearingCmd(),
 	)
 	return cmd
 }

@@ -15,10 +15,13 @@ import (
 	"switchyard/internal/vfs"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
+	"switchyard/switch/clearing"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/journal"
 	"switchyard/switch/journal/pebble"
+	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // fillers is how many payments are written side by side, so that they share the journal's syncs.
@@ -33,8 +36,16 @@ func Fill(ctx context.Context, o Options) error {
 	if err := daemons.FreshFolder(o.Dir); err != nil {
 		return err
 	}
+	return FillFor(ctx, o, []daemons.Options{{Dir: o.Dir}})
+}
+
+// FillFor is Fill for daemons of these folders, each of which gets a copy; o.Dir is there.
+func FillFor(ctx context.Context, o Options, folders []daemons.Options) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	o.Say("writing a journal of %d payments", o.Stored)
-	return fillJournal(ctx, &o, []daemons.Options{{Dir: o.Dir}})
+	return fillJournal(ctx, &o, folders)
 }
 
 // fillJournal writes the journal and copies it, as a crash would leave it, into the data folder of each run.
@@ -70,6 +81,11 @@ func fillJournal(ctx context.Context, o *Options, folders []daemons.Options) (er
 	if w.stans, err = w.ids.Stream(config.AcquirerID, w.host); err != nil {
 		return err
 	}
+	if o.Captured {
+		if err := w.openDay(ctx, config); err != nil {
+			return err
+		}
+	}
 	if err := w.fill(ctx); err != nil {
 		return err
 	}
@@ -97,6 +113,25 @@ type journalFiller struct {
 	keyring  *pan.Keyring
 	host     string
 	payments loadgen.Payments
+
+	// Where captures are written:
+	day       payment.Date
+	bin       string // of acquirer references
+	merchants *merchant.Directory
+}
+
+// openDay opens the business date that captures are of.
+func (w *journalFiller) openDay(ctx context.Context, config *txswitch.Config) (err error) {
+	const binLen = 6
+	w.bin = config.AcquirerID[:binLen]
+	if w.merchants, err = merchant.NewDirectory(nil, false, merchant.DefaultProfile()); err != nil {
+		return err
+	}
+	w.day = payment.DateOf(time.Now().UTC())
+	if err := w.journal.Cutover(ctx, 0, w.day); err != nil {
+		return err
+	}
+	return w.ids.OpenARNs(ctx, w.day)
 }
 
 func (w *journalFiller) fill(ctx context.Context) error {
@@ -144,6 +179,9 @@ func (w *journalFiller) write(ctx context.Context, n int) error {
 		SealedCard: w.keyring.Seal(id, req.Card.Number, req.Card.Expiry), Created: now, Expires: now.AddDate(0, 0, 30),
 		Ops: []payment.Op{op},
 	}
+	if w.options.Captured {
+		return w.captured(ctx, p)
+	}
 	err = w.journal.Commit(ctx, &journal.Transition{
 		Payment: p, Keys: []journal.KeyClaim{{Merchant: req.Merchant, Key: req.Key}}, Opens: []int{0},
 	})
@@ -153,8 +191,36 @@ func (w *journalFiller) write(ctx context.Context, n int) error {
 		return err
 	}
 	p.Version = 2
-	o := &p.Ops[0]
-	o.State, o.Granted, o.DoneAt = payment.StateApproved, o.Amount, time.Now().UTC()
-	o.ResponseCode, o.AuthCode = "00", "123456"
+	approve(&p.Ops[0])
 	return w.journal.Commit(ctx, &journal.Transition{Payment: p, Closes: []int{0}})
+}
+
+// captured writes a payment that was authorized and captured, and of both of which the issuer knows.
+func (w *journalFiller) captured(ctx context.Context, p *payment.Payment) error {
+	approve(&p.Ops[0])
+	capture := p.Ops[0]
+	capture.Kind, capture.Key, capture.Granted, capture.AuthCode = payment.KindCapture, "", 0, ""
+	capture.Advised, capture.Final, capture.Number, capture.Date = true, true, 1, w.day
+	var err error
+	if capture.STAN, capture.DE7, err = w.stans.Next(ctx); err != nil {
+		return err
+	}
+	bin, sequence, err := w.ids.ARN(ctx, []string{w.bin}, w.day)
+	if err != nil {
+		return err
+	}
+	if capture.ARN, err = clearing.ARN(bin, w.day.Time(), sequence); err != nil {
+		return err
+	}
+	p.Ops = append(p.Ops, capture)
+	return w.journal.Commit(ctx, &journal.Transition{
+		Payment: p, Keys: []journal.KeyClaim{{Merchant: p.Merchant, Key: p.Ops[0].Key}}, Day: w.day,
+		Present: []journal.Presentment{presentment.Of(p, 1, time.Now(), w.merchants.Lookup(p.Merchant))},
+	})
+}
+
+// approve is an issuer's approval of an operation.
+func approve(op *payment.Op) {
+	op.State, op.Granted, op.DoneAt = payment.StateApproved, op.Amount, time.Now().UTC()
+	op.ResponseCode, op.AuthCode = "00", "123456"
 }

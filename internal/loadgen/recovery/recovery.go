@@ -7,6 +7,7 @@ package recovery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -18,14 +19,16 @@ import (
 
 // Options say what to measure.
 type Options struct {
-	Stored int    // payments in the journal
-	Open   int    // of them with an intent without an outcome
-	Runs   int    // how often to start
-	Bin    string // folder of the daemons' binaries; "" for that of this one
-	Dir    string // of the daemons, made anew
-	Seed   uint64 // cards and amounts follow from it
-	Say    func(format string, args ...any)
-	Fatal  func(msg string, err error) // of the journal that is written; it does not return
+	Stored int // payments in the journal
+	Open   int // of them with an intent without an outcome
+	// Captured makes each one that was captured, too, on today's business date, which is open.
+	Captured bool
+	Runs     int    // how often to start
+	Bin      string // folder of the daemons' binaries; "" for that of this one
+	Dir      string // of the daemons, made anew
+	Seed     uint64 // cards and amounts follow from it
+	Say      func(format string, args ...any)
+	Fatal    func(msg string, err error) // of the journal that is written; it does not return
 }
 
 // Defaults are the options that are measured by, but for where and by what.
@@ -45,6 +48,9 @@ func (o *Options) check() error {
 	if o.Stored < 1 || o.Open < 0 || o.Open > o.Stored || o.Runs < 1 {
 		return fmt.Errorf("stored, runs: expected 1 or more; open: 0 to stored")
 	}
+	if o.Captured && o.Open > 0 {
+		return errors.New("open: expected 0 with captured")
+	}
 	return nil
 }
 
@@ -56,12 +62,11 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	if err := daemons.FreshFolder(o.Dir); err != nil {
 		return nil, err
 	}
-	o.Say("writing a journal of %d payments", o.Stored)
 	folders := make([]daemons.Options, o.Runs)
 	for i := range folders {
 		folders[i] = daemons.Options{Bin: o.Bin, Dir: filepath.Join(o.Dir, "run-"+strconv.Itoa(i+1)), Seed: o.Seed}
 	}
-	if err := fillJournal(ctx, &o, folders); err != nil {
+	if err := FillFor(ctx, o, folders); err != nil {
 		return nil, err
 	}
 	s := &Summary{Stored: o.Stored, Open: o.Open}
