@@ -62,8 +62,14 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	if err := s.amend(); err != nil {
 		return nil, err
 	}
-	if p.Files, err = s.files.plan(MostFiles(set.NodeInFileID)); err != nil {
+	records := 0
+	if p.Files, records, err = s.files.plan(MostFiles(set.NodeInFileID) - highest); err != nil {
 		return nil, err
+	}
+	if records > e.o.Bounds.Records {
+		e.o.Logger.Warn("clearing files hold more records than configured: there are not enough file ids for smaller ones",
+			zap.Stringer("date", date), zap.Int("files", len(p.Files)), zap.Int("configured", e.o.Bounds.Records),
+			zap.Int("records", records))
 	}
 	for i := range p.Files {
 		p.Files[i].Sequence += highest

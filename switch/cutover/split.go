@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 
 	"switchyard/internal/mutant"
 	"switchyard/switch/clearing"
@@ -42,63 +43,90 @@ func MostFiles(nodeInFileID bool) int {
 // splitter lays presentments into files. Those of a destination come one after another, in the order of the journal.
 type splitter struct {
 	bounds Bounds
-	files  map[string][]planFile // by destination
-	sum    int64                 // of the file that is being filled
-	rows   map[summaryRow]bool   // of its summary
+	parts  map[string][]part   // by destination
+	rows   map[summaryRow]bool // of the summary of the part that is being filled
+}
+
+// part is a run of a destination's presentments that stands in one file.
+type part struct {
+	records  int
+	sumMinor int64
+	rows     int // of its summary
 }
 
 type summaryRow struct{ merchant, currency string }
 
 // newSplitter makes one. Each destination has a file, an empty one too.
 func newSplitter(bounds Bounds, destinations []string) *splitter {
-	s := &splitter{bounds: bounds, files: map[string][]planFile{}}
+	s := &splitter{bounds: bounds, parts: map[string][]part{}}
 	for _, name := range destinations {
-		s.files[name] = nil
+		s.parts[name] = nil
 	}
 	return s
 }
 
 func (s *splitter) add(destination, merchant, currency string, amountMinor int64) {
-	files := s.files[destination]
+	parts, one := s.parts[destination], part{records: 1, sumMinor: amountMinor, rows: 1}
 	row := summaryRow{merchant, currency}
-	if len(files) == 0 || s.full(&files[len(files)-1], row, amountMinor) {
-		files = append(files, planFile{Destination: destination})
-		s.files[destination] = files
-		s.sum, s.rows = 0, map[summaryRow]bool{}
+	if len(parts) > 0 && s.rows[row] {
+		one.rows = 0
 	}
-	files[len(files)-1].Records++
-	s.sum += amountMinor
-	s.rows[row] = true
+	if len(parts) == 0 || !parts[len(parts)-1].takes(one, s.bounds) {
+		parts, one.rows = append(parts, part{}), 1
+		s.rows = map[summaryRow]bool{}
+	}
+	parts[len(parts)-1].add(one)
+	s.parts[destination], s.rows[row] = parts, true
 }
 
-// full tells whether the file that is being filled has no room for a presentment.
-func (s *splitter) full(f *planFile, row summaryRow, amountMinor int64) bool {
-	return f.Records == s.bounds.Records ||
-		!mutant.On(mutant.SplitIgnoresSums) && s.sum > s.bounds.SumMinor-amountMinor && f.Records > 0 ||
-		len(s.rows) == s.bounds.Rows && !s.rows[row]
+func (p *part) add(more part) {
+	p.records, p.sumMinor, p.rows = p.records+more.records, p.sumMinor+more.sumMinor, p.rows+more.rows
 }
 
-// plan lists the files in the order of their destinations' names, and numbers them.
-func (s *splitter) plan(mostFiles int) ([]planFile, error) {
-	if len(s.files) == 0 {
-		s.files[emptyDay] = nil
+// takes tells whether a part has room for what comes behind it.
+func (p *part) takes(more part, within Bounds) bool {
+	return p.records+more.records <= within.Records && p.rows+more.rows <= within.Rows &&
+		(p.records == 0 || mutant.On(mutant.SplitIgnoresSums) || p.sumMinor <= within.SumMinor-more.sumMinor)
+}
+
+// plan lists the files in the order of their destinations' names, and numbers them. Where that takes more files than
+// there are ids for, each holds a multiple of the records that one should: the smallest with which there are enough. So
+// no number in the config keeps a date from being sealed. records is what a file holds.
+func (s *splitter) plan(mostFiles int) (files []planFile, records int, err error) {
+	if len(s.parts) == 0 {
+		s.parts[emptyDay] = nil
 	}
-	var all []planFile
-	for _, name := range slices.Sorted(maps.Keys(s.files)) {
-		files := s.files[name]
-		if len(files) == 0 {
-			files = []planFile{{Destination: name}}
+	most := (clearing.MaxPresentments + s.bounds.Records - 1) / s.bounds.Records
+	times := 1 + sort.Search(most-1, func(n int) bool { return len(s.files(1+n)) <= mostFiles })
+	files = s.files(times)
+	if len(files) > mostFiles {
+		return nil, 0, fmt.Errorf("the date needs %d files, and its file ids (PDS0105) are for %d", len(files), mostFiles)
+	}
+	for i := range files {
+		files[i].Sequence = i + 1
+	}
+	return files, s.times(times), nil
+}
+
+// times is a multiple of the records of a file, as far as the layout goes.
+func (s *splitter) times(n int) int { return min(s.bounds.Records*n, clearing.MaxPresentments) }
+
+// files puts parts into files that hold a multiple of the records that one should.
+func (s *splitter) files(times int) (all []planFile) {
+	within := s.bounds
+	within.Records = s.times(times)
+	for _, name := range slices.Sorted(maps.Keys(s.parts)) {
+		var file part
+		for _, p := range s.parts[name] {
+			if !file.takes(p, within) {
+				all = append(all, planFile{Destination: name, Records: file.records})
+				file = part{}
+			}
+			file.add(p)
 		}
-		all = append(all, files...)
+		all = append(all, planFile{Destination: name, Records: file.records})
 	}
-	if len(all) > mostFiles {
-		return nil, fmt.Errorf("the date needs %d files of at most %d presentments, and its file ids (PDS0105) end at %d",
-			len(all), s.bounds.Records, mostFiles)
-	}
-	for i := range all {
-		all[i].Sequence = i + 1
-	}
-	return all, nil
+	return all
 }
 
 // emptyDay is the destination of the one, empty file of a date without presentments where the config names no

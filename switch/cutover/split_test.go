@@ -105,6 +105,44 @@ func TestMoreThanPDS0301Holds(t *testing.T) {
 	})
 }
 
+// More files than there are ids for keep no date from being sealed: the files hold a multiple of what they should.
+func TestFewerIDsThanFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-20 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		defer b.close()
+		e, stop := b.run(settings(func(o *cutover.Options) {
+			o.Bounds, o.Settings.NodeInFileID, o.Settings.Node = cutover.Bounds{Records: 2}, true, 7
+		}))
+		defer stop()
+		date, ids := b.j.OpenDay(), clearing.MaxNodeSequence
+		const more = 4001 // 2001 files of 2, 1001 of 4, 668 of 6
+		for range more {
+			b.must(b.present(b.authorized("visa", 100), capture(100, 1), presentment.Snapshot{}))
+		}
+		b.must(b.present(b.authorized("amex", 100), capture(100, 1), presentment.Snapshot{}))
+		result, err := e.Cutover(t.Context(), false)
+		if err != nil || len(result.Files) != 668 || len(result.Files) > ids {
+			t.Fatalf("%d files, %v", len(result.Files), err)
+		}
+		for i, f := range result.Files {
+			want := 6
+			switch i {
+			case 0:
+				want = 1
+			case len(result.Files) - 1:
+				want = more - 666*6
+			}
+			if f.Records != want || !strings.HasSuffix(f.FileID, fmt.Sprintf("07%03d", i+1)) {
+				t.Errorf("file %d: %d records in %s, want %d", i+1, f.Records, f.FileID, want)
+			}
+		}
+		if checked, err := e.Check(t.Context(), date); err != nil || len(checked.Differences) > 0 {
+			t.Errorf("made again: %+v, %v", checked, err)
+		}
+	})
+}
+
 // I8: where the files begin and end is in the plan: a crash while they are written, and a start with other bounds,
 // and they are the same to the byte.
 func TestSplitIsFixedWhenSealed(t *testing.T) {
