@@ -78,6 +78,8 @@ type ClearingConfig struct {
 	// MaxRecords is how many presentments one file holds at most; a destination's further ones are in further files.
 	// Default and bound: clearing.MaxPresentments.
 	MaxRecords int `yaml:"max_records"`
+	// NoSettlement are the days on which destinations get no files.
+	NoSettlement []NoSettlementConfig `yaml:"no_settlement"`
 }
 
 // LogConfig says what is logged.
@@ -193,6 +195,9 @@ func (c *Config) Check() error {
 	}
 	if _, err := clearing.ParseCodePage(c.Clearing.CodePage); err != nil {
 		return fmt.Errorf("clearing.code_page: %w", err)
+	}
+	if _, err := c.Clearing.calendar(); err != nil {
+		return err
 	}
 	if _, err := time.LoadLocation(c.BusinessDay.Timezone); err != nil {
 		return fmt.Errorf("business_day.timezone: %w", err)

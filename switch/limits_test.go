@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
@@ -89,6 +90,23 @@ func TestConfigThatCannotBeCleared(t *testing.T) {
 		}),
 		"clearing.max_records: 0: expected 1 to 99999997": func(c *txswitch.Config) { c.Clearing.MaxRecords = 0 },
 		"clearing.max_records: 99999998: expected 1 to":   func(c *txswitch.Config) { c.Clearing.MaxRecords = 99_999_998 },
+		"clearing.no_settlement[0].weekdays[1]: \"Sunnday\": expected Monday to Sunday": closedOn(
+			txswitch.NoSettlementConfig{Weekdays: []string{"saturday", "Sunnday"}}),
+		"clearing.no_settlement[0].weekdays[1]: \"Sunday\": expected": closedOn(
+			txswitch.NoSettlementConfig{Weekdays: []string{"Sunday", "Sunday"}}),
+		"clearing.no_settlement[0].weekdays: all seven": closedOn(txswitch.NoSettlementConfig{Weekdays: []string{
+			"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+		}}),
+		"clearing.no_settlement[0].dates[1]: \"02-30\": expected": closedOn(
+			txswitch.NoSettlementConfig{Dates: []string{"02-29", "02-30"}}),
+		"clearing.no_settlement[0].dates[0]: \"2026-02-29\": expected": closedOn(
+			txswitch.NoSettlementConfig{Dates: []string{"2026-02-29"}}),
+		"clearing.no_settlement[0].weekdays, dates: both": closedOn(txswitch.NoSettlementConfig{}),
+		"clearing.no_settlement[1].destinations: missing": closedOn(
+			txswitch.NoSettlementConfig{Dates: []string{"12-25"}}, txswitch.NoSettlementConfig{Dates: []string{"12-26"}}),
+		"clearing.no_settlement[1].destinations: \"visa\": expected": closedOn(
+			txswitch.NoSettlementConfig{Destinations: []string{"visa"}, Dates: []string{"12-25"}},
+			txswitch.NoSettlementConfig{Destinations: []string{"visa"}, Dates: []string{"12-26"}}),
 		"routes: 1000 destinations: a date has at most 999 clearing files": func(c *txswitch.Config) {
 			c.Clearing.NodeInFileID = true
 			for i := range 1000 {
@@ -148,5 +166,53 @@ func TestMaxRecords(t *testing.T) {
 	if want := []string{"00001: 2", "00002: 2", "00003: 1"}; !slices.Equal(told, want) {
 		t.Errorf("the files are %q, want %q", told, want)
 	}
+	s.Audit()
+}
+
+// closedOn configures days without settlement.
+func closedOn(entries ...txswitch.NoSettlementConfig) func(*txswitch.Config) {
+	return func(c *txswitch.Config) { c.Clearing.NoSettlement = entries }
+}
+
+// What is accepted on a day without settlement stands in the next one's file, and nowhere before: the audit lists it as
+// not cleared until then. A void of it before that undoes it at the issuer.
+func TestNoSettlement(t *testing.T) {
+	begin := time.Now()
+	noon := begin.UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
+	s := switchtest.Start(t, switchtest.Options{
+		Wall:      func() time.Time { return noon.Add(time.Since(begin)) },
+		Configure: closedOn(txswitch.NoSettlementConfig{Dates: []string{noon.Format(time.DateOnly)}}),
+	})
+	captured := func(key string) string {
+		p := s.Do(switchtest.Authorize(key, 1000)).Payment
+		wantApproved(t, s.Do(switchtest.On(api.OpCapture, key+"-c", p, 1000)), "")
+		return p
+	}
+	first, voided := captured("first"), captured("voided")
+	s.AwaitDrained()
+	var closed struct {
+		BusinessDate string `json:"business_date"`
+		Files        []struct {
+			Presentments int `json:"presentments"`
+		}
+	}
+	s.Operator("POST", "/v1/cutover", &closed)
+	if closed.BusinessDate != noon.Format(time.DateOnly) || len(closed.Files) > 0 {
+		t.Errorf("a day without settlement is %+v", closed)
+	}
+	if report := s.Audit(); report.NotCleared.Count != 2 {
+		t.Errorf("not cleared are %+v", report.NotCleared)
+	}
+	wantApproved(t, s.Do(void("void", voided, voided+"-1")), "00")
+	captured("second")
+	s.AwaitDrained()
+	s.Operator("POST", "/v1/cutover?ahead=true", &closed)
+	if len(closed.Files) != 1 || closed.Files[0].Presentments != 2 {
+		t.Errorf("the next day has the files %+v", closed.Files)
+	}
+	if report := s.Audit(); report.NotCleared.Count != 0 {
+		t.Errorf("not cleared are %+v", report.NotCleared)
+	}
+	wantApproved(t, s.Do(void("late", first, first+"-1")), "")
 	s.Audit()
 }

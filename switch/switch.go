@@ -246,6 +246,10 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 	if err != nil {
 		return err
 	}
+	calendar, err := c.Clearing.calendar()
+	if err != nil {
+		return err
+	}
 	bounds := s.o.ClearingBounds
 	if bounds.Records == 0 {
 		bounds.Records = c.Clearing.MaxRecords
@@ -257,7 +261,7 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 		Settings: cutover.Settings{
 			AcquirerID: s.past.acquirer, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
 			Production: c.Clearing.Production, Destinations: s.router.destinations(),
-			Node: c.Node, NodeInFileID: c.Clearing.NodeInFileID,
+			Node: c.Node, NodeInFileID: c.Clearing.NodeInFileID, Calendar: calendar,
 		},
 		Merchants: merchants, Lock: turns.Lock, Sealed: func(payment.Date) { s.reconciler.Sealed() },
 		Bounds: bounds, Registerer: s.o.Registry,

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -66,6 +68,7 @@ type businessDay struct {
 			Records int `json:"records"`
 		} `json:"files"`
 		Aside *cutover.Aside `json:"aside"`
+		Held  []string       `json:"held"`
 		// Result is there once the files are written; plans of before files were split count records only in it.
 		Result *struct {
 			Files []struct {
@@ -120,6 +123,9 @@ func writeDays(w io.Writer, days []businessDay) error {
 		fmt.Fprintf(t, "%s\t%s", d.Date, d.State)
 		if files, presentments := d.counts(); files > 0 {
 			fmt.Fprintf(t, "\tfiles: %d\tpresentments: %d", files, presentments)
+		}
+		if without := slices.Concat(d.NoSettlement, d.data.Held); len(without) > 0 {
+			fmt.Fprintf(t, "\tno settlement: %s", strings.Join(without, ", "))
 		}
 		fmt.Fprintln(t)
 	}

@@ -47,6 +47,9 @@ func TestDays(t *testing.T) {
 	}{
 		"nothing in the way": {`[` + written + `, {"date": "2026-11-20", "state": "open"}]`,
 			"2026-11-19  written  files: 1  presentments: 3\n2026-11-20  open\n", false},
+		"no settlement": {`[{"date": "2026-11-19", "state": "written", "data": {"held": ["amex", "visa"], "files": null}},
+			{"date": "2026-11-20", "state": "open", "no_settlement": ["amex"]}]`,
+			"2026-11-19  written  no settlement: amex, visa\n2026-11-20  open     no settlement: amex\n", false},
 		"no files": {`[{"date": "2026-11-19", "state": "sealed", "problem": "no space left on device",
 			"data": {"files": [{"records": 2}, {"records": 1}]}}]`,
 			"2026-11-19  sealed  files: 2  presentments: 3\n\n2026-11-19 could not be closed so far: no space left on device\n",

@@ -69,7 +69,7 @@ func (c *check) presented(op *operation, found []*presented) {
 		c.differ(PresentmentMissing, op, op.money(), "%s %d of business date %s stands in no file", op.Op, op.Number,
 			op.filed())
 		return
-	case len(found) == 0 && op.CarriedTo != "":
+	case len(found) == 0 && op.CarriedTo != "" && !c.held(op):
 		c.countOp(op, line, bookPending, op.money())
 		c.differ(PresentmentAside, op, op.money(),
 			"%s %d of business date %s could not be cleared, and is in the clearing of %s", op.Op, op.Number,
@@ -113,7 +113,7 @@ func (c *check) takenBack(op, void *operation, found []*presented) {
 		c.differ(ReversalMissing, op, op.money(), "%s %d was taken back on %s, no file says so (PDS0025)", op.Op, op.Number,
 			void.filed())
 		return
-	case len(found) == 0 && void.CarriedTo != "":
+	case len(found) == 0 && void.CarriedTo != "" && !c.held(void):
 		c.differ(PresentmentAside, op, op.money(),
 			"that %s %d was taken back on %s could not be cleared, and is in the clearing of %s", op.Op, op.Number,
 			void.BusinessDate, void.CarriedTo)
@@ -136,6 +136,22 @@ func (c *check) takenBack(op, void *operation, found []*presented) {
 				p.where(), of, op.Op, op.Number, yearMonthDay(op.filed()))
 		}
 	}
+}
+
+// held tells whether an operation waits for a date with settlement: its destination had none on any date that was
+// sealed since the operation's own.
+func (c *check) held(op *operation) bool {
+	if op.Clearing == nil {
+		return false
+	}
+	for date, d := range c.calendar.days {
+		between := date == op.BusinessDate || op.BusinessDate < date && date < op.filed()
+		if between && d.Data != nil && !slices.Contains(d.Data.Held, op.Clearing.Destination) {
+			return false
+		}
+	}
+	d := c.calendar.days[op.BusinessDate]
+	return d != nil && d.Data != nil
 }
 
 // filed is the business date in whose files an operation is expected.

@@ -30,6 +30,7 @@ type daySettings struct {
 	Blocked     bool      `json:"blocked"`
 	Production  bool      `json:"production"`
 	Location    string    `json:"location"`
+	Held        []string  `json:"held"` // destinations without settlement, which have no files of the date
 	Result      *struct {
 		Files []writtenFile `json:"files"`
 	} `json:"result"`

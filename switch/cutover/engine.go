@@ -9,8 +9,8 @@
 // nothing that the switch serves waits for it.
 //
 // Files in reading order: engine.go (when), finish.go (a date's way from closing to written), seal.go (what its files
-// are made from), split.go, record.go (a record), write.go (the files), output.go (where to), rebuild.go (once more,
-// from the journal), follow.go (a host's cutover).
+// are made from), calendar.go (for whom there are none), split.go, record.go (a record), write.go (the files),
+// output.go (where to), rebuild.go (once more, from the journal), follow.go (a host's cutover).
 //
 // It does not know the layout of the files (package clearing) nor how a capture comes to stand in a date (package
 // flow).
@@ -54,6 +54,7 @@ type Settings struct {
 	// processor id.
 	NodeInFileID bool
 	Node         uint32
+	Calendar     Calendar
 }
 
 // Options are what an engine works with.

@@ -75,9 +75,12 @@ type plan struct {
 	// earlier copy. What stands in them is counted in Files and not written.
 	Delivered []string `json:"delivered,omitempty"`
 	// Unseen: the clearing folder could not be looked at when the date was sealed. It is before anything is written.
-	Unseen bool    `json:"unseen,omitempty"`
-	Aside  *Aside  `json:"aside,omitempty"`
-	Result *Result `json:"result,omitempty"` // once written
+	Unseen bool `json:"unseen,omitempty"`
+	// Held are the destinations without settlement on the date, which have no files of it: what stood in it for them was
+	// carried into the next one.
+	Held   []string `json:"held,omitempty"`
+	Aside  *Aside   `json:"aside,omitempty"`
+	Result *Result  `json:"result,omitempty"` // once written
 }
 
 // planFormat is that of the plans made now.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -28,12 +29,16 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 		Location: e.o.Location.String(),
 	}
 	s := &sealing{
-		e: e, ctx: ctx, now: e.o.Clock.Confirmed(), plan: p, files: newSplitter(e.o.Bounds, set.Destinations),
+		e: e, ctx: ctx, now: e.o.Clock.Confirmed(), plan: p, mover: newMover(),
 		maker: maker{keyring: e.o.Keyring, plan: p, location: e.o.Location},
 	}
 	if set.NodeInFileID {
 		p.Node = &set.Node
 	}
+	p.Held = e.NoSettlement(date)
+	s.files = newSplitter(e.o.Bounds, slices.DeleteFunc(slices.Clone(set.Destinations), func(name string) bool {
+		return slices.Contains(p.Held, name)
+	}))
 	highest, err := e.look(ctx, date, p)
 	if err != nil {
 		// The date is sealed all the same: nothing can be written to what cannot be read, and it is looked at before that.
@@ -44,7 +49,11 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	var failed error
 	flush := func() {
 		if len(rows) > 0 && failed == nil {
-			failed = s.payment(rows)
+			if set.Calendar.Settles(rows[0].Destination, date) {
+				failed = s.payment(rows)
+			} else {
+				failed = s.hold(rows)
+			}
 			rows = rows[:0]
 		}
 	}
@@ -56,11 +65,18 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 		return failed == nil
 	})
 	flush()
-	if err = errors.Join(err, failed); err != nil {
+	if err = errors.Join(err, failed, s.mover.wait()); err != nil {
 		return nil, err
 	}
 	if err := s.amend(); err != nil {
 		return nil, err
+	}
+	if len(p.Held) == 0 && len(s.files.parts) == 0 && !set.Calendar.Settles(emptyDay, date) {
+		p.Held = []string{emptyDay}
+	}
+	slices.Sort(p.Held)
+	if len(p.Held) > 0 && len(s.files.parts) == 0 {
+		return p, nil
 	}
 	records := 0
 	if p.Files, records, err = s.files.plan(MostFiles(set.NodeInFileID) - highest); err != nil {
@@ -86,6 +102,7 @@ type sealing struct {
 	maker   maker
 	checker clearing.Checker
 	files   *splitter
+	mover   *mover
 	amended []journal.Presentment // to be rewritten
 
 	unseen error            // why the clearing folder could not be looked at
@@ -273,42 +290,28 @@ func (s *sealing) original(p *payment.Payment, row journal.Presentment, decided 
 	return snapshot, fault, nil
 }
 
-// carry puts a presentment aside: it leaves its date and stands in the open one, in one commit.
+// carry puts a presentment aside: it leaves its date and stands in the open one.
 func (s *sealing) carry(row journal.Presentment, fault error) error {
-	defer s.e.o.Lock(row.Payment)()
-	for {
+	to, err := s.move(row)
+	if err != nil {
+		return err
+	}
+	if s.plan.Aside == nil {
+		s.plan.Aside = &Aside{}
+	}
+	s.plan.Aside.Count++
+	if len(s.plan.Aside.Records) < asideNamed {
 		p, err := s.e.o.Journal.Payment(s.ctx, row.Payment)
 		if err != nil {
 			return err
 		}
-		moved := row
-		moved.Date = s.e.o.Journal.OpenDay()
-		p.Ops[row.Op].Carried = moved.Date
-		p.Version++
-		err = s.e.o.Journal.Commit(s.ctx, &journal.Transition{
-			Payment: p, Day: moved.Date,
-			Withdraw: []journal.PresentmentRef{row.PresentmentRef}, Present: []journal.Presentment{moved},
-			EvenBroken: true, // moves no money
-		})
-		if errors.Is(err, journal.ErrDayClosed) && moved.Date != s.e.o.Journal.OpenDay() {
-			continue
+		told := AsideRecord{
+			Payment: p.ID.String(), Operation: row.Op, Merchant: p.Merchant, Destination: row.Destination,
+			Why: fault.Error(), CarriedTo: to.String(),
 		}
-		if err != nil {
-			return err
-		}
-		if s.plan.Aside == nil {
-			s.plan.Aside = &Aside{}
-		}
-		s.plan.Aside.Count++
-		if len(s.plan.Aside.Records) < asideNamed {
-			told := AsideRecord{
-				Payment: p.ID.String(), Operation: row.Op, Merchant: p.Merchant, Destination: row.Destination,
-				Why: fault.Error(), CarriedTo: moved.Date.String(),
-			}
-			s.plan.Aside.Records = append(s.plan.Aside.Records, told)
-			s.e.o.Logger.Error("a record cannot be built; it is put aside",
-				zap.Stringer("date", row.Date), zap.Any("record", told))
-		}
-		return nil
+		s.plan.Aside.Records = append(s.plan.Aside.Records, told)
+		s.e.o.Logger.Error("a record cannot be built; it is put aside",
+			zap.Stringer("date", row.Date), zap.Any("record", told))
 	}
+	return nil
 }

@@ -40,6 +40,9 @@ type File struct {
 // write makes all files of a sealed date. What stands there under temporary names is written over. A
 // file that cannot be written keeps no other from being; what this run has written already is not written again.
 func (e *Engine) write(ctx context.Context, date payment.Date, p *plan) (Result, error) {
+	if len(p.Files) == 0 {
+		return Result{BusinessDate: date.String(), Files: []File{}}, nil
+	}
 	ctx = context.WithoutCancel(ctx) // a file that was begun is written to its end
 	dir := e.o.FS.PathJoin(e.o.Dir, date.String())
 	if err := e.o.FS.MkdirAll(dir, 0o700); err != nil {
@@ -118,7 +121,7 @@ func (s *Source) make(
 	if err = errors.Join(err, failed); err != nil {
 		return Result{}, err
 	}
-	result.BusinessDate = date.String()
+	result.BusinessDate, result.Files = date.String(), []File{}
 	for _, f := range w.files {
 		err = errors.Join(err, f.end())
 		result.Files = append(result.Files, w.done[f.Sequence])

@@ -22,6 +22,14 @@ func (a *API) serveDays(w http.ResponseWriter, r *http.Request) {
 	days, err := ExportDays(r.Context(), a.o.Journal)
 	problems := a.o.Cutover.Problems()
 	for i := range days {
+		if days[i].State == dayState(journal.DayOpen) {
+			date, err := payment.ParseDate(days[i].Date)
+			if err != nil {
+				writeError(w, http.StatusInternalServerError, err)
+				return
+			}
+			days[i].NoSettlement = a.o.Cutover.NoSettlement(date)
+		}
 		for _, p := range problems {
 			if p.Date.String() == days[i].Date {
 				days[i].Problem = p.Err.Error()

@@ -85,6 +85,8 @@ type DayExport struct {
 	Date  string          `json:"date"`
 	State string          `json:"state"` // open, closing, sealed, written
 	Data  json.RawMessage `json:"data,omitempty"`
+	// NoSettlement are the destinations without settlement on the date; of one that is not sealed yet the configured ones.
+	NoSettlement []string `json:"no_settlement,omitempty"`
 	// Problem is why it could not be sealed or written so far.
 	Problem string `json:"problem,omitempty"`
 }

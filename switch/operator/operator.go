@@ -117,6 +117,7 @@ type Cutover interface {
 	Cutover(ctx context.Context, ahead bool) (cutover.Result, error)
 	CutoverTo(ctx context.Context, date payment.Date) (cutover.Result, error)
 	Problems() []cutover.Problem
+	NoSettlement(date payment.Date) []string
 	Check(ctx context.Context, date payment.Date) (*cutover.Rebuilt, error)
 	Rebuild(ctx context.Context, date payment.Date, dir string) (*cutover.Rebuilt, error)
 }

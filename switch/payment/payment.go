@@ -185,7 +185,7 @@ type Op struct {
 	Date Date   // business date of an operation that clears
 	ARN  string // DE31 of its presentment
 	// Carried is the later business date in whose clearing the presentment stands, 0 while it stands in Date's: its
-	// record could not be built when its date was sealed.
+	// record could not be built when its date was sealed, or its destination had no settlement on it.
 	Carried Date
 }
 

@@ -1,0 +1,138 @@
+package cutover
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// Business dates follow each other without a gap, whoever settles on them: what is accepted needs one to stand in. On
+// a date without settlement a destination gets no files. When the date is sealed what stands in it for that
+// destination is carried into the open one, and so on until a date with settlement is sealed: it stands in exactly
+// that one's files.
+
+// Calendar says on which business dates which destination has no settlement. The zero Calendar has it on all.
+type Calendar struct {
+	Others       ClosedDays            // of destinations without an entry of their own
+	Destinations map[string]ClosedDays // of those that have one
+}
+
+// ClosedDays are days without settlement.
+type ClosedDays struct {
+	Weekdays []time.Weekday
+	Yearly   []int // days of each year, as month*100 + day
+	Dates    []payment.Date
+}
+
+// Settles tells whether a destination has settlement on a business date.
+func (c *Calendar) Settles(destination string, date payment.Date) bool {
+	days, own := c.Destinations[destination]
+	if !own {
+		days = c.Others
+	}
+	return !slices.Contains(days.Weekdays, date.Time().Weekday()) && !slices.Contains(days.Yearly, int(date)%10000) &&
+		!slices.Contains(days.Dates, date)
+}
+
+// NoSettlement lists the destinations that the config names and that have no settlement on a business date.
+func (e *Engine) NoSettlement(date payment.Date) []string {
+	set := &e.o.Settings
+	names := slices.Concat(set.Destinations, slices.Collect(maps.Keys(set.Calendar.Destinations)))
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return set.Calendar.Settles(name, date) })
+}
+
+// movedAtOnce is how many payments are carried at a time: their commits share syncs.
+const movedAtOnce = 64
+
+// mover carries presentments into the open date, each payment's in their order.
+type mover struct {
+	places chan struct{}
+	moving sync.WaitGroup
+
+	mu     sync.Mutex
+	failed error
+}
+
+func newMover() *mover { return &mover{places: make(chan struct{}, movedAtOnce)} }
+
+func (m *mover) move(s *sealing, rows []journal.Presentment) {
+	m.places <- struct{}{}
+	m.moving.Go(func() {
+		defer func() { <-m.places }()
+		for _, row := range rows {
+			if _, err := s.move(row); err != nil {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				m.failed = errors.Join(m.failed, err)
+				return
+			}
+		}
+	})
+}
+
+// wait returns what failed of all that was begun.
+func (m *mover) wait() error {
+	m.moving.Wait()
+	return m.failed
+}
+
+// hold carries the presentments of a payment on, since their destination has no settlement on the date. What stands in
+// a file that is there already stays.
+func (s *sealing) hold(rows []journal.Presentment) error {
+	name := rows[0].Destination
+	if !slices.Contains(s.plan.Held, name) {
+		s.plan.Held = append(s.plan.Held, name)
+	}
+	var on []journal.Presentment
+	for _, row := range rows {
+		if len(s.plan.Delivered) > 0 || s.unseen != nil {
+			p, err := s.e.o.Journal.Payment(s.ctx, row.Payment)
+			if err != nil {
+				return err
+			}
+			stands, err := s.stands(&p.Ops[row.Op])
+			if err != nil {
+				return err
+			}
+			if stands {
+				s.files.add(name, p.Merchant, p.Currency, 0)
+				continue
+			}
+		}
+		on = append(on, row)
+	}
+	if len(on) > 0 {
+		s.mover.move(s, on)
+	}
+	return nil
+}
+
+// move takes a presentment out of its date and into the open one, in one commit.
+func (s *sealing) move(row journal.Presentment) (to payment.Date, err error) {
+	defer s.e.o.Lock(row.Payment)()
+	for {
+		p, err := s.e.o.Journal.Payment(s.ctx, row.Payment)
+		if err != nil {
+			return 0, err
+		}
+		moved := row
+		moved.Date = s.e.o.Journal.OpenDay()
+		p.Ops[row.Op].Carried = moved.Date
+		p.Version++
+		err = s.e.o.Journal.Commit(s.ctx, &journal.Transition{
+			Payment: p, Day: moved.Date,
+			Withdraw: []journal.PresentmentRef{row.PresentmentRef}, Present: []journal.Presentment{moved},
+			EvenBroken: true, // moves no money
+		})
+		if errors.Is(err, journal.ErrDayClosed) && moved.Date != s.e.o.Journal.OpenDay() {
+			continue
+		}
+		return moved.Date, err
+	}
+}
