@@ -23,7 +23,11 @@ func newReconcileCmd() *cobra.Command {
 		Short: "Show whether closed business dates are in balance with the hosts' own totals",
 		Long: `Each host that is configured with reconcile is sent the totals of what it was told under a business date (0500)
 once that is sealed, and answers with its own. Reconcile shows by host, acquirer id and currency what it said, and where
-it is out of balance both totals and the difference, ours less theirs. --again has the hosts asked anew about a date.
+it is out of balance both totals and the difference, ours less theirs.
+
+With --issuer, the control HTTP of issuer-sim, its book is held against what it was told, and the messages that make
+the difference are listed: ours only, theirs only, another amount, or taken back on one side; late, where it is a matter
+of time, or wrong. --again has the hosts asked anew about a date.
 
 Exit codes: 0 all is in balance; 1 a date is out of balance, or a host refuses to say, or has not said so far; 2 no
 answer.`,
@@ -39,30 +43,43 @@ answer.`,
 	f := cmd.Flags()
 	r.asked.Add(f, defaultOperator)
 	f.StringVar(&r.date, "date", "", "business date, YYYY-MM-DD (default: all of the last 60 days)")
+	f.StringSliceVar(&r.issuers, "issuer", nil,
+		"control HTTP of issuer-sim, as HOST=ADDRESS, or one ADDRESS for all, to find what makes a difference (default: "+
+			"none is asked)")
+	f.IntVar(&r.limit, "limit", 20, "how many messages of a difference to list; all are counted")
 	f.BoolVar(&r.again, "again", false, "have the hosts asked anew about --date, and show nothing")
 	f.BoolVar(&r.json, "json", false, "print it as JSON")
 	return cmd
 }
 
 type reconcileRun struct {
-	asked operatorflags.Flags
-	date  string
-	again bool
-	json  bool
+	asked   operatorflags.Flags
+	date    string
+	issuers []string
+	limit   int
+	again   bool
+	json    bool
 }
 
 func (r *reconcileRun) run(ctx context.Context, api *client.Client, out, notices io.Writer) error {
 	if r.again {
 		return r.askAgain(ctx, api, out, notices)
 	}
+	if r.limit < 0 {
+		return fmt.Errorf("--limit is %d, expected 0 or more", r.limit)
+	}
 	days, err := api.Reconciliations(ctx, r.date)
 	if err != nil {
 		return err
 	}
+	shown := show(days)
+	if err := r.find(ctx, api, shown); err != nil {
+		return err
+	}
 	if r.json {
-		err = writeJSON(out, days)
+		err = writeJSON(out, shown)
 	} else {
-		err = writeReconciliations(out, days)
+		err = writeReconciliations(out, shown)
 	}
 	if err == nil && !inBalance(days) {
 		return errNo
@@ -102,7 +119,7 @@ func inBalance(days []reconcile.Day) bool {
 	return true
 }
 
-func writeReconciliations(w io.Writer, days []reconcile.Day) error {
+func writeReconciliations(w io.Writer, days []shownDay) error {
 	shown := false
 	for _, d := range days {
 		for _, h := range d.Hosts {
@@ -116,8 +133,13 @@ func writeReconciliations(w io.Writer, days []reconcile.Day) error {
 			}
 			for i := range h.Results {
 				fmt.Fprintf(w, "%s  ", d.Date)
-				if err := writeResult(w, &h.Results[i]); err != nil {
+				if err := writeResult(w, &h.Results[i].Result); err != nil {
 					return err
+				}
+				if f := h.Results[i].Found; f != nil {
+					if err := writeFound(w, f, h.Results[i].Currency); err != nil {
+						return err
+					}
 				}
 			}
 		}

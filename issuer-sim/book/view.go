@@ -75,6 +75,7 @@ type postingView struct {
 	Credit       bool   `json:"credit"`
 	BusinessDate string `json:"business_date"`
 	State        string `json:"state"`
+	FileAlone    bool   `json:"file_alone,omitempty"` // a clearing record has told of it, and no message yet
 	SettledFile  string `json:"settled_file,omitempty"`
 	ChargedBack  int64  `json:"charged_back,omitempty"` // credited by a chargeback, whatever came after it
 	Reason       string `json:"chargeback_reason,omitempty"`
@@ -104,7 +105,7 @@ func (s *shard) view(a *authorization) AuthorizationView {
 	for p := range s.postingsOf(a) {
 		one := postingView{
 			ARN: p.arn.Text(), Amount: p.amount, Credit: p.credit, State: postingStateNames[p.state],
-			SettledFile: s.book.files.name(p.file),
+			FileAlone: p.early, SettledFile: s.book.files.name(p.file),
 		}
 		if p.number != 0 {
 			one.Number = strconv.Itoa(int(p.number))

@@ -9,7 +9,7 @@
 // nor a request. It changes no payment. What makes a difference is for a person: [Engine.Each] lists what was counted.
 //
 // Files in reading order: engine.go (when), count.go (what counts), ask.go (the 0500 and what an answer means),
-// record.go (what is kept), tell.go (log and metrics).
+// record.go (what is kept), tell.go (log and metrics), compare.go (what makes a difference, of an issuer's book).
 //
 // It is not the audit, which holds payment by payment against an issuer's book: it knows what hosts say of themselves.
 package reconcile
