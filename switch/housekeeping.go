@@ -15,6 +15,8 @@ import (
 
 const (
 	diskInterval  = time.Second
+	dueInterval   = time.Second
+	watchInterval = time.Minute
 	sweepInterval = time.Minute
 	sweepBatch    = 10_000 // keys a commit
 )
@@ -84,6 +86,26 @@ func (s *Switch) sweepKeys(ctx context.Context) {
 			s.o.Logger.Error("old idempotency keys could not be swept", zap.Error(err))
 		case swept > 0:
 			s.o.Logger.Info("swept old idempotency keys", zap.Int("keys", swept))
+		}
+		return true
+	})
+}
+
+// serveDue does what is due for payments although nobody asks for it.
+func (s *Switch) serveDue(ctx context.Context) {
+	s.keep(ctx, dueInterval, "what is due for payments could not be looked at", s.flow.ServeDue)
+}
+
+// watchWindows finds the payments whose capture windows may give something up.
+func (s *Switch) watchWindows(ctx context.Context) {
+	s.keep(ctx, watchInterval, "the capture windows of payments could not be watched", s.flow.WatchWindows)
+}
+
+// keep does something at once and at each interval, and logs why it could not.
+func (s *Switch) keep(ctx context.Context, interval time.Duration, failed string, do func(context.Context) error) {
+	every(ctx, interval, func() bool {
+		if err := do(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) {
+			s.o.Logger.Error(failed, zap.Error(err))
 		}
 		return true
 	})

@@ -397,6 +397,8 @@ func (s *Switch) work(running context.Context) error {
 	}
 	s.serving.Go(func() { s.sweepKeys(running) })
 	s.reconciler.Start()
+	s.recovering.Go(func() { s.serveDue(running) }) // its advices are the queue's, which is closed behind it
+	s.recovering.Go(func() { s.watchWindows(running) })
 	return nil
 }
 

@@ -67,6 +67,7 @@ Exits with 0 when all was approved or answered, with 1 when a request was declin
 	flags.Var((*minorUnits)(&r.Amount), "amount", "amount in minor units of the currency: 1000 is 10.00 EUR")
 	flags.BoolVar(&r.Partial, "partial", false, "the issuer may approve less")
 	flags.BoolVar(&r.Final, "final", false, "the last capture: release the rest")
+	flags.DurationVar(&r.CaptureAfter, "capture-after", 0, "authorize: the switch captures it after so long, such as 48h")
 	flags.StringVar(&f.told, "told", "", toldUsage)
 	return cmd
 }
@@ -134,7 +135,7 @@ func (f *sendFlags) texts() []textFlag {
 		{"country", &r.Address.Country, api.FieldAddress, "cardholder's country"},
 		{"emv", &r.EMV, api.FieldEMV, "chip data as hex (DE55)"},
 		{"of-key", &r.OfKey, api.FieldOfKey, "reverse: the key of the request to undo"},
-		{"capture", &r.Capture, api.FieldCapture, "void: id of the capture to undo"},
+		{"capture", &r.Capture, api.FieldCapture, "void: id of the capture to undo; authorize: immediate"},
 		{"auth-code", &r.AuthCode, api.FieldAuthCode, "capture: code of an authorization obtained elsewhere"},
 	}
 }
@@ -156,6 +157,7 @@ func (f *sendFlags) requests(cmd *cobra.Command, op string) ([]api.Request, erro
 	}
 	for name, field := range map[string]api.Field{
 		"amount": api.FieldAmount, "partial": api.FieldPartial, "final": api.FieldFinal,
+		"capture-after": api.FieldCapture,
 	} {
 		if cmd.Flags().Changed(name) {
 			r.Present = r.Present.With(field)

@@ -98,6 +98,9 @@ const (
 	CodeMappedTwice     Mutant = "code-mapped-twice"     // mapping: ours is taken for another one of theirs
 	VoidWithoutOriginal Mutant = "void-without-original" // flow: a capture is voided at a host that has no originals
 	RetryOvertaken      Mutant = "retry-overtaken"       // saf: a parked reversal that leaves too much is sent again
+	LateCapture         Mutant = "late-capture"          // payment: a capture past its window is taken, unmarked
+	WindowForgotten     Mutant = "window-forgotten"      // payment: the end of a capture window releases nothing
+	AutomaticTwice      Mutant = "automatic-twice"       // payment: a capture by the switch is made at each look
 	// journal: of all keys the newest are looked up only (I3)
 	OldStretchNotAsked Mutant = "old-stretch-not-asked"
 )
@@ -154,5 +157,9 @@ func ByTest() map[Mutant]Test {
 		ReservedSTANGiven:    {"switchyard/switch", "TestLateAnswerOfAnEarlierSTAN"}, // a plan has not as many STANs
 		// An issuer of a plan refuses one advice and takes the next too seldom.
 		RetryOvertaken: {"switchyard/switch/flow", "TestFlows"},
+		// The windows of a plan end seldom, and its automatic captures are few.
+		LateCapture:     {"switchyard/switch/flow", "TestFlows"},
+		WindowForgotten: {"switchyard/switch/flow", "TestFlows"},
+		AutomaticTwice:  {"switchyard/switch/flow", "TestFlows"},
 	}
 }

@@ -93,12 +93,17 @@ type Request struct {
 	Address   Address
 	EMV       string // DE55 as hex text
 
-	Payment  string // payment id
-	Final    bool   // this capture is the last: release the rest
-	OfKey    string // the key of the request to reverse
-	Capture  string // id of the capture to void
-	AuthCode string // DE38 of an authorization obtained elsewhere
+	Payment string // payment id
+	Final   bool   // this capture is the last: release the rest
+	OfKey   string // the key of the request to reverse
+	Capture string // id of the capture to void; CaptureImmediate with an authorization
+	// CaptureAfter asks with an authorization that the switch captures it, so long after it was made.
+	CaptureAfter time.Duration
+	AuthCode     string // DE38 of an authorization obtained elsewhere
 }
+
+// CapturedBySwitch tells whether an authorization asks the switch to capture it.
+func (r *Request) CapturedBySwitch() bool { return r.Op == OpAuthorize && r.Present.Has(FieldCapture) }
 
 // Card is the card of a request. CVC and Track2 pass through memory only (I12).
 type Card struct {
@@ -258,10 +263,17 @@ type HistoryItem struct {
 	STAN         string
 	Capture      string
 	Refund       string
+	Automatic    bool // a capture by the switch, as the authorization asked for it
+	PastWindow   bool // a capture past the capture window
 }
+
+// CaptureImmediate is Request.Capture of an authorization that the switch captures at once.
+const CaptureImmediate = "immediate"
 
 // Bounds of the protocol.
 const (
+	MaxCaptureAfter = 35 * 24 * time.Hour // no capture window is longer
+
 	MaxID          = 64
 	MaxKey         = 64
 	MaxMerchant    = 15              // DE42

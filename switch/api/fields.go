@@ -75,14 +75,17 @@ var (
 	newPayment = shape{
 		Fields(FieldKey, FieldMerchant, FieldTerminal, FieldAmount, FieldCurrency, FieldCard), paymentOptions,
 	}
-	verification = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldCurrency, FieldCard), paymentOptions}
-	unreferenced = shape{newPayment.required, Fields(FieldEntry, FieldReference)}
+	authorization = shape{newPayment.required, newPayment.optional.With(FieldCapture)}
+	verification  = shape{Fields(FieldKey, FieldMerchant, FieldTerminal, FieldCurrency, FieldCard), paymentOptions}
+	unreferenced  = shape{newPayment.required, Fields(FieldEntry, FieldReference)}
 )
 
 // shapeOf picks the way in which the request calls its operation, by the field that tells them apart.
 func shapeOf(r *Request) shape {
 	switch r.Op {
-	case OpAuthorize, OpSale:
+	case OpAuthorize:
+		return authorization
+	case OpSale:
 		return newPayment
 	case OpVerify:
 		return verification
@@ -197,9 +200,24 @@ func (r *Request) check(f Field) *Error {
 	case FieldOfKey:
 		return checkText("of_key", r.OfKey, MaxKey)
 	case FieldCapture:
-		return checkText("capture", r.Capture, 40)
+		return r.checkCapture()
 	case FieldAuthCode:
 		return checkAuthCode(r.AuthCode)
+	}
+	return nil
+}
+
+// checkCapture takes the id of a capture, and with an authorization when the switch is to capture it.
+func (r *Request) checkCapture() *Error {
+	switch {
+	case r.Op != OpAuthorize && r.CaptureAfter != 0:
+		return FieldError("capture", "expected the id of a capture")
+	case r.Op != OpAuthorize:
+		return checkText("capture", r.Capture, 40)
+	case r.CaptureAfter < 0 || r.CaptureAfter > MaxCaptureAfter:
+		return FieldError("capture.after", "expected at least PT1S and at most P35D")
+	case r.CaptureAfter == 0 && r.Capture != CaptureImmediate:
+		return FieldError("capture", `expected "immediate", or when: {"after":"PT48H"}`)
 	}
 	return nil
 }

@@ -97,6 +97,9 @@ func (c *check) sameRow(op, via *operation, p *presented, differ func(name, want
 		differ("CSV accepted_at", via.At.UTC().Format(time.RFC3339Nano), time.Unix(0,
 			p.acceptedAt).UTC().Format(time.RFC3339Nano))
 	}
+	if p.pastWindow != via.PastWindow {
+		differ("CSV past_window", fmt.Sprint(via.PastWindow), fmt.Sprint(p.pastWindow))
+	}
 }
 
 // commonField is one element with what it should be and what it is.

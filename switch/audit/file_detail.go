@@ -141,6 +141,9 @@ func (d *detailReader) take(p *presented, k *common) {
 	}
 	p.payment, p.operation, p.sequence, p.count, p.acceptedAt = id, int32(operation), int32(sequence), int32(count),
 		accepted.UnixNano()
+	if at, has := d.columns["past_window"]; has {
+		p.pastWindow = d.row[at] == "true"
+	}
 	p.reference, p.key = d.of.book.hash(d.get("reference")), d.of.book.hash(d.get("key"))
 	k.merchantName, k.feePlan = d.get("merchant_name"), d.get("fee_plan")
 	p.listed = true

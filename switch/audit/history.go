@@ -33,7 +33,7 @@ func (p *entry) add(s *sums, i int) {
 		if op.promised() {
 			s.captured += op.Amount
 		}
-	case opReverse, opRelease:
+	case opReverse, opRelease, opExpire:
 		if begun {
 			s.released += op.Amount
 		}

@@ -22,6 +22,7 @@ type entry struct {
 	ECI       string      `json:"eci"`
 	Sequence  string      `json:"sequence"`
 	EMV       string      `json:"emv"`
+	Expires   time.Time   `json:"expires"` // the end of the capture window; zero in exports of before
 	Ops       []operation `json:"ops"`
 
 	id      paymentID
@@ -49,6 +50,9 @@ type operation struct {
 	BusinessDate string    `json:"business_date"` // YYYY-MM-DD
 	CarriedTo    string    `json:"carried_to"`    // the date in whose clearing it stands, where that is another
 	ARN          string    `json:"arn"`
+	CaptureAt    time.Time `json:"capture_at"`
+	Automatic    bool      `json:"automatic"`
+	PastWindow   bool      `json:"past_window"`
 	At           time.Time `json:"at"`
 	Clearing     *note     `json:"clearing"`
 

@@ -14,6 +14,7 @@ const (
 	ARNTwice     Kind = "arn_twice"      // an acquirer reference names two presentments
 	ARNInvalid   Kind = "arn_invalid"    // not 23 digits, or the Luhn digit is wrong
 	KeyTwice     Kind = "key_twice"      // I3: a merchant's key names two operations
+	CaptureTime  Kind = "capture_time"   // past its window and not marked so, or the switch's own when none was asked for
 	AdviceDenied Kind = "advice_refused" // an advice is parked: the issuer refused it for good and nobody has decided
 
 	// A reversal ended on 21 or 25, the issuer knows no original, although an approval of its original is recorded (I5).

@@ -29,6 +29,7 @@ const (
 	opCapture         = "capture"
 	opReverse         = "reverse"
 	opRelease         = "release"
+	opExpire          = "expire"
 	opVoid            = "void"
 	opVoidPresentment = "void_presentment"
 	opRefund          = "refund"
@@ -46,6 +47,7 @@ var operations = map[string]*opRow{
 	opCapture:   {after: []string{opAuthorize, opVoice}, clears: true, line: lineCaptured, onPromise: true},
 	opReverse:   {after: []string{opAuthorize}},
 	opRelease:   {after: []string{opAuthorize}},
+	opExpire:    {after: []string{opAuthorize}},
 	opVoid:      {undoes: true, takesBack: true},
 
 	opVoidPresentment: {undoes: true, takesBack: true, silent: true},

@@ -22,6 +22,7 @@ type presented struct {
 	amount     int64
 	payment    paymentID // CSV
 	acceptedAt int64     // CSV, Unix nanoseconds
+	pastWindow bool      // CSV; false where the file has no such column
 	message    int32     // DE71
 	chip       uint32    // hash of DE55
 	reference  uint32    // CSV: hashes of the merchant's reference …

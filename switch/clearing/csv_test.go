@@ -281,3 +281,52 @@ func TestManifest(t *testing.T) {
 
 // goldenSHA256 is what sha256sum says of testdata/golden-cp500-1014.hex as binary.
 const goldenSHA256 = "86f9bdb648e1435a9b20ae656d8b40d603d4fa63653a1f12a562a578cf96b1be"
+
+// A file with a capture that came past its window has a column for that, and is read like those without it.
+func TestDetailPastWindow(t *testing.T) {
+	var b bytes.Buffer
+	w := clearing.NewDetailWriterPastWindow(&b)
+	presentments := goldenPresentments()
+	presentments[1].PastWindow = true
+	for _, p := range presentments {
+		if err := w.Write(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	header, rows, _ := strings.Cut(b.String(), "\r\n")
+	if header+"\r\n" != strings.TrimSuffix(detailHeader, "\r\n")+",past_window\r\n" {
+		t.Errorf("header %q", header)
+	}
+	i := 0
+	for row, err := range clearing.ReadDetail(&b) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row.PastWindow != presentments[i].PastWindow || row.FeePlan != presentments[i].FeePlan {
+			t.Errorf("row %d: %+v", i, row)
+		}
+		i++
+	}
+	if i != len(presentments) {
+		t.Errorf("%d rows read", i)
+	}
+	for name, text := range map[string]string{
+		"is called":       header + "s\r\n" + rows,
+		"neither true":    header + "\r\n" + strings.Replace(rows, ",false\r\n", ",no\r\n", 1),
+		"expected 26":     header + ",more\r\n",
+		"wrong number of": header + "\r\n" + strings.Replace(rows, ",false\r\n", "\r\n", 1),
+	} {
+		var failed error
+		for _, err := range clearing.ReadDetail(strings.NewReader(text)) {
+			if failed == nil {
+				failed = err
+			}
+		}
+		if failed == nil || !strings.Contains(failed.Error(), name) {
+			t.Errorf("%v; want %q", failed, name)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,6 +42,7 @@ type DetailRow struct {
 	LocalTime     string    // YYYY-MM-DDThh:mm:ss where the card was used; DE12 tells no zone
 	AcceptedAt    time.Time // UTC
 	FeePlan       string
+	PastWindow    bool // the capture came past its window; false in files without that column
 }
 
 // detailColumns is the header row, in the order in which Write and parseDetail go through them.
@@ -49,6 +51,9 @@ var detailColumns = []string{
 	"auth_code", "reference", "key", "merchant", "merchant_name", "terminal", "card", "mcc", "function_code",
 	"message_reason", "sequence", "count", "network_id", "local_time", "accepted_at", "fee_plan",
 }
+
+// ColumnPastWindow stands behind the others in files that have a capture that came past its window, and in no other.
+const ColumnPastWindow = "past_window"
 
 const (
 	kindPurchase    = "purchase"
@@ -63,15 +68,25 @@ const (
 // A DetailWriter writes the detail file beside an IPM file: RFC 4180, the header row always, a row a presentment in the
 // file's order. It does not close the writer below it.
 type DetailWriter struct {
-	csv    *csv.Writer
-	row    []string
-	header error
+	csv        *csv.Writer
+	row        []string
+	header     error
+	pastWindow bool
 }
 
 // NewDetailWriter begins with the header row.
-func NewDetailWriter(w io.Writer) *DetailWriter {
-	d := &DetailWriter{csv: newCSV(w), row: make([]string, 0, len(detailColumns))}
-	d.header = d.csv.Write(detailColumns)
+func NewDetailWriter(w io.Writer) *DetailWriter { return newDetailWriter(w, false) }
+
+// NewDetailWriterPastWindow is NewDetailWriter with ColumnPastWindow.
+func NewDetailWriterPastWindow(w io.Writer) *DetailWriter { return newDetailWriter(w, true) }
+
+func newDetailWriter(w io.Writer, pastWindow bool) *DetailWriter {
+	d := &DetailWriter{csv: newCSV(w), row: make([]string, 0, len(detailColumns)+1), pastWindow: pastWindow}
+	d.row = append(d.row, detailColumns...)
+	if pastWindow {
+		d.row = append(d.row, ColumnPastWindow)
+	}
+	d.header = d.csv.Write(d.row)
 	return d
 }
 
@@ -92,6 +107,9 @@ func (d *DetailWriter) Write(p *Presentment) error {
 		strconv.Itoa(p.Count), p.NetworkID, p.LocalTime.Format(localTimeLayout), p.AcceptedAt.UTC().Format(
 			time.RFC3339Nano,
 		), p.FeePlan)
+	if d.pastWindow {
+		d.row = append(d.row, strconv.FormatBool(p.PastWindow))
+	}
 	if err := d.csv.Write(d.row); err != nil {
 		return fmt.Errorf("clearing: %w", err)
 	}
@@ -109,13 +127,20 @@ func ReadDetail(r io.Reader) iter.Seq2[DetailRow, error] {
 		limited := &rowLimit{r: r, left: maxDetailRow}
 		rows := csv.NewReader(limited)
 		rows.ReuseRecord = true
-		rows.FieldsPerRecord = len(detailColumns)
+		rows.FieldsPerRecord = 0 // as many as the header
 		header, err := rows.Read()
 		if errors.Is(err, io.EOF) {
 			err = errors.New("line 1: the header row is missing")
 		}
-		for i := 0; err == nil && i < len(detailColumns); i++ {
-			if header[i] != detailColumns[i] {
+		columns := slices.Clone(detailColumns)
+		if len(header) > len(columns) {
+			columns = append(columns, ColumnPastWindow)
+		}
+		if err == nil && len(header) != len(columns) {
+			err = fmt.Errorf("line 1: wrong number of fields: %d, expected %d", len(header), len(columns))
+		}
+		for i := 0; err == nil && i < len(columns); i++ {
+			if header[i] != columns[i] {
 				err = columnError(rows, i, "is called "+strconv.Quote(header[i]))
 			}
 		}
@@ -146,7 +171,11 @@ func ReadDetail(r io.Reader) iter.Seq2[DetailRow, error] {
 
 func columnError(rows *csv.Reader, column int, reason string) error {
 	line, at := rows.FieldPos(column)
-	return fmt.Errorf("line %d, column %d (%s): %s", line, at, detailColumns[column], reason)
+	name := ColumnPastWindow
+	if column < len(detailColumns) {
+		name = detailColumns[column]
+	}
+	return fmt.Errorf("line %d, column %d (%s): %s", line, at, name, reason)
 }
 
 // parseDetail reads the columns in order. On an error it says which column was wrong.
@@ -187,6 +216,11 @@ func parseDetail(fields []string) (row DetailRow, column int, err error) {
 	}
 	if row.AcceptedAt, err = time.Parse(time.RFC3339Nano, fields[23]); err != nil {
 		return row, 23, errors.New("is no time of RFC 3339")
+	}
+	if behind := len(detailColumns); len(fields) > behind {
+		if row.PastWindow, err = strconv.ParseBool(fields[behind]); err != nil {
+			return row, behind, errors.New("is neither true nor false")
+		}
 	}
 	return row, 0, nil
 }

@@ -53,6 +53,7 @@ type Presentment struct {
 	Sequence     int    // which capture of its authorization, from 1
 	Count        int    // of captures; Sequence + 1 or more while more may come
 	AcceptedAt   time.Time
+	PastWindow   bool // the capture came past its window
 	MerchantName string
 	FeePlan      string
 }

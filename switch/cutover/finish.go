@@ -61,16 +61,18 @@ func (e *Engine) sealEarlier(ctx context.Context, date payment.Date) error {
 // plan is what a date's files are made with, fixed when it is sealed; JSON in the journal's record of the day.
 type plan struct {
 	// Format is 1 where Files say how many records each takes. Before it was 0, with a file a destination.
-	Format      int        `json:"format,omitempty"`
-	SealedAt    time.Time  `json:"sealed_at"`
-	AcquirerID  string     `json:"acquirer_id"`
-	ProcessorID string     `json:"processor_id"`
-	CodePage    string     `json:"code_page"`
-	Blocked     bool       `json:"blocked"`
-	Production  bool       `json:"production"`
-	Location    string     `json:"location"`
-	Node        *uint32    `json:"node,omitempty"` // in the file ids; none: it is not
-	Files       []planFile `json:"files"`
+	Format      int       `json:"format,omitempty"`
+	SealedAt    time.Time `json:"sealed_at"`
+	AcquirerID  string    `json:"acquirer_id"`
+	ProcessorID string    `json:"processor_id"`
+	CodePage    string    `json:"code_page"`
+	Blocked     bool      `json:"blocked"`
+	Production  bool      `json:"production"`
+	Location    string    `json:"location"`
+	Node        *uint32   `json:"node,omitempty"` // in the file ids; none: it is not
+	// PastWindow: some record is of a capture that came past its window, so that the detail files have a column for it.
+	PastWindow bool       `json:"past_window,omitempty"`
+	Files      []planFile `json:"files"`
 	// Delivered are the ids of files that were there when the date was sealed: the journal had been put back to an
 	// earlier copy. What stands in them is counted in Files and not written.
 	Delivered []string `json:"delivered,omitempty"`

@@ -46,7 +46,7 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		RRN: op.RRN, Terminal: pay.Terminal, Merchant: pay.Merchant, POSDataCode: posDataCode(api.Entry(pay.Entry)),
 		Acceptor: acceptor(s), PaymentID: pay.ID.String(), CaptureID: fmt.Sprintf("%s-%d", pay.ID, i),
 		Reference: pay.Reference, Key: op.Key, Sequence: s.Sequence, Count: s.Count, AcceptedAt: op.At, MerchantName: s.Name,
-		FeePlan: s.FeePlan, AuthCode: s.AuthCode, NetworkID: s.NetworkID,
+		FeePlan: s.FeePlan, AuthCode: s.AuthCode, NetworkID: s.NetworkID, PastWindow: op.PastWindow,
 	}
 	if s.Format == 0 {
 		r.AuthCode, r.NetworkID = presentment.AnsweredBefore(pay, i)

@@ -151,6 +151,7 @@ func (s *sealing) payment(rows []journal.Presentment) error {
 			row.Data = data
 			s.amended = append(s.amended, row)
 		}
+		s.plan.PastWindow = s.plan.PastWindow || record.PastWindow
 		s.files.add(row.Destination, record.Merchant, record.Currency, record.AmountMinor)
 	}
 	if len(s.amended) >= amendedAtOnce {

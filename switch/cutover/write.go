@@ -242,7 +242,11 @@ func (f *fileWriter) open() error {
 	if f.ipm, err = clearing.NewWriter(f.ipmOut.digest, f.header); err != nil {
 		return err
 	}
-	f.detail = clearing.NewDetailWriter(f.detailOut.digest)
+	if p.PastWindow {
+		f.detail = clearing.NewDetailWriterPastWindow(f.detailOut.digest)
+	} else {
+		f.detail = clearing.NewDetailWriter(f.detailOut.digest)
+	}
 	if mutant.On(mutant.CaptureInTwoFiles) {
 		before := payment.DateOf(f.d.date.Time().AddDate(0, 0, -1))
 		_ = f.d.s.Journal.Presentments(f.d.ctx, before, func(row journal.Presentment) bool {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"go.uber.org/zap"
+
 	"switchyard/internal/pan"
 	"switchyard/switch/api"
 	"switchyard/switch/issuer/exchange"
@@ -64,7 +66,7 @@ func (x *operation) seeThrough(
 	if err != nil {
 		return refused(x.fault("commit the outcome", err))
 	}
-	return x.done(p, 0)
+	return x.done(x.captureNow(ctx, p), 0)
 }
 
 // fill makes p the record of the request's payment with its first operation, which has room and is given an identity
@@ -86,8 +88,37 @@ func (x *operation) fill(ctx context.Context, p *payment.Payment, room []payment
 func (x *operation) first(p *payment.Payment) payment.Op {
 	return payment.Op{
 		Kind: firstKinds[x.req.Op], State: payment.StatePending, Key: x.req.Key, Amount: x.req.Amount,
-		Target: payment.NoTarget, At: p.Created, RRN: x.rrn,
+		Target: payment.NoTarget, At: p.Created, RRN: x.rrn, CaptureAt: x.captureAt(p), ForcePost: x.forcePost(),
 	}
+}
+
+// captureAt is when the switch captures the payment that the request makes; zero: it does not.
+func (x *operation) captureAt(p *payment.Payment) time.Time {
+	if !x.req.CapturedBySwitch() {
+		return time.Time{}
+	}
+	return p.Created.Add(x.req.CaptureAfter)
+}
+
+// forcePost tells whether captures of the payment that the request makes are taken past its window.
+func (x *operation) forcePost() bool { return x.req.Op == api.OpAuthorize && x.profile.ForcePost }
+
+// captureNow captures a payment that was just approved, where that was asked for, and returns it as it stands then.
+// What cannot be done now is by its timer.
+func (x *operation) captureNow(ctx context.Context, p *payment.Payment) *payment.Payment {
+	if !x.req.CapturedBySwitch() || x.req.CaptureAfter != 0 {
+		return p
+	}
+	ctx = context.WithoutCancel(ctx) // the gateway may have hung up
+	if err := x.serveTimer(ctx, journal.Timer{At: p.Ops[0].CaptureAt, Payment: p.ID}); err != nil {
+		x.o.Logger.Error("what was authorized could not be captured; it is tried again", zap.Stringer("payment", p.ID),
+			zap.Error(err))
+	}
+	after, err := x.o.Journal.Payment(ctx, p.ID)
+	if err != nil {
+		return p
+	}
+	return after
 }
 
 // newPayment makes p the record of a payment without operations.

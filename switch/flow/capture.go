@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -78,9 +79,11 @@ func (x *operation) appendCapture(ctx context.Context, p *payment.Payment, amoun
 	if capture.ARN, err = x.arn(ctx, p, capture.Date); err != nil {
 		return nil, 0, err
 	}
-	claim := x.claim
-	claim.Op = i
-	t = &journal.Transition{Payment: p, Day: capture.Date, Keys: []journal.KeyClaim{claim}}
+	t = &journal.Transition{Payment: p, Day: capture.Date}
+	if claim := x.claim; claim.Key != "" {
+		claim.Op = i
+		t.Keys = []journal.KeyClaim{claim}
+	}
 	for _, op := range []payment.Op{capture, release} {
 		if op.Kind == payment.KindNone {
 			continue
@@ -109,6 +112,7 @@ func captured(p *payment.Payment, amount int64, final bool, now time.Time) (capt
 	capture = payment.Op{
 		Kind: payment.KindCapture, State: payment.StateQueued, Advised: true, Amount: amount, Target: payment.NoTarget,
 		Final: final, At: now, DoneAt: now, RRN: root.RRN, Number: nextNumber(p, payment.KindCapture, len(p.Ops)),
+		PastWindow: p.PastWindow(now) && !mutant.On(mutant.LateCapture),
 	}
 	rest := p.Sums().Capturable() - amount
 	if final && rest > 0 && root.Kind != payment.KindVoice { // of what was authorized elsewhere the issuer holds nothing

@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -24,11 +25,12 @@ import (
 //
 //	new [standin] [count=N] [queued=N]      a new world: stand-in, a limit of requests a day, room in the queue,
 //	    [credits] [capture-days=N]          a merchant that may credit, its windows
-//	    [refund-days=N]
+//	    [refund-days=N] [force-post]
 //	issuer MTI=ANSWER …                     how the issuer answers from now on: a code, 10/600, 00@12s, silence,
 //	                                        or none, which is an answer without DE39
 //	authorize|… key=K [amount=N] [as=P]     a request; it makes payment P, or is on=P ("p" where none is named)
 //	     [hangup=D]                         of a gateway that hangs up after a while
+//	     [immediate|after=D]                the switch is to capture it
 //	before-commit|before-read [n=N] do=D    what happens before the Nth commit, 1 unless said, or read of a payment
 //	do do=D                                 at once: D is what the map in deed has
 //	twice op=O …                            the same request two times at once
@@ -36,6 +38,7 @@ import (
 //	restart [park] [leave=K]                after a crash: a process on what the journal has. It parks what was left
 //	                                        without an outcome, but for that of a key
 //	recover                                 it ends what was left without an outcome
+//	due [fails]                             what is due is looked for, and done
 func TestFlows(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) < 9 {
@@ -76,6 +79,7 @@ func settingsOf(t *testing.T, d *datadriven.TestData) (s settings) {
 	s.credits = d.HasArg("credits")
 	d.MaybeScanArgs(t, "capture-days", &s.windows.CaptureWindowDays)
 	d.MaybeScanArgs(t, "refund-days", &s.windows.RefundWindowDays)
+	s.windows.ForcePost = d.HasArg("force-post")
 	return s
 }
 
@@ -115,6 +119,11 @@ func (w *world) command(d *datadriven.TestData) string {
 		n, err := w.flow.Recover(context.Background(), func() {})
 		w.must(err)
 		result = fmt.Sprintf("%d recovered", n)
+	case "due":
+		err := errors.Join(w.flow.WatchWindows(context.Background()), w.flow.ServeDue(context.Background()))
+		if fails := d.HasArg("fails"); (err != nil) != fails {
+			w.t.Errorf("%s: %v", d.Pos, err)
+		}
 	case "twice":
 		return w.twice(d)
 	default:
@@ -244,6 +253,12 @@ func (w *world) request(d *datadriven.TestData, name string) api.Request {
 		req.Payment, req.Present = w.payments[on], req.Present.With(api.FieldPayment)
 	}
 	d.MaybeScanArgs(t, "merchant", &req.Merchant)
+	if d.HasArg("immediate") {
+		req.Capture, req.Present = api.CaptureImmediate, req.Present.With(api.FieldCapture)
+	}
+	if req.CaptureAfter = pause(t, d, "after"); req.CaptureAfter != 0 {
+		req.Present = req.Present.With(api.FieldCapture)
+	}
 	return req
 }
 

@@ -133,6 +133,7 @@ func (w *world) open() {
 	shop := merchant.DefaultProfile()
 	shop.ID, shop.Name, shop.Limits, shop.Credits = "M1", "Shop", s.limits, s.credits
 	shop.CaptureWindowDays, shop.RefundWindowDays = s.windows.CaptureWindowDays, s.windows.RefundWindowDays
+	shop.ForcePost = s.windows.ForcePost
 	unlimited := shop
 	unlimited.ID, unlimited.Limits = "UNLIMITED", nil
 	merchants, err := merchant.NewDirectory([]merchant.Profile{shop, unlimited}, true, merchant.DefaultProfile())
@@ -258,6 +259,15 @@ func (j *traced) Payment(ctx context.Context, id payment.ID) (*payment.Payment, 
 	return j.Journal.Payment(ctx, id)
 }
 
+// SetTimers implements journal.Journal.
+func (j *traced) SetTimers(ctx context.Context, set, fired []journal.Timer) error {
+	err := j.Journal.SetTimers(ctx, set, fired)
+	if err == nil {
+		j.w.note("timers: %d set, %d fired", len(set), len(fired))
+	}
+	return err
+}
+
 // told says what a transition stores: the operations, and what goes with them.
 func told(t *journal.Transition) string {
 	var b strings.Builder
@@ -266,6 +276,12 @@ func told(t *journal.Transition) string {
 		fmt.Fprintf(&b, "%s %s %s", map[bool]string{true: ","}[i > 0], op.Kind, op.State)
 		if op.Late != "" {
 			fmt.Fprintf(&b, " late %s", op.Late)
+		}
+		if op.Automatic {
+			b.WriteString(" automatically")
+		}
+		if op.PastWindow {
+			b.WriteString(" past its window")
 		}
 	}
 	for _, k := range t.Keys {
@@ -279,6 +295,12 @@ func told(t *journal.Transition) string {
 	}
 	for _, row := range t.Withdraw {
 		fmt.Fprintf(&b, " | withdraw %d from %d", row.Op, row.Date)
+	}
+	for range t.Timers {
+		b.WriteString(" | timer")
+	}
+	for range t.Fired {
+		b.WriteString(" | fired")
 	}
 	return b.String()
 }

@@ -15,7 +15,9 @@ import (
 func intentOf(p *payment.Payment, i int, claim journal.KeyClaim) *journal.Transition {
 	claim.Op = i
 	p.Version++
-	return &journal.Transition{Payment: p, Keys: []journal.KeyClaim{claim}, Opens: []int{i}}
+	return &journal.Transition{
+		Payment: p, Keys: []journal.KeyClaim{claim}, Opens: []int{i}, Timers: timersOf(p, i),
+	}
 }
 
 // commitIntent dates operation i where it clears, packs its frame and commits its intent (I1). The frame is packed

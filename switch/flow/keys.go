@@ -205,6 +205,9 @@ func (f *Flow) bodyMAC(req *api.Request, currency string) [16]byte {
 			b = append(b, byte(len(s)))
 			b = append(b, s...)
 		}
+		if req.CaptureAfter != 0 { // bodies without it have the MACs that they had before there was one
+			b = binary.BigEndian.AppendUint64(b, uint64(req.CaptureAfter))
+		}
 		return b
 	})
 }

@@ -12,6 +12,7 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	outcomes *prometheus.CounterVec
+	unasked  *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	stage    *prometheus.HistogramVec
 
@@ -29,6 +30,10 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "switchyard_intents_total", Help: "Intents by their first outcome; begun counts them all (I11).",
 		}, []string{"outcome"}),
+		unasked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "switchyard_due_total",
+			Help: "What was done for payments because it was due: capture, and expire, at the end of a capture window.",
+		}, []string{"what"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "switchyard_request_seconds", Help: "Time from a decoded request to its durable answer.", Buckets: buckets,
 		}, []string{"op"}),
@@ -37,7 +42,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Buckets: buckets,
 		}, []string{"stage"}),
 	}
-	reg.MustRegister(m.requests, m.outcomes, m.seconds, m.stage)
+	reg.MustRegister(m.requests, m.outcomes, m.unasked, m.seconds, m.stage)
 	m.slot, m.intent = m.stage.WithLabelValues("slot"), m.stage.WithLabelValues("intent")
 	m.issuer, m.outcome = m.stage.WithLabelValues("issuer"), m.stage.WithLabelValues("outcome")
 	m.begun = m.outcomes.WithLabelValues("begun")
@@ -57,6 +62,15 @@ func (m *metrics) concluded(op *payment.Op) {
 func (m *metrics) accepted() {
 	m.begun.Inc()
 	m.outcomes.WithLabelValues("approved").Inc()
+}
+
+// due counts what was done although nobody asked.
+func (m *metrics) due(what payment.Due) {
+	name := "capture"
+	if what == payment.DueExpire {
+		name = "expire"
+	}
+	m.unasked.WithLabelValues(name).Inc()
 }
 
 // request counts an answered request.

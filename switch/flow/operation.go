@@ -58,6 +58,9 @@ func (x *operation) placed() *api.Error {
 	case !x.profile.Takes(x.req.Currency):
 		return api.FieldError("currency", "the merchant does not take it")
 	}
+	if after := x.req.CaptureAfter; x.req.Op == api.OpAuthorize && after > 0 && after > x.captureWindow() {
+		return api.FieldError("capture.after", "the capture window ends before")
+	}
 	var ok bool
 	if x.route, ok = x.o.Routes.Route(x.req.Card.Number); !ok {
 		return &api.Error{Code: api.CodeNoRoute, Field: "card.number", Message: "no route takes this card"}

@@ -59,6 +59,7 @@ func (x *operation) standIn(ctx context.Context) api.Answer {
 	if err := x.queue(ctx, t, issuer, x.stoodIn(p)); err != nil {
 		return refused(x.fault("queue the advice", err))
 	}
+	t.Timers = timersOf(p, 0)
 	p.Version++
 	if err := x.o.Journal.Commit(ctx, t); err != nil {
 		return refused(x.fault("commit the stand-in", err))
@@ -67,7 +68,7 @@ func (x *operation) standIn(ctx context.Context) api.Answer {
 	x.deliver(t, nil)
 	x.o.Logger.Info("stood in for the issuer", zap.Stringer("payment", p.ID), zap.Int64("amount_minor", x.req.Amount),
 		zap.String("currency", x.req.Currency))
-	return x.done(p, 0)
+	return x.done(x.captureNow(ctx, p), 0)
 }
 
 // stoodIn is the operation of a stand-in.
@@ -76,6 +77,7 @@ func (x *operation) stoodIn(p *payment.Payment) payment.Op {
 		Kind: payment.KindStandIn, State: payment.StateQueued, Advised: true, Key: x.req.Key, Amount: x.req.Amount,
 		Granted: x.req.Amount, Target: payment.NoTarget, At: p.Created, DoneAt: p.Created,
 		RRN: x.rrn, AuthCode: fmt.Sprintf("%06d", p.ID.Counter()%1_000_000),
+		CaptureAt: x.captureAt(p), ForcePost: x.forcePost(),
 	}
 }
 

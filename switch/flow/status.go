@@ -51,6 +51,7 @@ func story(p *payment.Payment, i int, now time.Time) api.Answer {
 			Approved: approved(op), ResponseCode: op.ResponseCode, RRN: op.RRN, STAN: string(appendSTAN(nil, op.STAN)),
 		}
 		h.Capture, h.Refund = named(p, j)
+		h.Automatic, h.PastWindow = op.Automatic, op.PastWindow
 		a.History[j] = h
 	}
 	return a

@@ -148,6 +148,9 @@ func (m *making) take() (refusedWith *api.Error, common bool) {
 	if m.profile.Limits != nil || m.o.GatewayLimits[m.caller.Gateway] != nil {
 		return nil, false // their counters are durable
 	}
+	if m.req.CapturedBySwitch() && m.req.CaptureAfter == 0 {
+		return nil, false // its capture comes before its answer
+	}
 	emv, err := storedEMV(m.req)
 	if err != nil {
 		return api.FieldError("emv", err.Error()), false
@@ -167,7 +170,7 @@ func (m *making) take() (refusedWith *api.Error, common bool) {
 	}
 	m.keys[0] = m.claim
 	p.Version++
-	m.t = journal.Transition{Payment: p, Keys: m.keys[:], Opens: m.index[:]}
+	m.t = journal.Transition{Payment: p, Keys: m.keys[:], Opens: m.index[:], Timers: timersOf(p, 0)}
 	if refusedWith := m.dated(context.Background(), &m.t, 0); refusedWith != nil {
 		return refusedWith, false
 	}

@@ -19,6 +19,9 @@ const (
 	MaxQueued = 256     // store-and-forward rows of one transition
 	MaxSweep  = 10_000  // idempotency keys of one SweepKeys, events of one SweepEvents
 
+	MaxTimers = 1000 // of one SetTimers
+	maxTimers = 16   // of one transition
+
 	MaxEvents    = 16      // events of one transition
 	MaxEventData = 1 << 10 // bytes of one event
 	MaxDetails   = 1 << 14 // bytes of an act's details
@@ -83,6 +86,46 @@ func (t *Transition) Check() error {
 	for i := range t.Withdraw {
 		if err := t.Withdraw[i].check(); err != nil {
 			return err
+		}
+	}
+	return t.checkTimers()
+}
+
+func (t *Transition) checkTimers() error {
+	if len(t.Timers)+len(t.Fired) > maxTimers {
+		return fmt.Errorf("journal: payment %s: %d timers in a transition, expected at most %d", t.Payment.ID,
+			len(t.Timers)+len(t.Fired), maxTimers)
+	}
+	for _, list := range [2][]time.Time{t.Timers, t.Fired} {
+		for _, at := range list {
+			if err := checkTimer(at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkTimer(at time.Time) error {
+	if at.IsZero() || !Storable(at) {
+		return errors.New("journal: a timer's time is missing or out of range")
+	}
+	return nil
+}
+
+// CheckTimers refuses what SetTimers does not take.
+func CheckTimers(set, fired []Timer) error {
+	if len(set)+len(fired) > MaxTimers {
+		return fmt.Errorf("journal: %d timers at once, expected at most %d", len(set)+len(fired), MaxTimers)
+	}
+	for _, list := range [2][]Timer{set, fired} {
+		for i := range list {
+			if list[i].Payment.IsZero() {
+				return errors.New("journal: a timer of no payment")
+			}
+			if err := checkTimer(list[i].At); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

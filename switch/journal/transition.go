@@ -27,6 +27,8 @@ type Transition struct {
 	Withdraw []PresentmentRef
 	// Events tell followers of the change; Commit fills in each one's Position and Payment.
 	Events []Event
+	// Timers are moments at which the payment is to be looked at, Fired those at which it was: see Timer.
+	Timers, Fired []time.Time
 	// EvenBroken stores a payment that breaks I7 all the same, with the alarm: for what was received and must not be
 	// lost, and for what moves no money.
 	EvenBroken bool
@@ -78,6 +80,13 @@ type PresentmentRef struct {
 type Presentment struct {
 	PresentmentRef
 	Data []byte
+}
+
+// Timer is a moment at which a payment is to be looked at, whatever has become of it by then. It stands until it is
+// fired: taken away by a transition of its payment, or by SetTimers.
+type Timer struct {
+	At      time.Time
+	Payment payment.ID
 }
 
 // DayState is where a business date stands.

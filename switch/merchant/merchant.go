@@ -34,6 +34,7 @@ type Profile struct {
 	// of all merchants has it. CaptureWindow decides.
 	CaptureWindows    []WindowRow `yaml:"capture_windows"`
 	CaptureWindowDays int         `yaml:"capture_window_days"`
+	ForcePost         bool        `yaml:"force_post"`         // captures are taken past it, and its end releases nothing
 	RefundWindowDays  int         `yaml:"refund_window_days"` // 0: refunds are taken without an end
 
 	Limits  *Limits `yaml:"limits"`  // none bounds nothing

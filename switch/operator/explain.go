@@ -142,6 +142,12 @@ type teller func(when moment, kind, wire, format string, args ...any)
 func (a *API) operationEvents(ctx context.Context, p *payment.Payment, i int, strays []Stray) []Event {
 	op := &p.Ops[i]
 	what := fmt.Sprintf("%s of %s", op.Kind, money.Format(op.Amount, p.Currency))
+	if op.Automatic {
+		what += ", as the authorization asked for it"
+	}
+	if op.PastWindow {
+		what += ", past the capture window"
+	}
 	if op.Target != payment.NoTarget {
 		what += fmt.Sprintf(" (undoes the %s of %s)", p.Ops[op.Target].Kind, p.Ops[op.Target].At.UTC().Format(time.TimeOnly))
 	}

@@ -25,7 +25,8 @@ type PaymentExport struct {
 	Currency  string     `json:"currency"`
 	Reference string     `json:"reference,omitempty"`
 	Created   time.Time  `json:"created"`
-	PAN       string     `json:"pan"` // first six and last four
+	Expires   time.Time  `json:"expires"` // the end of its capture window
+	PAN       string     `json:"pan"`     // first six and last four
 	Route     string     `json:"route"`
 	Entry     string     `json:"entry"`
 	Acquirer  string     `json:"acquirer,omitempty"` // DE32 of its messages and records; "" where it was not recorded
@@ -58,6 +59,10 @@ type OpExport struct {
 	BusinessDate string     `json:"business_date,omitempty"`
 	CarriedTo    string     `json:"carried_to,omitempty"` // the date in whose clearing it stands, where that is another
 	ARN          string     `json:"arn,omitempty"`
+	CaptureAt    *time.Time `json:"capture_at,omitempty"`  // when the switch captures what it makes
+	ForcePost    bool       `json:"force_post,omitempty"`  // what it makes is captured past the window, too
+	Automatic    bool       `json:"automatic,omitempty"`   // a capture by the switch
+	PastWindow   bool       `json:"past_window,omitempty"` // a capture that came past the capture window
 	At           time.Time  `json:"at"`
 	DoneAt       *time.Time `json:"done_at,omitempty"`
 
@@ -105,7 +110,8 @@ func ExportDays(ctx context.Context, j Records) ([]DayExport, error) {
 func ExportPayment(ctx context.Context, j Records, p *payment.Payment) (PaymentExport, error) {
 	e := PaymentExport{
 		Payment: p.ID.String(), Version: p.Version, Gateway: p.Gateway, Merchant: p.Merchant, Terminal: p.Terminal,
-		Currency: p.Currency, Reference: p.Reference, Created: p.Created, PAN: p.MaskedPAN, Route: p.Route,
+		Currency: p.Currency, Reference: p.Reference, Created: p.Created, Expires: p.Expires, PAN: p.MaskedPAN,
+		Route: p.Route,
 		Entry: api.Entry(p.Entry).String(), Acquirer: p.Acquirer, ECI: p.ECI, Sequence: p.Sequence, EMV: p.EMV,
 		Ops: make([]OpExport, len(p.Ops)),
 	}
@@ -116,6 +122,10 @@ func ExportPayment(ctx context.Context, j Records, p *payment.Payment) (PaymentE
 			Target: op.Target, Number: op.Number, Final: op.Final, Stays: op.Stays, Host: op.Host, DE7: op.DE7, RRN: op.RRN,
 			ResponseCode: op.ResponseCode, Late: op.Late, AuthCode: op.AuthCode, NetworkID: op.NetworkID,
 			BusinessDate: op.Date.String(), CarriedTo: op.Carried.String(), ARN: op.ARN, At: op.At,
+			ForcePost: op.ForcePost, Automatic: op.Automatic, PastWindow: op.PastWindow,
+		}
+		if !op.CaptureAt.IsZero() {
+			x.CaptureAt = &op.CaptureAt
 		}
 		if op.STAN != 0 {
 			x.STAN = fmt.Sprintf("%06d", op.STAN)

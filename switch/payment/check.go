@@ -49,9 +49,12 @@ func (p *Payment) live() *Refusal {
 	return nil
 }
 
+// PastWindow tells whether the capture window has ended at a moment.
+func (p *Payment) PastWindow(now time.Time) bool { return now.After(p.Expires) }
+
 // mayCapture refuses what can be captured no more, whatever is left of it.
 func (p *Payment) mayCapture(now time.Time) *Refusal {
-	if now.After(p.Expires) {
+	if p.PastWindow(now) && !p.Ops[0].ForcePost && !mutant.On(mutant.LateCapture) {
 		return state("the capture window has ended")
 	}
 	for i := range p.Ops {
@@ -156,6 +159,9 @@ func (p *Payment) CheckIncrement(amount int64, now time.Time) *Refusal {
 	case Authorized, PartiallyCaptured:
 	default:
 		return state("the authorization no longer stands")
+	}
+	if p.PastWindow(now) {
+		return state("the capture window has ended")
 	}
 	if r := p.mayCapture(now); r != nil {
 		return r

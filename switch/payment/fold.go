@@ -128,10 +128,10 @@ func (p *Payment) Standing(now time.Time) Standing {
 	}
 	s := p.Sums()
 	switch {
+	case s.Captured == 0 && p.expired(now):
+		return Expired
 	case s.Captured == 0 && s.Capturable() == 0:
 		return Reversed
-	case s.Captured == 0 && now.After(p.Expires):
-		return Expired
 	case s.Captured > 0 && s.Refundable() == 0:
 		return Refunded
 	case s.Refunded > 0:
@@ -142,6 +142,16 @@ func (p *Payment) Standing(now time.Time) Standing {
 		return PartiallyCaptured
 	}
 	return Authorized
+}
+
+// expired tells whether what was not captured in time is given up, or is about to be.
+func (p *Payment) expired(now time.Time) bool {
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind == KindExpire && op.Counts() {
+			return true
+		}
+	}
+	return p.PastWindow(now) && !p.Ops[0].ForcePost && p.Sums().Capturable() > 0
 }
 
 // reversing tells whether the outcome of some operation is unknown and its reversal still under way.

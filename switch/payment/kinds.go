@@ -22,10 +22,11 @@ const (
 	KindTimeoutReversal Kind = 12 // undoes Target, whose outcome is unknown or unwanted
 	KindStandIn         Kind = 13 // an authorization that the switch itself approved
 	KindCredit          Kind = 14 // pays a cardholder, without a payment that it would pay back
+	KindExpire          Kind = 15 // what is not captured when the capture window ends
 )
 
 // KindCount is one more than the largest Kind.
-const KindCount = 15
+const KindCount = 16
 
 // When is from which state on an operation counts in a payment's sums and in clearing.
 type When uint8
@@ -108,6 +109,10 @@ var kinds = [KindCount]KindRow{
 	},
 	KindRelease: {
 		Name: "release", Advice: "0420", Repeat: "0421", ProcessingCode: purchase, Original: OriginalFirst,
+		After: []Kind{KindAuthorize, KindStandIn}, Counts: FromIntent, Releases: true, Reverses: true,
+	},
+	KindExpire: {
+		Name: "expire", Advice: "0420", Repeat: "0421", ProcessingCode: purchase, Original: OriginalFirst,
 		After: []Kind{KindAuthorize, KindStandIn}, Counts: FromIntent, Releases: true, Reverses: true,
 	},
 	KindVoid: {

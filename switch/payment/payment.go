@@ -187,6 +187,14 @@ type Op struct {
 	// Carried is the later business date in whose clearing the presentment stands, 0 while it stands in Date's: its
 	// record could not be built when its date was sealed, or its destination had no settlement on it.
 	Carried Date
+
+	// Of the operation that makes a payment: what holds of it later is fixed with it, as Payment.Expires is.
+	CaptureAt time.Time // all of it is captured then by the switch; zero: a gateway captures
+	ForcePost bool      // the end of the capture window gives nothing up, and captures are taken past it
+
+	// Of a capture.
+	Automatic  bool // the switch's own, by CaptureAt
+	PastWindow bool // At is past the capture window
 }
 
 // Filed is the business date in whose clearing the operation's presentment stands.

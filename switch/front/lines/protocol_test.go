@@ -125,7 +125,8 @@ var sample = map[string]string{
 	"key": `"k"`, "merchant": `"M1"`, "terminal": `"T1"`, "payment": `"P1"`, "amount": `100`, "currency": `"EUR"`,
 	"card": `{"number":"4000000000000002","expiry":"2912"}`, "entry": `"moto"`, "reference": `"r"`, "partial": `true`,
 	"initiator": `"merchant"`, "network_id": `"1"`, "threeds": `{"eci":"05"}`, "address": `{"line":"x"}`,
-	"emv": `"9F0206"`, "final": `true`, "of_key": `"o"`, "capture": `"P1-1"`, "auth_code": `"123456"`, "gateway": `"g"`,
+	"emv": `"9F0206"`, "final": `true`, "of_key": `"o"`, "capture": `"immediate"`,
+	"auth_code": `"123456"`, "gateway": `"g"`,
 	"secret": `"s"`,
 }
 

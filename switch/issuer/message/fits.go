@@ -248,7 +248,7 @@ func (s *sample) payment(root, kind payment.Kind) (p *payment.Payment, i int) {
 			Date: s.date, ARN: s.arn,
 		}
 		switch kind {
-		case payment.KindReverse, payment.KindRelease:
+		case payment.KindReverse, payment.KindRelease, payment.KindExpire:
 			op.Amount, op.Stays = 1, max(s.amountMinor-1, 1)
 		case payment.KindVoid, payment.KindTimeoutReversal:
 			op.Target = len(p.Ops) - 1

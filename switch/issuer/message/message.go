@@ -181,7 +181,7 @@ func buildFirst(m *spec.Message, p *payment.Payment, req *api.Request) {
 // leaves a rest authorized carries what was authorized before it, and the rest stands in DE95.
 func amount(p *payment.Payment, i int) int64 {
 	switch op := &p.Ops[i]; op.Kind {
-	case payment.KindReverse, payment.KindRelease:
+	case payment.KindReverse, payment.KindRelease, payment.KindExpire:
 		return op.Amount + op.Stays
 	case payment.KindVoid:
 		return p.Ops[op.Target].Amount
@@ -289,7 +289,7 @@ func appendPrivate(t []byte, p *payment.Payment, i int, req *api.Request) []byte
 		}
 		t = spec.AppendTLV(t, spec.TagReversalReason, reason)
 		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
-	case payment.KindReverse, payment.KindRelease, payment.KindVoid:
+	case payment.KindReverse, payment.KindRelease, payment.KindExpire, payment.KindVoid:
 		t = spec.AppendTLV(t, spec.TagReversalReason, reasonCustomer)
 		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
 	case payment.KindNone, payment.KindVoice, payment.KindVoidPresentment: // no message is theirs

@@ -52,6 +52,7 @@ func Run(t *testing.T, store Store) {
 		{"Past", past},
 		{"Held", held},
 		{"Events", eventsInOrder},
+		{"Timers", timers},
 		{"Acts", acts},
 		{"EndedContext", endedContext},
 		{"Closed", closed},

@@ -120,6 +120,12 @@ func (s *Store) move(t *journal.Transition) {
 	for _, ref := range t.Withdraw {
 		delete(s.present, ref)
 	}
+	for _, at := range t.Timers {
+		s.timers[journal.Timer{At: at.UTC(), Payment: id}] = true
+	}
+	for _, at := range t.Fired {
+		delete(s.timers, journal.Timer{At: at.UTC(), Payment: id})
+	}
 	for i := range t.Events {
 		e := &t.Events[i]
 		e.Position, e.Payment = journal.EventPosition(s.commits, i), id

@@ -35,6 +35,7 @@ type Store struct {
 	present  map[journal.PresentmentRef][]byte
 	intents  []journal.IntentRef
 	events   []journal.Event
+	timers   map[journal.Timer]bool
 	acts     []journal.Act
 	commits  uint64
 	seen     clock.Seen
@@ -54,7 +55,7 @@ func NewStore() *Store {
 	return &Store{
 		payments: map[payment.ID]stored{}, keys: map[keyName]journal.KeyEntry{}, queues: map[string][]journal.SAFRow{},
 		counters: map[string]uint64{}, meta: map[string][]byte{}, days: map[payment.Date]journal.Day{},
-		present: map[journal.PresentmentRef][]byte{},
+		present: map[journal.PresentmentRef][]byte{}, timers: map[journal.Timer]bool{},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"time"
 
 	"switchyard/switch/journal"
 	"switchyard/switch/journal/record"
@@ -26,8 +27,9 @@ const (
 	prefixPresented = 'T'
 	prefixEvent     = 'E'
 	prefixAct       = 'A' // what people did
+	prefixTimer     = 'W' // when a payment is to be looked at
 	// prefixes are all of them.
-	prefixes         = "ABECDIKLMPRST"
+	prefixes         = "ABECDIKLMPRSTW"
 	textEnd          = 0
 	afterTextEnd     = 1 // sorts after every key with the same text before it
 	paymentKeyLen    = 1 + len(payment.ID{})
@@ -35,6 +37,7 @@ const (
 	safSeqLen        = 8
 	referenceTailLen = 8 + len(payment.ID{})
 	presentedOpLen   = 2
+	timerKeyLen      = 1 + 8 + len(payment.ID{})
 )
 
 // The journal's own values.
@@ -73,7 +76,7 @@ func appendReferencePrefix(b []byte, merchant, reference string) []byte {
 // appendReferenceKey appends the key of a reference row; payments sort by creation, oldest first.
 func appendReferenceKey(b []byte, p *payment.Payment) []byte {
 	b = appendReferencePrefix(b, p.Merchant, p.Reference)
-	b = binary.BigEndian.AppendUint64(b, uint64(record.Nanos(p.Created))^1<<63) // negative times sort first
+	b = appendSortedTime(b, p.Created)
 	return append(b, p.ID[:]...)
 }
 
@@ -98,6 +101,26 @@ func appendPresentedKey(b []byte, ref *journal.PresentmentRef) []byte {
 	b = append(b, textEnd)
 	b = append(b, ref.Payment[:]...)
 	return binary.BigEndian.AppendUint16(b, uint16(ref.Op))
+}
+
+// appendTimerKey appends the key of a timer; timers sort by their times.
+func appendTimerKey(b []byte, at time.Time, id payment.ID) []byte {
+	b = appendSortedTime(append(b, prefixTimer), at)
+	return append(b, id[:]...)
+}
+
+// appendSortedTime appends a time so that negative ones sort first.
+func appendSortedTime(b []byte, at time.Time) []byte {
+	return binary.BigEndian.AppendUint64(b, uint64(record.Nanos(at))^1<<63)
+}
+
+func parseTimerKey(key []byte) (t journal.Timer, err error) {
+	if len(key) != timerKeyLen {
+		return t, badKey(key, "W, 8 and 12 bytes")
+	}
+	t.At = time.Unix(0, int64(binary.BigEndian.Uint64(key[1:])^1<<63)).UTC()
+	copy(t.Payment[:], key[1+8:])
+	return t, nil
 }
 
 func appendLogKey(b []byte, position uint64) []byte { return appendNumberKey(b, prefixLog, position) }

@@ -160,8 +160,21 @@ func (r *request) encode(t *journal.Transition, latest time.Time, hashKey func([
 		w.end = len(r.buf)
 		r.rows = append(r.rows, w)
 	}
+	for _, at := range t.Timers {
+		r.encodeTimer(rowSet, at, p.ID)
+	}
+	for _, at := range t.Fired {
+		r.encodeTimer(rowDelete, at, p.ID)
+	}
 	r.encodeEntry(p.ID, p.Version, t.Opens, t.Closes, t.Keys)
 	return nil
+}
+
+func (r *request) encodeTimer(kind rowKind, at time.Time, id payment.ID) {
+	w := r.key(kind)
+	r.buf = appendTimerKey(r.buf, at, id)
+	w.value, w.end = len(r.buf), len(r.buf)
+	r.rows = append(r.rows, w)
 }
 
 // claimOf is a claim as appendClaim made it.

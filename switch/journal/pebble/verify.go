@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -37,7 +38,7 @@ func (j *Journal) Verify(found func(problem string) bool) error {
 		return nil
 	}
 	for _, check := range []func() error{v.log, v.queues, v.payments, v.unstored, v.claims, v.references, v.days,
-		v.presentments, v.events, v.acts, v.rest} {
+		v.presentments, v.events, v.timers, v.acts, v.rest} {
 		if err := check(); err != nil && !errors.Is(err, errEnough) {
 			return err
 		}
@@ -400,6 +401,21 @@ func (v *verifier) events() error {
 			return nil, err
 		}
 		return nil, v.report("event %d: its payment %s is not there", position, e.Payment)
+	})
+}
+
+// timers: each is of a payment.
+func (v *verifier) timers() error {
+	return v.each(prefixTimer, func(key, _ []byte) (error, error) {
+		t, err := parseTimerKey(key)
+		if err != nil {
+			return err, nil
+		}
+		p, err := v.payment(t.Payment)
+		if err != nil || p != nil {
+			return nil, err
+		}
+		return nil, v.report("timer at %s: its payment %s is not there", t.At.Format(time.RFC3339), t.Payment)
 	})
 }
 

@@ -39,8 +39,12 @@ const (
 	opDate         = 1 << 20
 	opARN          = 1 << 21
 
-	opCarried = 1 << 25
-	opEnd     = 1 << 26
+	opCarried    = 1 << 25
+	opCaptureAt  = 1 << 26
+	opForcePost  = 1 << 27 // no bytes follow
+	opAutomatic  = 1 << 28 // no bytes follow
+	opPastWindow = 1 << 29 // no bytes follow
+	opEnd        = 1 << 30
 )
 
 // AppendPayment appends p's record to b. It refuses what the record could not give back: negative amounts, times that
@@ -100,8 +104,8 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 		return b, "target or number is out of range"
 	case op.Date < 0 || op.Carried < 0:
 		return b, "a date is out of range"
-	case !journal.Storable(op.At) || !journal.Storable(op.DoneAt):
-		return b, "at or done-at is out of range"
+	case !journal.Storable(op.At) || !journal.Storable(op.DoneAt) || !journal.Storable(op.CaptureAt):
+		return b, "at, done-at or capture-at is out of range"
 	case max(
 		len(op.Key), len(op.Host), len(op.DE7), len(op.RRN), len(op.ResponseCode), len(op.AuthCode), len(op.NetworkID),
 		len(op.AVS), len(op.CVCResult), len(op.Late), len(op.ARN)) > journal.MaxText:
@@ -154,6 +158,8 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 			b = appendText(b, op.ARN)
 		case opCarried:
 			b = binary.AppendUvarint(b, uint64(op.Carried))
+		case opCaptureAt:
+			b = appendTime(b, op.CaptureAt)
 		}
 	}
 	return b, ""
@@ -188,6 +194,10 @@ func opSet(op *payment.Op) (set uint32) {
 	bit(op.Date != 0, opDate)
 	bit(op.ARN != "", opARN)
 	bit(op.Carried != 0, opCarried)
+	bit(!op.CaptureAt.IsZero(), opCaptureAt)
+	bit(op.ForcePost, opForcePost)
+	bit(op.Automatic, opAutomatic)
+	bit(op.PastWindow, opPastWindow)
 	return set
 }
 
@@ -348,6 +358,14 @@ func decodeOp(d *decoder, op *payment.Op, count int) {
 			op.ARN = d.text("arn")
 		case opCarried:
 			op.Carried = payment.Date(d.uvarint("carried", math.MaxInt32))
+		case opCaptureAt:
+			op.CaptureAt = d.time("capture at")
+		case opForcePost:
+			op.ForcePost = true
+		case opAutomatic:
+			op.Automatic = true
+		case opPastWindow:
+			op.PastWindow = true
 		}
 	}
 	if got := opSet(op); d.err == nil && got != set {

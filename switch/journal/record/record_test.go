@@ -37,6 +37,7 @@ func goldenPayment() *payment.Payment {
 				At: goldenTime, DoneAt: goldenTime.Add(-345),
 				Host: "h", STAN: 999999, DE7: "1121", RRN: "R", ResponseCode: "00", AuthCode: "A", NetworkID: "N",
 				AVS: "Y", CVCResult: "M", Late: "91", Date: 20261121, ARN: "7", Carried: 20261122,
+				CaptureAt: goldenTime.Add(-345), ForcePost: true, Automatic: true, PastWindow: true,
 			},
 			{Kind: payment.KindAuthorize, State: payment.StatePending, Target: payment.NoTarget},
 		},
@@ -61,7 +62,7 @@ const goldenHex = `
 	80 00 00 00 00 00 00 00                           -- expires: none
 	02                                                -- two operations
 	06 02                                             -- capture, queued
-	FF FF FF 11                                       -- all fields: bits 0 to 21 and 25
+	FF FF FF F1 03                                    -- all fields: bits 0 to 21 and 25 to 29
 	01 6B                                             -- key
 	7F  80 01                                         -- amount 127, granted 128
 	00  01                                            -- target 0, number 1 (final and advised have no bytes)
@@ -76,6 +77,7 @@ const goldenHex = `
 	81 D2 D4 09                                       -- date 20261121: 01 35 29 01 in groups of seven bits
 	01 37                                             -- arn
 	82 D2 D4 09                                       -- carried: 20261122
+	18 EA 07 B4 33 7E 80 00                           -- capture at (force post, automatic, past window: no bytes)
 	01 01 00                                          -- authorize, pending, no field
 `
 
@@ -194,8 +196,9 @@ func TestPaymentErrors(t *testing.T) {
 			strconv.Itoa(payment.KindCount-1) + " at most, found " + strconv.Itoa(payment.KindCount)},
 		{"state", change(op+1, payment.StateCount), "field ops[0].state at byte " + strconv.Itoa(op+1) + ": expected " +
 			strconv.Itoa(payment.StateCount-1) + " at most, found " + strconv.Itoa(payment.StateCount)},
-		{"unknown field", append(bytes.Clone(whole[:second+2]), 0x80, 0x80, 0x80, 0x20),
-			"field ops[1].field set at byte " + strconv.Itoa(second+2) + ": expected a number up to 67108863, found 67108864"},
+		{"unknown field", append(bytes.Clone(whole[:second+2]), 0x80, 0x80, 0x80, 0x80, 0x04),
+			"field ops[1].field set at byte " + strconv.Itoa(second+2) +
+				": expected a number up to 1073741823, found 1073741824"},
 		{"empty field", append(change(second+2, 1), 0), "field ops[1].field set at byte " + strconv.Itoa(second+4) +
 			": expected no bit for an empty field, found bit 0"},
 	} {

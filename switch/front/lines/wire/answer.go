@@ -109,6 +109,12 @@ func appendHistoryItem(b []byte, h *api.HistoryItem) []byte {
 	b = optional(b, `"stan":`, h.STAN)
 	b = optional(b, `"capture":`, h.Capture)
 	b = optional(b, `"refund":`, h.Refund)
+	if h.Automatic {
+		b = memberBool(b, `"automatic":`, true)
+	}
+	if h.PastWindow {
+		b = memberBool(b, `"past_window":`, true)
+	}
 	return append(b, '}')
 }
 
@@ -301,6 +307,10 @@ func (d *answerDecoder) historyItem(h *api.HistoryItem, depth int) {
 			h.Capture = d.text()
 		case "refund":
 			h.Refund = d.text()
+		case "automatic":
+			h.Automatic = d.flag()
+		case "past_window":
+			h.PastWindow = d.flag()
 		default:
 			d.skip(depth)
 		}

@@ -207,6 +207,8 @@ func (d *requestDecoder) value(r *api.Request, f api.Field) (given bool) {
 				d.blame("initiator", "expected cardholder or merchant")
 			}
 		}
+	case api.FieldCapture:
+		return d.capture(r)
 	case api.FieldCurrency:
 		if r.Currency, given = d.text("currency"); given {
 			if c, known := money.Lookup(r.Currency); known {
@@ -241,8 +243,6 @@ func stringField(r *api.Request, f api.Field) *string {
 		return &r.EMV
 	case api.FieldOfKey:
 		return &r.OfKey
-	case api.FieldCapture:
-		return &r.Capture
 	case api.FieldAuthCode:
 		return &r.AuthCode
 	}
@@ -445,6 +445,35 @@ func (d *requestDecoder) address(a *api.Address) bool {
 	}
 }
 
+// capture reads the id of a capture, or when an authorization is to be captured.
+func (d *requestDecoder) capture(r *api.Request) (given bool) {
+	if d.peek() != '{' {
+		r.Capture, given = d.text("capture")
+		return given
+	}
+	d.i++
+	seen := false
+	for first := true; ; first = false {
+		name, ok := d.member(first)
+		if !ok {
+			break
+		}
+		if name != "after" || seen {
+			d.innerFault("capture.", name, name == "after")
+			continue
+		}
+		seen = true
+		text, given := d.text("capture.after")
+		if r.CaptureAfter, ok = parseDuration(text); given && !ok {
+			d.blame("capture.after", "expected a duration of ISO 8601 such as PT48H or P7D, in days, hours, minutes and seconds")
+		}
+	}
+	if r.CaptureAfter == 0 {
+		d.blame("capture.after", "missing; expected a duration such as PT48H")
+	}
+	return true
+}
+
 // printable tells whether s is 1 to limit characters of printable ASCII.
 func printable(s string, limit int) bool {
 	if s == "" || len(s) > limit {
@@ -515,7 +544,12 @@ func AppendRequest(b []byte, r *api.Request) []byte {
 		b = memberBool(b, `"final":`, r.Final)
 	}
 	b = field(b, r, api.FieldOfKey, `"of_key":`, r.OfKey)
-	b = field(b, r, api.FieldCapture, `"capture":`, r.Capture)
+	if r.CaptureAfter != 0 {
+		b = append(name(b, `"capture":`), '{')
+		b = append(member(b, `"after":`, formatDuration(r.CaptureAfter)), '}')
+	} else {
+		b = field(b, r, api.FieldCapture, `"capture":`, r.Capture)
+	}
 	b = field(b, r, api.FieldAuthCode, `"auth_code":`, r.AuthCode)
 	return append(b, '}')
 }

@@ -1,0 +1,292 @@
+package flow
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/switch/api"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// What is done for payments although nobody asks for it: a capture that was asked for with the authorization, and the
+// end of a capture window, which gives up what is not captured. payment.Due decides; here is when it is asked.
+//
+// A timer in the journal says when a payment is to be looked at, and is taken away by the commit that does what is due:
+// so that is done once, whatever ends between. The timer of a capture stands since the authorization's intent. That of
+// a window is set a day after the payment was made, for what has not been captured by then, by WatchWindows: no window
+// is shorter, and most payments never need one.
+
+const (
+	// dueAtOnce is how many payments that are due are served side by side, so that they share the journal's syncs.
+	dueAtOnce = 256
+	// dueAgain is when a payment is looked at again for which nothing could be done yet.
+	dueAgain = time.Minute
+	// watchedFrom is the age from which on a payment is watched.
+	watchedFrom = 24 * time.Hour
+	// watchedAtOnce is how many payments are read before what was found of them is stored.
+	watchedAtOnce = 10_000
+	// maxNodes bounds the numbers of nodes.
+	maxNodes = 36
+)
+
+// ServeDue does what is due for payments by the confirmed clock. It ends early with ctx, while no new work is taken,
+// and with an error of the journal's.
+func (f *Flow) ServeDue(ctx context.Context) error {
+	for ctx.Err() == nil && f.closed() == nil {
+		var due []journal.Timer
+		err := f.o.Journal.Timers(ctx, f.o.Clock.Confirmed(), func(t journal.Timer) bool {
+			due = append(due, t)
+			return len(due) < dueAtOnce
+		})
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		errs := make([]error, len(due))
+		var group sync.WaitGroup
+		for i, t := range due {
+			group.Go(func() { errs[i] = f.serveTimer(ctx, t) })
+		}
+		group.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serveTimer does what is due for a timer's payment, and sets the timer anew where that cannot be done now.
+func (f *Flow) serveTimer(ctx context.Context, t journal.Timer) error {
+	unlock := f.o.Turns.Lock(t.Payment)
+	defer unlock()
+	if t.At.After(f.o.Clock.Confirmed()) {
+		return nil // the clock is in doubt, or was set back
+	}
+	done, err := f.due(ctx, t)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) {
+		f.o.Logger.Error("what is due for a payment could not be done; it is tried again",
+			zap.Stringer("payment", t.Payment), zap.Duration("in", dueAgain), zap.Error(err))
+	}
+	if done || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	again := journal.Timer{At: f.o.Clock.Confirmed().Add(dueAgain), Payment: t.Payment}
+	return f.o.Journal.SetTimers(ctx, []journal.Timer{again}, []journal.Timer{t})
+}
+
+// due does what is due for a timer's payment, whose lock is held, and takes the timer away; done is false where it has
+// to wait.
+func (f *Flow) due(ctx context.Context, t journal.Timer) (done bool, err error) {
+	for {
+		p, err := f.o.Journal.Payment(ctx, t.Payment)
+		if err != nil {
+			return false, err
+		}
+		now := f.o.Clock.Confirmed()
+		what := p.Due(now)
+		var tr *journal.Transition
+		switch {
+		case what == payment.DueNothing:
+			return true, f.o.Journal.SetTimers(ctx, nextTimer(p, now), []journal.Timer{t})
+		case what == payment.DueLater || f.roomForAdvice(p.Ops[0].Host) != nil:
+			return false, nil
+		case what == payment.DueCapture:
+			tr, err = f.captureDue(ctx, p, now)
+		default:
+			tr, err = f.expire(ctx, p)
+		}
+		if err != nil {
+			return false, err
+		}
+		tr.Fired = []time.Time{t.At}
+		err = f.o.Journal.Commit(ctx, tr)
+		switch {
+		case errors.Is(err, journal.ErrDayClosed):
+			continue // a cutover came between: the capture is for the next date
+		case err != nil:
+			return false, err
+		}
+		f.metrics.due(what)
+		f.deliver(tr, p)
+		return true, nil
+	}
+}
+
+// captureDue appends the capture of all that is left, which is final, and returns the transition that accepts it.
+func (f *Flow) captureDue(ctx context.Context, p *payment.Payment, now time.Time) (*journal.Transition, error) {
+	amount, r := p.CheckCapture(0, now)
+	if r != nil {
+		return nil, r
+	}
+	x := operation{Flow: f, req: &api.Request{Final: true}}
+	t, i, err := x.appendCapture(ctx, p, amount, f.o.Clock.Now())
+	if err == nil {
+		p.Ops[i].Automatic = true
+	}
+	return t, err
+}
+
+// expire appends the release of what was not captured in time and returns the transition that queues it.
+func (f *Flow) expire(ctx context.Context, p *payment.Payment) (*journal.Transition, error) {
+	host := p.Ops[0].Host
+	issuer := f.o.Issuers[host]
+	if issuer == nil {
+		return nil, &hostGoneError{host}
+	}
+	p.Version++
+	t := &journal.Transition{Payment: p}
+	return t, f.queue(ctx, t, issuer, expired(p, f.o.Clock.Now()))
+}
+
+// expired is the operation that gives up what is not captured of a payment.
+func expired(p *payment.Payment, now time.Time) payment.Op {
+	rest := p.Sums().Capturable()
+	return payment.Op{
+		Kind: payment.KindExpire, State: payment.StateQueued, Advised: true, Amount: rest, Target: payment.NoTarget,
+		Stays: p.StaysAfter(rest), At: now, DoneAt: now, RRN: p.Ops[0].RRN,
+	}
+}
+
+// leaveDue cancels the captures by the switch that are due, but for payments that leave names.
+func (f *Flow) leaveDue(ctx context.Context, leave func(payment.ID) bool) error {
+	now := f.o.Clock.Wall() // Confirmed stands still on a journal that was put back
+	var due []journal.Timer
+	err := f.o.Journal.Timers(ctx, now, func(t journal.Timer) bool {
+		due = append(due, t)
+		return true
+	})
+	for _, t := range due {
+		if err == nil && !leave(t.Payment) {
+			err = f.cancelCapture(ctx, t, now)
+		}
+	}
+	return err
+}
+
+// cancelCapture cancels the capture by the switch of a timer's payment, where it is due.
+func (f *Flow) cancelCapture(ctx context.Context, t journal.Timer, now time.Time) error {
+	unlock := f.o.Turns.Lock(t.Payment)
+	defer unlock()
+	p, err := f.o.Journal.Payment(ctx, t.Payment)
+	if err != nil {
+		return fmt.Errorf("payment %s, which is due: %w", t.Payment, err)
+	}
+	if !p.CaptureDue(now) {
+		return nil
+	}
+	f.o.Logger.Warn("a capture by the switch was due, and may have been made already: it is left to its gateway",
+		zap.Stringer("payment", p.ID), zap.Time("due", p.Ops[0].CaptureAt))
+	p.Ops[0].CaptureAt = time.Time{}
+	p.Version++
+	return f.o.Journal.Commit(ctx, &journal.Transition{
+		Payment: p, Timers: []time.Time{windowTimer(p).At}, Fired: []time.Time{t.At}, EvenBroken: true, // moves no money
+	})
+}
+
+// watchedMeta names the value that says up to which payment WatchWindows has come: eight bytes a node.
+const watchedMeta = "windows/watched"
+
+// WatchWindows sets a timer at the end of the capture window of each payment that is a day old and may still have
+// something to give up then. It goes over each payment once. The first time on a journal, which may be an older
+// program's, it leaves windows alone that have ended: nobody knows what issuers still hold of them.
+func (f *Flow) WatchWindows(ctx context.Context) error {
+	watched, err := f.o.Journal.Meta(ctx, watchedMeta)
+	first := errors.Is(err, journal.ErrNotFound)
+	if err != nil && !first {
+		return err
+	}
+	if first {
+		watched = make([]byte, maxNodes*8)
+	}
+	if len(watched) != maxNodes*8 {
+		return fmt.Errorf("value %s: %d bytes, expected %d", watchedMeta, len(watched), maxNodes*8)
+	}
+	w := watch{f: f, now: f.o.Clock.Confirmed(), first: first}
+	for node := range uint32(maxNodes) {
+		place := watched[node*8 : node*8+8]
+		for more := true; more; {
+			from := binary.BigEndian.Uint64(place)
+			at, err := w.node(ctx, node, from)
+			if err != nil {
+				return err
+			}
+			if more = at != from; !more {
+				continue
+			}
+			binary.BigEndian.PutUint64(place, at)
+			if first {
+				continue // stored as a whole: once it is there nothing is left alone any more
+			}
+			if err := f.o.Journal.PutMeta(ctx, watchedMeta, watched); err != nil {
+				return err
+			}
+		}
+	}
+	if first {
+		return f.o.Journal.PutMeta(ctx, watchedMeta, watched)
+	}
+	return nil
+}
+
+// watch is one walk over payments.
+type watch struct {
+	f     *Flow
+	now   time.Time
+	first bool
+}
+
+// node watches payments of a node behind a counter, as many as are stored at once, and returns up to which it came.
+func (w *watch) node(ctx context.Context, node uint32, from uint64) (at uint64, err error) {
+	var timers []journal.Timer
+	at = from
+	read := 0
+	err = w.f.o.Journal.Payments(ctx, payment.NewID(node, from), func(p *payment.Payment) bool {
+		// One that was made in the future, by a clock that was wrong, keeps none behind it waiting.
+		if age := w.now.Sub(p.Created); p.ID.Node() != node || age >= 0 && age < watchedFrom {
+			return false
+		}
+		at = p.ID.Counter()
+		if p.MayExpire() && !(w.first && p.PastWindow(w.now)) {
+			timers = append(timers, windowTimer(p))
+		}
+		read++
+		return read < watchedAtOnce && len(timers) < journal.MaxTimers
+	})
+	if err == nil && len(timers) > 0 {
+		err = w.f.o.Journal.SetTimers(ctx, timers, nil)
+	}
+	return at, err
+}
+
+// windowTimer is when the end of a payment's window is looked at: just past it.
+func windowTimer(p *payment.Payment) journal.Timer {
+	return journal.Timer{At: p.Expires.Add(time.Millisecond), Payment: p.ID}
+}
+
+// nextTimer is the timer of a payment for which nothing is due yet: the end of its window, where that may give
+// something up.
+func nextTimer(p *payment.Payment, now time.Time) []journal.Timer {
+	if p.PastWindow(now) || !p.MayExpire() {
+		return nil
+	}
+	return []journal.Timer{windowTimer(p)}
+}
+
+// timersOf are the timers that go with the intent of operation i: of the capture that was asked for with it, and of a
+// void of a capture, which gives a hold back that nobody may be watching any more.
+func timersOf(p *payment.Payment, i int) []time.Time {
+	op := &p.Ops[i]
+	switch {
+	case !op.CaptureAt.IsZero():
+		return []time.Time{op.CaptureAt}
+	case op.Kind == payment.KindVoid && p.Ops[op.Target].Kind == payment.KindCapture:
+		return []time.Time{op.At.Add(dueAgain)}
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"switchyard/switch/journal"
+)
+
+// Timers implements journal.Journal.
+func (j *Journal) Timers(ctx context.Context, until time.Time, yield func(journal.Timer) bool) error {
+	var list []journal.Timer
+	err := j.with(ctx, func(s *Store) error {
+		list = slices.SortedFunc(maps.Keys(s.timers), func(a, b journal.Timer) int {
+			return cmp.Or(a.At.Compare(b.At), compareIDs(a.Payment, b.Payment))
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return each(ctx, slices.DeleteFunc(list, func(t journal.Timer) bool { return t.At.After(until) }), yield)
+}
+
+// SetTimers implements journal.Journal.
+func (j *Journal) SetTimers(ctx context.Context, set, fired []journal.Timer) error {
+	if err := journal.CheckTimers(set, fired); err != nil {
+		return err
+	}
+	return j.with(ctx, func(s *Store) error {
+		for _, t := range set {
+			s.timers[journal.Timer{At: t.At.UTC(), Payment: t.Payment}] = true
+		}
+		for _, t := range fired {
+			delete(s.timers, journal.Timer{At: t.At.UTC(), Payment: t.Payment})
+		}
+		return nil
+	})
+}

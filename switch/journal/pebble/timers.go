@@ -1,0 +1,42 @@
+package pebble
+
+import (
+	"context"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"switchyard/switch/journal"
+)
+
+// Timers implements journal.Journal.
+func (j *Journal) Timers(ctx context.Context, until time.Time, yield func(journal.Timer) bool) error {
+	upper := after(appendSortedTime([]byte{prefixTimer}, until))
+	return j.scan([]byte{prefixTimer}, upper, func(it *pebble.Iterator) error {
+		return each(ctx, it, it.First(), func() (bool, error) {
+			t, err := parseTimerKey(it.Key())
+			return err == nil && yield(t), err
+		})
+	})
+}
+
+// SetTimers implements journal.Journal.
+func (j *Journal) SetTimers(ctx context.Context, set, fired []journal.Timer) error {
+	if err := journal.CheckTimers(set, fired); err != nil {
+		return err
+	}
+	return j.control(ctx, func(_ *committer, b *pebble.Batch) error {
+		var room [timerKeyLen]byte
+		for i := range set {
+			if err := b.Set(appendTimerKey(room[:0], set[i].At, set[i].Payment), nil, nil); err != nil {
+				return err
+			}
+		}
+		for i := range fired {
+			if err := b.Delete(appendTimerKey(room[:0], fired[i].At, fired[i].Payment), nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
+}

@@ -1,0 +1,81 @@
+package payment
+
+import (
+	"time"
+
+	"switchyard/internal/mutant"
+)
+
+// Due is what is to be done for a payment at a moment although nobody asks for it.
+type Due uint8
+
+// The values of Due.
+const (
+	DueNothing Due = iota
+	DueLater       // something is under way on which it depends
+	DueCapture     // of all that is left, by the switch: Op.CaptureAt has come
+	DueExpire      // the capture window has ended: what is not captured is given up
+)
+
+// Due tells what is due at a moment. A capture by the switch is made once, whatever becomes of it. One that did not
+// come before the window ended is made no more, unless the merchant's captures are taken past it.
+func (p *Payment) Due(now time.Time) Due {
+	root := &p.Ops[0]
+	if root.State == StatePending {
+		return DueLater
+	}
+	capture := p.CaptureDue(now)
+	expire := p.PastWindow(now) && !root.ForcePost && KindExpire.follows(root.Kind)
+	if !capture && !expire || p.live() != nil {
+		return DueNothing
+	}
+	if p.undecided() {
+		return DueLater
+	}
+	if capture {
+		if _, r := p.CheckCapture(0, now); r == nil {
+			return DueCapture
+		}
+	}
+	if expire && p.Sums().Capturable() > 0 && !mutant.On(mutant.WindowForgotten) {
+		return DueExpire
+	}
+	return DueNothing
+}
+
+// CaptureDue tells whether the time of the switch's own capture has come and it was not made.
+func (p *Payment) CaptureDue(now time.Time) bool {
+	at := p.Ops[0].CaptureAt
+	if at.IsZero() || now.Before(at) {
+		return false
+	}
+	for i := range p.Ops {
+		if p.Ops[i].Automatic && !mutant.On(mutant.AutomaticTwice) {
+			return false
+		}
+	}
+	return true
+}
+
+// MayExpire tells whether the end of the capture window may come to give something up, as the payment stands: it holds
+// something, or what is under way may leave something.
+func (p *Payment) MayExpire() bool {
+	root := &p.Ops[0]
+	if root.ForcePost || !KindExpire.follows(root.Kind) {
+		return false
+	}
+	return root.State == StatePending || root.Accepted() && (p.Sums().Capturable() > 0 || p.undecided())
+}
+
+// undecided tells whether something is under way, or waits for a person, that may yet change what can be captured.
+func (p *Payment) undecided() bool {
+	if p.Busy() || p.Unresolved() {
+		return true
+	}
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind == KindVoid && op.State == StateParked { // done after all, it gives the hold back
+			return true
+		}
+	}
+	return false
+}
