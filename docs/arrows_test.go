@@ -83,6 +83,10 @@ var below = map[string][]string{
 		"internal/", "spec", "switch/clock", "switch/issuer/exchange", "switch/issuer/message", "switch/journal",
 		"switch/payment",
 	},
+	"switch/incoming": {
+		"internal/", "switch/clearing", "switch/clock", "switch/cutover", "switch/issuer/", "switch/journal",
+		"switch/payment", "switch/presentment",
+	},
 	"switch/merchant": {"internal/", "switch/api"},
 	"switch/turn":     {"switch/payment"},
 	"switch/clock":    {"internal/"},

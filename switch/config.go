@@ -80,6 +80,8 @@ type ClearingConfig struct {
 	MaxRecords int `yaml:"max_records"`
 	// NoSettlement are the days on which destinations get no files.
 	NoSettlement []NoSettlementConfig `yaml:"no_settlement"`
+	// Incoming is the folder of the files that a clearing system sends back; "": incoming, in the data folder.
+	Incoming string `yaml:"incoming"`
 }
 
 // LogConfig says what is logged.

@@ -21,6 +21,7 @@ import (
 	"switchyard/switch/cutover"
 	"switchyard/switch/flow"
 	"switchyard/switch/front"
+	"switchyard/switch/incoming"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/issuer/link"
@@ -87,6 +88,7 @@ type Switch struct {
 	strays *operator.StrayLog
 	api    *operator.API
 	engine *cutover.Engine
+	desk   *incoming.Desk
 	// reconciler holds sealed dates against the hosts that are configured for it.
 	reconciler *reconcile.Engine
 	follow     *follower // nil: no host's cutover is followed
@@ -105,6 +107,9 @@ type Switch struct {
 
 // clearingDir is the folder of the clearing files within the data folder.
 const clearingDir = "clearing"
+
+// incomingDir is the default one of the files that come back.
+const incomingDir = "incoming"
 
 // New opens the journal and makes the parts. Nothing is connected or served before Start. The config must have passed
 // Check.
@@ -217,6 +222,9 @@ func (s *Switch) compose() error {
 	if err := s.composeEngine(days, turns, merchants); err != nil {
 		return err
 	}
+	if err := s.composeIncoming(turns); err != nil {
+		return err
+	}
 	if err := s.clockMetrics(); err != nil {
 		return err
 	}
@@ -281,6 +289,20 @@ func (s *Switch) composeReconciler(builder *message.Builder) {
 		Journal: s.journal, Hosts: hosts, Acquirer: builder.Acquirer, Clock: s.clock,
 		Logger: s.o.Logger.Named("reconcile"), Registerer: s.o.Registry,
 	})
+}
+
+// composeIncoming makes what takes the files of a clearing system.
+func (s *Switch) composeIncoming(turns *turn.Table) (err error) {
+	c := s.o.Config
+	dir := c.Clearing.Incoming
+	if dir == "" {
+		dir = s.o.FS.PathJoin(c.Data, incomingDir)
+	}
+	s.desk, err = incoming.New(incoming.Options{
+		Journal: s.journal, Lock: turns.Lock, Clock: s.clock, FS: s.o.FS, Dir: dir, ProcessorID: c.Clearing.ProcessorID,
+		Production: c.Clearing.Production, Logger: s.o.Logger.Named("incoming"), Registerer: s.o.Registry,
+	})
+	return err
 }
 
 // issuer makes one issuer host: its codec, its numbers and its links.
@@ -383,7 +405,7 @@ func (s *Switch) Start(ctx context.Context) error {
 	return nil
 }
 
-// work begins what changes something: business dates, store and forward, recovery, sweeps.
+// work begins what changes something: business dates, store and forward, recovery, incoming files, sweeps.
 func (s *Switch) work(running context.Context) error {
 	if err := s.engine.Open(running); err != nil {
 		return err
@@ -395,6 +417,7 @@ func (s *Switch) work(running context.Context) error {
 	if s.follow != nil {
 		s.following.Go(func() { s.follow.run(running, s.engine) })
 	}
+	s.desk.Start()
 	s.serving.Go(func() { s.sweepKeys(running) })
 	s.reconciler.Start()
 	s.recovering.Go(func() { s.serveDue(running) }) // its advices are the queue's, which is closed behind it
@@ -436,6 +459,7 @@ func (s *Switch) Close(ctx context.Context) error {
 	s.following.Wait()
 	s.engine.Close()
 	s.reconciler.Close()
+	s.desk.Close()
 	s.saf.Close()
 	var closing sync.WaitGroup
 	hostErrs := make([]error, len(s.hosts))

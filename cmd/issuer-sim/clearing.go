@@ -130,7 +130,7 @@ func takeFile(ctx context.Context, out io.Writer, port httpcall.Port, name strin
 	if !info.Mode().IsRegular() {
 		return errors.New("it is no file")
 	}
-	answer, err := port.Stream(ctx, http.MethodPost, "/v1/clearing", f)
+	answer, err := port.Stream(ctx, http.MethodPost, "/v1/clearing", nil, f)
 	if err != nil {
 		return err
 	}

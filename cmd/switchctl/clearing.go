@@ -14,18 +14,18 @@ import (
 	"switchyard/switch/clearing"
 )
 
-// newClearingCmd is `switchctl clearing`: looking at clearing files and checking them, whoever wrote them, and making
-// those of a switch's journal again.
+// newClearingCmd is `switchctl clearing`: looking at clearing files and checking them, whoever wrote them, making those
+// of a switch's journal again, and what a running switch makes of those that come back.
 func newClearingCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clearing",
-		Short: "Show, verify, compare, convert, make, rebuild and replay clearing files (IPM layout)",
+		Short: "Show, verify, compare, convert, make, rebuild, replay and receive clearing files (IPM layout)",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd(), newClearingDiffCmd(), newClearingStatsCmd(),
 		newClearingConvertCmd(), newClearingNewCmd(), newClearingAnonymizeCmd(), newClearingReplayCmd(),
-		newClearingRebuildCmd())
+		newClearingRebuildCmd(), newClearingReceiveCmd(), newClearingReceivedCmd(), newClearingExceptionsCmd())
 	return cmd
 }
 

@@ -229,6 +229,7 @@ func printPayment(w io.Writer, a *api.Answer) error {
 	f.amount("released", a.Released, a.Currency)
 	f.amount("captured", a.Captured, a.Currency)
 	f.amount("refunded", a.Refunded, a.Currency)
+	f.amount("charged back", a.ChargedBack, a.Currency)
 	f.amount("capturable", a.Capturable, a.Currency)
 	f.amount("refundable", a.Refundable, a.Currency)
 	f.fact("business date", a.BusinessDate)
@@ -250,6 +251,6 @@ func printPayment(w io.Writer, a *api.Answer) error {
 // history prints an operation of a payment in a line.
 func (f *facts) history(h *api.HistoryItem, currency string) {
 	f.line("%s", strings.TrimRight(fmt.Sprintf(
-		"    %s  %-16s %-9s %14s  %-2s  %-12s  %-6s  %s", h.At.Format("2006-01-02 15:04:05"), h.Op,
-		h.State, money.Format(h.Amount, currency), h.ResponseCode, h.RRN, h.STAN, cmp.Or(h.Capture, h.Refund)), " "))
+		"    %s  %-16s %-9s %14s  %-2s  %-12s  %-6s  %-14s  %s", h.At.Format("2006-01-02 15:04:05"), h.Op, h.State,
+		money.Format(h.Amount, currency), h.ResponseCode, h.RRN, h.STAN, cmp.Or(h.Capture, h.Refund), h.Presentment), " "))
 }

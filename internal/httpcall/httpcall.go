@@ -78,6 +78,9 @@ func (p Port) open(
 	if err != nil {
 		return nil, err
 	}
+	if _, file := body.(stream); file {
+		req.Header.Set("Content-Type", "application/octet-stream")
+	}
 	if p.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+p.Token)
 	}
@@ -124,10 +127,13 @@ func (p Port) Read(ctx context.Context, method, path string, query url.Values, b
 	return p.read(ctx, method, path, query, bytes.NewReader(body))
 }
 
-// Stream sends what is read of body as it comes, and reads the answer as a whole.
-func (p Port) Stream(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
-	return p.read(ctx, method, path, nil, io.NopCloser(body))
+// Stream sends what is read of a file as it comes, and reads the answer as a whole.
+func (p Port) Stream(ctx context.Context, method, path string, query url.Values, file io.Reader) ([]byte, error) {
+	return p.read(ctx, method, path, query, stream{file})
 }
+
+// stream is a body that is a file. It is not closed with the request.
+type stream struct{ io.Reader }
 
 func (p Port) read(ctx context.Context, method, path string, query url.Values, body io.Reader) ([]byte, error) {
 	in, err := p.open(ctx, method, path, query, body)

@@ -34,6 +34,8 @@ const (
 	LateAnswerRevives     Mutant = "late-answer-revives"  // flow: a late approval makes the operation approved (I6)
 	CaptureInTwoFiles     Mutant = "capture-in-two-files" // cutover: a file takes a presentment of the day before (I8)
 	TimeoutIsDecline      Mutant = "timeout-is-decline"   // flow: no answer is a decline, and nothing is reversed (I5)
+	// incoming: a record of a file that comes again is booked again (I18)
+	ChargebackTwice Mutant = "chargeback-twice"
 	// exchange: a link lost with a request in flight counts as nothing sent
 	LostIsNotSent      Mutant = "lost-is-not-sent"
 	ForgetReservations Mutant = "forget-reservations"    // journal: blocks of numbers are not reserved durably (I9)
@@ -123,6 +125,7 @@ func All() []Mutant {
 		ARNWraps, RRNStops, DE7Repeated,
 		AnyoneCredits, CreditNotCleared,
 		HangUpEndsCommit,
+		ChargebackTwice,
 		RefusedSignOnTaken, CaptureAsNew, OtherClassDeclines, CodeMappedTwice, VoidWithoutOriginal,
 	}
 }
@@ -144,6 +147,7 @@ func ByTest() map[Mutant]Test {
 		// Too few advices come together in a plan.
 		EndOfAnother:     {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
 		RefusedIsStored:  {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
+		ChargebackTwice:  {"switchyard/switch/incoming", "TestCrashBetweenRecords"},
 		LogSampled:       {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:    {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter: {"switchyard/switch", "TestOperatorParameters"},

@@ -207,6 +207,7 @@ const (
 	StatusCredited          Status = "credited"
 	StatusReversed          Status = "reversed"
 	StatusExpired           Status = "expired"
+	StatusChargedBack       Status = "charged_back"
 	StatusRefunded          Status = "refunded"
 	StatusPartiallyRefunded Status = "partially_refunded"
 	StatusCaptured          Status = "captured"
@@ -234,8 +235,9 @@ type Answer struct {
 	Amount       int64  // the operation's, minor units of Currency
 	Currency     string // ISO 4217 letters
 
-	// Sums of the payment, minor units. Capturable = Authorized − Released − Captured; Refundable = Captured − Refunded.
-	Authorized, Released, Captured, Refunded, Capturable, Refundable int64
+	// Sums of the payment, minor units. Capturable = Authorized − Released − Captured; Refundable = Captured − Refunded −
+	// ChargedBack, and not below 0.
+	Authorized, Released, Captured, Refunded, ChargedBack, Capturable, Refundable int64
 
 	BusinessDate string // YYYY-MM-DD, of an operation that clears
 	Created      time.Time
@@ -265,6 +267,8 @@ type HistoryItem struct {
 	Refund       string
 	Automatic    bool // a capture by the switch, as the authorization asked for it
 	PastWindow   bool // a capture past the capture window
+	// Presentment is where what stands in a clearing file has got to: presented, rejected, settled, charged_back.
+	Presentment string
 }
 
 // CaptureImmediate is Request.Capture of an authorization that the switch captures at once.

@@ -327,7 +327,7 @@ func (c *check) settlement(op *operation, p *posting) {
 	for _, in := range first {
 		byIt := p.file.Value() == in.file.id
 		held = held || byIt
-		if !settled && c.issuer.presentedFile(in.file.id) {
+		if !settled && c.issuer.presentedFile(in.file.id) && !c.p.rejected(op) {
 			c.differ(
 				Settlement, op, op.money(), "file %s was presented and holds %s %d; its posting is not settled", in.file.id, op.Op,
 				op.Number,

@@ -8,7 +8,9 @@ type sums struct {
 	released   int64 // given back; will not be captured any more
 	captured   int64 // captures and sales, less what voids took back
 	refunded   int64
-	takenBack  int64 // of released: what reversal presentments took back; the issuer learns it from a file
+	// chargedBack is what the issuer took back of what was captured, by presentment never more than that was.
+	chargedBack int64
+	takenBack   int64 // of released: what reversal presentments took back; the issuer learns it from a file
 }
 
 func (s *sums) capturable() int64 { return s.authorized - s.released - s.captured }
@@ -50,6 +52,8 @@ func (p *entry) add(s *sums, i int) {
 			s.released += op.Amount
 			s.takenBack += op.Amount
 		}
+	case opChargeback:
+		s.chargedBack += op.Granted
 	case opRefund:
 		switch {
 		case certain:
@@ -64,6 +68,7 @@ func (p *entry) add(s *sums, i int) {
 func (p *entry) sums() (s sums, broken string) {
 	reversed := false
 	for i := range p.Ops {
+		before := s
 		p.add(&s, i)
 		op := &p.Ops[i]
 		switch {
@@ -76,6 +81,10 @@ func (p *entry) sums() (s sums, broken string) {
 			)
 		case s.refunded > s.captured:
 			broken = fmt.Sprintf("refunded %d > captured %d after operation %d", s.refunded, s.captured, i)
+		case (s.refunded > before.refunded || s.captured < before.captured) && s.chargedBack > 0 &&
+			s.refunded+s.chargedBack > s.captured:
+			broken = fmt.Sprintf("refunded %d + charged back %d > captured %d after operation %d", s.refunded, s.chargedBack,
+				s.captured, i)
 		case reversed && op.Op == opCapture && op.promised():
 			broken = fmt.Sprintf("operation %d captures after a full reversal", i)
 		}

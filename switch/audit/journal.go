@@ -53,6 +53,7 @@ type operation struct {
 	CaptureAt    time.Time `json:"capture_at"`
 	Automatic    bool      `json:"automatic"`
 	PastWindow   bool      `json:"past_window"`
+	Source       string    `json:"source"` // the record of an incoming file that it is
 	At           time.Time `json:"at"`
 	Clearing     *note     `json:"clearing"`
 
@@ -191,6 +192,10 @@ func (p *entry) contradiction() string {
 			return fmt.Sprintf("operation %d, %s, cannot follow %s", i, op.Op, p.Ops[0].Op)
 		case op.Amount < 0 || op.Granted < 0 || op.Granted > op.Amount:
 			return fmt.Sprintf("operation %d: %d asked, %d granted", i, op.Amount, op.Granted)
+		case op.row.incoming && (op.Target < 0 || op.Target >= i || !p.Ops[op.Target].presents()):
+			return fmt.Sprintf("operation %d, %s, is about operation %d, which has no presentment", i, op.Op, op.Target)
+		case op.row.incoming && (op.Source == "" || op.State != stateApproved):
+			return fmt.Sprintf("operation %d, %s, is %s and of the record %q", i, op.Op, op.State, op.Source)
 		case op.row.undoes && (op.Target < 0 || op.Target >= i):
 			return fmt.Sprintf("operation %d undoes operation %d", i, op.Target)
 		case op.row.takesBack && !p.Ops[op.Target].captures():
@@ -201,6 +206,9 @@ func (p *entry) contradiction() string {
 	}
 	return ""
 }
+
+// presents tells whether the operation has a record in a file: what clears, and what takes it back there.
+func (op *operation) presents() bool { return op.row.clears || op.Op == opVoidPresentment }
 
 // captures tells whether the operation takes the cardholder's money, so that a void may take it back.
 func (op *operation) captures() bool { return op.row.clears && !op.row.credits }

@@ -6,16 +6,21 @@ type Kind string
 // What the journal shows by itself.
 const (
 	// operations that contradict each other: a target that does not exist, an unknown state
-	History      Kind = "history"
-	Invariant    Kind = "invariant"      // I7, recomputed from the operations, at every step of the payment's history
-	ReversalDue  Kind = "reversal_chain" // I5: an unknown outcome without exactly one reversal
-	RRNTwice     Kind = "rrn_twice"      // I9: an RRN names two requests
-	STANTwice    Kind = "stan_twice"     // I9: a STAN and DE7 name two messages to one host
-	ARNTwice     Kind = "arn_twice"      // an acquirer reference names two presentments
-	ARNInvalid   Kind = "arn_invalid"    // not 23 digits, or the Luhn digit is wrong
-	KeyTwice     Kind = "key_twice"      // I3: a merchant's key names two operations
-	CaptureTime  Kind = "capture_time"   // past its window and not marked so, or the switch's own when none was asked for
-	AdviceDenied Kind = "advice_refused" // an advice is parked: the issuer refused it for good and nobody has decided
+	History     Kind = "history"
+	Invariant   Kind = "invariant"      // I7, recomputed from the operations, at every step of the payment's history
+	ReversalDue Kind = "reversal_chain" // I5: an unknown outcome without exactly one reversal
+	RRNTwice    Kind = "rrn_twice"      // I9: an RRN names two requests
+	STANTwice   Kind = "stan_twice"     // I9: a STAN and DE7 name two messages to one host
+	ARNTwice    Kind = "arn_twice"      // an acquirer reference names two presentments
+	ARNInvalid  Kind = "arn_invalid"    // not 23 digits, or the Luhn digit is wrong
+	KeyTwice    Kind = "key_twice"      // I3: a merchant's key names two operations
+	CaptureTime Kind = "capture_time"   // past its window and not marked so, or the switch's own when none was asked for
+	// A record of an incoming file was booked twice, or is about what it cannot be about (I18).
+	RecordTwice Kind = "record_twice"
+	// A chargeback of more than the cardholder was still owed: the issuer's, booked as it came (I18).
+	ChargebackExcess Kind = "chargeback_excess"
+	Rejected         Kind = "rejected"       // the clearing system rejected a presentment and nobody has decided
+	AdviceDenied     Kind = "advice_refused" // an advice is parked: the issuer refused it for good and nobody has decided
 
 	// A reversal ended on 21 or 25, the issuer knows no original, although an approval of its original is recorded (I5).
 	ReversalEnded Kind = "reversal_ended"

@@ -9,6 +9,9 @@ type opRow struct {
 	silent  bool     // it has no message, with a STAN and DE7 of its own
 	granted bool     // an answer about it has the amount that was granted, which may be less than was asked for
 
+	// It came in a clearing file, about the presentment of its target.
+	incoming bool
+
 	undoes, takesBack bool // its target, by a reversal; what the target captured, by a void
 
 	clears    bool // it moves money, and so stands in a clearing file, on line of the totals
@@ -35,6 +38,9 @@ const (
 	opRefund          = "refund"
 	opTimeoutReversal = "timeout_reversal"
 	opCredit          = "credit"
+	opReject          = "reject"
+	opChargeback      = "chargeback"
+	opSettle          = "settle"
 )
 
 var operations = map[string]*opRow{
@@ -52,6 +58,9 @@ var operations = map[string]*opRow{
 
 	opVoidPresentment: {undoes: true, takesBack: true, silent: true},
 	opTimeoutReversal: {undoes: true},
+	opReject:          {silent: true, incoming: true},
+	opChargeback:      {silent: true, incoming: true},
+	opSettle:          {silent: true, incoming: true},
 	opRefund: {
 		ownsRRN: true, granted: true, clears: true, line: lineRefunded, credits: true, holding: kindRefund,
 	},

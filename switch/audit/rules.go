@@ -61,10 +61,11 @@ func (c *check) captureTimes() {
 	}
 }
 
-// rules holds the payment against I5 and I7.
+// rules holds the payment against I5, I7 and I18.
 func (c *check) rules() {
 	c.reversalsEnded()
 	c.captureTimes()
+	c.incoming()
 	if _, broken := c.p.sums(); broken != "" {
 		c.differ(Invariant, &c.p.Ops[0], 0, "%s", broken)
 	}

@@ -15,6 +15,10 @@ type VerifyOptions struct {
 	// Strict makes errors of what others live with and we never write: a PDS0301 of zeros, an exponent in PDS0148 that is
 	// not the currency's, several files in one. They are warnings else.
 	Strict bool
+	// Envelope holds the file to what spans its records alone: framing, header and trailer, file ids, message numbers and
+	// sums. What stands behind a 1644/691 is somebody's rejected record, and whether any record is right by itself is for
+	// whoever applies it.
+	Envelope bool
 	// Manifest is what stands beside the file, nil where nothing does: its hash, length, id, mode and totals must be the
 	// file's. Name is the file's in it.
 	Manifest *Manifest
@@ -33,7 +37,7 @@ type VerifyOptions struct {
 // The error is not nil only if reading failed, or the file of Spill; a file of no bytes is a wrong file. Memory is
 // bounded whatever the file holds.
 func Verify(r io.Reader, o VerifyOptions) (report *Report, err error) {
-	v := verifier{strict: o.Strict, tally: Tally{}, keys: newRecordKeys(&o)}
+	v := verifier{strict: o.Strict, envelope: o.Envelope, tally: Tally{}, keys: newRecordKeys(&o)}
 	defer func() {
 		if closed := v.keys.close(); err == nil && closed != nil {
 			report, err = nil, closed
@@ -104,6 +108,7 @@ func (v *verifier) read(r io.Reader) error {
 // A verifier holds what the rules that span records need.
 type verifier struct {
 	strict     bool
+	envelope   bool
 	report     Report
 	tally      Tally
 	keys       *recordKeys
@@ -135,11 +140,17 @@ func (v *verifier) record(r *Record, whole bool) error {
 	if !whole {
 		return nil // what is missing or odd in it follows from the error already reported
 	}
-	v.mandatory(r, kind)
-	v.values(r)
+	judged := !v.envelope || kind == kindHeader || kind == kindTrailer
+	if judged {
+		v.mandatory(r, kind)
+		v.values(r)
+	}
 	v.number(r)
 	v.fileID(r, kind)
 	v.amount(r, kind)
+	if !judged {
+		return nil
+	}
 	return v.duplicate(r)
 }
 

@@ -218,14 +218,9 @@ func (f *fileWriter) open() error {
 		return err
 	}
 	f.summary = clearing.NewSummary()
-	f.header = clearing.Header{
-		FileID:     clearing.FileID{Date: f.d.date.Time(), ProcessorID: p.ProcessorID, Sequence: f.Sequence},
-		Production: p.Production, CodePage: codePage, Blocked: p.Blocked,
-	}
-	if p.Node != nil {
-		if f.header.FileID.Sequence, err = clearing.NodeSequence(*p.Node, f.Sequence); err != nil {
-			return err
-		}
+	f.header = clearing.Header{Production: p.Production, CodePage: codePage, Blocked: p.Blocked}
+	if f.header.FileID, err = p.fileID(f.d.date, f.Sequence); err != nil {
+		return err
 	}
 	id := f.header.FileID.String()
 	f.file = File{

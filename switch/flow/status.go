@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"time"
 
 	"switchyard/switch/api"
 	"switchyard/switch/payment"
@@ -17,7 +16,7 @@ func (f *Flow) status(ctx context.Context, caller *api.Caller, req *api.Request)
 		if refusedWith != nil {
 			return refused(refusedWith)
 		}
-		return story(p, 0, f.o.Clock.Confirmed())
+		return f.story(p, 0)
 	case req.Present.Has(api.FieldReference):
 		return f.byReference(ctx, caller, req)
 	}
@@ -37,12 +36,12 @@ func (f *Flow) status(ctx context.Context, caller *api.Caller, req *api.Request)
 	if err := names(entry, p); err != nil {
 		return refused(f.fault("read key", err))
 	}
-	return story(p, entry.Op, f.o.Clock.Confirmed())
+	return f.story(p, entry.Op)
 }
 
 // story is an answer with the payment's history; its operation is the i-th.
-func story(p *payment.Payment, i int, now time.Time) api.Answer {
-	a := answer(p, i, now)
+func (f *Flow) story(p *payment.Payment, i int) api.Answer {
+	a := answer(p, i, f.o.Clock.Confirmed())
 	a.History = make([]api.HistoryItem, len(p.Ops))
 	for j := range p.Ops {
 		op := &p.Ops[j]
@@ -52,6 +51,9 @@ func story(p *payment.Payment, i int, now time.Time) api.Answer {
 		}
 		h.Capture, h.Refund = named(p, j)
 		h.Automatic, h.PastWindow = op.Automatic, op.PastWindow
+		if op.Kind.Row().Clears && op.Counts() && f.o.Days.Closed(op.Filed()) && !p.Withdrawn(j) {
+			h.Presentment = p.Presentment(j).String()
+		}
 		a.History[j] = h
 	}
 	return a

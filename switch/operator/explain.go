@@ -74,6 +74,9 @@ func (a *API) Explain(ctx context.Context, name string) (*Story, error) {
 			money.Format(sums.Authorized, p.Currency), money.Format(sums.Released, p.Currency),
 			money.Format(sums.Captured, p.Currency), money.Format(sums.Refunded, p.Currency)),
 	}
+	if sums.ChargedBack > 0 {
+		story.Money += ", charged back " + money.Format(sums.ChargedBack, p.Currency)
+	}
 	strays, err := a.o.Strays.list(ctx)
 	if err != nil {
 		return nil, err
@@ -142,6 +145,9 @@ type teller func(when moment, kind, wire, format string, args ...any)
 func (a *API) operationEvents(ctx context.Context, p *payment.Payment, i int, strays []Stray) []Event {
 	op := &p.Ops[i]
 	what := fmt.Sprintf("%s of %s", op.Kind, money.Format(op.Amount, p.Currency))
+	if op.Kind.Row().Incoming {
+		return []Event{incomingEvent(p, i)}
+	}
 	if op.Automatic {
 		what += ", as the authorization asked for it"
 	}
@@ -174,6 +180,20 @@ func (a *API) operationEvents(ctx context.Context, p *payment.Payment, i int, st
 		add(at(op.At), "clearing", "", "business date %s%s, ARN %s", op.Date, a.fileOf(ctx, p, op), op.ARN)
 	}
 	return events
+}
+
+// incomingEvent tells what came in a clearing file of one of the payment's presentments.
+func incomingEvent(p *payment.Payment, i int) Event {
+	op := &p.Ops[i]
+	text := fmt.Sprintf("%s of %s, of the presentment of the %s of %s: record %s", op.Kind,
+		money.Format(op.Amount, p.Currency), p.Ops[op.Target].Kind, p.Ops[op.Target].At.UTC().Format(time.RFC3339), op.Source)
+	if op.Reason != "" {
+		text += ", reason " + op.Reason
+	}
+	if excess := p.ExcessOf(i); op.Kind == payment.KindChargeback && excess > 0 {
+		text += fmt.Sprintf("; %s of it is more than the cardholder was still owed", money.Format(excess, p.Currency))
+	}
+	return newEvent(at(op.At), "incoming", "", text)
 }
 
 // sendingEvents tells how an operation's message went out: as a request, by store-and-forward, or first the one and

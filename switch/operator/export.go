@@ -63,6 +63,8 @@ type OpExport struct {
 	ForcePost    bool       `json:"force_post,omitempty"`  // what it makes is captured past the window, too
 	Automatic    bool       `json:"automatic,omitempty"`   // a capture by the switch
 	PastWindow   bool       `json:"past_window,omitempty"` // a capture that came past the capture window
+	Source       string     `json:"source,omitempty"` // the record of an incoming file that it is: PDS0105, a slash, DE71
+	Reason       string     `json:"reason,omitempty"` // that the record says
 	At           time.Time  `json:"at"`
 	DoneAt       *time.Time `json:"done_at,omitempty"`
 
@@ -123,6 +125,7 @@ func ExportPayment(ctx context.Context, j Records, p *payment.Payment) (PaymentE
 			ResponseCode: op.ResponseCode, Late: op.Late, AuthCode: op.AuthCode, NetworkID: op.NetworkID,
 			BusinessDate: op.Date.String(), CarriedTo: op.Carried.String(), ARN: op.ARN, At: op.At,
 			ForcePost: op.ForcePost, Automatic: op.Automatic, PastWindow: op.PastWindow,
+			Source: op.Source, Reason: op.Reason,
 		}
 		if !op.CaptureAt.IsZero() {
 			x.CaptureAt = &op.CaptureAt

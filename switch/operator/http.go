@@ -12,6 +12,9 @@ import (
 	"switchyard/internal/mutant"
 )
 
+// fileType is the type of a body that is a file.
+const fileType = "application/octet-stream"
+
 // maxForm bounds the parameters in a request's body.
 const maxForm = 64 << 10
 
@@ -83,7 +86,11 @@ func checkParameters(w http.ResponseWriter, r *http.Request, known []string) err
 	if slices.Contains(known, anything) || mutant.On(mutant.UnknownParameter) {
 		return nil
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if !slices.Contains(known, file) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	} else if kind := r.Header.Get("Content-Type"); kind != fileType {
+		return fmt.Errorf("a body of type %q: expected a file, %s", kind, fileType)
+	}
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 		return fmt.Errorf("the query is malformed: %w", err)
 	}

@@ -12,6 +12,7 @@ package operator
 import (
 	"context"
 	"crypto/x509"
+	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"switchyard/internal/vfs"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
+	"switchyard/switch/incoming"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/link"
 	"switchyard/switch/issuer/route"
@@ -38,6 +40,7 @@ type Options struct {
 	Requests Requests
 	Queue    Queue
 	Cutover  Cutover
+	Incoming Incoming
 	Numbers  Numbers
 	Strays   *StrayLog
 	// Reconciler holds business dates against the hosts.
@@ -127,6 +130,13 @@ type Reconciler interface {
 	Days(ctx context.Context, one payment.Date) ([]reconcile.Day, error)
 	Each(ctx context.Context, date payment.Date, host string, take func(*reconcile.Counted) error) error
 	Again(ctx context.Context, date payment.Date) error
+}
+
+// Incoming is what the API asks of package incoming.
+type Incoming interface {
+	Receive(in io.Reader, name string) (incoming.Received, error)
+	Files(ctx context.Context, yield func(incoming.File) bool) error
+	Exceptions(ctx context.Context, yield func(incoming.Exception) bool) error
 }
 
 // Numbers moves the numbers on, past those that may have been given.

@@ -26,6 +26,9 @@ type serving func(*API, http.ResponseWriter, *http.Request)
 // anything is the parameter of what has a query of its own form.
 const anything = "*"
 
+// file, as a parameter, says that the request's body is a file and has no parameters.
+const file = "<file>"
+
 // profile are the parameters of Go's profiles.
 var profile = []string{"debug", "gc", "seconds"}
 
@@ -54,6 +57,9 @@ var endpoints = []endpoint{
 	{Route{"GET /v1/reconciliations", RoleRead, []string{"date"}}, (*API).serveReconciliations},
 	{Route{"GET /v1/reconciliations/counted", RoleRead, []string{"date", "host"}}, (*API).serveCounted},
 	{Route{"POST /v1/reconciliations/again", RoleOperate, []string{"date"}}, unlessHeld((*API).serveReconcileAgain)},
+	{Route{"GET /v1/clearing/incoming", RoleRead, nil}, (*API).serveIncoming},
+	{Route{"GET /v1/clearing/exceptions", RoleRead, nil}, (*API).serveExceptions},
+	{Route{"POST /v1/clearing/receive", RoleOperate, []string{"name", file}}, unlessHeld((*API).serveReceive)},
 	{Route{"GET /v1/clock", RoleRead, nil}, (*API).serveClock},
 	{Route{"POST /v1/clock/confirm", RoleApprove, nil}, (*API).serveConfirmClock},
 	{Route{"GET /v1/restore", RoleRead, []string{"limit"}}, (*API).serveReview},

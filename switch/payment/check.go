@@ -232,8 +232,13 @@ func (p *Payment) CheckVoid(target int, now time.Time) (int, *Refusal) {
 	} else if target < 0 || target >= len(p.Ops) || !p.voidable(target) {
 		return 0, state("no such capture stands")
 	}
-	if s := p.Sums(); s.Refunded > s.Captured-p.Ops[target].Clears() {
+	s := p.Sums()
+	left := s.Captured - p.Ops[target].Clears()
+	if s.Refunded > left {
 		return 0, state("it is refunded already")
+	}
+	if s.Refunded+s.ChargedBack > left || p.Presentment(target) == PresentmentChargedBack {
+		return 0, state("it is charged back")
 	}
 	return target, nil
 }

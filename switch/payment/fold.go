@@ -34,6 +34,9 @@ func (p *Payment) add(s *Sums, i int) {
 	if row.Refunds {
 		s.Refunded += op.Granted
 	}
+	if row.ChargesBack {
+		s.ChargedBack += op.Granted
+	}
 	if row.TakesBack {
 		s.Captured -= op.Amount
 		if p.voidReleases(op) {
@@ -93,6 +96,7 @@ const (
 	Credited
 	Reversed
 	Expired
+	ChargedBack
 	Refunded
 	PartiallyRefunded
 	Captured
@@ -101,8 +105,8 @@ const (
 )
 
 var standingNames = [...]string{
-	"pending", "reversing", "declined", "failed", "verified", "credited", "reversed", "expired", "refunded",
-	"partially_refunded", "captured", "partially_captured", "authorized",
+	"pending", "reversing", "declined", "failed", "verified", "credited", "reversed", "expired", "charged_back",
+	"refunded", "partially_refunded", "captured", "partially_captured", "authorized",
 }
 
 // String returns the standing's name.
@@ -132,6 +136,8 @@ func (p *Payment) Standing(now time.Time) Standing {
 		return Expired
 	case s.Captured == 0 && s.Capturable() == 0:
 		return Reversed
+	case s.Captured > 0 && s.Refundable() == 0 && s.ChargedBack > 0:
+		return ChargedBack
 	case s.Captured > 0 && s.Refundable() == 0:
 		return Refunded
 	case s.Refunded > 0:
@@ -214,6 +220,23 @@ func (p *Payment) Invariant() string {
 		return "I7: captured + released > authorized"
 	case s.Refunded > s.Captured:
 		return "I7: refunded > captured"
+	case s.ChargedBack > 0:
+		return p.afterChargebacks()
+	}
+	return ""
+}
+
+// afterChargebacks holds what the switch itself has paid or taken back against the chargebacks that came before it. One
+// that comes after it may go beyond what was captured: it is the issuer's, and is booked as it came (I18).
+func (p *Payment) afterChargebacks() string {
+	var s Sums
+	for i := range p.Ops {
+		before := s
+		p.add(&s, i)
+		ours := s.Refunded > before.Refunded || s.Captured < before.Captured
+		if ours && s.ChargedBack > 0 && s.Refunded+s.ChargedBack > s.Captured {
+			return "I7: refunded + charged back > captured"
+		}
 	}
 	return ""
 }

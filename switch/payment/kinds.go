@@ -23,10 +23,13 @@ const (
 	KindStandIn         Kind = 13 // an authorization that the switch itself approved
 	KindCredit          Kind = 14 // pays a cardholder, without a payment that it would pay back
 	KindExpire          Kind = 15 // what is not captured when the capture window ends
+	KindReject          Kind = 16 // the clearing system rejected the presentment of Target
+	KindChargeback      Kind = 17 // the issuer charged the presentment of Target back
+	KindSettle          Kind = 18 // the clearing system settles the presentment of Target
 )
 
 // KindCount is one more than the largest Kind.
-const KindCount = 16
+const KindCount = 19
 
 // When is from which state on an operation counts in a payment's sums and in clearing.
 type When uint8
@@ -71,7 +74,9 @@ type KindRow struct {
 	Authorizes, Captures, Releases, Refunds bool
 	TakesBack                               bool // what its Target captured
 	Clears                                  bool // it has a record in the clearing of its business date
+	ChargesBack                             bool // what its Target captured, as far as that goes
 	Reverses                                bool // by its message: what answers it means is in Codes
+	Incoming                                bool // a record of an incoming clearing file, about its Target's presentment
 	UndoneBy                                Kind // at a gateway's request; KindNone: by nothing that it can ask for
 }
 
@@ -140,6 +145,18 @@ var kinds = [KindCount]KindRow{
 	KindCredit: {
 		Name: "credit", Request: "0200", ProcessingCode: credit, Counts: OnceApproved, Clears: true,
 		Alone: "a credit is final: nothing can follow it", Stands: Credited,
+	},
+	KindReject: {
+		Name: "reject", Counts: OnceApproved, Incoming: true,
+		After: []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale, KindCredit},
+	},
+	KindChargeback: {
+		Name: "chargeback", Counts: OnceApproved, Incoming: true, ChargesBack: true,
+		After: []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale},
+	},
+	KindSettle: {
+		Name: "settle", Counts: OnceApproved, Incoming: true,
+		After: []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale, KindCredit},
 	},
 }
 

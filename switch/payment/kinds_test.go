@@ -29,6 +29,9 @@ func TestKinds(t *testing.T) {
 		{13, "stand_in", "", "0120", "0121", "000000"},
 		{14, "credit", "0200", "", "", "200000"},
 		{15, "expire", "", "0420", "0421", "000000"},
+		{16, "reject", "", "", "", ""},
+		{17, "chargeback", "", "", "", ""},
+		{18, "settle", "", "", "", ""},
 	}
 	if len(rows) != payment.KindCount-1 {
 		t.Errorf("%d kinds are written down here, there are %d: write the new one's row down", len(rows), payment.KindCount-1)

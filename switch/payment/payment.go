@@ -184,6 +184,9 @@ type Op struct {
 
 	Date Date   // business date of an operation that clears
 	ARN  string // DE31 of its presentment
+	// Source is the record of an incoming clearing file that an operation is: PDS0105, a slash and DE71; "" for others.
+	// Reason is why: DE25 of a chargeback, the entries of PDS0005 of a reject.
+	Source, Reason string
 	// Carried is the later business date in whose clearing the presentment stands, 0 while it stands in Date's: its
 	// record could not be built when its date was sealed, or its destination had no settlement on it.
 	Carried Date
@@ -252,10 +255,16 @@ type Payment struct {
 // Sums are a payment's money, minor units.
 type Sums struct {
 	Authorized, Released, Captured, Refunded int64
+	ChargedBack                              int64 // of what was captured
 }
 
 // Capturable is what may still be captured.
 func (s Sums) Capturable() int64 { return s.Authorized - s.Released - s.Captured }
 
-// Refundable is what may still be refunded.
-func (s Sums) Refundable() int64 { return s.Captured - s.Refunded }
+// Refundable is what may still be refunded: nothing of what was charged back, which the cardholder has.
+func (s Sums) Refundable() int64 { return max(0, -s.beyond()) }
+
+// Excess is what the cardholder has been paid back beyond what was captured: a chargeback of what was refunded.
+func (s Sums) Excess() int64 { return max(0, s.beyond()) }
+
+func (s Sums) beyond() int64 { return s.Refunded + s.ChargedBack - s.Captured }

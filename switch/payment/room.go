@@ -71,8 +71,8 @@ func (p *Payment) standing() int {
 	return n
 }
 
-// spent tells whether operation i moved nothing and never will: it was declined, was not sent, or was undone, or it is
-// the timeout reversal of such a one and done.
+// spent tells whether operation i takes none of a gateway's room: it moved nothing and never will, since it was
+// declined, was not sent, or was undone, or it is the timeout reversal of such a one and done; or it came from outside.
 func (p *Payment) spent(i int) bool {
 	switch op := &p.Ops[i]; op.State {
 	case StateDeclined, StateFailed:
@@ -80,7 +80,7 @@ func (p *Payment) spent(i int) bool {
 	case StateUnknown:
 		return p.TimeoutReversed(i)
 	case StateApproved, StateClosed:
-		return op.Kind == KindTimeoutReversal
+		return op.Kind == KindTimeoutReversal || op.Kind.Row().Incoming
 	case StatePending, StateQueued, StateParked:
 	}
 	return false

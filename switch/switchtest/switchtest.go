@@ -61,6 +61,8 @@ type Options struct {
 	Rules string
 	// IssuerData keeps the issuer's log on IssuerFS.
 	IssuerData bool
+	// IssuerOut makes the issuer answer clearing files in files, in the folder out of IssuerFS.
+	IssuerOut bool
 	// IssuerFS is the issuer's file system, with what an earlier run left there; default an empty one.
 	IssuerFS *vfs.MemFS
 	// NoIssuer starts no issuer: the test brings its own at IssuerAddr.
@@ -239,6 +241,9 @@ func (s *System) startIssuer() {
 	}
 	if s.o.IssuerData {
 		o.DataDir = "issuer"
+	}
+	if s.o.IssuerOut {
+		o.Clearing.Out = "out"
 	}
 	o.Require, o.Repeats, o.Codes = s.o.Require, s.o.Repeats, s.o.Codes
 	if s.o.Framing != "" {

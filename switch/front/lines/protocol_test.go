@@ -110,8 +110,8 @@ func TestListsOfTheDocument(t *testing.T) {
 	}
 	for _, status := range []api.Status{
 		api.StatusPending, api.StatusReversing, api.StatusDeclined, api.StatusFailed, api.StatusVerified,
-		api.StatusCredited, api.StatusReversed, api.StatusExpired, api.StatusRefunded, api.StatusPartiallyRefunded,
-		api.StatusCaptured,
+		api.StatusCredited, api.StatusReversed, api.StatusExpired, api.StatusChargedBack, api.StatusRefunded,
+		api.StatusPartiallyRefunded, api.StatusCaptured,
 		api.StatusPartiallyCaptured, api.StatusAuthorized} {
 		if !slices.Contains(answered, string(status)) {
 			t.Errorf("the status %s is not listed", status)

@@ -38,6 +38,8 @@ const (
 	opLate         = 1 << 19
 	opDate         = 1 << 20
 	opARN          = 1 << 21
+	opSource       = 1 << 22
+	opReason       = 1 << 23
 
 	opCarried    = 1 << 25
 	opCaptureAt  = 1 << 26
@@ -108,7 +110,7 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 		return b, "at, done-at or capture-at is out of range"
 	case max(
 		len(op.Key), len(op.Host), len(op.DE7), len(op.RRN), len(op.ResponseCode), len(op.AuthCode), len(op.NetworkID),
-		len(op.AVS), len(op.CVCResult), len(op.Late), len(op.ARN)) > journal.MaxText:
+		len(op.AVS), len(op.CVCResult), len(op.Late), len(op.ARN), len(op.Source), len(op.Reason)) > journal.MaxText:
 		return b, "a text is too long"
 	}
 	set := opSet(op)
@@ -156,6 +158,10 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 			b = binary.AppendUvarint(b, uint64(op.Date))
 		case opARN:
 			b = appendText(b, op.ARN)
+		case opSource:
+			b = appendText(b, op.Source)
+		case opReason:
+			b = appendText(b, op.Reason)
 		case opCarried:
 			b = binary.AppendUvarint(b, uint64(op.Carried))
 		case opCaptureAt:
@@ -193,6 +199,8 @@ func opSet(op *payment.Op) (set uint32) {
 	bit(op.Late != "", opLate)
 	bit(op.Date != 0, opDate)
 	bit(op.ARN != "", opARN)
+	bit(op.Source != "", opSource)
+	bit(op.Reason != "", opReason)
 	bit(op.Carried != 0, opCarried)
 	bit(!op.CaptureAt.IsZero(), opCaptureAt)
 	bit(op.ForcePost, opForcePost)
@@ -356,6 +364,10 @@ func decodeOp(d *decoder, op *payment.Op, count int) {
 			op.Date = payment.Date(d.uvarint("date", math.MaxInt32))
 		case opARN:
 			op.ARN = d.text("arn")
+		case opSource:
+			op.Source = d.text("source")
+		case opReason:
+			op.Reason = d.text("reason")
 		case opCarried:
 			op.Carried = payment.Date(d.uvarint("carried", math.MaxInt32))
 		case opCaptureAt:

@@ -36,7 +36,8 @@ func goldenPayment() *payment.Payment {
 				Amount: 127, Granted: 128, Target: 0, Number: 1, Final: true, Advised: true, Stays: 5,
 				At: goldenTime, DoneAt: goldenTime.Add(-345),
 				Host: "h", STAN: 999999, DE7: "1121", RRN: "R", ResponseCode: "00", AuthCode: "A", NetworkID: "N",
-				AVS: "Y", CVCResult: "M", Late: "91", Date: 20261121, ARN: "7", Carried: 20261122,
+				AVS: "Y", CVCResult: "M", Late: "91", Date: 20261121, ARN: "7", Source: "s/1", Reason: "4853",
+				Carried:   20261122,
 				CaptureAt: goldenTime.Add(-345), ForcePost: true, Automatic: true, PastWindow: true,
 			},
 			{Kind: payment.KindAuthorize, State: payment.StatePending, Target: payment.NoTarget},
@@ -62,7 +63,7 @@ const goldenHex = `
 	80 00 00 00 00 00 00 00                           -- expires: none
 	02                                                -- two operations
 	06 02                                             -- capture, queued
-	FF FF FF F1 03                                    -- all fields: bits 0 to 21 and 25 to 29
+	FF FF FF F7 03                                    -- all fields: bits 0 to 23 and 25 to 29
 	01 6B                                             -- key
 	7F  80 01                                         -- amount 127, granted 128
 	00  01                                            -- target 0, number 1 (final and advised have no bytes)
@@ -76,6 +77,7 @@ const goldenHex = `
 	01 59  01 4D  02 39 31                            -- avs, cvc result, late
 	81 D2 D4 09                                       -- date 20261121: 01 35 29 01 in groups of seven bits
 	01 37                                             -- arn
+	03 73 2F 31  04 34 38 35 33                       -- source, reason
 	82 D2 D4 09                                       -- carried: 20261122
 	18 EA 07 B4 33 7E 80 00                           -- capture at (force post, automatic, past window: no bytes)
 	01 01 00                                          -- authorize, pending, no field

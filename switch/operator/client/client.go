@@ -8,6 +8,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 
 	"switchyard/internal/httpcall"
 	"switchyard/switch/cutover"
+	"switchyard/switch/incoming"
 	"switchyard/switch/operator"
 	"switchyard/switch/reconcile"
 )
@@ -76,6 +78,15 @@ func loopback(addr string) bool {
 func Refused(err error) (why string, ok bool) {
 	var status *httpcall.StatusError
 	if errors.As(err, &status) && status.Status == http.StatusConflict {
+		return status.Said, true
+	}
+	return "", false
+}
+
+// Unfit tells whether what was sent cannot be taken (422), with nothing done, and why.
+func Unfit(err error) (why string, ok bool) {
+	var status *httpcall.StatusError
+	if errors.As(err, &status) && status.Status == http.StatusUnprocessableEntity {
 		return status.Said, true
 	}
 	return "", false
@@ -246,6 +257,30 @@ func (c *Client) EachCounted(ctx context.Context, date, host string, take func(*
 func (c *Client) ReconcileAgain(ctx context.Context, date string) error {
 	_, err := c.port.Read(ctx, http.MethodPost, "/v1/reconciliations/again", url.Values{"date": {date}}, nil)
 	return err
+}
+
+// Receive gives the switch a clearing file that came back, under a name. Refused says that another of its id was taken
+// before, Unfit that it cannot be taken: nothing of it was done then.
+func (c *Client) Receive(ctx context.Context, name string, file io.Reader) (*incoming.Received, error) {
+	text, err := c.port.Stream(ctx, http.MethodPost, "/v1/clearing/receive", url.Values{"name": {name}}, file)
+	if err != nil {
+		return nil, err
+	}
+	received := new(incoming.Received)
+	if err := json.Unmarshal(text, received); err != nil || received.FileID == "" {
+		return nil, fmt.Errorf("%s does not answer as a switch's operator API does: is it the right port?", c.port.Addr)
+	}
+	return received, nil
+}
+
+// EachIncoming calls take with each clearing file that was taken. An error of take ends it.
+func (c *Client) EachIncoming(ctx context.Context, take func(*incoming.File) error) error {
+	return httpcall.Lines(ctx, c.port, "/v1/clearing/incoming", nil, take)
+}
+
+// EachException calls take with each record of them that a person has to look at. An error of take ends it.
+func (c *Client) EachException(ctx context.Context, take func(*incoming.Exception) error) error {
+	return httpcall.Lines(ctx, c.port, "/v1/clearing/exceptions", nil, take)
 }
 
 // Strays lists the newest messages of issuers that completed no request, oldest first.

@@ -76,6 +76,9 @@ func appendPayment(b []byte, a *api.Answer) []byte {
 	b = memberInt(b, `"released":`, a.Released)
 	b = memberInt(b, `"captured":`, a.Captured)
 	b = memberInt(b, `"refunded":`, a.Refunded)
+	if a.ChargedBack != 0 {
+		b = memberInt(b, `"charged_back":`, a.ChargedBack)
+	}
 	b = memberInt(b, `"capturable":`, a.Capturable)
 	b = memberInt(b, `"refundable":`, a.Refundable)
 	b = optional(b, `"business_date":`, a.BusinessDate)
@@ -115,6 +118,7 @@ func appendHistoryItem(b []byte, h *api.HistoryItem) []byte {
 	if h.PastWindow {
 		b = memberBool(b, `"past_window":`, true)
 	}
+	b = optional(b, `"presentment":`, h.Presentment)
 	return append(b, '}')
 }
 
@@ -191,6 +195,8 @@ func (d *answerDecoder) answer(a *api.Answer, depth int) {
 			a.Captured = d.integer()
 		case "refunded":
 			a.Refunded = d.integer()
+		case "charged_back":
+			a.ChargedBack = d.integer()
 		case "capturable":
 			a.Capturable = d.integer()
 		case "refundable":
@@ -311,6 +317,8 @@ func (d *answerDecoder) historyItem(h *api.HistoryItem, depth int) {
 			h.Automatic = d.flag()
 		case "past_window":
 			h.PastWindow = d.flag()
+		case "presentment":
+			h.Presentment = d.text()
 		default:
 			d.skip(depth)
 		}

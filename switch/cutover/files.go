@@ -1,0 +1,51 @@
+package cutover
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"switchyard/switch/clearing"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+)
+
+// SealedFile is a clearing file as the plan of its date has it.
+type SealedFile struct {
+	FileID      string // PDS0105
+	Destination string
+	// Records is how many of the destination's presentments it takes, in the journal's order, after those of the files
+	// before it; below 0: all.
+	Records int
+}
+
+// SealedFiles lists the files of a date that is sealed or written; none of another. delivered are the ids of files that
+// were there before, since the journal was put back: which presentments stand in those it does not know.
+func SealedFiles(d journal.Day) (files []SealedFile, delivered []string, err error) {
+	if d.State != journal.DaySealed && d.State != journal.DayWritten {
+		return nil, nil, nil
+	}
+	var p plan
+	if err := json.Unmarshal(d.Data, &p); err != nil {
+		return nil, nil, fmt.Errorf("record of business date %s: %w", d.Date, err)
+	}
+	for _, f := range p.Files {
+		id, err := p.fileID(d.Date, f.Sequence)
+		if err != nil {
+			return nil, nil, err
+		}
+		if p.Format == 0 {
+			f.Records = -1
+		}
+		files = append(files, SealedFile{FileID: id.String(), Destination: f.Destination, Records: f.Records})
+	}
+	return files, p.Delivered, nil
+}
+
+// fileID is PDS0105 of the file of a sequence.
+func (p *plan) fileID(date payment.Date, sequence int) (id clearing.FileID, err error) {
+	id = clearing.FileID{Date: date.Time(), ProcessorID: p.ProcessorID, Sequence: sequence}
+	if p.Node != nil {
+		id.Sequence, err = clearing.NodeSequence(*p.Node, sequence)
+	}
+	return id, err
+}

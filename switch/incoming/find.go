@@ -1,0 +1,167 @@
+package incoming
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"switchyard/switch/issuer/identity"
+	"switchyard/switch/journal"
+	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
+)
+
+// place is the presentment that a record is about: operation op of a payment. why says that there is none.
+type place struct {
+	payment payment.ID
+	op      int
+	why     string
+}
+
+const (
+	whyUnknown   = "no presentment of ours is found by its acquirer reference, or by RRN, authorization code and amount"
+	whyAmbiguous = "several presentments of the payment have its RRN, authorization code and amount"
+)
+
+// find finds the presentments that records are about. The RRN leads to its payment without an index; what it does not
+// find, since the record has another or that of a refund, is looked for among the presentments of the date that the
+// acquirer reference names, all of a batch at once.
+func (d *Desk) find(ctx context.Context, batch []*item) ([]place, error) {
+	places := make([]place, len(batch))
+	newest, err := d.o.Journal.NewestPayment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	missing := map[payment.Date]map[reference][]int{} // by the date of the reference
+	now := payment.DateOf(d.o.Clock.Now())
+	for i, it := range batch {
+		if it.kind == payment.KindNone || it.why != "" {
+			continue
+		}
+		if places[i], err = d.byRRN(ctx, it, newest); err != nil {
+			return nil, err
+		}
+		if date, ok := dateOf(it.arn, now); ok && places[i].why == whyUnknown {
+			if missing[date] == nil {
+				missing[date] = map[reference][]int{}
+			}
+			missing[date][it.reference()] = append(missing[date][it.reference()], i)
+		}
+	}
+	for date, wanted := range missing {
+		if err := d.onDate(ctx, date, wanted, places); err != nil {
+			return nil, err
+		}
+	}
+	return places, nil
+}
+
+// reference names a presentment: a reversal has the ARN of what it takes back.
+type reference struct {
+	arn      string
+	reversal bool
+}
+
+func (it *item) reference() reference { return reference{it.arn, it.reversal} }
+
+func referenceOf(op *payment.Op) reference {
+	return reference{op.ARN, op.Kind == payment.KindVoidPresentment}
+}
+
+// byRRN looks at the payments whose first request may have the record's RRN.
+func (d *Desk) byRRN(ctx context.Context, it *item, newest uint64) (place, error) {
+	if !identity.IsRRN(it.rrn) {
+		return place{why: whyUnknown}, nil
+	}
+	for id := range identity.PaymentsOf(it.rrn, newest) {
+		p, err := d.o.Journal.Payment(ctx, id)
+		if errors.Is(err, journal.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return place{}, err
+		}
+		if found := it.among(p); found.why != whyUnknown {
+			return found, nil
+		}
+	}
+	return place{why: whyUnknown}, nil
+}
+
+// among finds the record's presentment in a payment: by its ARN; without one by RRN, authorization code and amount.
+func (it *item) among(p *payment.Payment) place {
+	found := place{why: whyUnknown}
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		if !op.Kind.Row().Clears {
+			continue
+		}
+		if it.arn != "" {
+			if referenceOf(op) == it.reference() {
+				return place{payment: p.ID, op: i}
+			}
+			continue
+		}
+		code, _ := presentment.Answered(p, i)
+		amount := it.original
+		if amount == 0 {
+			amount = it.amount
+		}
+		if op.RRN != it.rrn || code != it.authCode || op.Clears() != amount || referenceOf(op).reversal != it.reversal {
+			continue
+		}
+		if found.why == "" {
+			return place{why: whyAmbiguous}
+		}
+		found = place{payment: p.ID, op: i}
+	}
+	return found
+}
+
+// onDate looks for acquirer references among the presentments of a date.
+func (d *Desk) onDate(ctx context.Context, date payment.Date, wanted map[reference][]int, places []place) error {
+	var failed error
+	err := d.o.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
+		var p *payment.Payment
+		if p, failed = d.o.Journal.Payment(ctx, row.Payment); failed != nil || row.Op >= len(p.Ops) {
+			return failed == nil
+		}
+		name := referenceOf(&p.Ops[row.Op])
+		for _, i := range wanted[name] {
+			places[i] = place{payment: row.Payment, op: row.Op}
+		}
+		delete(wanted, name)
+		return len(wanted) > 0
+	})
+	return errors.Join(failed, err)
+}
+
+// Where an acquirer reference has its date, YDDD.
+const (
+	arnDigits   = 23
+	arnYear     = 7
+	arnDay      = 8
+	arnSequence = 11
+)
+
+// dateOf is the latest business date that an acquirer reference may be of, by what day it is; one ahead of its time may
+// have begun.
+func dateOf(arn string, today payment.Date) (payment.Date, bool) {
+	if len(arn) != arnDigits {
+		return 0, false
+	}
+	day, err := strconv.Atoi(arn[arnDay:arnSequence])
+	digit := int(arn[arnYear]) - '0'
+	if err != nil || day < 1 || day > 366 || digit < 0 || digit > 9 {
+		return 0, false
+	}
+	const ahead = 7 // days
+	latest := today.Time().AddDate(0, 0, ahead)
+	for year := latest.Year(); ; year-- {
+		at := time.Date(year, time.January, day, 0, 0, 0, 0, time.UTC)
+		if year%10 == digit && !at.After(latest) {
+			return payment.DateOf(at), at.Year() == year
+		}
+	}
+}

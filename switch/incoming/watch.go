@@ -1,0 +1,140 @@
+package incoming
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"switchyard/internal/vfs"
+)
+
+// watch takes what comes into the folder until the desk is closed: files whose names end in .ipm and do not begin with
+// a dot. Who puts one there writes it under another name and renames it when it is whole.
+func (d *Desk) watch() {
+	ticker := time.NewTicker(d.o.Poll)
+	defer ticker.Stop()
+	for {
+		d.look()
+		select {
+		case <-ticker.C:
+		case <-d.running.Done():
+			return
+		}
+	}
+}
+
+func (d *Desk) look() {
+	names, err := d.o.FS.List(d.o.Dir)
+	if err != nil {
+		return // there is none yet
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if d.running.Err() != nil {
+			return
+		}
+		if strings.HasSuffix(name, ending) && !strings.HasPrefix(name, ".") {
+			d.takeNamed(name)
+		}
+	}
+}
+
+// takeNamed takes a file of the folder and puts it where it belongs. One that is refused goes aside, with why beside
+// it; one that could not be taken for another reason stays and is tried again.
+func (d *Desk) takeNamed(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	path := d.o.FS.PathJoin(d.o.Dir, name)
+	if info, err := d.o.FS.Stat(path); err != nil {
+		return // it is taken by now
+	} else if !info.Mode().IsRegular() {
+		d.tell(name, errors.New("it is no file"))
+		return
+	}
+	f, _, err := d.admit(d.running, path, name)
+	if err == nil {
+		err = d.apply(d.running, &f, path)
+	}
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &refused):
+		d.o.Logger.Error("incoming clearing file refused", zap.String("name", name), zap.Error(err))
+		err = d.putAside(name, refused)
+	case err == nil:
+		err = d.putAway(name, takenDir)
+	}
+	if err != nil {
+		d.tell(name, err)
+		return
+	}
+	delete(d.told, name)
+}
+
+// tell logs why a file is not taken, once for each reason.
+func (d *Desk) tell(name string, err error) {
+	if d.running.Err() == nil && d.told[name] != err.Error() {
+		d.told[name] = err.Error()
+		d.o.Logger.Error("incoming clearing file not taken; it is tried again", zap.String("name", name), zap.Error(err))
+	}
+}
+
+// putAside moves a refused file away, with why it was refused beside it.
+func (d *Desk) putAside(name string, why error) error {
+	dir := d.o.FS.PathJoin(d.o.Dir, refusedDir)
+	if err := d.o.FS.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	text, err := d.o.FS.Create(d.o.FS.PathJoin(dir, d.free(dir, name)+".error"), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = text.Write([]byte(why.Error() + "\n"))
+	if err == nil {
+		err = text.Sync()
+	}
+	if err = errors.Join(err, text.Close()); err != nil {
+		return err
+	}
+	return d.putAway(name, refusedDir)
+}
+
+// putAway moves a file of the folder into one below it.
+func (d *Desk) putAway(name, below string) error {
+	dir := d.o.FS.PathJoin(d.o.Dir, below)
+	if err := d.o.FS.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := d.rename(d.o.FS.PathJoin(d.o.Dir, name), dir, d.free(dir, name)); err != nil {
+		return err
+	}
+	return d.syncDir(d.o.Dir)
+}
+
+// free is a name that nothing has in a folder: the given one, or one with a number behind it.
+func (d *Desk) free(dir, name string) string {
+	for n, as := 1, name; ; n++ {
+		if _, err := d.o.FS.Stat(d.o.FS.PathJoin(dir, as)); err != nil {
+			return as
+		}
+		as = fmt.Sprintf("%s.%d", name, n)
+	}
+}
+
+func (d *Desk) rename(path, dir, name string) error {
+	if err := d.o.FS.Rename(path, d.o.FS.PathJoin(dir, name)); err != nil {
+		return err
+	}
+	return d.syncDir(dir)
+}
+
+func (d *Desk) syncDir(path string) error {
+	dir, err := d.o.FS.OpenDir(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

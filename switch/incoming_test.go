@@ -1,0 +1,148 @@
+package txswitch_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"switchyard/internal/httpcall"
+	"switchyard/internal/vfs"
+	"switchyard/switch/api"
+	"switchyard/switch/incoming"
+	"switchyard/switch/operator/client"
+	"switchyard/switch/switchtest"
+)
+
+// contents reads a file.
+func contents(t *testing.T, fs vfs.FS, path string) []byte {
+	t.Helper()
+	f, err := fs.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// A day goes to the clearing system and comes back: accepted, and then charged back.
+func TestFilesComeBack(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{IssuerData: true, IssuerOut: true})
+	sale := switchtest.Authorize("k1", 1000)
+	sale.Op = api.OpSale
+	a := s.Do(sale)
+	wantApproved(t, a, "00")
+	authorized := s.Do(switchtest.Authorize("k2", 700))
+	wantApproved(t, s.Do(switchtest.On(api.OpCapture, "k3", authorized.Payment, 300)), "")
+	s.AwaitDrained()
+	state := func(payment string, at int) string {
+		t.Helper()
+		return s.Do(switchtest.On(api.OpStatus, "", payment, 0)).History[at].Presentment
+	}
+	if got := state(a.Payment, 0); got != "" {
+		t.Errorf("before the date is closed the sale is %q", got)
+	}
+	day, err := s.API().Cutover(context.Background(), client.Cutover{})
+	if err != nil || len(day.Files) != 1 {
+		t.Fatal(day, err)
+	}
+	if got := state(a.Payment, 0); got != "presented" {
+		t.Errorf("in a file the sale is %q", got)
+	}
+
+	control := httpcall.Port{Addr: s.ControlAddr}
+	ask := func(path, body string) string {
+		t.Helper()
+		text, err := control.Read(context.Background(), http.MethodPost, path, nil, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	back := func(id string) incoming.Received {
+		t.Helper()
+		text := contents(t, s.IssuerFS, "out/"+id+".ipm")
+		r, err := s.API().Receive(context.Background(), id, bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *r
+	}
+	var taken struct{ Answer string }
+	sent := string(contents(t, s.FS, day.Files[0].IPM))
+	if err := json.Unmarshal([]byte(ask("/v1/clearing", sent)), &taken); err != nil {
+		t.Fatal(err)
+	}
+	if r := back(taken.Answer); r.Settled != 2 || r.Rejected != 0 || r.Exceptions != 0 {
+		t.Errorf("the answer to the file: %+v", r)
+	}
+	if got := state(authorized.Payment, 1); got != "settled" {
+		t.Errorf("the capture is %q", got)
+	}
+
+	p, err := s.API().Payment(context.Background(), a.Payment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask("/v1/clearing/chargebacks", fmt.Sprintf(`{"arn":%q,"reason":"4853"}`, p.Ops[0].ARN))
+	var window struct {
+		Files []struct {
+			FileID string `json:"file_id"`
+		}
+	}
+	if err := json.Unmarshal([]byte(ask("/v1/clearing/window", "")), &window); err != nil || len(window.Files) != 1 {
+		t.Fatal(window, err)
+	}
+	if r := back(window.Files[0].FileID); r.ChargedBack != 1 || r.Exceptions != 0 {
+		t.Errorf("the window's file: %+v", r)
+	}
+	for range 2 {
+		status := s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0))
+		if status.Status != api.StatusChargedBack || status.ChargedBack != 1000 || status.Refundable != 0 ||
+			status.History[0].Presentment != "charged_back" || status.History[2].Op != "chargeback" {
+			t.Errorf("charged back, its status is %+v", status)
+		}
+		refund := s.Do(switchtest.On(api.OpRefund, "k4", a.Payment, 0))
+		if refund.Err == nil || refund.Err.Code != api.CodeInvalidState {
+			t.Errorf("a refund of what was charged back: %+v", refund)
+		}
+		if r := back(window.Files[0].FileID); !r.Again {
+			t.Errorf("the same file again: %+v", r)
+		}
+		s.CrashSwitch()
+		s.StartSwitch()
+	}
+	story, err := s.API().Explain(context.Background(), a.Payment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprint(story); !strings.Contains(text, "chargeback of 10.00 EUR, of the presentment of the sale") {
+		t.Errorf("its story: %s", text)
+	}
+	if _, err := s.API().Receive(context.Background(), "half", strings.NewReader("half")); err == nil {
+		t.Error("half a file is taken")
+	} else if why, unfit := client.Unfit(err); !unfit {
+		t.Errorf("half a file: %v, %q", err, why)
+	}
+	files := 0
+	err = s.API().EachIncoming(context.Background(), func(*incoming.File) error { files++; return nil })
+	if err != nil || files != 2 {
+		t.Errorf("%d files are listed (%v)", files, err)
+	}
+	err = s.API().EachException(context.Background(), func(e *incoming.Exception) error {
+		t.Errorf("an exception: %+v", e)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	s.Audit()
+}

@@ -1,0 +1,131 @@
+package payment
+
+// What the other side says of presentments in clearing files is operations, too: their Target is the presentment's, and
+// their Source the record that they are. They are facts once they are here; the Check functions below say whether a
+// record can be one.
+
+// PresentmentState is where a presentment that stands in a file has got to.
+type PresentmentState uint8
+
+// The states of a presentment.
+const (
+	PresentmentSent        PresentmentState = iota // nothing was heard of it
+	PresentmentRejected                            // the clearing system does not take it
+	PresentmentSettled                             // it takes and settles it
+	PresentmentChargedBack                         // the issuer charged it back, or a part of it
+)
+
+var presentmentStates = [...]string{"presented", "rejected", "settled", "charged_back"}
+
+// String returns the name that histories and exports show.
+func (s PresentmentState) String() string { return presentmentStates[s] }
+
+// Presentment folds what was heard of operation i's presentment.
+func (p *Payment) Presentment(i int) PresentmentState {
+	s := PresentmentSent
+	for j := i + 1; j < len(p.Ops); j++ {
+		if op := &p.Ops[j]; op.Target != i {
+			continue
+		} else if op.Kind == KindReject {
+			s = PresentmentRejected
+		} else if op.Kind == KindChargeback {
+			s = PresentmentChargedBack
+		} else if op.Kind == KindSettle && s == PresentmentSent {
+			s = PresentmentSettled
+		}
+	}
+	return s
+}
+
+// Told returns the operation that a record of an incoming file is, about operation target, or NoTarget where it is none
+// yet.
+func (p *Payment) Told(source string, target int) int {
+	for i := target + 1; i < len(p.Ops); i++ {
+		if p.Ops[i].Target == target && p.Ops[i].Source == source {
+			return i
+		}
+	}
+	return NoTarget
+}
+
+// ExcessOf is what of operation i, a chargeback, is beyond what the cardholder was still owed: beyond its presentment,
+// or paid back by a refund before.
+func (p *Payment) ExcessOf(i int) int64 {
+	var s Sums
+	for j := range p.Ops[:i] {
+		p.add(&s, j)
+	}
+	before := s.Excess()
+	p.add(&s, i)
+	op := &p.Ops[i]
+	return op.Amount - op.Granted + s.Excess() - before
+}
+
+// CheckReject refuses a reject of what stands in no file, or of which more is known by now.
+func (p *Payment) CheckReject(i int) *Refusal {
+	if r := p.heardOf(i); r != nil {
+		return r
+	}
+	if s := p.Presentment(i); s != PresentmentSent {
+		return state("its presentment is %s already", s)
+	}
+	return nil
+}
+
+// CheckSettle refuses a settlement of what stands in no file, was rejected, or is settled already.
+func (p *Payment) CheckSettle(i int) *Refusal {
+	if r := p.heardOf(i); r != nil {
+		return r
+	}
+	for j := i + 1; j < len(p.Ops); j++ {
+		if op := &p.Ops[j]; op.Target == i && (op.Kind == KindSettle || op.Kind == KindReject) {
+			return state("its presentment is %s already", p.Presentment(i))
+		}
+	}
+	return nil
+}
+
+// CheckChargeback refuses a chargeback that can be none, and returns what of its amount is of the presentment: all that
+// is beyond it, such as that of a second one, is excess.
+func (p *Payment) CheckChargeback(i int, amount int64) (counts int64, r *Refusal) {
+	op := &p.Ops[i]
+	switch r := p.heardOf(i); {
+	case r != nil:
+		return 0, r
+	case !op.Kind.Row().Captures:
+		return 0, state("a %s debits no cardholder", op.Kind)
+	case amount <= 0:
+		return 0, state("it is of no amount")
+	case p.Presentment(i) == PresentmentRejected:
+		return 0, state("its presentment was rejected")
+	}
+	left := op.Clears()
+	for j := i + 1; j < len(p.Ops); j++ {
+		if back := &p.Ops[j]; back.Kind == KindChargeback && back.Target == i {
+			left -= back.Granted
+		}
+	}
+	return min(amount, max(0, left)), nil
+}
+
+// heardOf refuses what is said of an operation that has no presentment, and what the record has no room for.
+func (p *Payment) heardOf(i int) *Refusal {
+	op := &p.Ops[i]
+	switch {
+	case !op.Kind.Row().Clears || !op.Counts() || p.Withdrawn(i):
+		return state("it stands in no clearing file")
+	case len(p.Ops) >= MaxOps:
+		return state("the payment has reached %d operations", MaxOps)
+	}
+	return nil
+}
+
+// Withdrawn tells whether operation i was voided before its date was sealed.
+func (p *Payment) Withdrawn(i int) bool {
+	for j := i + 1; j < len(p.Ops); j++ {
+		if v := &p.Ops[j]; v.Kind == KindVoid && v.Target == i && (v.Accepted() || v.State == StatePending) {
+			return true
+		}
+	}
+	return false
+}
