@@ -33,6 +33,39 @@ func contents(t *testing.T, fs vfs.FS, path string) []byte {
 	return text
 }
 
+// tell asks the issuer's control HTTP.
+func tell(t *testing.T, s *switchtest.System, path, body string) string {
+	t.Helper()
+	control := httpcall.Port{Addr: s.ControlAddr}
+	text, err := control.Read(context.Background(), http.MethodPost, path, nil, []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// goesOut brings a file to the clearing system, and returns the id of the one that answers it.
+func goesOut(t *testing.T, s *switchtest.System, path string) string {
+	t.Helper()
+	var taken struct{ Answer string }
+	answer := tell(t, s, "/v1/clearing", string(contents(t, s.FS, path)))
+	if err := json.Unmarshal([]byte(answer), &taken); err != nil {
+		t.Fatal(err)
+	}
+	return taken.Answer
+}
+
+// comesBack gives the switch a file of the clearing system.
+func comesBack(t *testing.T, s *switchtest.System, id string) incoming.Received {
+	t.Helper()
+	text := contents(t, s.IssuerFS, "out/"+id+".ipm")
+	r, err := s.API().Receive(context.Background(), id, bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *r
+}
+
 // A day goes to the clearing system and comes back: accepted, and then charged back.
 func TestFilesComeBack(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{IssuerData: true, IssuerOut: true})
@@ -58,30 +91,11 @@ func TestFilesComeBack(t *testing.T) {
 		t.Errorf("in a file the sale is %q", got)
 	}
 
-	control := httpcall.Port{Addr: s.ControlAddr}
-	ask := func(path, body string) string {
-		t.Helper()
-		text, err := control.Read(context.Background(), http.MethodPost, path, nil, []byte(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
 	back := func(id string) incoming.Received {
 		t.Helper()
-		text := contents(t, s.IssuerFS, "out/"+id+".ipm")
-		r, err := s.API().Receive(context.Background(), id, bytes.NewReader(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return *r
+		return comesBack(t, s, id)
 	}
-	var taken struct{ Answer string }
-	sent := string(contents(t, s.FS, day.Files[0].IPM))
-	if err := json.Unmarshal([]byte(ask("/v1/clearing", sent)), &taken); err != nil {
-		t.Fatal(err)
-	}
-	if r := back(taken.Answer); r.Settled != 2 || r.Rejected != 0 || r.Exceptions != 0 {
+	if r := back(goesOut(t, s, day.Files[0].IPM)); r.Settled != 2 || r.Rejected != 0 || r.Exceptions != 0 {
 		t.Errorf("the answer to the file: %+v", r)
 	}
 	if got := state(authorized.Payment, 1); got != "settled" {
@@ -92,13 +106,14 @@ func TestFilesComeBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask("/v1/clearing/chargebacks", fmt.Sprintf(`{"arn":%q,"reason":"4853"}`, p.Ops[0].ARN))
+	tell(t, s, "/v1/clearing/chargebacks", fmt.Sprintf(`{"arn":%q,"reason":"4853"}`, p.Ops[0].ARN))
 	var window struct {
 		Files []struct {
 			FileID string `json:"file_id"`
 		}
 	}
-	if err := json.Unmarshal([]byte(ask("/v1/clearing/window", "")), &window); err != nil || len(window.Files) != 1 {
+	ended := tell(t, s, "/v1/clearing/window", "")
+	if err := json.Unmarshal([]byte(ended), &window); err != nil || len(window.Files) != 1 {
 		t.Fatal(window, err)
 	}
 	if r := back(window.Files[0].FileID); r.ChargedBack != 1 || r.Exceptions != 0 {
@@ -143,6 +158,68 @@ func TestFilesComeBack(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+	s.Audit()
+}
+
+// What the clearing system rejects is put right, presented again on another date, and settled.
+func TestRejectedAndPresentedAgain(t *testing.T) {
+	const wrong, right = "5999", "5411"
+	s := switchtest.Start(t, switchtest.Options{
+		IssuerData: true, IssuerOut: true,
+		Rules: fmt.Sprintf("clearing: [{name: no such category, when: {category: [%q]}, reject: {element: 26, code: %q}}]",
+			wrong, "0150"),
+	})
+	sale := switchtest.Authorize("k1", 1000)
+	sale.Op = api.OpSale
+	a := s.Do(sale)
+	wantApproved(t, a, "00")
+	refund := s.Do(switchtest.On(api.OpRefund, "k2", a.Payment, 400))
+	wantApproved(t, refund, "00")
+	closed := func() string {
+		t.Helper()
+		day, err := s.API().Cutover(context.Background(), client.Cutover{Ahead: true})
+		if err != nil || len(day.Files) != 1 {
+			t.Fatal(day, err)
+		}
+		return day.Files[0].IPM
+	}
+	if r := comesBack(t, s, goesOut(t, s, closed())); r.Rejected != 2 || r.Exceptions != 0 {
+		t.Fatalf("%+v", r)
+	}
+	if void := s.Do(switchtest.On(api.OpVoid, "k3", a.Payment, 0)); void.Err == nil {
+		t.Errorf("what was rejected is voided: %+v", void)
+	}
+	var ids []string
+	err := s.API().EachReject(context.Background(), false, func(r *incoming.Reject) error {
+		ids = append(ids, r.ID)
+		return nil
+	})
+	if err != nil || len(ids) != 2 {
+		t.Fatal(ids, err)
+	}
+	for _, id := range ids {
+		if _, err := s.API().FixReject(context.Background(), id, map[string]string{"mcc": right}); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := s.API().ResubmitReject(context.Background(), id); err != nil || r.State != "presented" {
+			t.Fatal(r, err)
+		}
+		if _, err := s.API().WriteOffReject(context.Background(), id, "too late"); err == nil {
+			t.Error("what is presented again is written off")
+		} else if why, refused := client.Refused(err); !refused {
+			t.Error(why, err)
+		}
+	}
+	s.CrashSwitch()
+	s.StartSwitch()
+	if r := comesBack(t, s, goesOut(t, s, closed())); r.Settled != 2 || r.Rejected != 0 || r.Exceptions != 0 {
+		t.Errorf("presented again: %+v", r)
+	}
+	status := s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0))
+	if status.Refundable != 600 || status.History[0].Presentment != "settled" ||
+		status.History[1].Presentment != "settled" {
+		t.Errorf("%+v", status)
 	}
 	s.Audit()
 }

@@ -36,6 +36,7 @@ const (
 	TimeoutIsDecline      Mutant = "timeout-is-decline"   // flow: no answer is a decline, and nothing is reversed (I5)
 	// incoming: a record of a file that comes again is booked again (I18)
 	ChargebackTwice Mutant = "chargeback-twice"
+	ResubmitNewARN  Mutant = "resubmit-new-arn" // incoming: what was rejected is presented again as another payment's (I8)
 	// exchange: a link lost with a request in flight counts as nothing sent
 	LostIsNotSent      Mutant = "lost-is-not-sent"
 	ForgetReservations Mutant = "forget-reservations"    // journal: blocks of numbers are not reserved durably (I9)
@@ -125,7 +126,7 @@ func All() []Mutant {
 		ARNWraps, RRNStops, DE7Repeated,
 		AnyoneCredits, CreditNotCleared,
 		HangUpEndsCommit,
-		ChargebackTwice,
+		ChargebackTwice, ResubmitNewARN,
 		RefusedSignOnTaken, CaptureAsNew, OtherClassDeclines, CodeMappedTwice, VoidWithoutOriginal,
 	}
 }
@@ -148,6 +149,7 @@ func ByTest() map[Mutant]Test {
 		EndOfAnother:     {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
 		RefusedIsStored:  {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
 		ChargebackTwice:  {"switchyard/switch/incoming", "TestCrashBetweenRecords"},
+		ResubmitNewARN:   {"switchyard/switch/incoming", "TestRejects"},
 		LogSampled:       {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:    {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter: {"switchyard/switch", "TestOperatorParameters"},

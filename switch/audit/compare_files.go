@@ -50,9 +50,40 @@ func (c *check) presentment(i int) {
 			)
 		}
 	default:
-		c.presented(op, first)
+		c.presented(op, c.again(op, first))
 	}
 	c.takenBack(op, void, reversals)
+}
+
+// again expects each resubmission of op in the files of its business date, with the reference of op and once, and
+// returns the other presentments of that. They move nothing: the totals have what was presented first.
+func (c *check) again(op *operation, found []*presented) (others []*presented) {
+	others = found
+	for i := op.N + 1; i < len(c.p.Ops); i++ {
+		r := &c.p.Ops[i]
+		if r.Op != opResubmit || r.Target != op.N {
+			continue
+		}
+		if r.ARN != op.ARN {
+			c.differ(ARNInvalid, r, op.money(), "%s %d of %s is presented again as %s", op.Op, op.Number, op.ARN, r.ARN)
+		}
+		here := 0
+		others = slices.DeleteFunc(slices.Clone(others), func(p *presented) bool {
+			if p.file.date != r.filed() {
+				return false
+			}
+			if here++; here > 1 {
+				return false // reported with the others
+			}
+			c.samePresentment(op, r, p)
+			return true
+		})
+		if here == 0 && c.written[r.filed()] && c.counts(r) && !c.inMissingFile(r, op.money()) {
+			c.differ(PresentmentMissing, r, op.money(), "%s %d is presented again on %s, no file says so", op.Op, op.Number,
+				r.filed())
+		}
+	}
+	return others
 }
 
 // presented expects exactly one first presentment of op, once its business date has its files.

@@ -8,7 +8,8 @@ func (c *check) incoming() {
 		target int
 	}
 	booked := map[record]bool{}
-	back := map[int]int64{} // charged back, by presentment
+	back := map[int]int64{}          // charged back, by presentment
+	rejected := map[int]*operation{} // by presentment: of those that wait for a person
 	var s sums
 	for i := range c.p.Ops {
 		before := s
@@ -18,14 +19,19 @@ func (c *check) incoming() {
 			continue
 		}
 		about := &c.p.Ops[op.Target]
-		if of := (record{op.Source, op.Target}); booked[of] {
+		if of := (record{op.Source, op.Target}); booked[of] && !op.row.decided {
 			c.differ(RecordTwice, op, op.Amount, "%s: record %s is booked twice", op.Op, op.Source)
 		} else {
 			booked[of] = true
 		}
 		switch op.Op {
 		case opReject:
-			c.differ(Rejected, op, op.Amount, "%s %d was rejected by record %s", about.Op, about.Number, op.Source)
+			rejected[op.Target] = op
+		case opResubmit, opWriteOff:
+			if rejected[op.Target] == nil {
+				c.differ(PresentmentTwice, op, op.Amount, "%s of %s %d, which was not rejected", op.Op, about.Op, about.Number)
+			}
+			delete(rejected, op.Target)
 		case opChargeback:
 			if back[op.Target] += op.Granted; back[op.Target] > about.money() || !about.captures() {
 				c.differ(Invariant, op, back[op.Target]-about.money(), "%s of %d is charged back by %d", about.Op, about.money(),
@@ -36,6 +42,11 @@ func (c *check) incoming() {
 				c.differ(ChargebackExcess, op, excess, "record %s charges %d back, %d more than was still owed", op.Source,
 					op.Amount, excess)
 			}
+		}
+	}
+	for i := range c.p.Ops {
+		if op, about := rejected[i], &c.p.Ops[i]; op != nil {
+			c.differ(Rejected, op, op.Amount, "%s %d was rejected by record %s", about.Op, about.Number, op.Source)
 		}
 	}
 }

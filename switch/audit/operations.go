@@ -9,8 +9,8 @@ type opRow struct {
 	silent  bool     // it has no message, with a STAN and DE7 of its own
 	granted bool     // an answer about it has the amount that was granted, which may be less than was asked for
 
-	// It came in a clearing file, about the presentment of its target.
-	incoming bool
+	// It came in a clearing file, about the presentment of its target; or a person decided so about one.
+	incoming, decided bool
 
 	undoes, takesBack bool // its target, by a reversal; what the target captured, by a void
 
@@ -41,6 +41,8 @@ const (
 	opReject          = "reject"
 	opChargeback      = "chargeback"
 	opSettle          = "settle"
+	opResubmit        = "resubmit"
+	opWriteOff        = "write_off"
 )
 
 var operations = map[string]*opRow{
@@ -61,6 +63,8 @@ var operations = map[string]*opRow{
 	opReject:          {silent: true, incoming: true},
 	opChargeback:      {silent: true, incoming: true},
 	opSettle:          {silent: true, incoming: true},
+	opResubmit:        {silent: true, incoming: true, decided: true},
+	opWriteOff:        {silent: true, incoming: true, decided: true},
 	opRefund: {
 		ownsRRN: true, granted: true, clears: true, line: lineRefunded, credits: true, holding: kindRefund,
 	},

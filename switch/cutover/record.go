@@ -59,6 +59,10 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		r.ReversalOf = cleared.Filed().Time()
 		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, op.Target)
 	}
+	if op.Kind == payment.KindResubmit {
+		cleared = &pay.Ops[op.Target]
+		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, op.Target)
+	}
 	r.AmountMinor = cleared.Clears()
 	r.Credit = cleared.Kind.Credits()
 	r.LocalTime = cleared.At.In(m.location)
@@ -85,8 +89,16 @@ func acceptor(s *presentment.Snapshot) clearing.Acceptor {
 // CheckMerchant builds a record of a merchant, so that what cannot be cleared is refused with the profile and not
 // found out when the day is closed.
 func CheckMerchant(profile *merchant.Profile) error {
-	var s presentment.Snapshot
+	s := presentment.Snapshot{MCC: profile.MCC}
 	s.SetMerchant(profile)
+	if err := CheckSnapshot(&s, profile.ID); err != nil {
+		return fmt.Errorf("merchant %s: no clearing record can be built: %w", profile.ID, err)
+	}
+	return nil
+}
+
+// CheckSnapshot builds a record of a merchant with what a snapshot says, and tells what is wrong with it.
+func CheckSnapshot(s *presentment.Snapshot, merchantID string) error {
 	at := time.Date(2026, 11, 21, 14, 22, 33, 0, time.UTC)
 	arn, err := clearing.ARN("400001", at, 1)
 	if err != nil {
@@ -94,12 +106,9 @@ func CheckMerchant(profile *merchant.Profile) error {
 	}
 	r := clearing.Presentment{
 		PAN: "4111111111111111", AmountMinor: 1, Currency: "EUR", LocalTime: at, POSDataCode: posDataCode(api.EntryEcommerce),
-		FunctionCode: "200", MCC: profile.MCC, ARN: arn, ForwarderID: "400001", Merchant: profile.ID, Acceptor: acceptor(&s),
+		FunctionCode: "200", MCC: s.MCC, ARN: arn, ForwarderID: "400001", Merchant: merchantID, Acceptor: acceptor(s),
 	}
-	if err := r.Validate(); err != nil {
-		return fmt.Errorf("merchant %s: no clearing record can be built: %w", profile.ID, err)
-	}
-	return nil
+	return r.Validate()
 }
 
 func cardSequence(s string) string {

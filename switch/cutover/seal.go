@@ -203,6 +203,7 @@ func (s *sealing) decide(p *payment.Payment, row journal.Presentment, decided ma
 		fault = fmt.Errorf("presentment record: %w", fault)
 	case op.Kind == payment.KindVoidPresentment:
 		snapshot, fault, err = s.original(p, row, decided)
+	case op.Kind == payment.KindResubmit: // it says what the rejected record said, and what was put right
 	default:
 		snapshot.SetPlace(p, row.Op, s.now)
 		snapshot.SetAnswers(p, row.Op)
@@ -221,7 +222,7 @@ func (s *sealing) decide(p *payment.Payment, row journal.Presentment, decided ma
 		return nil, nil, fault, nil
 	}
 	today := presentment.SnapshotOf(p, row.Op, s.now, profile)
-	if op.Kind == payment.KindVoidPresentment {
+	if op.Kind == payment.KindVoidPresentment || op.Kind == payment.KindResubmit {
 		today = snapshot
 		today.SetMerchant(profile)
 	}

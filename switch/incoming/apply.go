@@ -122,13 +122,20 @@ func (d *Desk) batch(ctx context.Context, f *File, batch []*item) error {
 		return err
 	}
 	var found []Exception
-	for _, o := range outcomes {
+	var rejects []rejected
+	for i, o := range outcomes {
 		d.count(f, o.booked, 1)
+		if o.booked == payment.KindReject {
+			rejects = append(rejects, rejected{rejectID(places[i].payment, places[i].op), source(f, batch[i])})
+		}
 		if o.exception != nil {
 			found = append(found, *o.exception)
 		}
 	}
 	d.metrics.records.WithLabelValues("exception").Add(float64(len(found)))
+	if err := d.listRejects(ctx, f, rejects); err != nil {
+		return err
+	}
 	return d.advance(ctx, f, batch[len(batch)-1].next, found)
 }
 
@@ -187,7 +194,7 @@ func (d *Desk) book(ctx context.Context, f *File, p *payment.Payment, target int
 func (d *Desk) operation(ctx context.Context, f *File, p *payment.Payment, target int, it *item) (
 	op payment.Op, why string, err error,
 ) {
-	presented := &p.Ops[target]
+	presented := &p.Ops[p.LastPresented(target)]
 	day, err := d.day(ctx, presented.Filed())
 	switch {
 	case err != nil:

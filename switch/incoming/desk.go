@@ -25,6 +25,8 @@ type Journal interface {
 	Presentments(ctx context.Context, date payment.Date, yield func(journal.Presentment) bool) error
 	Day(ctx context.Context, date payment.Date) (journal.Day, error)
 	NewestPayment(ctx context.Context) (counter uint64, err error)
+	Presentment(ctx context.Context, ref journal.PresentmentRef) (journal.Presentment, error)
+	OpenDay() payment.Date
 	Commit(ctx context.Context, t *journal.Transition) error
 	Meta(ctx context.Context, name string) ([]byte, error)
 	PutMeta(ctx context.Context, name string, value []byte) error

@@ -94,7 +94,7 @@ func (it *item) among(p *payment.Payment) place {
 	found := place{why: whyUnknown}
 	for i := range p.Ops {
 		op := &p.Ops[i]
-		if !op.Kind.Row().Clears {
+		if !op.Kind.Row().Clears || op.Kind == payment.KindResubmit { // what is presented again has the name of the first
 			continue
 		}
 		if it.arn != "" {
@@ -129,12 +129,20 @@ func (d *Desk) onDate(ctx context.Context, date payment.Date, wanted map[referen
 		}
 		name := referenceOf(&p.Ops[row.Op])
 		for _, i := range wanted[name] {
-			places[i] = place{payment: row.Payment, op: row.Op}
+			places[i] = place{payment: row.Payment, op: original(p, row.Op)}
 		}
 		delete(wanted, name)
 		return len(wanted) > 0
 	})
 	return errors.Join(failed, err)
+}
+
+// original is the operation that an operation's presentment is of: what is presented again is its target's.
+func original(p *payment.Payment, op int) int {
+	if p.Ops[op].Kind == payment.KindResubmit {
+		return p.Ops[op].Target
+	}
+	return op
 }
 
 // Where an acquirer reference has its date, YDDD.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"switchyard/switch/journal"
 	"switchyard/switch/journal/memory"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 	"switchyard/switch/turn"
 )
 
@@ -91,9 +93,12 @@ func newBench(t *testing.T) *bench {
 				Kind: kind, State: payment.StateApproved, Amount: amount, Granted: amount, Target: payment.NoTarget,
 				RRN: rrn, ARN: arn(t, uint64(sequence)), Date: date, At: date.Time(),
 			})
-			rows = append(rows, journal.Presentment{PresentmentRef: journal.PresentmentRef{
-				Date: date, Destination: "visa", Payment: p.ID, Op: len(p.Ops) - 1,
-			}})
+			snapshot := presentment.Snapshot{
+				Name: "Shop", City: "Bonn", Country: "DEU", MCC: "5999", PostalCode: "53111", Format: 1,
+			}
+			rows = append(rows, journal.Presentment{
+				PresentmentRef: presentment.RefOf(p, len(p.Ops)-1, date), Data: snapshot.Encode(),
+			})
 		}
 		second := int64(original)
 		if number == 1 {
@@ -584,4 +589,114 @@ func TestFolder(t *testing.T) {
 		}
 		b.desk.Close()
 	})
+}
+
+// What was rejected is presented again, once, under its reference and with what was put right; or written off.
+func TestRejects(t *testing.T) {
+	b := newBench(t)
+	b.received(file(t, theirs, false,
+		append(reject(ourFile, arn(t, 11), rrn(1)), reject(ourFile, arn(t, 33), rrn(9))...)...))
+	list := func(all bool) (ids []string) {
+		must(t, b.desk.Rejects(ctx, all, func(r incoming.Reject) bool {
+			ids = append(ids, r.ID+" "+r.State)
+			return true
+		}))
+		return ids
+	}
+	capture, refund := b.payment(1).ID.String()+"-1", b.payment(3).ID.String()+"-3"
+	if got := list(false); !slices.Equal(got, []string{capture + " rejected", refund + " rejected"}) {
+		t.Fatalf("rejected are %v", got)
+	}
+	if r, err := b.desk.Reject(ctx, capture); err != nil || r.Reason != "D0002/0301" || r.Amount != original ||
+		r.Source != theirs+"/00000002" || r.Card != masked || r.Date != date.String() {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for id, fields := range map[string]map[string]string{
+		capture:                          {"amount": "5"},
+		refund:                           {"mcc": "no category"},
+		b.payment(1).ID.String() + "-2":  {"city": "Berlin"},
+		"P10000000009-1":                 {"city": "Berlin"},
+		"nothing":                        {"city": "Berlin"},
+		b.payment(1).ID.String() + "-99": {"city": "Berlin"},
+	} {
+		if _, err := b.desk.Fix(ctx, id, fields); err == nil {
+			t.Errorf("%s is fixed with %v", id, fields)
+		}
+	}
+	r, err := b.desk.Fix(ctx, capture, map[string]string{"city": "Berlin"})
+	if err != nil || r.Fix["city"] != "Berlin" || r.State != "rejected" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	b.open()
+	if r, err = b.desk.Resubmit(ctx, capture, "anna"); err != nil || r.State != "presented" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	var refused *payment.Refusal
+	if _, err := b.desk.Resubmit(ctx, capture, "anna"); !errors.As(err, &refused) {
+		t.Errorf("presented twice: %v", err)
+	}
+	if _, err := b.desk.WriteOff(ctx, capture, "anna", "old"); !errors.As(err, &refused) {
+		t.Errorf("written off although it is presented again: %v", err)
+	}
+	if r, err = b.desk.WriteOff(ctx, refund, "anna", "old"); err != nil || r.State != "written_off" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if got := list(true); !slices.Equal(got, []string{capture + " presented", refund + " written_off"}) ||
+		len(list(false)) != 0 {
+		t.Errorf("decided are %v", got)
+	}
+	p := b.payment(1)
+	last := len(p.Ops) - 1
+	op := p.Ops[last]
+	if op.Kind != payment.KindResubmit || op.ARN != arn(t, 11) || op.Target != 1 || op.Date != date.Next() ||
+		op.Source != "anna" || op.Granted != original {
+		t.Errorf("the resubmission is %+v", op)
+	}
+	row, err := b.journal.Presentment(ctx, presentment.RefOf(p, last, date.Next()))
+	must(t, err)
+	if s, err := presentment.DecodeSnapshot(row.Data); err != nil || s.City != "Berlin" || s.Name != "Shop" {
+		t.Errorf("it says %+v (%v)", s, err)
+	}
+
+	// It stands in no file yet; in one, it is settled, and the file of before says no more of it.
+	b.received(file(t, next(2), false, chargeback(arn(t, 11), rrn(1), original),
+		settlement(ourFile, 4*original+smaller, 0)))
+	if all := b.exceptions(); len(all) != 1 || !strings.Contains(all[0].Why, "in no file yet") ||
+		b.payment(1).Presentment(1) != payment.PresentmentSent {
+		t.Errorf("%+v\n%s", all, b.states())
+	}
+	must(t, b.journal.Cutover(ctx, date.Next(), date.Next().Next()))
+	const again = "0022611220000040000100001"
+	plan := []byte(`{"format":1,"processor_id":"400001","files":[{"destination":"visa","sequence":1,"records":1}]}`)
+	must(t, b.journal.SetDay(ctx, journal.Day{Date: date.Next(), State: journal.DaySealed, Data: plan}))
+	b.received(file(t, next(3), false, settlement(again, original, 0)))
+	if got := b.payment(1).Presentment(1); got != payment.PresentmentSettled {
+		t.Errorf("presented again and settled it is %s: %+v", got, b.exceptions())
+	}
+}
+
+// next is the id of a further file of the clearing system.
+func next(n int) string { return fmt.Sprintf("%s%05d", theirs[:20], n) }
+
+// What is rejected once more can be presented once more.
+func TestRejectedAgain(t *testing.T) {
+	b := newBench(t)
+	b.received(file(t, theirs, false, reject(ourFile, arn(t, 11), rrn(1))...))
+	id := b.payment(1).ID.String() + "-1"
+	_, err := b.desk.Resubmit(ctx, id, "anna")
+	must(t, err)
+	must(t, b.journal.Cutover(ctx, date.Next(), date.Next().Next()))
+	plan := []byte(`{"format":1,"processor_id":"400001","files":[{"destination":"visa","sequence":1,"records":1}]}`)
+	must(t, b.journal.SetDay(ctx, journal.Day{Date: date.Next(), State: journal.DaySealed, Data: plan}))
+	b.received(file(t, next(2), false, reject("0022611220000040000100001", arn(t, 11), rrn(1))...))
+	count := 0
+	must(t, b.desk.Rejects(ctx, true, func(r incoming.Reject) bool {
+		if count++; r.Source != next(2)+"/00000002" || r.Date != date.Next().String() {
+			t.Errorf("%+v", r)
+		}
+		return true
+	}))
+	if r, err := b.desk.Resubmit(ctx, id, "anna"); err != nil || r.State != "presented" || count != 1 {
+		t.Errorf("%d rejects, %+v, %v", count, r, err)
+	}
 }

@@ -29,6 +29,7 @@ type File struct {
 	Noted       int `json:"noted"`      // records that move no presentment by what they are: header, trailer, 1644/688
 	Exceptions  int `json:"exceptions"` // see Exception
 	Lists       int `json:"lists"`      // that the exceptions stand in
+	RejectLists int `json:"reject_lists"`
 }
 
 // Exception is a record that moved nothing, or more than there was, so that a person has to look.

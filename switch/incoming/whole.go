@@ -146,10 +146,10 @@ func (d *Desk) addsUp(ctx context.Context, file ourFile, it *item) (why string, 
 	var debits, credits int64
 	err = d.presentments(ctx, file, func(ref journal.PresentmentRef) error {
 		p, err := d.o.Journal.Payment(ctx, ref.Payment)
-		if err != nil || p.Currency != it.currency || p.Presentment(ref.Op) == payment.PresentmentRejected {
+		if err != nil || p.Currency != it.currency || notTaken(p, ref.Op) {
 			return err
 		}
-		op := &p.Ops[ref.Op]
+		op := &p.Ops[original(p, ref.Op)]
 		if op.Kind.Credits() || op.Kind == payment.KindVoidPresentment {
 			credits += op.Clears()
 		} else {
@@ -169,23 +169,28 @@ func (d *Desk) bookAll(ctx context.Context, f *File, file ourFile, it *item) (bo
 	var refs []journal.PresentmentRef
 	refused := 0
 	flush := func() error {
-		outcomes := make([]outcome, len(refs))
+		outcomes, rejectedOps := make([]outcome, len(refs)), make([]int, len(refs))
 		var todo changes
 		for i, ref := range refs {
 			todo.add(ref.Payment, func(p *payment.Payment) (changed bool, err error) {
-				if it.currency != "" && p.Currency != it.currency || it.passes(p, ref.Op) {
+				if it.currency != "" && p.Currency != it.currency || it.kind == payment.KindSettle && notTaken(p, ref.Op) {
 					return false, nil
 				}
 				one := *it
 				one.file, one.currency = "", p.Currency
-				outcomes[i], changed, err = d.book(ctx, f, p, ref.Op, &one)
+				rejectedOps[i] = original(p, ref.Op)
+				outcomes[i], changed, err = d.book(ctx, f, p, rejectedOps[i], &one)
 				return changed, err
 			})
 		}
 		err := d.change(ctx, &todo)
-		for _, o := range outcomes {
+		var rejects []rejected
+		for i, o := range outcomes {
 			if o.booked != payment.KindNone {
 				booked++
+			}
+			if o.booked == payment.KindReject {
+				rejects = append(rejects, rejected{rejectID(refs[i].Payment, rejectedOps[i]), source(f, it)})
 			} else if o.exception != nil {
 				if refused++; refused == 1 {
 					why = fmt.Sprintf("%s of payment %s", o.exception.Why, o.exception.Payment)
@@ -193,7 +198,7 @@ func (d *Desk) bookAll(ctx context.Context, f *File, file ourFile, it *item) (bo
 			}
 		}
 		refs = refs[:0]
-		return err
+		return errors.Join(err, d.listRejects(ctx, f, rejects))
 	}
 	err = d.presentments(ctx, file, func(ref journal.PresentmentRef) error {
 		if refs = append(refs, ref); len(refs) < batchItems {
@@ -210,8 +215,10 @@ func (d *Desk) bookAll(ctx context.Context, f *File, file ourFile, it *item) (bo
 	return booked, why, err
 }
 
-// passes tells whether a record about a whole file is not about one of its presentments: what was rejected is not
-// settled.
-func (it *item) passes(p *payment.Payment, op int) bool {
-	return it.kind == payment.KindSettle && p.Presentment(op) == payment.PresentmentRejected
+// notTaken tells whether the presentment in a file that an operation made was rejected: what was is not settled. It may
+// have been presented again since, in another file.
+func notTaken(p *payment.Payment, op int) bool {
+	of := original(p, op)
+	s := p.Presentment(of)
+	return p.LastPresented(of) != op || s == payment.PresentmentRejected || s == payment.PresentmentWrittenOff
 }

@@ -148,6 +148,9 @@ func (a *API) operationEvents(ctx context.Context, p *payment.Payment, i int, st
 	if op.Kind.Row().Incoming {
 		return []Event{incomingEvent(p, i)}
 	}
+	if op.Kind == payment.KindResubmit || op.Kind == payment.KindWriteOff {
+		return []Event{a.decidedEvent(ctx, p, i)}
+	}
 	if op.Automatic {
 		what += ", as the authorization asked for it"
 	}
@@ -194,6 +197,20 @@ func incomingEvent(p *payment.Payment, i int) Event {
 		text += fmt.Sprintf("; %s of it is more than the cardholder was still owed", money.Format(excess, p.Currency))
 	}
 	return newEvent(at(op.At), "incoming", "", text)
+}
+
+// decidedEvent tells what a person decided about a rejected presentment.
+func (a *API) decidedEvent(ctx context.Context, p *payment.Payment, i int) Event {
+	op := &p.Ops[i]
+	text := fmt.Sprintf("%s by %s, of the rejected presentment of the %s of %s", op.Kind, op.Source, p.Ops[op.Target].Kind,
+		p.Ops[op.Target].At.UTC().Format(time.RFC3339))
+	if op.Reason != "" {
+		text += ": " + op.Reason
+	}
+	if op.Kind == payment.KindResubmit {
+		text += fmt.Sprintf(": business date %s%s, ARN %s", op.Date, a.fileOf(ctx, p, op), op.ARN)
+	}
+	return newEvent(at(op.At), "decided", "", text)
 }
 
 // sendingEvents tells how an operation's message went out: as a request, by store-and-forward, or first the one and

@@ -63,10 +63,11 @@ type OpExport struct {
 	ForcePost    bool       `json:"force_post,omitempty"`  // what it makes is captured past the window, too
 	Automatic    bool       `json:"automatic,omitempty"`   // a capture by the switch
 	PastWindow   bool       `json:"past_window,omitempty"` // a capture that came past the capture window
-	Source       string     `json:"source,omitempty"` // the record of an incoming file that it is: PDS0105, a slash, DE71
-	Reason       string     `json:"reason,omitempty"` // that the record says
-	At           time.Time  `json:"at"`
-	DoneAt       *time.Time `json:"done_at,omitempty"`
+	// Source is the record of an incoming file that it is, PDS0105, a slash and DE71, or who decided; Reason is why.
+	Source string     `json:"source,omitempty"`
+	Reason string     `json:"reason,omitempty"`
+	At     time.Time  `json:"at"`
+	DoneAt *time.Time `json:"done_at,omitempty"`
 
 	Clearing *ClearingExport `json:"clearing,omitempty"` // of a presentment that stands in its date
 }

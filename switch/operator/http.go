@@ -88,8 +88,6 @@ func checkParameters(w http.ResponseWriter, r *http.Request, known []string) err
 	}
 	if !slices.Contains(known, file) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	} else if kind := r.Header.Get("Content-Type"); kind != fileType {
-		return fmt.Errorf("a body of type %q: expected a file, %s", kind, fileType)
 	}
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 		return fmt.Errorf("the query is malformed: %w", err)
@@ -109,6 +107,9 @@ func checkParameters(w http.ResponseWriter, r *http.Request, known []string) err
 		case len(values) > 1 && !strings.HasSuffix(name, "[]"):
 			return fmt.Errorf("%s: given %d times, expected once", name, len(values))
 		}
+	}
+	if kind := r.Header.Get("Content-Type"); slices.Contains(known, file) && kind != fileType {
+		return fmt.Errorf("a body of type %q: expected a file, %s", kind, fileType)
 	}
 	return nil
 }

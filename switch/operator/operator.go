@@ -137,6 +137,11 @@ type Incoming interface {
 	Receive(in io.Reader, name string) (incoming.Received, error)
 	Files(ctx context.Context, yield func(incoming.File) bool) error
 	Exceptions(ctx context.Context, yield func(incoming.Exception) bool) error
+	Rejects(ctx context.Context, all bool, yield func(incoming.Reject) bool) error
+	Reject(ctx context.Context, id string) (incoming.Reject, error)
+	Fix(ctx context.Context, id string, fields map[string]string) (incoming.Reject, error)
+	Resubmit(ctx context.Context, id, who string) (incoming.Reject, error)
+	WriteOff(ctx context.Context, id, who, reason string) (incoming.Reject, error)
 }
 
 // Numbers moves the numbers on, past those that may have been given.

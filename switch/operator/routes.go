@@ -6,6 +6,8 @@ import (
 	"net/http/pprof"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"switchyard/switch/incoming"
 )
 
 // Route is a request that the API answers.
@@ -28,6 +30,9 @@ const anything = "*"
 
 // file, as a parameter, says that the request's body is a file and has no parameters.
 const file = "<file>"
+
+// fixParameters are those of a fix.
+var fixParameters = append([]string{"id"}, incoming.Fixable()...)
 
 // profile are the parameters of Go's profiles.
 var profile = []string{"debug", "gc", "seconds"}
@@ -59,6 +64,11 @@ var endpoints = []endpoint{
 	{Route{"POST /v1/reconciliations/again", RoleOperate, []string{"date"}}, unlessHeld((*API).serveReconcileAgain)},
 	{Route{"GET /v1/clearing/incoming", RoleRead, nil}, (*API).serveIncoming},
 	{Route{"GET /v1/clearing/exceptions", RoleRead, nil}, (*API).serveExceptions},
+	{Route{"GET /v1/clearing/rejects", RoleRead, []string{"id", "all"}}, (*API).serveRejects},
+	{Route{"POST /v1/clearing/rejects/fix", RoleOperate, fixParameters}, unlessHeld((*API).serveFix)},
+	{Route{"POST /v1/clearing/rejects/resubmit", RoleOperate, []string{"id"}}, unlessHeld((*API).serveResubmit)},
+	{Route{"POST /v1/clearing/rejects/writeoff", RoleApprove, []string{"id", "reason"}},
+		unlessHeld((*API).serveWriteOff)},
 	{Route{"POST /v1/clearing/receive", RoleOperate, []string{"name", file}}, unlessHeld((*API).serveReceive)},
 	{Route{"GET /v1/clock", RoleRead, nil}, (*API).serveClock},
 	{Route{"POST /v1/clock/confirm", RoleApprove, nil}, (*API).serveConfirmClock},

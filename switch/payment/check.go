@@ -240,6 +240,9 @@ func (p *Payment) CheckVoid(target int, now time.Time) (int, *Refusal) {
 	if s.Refunded+s.ChargedBack > left || p.Presentment(target) == PresentmentChargedBack {
 		return 0, state("it is charged back")
 	}
+	if s := p.Presentment(target); s == PresentmentRejected || s == PresentmentWrittenOff {
+		return 0, state("its presentment is %s: nothing in a file would be taken back", s)
+	}
 	return target, nil
 }
 

@@ -13,9 +13,10 @@ const (
 	PresentmentRejected                            // the clearing system does not take it
 	PresentmentSettled                             // it takes and settles it
 	PresentmentChargedBack                         // the issuer charged it back, or a part of it
+	PresentmentWrittenOff                          // it was rejected, and is not presented again
 )
 
-var presentmentStates = [...]string{"presented", "rejected", "settled", "charged_back"}
+var presentmentStates = [...]string{"presented", "rejected", "settled", "charged_back", "written_off"}
 
 // String returns the name that histories and exports show.
 func (s PresentmentState) String() string { return presentmentStates[s] }
@@ -24,17 +25,47 @@ func (s PresentmentState) String() string { return presentmentStates[s] }
 func (p *Payment) Presentment(i int) PresentmentState {
 	s := PresentmentSent
 	for j := i + 1; j < len(p.Ops); j++ {
-		if op := &p.Ops[j]; op.Target != i {
-			continue
-		} else if op.Kind == KindReject {
+		op := &p.Ops[j]
+		switch {
+		case op.Target != i:
+		case op.Kind == KindReject:
 			s = PresentmentRejected
-		} else if op.Kind == KindChargeback {
+		case op.Kind == KindResubmit:
+			s = PresentmentSent
+		case op.Kind == KindWriteOff:
+			s = PresentmentWrittenOff
+		case op.Kind == KindChargeback:
 			s = PresentmentChargedBack
-		} else if op.Kind == KindSettle && s == PresentmentSent {
+		case op.Kind == KindSettle && s == PresentmentSent:
 			s = PresentmentSettled
 		}
 	}
 	return s
+}
+
+// LastPresented is the operation by which operation i is presented now: its newest resubmission, or itself.
+func (p *Payment) LastPresented(i int) int {
+	last := i
+	for j := i + 1; j < len(p.Ops); j++ {
+		if op := &p.Ops[j]; op.Kind == KindResubmit && op.Target == i {
+			last = j
+		}
+	}
+	return last
+}
+
+// CheckRejected refuses a resubmission or write-off of what is not rejected (I8: of the presentments of an operation
+// one stands at most). What takes an earlier record back is not presented again: it was not taken, nor was that.
+func (p *Payment) CheckRejected(i int) *Refusal {
+	switch s := p.Presentment(i); {
+	case !p.Ops[i].Kind.Row().Clears || p.Ops[i].Kind == KindResubmit:
+		return state("a %s is presented by no file", p.Ops[i].Kind)
+	case s != PresentmentRejected:
+		return state("its presentment is %s and not rejected", s)
+	case len(p.Ops) >= MaxOps:
+		return state("the payment has reached %d operations", MaxOps)
+	}
+	return nil
 }
 
 // Told returns the operation that a record of an incoming file is, about operation target, or NoTarget where it is none
@@ -77,8 +108,9 @@ func (p *Payment) CheckSettle(i int) *Refusal {
 	if r := p.heardOf(i); r != nil {
 		return r
 	}
-	for j := i + 1; j < len(p.Ops); j++ {
-		if op := &p.Ops[j]; op.Target == i && (op.Kind == KindSettle || op.Kind == KindReject) {
+	for j := p.LastPresented(i) + 1; j < len(p.Ops); j++ {
+		op := &p.Ops[j]
+		if op.Target == i && (op.Kind == KindSettle || op.Kind == KindReject || op.Kind == KindWriteOff) {
 			return state("its presentment is %s already", p.Presentment(i))
 		}
 	}
@@ -96,7 +128,7 @@ func (p *Payment) CheckChargeback(i int, amount int64) (counts int64, r *Refusal
 		return 0, state("a %s debits no cardholder", op.Kind)
 	case amount <= 0:
 		return 0, state("it is of no amount")
-	case p.Presentment(i) == PresentmentRejected:
+	case p.Presentment(i) == PresentmentRejected, p.Presentment(i) == PresentmentWrittenOff:
 		return 0, state("its presentment was rejected")
 	}
 	left := op.Clears()

@@ -61,7 +61,9 @@ func TestChargebacks(t *testing.T) {
 		if amount, refused := p.CheckRefund(0, begin); c.broken == "" && amount != c.refundable {
 			t.Errorf("%s: %d can be refunded (%v), want %d", c.why, amount, refused, c.refundable)
 		}
-		if _, refused := p.CheckVoid(1, begin); c.broken == "" && (refused == nil) != (p.Sums().ChargedBack == 0) {
+		state := p.Presentment(1)
+		free := state == payment.PresentmentSent || state == payment.PresentmentSettled
+		if _, refused := p.CheckVoid(1, begin); c.broken == "" && (refused == nil) != free {
 			t.Errorf("%s: a void: %v", c.why, refused)
 		}
 	}
@@ -87,6 +89,24 @@ func TestPresentmentState(t *testing.T) {
 		if (noReject == nil) != (want == "presented") || (noSettle == nil) != (want == "presented") ||
 			(noBack == nil) != (want != "rejected") {
 			t.Errorf("%s: reject %v, settle %v, charge back %v", want, noReject, noSettle, noBack)
+		}
+	}
+	resubmit, writeOff := record(payment.KindResubmit, 1, 600, 600), record(payment.KindWriteOff, 1, 600, 600)
+	for want, ops := range map[string][]payment.Op{
+		"presented":   of1000(capture, reject, resubmit),
+		"rejected":    of1000(capture, reject, resubmit, reject),
+		"settled":     of1000(capture, reject, resubmit, settle),
+		"written_off": of1000(capture, reject, resubmit, reject, writeOff),
+	} {
+		p := made(ops...)
+		if got := p.Presentment(1).String(); got != want || p.LastPresented(1) != 3 {
+			t.Errorf("got %s by operation %d, want %s by 3", got, p.LastPresented(1), want)
+		}
+		if refused := p.CheckRejected(1); (refused == nil) != (want == "rejected") {
+			t.Errorf("%s: presented again: %v", want, refused)
+		}
+		if refused := p.CheckSettle(1); (refused == nil) != (want == "presented") {
+			t.Errorf("%s: settled: %v", want, refused)
 		}
 	}
 	voided := made(of1000(capture, op(payment.KindVoid, 600, of(1)))...)

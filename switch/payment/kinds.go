@@ -26,10 +26,12 @@ const (
 	KindReject          Kind = 16 // the clearing system rejected the presentment of Target
 	KindChargeback      Kind = 17 // the issuer charged the presentment of Target back
 	KindSettle          Kind = 18 // the clearing system settles the presentment of Target
+	KindResubmit        Kind = 19 // presents Target again, whose presentment was rejected
+	KindWriteOff        Kind = 20 // gives the rejected presentment of Target up
 )
 
 // KindCount is one more than the largest Kind.
-const KindCount = 19
+const KindCount = 21
 
 // When is from which state on an operation counts in a payment's sums and in clearing.
 type When uint8
@@ -156,6 +158,14 @@ var kinds = [KindCount]KindRow{
 	},
 	KindSettle: {
 		Name: "settle", Counts: OnceApproved, Incoming: true,
+		After: []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale, KindCredit},
+	},
+	KindResubmit: {
+		Name: "resubmit", Counts: OnceApproved, Clears: true,
+		After: []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale, KindCredit},
+	},
+	KindWriteOff: {
+		Name: "write_off", Counts: OnceApproved,
 		After: []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale, KindCredit},
 	},
 }

@@ -32,6 +32,8 @@ func TestKinds(t *testing.T) {
 		{16, "reject", "", "", "", ""},
 		{17, "chargeback", "", "", "", ""},
 		{18, "settle", "", "", "", ""},
+		{19, "resubmit", "", "", "", ""},
+		{20, "write_off", "", "", "", ""},
 	}
 	if len(rows) != payment.KindCount-1 {
 		t.Errorf("%d kinds are written down here, there are %d: write the new one's row down", len(rows), payment.KindCount-1)

@@ -80,7 +80,7 @@ func (p *Payment) spent(i int) bool {
 	case StateUnknown:
 		return p.TimeoutReversed(i)
 	case StateApproved, StateClosed:
-		return op.Kind == KindTimeoutReversal || op.Kind.Row().Incoming
+		return op.Kind == KindTimeoutReversal || op.Kind.Row().Incoming || op.Kind == KindWriteOff
 	case StatePending, StateQueued, StateParked:
 	}
 	return false

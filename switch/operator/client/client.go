@@ -283,6 +283,45 @@ func (c *Client) EachException(ctx context.Context, take func(*incoming.Exceptio
 	return httpcall.Lines(ctx, c.port, "/v1/clearing/exceptions", nil, take)
 }
 
+// EachReject calls take with each rejected presentment that waits for a decision, or with all of them. An error of take
+// ends it.
+func (c *Client) EachReject(ctx context.Context, all bool, take func(*incoming.Reject) error) error {
+	query := url.Values{}
+	if all {
+		query.Set("all", "true")
+	}
+	return httpcall.Lines(ctx, c.port, "/v1/clearing/rejects", query, take)
+}
+
+// Reject tells one. NotFound says that no presentment of that id was rejected.
+func (c *Client) Reject(ctx context.Context, id string) (*incoming.Reject, error) {
+	return c.reject(ctx, http.MethodGet, "", url.Values{"id": {id}})
+}
+
+// FixReject puts right what its next presentment says, by the names of incoming.Fixable.
+func (c *Client) FixReject(ctx context.Context, id string, fields map[string]string) (*incoming.Reject, error) {
+	query := url.Values{"id": {id}}
+	for name, value := range fields {
+		query.Set(name, value)
+	}
+	return c.reject(ctx, http.MethodPost, "/fix", query)
+}
+
+// ResubmitReject presents it again in the open date. Refused says that it is not rejected any more.
+func (c *Client) ResubmitReject(ctx context.Context, id string) (*incoming.Reject, error) {
+	return c.reject(ctx, http.MethodPost, "/resubmit", url.Values{"id": {id}})
+}
+
+// WriteOffReject gives it up. Refused says that it is not rejected any more.
+func (c *Client) WriteOffReject(ctx context.Context, id, reason string) (*incoming.Reject, error) {
+	return c.reject(ctx, http.MethodPost, "/writeoff", url.Values{"id": {id}, "reason": {reason}})
+}
+
+func (c *Client) reject(ctx context.Context, method, verb string, query url.Values) (*incoming.Reject, error) {
+	return object(ctx, c, method, "/v1/clearing/rejects"+verb, query,
+		func(r *incoming.Reject) bool { return r.ID != "" })
+}
+
 // Strays lists the newest messages of issuers that completed no request, oldest first.
 func (c *Client) Strays(ctx context.Context) (strays []operator.Stray, err error) {
 	err = c.port.JSON(ctx, http.MethodGet, "/v1/strays", nil, &strays)
