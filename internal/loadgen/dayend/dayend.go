@@ -149,7 +149,7 @@ func (s *Summary) alone(ctx context.Context, o *Options, folder daemons.Options)
 	if err != nil {
 		return err
 	}
-	s.CloseS = loadgen.Round(took.Seconds())
+	s.CloseS = seconds(took)
 	s.WriteUS = s.aRecord(l.Switchd.CPUTime() - cpu)
 	s.SwitchdMiB = loadgen.Round(l.Switchd.PeakMiB())
 	if err := l.Stop(); err != nil {
@@ -248,7 +248,7 @@ func (s *Summary) beside(ctx context.Context, o *Options, folder daemons.Options
 	go func() {
 		defer close(stop)
 		_, took, err := closeDay(ctx, l, o.Captures)
-		s.BesideS = loadgen.Round(took.Seconds())
+		s.BesideS = seconds(took)
 		closed <- err
 	}()
 	during, err := o.authorizations(ctx, gateways, closeLimit, stop)
@@ -274,3 +274,6 @@ func (o *Options) authorizations(
 		Duration: duration, Until: until, Seed: o.Seed,
 	})
 }
+
+// seconds is a time to the millisecond.
+func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
