@@ -30,10 +30,10 @@ func newSettlementCmd() *cobra.Command {
 
 // settlementStatement is `switchctl settlement statement`.
 type settlementStatement struct {
-	clearing, plan, from, to string
-	opening, merchant        string
-	asJSON, asCSV            bool
-	html                     string
+	clearing, incoming, plan, from, to string
+	opening, merchant                  string
+	asJSON, asCSV                      bool
+	html                               string
 }
 
 func newSettlementStatementCmd() *cobra.Command {
@@ -46,13 +46,18 @@ folder of a switch, a folder a business date: gross, refunds, fees by the plan, 
 paid and on which day, and what is carried forward. Nothing is counted of a file that is not whole: manifest, clearing
 file and detail file must say the same, and none may be missing between others.
 
+With --incoming the files of clearing systems in a folder and those below it are settled with their dates: chargebacks,
+second presentments, fees and interchange, each with the merchant of the presentment that its acquirer reference names.
+What fits none is an exception and counts to nobody.
+
 Balances from before the period are computed from all dates that the folder has before it, or, with --opening, are
 those with which the JSON of the period before ended.
 
 Prints tables, and that all statements together add up to the files, to the last unit; with --csv a row a merchant,
 currency and date; with --json all of it. --html writes a page a merchant into a folder, over those of before.
 
-Exits with 1 if a person has to look at something (a date without files), with 2 if nothing was settled.`,
+Exits with 1 if a person has to look at something (a date without files, a chargeback of nothing), with 2 if nothing was
+settled.`,
 		Example: `  switchctl settlement statement --clearing switchd-data/clearing --plan configs/settlement.yaml \
     --from 2026-11-01 --to 2026-11-30 --json > november.json
   switchctl settlement statement --clearing switchd-data/clearing --plan configs/settlement.yaml \
@@ -82,6 +87,7 @@ Exits with 1 if a person has to look at something (a date without files), with 2
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&s.clearing, "clearing", "", "the clearing folder of a switch")
+	flags.StringVar(&s.incoming, "incoming", "", "a folder of files that came from clearing systems")
 	flags.StringVar(&s.plan, "plan", "", "the settlement plan, YAML (configs/settlement.yaml is an example)")
 	flags.StringVar(&s.from, "from", "", "first business date, YYYY-MM-DD")
 	flags.StringVar(&s.to, "to", "", "last business date")
@@ -99,7 +105,7 @@ Exits with 1 if a person has to look at something (a date without files), with 2
 
 // run reads what is given and settles.
 func (s *settlementStatement) run() (*settlement.Run, error) {
-	o := folder.Options{FS: vfs.Default, Clearing: s.clearing, Merchant: s.merchant}
+	o := folder.Options{FS: vfs.Default, Clearing: s.clearing, Incoming: s.incoming, Merchant: s.merchant}
 	var err error
 	if o.From, err = workday.Parse(s.from); err != nil {
 		return nil, fmt.Errorf("--from: %w", err)

@@ -41,6 +41,7 @@ type account struct {
 	Statement             // since Begin
 	today     Sums        // of the date that is not closed
 	gross     []planGross // of it, that a reserve is of
+	waiting   []Item      // of it
 	touched   bool        // since Begin
 }
 
@@ -168,8 +169,13 @@ func (l *Ledger) close(a *account, d workday.Date) error {
 		}
 		return due
 	})
-	a.today, a.gross = Sums{}, a.gross[:0]
-	if sums == (Sums{}) {
+	for _, item := range a.waiting {
+		item.Date = d
+		a.Items = append(a.Items, item)
+	}
+	empty := sums == (Sums{}) && len(a.waiting) == 0
+	a.today, a.gross, a.waiting = Sums{}, a.gross[:0], a.waiting[:0]
+	if empty {
 		return nil
 	}
 	a.touched = true
@@ -191,11 +197,14 @@ func (l *Ledger) close(a *account, d workday.Date) error {
 
 // settle fills in what follows from the other sums: the fees of all kinds, and the net.
 func (l *Ledger) settle(s *Sums) {
-	for _, fee := range []int64{s.FeeAcquirerMinor, s.FeeSchemeMinor} {
+	for _, fee := range []int64{
+		s.FeeAcquirerMinor, s.FeeSchemeMinor, s.FeeInterchangeMinor, s.FeeChargebackMinor, s.FeePassedMinor,
+	} {
 		l.add(&s.FeesMinor, fee)
 	}
 	for _, part := range []int64{
-		s.GrossMinor, -s.RefundsMinor, s.RepresentedMinor, -s.FeesMinor, -s.ReserveHeldMinor, s.ReserveReleasedMinor,
+		s.GrossMinor, -s.RefundsMinor, -s.ChargebacksMinor, s.RepresentedMinor, -s.FeesMinor, -s.ReserveHeldMinor,
+		s.ReserveReleasedMinor,
 	} {
 		l.add(&s.NetMinor, part)
 	}
@@ -212,6 +221,7 @@ func (l *Ledger) total(a *account, day *Day) {
 func (l *Ledger) addSums(to, of *Sums) {
 	to.Purchases += of.Purchases
 	to.Refunds += of.Refunds
+	to.Chargebacks += of.Chargebacks
 	to.Represented += of.Represented
 	amounts := of.amounts()
 	for i, into := range to.amounts() {
@@ -241,7 +251,8 @@ func (l *Ledger) Statements() []Statement {
 		s := a.Statement
 		slices.Sort(s.FeePlans)
 		// Not null in JSON.
-		s.FeePlans, s.Reserve, s.Days = orEmpty(s.FeePlans), orEmpty(s.Reserve), orEmpty(s.Days)
+		s.FeePlans, s.Reserve = orEmpty(s.FeePlans), orEmpty(s.Reserve)
+		s.Days, s.Items = orEmpty(s.Days), orEmpty(s.Items)
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b Statement) int {

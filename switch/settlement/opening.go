@@ -56,12 +56,16 @@ func (s *Statement) check() error {
 	if err := isCurrency(s.Currency); err != nil {
 		return fmt.Errorf("currency: %w", err)
 	}
-	proofs, err := Proofs([]Statement{*s}, nil)
+	proofs, err := Proofs([]Statement{*s}, nil, nil)
 	if err != nil {
 		return err
 	}
 	p := &proofs[0]
-	p.FilesDebitMinor, p.FilesCreditMinor = p.Totals.presented(), 0
+	t := &p.Totals
+	p.FilesDebitMinor = t.presented()
+	p.Received.Files = Moved{
+		ChargebacksMinor: t.ChargebacksMinor, PassedMinor: t.FeePassedMinor, InterchangeMinor: t.FeeInterchangeMinor,
+	}
 	if !p.holds() || p.Totals != s.Totals || p.ReserveMinor != s.ReserveMinor || s.CarriedForwardMinor > 0 {
 		return errors.New("its sums do not add up")
 	}

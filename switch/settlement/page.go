@@ -30,7 +30,7 @@ type (
 		Name, Number, Currency string
 		Lines                  []lineView
 		Payouts, Reserve       []datedView
-		Days                   [][]string
+		Days, Items            [][]string
 	}
 	lineView struct {
 		Label, Count, Amount string
@@ -97,9 +97,13 @@ func (s *Statement) view() statementView {
 	t := &s.Totals
 	line("Gross", t.Purchases, t.GrossMinor)
 	line("Refunds", t.Refunds, -t.RefundsMinor)
+	line("Chargebacks", t.Chargebacks, -t.ChargebacksMinor)
 	line("Chargebacks presented again", t.Represented, t.RepresentedMinor)
 	line("Acquirer's fees", 0, -t.FeeAcquirerMinor)
 	line("Schemes' fees", 0, -t.FeeSchemeMinor)
+	line("Interchange", 0, -t.FeeInterchangeMinor)
+	line("Fees of chargebacks", 0, -t.FeeChargebackMinor)
+	line("Schemes' fees for single payments", 0, -t.FeePassedMinor)
 	line("Reserve held back", 0, -t.ReserveHeldMinor)
 	line("Reserve released", 0, t.ReserveReleasedMinor)
 	sum("Net", t.NetMinor)
@@ -109,17 +113,29 @@ func (s *Statement) view() statementView {
 	for i := range s.Days {
 		d := &s.Days[i]
 		v.Days = append(v.Days, []string{
-			d.Date.String(), m(d.OpeningMinor), m(d.GrossMinor), m(-d.RefundsMinor), m(d.RepresentedMinor), m(-d.FeesMinor),
-			m(d.ReserveReleasedMinor - d.ReserveHeldMinor), m(d.NetMinor), m(d.PayoutMinor), m(d.CarriedForwardMinor),
+			d.Date.String(), m(d.OpeningMinor), m(d.GrossMinor), m(-d.RefundsMinor),
+			m(d.RepresentedMinor - d.ChargebacksMinor), m(-d.FeesMinor), m(d.ReserveReleasedMinor - d.ReserveHeldMinor),
+			m(d.NetMinor), m(d.PayoutMinor), m(d.CarriedForwardMinor),
 		})
 		if d.PayOn != nil {
 			v.Payouts = append(v.Payouts, datedView{d.Date.String(), d.PayOn.String(), m(d.PayoutMinor)})
 		}
 	}
+	for i := range s.Items {
+		one := &s.Items[i]
+		v.Items = append(v.Items, []string{
+			one.Date.String(), itemWords[one.Kind], one.ARN, one.Reason, m(one.AmountMinor), m(-one.FeeMinor),
+		})
+	}
 	for _, t := range s.Reserve {
 		v.Reserve = append(v.Reserve, datedView{t.Held.String(), t.Release.String(), m(t.Minor)})
 	}
 	return v
+}
+
+// itemWords are the kinds of items for a person.
+var itemWords = map[ItemKind]string{
+	Chargeback: "Chargeback", Represented: "Presented again", SchemeFee: "Scheme's fee",
 }
 
 // grouped is an amount for a page: thousands apart, and a minus sign that is as wide as a digit.

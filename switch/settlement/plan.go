@@ -24,15 +24,18 @@ type Plan struct {
 	payoutDays  int
 	defaultPlan string
 	feePlans    map[string]*feePlan
+	processing  map[string]string            // of interchange
 	calendars   map[string]*workday.Calendar // by currency
 	others      *workday.Calendar            // of the currencies that are not among them
 }
 
 // A feePlan is what a merchant with it is charged, and what of its gross is held back.
 type feePlan struct {
-	Name    string   `yaml:"name"`
-	Fees    []fee    `yaml:"fees"`
-	Reserve *reserve `yaml:"reserve"`
+	Name        string           `yaml:"name"`
+	Fees        []fee            `yaml:"fees"`
+	Interchange bool             `yaml:"interchange"`      // what PDS0146 says of its presentments is passed on
+	Chargeback  map[string]int64 `yaml:"chargeback_minor"` // of each chargeback, by currency
+	Reserve     *reserve         `yaml:"reserve"`
 }
 
 // A fee is what a presentment of some schemes costs. Fixed amounts are in minor units by currency; where there are any,
@@ -59,6 +62,8 @@ type planFile struct {
 	Calendars   []calendar `yaml:"calendars"`
 	DefaultPlan string     `yaml:"default_plan"` // of merchants without one
 	FeePlans    []feePlan  `yaml:"fee_plans"`
+	// Processing says what the processing codes of PDS0146, which differ between schemes, do: see the effects.
+	Processing map[string]string `yaml:"interchange_processing"`
 }
 
 type calendar struct {
@@ -100,7 +105,10 @@ func ParsePlan(name string, text []byte) (*Plan, error) {
 	sum := sha256.Sum256(text)
 	p := &Plan{
 		Acquirer: f.Acquirer, SHA256: hex.EncodeToString(sum[:]), payoutDays: f.PayoutDays, defaultPlan: f.DefaultPlan,
-		feePlans: map[string]*feePlan{}, calendars: map[string]*workday.Calendar{},
+		feePlans: map[string]*feePlan{}, calendars: map[string]*workday.Calendar{}, processing: f.Processing,
+	}
+	if err := checkProcessing(f.Processing); err != nil {
+		return nil, fmt.Errorf("%s: interchange_processing: %w", name, err)
 	}
 	if f.PayoutDays < 1 || f.PayoutDays > maxPayoutDays {
 		return nil, fmt.Errorf("%s: payout_days: %d: expected 1 to %d business days", name, f.PayoutDays, maxPayoutDays)
@@ -183,6 +191,9 @@ func (p *Plan) addFeePlan(f *feePlan) error {
 	case f.Reserve != nil && (f.Reserve.Days < 1 || f.Reserve.Days > maxReserveDays):
 		return fmt.Errorf("%s: reserve.days: %d: expected 1 to %d", f.Name, f.Reserve.Days, maxReserveDays)
 	}
+	if err := checkFixed("chargeback_minor", f.Chargeback); err != nil {
+		return fmt.Errorf("%s: %w", f.Name, err)
+	}
 	taken := map[string]bool{}
 	for i := range f.Fees {
 		if err := f.Fees[i].check(taken); err != nil {
@@ -226,6 +237,38 @@ func checkFixed(key string, fixed map[string]int64) error {
 		}
 	}
 	return nil
+}
+
+// What a processing code of PDS0146 does.
+const (
+	byRecord = "by_record" // charged for what debits the cardholder, given back for what credits it
+	charged  = "charged"
+	credited = "credited"
+)
+
+func checkProcessing(processing map[string]string) error {
+	for code, effect := range processing {
+		if len(code) != 2 || strings.Trim(code, "0123456789") != "" {
+			return fmt.Errorf("%q: expected two digits, in quotes", code)
+		}
+		if effect != byRecord && effect != charged && effect != credited {
+			return fmt.Errorf("%s: %q: expected %s, %s or %s", code, effect, byRecord, charged, credited)
+		}
+	}
+	return nil
+}
+
+// InterchangeSign is 1 where an entry of PDS0146 with a processing code charges the merchant's side, and -1 where it
+// gives back.
+func (p *Plan) InterchangeSign(processing string, debits bool) (int64, error) {
+	effect, ok := p.processing[processing]
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("processing %q: the plan's interchange_processing does not have it", Printable(processing))
+	case effect == charged, effect == byRecord && debits:
+		return 1, nil
+	}
+	return -1, nil
 }
 
 // of is the fee plan of a merchant that has one of this name, or none.

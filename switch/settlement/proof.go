@@ -11,6 +11,8 @@ type Proof struct {
 	// What the clearing files say: debits and credits of cardholders.
 	FilesDebitMinor  int64 `json:"files_debit_minor"`
 	FilesCreditMinor int64 `json:"files_credit_minor"`
+	// What came from clearing systems, and what of it counts to nobody.
+	Received Received `json:"received"`
 	// What the statements add up to.
 	OpeningMinor        int64 `json:"opening_minor"`
 	Totals              Sums  `json:"totals"`
@@ -24,18 +26,20 @@ type Proof struct {
 
 // Proofs add statements up by currency, and hold them against the files:
 //
-//	gross − refunds + represented                  = debits − credits of the files
-//	gross − refunds + represented − fees − reserve = net, the reserve being what is held less what is released
-//	opening + net                                  = paid + carried forward
-//	reserve before + held − released               = reserve at the end
+//	gross − refunds + represented    = debits − credits of our files + what clearing systems' files represent
+//	chargebacks, fees passed on      = what clearing systems' files say, without exceptions
+//	interchange                      = what they say, without exceptions and what is kept
+//	net                              = gross − refunds − chargebacks + represented − fees − held + released
+//	opening + net                    = paid + carried forward
+//	reserve before + held − released = reserve at the end
 //
 // It is an error only where a sum does not fit.
-func Proofs(statements []Statement, files []File) ([]Proof, error) {
+func Proofs(statements []Statement, files []File, received []Received) ([]Proof, error) {
 	by, adder := map[string]*Proof{}, Ledger{}
 	of := func(currency string) *Proof {
 		p := by[currency]
 		if p == nil {
-			p = &Proof{Currency: currency}
+			p = &Proof{Currency: currency, Received: Received{Currency: currency}}
 			by[currency] = p
 		}
 		return p
@@ -46,6 +50,9 @@ func Proofs(statements []Statement, files []File) ([]Proof, error) {
 			adder.add(&p.FilesDebitMinor, t.DebitMinor)
 			adder.add(&p.FilesCreditMinor, t.CreditMinor)
 		}
+	}
+	for _, r := range received {
+		of(r.Currency).Received = r
 	}
 	for i := range statements {
 		s := &statements[i]
@@ -73,15 +80,26 @@ func Proofs(statements []Statement, files []File) ([]Proof, error) {
 	return proofs, nil
 }
 
-// presented is what the clearing files bring, before fees and reserve.
+// presented is what is presented, before chargebacks, fees and reserve.
 func (s *Sums) presented() int64 { return s.GrossMinor - s.RefundsMinor + s.RepresentedMinor }
 
 func (p *Proof) holds() bool {
-	t := &p.Totals
-	presented := t.presented()
-	fees := t.FeeAcquirerMinor + t.FeeSchemeMinor
+	t, all, excepted := &p.Totals, &p.Received.Files, &p.Received.Excepted
+	fees := t.FeeAcquirerMinor + t.FeeSchemeMinor + t.FeeInterchangeMinor + t.FeeChargebackMinor + t.FeePassedMinor
 	reserve := t.ReserveHeldMinor - t.ReserveReleasedMinor
-	return presented == p.FilesDebitMinor-p.FilesCreditMinor && fees == t.FeesMinor &&
-		presented-fees-reserve == t.NetMinor && p.OpeningMinor+t.NetMinor == p.PaidMinor+p.CarriedForwardMinor &&
-		p.ReserveOpeningMinor+reserve == p.ReserveMinor
+	for _, equal := range [][2]int64{
+		{t.presented(), p.FilesDebitMinor - p.FilesCreditMinor + all.RepresentedMinor - excepted.RepresentedMinor},
+		{t.ChargebacksMinor, all.ChargebacksMinor - excepted.ChargebacksMinor},
+		{t.FeePassedMinor, all.PassedMinor - excepted.PassedMinor},
+		{t.FeeInterchangeMinor, all.InterchangeMinor - excepted.InterchangeMinor - p.Received.KeptInterchangeMinor},
+		{t.FeesMinor, fees},
+		{t.NetMinor, t.presented() - t.ChargebacksMinor - fees - reserve},
+		{p.OpeningMinor + t.NetMinor, p.PaidMinor + p.CarriedForwardMinor},
+		{p.ReserveOpeningMinor + reserve, p.ReserveMinor},
+	} {
+		if equal[0] != equal[1] {
+			return false
+		}
+	}
+	return true
 }

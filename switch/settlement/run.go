@@ -18,6 +18,8 @@ type Run struct {
 	Statements []Statement  `json:"statements"`
 	Proof      []Proof      `json:"proof"` // by currency; of one merchant alone there is none
 	Files      []File       `json:"files"`
+	Incoming   []string     `json:"incoming"` // ids of the files of clearing systems that are settled, those before too
+	Received   []Received   `json:"received"` // what came in them in the period
 	Exceptions []Exception  `json:"exceptions"`
 }
 
@@ -37,6 +39,7 @@ type Statement struct {
 	ReserveMinor        int64     `json:"reserve_minor"` // held at the end
 	Reserve             []Tranche `json:"reserve"`       // what it is made of
 	Days                []Day     `json:"days"`          // business dates on which something happened
+	Items               []Item    `json:"items"`         // what came from clearing systems
 }
 
 // A Day is a business date of a statement.
@@ -49,18 +52,23 @@ type Day struct {
 	CarriedForwardMinor int64         `json:"carried_forward_minor"`
 }
 
-// Sums are what happened, in minor units: net is gross less refunds, less fees, less what of the reserve is held and
-// not released.
+// Sums are what happened, in minor units: net is gross less refunds, less chargebacks and with what is presented again,
+// less fees, less what of the reserve is held and not released.
 type Sums struct {
 	Purchases            int   `json:"purchases"` // records that debit the cardholder
 	GrossMinor           int64 `json:"gross_minor"`
 	Refunds              int   `json:"refunds"` // records that credit it: refunds, credits, and purchases taken back
 	RefundsMinor         int64 `json:"refunds_minor"`
+	Chargebacks          int   `json:"chargebacks"` // less those taken back
+	ChargebacksMinor     int64 `json:"chargebacks_minor"`
 	Represented          int   `json:"represented"` // second presentments, less those taken back
 	RepresentedMinor     int64 `json:"represented_minor"`
 	FeeAcquirerMinor     int64 `json:"fee_acquirer_minor"`
 	FeeSchemeMinor       int64 `json:"fee_scheme_minor"`
-	FeesMinor            int64 `json:"fees_minor"` // all of them
+	FeeInterchangeMinor  int64 `json:"fee_interchange_minor"`
+	FeeChargebackMinor   int64 `json:"fee_chargeback_minor"`
+	FeePassedMinor       int64 `json:"fee_passed_minor"` // fees of the scheme for one presentment, less what it paid
+	FeesMinor            int64 `json:"fees_minor"`       // all of them
 	ReserveHeldMinor     int64 `json:"reserve_held_minor"`
 	ReserveReleasedMinor int64 `json:"reserve_released_minor"`
 	NetMinor             int64 `json:"net_minor"`
@@ -69,8 +77,9 @@ type Sums struct {
 // amounts are all that are not counts.
 func (s *Sums) amounts() []*int64 {
 	return []*int64{
-		&s.GrossMinor, &s.RefundsMinor, &s.RepresentedMinor, &s.FeeAcquirerMinor, &s.FeeSchemeMinor, &s.FeesMinor,
-		&s.ReserveHeldMinor, &s.ReserveReleasedMinor, &s.NetMinor,
+		&s.GrossMinor, &s.RefundsMinor, &s.ChargebacksMinor, &s.RepresentedMinor, &s.FeeAcquirerMinor, &s.FeeSchemeMinor,
+		&s.FeeInterchangeMinor, &s.FeeChargebackMinor, &s.FeePassedMinor, &s.FeesMinor, &s.ReserveHeldMinor,
+		&s.ReserveReleasedMinor, &s.NetMinor,
 	}
 }
 
@@ -101,9 +110,14 @@ type FileTotals struct {
 
 // An Exception is something that a person has to look at; nothing is counted for it.
 type Exception struct {
-	Kind    ExceptionKind `json:"kind"`
-	Date    workday.Date  `json:"date"`
-	Message string        `json:"message"`
+	Kind        ExceptionKind `json:"kind"`
+	Date        workday.Date  `json:"date"`
+	File        string        `json:"file,omitempty"`
+	Record      int           `json:"record,omitempty"`
+	ARN         string        `json:"acquirer_reference,omitempty"`
+	AmountMinor int64         `json:"amount_minor,omitempty"`
+	Currency    string        `json:"currency,omitempty"`
+	Message     string        `json:"message"`
 }
 
 // ExceptionKind says what an exception is.
@@ -113,4 +127,20 @@ type ExceptionKind string
 const (
 	// NoFiles is a business date without clearing files on a day on which merchants could be paid.
 	NoFiles ExceptionKind = "no_files"
+	// RefusedFile is a file of a clearing system that is not right, or not one for us; SameFile one whose id another
+	// has; LateFile one that is settled later than its date, as that was settled before it came.
+	RefusedFile ExceptionKind = "refused_file"
+	SameFile    ExceptionKind = "same_file"
+	LateFile    ExceptionKind = "late_file"
+	// RejectedFile and RejectedRecord tell that the clearing system did not take what was presented.
+	RejectedFile   ExceptionKind = "rejected_file"
+	RejectedRecord ExceptionKind = "rejected_record"
+	// Unmatched is a record that names nothing that was presented; OtherAmount one that names it with another amount or
+	// currency; Twice one that came before; Excess one of more than may be charged back or presented again.
+	Unmatched   ExceptionKind = "unmatched"
+	OtherAmount ExceptionKind = "other_amount"
+	Twice       ExceptionKind = "twice"
+	Excess      ExceptionKind = "excess"
+	// NotCounted is a record whose message, or what it says of fees, nobody here knows.
+	NotCounted ExceptionKind = "not_counted"
 )

@@ -217,7 +217,7 @@ func example(t *testing.T) *settlement.Run {
 		Exceptions: []settlement.Exception{{Kind: settlement.NoFiles, Date: from + 2, Message: "there are none"}},
 	}
 	var err error
-	if run.Proof, err = settlement.Proofs(run.Statements, run.Files); err != nil {
+	if run.Proof, err = settlement.Proofs(run.Statements, run.Files, run.Received); err != nil {
 		t.Fatal(err)
 	}
 	return run
@@ -296,11 +296,12 @@ func TestExample(t *testing.T) {
 		}
 	}
 	run.Files[0].Totals[0].CreditMinor++
-	if proofs, err := settlement.Proofs(run.Statements, run.Files); err != nil || proofs[0].Holds || !proofs[1].Holds {
+	proofs, err := settlement.Proofs(run.Statements, run.Files, run.Received)
+	if err != nil || proofs[0].Holds || !proofs[1].Holds {
 		t.Errorf("a unit too much in a file: %+v, %v", proofs, err)
 	}
 	run.Statements[1].Days[0].FeesMinor++
-	if proofs, err := settlement.Proofs(run.Statements, nil); err != nil || proofs[0].Holds {
+	if proofs, err := settlement.Proofs(run.Statements, nil, nil); err != nil || proofs[0].Holds {
 		t.Errorf("a unit too much in a statement: %+v, %v", proofs, err)
 	}
 }
@@ -407,7 +408,7 @@ func TestAddsUp(t *testing.T) {
 		l := settlement.NewLedger(plan(t))
 		period(t, l, first, days...)
 		statements := l.Statements()
-		proofs, err := settlement.Proofs(statements, filesOf(days))
+		proofs, err := settlement.Proofs(statements, filesOf(days), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -545,7 +546,7 @@ func TestReadRun(t *testing.T) {
 		{`"version":1`, `"version":1,"x":1`, `unknown field "x"`},
 		{`"opening_minor":-505,"totals"`, `"opening_minor":-5,"totals"`, "its sums do not add up"},
 		{`"gross_minor":300`, `"gross_minor":301`, "its sums do not add up"},
-		{`"carried_forward_minor":0}]}`, `"carried_forward_minor":0}]}]`, "at byte"},
+		{`"items":[]}`, `"items":[]}]`, "at byte"},
 		{`"currency":"JPY"`, `"currency":"JPX"`, `statement of "=HYPERLINK(1)" in "JPX": currency`},
 		{`"currency":"JPY"`, `"currency":"9223372036854775807"`, "currency"},
 		{`"merchant":"=HYPERLINK(1)"`, `"merchant":"SHOP01"`, ""},

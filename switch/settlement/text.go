@@ -3,6 +3,7 @@ package settlement
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"switchyard/internal/money"
@@ -15,10 +16,10 @@ func (r *Run) WriteText(w io.Writer) error {
 	for i := range r.Statements {
 		s := &r.Statements[i]
 		fmt.Fprintf(t, "%s  %s, %s to %s in %s\n", Printable(s.Merchant), Printable(s.MerchantName), r.From, r.To, s.Currency)
-		fmt.Fprint(t, "date\topening\tgross\trefunds\trepresented\tfees\treserve\tnet\tpaid\ton\tcarried forward\t\n")
+		fmt.Fprint(t, "date\topening\tgross\trefunds\tdisputes\tfees\treserve\tnet\tpaid\ton\tcarried forward\t\n")
 		line := func(name string, opening int64, sums *Sums, paid int64, on string, carried int64) {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name, s.amount(opening), s.amount(sums.GrossMinor),
-				s.amount(-sums.RefundsMinor), s.amount(sums.RepresentedMinor), s.amount(-sums.FeesMinor),
+				s.amount(-sums.RefundsMinor), s.amount(sums.RepresentedMinor-sums.ChargebacksMinor), s.amount(-sums.FeesMinor),
 				s.amount(sums.ReserveReleasedMinor-sums.ReserveHeldMinor), s.amount(sums.NetMinor), s.amount(paid), on,
 				s.amount(carried))
 		}
@@ -56,7 +57,17 @@ func (r *Run) WriteText(w io.Writer) error {
 func (r *Run) WriteExceptions(w io.Writer) error {
 	for i := range r.Exceptions {
 		e := &r.Exceptions[i]
-		if _, err := fmt.Fprintf(w, "exception: %s %s: %s\n", e.Date, e.Kind, Printable(e.Message)); err != nil {
+		where := ""
+		if e.File != "" {
+			where = Printable(e.File) + ": "
+		}
+		if e.Record > 0 {
+			where += fmt.Sprintf("record %d: ", e.Record)
+		}
+		if e.ARN != "" {
+			where += fmt.Sprintf("%s of %s: ", money.Format(e.AmountMinor, Printable(e.Currency)), Printable(e.ARN))
+		}
+		if _, err := fmt.Fprintf(w, "exception: %s %s: %s%s\n", e.Date, e.Kind, where, Printable(e.Message)); err != nil {
 			return err
 		}
 	}
@@ -71,17 +82,34 @@ func (p *Proof) writeText(w io.Writer) error {
 	}
 	m := func(minor int64) string { return amount(minor, p.Currency) }
 	t := &p.Totals
-	_, err := fmt.Fprintf(w, `%s: all statements, to the last unit: %s
-  gross %s − refunds %s + represented %s = debits %s − credits %s of the files
-  gross %s − refunds %s + represented %s − fees %s − reserve (%s − %s) = net %s
-  opening %s + net %s = paid %s + carried forward %s
-  reserve before %s + held %s − released %s = reserve %s
-`, p.Currency, verdict,
-		m(t.GrossMinor), m(t.RefundsMinor), m(t.RepresentedMinor), m(p.FilesDebitMinor), m(p.FilesCreditMinor),
-		m(t.GrossMinor), m(t.RefundsMinor), m(t.RepresentedMinor), m(t.FeesMinor), m(t.ReserveHeldMinor),
-		m(t.ReserveReleasedMinor), m(t.NetMinor),
-		m(p.OpeningMinor), m(t.NetMinor), m(p.PaidMinor), m(p.CarriedForwardMinor),
-		m(p.ReserveOpeningMinor), m(t.ReserveHeldMinor), m(t.ReserveReleasedMinor), m(p.ReserveMinor))
+	in, out := &p.Received.Files, &p.Received.Excepted
+	var b strings.Builder
+	line := func(format string, minor ...int64) {
+		amounts := make([]any, len(minor))
+		for i, n := range minor {
+			amounts[i] = m(n)
+		}
+		fmt.Fprintf(&b, "  "+format+"\n", amounts...)
+	}
+	fmt.Fprintf(&b, "%s: all statements, to the last unit: %s\n", p.Currency, verdict)
+	line("gross %s − refunds %s + represented %s = our files' debits %s − credits %s + represented by others %s",
+		t.GrossMinor, t.RefundsMinor, t.RepresentedMinor, p.FilesDebitMinor, p.FilesCreditMinor,
+		in.RepresentedMinor-out.RepresentedMinor)
+	if *in != (Moved{}) {
+		line("chargebacks %s = %s in incoming files − %s excepted", t.ChargebacksMinor, in.ChargebacksMinor,
+			out.ChargebacksMinor)
+		line("fees passed on %s = %s in incoming files − %s excepted", t.FeePassedMinor, in.PassedMinor, out.PassedMinor)
+		line("interchange %s = %s in incoming files − %s excepted − %s kept", t.FeeInterchangeMinor, in.InterchangeMinor,
+			out.InterchangeMinor, p.Received.KeptInterchangeMinor)
+	}
+	line("gross %s − refunds %s − chargebacks %s + represented %s − fees %s − reserve (%s − %s) = net %s",
+		t.GrossMinor, t.RefundsMinor, t.ChargebacksMinor, t.RepresentedMinor, t.FeesMinor, t.ReserveHeldMinor,
+		t.ReserveReleasedMinor, t.NetMinor)
+	line("opening %s + net %s = paid %s + carried forward %s", p.OpeningMinor, t.NetMinor, p.PaidMinor,
+		p.CarriedForwardMinor)
+	line("reserve before %s + held %s − released %s = reserve %s", p.ReserveOpeningMinor, t.ReserveHeldMinor,
+		t.ReserveReleasedMinor, p.ReserveMinor)
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 

@@ -49,8 +49,11 @@ func (c *clearingFolder) has(d workday.Date) bool {
 	return found
 }
 
+// A taker is handed what a record presents, and the record, which is valid until it returns.
+type taker func(*settlement.Presented, *clearing.Record) error
+
 // day hands out what the files of a date present, in the order of their ids.
-func (c *clearingFolder) day(d workday.Date, take func(*settlement.Presented) error) ([]settlement.File, error) {
+func (c *clearingFolder) day(d workday.Date, take taker) ([]settlement.File, error) {
 	dir := c.fs.PathJoin(c.dir, d.String())
 	names, err := c.fs.List(dir)
 	if err != nil {
@@ -107,9 +110,7 @@ func follows(before, id clearing.FileID) error {
 }
 
 // file hands out what one file presents.
-func (c *clearingFolder) file(
-	dir, id string, d workday.Date, take func(*settlement.Presented) error,
-) (*settlement.File, error) {
+func (c *clearingFolder) file(dir, id string, d workday.Date, take taker) (*settlement.File, error) {
 	name := c.fs.PathJoin(dir, id+manifestEnding)
 	m, err := c.manifest(name)
 	if err != nil {

@@ -21,11 +21,14 @@ acquirer: Harbour Acquiring
 payout_days: 1
 calendars: [{weekend: [saturday, sunday], until: 2027-12-31}]
 default_plan: standard
+interchange_processing: {"00": by_record, "19": charged, "29": credited}
 fee_plans:
   - name: standard
     fees: [{schemes: [visa], percent: 1, fixed_minor: {EUR: 10}}, {percent: 2}]
+    chargeback_minor: {EUR: 1500}
   - name: travel
     fees: [{percent: 1}]
+    interchange: true
     reserve: {percent: 10, days: 2}
 `
 

@@ -6,6 +6,7 @@ import (
 
 	"switchyard/internal/vfs"
 	"switchyard/internal/workday"
+	"switchyard/switch/clearing"
 	"switchyard/switch/settlement"
 )
 
@@ -13,6 +14,7 @@ import (
 type Options struct {
 	FS       vfs.FS
 	Clearing string // the clearing folder of a switch
+	Incoming string // a folder of files of clearing systems; empty for none
 	Plan     *settlement.Plan
 	From, To workday.Date    // the period, both included
 	Opening  *settlement.Run // the statements of the period before; nil: computed from the first date of the folder
@@ -38,23 +40,26 @@ func Settle(o Options) (*settlement.Run, error) {
 	if !slices.ContainsFunc(c.dates, func(d workday.Date) bool { return d >= o.From && d <= o.To }) {
 		return nil, fmt.Errorf("%s: it has no files of %s to %s", o.Clearing, o.From, o.To)
 	}
-	s := settling{o: &o, clearing: c, ledger: settlement.NewLedger(o.Plan)}
+	s := settling{o: &o, clearing: c, ledger: settlement.NewLedger(o.Plan), first: first}
 	s.run = &settlement.Run{
 		Version: settlement.RunVersion, From: o.From, To: o.To, Merchant: o.Merchant, Acquirer: o.Plan.Acquirer,
 		PlanSHA256: o.Plan.SHA256, Opening: "none, as no date is before", Files: []settlement.File{},
-		Exceptions: []settlement.Exception{},
+		Incoming: []string{}, Received: []settlement.Received{}, Exceptions: []settlement.Exception{},
+	}
+	if err := s.receive(); err != nil {
+		return nil, err
 	}
 	if o.Opening != nil {
 		err = s.restore()
 	} else if first < o.From {
-		s.run.Opening = fmt.Sprintf("computed from %s", first)
+		s.run.Opening, s.counting = fmt.Sprintf("computed from %s", first), true
 		err = s.days(first, o.From-1)
 	}
 	if err != nil {
 		return nil, err
 	}
 	s.ledger.Begin()
-	s.inPeriod = true
+	s.counting, s.inPeriod = true, true
 	if err := s.days(o.From, o.To); err != nil {
 		return nil, err
 	}
@@ -66,6 +71,10 @@ type settling struct {
 	clearing *clearingFolder
 	ledger   *settlement.Ledger
 	run      *settlement.Run
+	first    workday.Date // that the clearing folder has
+	incoming map[workday.Date][]*incomingFile
+	matcher  *matcher // nil without an incoming folder
+	counting bool     // the ledger is told; else it is looked what was presented, and what came of it
 	inPeriod bool
 }
 
@@ -77,7 +86,11 @@ func (s *settling) restore() error {
 	}
 	s.run.Opening = fmt.Sprintf("statements of %s to %s", before.From, before.To)
 	s.run.Mode = before.Mode
-	return nil
+	s.run.Incoming = append(s.run.Incoming, before.Incoming...)
+	if s.matcher == nil || len(s.matcher.subjects) == 0 {
+		return nil
+	}
+	return s.days(s.first, s.o.From-1)
 }
 
 // days settles dates one after the other.
@@ -85,6 +98,9 @@ func (s *settling) days(from, to workday.Date) error {
 	for d := from; d <= to; d++ {
 		if err := s.day(d); err != nil {
 			return err
+		}
+		if !s.counting {
+			continue
 		}
 		if err := s.ledger.Close(d); err != nil {
 			return err
@@ -94,10 +110,23 @@ func (s *settling) days(from, to workday.Date) error {
 }
 
 func (s *settling) day(d workday.Date) error {
+	if err := s.presented(d); err != nil {
+		return err
+	}
+	for _, f := range s.incoming[d] {
+		if err := s.came(f, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// presented settles the clearing files of a date.
+func (s *settling) presented(d workday.Date) error {
 	if !s.clearing.has(d) {
 		return s.none(d)
 	}
-	files, err := s.clearing.day(d, s.ledger.Present)
+	files, err := s.clearing.day(d, s.take)
 	if err != nil {
 		return err
 	}
@@ -115,6 +144,16 @@ func (s *settling) day(d workday.Date) error {
 	return nil
 }
 
+func (s *settling) take(p *settlement.Presented, r *clearing.Record) error {
+	if s.matcher != nil {
+		s.matcher.presented(p, r)
+	}
+	if !s.counting {
+		return nil
+	}
+	return s.ledger.Present(p)
+}
+
 // none notes a date without files, where there should be some.
 func (s *settling) none(d workday.Date) error {
 	expects, err := s.o.Plan.Expects(d)
@@ -122,7 +161,7 @@ func (s *settling) none(d workday.Date) error {
 		return err
 	}
 	if expects && s.inPeriod {
-		s.run.Exceptions = append(s.run.Exceptions, settlement.Exception{
+		s.except(settlement.Exception{
 			Kind: settlement.NoFiles, Date: d, Message: "there are no clearing files of this date",
 		})
 	}
@@ -133,7 +172,10 @@ func (s *settling) none(d workday.Date) error {
 func (s *settling) finish() (err error) {
 	run := s.run
 	run.Statements = s.ledger.Statements()
-	if run.Proof, err = settlement.Proofs(run.Statements, run.Files); err != nil || s.o.Merchant == "" {
+	if s.matcher != nil {
+		run.Received = s.matcher.sorted()
+	}
+	if run.Proof, err = settlement.Proofs(run.Statements, run.Files, run.Received); err != nil || s.o.Merchant == "" {
 		return err
 	}
 	run.Statements = slices.DeleteFunc(run.Statements, func(one settlement.Statement) bool {
@@ -144,5 +186,6 @@ func (s *settling) finish() (err error) {
 	}
 	// What the others have is not for this one to read.
 	run.Proof, run.Files, run.Exceptions = []settlement.Proof{}, []settlement.File{}, []settlement.Exception{}
+	run.Incoming, run.Received = []string{}, []settlement.Received{}
 	return nil
 }

@@ -1,0 +1,423 @@
+package folder_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"switchyard/switch/clearing"
+	"switchyard/switch/settlement"
+	"switchyard/switch/settlement/folder"
+)
+
+// A told is a record of a clearing system: a message, or a presentment that it gives back.
+type told struct {
+	message   *clearing.Message
+	presented *clearing.Presentment
+}
+
+// of is a message about a presentment.
+func of(p *clearing.Presentment, mti, function string, minor int64, change ...func(m *clearing.Message)) told {
+	m := &clearing.Message{MTI: mti, FunctionCode: function, Elements: []clearing.Element{
+		{DE: 2, Value: p.PAN}, {DE: 3, Value: "000000"}, {DE: 4, Value: fmt.Sprintf("%012d", minor)},
+		{DE: 12, Value: "261126120000"}, {DE: 25, Value: "4853"},
+		{DE: 30, Value: fmt.Sprintf("%012d%012d", p.AmountMinor, 0)},
+		{DE: 31, Value: p.ARN}, {DE: 33, Value: "900001"}, {DE: 49, Value: "978"}, {DE: 94, Value: "900001"},
+	}}
+	for _, c := range change {
+		c(m)
+	}
+	return told{message: m}
+}
+
+// with sets an element; without a value it goes.
+func with(de int, value string) func(*clearing.Message) {
+	return func(m *clearing.Message) {
+		m.Elements = slices.DeleteFunc(m.Elements, func(e clearing.Element) bool { return e.DE == de })
+		if value != "" {
+			m.Elements = append(m.Elements, clearing.Element{DE: de, Value: value})
+		}
+	}
+}
+
+func withPDS(tag int, value string) func(*clearing.Message) {
+	return func(m *clearing.Message) { m.PDS = append(m.PDS, clearing.PDS{Tag: tag, Value: value}) }
+}
+
+// takenBack makes a message one that takes an earlier one back.
+func takenBack(m *clearing.Message) { withPDS(25, "R261127")(m) }
+
+// returned is a presentment as the clearing system gives it back, with interchange.
+func returned(p clearing.Presentment, entries string) told {
+	p.PDS = []clearing.PDS{{Tag: 146, Value: entries}}
+	return told{presented: &p}
+}
+
+// entry is one of PDS0146.
+func entry(processing, currency string, minor int64, settledIn string, settled int64) string {
+	return fmt.Sprintf("00%s01%s%012d%s%012d", processing, currency, minor, settledIn, settled)
+}
+
+// receive writes a file of a clearing system, and returns its id.
+func (d *desk) receive(date string, sequence int, records ...told) string {
+	d.t.Helper()
+	return d.receiveAs(clearing.Header{}, clearing.MadeByClearing, date, sequence, records...)
+}
+
+func (d *desk) receiveAs(h clearing.Header, kind, date string, sequence int, records ...told) string {
+	d.t.Helper()
+	at, err := time.Parse(time.DateOnly, date)
+	d.must(err)
+	h.FileID = clearing.FileID{Type: kind, Date: at, ProcessorID: "12345", Sequence: sequence}
+	var b bytes.Buffer
+	w, err := clearing.NewWriter(&b, h)
+	d.must(err)
+	for _, r := range records {
+		if r.message != nil {
+			d.must(w.WriteMessage(r.message))
+		} else {
+			d.must(w.Write(r.presented))
+		}
+	}
+	_, err = w.Close()
+	d.must(err)
+	id := h.FileID.String()
+	d.put("incoming/"+date+"/"+id+".ipm", b.Bytes())
+	return id
+}
+
+func fromIncoming(o *folder.Options) { o.Incoming = "incoming" }
+
+// dispute is a folder with two purchases, and all that may come of them.
+func dispute(t *testing.T) *desk {
+	d := newDesk(t)
+	shop := d.purchase("SHOP", 10_000)
+	agency := d.purchase("AGENCY", 50_000, func(p *clearing.Presentment) { p.FeePlan = "travel" })
+	d.write("2026-11-26", 1, shop, agency)
+	d.write("2026-11-27", 1, d.purchase("SHOP", 100))
+	d.receive("2026-11-26", 1, returned(shop, entry("00", "978", 25, "978", 25)),
+		returned(agency, entry("00", "840", 70, "978", 60)+entry("29", "978", 5, "978", 5)))
+	d.receive("2026-11-27", 1, of(&shop, "1442", "453", 4_000), of(&agency, "1442", "450", 50_000,
+		withPDS(146, entry("00", "978", 60, "978", 60))), of(&shop, "1740", "700", 250, with(3, "190000")))
+	d.receive("2026-11-30", 1, of(&shop, "1240", "282", 3_000), of(&agency, "1442", "450", 50_000, takenBack),
+		of(&agency, "1740", "700", 90, with(3, "290000")))
+	return d
+}
+
+func TestIncoming(t *testing.T) {
+	run, err := dispute(t).settle("2026-11-26", "2026-11-30", fromIncoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agency, shop := run.Statements[0], run.Statements[1]
+	// Interchange is passed on where the plan says so: 0.60 less 0.05, and with the chargeback 0.60 back.
+	if agency.Days[0].FeeInterchangeMinor != 55 || agency.Days[1].FeeInterchangeMinor != -60 ||
+		shop.Totals.FeeInterchangeMinor != 0 || run.Received[0].KeptInterchangeMinor != 25 {
+		t.Errorf("interchange: %d, %d, %d, %+v", agency.Days[0].FeeInterchangeMinor, agency.Days[1].FeeInterchangeMinor,
+			shop.Totals.FeeInterchangeMinor, run.Received)
+	}
+	friday := shop.Days[1]
+	if friday.Chargebacks != 1 || friday.ChargebacksMinor != 4_000 || friday.FeeChargebackMinor != 1_500 ||
+		friday.FeePassedMinor != 250 || friday.FeeAcquirerMinor != 11 || friday.NetMinor != 100-11-4_000-1_500-250 ||
+		friday.CarriedForwardMinor != friday.NetMinor {
+		t.Errorf("the date of the chargeback: %+v", friday)
+	}
+	if monday := shop.Days[2]; monday.RepresentedMinor != 3_000 || monday.FeesMinor != 0 {
+		t.Errorf("the date of the second presentment: %+v", monday)
+	}
+	if agency.Totals.ChargebacksMinor != 0 || agency.Totals.Chargebacks != 0 || agency.Totals.FeePassedMinor != -90 {
+		t.Errorf("a chargeback that is taken back: %+v", agency.Totals)
+	}
+	if len(shop.Items) != 3 || shop.Items[0].AmountMinor != -4_000 || shop.Items[0].FeeMinor != 1_500 ||
+		shop.Items[0].Reason != "4853" || shop.Items[0].Date.String() != "2026-11-27" || len(agency.Items) != 3 {
+		t.Errorf("items: %+v\n%+v", shop.Items, agency.Items)
+	}
+	if !run.Proof[0].Holds || len(run.Incoming) != 3 {
+		t.Errorf("%+v, %v", run.Proof, run.Incoming)
+	}
+	if len(run.Exceptions) != 1 || run.Exceptions[0].Kind != settlement.NoFiles { // of Monday
+		t.Errorf("exceptions: %+v", run.Exceptions)
+	}
+	var page, table bytes.Buffer
+	if err := run.WritePage(&page, "SHOP"); err != nil || !strings.Contains(page.String(), "<td>Chargeback</td>") {
+		t.Errorf("%v\n%s", err, &page)
+	}
+	if err := run.WriteText(&table); err != nil || !strings.Contains(table.String(),
+		"chargebacks 40.00 = 40.00 in incoming files − 0.00 excepted\n") {
+		t.Errorf("%v\n%s", err, &table)
+	}
+}
+
+// Computed from the first date, and from the statements before with the folders as context, it is the same.
+func TestIncomingOpening(t *testing.T) {
+	d := dispute(t)
+	computed, err := d.settle("2026-11-27", "2026-11-30", fromIncoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := d.settle("2026-11-26", "2026-11-26", fromIncoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opening, err := settlement.ReadRun(strings.NewReader(text(t, before)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := d.settle("2026-11-27", "2026-11-30", fromIncoming, func(o *folder.Options) { o.Opening = opening })
+	if err != nil {
+		t.Fatal(err)
+	}
+	given.Opening = computed.Opening
+	if a, b := text(t, computed), text(t, given); a != b {
+		t.Errorf("computed\n%s\ngiven\n%s", a, b)
+	}
+
+	// A file of a date that was settled without it is settled with the first date behind it, and told of.
+	late := d.receive("2026-11-26", 2, of(&clearing.Presentment{}, "1740", "700", 1, with(3, "190000"), with(31, ""),
+		with(2, ""), with(30, "")))
+	given, err = d.settle("2026-11-27", "2026-11-30", fromIncoming, func(o *folder.Options) { o.Opening = opening })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(given.Incoming, late) || len(given.Exceptions) < 2 ||
+		given.Exceptions[0].Kind != settlement.LateFile || given.Exceptions[0].Date.String() != "2026-11-27" {
+		t.Errorf("%+v", given.Exceptions)
+	}
+}
+
+// What does not fit is an exception with its place, and counts to nobody.
+func TestExceptions(t *testing.T) {
+	for _, x := range []struct {
+		name    string
+		kind    settlement.ExceptionKind
+		message string
+		tell    func(d *desk, p, refunded *clearing.Presentment) []told
+	}{
+		{"another reference", settlement.Unmatched, "1442/450 first chargeback, full: DE31: nothing was presented",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				other := d.purchase("SHOP", 1)
+				return []told{of(&other, "1442", "450", 1)}
+			}},
+		{"a fee without a reference", settlement.Unmatched, "1740/700 fee collection: DE31: it names no presentment",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				return []told{of(p, "1740", "700", 1, with(3, "190000"), with(31, ""))}
+			}},
+		{"a reference with another check digit", settlement.NotCounted, "DE31 acquirer reference: check digit is",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				digit := (p.ARN[22]-'0'+1)%10 + '0'
+				return []told{of(p, "1442", "450", 1, with(31, p.ARN[:22]+string(digit)))}
+			}},
+		{"no reason", settlement.NotCounted, "DE25 message reason: is missing",
+			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1442", "450", 1, with(25, ""))} }},
+		{"neither collected nor paid", settlement.NotCounted, "DE3 is 000000",
+			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1740", "700", 1)} }},
+		{"another currency", settlement.OtherAmount, "DE49: USD: it was presented in EUR",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				return []told{of(p, "1442", "450", 1, with(49, "840"))}
+			}},
+		{"more than was presented", settlement.Excess, "of 10000 that were presented 0 are charged back already",
+			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1442", "450", 10_001)} }},
+		{"a refund", settlement.Excess, "a refund was presented",
+			func(d *desk, _, refunded *clearing.Presentment) []told { return []told{of(refunded, "1442", "450", 1)} }},
+		{"presented again for nothing", settlement.Excess, "only 0 are charged back",
+			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1240", "205", 1)} }},
+		{"taken back for nothing", settlement.Excess, "only 0 are charged back",
+			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1442", "450", 1, takenBack)} }},
+		{"arbitration", settlement.NotCounted, "1442/451 arbitration chargeback, full is not counted",
+			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1442", "451", 1)} }},
+		{"another amount given back", settlement.OtherAmount, "DE4: 9999: it was presented with 10000",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				other := *p
+				other.AmountMinor--
+				return []told{returned(other, entry("00", "978", 1, "978", 1))}
+			}},
+		{"another record given back", settlement.Unmatched, "no such record was presented",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				other := *p
+				other.ReversalOf = other.LocalTime
+				return []told{returned(other, entry("00", "978", 1, "978", 1))}
+			}},
+		{"interchange in another currency", settlement.NotCounted,
+			"PDS0146, entry 1: it is in USD and GBP, the record in EUR",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				return []told{returned(*p, entry("00", "840", 1, "826", 1))}
+			}},
+		{"interchange of another kind", settlement.NotCounted, `PDS0146, entry 1: processing "77"`,
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				return []told{returned(*p, entry("77", "978", 1, "978", 1))}
+			}},
+		{"interchange that is cut", settlement.NotCounted, "PDS0146: it has 35 characters",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				return []told{returned(*p, entry("00", "978", 1, "978", 1)[1:])}
+			}},
+		{"a rejected record", settlement.RejectedRecord, "1240/200 first presentment was rejected",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				return []told{{message: &clearing.Message{MTI: "1644", FunctionCode: "691", PDS: []clearing.PDS{
+					{Tag: 5, Value: "D0002" + "02" + "0301" + "000"}, {Tag: 138, Value: "00000002"},
+					{Tag: 280, Value: name("2026-11-26", 1)},
+				}}}, returned(*p, entry("00", "978", 1, "978", 1))}
+			}},
+		{"a refused file", settlement.RejectedFile, "was refused as a whole",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				return []told{{message: &clearing.Message{MTI: "1644", FunctionCode: "699", PDS: []clearing.PDS{
+					{Tag: 5, Value: "D0000" + "03" + "0501" + "000"}, {Tag: 280, Value: name("2026-11-26", 1)},
+				}, Elements: []clearing.Element{{DE: 72, Value: "no"}}}}}
+			}},
+	} {
+		d := newDesk(t)
+		p, refunded := d.purchase("SHOP", 10_000), d.purchase("SHOP", 500, refund)
+		d.write("2026-11-26", 1, p, refunded)
+		want, err := d.settle("2026-11-26", "2026-11-26")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.receive("2026-11-26", 1, x.tell(d, &p, &refunded)...)
+		got, err := d.settle("2026-11-26", "2026-11-26", fromIncoming)
+		if err != nil {
+			t.Errorf("%s: %v", x.name, err)
+			continue
+		}
+		if len(got.Exceptions) != 1 || got.Exceptions[0].Kind != x.kind ||
+			!strings.Contains(got.Exceptions[0].Message, x.message) || got.Exceptions[0].Record < 2 ||
+			!strings.HasPrefix(got.Exceptions[0].File, "incoming/2026-11-26/") {
+			t.Errorf("%s: %+v; want %s, %s", x.name, got.Exceptions, x.kind, x.message)
+		}
+		for _, p := range got.Proof {
+			if !p.Holds {
+				t.Errorf("%s: %+v", x.name, p)
+			}
+		}
+		want.Incoming, want.Received, want.Exceptions, want.Proof = got.Incoming, got.Received, got.Exceptions, got.Proof
+		if a, b := text(t, got), text(t, want); a != b {
+			t.Errorf("%s: it counts: %s\nwant\n%s", x.name, a, b)
+		}
+	}
+}
+
+// What comes twice counts once: records in a file and in another, and files. What is wrong as a whole does not count.
+func TestTwice(t *testing.T) {
+	d := newDesk(t)
+	p := d.purchase("SHOP", 10_000)
+	d.write("2026-11-26", 1, p)
+	once := of(&p, "1442", "453", 4_000)
+	id := d.receive("2026-11-26", 1, once, once)
+	d.receive("2026-11-26", 2, once)
+	d.put("incoming/again.ipm", d.read("incoming/2026-11-26/"+id+".ipm"))
+	good := d.read("incoming/2026-11-26/" + id + ".ipm")
+	d.put("incoming/cut.ipm", good[:len(good)-1])
+	d.put("incoming/.hidden.ipm", good)
+	d.put("incoming/manifest.json", good)
+	d.receiveAs(clearing.Header{}, "002", "2026-11-26", 3, once)
+	d.receiveAs(clearing.Header{Production: true}, "001", "2026-11-26", 4, once)
+	run, err := d.settle("2026-11-26", "2026-11-26", fromIncoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := run.Statements[0].Totals; got.Chargebacks != 1 || got.ChargebacksMinor != 4_000 || !run.Proof[0].Holds {
+		t.Errorf("%+v\n%+v", got, run.Proof)
+	}
+	count := map[settlement.ExceptionKind]int{}
+	for _, e := range run.Exceptions {
+		count[e.Kind]++
+	}
+	want := map[settlement.ExceptionKind]int{settlement.Twice: 2, settlement.SameFile: 1, settlement.RefusedFile: 3}
+	if !maps.Equal(count, want) {
+		t.Errorf("%v, want %v\n%+v", count, want, run.Exceptions)
+	}
+}
+
+// A second presentment that stands in our own files counts by them; the clearing system's copy brings interchange.
+func TestOwnSecondPresentment(t *testing.T) {
+	d := newDesk(t)
+	travel := func(p *clearing.Presentment) { p.FeePlan = "travel" }
+	p := d.purchase("AGENCY", 10_000, travel)
+	second := p
+	second.FunctionCode, second.MessageReason, second.OriginalMinor = "205", "2700", 10_000
+	d.write("2026-11-26", 1, p)
+	d.write("2026-11-27", 1, second)
+	d.receive("2026-11-26", 1, of(&p, "1442", "450", 10_000))
+	d.receive("2026-11-27", 1, of(&second, "1240", "205", 10_000, withPDS(146, entry("00", "978", 7, "978", 7))))
+	run, err := d.settle("2026-11-26", "2026-11-27", fromIncoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := run.Statements[0].Totals; got.RepresentedMinor != 10_000 || got.FeeInterchangeMinor != 7 ||
+		got.ChargebacksMinor != 10_000 || !run.Proof[0].Holds || len(run.Exceptions) != 0 {
+		t.Errorf("%+v\n%+v\n%+v", got, run.Proof, run.Exceptions)
+	}
+}
+
+// Whatever comes, of whatever reference and amount: all adds up, every record is an item, an exception, or was given
+// back, and no more is charged back than was presented.
+func TestIncomingAddsUp(t *testing.T) {
+	kinds := [][2]string{
+		{"1442", "450"}, {"1442", "453"}, {"1442", "454"}, {"1240", "205"}, {"1240", "282"}, {"1740", "700"},
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		d := newDesk(t)
+		var presented []clearing.Presentment
+		for i := range 3 {
+			amount := rapid.Int64Range(1, 3000).Draw(rt, "amount")
+			presented = append(presented, d.purchase([]string{"SHOP", "AGENCY"}[i%2], amount,
+				func(p *clearing.Presentment) { p.FeePlan = []string{"", "travel"}[i%2] }))
+		}
+		d.write("2026-11-26", 1, presented...)
+		presented = append(presented, d.purchase("SHOP", 1000)) // that never stood in a file
+		var records []told
+		for range rapid.IntRange(1, 12).Draw(rt, "records") {
+			kind := rapid.SampledFrom(kinds).Draw(rt, "kind")
+			change := []func(*clearing.Message){
+				with(3, rapid.SampledFrom([]string{"000000", "190000", "290000"}).Draw(rt, "DE3")),
+				with(49, rapid.SampledFrom([]string{"978", "978", "978", "840"}).Draw(rt, "DE49")),
+			}
+			if rapid.Bool().Draw(rt, "reversal") {
+				change = append(change, takenBack)
+			}
+			if rapid.Bool().Draw(rt, "interchange") {
+				processing := rapid.SampledFrom([]string{"00", "19", "29", "33"}).Draw(rt, "processing")
+				change = append(change, withPDS(146, entry(processing, "978", rapid.Int64Range(0, 99).Draw(rt, "fee"), "978", 0)))
+			}
+			p := &presented[rapid.IntRange(0, len(presented)-1).Draw(rt, "of")]
+			records = append(records, of(p, kind[0], kind[1], rapid.Int64Range(0, 3000).Draw(rt, "DE4"), change...))
+		}
+		d.receive("2026-11-26", 1, records...)
+		run, err := d.settle("2026-11-26", "2026-11-26", fromIncoming)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		for _, p := range run.Proof {
+			if !p.Holds {
+				rt.Fatalf("%+v", p)
+			}
+		}
+		items := 0
+		for _, s := range run.Statements {
+			items += len(s.Items)
+			if back := s.Totals.ChargebacksMinor - s.Totals.RepresentedMinor; back < 0 || back > s.Totals.GrossMinor {
+				rt.Fatalf("charged back: %+v", s.Totals)
+			}
+		}
+		if items+len(run.Exceptions) != len(records) {
+			rt.Fatalf("%d items and %d exceptions of %d records\n%+v", items, len(run.Exceptions), len(records), run.Exceptions)
+		}
+	})
+}
+
+// The incoming folder has to be there.
+func TestNoIncomingFolder(t *testing.T) {
+	d := twoDays(t)
+	if _, err := d.settle("2026-11-26", "2026-11-27", fromIncoming); err == nil {
+		t.Error("a folder that is not there is taken")
+	}
+	d.must(d.fs.MkdirAll("incoming", 0o700))
+	run, err := d.settle("2026-11-26", "2026-11-27", fromIncoming)
+	if err != nil || len(run.Exceptions) != 0 {
+		t.Errorf("an empty folder: %v", err)
+	}
+}

@@ -1,0 +1,258 @@
+package folder
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"switchyard/internal/money"
+	"switchyard/switch/clearing"
+	"switchyard/switch/settlement"
+)
+
+// A subject is an acquirer reference that incoming records tell of: what was presented under it, and what came of it.
+type subject struct {
+	found            bool
+	merchant         settlement.Key
+	feePlan          string
+	refund           bool
+	records          map[clearing.RecordKey]int64 // ours, with their amounts
+	presentedMinor   int64                        // less what was taken back
+	chargedBackMinor int64                        // less what was presented again
+	came             map[clearing.RecordKey]bool  // records of clearing systems
+}
+
+// A matcher finds whose money an incoming record moves: by the acquirer reference, that of the presentment. What does
+// not fit in every respect is an exception, and counts to nobody.
+type matcher struct {
+	plan     *settlement.Plan
+	subjects map[string]*subject // by acquirer reference
+	received map[string]*settlement.Received
+}
+
+func newMatcher(plan *settlement.Plan, files []*incomingFile) *matcher {
+	m := &matcher{plan: plan, subjects: map[string]*subject{}, received: map[string]*settlement.Received{}}
+	for _, f := range files {
+		for i := range f.records {
+			if arn := f.records[i].key.ARN; arn != "" && m.subjects[arn] == nil {
+				m.subjects[arn] = &subject{
+					records: map[clearing.RecordKey]int64{}, came: map[clearing.RecordKey]bool{},
+				}
+			}
+		}
+	}
+	return m
+}
+
+// presented notes a record of ours, if something tells of it.
+func (m *matcher) presented(p *settlement.Presented, r *clearing.Record) {
+	s := m.subjects[string(r.Get(31))]
+	if s == nil {
+		return
+	}
+	s.found, s.feePlan = true, p.FeePlan
+	s.merchant = settlement.Key{Merchant: p.Merchant, Currency: p.Currency}
+	s.records[r.Key()] = p.AmountMinor
+	amount := p.AmountMinor
+	if p.Reversal {
+		amount = -amount
+	}
+	switch {
+	case p.Second:
+		s.chargedBackMinor -= amount
+	case p.Refund:
+		s.refund = true
+	default:
+		s.presentedMinor += amount
+	}
+}
+
+// An unfit says why an incoming record is an exception.
+type unfit struct {
+	kind    settlement.ExceptionKind
+	message string
+}
+
+func unfitf(kind settlement.ExceptionKind, format string, args ...any) *unfit {
+	return &unfit{kind, fmt.Sprintf(format, args...)}
+}
+
+// A claim is what an incoming record says that it moves.
+type claim struct {
+	*incomingRecord
+	what             settlement.ItemKind
+	known            bool  // what
+	effectMinor      int64 // on the net of whoever's money it is, but for interchange
+	interchangeMinor int64 // charged
+	errInterchange   error // why that cannot be read
+	subject          *subject
+	oursMinor        int64 // of the record that it is a copy of
+	isOurs           bool  // there is one
+}
+
+func (m *matcher) claim(i *incomingRecord) *claim {
+	c := &claim{incomingRecord: i, subject: m.subjects[i.key.ARN]}
+	c.what, c.known = kinds[i.key.MTI+"/"+i.key.FunctionCode]
+	c.effectMinor = i.effect(c.what)
+	c.interchangeMinor, c.errInterchange = interchangeOf(i, m.plan)
+	if c.subject != nil {
+		c.oursMinor, c.isOurs = c.subject.records[i.key]
+	}
+	return c
+}
+
+// moved is what is claimed, rightly or not.
+func (c *claim) moved() settlement.Moved {
+	moved := settlement.Moved{InterchangeMinor: c.interchangeMinor}
+	switch {
+	case c.isOurs:
+	case c.what == settlement.Chargeback:
+		moved.ChargebacksMinor = -c.effectMinor
+	case c.what == settlement.Represented:
+		moved.RepresentedMinor = c.effectMinor
+	case c.what == settlement.SchemeFee:
+		moved.PassedMinor = -c.effectMinor
+	}
+	return moved
+}
+
+// receive finds whose money a record moves. The receipt is nil where it is an exception, and why is nil where it is
+// none; moved is what it says in both.
+func (m *matcher) receive(
+	f *incomingFile, i *incomingRecord,
+) (r *settlement.Receipt, moved settlement.Moved, why *unfit) {
+	switch {
+	case i.refused != "":
+		return nil, moved, unfitf(settlement.RejectedFile, "file %s was refused as a whole: what it presents is counted",
+			i.refused)
+	case i.rejected:
+		return nil, moved, unfitf(settlement.RejectedRecord, "%s was rejected: where it is ours it is counted", i.kind)
+	}
+	c := m.claim(i)
+	why = c.unclear()
+	if why == nil {
+		why = c.unmatched()
+	}
+	if why == nil {
+		why = c.excessive()
+	}
+	if why != nil {
+		return nil, c.moved(), why
+	}
+	c.subject.came[i.key] = true
+	r = &settlement.Receipt{
+		Key: c.subject.merchant, FeePlan: c.subject.feePlan, InterchangeMinor: c.interchangeMinor,
+		Item: settlement.Item{
+			Kind: c.what, AmountMinor: c.effectMinor, ARN: i.key.ARN, Reason: i.reason, File: f.id, Record: i.number,
+		},
+	}
+	if c.isOurs {
+		r.Kind, r.AmountMinor = settlement.Returned, 0 // it is counted by our file: its copy brings interchange alone
+	}
+	return r, c.moved(), nil
+}
+
+// unclear is why nobody knows what a record moves, whosever it is.
+func (c *claim) unclear() *unfit {
+	switch {
+	case !c.known:
+		return unfitf(settlement.NotCounted, "%s is not counted", c.kind)
+	case c.fault != "":
+		return unfitf(settlement.NotCounted, "%s: %s", c.kind, c.fault)
+	case c.amountMinor == 0:
+		return unfitf(settlement.NotCounted, "%s: DE4: it is missing, or zero", c.kind)
+	case c.effectMinor == 0:
+		return unfitf(settlement.NotCounted, "%s: DE3 is %s: expected 19… collected, or 29… paid", c.kind,
+			settlement.Printable(c.processing))
+	case c.errInterchange != nil:
+		return unfitf(settlement.NotCounted, "%s: %v", c.kind, c.errInterchange)
+	}
+	return nil
+}
+
+// unmatched is why a record fits nothing that was presented.
+func (c *claim) unmatched() *unfit {
+	s := c.subject
+	switch {
+	case s == nil:
+		return unfitf(settlement.Unmatched, "%s: DE31: it names no presentment", c.kind)
+	case !s.found:
+		return unfitf(settlement.Unmatched, "%s: DE31: nothing was presented under this reference", c.kind)
+	case s.came[c.key] && c.what != settlement.SchemeFee: // a payment may cost several fees
+		return unfitf(settlement.Twice, "%s came before", c.kind)
+	case money.Current(s.merchant.Currency) != c.currency:
+		return unfitf(settlement.OtherAmount, "%s: DE49: %s: it was presented in %s", c.kind, c.currency, s.merchant.Currency)
+	case c.isOurs && c.oursMinor != c.amountMinor:
+		return unfitf(settlement.OtherAmount, "%s: DE4: %d: it was presented with %d", c.kind, c.amountMinor, c.oursMinor)
+	case c.what == settlement.Returned && !c.isOurs:
+		return unfitf(settlement.Unmatched, "%s: no such record was presented", c.kind)
+	}
+	return nil
+}
+
+// excessive is why more is charged back, or presented again, than may be; what may be is noted.
+func (c *claim) excessive() *unfit {
+	if c.what != settlement.Chargeback && c.what != settlement.Represented || c.isOurs {
+		return nil
+	}
+	s := c.subject
+	after := s.chargedBackMinor - c.effectMinor
+	switch {
+	case s.refund:
+		return unfitf(settlement.Excess, "%s: a refund was presented under this reference", c.kind)
+	case after > s.presentedMinor:
+		return unfitf(settlement.Excess, "%s: DE4: %d: of %d that were presented %d are charged back already", c.kind,
+			c.amountMinor, s.presentedMinor, s.chargedBackMinor)
+	case after < 0:
+		return unfitf(settlement.Excess, "%s: DE4: %d: only %d are charged back", c.kind, c.amountMinor, s.chargedBackMinor)
+	}
+	s.chargedBackMinor = after
+	return nil
+}
+
+// kinds are the messages that are counted.
+var kinds = map[string]settlement.ItemKind{
+	"1442/450": settlement.Chargeback, "1442/453": settlement.Chargeback,
+	"1240/205": settlement.Represented, "1240/282": settlement.Represented,
+	"1740/700": settlement.SchemeFee, "1240/200": settlement.Returned,
+}
+
+// What DE3 of a fee begins with.
+const (
+	feeCollected = "19"
+	feePaid      = "29"
+)
+
+// effect is what a record adds to the net of whoever's money it is, but for interchange; 0 where it does not say.
+func (i *incomingRecord) effect(kind settlement.ItemKind) (minor int64) {
+	switch {
+	case kind == settlement.Chargeback, kind == settlement.SchemeFee && strings.HasPrefix(i.processing, feeCollected):
+		minor = -i.amountMinor
+	case kind != settlement.SchemeFee, strings.HasPrefix(i.processing, feePaid):
+		minor = i.amountMinor
+	}
+	if i.reversal {
+		return -minor
+	}
+	return minor
+}
+
+// count adds what a record says to what came of its currency.
+func (m *matcher) count(currency string, moved settlement.Moved, excepted bool, keptMinor int64) error {
+	r := m.received[currency]
+	if r == nil {
+		r = &settlement.Received{Currency: currency}
+		m.received[currency] = r
+	}
+	return r.Add(moved, excepted, keptMinor)
+}
+
+// sorted is what came, by currency.
+func (m *matcher) sorted() []settlement.Received {
+	list := make([]settlement.Received, 0, len(m.received))
+	for _, currency := range slices.Sorted(maps.Keys(m.received)) {
+		list = append(list, *m.received[currency])
+	}
+	return list
+}
