@@ -700,3 +700,24 @@ func TestRejectedAgain(t *testing.T) {
 		t.Errorf("%d rejects, %+v, %v", count, r, err)
 	}
 }
+
+// Whatever comes: it is taken or refused, and what is refused changes nothing.
+func FuzzReceive(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Add([]byte("hello"))
+	f.Add(bytes.Repeat([]byte{0}, 2000))
+	f.Add(bytes.Repeat([]byte{0x40}, 1014))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		b := newBench(t)
+		b.received(answer(t))
+		writes, states := b.writes, b.states()
+		_, err := b.receive(text)
+		var refused *incoming.RefusedError
+		if err != nil && !errors.As(err, &refused) {
+			t.Fatal(err)
+		}
+		if err != nil && (b.writes != writes || b.states() != states) {
+			t.Errorf("%v, and something is changed", err)
+		}
+	})
+}
