@@ -81,17 +81,20 @@ const (
 	RecoversUnnamed    Mutant = "recovers-unnamed"     // operator: what nobody named goes on after a restore (I4)
 	RRNStops           Mutant = "rrn-stops"            // identity: RRNs stop where their digits end (I9)
 	DeliveredIsCarried Mutant = "delivered-is-carried" // cutover: what stands in a file is carried on (I8)
-	ARNWraps           Mutant = "arn-wraps"            // identity: ARNs begin again where they end (I9)
-	BackupUnchecked    Mutant = "backup-unchecked"     // journal: a backup is not held against its manifest
-	AnyHostDrives      Mutant = "any-host-drives"      // operator: a request is taken whatever its Host
-	UnknownParameter   Mutant = "unknown-parameter"    // operator: a parameter that nobody knows is passed over
-	RoleForgotten      Mutant = "role-forgotten"       // operator: who may only look closes a business date
-	ActNotRecorded     Mutant = "act-not-recorded"     // operator: what was refused is not in the record of acts
-	AnyoneCredits      Mutant = "anyone-credits"       // flow: a merchant credits that may not
-	CreditNotCleared   Mutant = "credit-not-cleared"   // flow: an approved credit has no presentment (I8)
-	HangUpEndsCommit   Mutant = "hang-up-ends-commit"  // flow: an outcome is not stored where the gateway hung up (I4)
-	EndOfAnother       Mutant = "end-of-another"       // saf: an advice ends as the one before it in its batch (I5)
-	RefusedIsStored    Mutant = "refused-is-stored"    // saf: all but the first of a batch's ends count as stored (I5)
+	CarriedOnce        Mutant = "carried-once"         // cutover: what was carried is not carried again (I8)
+	// cutover: destinations get files of a date without settlement
+	NoSettlementPassed Mutant = "no-settlement-passed-over"
+	ARNWraps           Mutant = "arn-wraps"           // identity: ARNs begin again where they end (I9)
+	BackupUnchecked    Mutant = "backup-unchecked"    // journal: a backup is not held against its manifest
+	AnyHostDrives      Mutant = "any-host-drives"     // operator: a request is taken whatever its Host
+	UnknownParameter   Mutant = "unknown-parameter"   // operator: a parameter that nobody knows is passed over
+	RoleForgotten      Mutant = "role-forgotten"      // operator: who may only look closes a business date
+	ActNotRecorded     Mutant = "act-not-recorded"    // operator: what was refused is not in the record of acts
+	AnyoneCredits      Mutant = "anyone-credits"      // flow: a merchant credits that may not
+	CreditNotCleared   Mutant = "credit-not-cleared"  // flow: an approved credit has no presentment (I8)
+	HangUpEndsCommit   Mutant = "hang-up-ends-commit" // flow: an outcome is not stored where the gateway hung up (I4)
+	EndOfAnother       Mutant = "end-of-another"      // saf: an advice ends as the one before it in its batch (I5)
+	RefusedIsStored    Mutant = "refused-is-stored"   // saf: all but the first of a batch's ends count as stored (I5)
 	// link: an amount that a host need not repeat may be any (I10)
 	AmountNotCompared   Mutant = "amount-not-compared"
 	RefusedSignOnTaken  Mutant = "refused-sign-on-taken" // link: a sign-on that is refused is one that is approved
@@ -122,7 +125,7 @@ func All() []Mutant {
 		SweepUnconfirmed, CutoverUnconfirmed,
 		WrongFieldInFile, ManifestOff, AnsweredIsReversed,
 		RestoredNotHeld, FileOverwritten, RecoversUnnamed,
-		SplitIgnoresSums, BrokenRecordHoldsAll, VoidEntersClosing, STANsNotShared,
+		SplitIgnoresSums, BrokenRecordHoldsAll, VoidEntersClosing, CarriedOnce, NoSettlementPassed, STANsNotShared,
 		ARNWraps, RRNStops, DE7Repeated,
 		AnyoneCredits, CreditNotCleared,
 		HangUpEndsCommit,

@@ -3,6 +3,7 @@ package cutover_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -149,6 +150,51 @@ func TestSchedule(t *testing.T) {
 					if date != noted.open && d.State != journal.DayWritten {
 						t.Errorf("%s is in state %d", date, d.State)
 					}
+				}
+			})
+		})
+	}
+}
+
+// What is accepted on a date of 23 or 25 hours without settlement, a capture in each of them, stands in the next date's
+// file.
+func TestNoSettlementOnLongAndShortDates(t *testing.T) {
+	for _, c := range []struct {
+		name, zone, begin string
+		at                time.Duration
+		closed            payment.Date
+		hours             int
+	}{
+		{"spring", "Europe/Berlin", "2026-03-29 00:00:01", 0, 20260329, 23},
+		{"autumn", "Europe/Berlin", "2026-10-25 00:00:01", 0, 20261025, 25},
+		{"from the evening before", "America/New_York", "2026-03-07 23:00:01", 23 * time.Hour, 20260308, 23},
+		{"after a late beginning", "America/New_York", "2026-03-08 03:30:01", 2*time.Hour + 30*time.Minute, 20260309, 23},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				location := at(t, c.zone, c.begin)
+				b := openBook(t, vfs.NewMem())
+				defer b.close()
+				e, stop := b.run(settings(func(o *cutover.Options) {
+					o.Location, o.At = location, c.at
+					o.Settings.Calendar.Others.Dates = []payment.Date{c.closed}
+				}))
+				defer stop()
+				hours := 0
+				for ; b.j.OpenDay() == c.closed; hours++ {
+					b.must(b.present(b.authorized("visa", 100), capture(100, 1), presentment.Snapshot{}))
+					time.Sleep(time.Hour)
+				}
+				synctest.Wait()
+				if _, err := e.Cutover(t.Context(), false); err != nil || hours != c.hours {
+					t.Errorf("%s has %d hours, want %d; %v", c.closed, hours, c.hours, err)
+				}
+				if got := parts(t, b.fs, c.closed); len(got) > 0 {
+					t.Errorf("%s: the files are %q", c.closed, got)
+				}
+				want := []string{fmt.Sprintf("visa 00001: %d of %d", c.hours, 100*c.hours)}
+				if got := parts(t, b.fs, c.closed.Next()); !slices.Equal(got, want) {
+					t.Errorf("%s: the files are %q, want %q", c.closed.Next(), got, want)
 				}
 			})
 		})

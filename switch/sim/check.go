@@ -108,6 +108,9 @@ func (n *switchNode) closeDay() {
 		w.quiet()
 	}
 	n.cutover(true)
+	for _, p := range partsOf[closes](w) {
+		p.close(n)
+	}
 }
 
 // present hands every clearing file to the issuer, twice: it must find the posting of each record, and take each file
@@ -255,10 +258,27 @@ type exported struct {
 		RRN          string `json:"rrn"`
 		ResponseCode string `json:"response_code"`
 		Date         string `json:"business_date"`
+		CarriedTo    string `json:"carried_to"`
 		ARN          string `json:"arn"`
 		Number       int    `json:"number"`
 		At           time.Time
+		Clearing     *struct {
+			Destination string `json:"destination"`
+		} `json:"clearing"` // of a presentment that stands in its date
 	} `json:"ops"`
+}
+
+// exportedIn reads an export of payments.
+func exportedIn(export []byte) (list []exported, err error) {
+	for dec := json.NewDecoder(bytes.NewReader(export)); ; {
+		var p exported
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return list, nil
+		} else if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
 }
 
 // check holds everything against everything.
@@ -322,14 +342,8 @@ func (w *world) read(ctx context.Context, n *switchNode) (*books, error) {
 		return nil, err
 	}
 	b.now = stats.Now
-	for dec := json.NewDecoder(bytes.NewReader(b.payments)); ; {
-		var p exported
-		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		b.list = append(b.list, p)
+	if b.list, err = exportedIn(b.payments); err != nil {
+		return nil, err
 	}
 	for i := range b.list {
 		b.byID[b.list[i].Payment] = &b.list[i]

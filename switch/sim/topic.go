@@ -66,6 +66,8 @@ type (
 	hastens interface{ unrest() string }
 	// concludes does something in quiet times, when everything has drained, before the last cutover.
 	concludes interface{ conclude() }
+	// closes goes on after a node's last cutover, until all that was accepted stands in files.
+	closes interface{ close(n *switchNode) }
 	// reads completes the books of a node once they were read.
 	reads interface{ read(b *books) error }
 	// checks holds the books in the end against what the topic knows.
