@@ -29,9 +29,11 @@ func settlementFolder(t *testing.T) string {
 	ipmSum, detailSum := clearing.NewDigest(&ipm), clearing.NewDigest(&detail)
 	w, err := clearing.NewWriter(ipmSum, h)
 	must(err)
+	arn, err := clearing.ARN("234567", at, 1)
+	must(err)
 	p := clearing.Presentment{
 		PAN: "4111111111111111", AmountMinor: 1234, Currency: "EUR", LocalTime: at, POSDataCode: "1009S0S00000",
-		FunctionCode: "200", MCC: "5411", ARN: "12345676325000000000012", ForwarderID: "123456", Merchant: "GROCER01",
+		FunctionCode: "200", MCC: "5411", ARN: arn, ForwarderID: "123456", Merchant: "GROCER01",
 		Acceptor: clearing.Acceptor{Name: "Shop", CountryAlpha3: "IRL"}, PaymentID: "P1", CaptureID: "P1-1", Sequence: 1,
 		Count: 1, AcceptedAt: at, MerchantName: "=Green Street",
 	}

@@ -11,7 +11,8 @@ import (
 // csvColumns are those of a row, in the order of csvRow.
 var csvColumns = []string{
 	"merchant", "merchant_name", "currency", "business_date", "opening_minor", "purchases", "gross_minor", "refunds",
-	"refunds_minor", "chargebacks", "chargebacks_minor", "represented", "represented_minor", "fee_acquirer_minor",
+	"refunds_minor", "rejected", "rejected_minor",
+	"chargebacks", "chargebacks_minor", "represented", "represented_minor", "fee_acquirer_minor",
 	"fee_scheme_minor", "fee_interchange_minor", "fee_chargeback_minor", "fee_passed_minor", "fees_minor",
 	"reserve_held_minor", "reserve_released_minor", "net_minor", "payout_minor", "pay_on", "carried_forward_minor",
 }
@@ -49,6 +50,7 @@ func (s *Statement) csvRow(d *Day) []string {
 	return []string{
 		cell(s.Merchant), cell(s.MerchantName), s.Currency, d.Date.String(), number(d.OpeningMinor),
 		strconv.Itoa(d.Purchases), number(d.GrossMinor), strconv.Itoa(d.Refunds), number(d.RefundsMinor),
+		strconv.Itoa(d.Rejected), number(d.RejectedMinor),
 		strconv.Itoa(d.Chargebacks), number(d.ChargebacksMinor), strconv.Itoa(d.Represented), number(d.RepresentedMinor),
 		number(d.FeeAcquirerMinor), number(d.FeeSchemeMinor), number(d.FeeInterchangeMinor), number(d.FeeChargebackMinor),
 		number(d.FeePassedMinor), number(d.FeesMinor),

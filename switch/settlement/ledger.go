@@ -203,7 +203,8 @@ func (l *Ledger) settle(s *Sums) {
 		l.add(&s.FeesMinor, fee)
 	}
 	for _, part := range []int64{
-		s.GrossMinor, -s.RefundsMinor, -s.ChargebacksMinor, s.RepresentedMinor, -s.FeesMinor, -s.ReserveHeldMinor,
+		s.GrossMinor, -s.RefundsMinor, -s.RejectedMinor, -s.ChargebacksMinor,
+		s.RepresentedMinor, -s.FeesMinor, -s.ReserveHeldMinor,
 		s.ReserveReleasedMinor,
 	} {
 		l.add(&s.NetMinor, part)
@@ -221,6 +222,7 @@ func (l *Ledger) total(a *account, day *Day) {
 func (l *Ledger) addSums(to, of *Sums) {
 	to.Purchases += of.Purchases
 	to.Refunds += of.Refunds
+	to.Rejected += of.Rejected
 	to.Chargebacks += of.Chargebacks
 	to.Represented += of.Represented
 	amounts := of.amounts()

@@ -64,7 +64,8 @@ func (s *Statement) check() error {
 	t := &p.Totals
 	p.FilesDebitMinor = t.presented()
 	p.Received.Files = Moved{
-		ChargebacksMinor: t.ChargebacksMinor, PassedMinor: t.FeePassedMinor, InterchangeMinor: t.FeeInterchangeMinor,
+		RejectedMinor: t.RejectedMinor, ChargebacksMinor: t.ChargebacksMinor, PassedMinor: t.FeePassedMinor,
+		InterchangeMinor: t.FeeInterchangeMinor,
 	}
 	if !p.holds() || p.Totals != s.Totals || p.ReserveMinor != s.ReserveMinor || s.CarriedForwardMinor > 0 {
 		return errors.New("its sums do not add up")

@@ -97,6 +97,7 @@ func (s *Statement) view() statementView {
 	t := &s.Totals
 	line("Gross", t.Purchases, t.GrossMinor)
 	line("Refunds", t.Refunds, -t.RefundsMinor)
+	line("Rejected by the scheme", t.Rejected, -t.RejectedMinor)
 	line("Chargebacks", t.Chargebacks, -t.ChargebacksMinor)
 	line("Chargebacks presented again", t.Represented, t.RepresentedMinor)
 	line("Acquirer's fees", 0, -t.FeeAcquirerMinor)
@@ -114,8 +115,8 @@ func (s *Statement) view() statementView {
 		d := &s.Days[i]
 		v.Days = append(v.Days, []string{
 			d.Date.String(), m(d.OpeningMinor), m(d.GrossMinor), m(-d.RefundsMinor),
-			m(d.RepresentedMinor - d.ChargebacksMinor), m(-d.FeesMinor), m(d.ReserveReleasedMinor - d.ReserveHeldMinor),
-			m(d.NetMinor), m(d.PayoutMinor), m(d.CarriedForwardMinor),
+			m(d.disputed()), m(-d.FeesMinor), m(d.ReserveReleasedMinor - d.ReserveHeldMinor), m(d.NetMinor),
+			m(d.PayoutMinor), m(d.CarriedForwardMinor),
 		})
 		if d.PayOn != nil {
 			v.Payouts = append(v.Payouts, datedView{d.Date.String(), d.PayOn.String(), m(d.PayoutMinor)})
@@ -135,7 +136,7 @@ func (s *Statement) view() statementView {
 
 // itemWords are the kinds of items for a person.
 var itemWords = map[ItemKind]string{
-	Chargeback: "Chargeback", Represented: "Presented again", SchemeFee: "Scheme's fee",
+	Chargeback: "Chargeback", Represented: "Presented again", SchemeFee: "Scheme's fee", Rejected: "Rejected",
 }
 
 // grouped is an amount for a page: thousands apart, and a minus sign that is as wide as a digit.

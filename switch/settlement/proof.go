@@ -27,9 +27,9 @@ type Proof struct {
 // Proofs add statements up by currency, and hold them against the files:
 //
 //	gross − refunds + represented    = debits − credits of our files + what clearing systems' files represent
-//	chargebacks, fees passed on      = what clearing systems' files say, without exceptions
+//	rejected, chargebacks, fees passed on = what clearing systems' files say, without exceptions
 //	interchange                      = what they say, without exceptions and what is kept
-//	net                              = gross − refunds − chargebacks + represented − fees − held + released
+//	net = gross − refunds − rejected − chargebacks + represented − fees − held + released
 //	opening + net                    = paid + carried forward
 //	reserve before + held − released = reserve at the end
 //
@@ -89,11 +89,12 @@ func (p *Proof) holds() bool {
 	reserve := t.ReserveHeldMinor - t.ReserveReleasedMinor
 	for _, equal := range [][2]int64{
 		{t.presented(), p.FilesDebitMinor - p.FilesCreditMinor + all.RepresentedMinor - excepted.RepresentedMinor},
+		{t.RejectedMinor, all.RejectedMinor - excepted.RejectedMinor},
 		{t.ChargebacksMinor, all.ChargebacksMinor - excepted.ChargebacksMinor},
 		{t.FeePassedMinor, all.PassedMinor - excepted.PassedMinor},
 		{t.FeeInterchangeMinor, all.InterchangeMinor - excepted.InterchangeMinor - p.Received.KeptInterchangeMinor},
 		{t.FeesMinor, fees},
-		{t.NetMinor, t.presented() - t.ChargebacksMinor - fees - reserve},
+		{t.NetMinor, t.presented() - t.RejectedMinor - t.ChargebacksMinor - fees - reserve},
 		{p.OpeningMinor + t.NetMinor, p.PaidMinor + p.CarriedForwardMinor},
 		{p.ReserveOpeningMinor + reserve, p.ReserveMinor},
 	} {

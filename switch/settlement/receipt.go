@@ -27,6 +27,7 @@ const (
 	Chargeback  ItemKind = "chargeback"  // 1442: the amount goes back to the cardholder
 	Represented ItemKind = "represented" // 1240/205, 282: it comes again
 	SchemeFee   ItemKind = "scheme_fee"  // 1740/700: collected, or paid
+	Rejected    ItemKind = "rejected"    // behind 1644/691: what was presented was not taken, and counts no more
 	Returned    ItemKind = "returned"    // 1240/200 as the clearing system gives it back: brings interchange alone
 )
 
@@ -35,6 +36,7 @@ type Receipt struct {
 	Key
 	FeePlan string // of what was presented
 	Item
+	Presented *Presented // of what was rejected: the record as it was presented
 	// InterchangeMinor is what the record charges of interchange (PDS0146); what it gives back is negative.
 	InterchangeMinor int64
 }
@@ -69,6 +71,10 @@ func (l *Ledger) Receive(r *Receipt) (keptMinor int64, err error) {
 		}
 		today.Represented += sign
 		l.add(&today.RepresentedMinor, r.AmountMinor)
+	case Rejected:
+		if item.FeeMinor, err = l.reject(today, plan, r); err != nil {
+			return 0, err
+		}
 	case SchemeFee:
 		l.add(&today.FeePassedMinor, -r.AmountMinor)
 	case Returned:
@@ -85,9 +91,23 @@ func (l *Ledger) Receive(r *Receipt) (keptMinor int64, err error) {
 	return 0, nil
 }
 
+// reject takes a record back with its fees; what is held back of it stays until its day.
+func (l *Ledger) reject(today *Sums, plan *feePlan, r *Receipt) (feeMinor int64, err error) {
+	today.Rejected++
+	l.add(&today.RejectedMinor, -r.AmountMinor)
+	if r.Presented.Second { // it cost nothing
+		return 0, nil
+	}
+	acquirer, scheme, err := plan.fees(r.Presented)
+	l.add(&today.FeeAcquirerMinor, -acquirer)
+	l.add(&today.FeeSchemeMinor, -scheme)
+	return -acquirer - scheme, err
+}
+
 // Moved is what records of clearing systems move of merchants' money, in minor units of a currency: sums of what they
 // say, before anybody asks whose it is.
 type Moved struct {
+	RejectedMinor    int64 `json:"rejected_minor"`    // debits less credits
 	ChargebacksMinor int64 `json:"chargebacks_minor"` // less those taken back
 	RepresentedMinor int64 `json:"represented_minor"` // that stand in no file of ours
 	PassedMinor      int64 `json:"passed_minor"`      // fees collected, less those paid
@@ -96,7 +116,9 @@ type Moved struct {
 
 // amounts are all of it.
 func (m *Moved) amounts() []*int64 {
-	return []*int64{&m.ChargebacksMinor, &m.RepresentedMinor, &m.PassedMinor, &m.InterchangeMinor}
+	return []*int64{
+		&m.RejectedMinor, &m.ChargebacksMinor, &m.RepresentedMinor, &m.PassedMinor, &m.InterchangeMinor,
+	}
 }
 
 // A Received is what came of a currency from clearing systems in the period, and where it went.

@@ -52,14 +52,16 @@ type Day struct {
 	CarriedForwardMinor int64         `json:"carried_forward_minor"`
 }
 
-// Sums are what happened, in minor units: net is gross less refunds, less chargebacks and with what is presented again,
-// less fees, less what of the reserve is held and not released.
+// Sums are what happened, in minor units: net is gross less refunds, less what was rejected, less chargebacks and with
+// what is presented again, less fees, less what of the reserve is held and not released.
 type Sums struct {
 	Purchases            int   `json:"purchases"` // records that debit the cardholder
 	GrossMinor           int64 `json:"gross_minor"`
 	Refunds              int   `json:"refunds"` // records that credit it: refunds, credits, and purchases taken back
 	RefundsMinor         int64 `json:"refunds_minor"`
-	Chargebacks          int   `json:"chargebacks"` // less those taken back
+	Rejected             int   `json:"rejected"`       // records that the clearing system did not take: they count no more
+	RejectedMinor        int64 `json:"rejected_minor"` // debits less credits of cardholders
+	Chargebacks          int   `json:"chargebacks"`    // less those taken back
 	ChargebacksMinor     int64 `json:"chargebacks_minor"`
 	Represented          int   `json:"represented"` // second presentments, less those taken back
 	RepresentedMinor     int64 `json:"represented_minor"`
@@ -74,10 +76,14 @@ type Sums struct {
 	NetMinor             int64 `json:"net_minor"`
 }
 
+// disputed is what rejects, chargebacks and second presentments come to.
+func (s *Sums) disputed() int64 { return s.RepresentedMinor - s.ChargebacksMinor - s.RejectedMinor }
+
 // amounts are all that are not counts.
 func (s *Sums) amounts() []*int64 {
 	return []*int64{
-		&s.GrossMinor, &s.RefundsMinor, &s.ChargebacksMinor, &s.RepresentedMinor, &s.FeeAcquirerMinor, &s.FeeSchemeMinor,
+		&s.GrossMinor, &s.RefundsMinor, &s.RejectedMinor, &s.ChargebacksMinor, &s.RepresentedMinor,
+		&s.FeeAcquirerMinor, &s.FeeSchemeMinor,
 		&s.FeeInterchangeMinor, &s.FeeChargebackMinor, &s.FeePassedMinor, &s.FeesMinor, &s.ReserveHeldMinor,
 		&s.ReserveReleasedMinor, &s.NetMinor,
 	}
@@ -135,6 +141,9 @@ const (
 	// RejectedFile and RejectedRecord tell that the clearing system did not take what was presented.
 	RejectedFile   ExceptionKind = "rejected_file"
 	RejectedRecord ExceptionKind = "rejected_record"
+	// PresentedAgain is a record of ours whose reference is of an earlier date, and of which no reject is known: if it was
+	// presented before, it counts twice.
+	PresentedAgain ExceptionKind = "presented_again"
 	// Unmatched is a record that names nothing that was presented; OtherAmount one that names it with another amount or
 	// currency; Twice one that came before; Excess one of more than may be charged back or presented again.
 	Unmatched   ExceptionKind = "unmatched"

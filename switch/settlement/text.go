@@ -19,7 +19,7 @@ func (r *Run) WriteText(w io.Writer) error {
 		fmt.Fprint(t, "date\topening\tgross\trefunds\tdisputes\tfees\treserve\tnet\tpaid\ton\tcarried forward\t\n")
 		line := func(name string, opening int64, sums *Sums, paid int64, on string, carried int64) {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name, s.amount(opening), s.amount(sums.GrossMinor),
-				s.amount(-sums.RefundsMinor), s.amount(sums.RepresentedMinor-sums.ChargebacksMinor), s.amount(-sums.FeesMinor),
+				s.amount(-sums.RefundsMinor), s.amount(sums.disputed()), s.amount(-sums.FeesMinor),
 				s.amount(sums.ReserveReleasedMinor-sums.ReserveHeldMinor), s.amount(sums.NetMinor), s.amount(paid), on,
 				s.amount(carried))
 		}
@@ -96,14 +96,16 @@ func (p *Proof) writeText(w io.Writer) error {
 		t.GrossMinor, t.RefundsMinor, t.RepresentedMinor, p.FilesDebitMinor, p.FilesCreditMinor,
 		in.RepresentedMinor-out.RepresentedMinor)
 	if *in != (Moved{}) {
+		line("rejected %s = %s in incoming files − %s excepted", t.RejectedMinor, in.RejectedMinor, out.RejectedMinor)
 		line("chargebacks %s = %s in incoming files − %s excepted", t.ChargebacksMinor, in.ChargebacksMinor,
 			out.ChargebacksMinor)
 		line("fees passed on %s = %s in incoming files − %s excepted", t.FeePassedMinor, in.PassedMinor, out.PassedMinor)
 		line("interchange %s = %s in incoming files − %s excepted − %s kept", t.FeeInterchangeMinor, in.InterchangeMinor,
 			out.InterchangeMinor, p.Received.KeptInterchangeMinor)
 	}
-	line("gross %s − refunds %s − chargebacks %s + represented %s − fees %s − reserve (%s − %s) = net %s",
-		t.GrossMinor, t.RefundsMinor, t.ChargebacksMinor, t.RepresentedMinor, t.FeesMinor, t.ReserveHeldMinor,
+	line("gross %s − refunds %s − rejected %s − chargebacks %s + represented %s − fees %s − reserve (%s − %s) = net %s",
+		t.GrossMinor, t.RefundsMinor, t.RejectedMinor, t.ChargebacksMinor, t.RepresentedMinor, t.FeesMinor,
+		t.ReserveHeldMinor,
 		t.ReserveReleasedMinor, t.NetMinor)
 	line("opening %s + net %s = paid %s + carried forward %s", p.OpeningMinor, t.NetMinor, p.PaidMinor,
 		p.CarriedForwardMinor)

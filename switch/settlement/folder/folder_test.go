@@ -87,6 +87,13 @@ func (d *desk) purchase(merchant string, minor int64, change ...func(*clearing.P
 
 func refund(p *clearing.Presentment) { p.Credit = true }
 
+// onFriday gives a presentment a reference of 2026-11-27; the others are of the day before.
+func (d *desk) onFriday(p *clearing.Presentment) {
+	arn, err := clearing.ARN("234567", time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC), d.n)
+	d.must(err)
+	p.ARN = arn
+}
+
 // name is that of a file of a date, without its ending.
 func name(date string, sequence int) string {
 	at, _ := time.Parse(time.DateOnly, date)
@@ -173,7 +180,7 @@ func twoDays(t *testing.T) *desk {
 	d.write("2026-11-26", 1, d.purchase("SHOP", 10_000), d.purchase("SHOP", 2_000, refund),
 		d.purchase("AGENCY", 50_000, func(p *clearing.Presentment) { p.FeePlan = "travel" }))
 	d.write("2026-11-26", 2, d.purchase("SHOP", 500, func(p *clearing.Presentment) { p.PAN = "5500000000000004" }))
-	d.write("2026-11-27", 1, d.purchase("SHOP", 9_000, refund))
+	d.write("2026-11-27", 1, d.purchase("SHOP", 9_000, refund, d.onFriday))
 	return d
 }
 

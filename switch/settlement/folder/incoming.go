@@ -38,7 +38,8 @@ type incomingRecord struct {
 	number      int
 	kind        string // 1442/450 first chargeback, full
 	key         clearing.RecordKey
-	rejected    bool // it stands behind a message exception: it is ours, and was not accepted
+	rejected    bool   // it stands behind a message exception: it is ours, and was not accepted
+	rejects     string // a message exception without a record behind it: what it says of that
 	refused     string
 	amountMinor int64
 	currency    string // of DE49, as money.Current has it
@@ -155,7 +156,7 @@ func (f *incomingFile) read(fs vfs.FS) error {
 	if err != nil {
 		return err
 	}
-	rejected := false // the record before was a message exception
+	rejects := incomingRecord{} // the record before, if it was a message exception
 	for {
 		r, err := reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -164,13 +165,23 @@ func (f *incomingFile) read(fs vfs.FS) error {
 		if err != nil {
 			return err
 		}
+		rejected := rejects.number > 0
+		if rejected && r.MTI == "1644" { // what it rejects could not be taken apart
+			f.records = append(f.records, rejects)
+		}
+		rejects = incomingRecord{}
 		switch {
 		case r.MTI != "1644":
 			f.records = append(f.records, incoming(r, rejected))
 		case r.FunctionCode() == "699":
 			f.records = append(f.records, incomingRecord{number: r.Number, kind: r.Kind(), refused: refusedID(r)})
 		}
-		rejected = r.MTI == "1644" && r.FunctionCode() == "691"
+		if r.MTI == "1644" && r.FunctionCode() == "691" {
+			number, _ := r.PDS(138)
+			rejects = incomingRecord{
+				number: r.Number, kind: r.Kind(), rejects: settlement.Printable(number) + " of file " + refusedID(r),
+			}
+		}
 		if len(f.records) > maxIncomingRecords {
 			return fmt.Errorf("it has more than %d records that move money", maxIncomingRecords)
 		}

@@ -100,7 +100,7 @@ func dispute(t *testing.T) *desk {
 	shop := d.purchase("SHOP", 10_000)
 	agency := d.purchase("AGENCY", 50_000, func(p *clearing.Presentment) { p.FeePlan = "travel" })
 	d.write("2026-11-26", 1, shop, agency)
-	d.write("2026-11-27", 1, d.purchase("SHOP", 100))
+	d.write("2026-11-27", 1, d.purchase("SHOP", 100, d.onFriday))
 	d.receive("2026-11-26", 1, returned(shop, entry("00", "978", 25, "978", 25)),
 		returned(agency, entry("00", "840", 70, "978", 60)+entry("29", "978", 5, "978", 5)))
 	d.receive("2026-11-27", 1, of(&shop, "1442", "453", 4_000), of(&agency, "1442", "450", 50_000,
@@ -256,13 +256,12 @@ func TestExceptions(t *testing.T) {
 			func(d *desk, p, _ *clearing.Presentment) []told {
 				return []told{returned(*p, entry("00", "978", 1, "978", 1)[1:])}
 			}},
-		{"a rejected record", settlement.RejectedRecord, "1240/200 first presentment was rejected",
+		{"a rejected record that is none of ours", settlement.RejectedRecord, "was rejected, and no such record stands",
 			func(d *desk, p, _ *clearing.Presentment) []told {
-				return []told{{message: &clearing.Message{MTI: "1644", FunctionCode: "691", PDS: []clearing.PDS{
-					{Tag: 5, Value: "D0002" + "02" + "0301" + "000"}, {Tag: 138, Value: "00000002"},
-					{Tag: 280, Value: name("2026-11-26", 1)},
-				}}}, returned(*p, entry("00", "978", 1, "978", 1))}
+				return []told{exception(), {presented: ref(d.purchase("SHOP", 1))}}
 			}},
+		{"a reject without its record", settlement.RejectedRecord, "message 00000002 of file " + name("2026-11-26", 1),
+			func(d *desk, p, _ *clearing.Presentment) []told { return []told{exception()} }},
 		{"a refused file", settlement.RejectedFile, "was refused as a whole",
 			func(d *desk, p, _ *clearing.Presentment) []told {
 				return []told{{message: &clearing.Message{MTI: "1644", FunctionCode: "699", PDS: []clearing.PDS{
@@ -297,6 +296,56 @@ func TestExceptions(t *testing.T) {
 		if a, b := text(t, got), text(t, want); a != b {
 			t.Errorf("%s: it counts: %s\nwant\n%s", x.name, a, b)
 		}
+	}
+}
+
+// exception is what stands before a rejected record.
+func exception() told {
+	return told{message: &clearing.Message{MTI: "1644", FunctionCode: "691", PDS: []clearing.PDS{
+		{Tag: 5, Value: "D0002" + "02" + "0301" + "000"}, {Tag: 138, Value: "00000002"},
+		{Tag: 280, Value: name("2026-11-26", 1)},
+	}}}
+}
+
+func ref(p clearing.Presentment) *clearing.Presentment { return &p }
+
+// What was rejected counts no more, nor do its fees, until it is presented again; what is presented again without a
+// reject is told of, since it may count twice.
+func TestRejected(t *testing.T) {
+	d := newDesk(t)
+	p := d.purchase("SHOP", 10_000)
+	other := d.purchase("SHOP", 500, refund)
+	d.write("2026-11-26", 1, p, other)
+	d.write("2026-11-27", 1, p)
+	for _, change := range [][]func(*folder.Options){nil, {fromIncoming}} {
+		d.must(d.fs.MkdirAll("incoming", 0o700))
+		run, err := d.settle("2026-11-26", "2026-11-27", change...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(run.Exceptions) != 1 || run.Exceptions[0].Kind != settlement.PresentedAgain ||
+			run.Exceptions[0].ARN != p.ARN || run.Exceptions[0].Date.String() != "2026-11-27" {
+			t.Errorf("without a reject: %+v", run.Exceptions)
+		}
+	}
+	d.receive("2026-11-27", 1, exception(), told{presented: &p}, exception(), told{presented: &other})
+	run, err := d.settle("2026-11-26", "2026-11-27", fromIncoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 1 % of 100.00 and 0.10, once; the refund, which cost nothing, was not taken.
+	if got := run.Statements[0].Totals; got.Rejected != 2 || got.RejectedMinor != 9_500 || got.FeesMinor != 110 ||
+		got.NetMinor != 10_000-110 || got.GrossMinor != 20_000 || !run.Proof[0].Holds {
+		t.Errorf("%+v\n%+v", got, run.Proof)
+	}
+	items := run.Statements[0].Items
+	if len(run.Exceptions) != 0 || len(items) != 2 || items[0].AmountMinor != -10_000 || items[0].FeeMinor != -110 {
+		t.Errorf("%+v\n%+v", run.Exceptions, items)
+	}
+	d.receive("2026-11-27", 2, exception(), told{presented: &other}) // it does not stand any more
+	if run, err = d.settle("2026-11-26", "2026-11-27", fromIncoming); err != nil || len(run.Exceptions) != 1 ||
+		!run.Proof[0].Holds {
+		t.Errorf("rejected twice: %v, %+v", err, run)
 	}
 }
 

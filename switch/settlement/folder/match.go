@@ -17,11 +17,21 @@ type subject struct {
 	merchant         settlement.Key
 	feePlan          string
 	refund           bool
-	records          map[clearing.RecordKey]int64 // ours, with their amounts
-	presentedMinor   int64                        // less what was taken back
-	chargedBackMinor int64                        // less what was presented again
-	came             map[clearing.RecordKey]bool  // records of clearing systems
+	records          map[clearing.RecordKey]*ourRecord
+	presentedMinor   int64                       // less what was taken back
+	chargedBackMinor int64                       // less what was presented again
+	came             map[clearing.RecordKey]bool // records of clearing systems
 }
+
+// An ourRecord is a record of ours.
+type ourRecord struct {
+	settlement.Presented
+	presented int // how often: one that was rejected may be presented again
+	rejected  int
+}
+
+// stands tells whether it was presented and not rejected.
+func (r *ourRecord) stands() bool { return r != nil && r.presented > r.rejected }
 
 // A matcher finds whose money an incoming record moves: by the acquirer reference, that of the presentment. What does
 // not fit in every respect is an exception, and counts to nobody.
@@ -37,7 +47,7 @@ func newMatcher(plan *settlement.Plan, files []*incomingFile) *matcher {
 		for i := range f.records {
 			if arn := f.records[i].key.ARN; arn != "" && m.subjects[arn] == nil {
 				m.subjects[arn] = &subject{
-					records: map[clearing.RecordKey]int64{}, came: map[clearing.RecordKey]bool{},
+					records: map[clearing.RecordKey]*ourRecord{}, came: map[clearing.RecordKey]bool{},
 				}
 			}
 		}
@@ -53,8 +63,20 @@ func (m *matcher) presented(p *settlement.Presented, r *clearing.Record) {
 	}
 	s.found, s.feePlan = true, p.FeePlan
 	s.merchant = settlement.Key{Merchant: p.Merchant, Currency: p.Currency}
-	s.records[r.Key()] = p.AmountMinor
-	amount := p.AmountMinor
+	key := r.Key()
+	ours := s.records[key]
+	if ours == nil {
+		ours = &ourRecord{}
+		s.records[key] = ours
+	}
+	ours.Presented = *p
+	ours.presented++
+	s.note(p, 1)
+}
+
+// note adds a record to what is presented under the reference, or with -1 takes it away.
+func (s *subject) note(p *settlement.Presented, sign int64) {
+	amount := sign * p.AmountMinor
 	if p.Reversal {
 		amount = -amount
 	}
@@ -97,7 +119,9 @@ func (m *matcher) claim(i *incomingRecord) *claim {
 	c.effectMinor = i.effect(c.what)
 	c.interchangeMinor, c.errInterchange = interchangeOf(i, m.plan)
 	if c.subject != nil {
-		c.oursMinor, c.isOurs = c.subject.records[i.key]
+		if ours := c.subject.records[i.key]; ours.stands() {
+			c.oursMinor, c.isOurs = ours.AmountMinor, true
+		}
 	}
 	return c
 }
@@ -126,8 +150,11 @@ func (m *matcher) receive(
 	case i.refused != "":
 		return nil, moved, unfitf(settlement.RejectedFile, "file %s was refused as a whole: what it presents is counted",
 			i.refused)
+	case i.rejects != "":
+		return nil, moved, unfitf(settlement.RejectedRecord,
+			"message %s was rejected, and does not stand behind this: it is counted", i.rejects)
 	case i.rejected:
-		return nil, moved, unfitf(settlement.RejectedRecord, "%s was rejected: where it is ours it is counted", i.kind)
+		return m.reject(f, i)
 	}
 	c := m.claim(i)
 	why = c.unclear()
@@ -151,6 +178,33 @@ func (m *matcher) receive(
 		r.Kind, r.AmountMinor = settlement.Returned, 0 // it is counted by our file: its copy brings interchange alone
 	}
 	return r, c.moved(), nil
+}
+
+// reject finds the record of ours that was not taken.
+func (m *matcher) reject(
+	f *incomingFile, i *incomingRecord,
+) (r *settlement.Receipt, moved settlement.Moved, why *unfit) {
+	moved.RejectedMinor = i.amountMinor
+	if !i.debits {
+		moved.RejectedMinor = -i.amountMinor
+	}
+	s := m.subjects[i.key.ARN]
+	var ours *ourRecord
+	if s != nil {
+		ours = s.records[i.key]
+	}
+	if !ours.stands() || ours.AmountMinor != i.amountMinor || money.Current(ours.Currency) != i.currency {
+		return nil, moved, unfitf(settlement.RejectedRecord, "%s was rejected, and no such record stands", i.kind)
+	}
+	ours.rejected++
+	s.note(&ours.Presented, -1)
+	presented := ours.Presented
+	return &settlement.Receipt{
+		Key: s.merchant, FeePlan: presented.FeePlan, Presented: &presented,
+		Item: settlement.Item{
+			Kind: settlement.Rejected, AmountMinor: -moved.RejectedMinor, ARN: i.key.ARN, File: f.id, Record: i.number,
+		},
+	}, moved, nil
 }
 
 // unclear is why nobody knows what a record moves, whosever it is.
@@ -236,6 +290,16 @@ func (i *incomingRecord) effect(kind settlement.ItemKind) (minor int64) {
 		return -minor
 	}
 	return minor
+}
+
+// presentedTwice tells whether more than one of a record stands, or nobody knows: nothing that came tells of it.
+func (m *matcher) presentedTwice(key clearing.RecordKey) bool {
+	if m == nil {
+		return true
+	}
+	s := m.subjects[key.ARN]
+	return s == nil || s.records[key] == nil || s.records[key].rejected == 0 ||
+		s.records[key].presented-s.records[key].rejected > 1
 }
 
 // count adds what a record says to what came of its currency.

@@ -76,7 +76,18 @@ type settling struct {
 	matcher  *matcher // nil without an incoming folder
 	counting bool     // the ledger is told; else it is looked what was presented, and what came of it
 	inPeriod bool
+	today    workday.Date
+	again    []again // records of the period whose reference is of an earlier date
 }
+
+// An again is a record that may have been presented before.
+type again struct {
+	key clearing.RecordKey
+	settlement.Exception
+}
+
+// maxAgain bounds them: references are of the date on which they are presented, but for few.
+const maxAgain = 1 << 17
 
 // restore begins with the statements of the period before.
 func (s *settling) restore() error {
@@ -110,6 +121,7 @@ func (s *settling) days(from, to workday.Date) error {
 }
 
 func (s *settling) day(d workday.Date) error {
+	s.today = d
 	if err := s.presented(d); err != nil {
 		return err
 	}
@@ -148,10 +160,27 @@ func (s *settling) take(p *settlement.Presented, r *clearing.Record) error {
 	if s.matcher != nil {
 		s.matcher.presented(p, r)
 	}
+	if s.inPeriod && !p.Reversal && !p.Second && !referenceOf(r.Get(31), s.today) {
+		if len(s.again) == maxAgain {
+			return fmt.Errorf("DE31: with it more than %d records have a reference of another date", maxAgain)
+		}
+		s.again = append(s.again, again{r.Key(), settlement.Exception{
+			Kind: settlement.PresentedAgain, Date: s.today, Record: r.Number, ARN: r.Text(31), AmountMinor: p.AmountMinor,
+			Currency: p.Currency, Message: "its reference is of another date, and no reject is known: " +
+				"if it was presented before, it counts twice",
+		}})
+	}
 	if !s.counting {
 		return nil
 	}
 	return s.ledger.Present(p)
+}
+
+// referenceOf tells whether an acquirer reference is of a date: digits 8 to 11 are the last of the year and the day of
+// the year.
+func referenceOf(arn []byte, d workday.Date) bool {
+	t := d.Time()
+	return len(arn) > 11 && string(arn[7:11]) == fmt.Sprintf("%d%03d", t.Year()%10, t.YearDay())
 }
 
 // none notes a date without files, where there should be some.
@@ -171,6 +200,11 @@ func (s *settling) none(d workday.Date) error {
 // finish makes the statements, proves that they add up, and keeps the merchant's that is wanted.
 func (s *settling) finish() (err error) {
 	run := s.run
+	for i := range s.again {
+		if s.matcher.presentedTwice(s.again[i].key) {
+			s.except(s.again[i].Exception)
+		}
+	}
 	run.Statements = s.ledger.Statements()
 	if s.matcher != nil {
 		run.Received = s.matcher.sorted()
