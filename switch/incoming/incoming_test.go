@@ -487,7 +487,12 @@ func TestExceptions(t *testing.T) {
 			messages{settlement(ourFile, 6*original, 0)}, "presented and not rejected are 5600 and 1000", false, 0,
 		},
 		"a file of others": {messages{settlement("0022611210000040000100009", 0, 0)}, "is none of ours", false, 0},
-		"settled twice":    {messages{settled, settled}, "7 presentments of file " + ourFile + " are not moved", false, 0},
+		"a file delivered twice": {
+			messages{{MTI: "1644", FunctionCode: "699", PDS: []clearing.PDS{
+				{Tag: 5, Value: "P0105090507000"}, {Tag: 280, Value: ourFile},
+			}}}, "for its id", false, 0,
+		},
+		"settled twice": {messages{settled, settled}, "7 presentments of file " + ourFile + " are not moved", false, 0},
 		"a fee": {
 			messages{{MTI: "1740", FunctionCode: "700", Elements: about("", "", 5, "978")}}, "1740/700 fee", false, 0,
 		},
@@ -504,7 +509,9 @@ func TestExceptions(t *testing.T) {
 			if strings.Contains(fmt.Sprint(all), card) {
 				t.Errorf("a card number stands in %+v", all)
 			}
-			b.states() // holds I7
+			if got := b.states(); name == "a file delivered twice" && got != untouched {
+				t.Errorf("rejected is what was taken before:\n%s", got)
+			}
 		})
 	}
 }

@@ -54,6 +54,9 @@ func (r *reading) record() (*clearing.Record, error) {
 	return r.in.Next()
 }
 
+// fileIDElement is how entries name PDS0105.
+const fileIDElement = "P0105/"
+
 // The subelements that are read.
 const (
 	pdsErrors  = 5
@@ -94,6 +97,10 @@ func (r *reading) next() (*item, error) {
 	case "1644/699":
 		it.kind, it.whole = payment.KindReject, true
 		it.reason, it.file = entries(pds(record, pdsErrors)), clean(pds(record, pdsSource))
+		if strings.Contains(it.reason, fileIDElement) {
+			// A file that was delivered twice is refused the second time: what was taken of it the first time stands.
+			it.why = "it refuses the file for its id: whether a file of that id was taken before is for a person to find out"
+		}
 	case "1644/685":
 		it.kind, it.whole = payment.KindSettle, true
 		it.file, it.currency = clean(pds(record, pdsFile)), clean(record.Currency())
