@@ -27,7 +27,7 @@ func last(s *switchtest.System, id string) operator.OpExport {
 }
 
 // A window ends while the switch is down: once it is up and the clock is beyond doubt the hold is released, and the
-// issuer holds nothing. While the clock is in doubt nothing ends.
+// issuer holds nothing. While the clock is in doubt nothing ends; what is captured at once is.
 func TestWindowEndsWhileDown(t *testing.T) {
 	var c setClock
 	s := switchtest.Start(t, switchtest.Options{Wall: c.wall, Unsynchronized: true})
@@ -40,6 +40,11 @@ func TestWindowEndsWhileDown(t *testing.T) {
 	s.StartSwitch()
 	if a := s.Do(of(open)); a.Status != api.StatusAuthorized {
 		t.Errorf("with a clock in doubt it is %+v", a)
+	}
+	at := switchtest.Authorize("k3", 100)
+	at.Capture, at.Present = api.CaptureImmediate, at.Present.With(api.FieldCapture)
+	if a := s.Do(at); a.Status != api.StatusCaptured || a.Captured != 100 {
+		t.Errorf("captured at once with a clock in doubt it is %+v", a)
 	}
 	s.Operator("POST", "/v1/clock/confirm", nil)
 	if a := s.Do(of(open)); a.Status != api.StatusExpired || a.Capturable != 100 {

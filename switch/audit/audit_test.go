@@ -138,6 +138,9 @@ func TestEachDifference(t *testing.T) {
 		"a release of what was approved finds nothing": {func(w *town) {
 			w.final.Ops[2].ResponseCode = "25"
 		}, kinds(audit.ReversalEnded)},
+		"what a window gave up of a payment with captures finds nothing": {func(w *town) {
+			w.final.Ops[2].Op, w.final.Ops[2].ResponseCode = "expire", "25"
+		}, kinds(audit.ReversalEnded)},
 		"an undo of what was approved late finds nothing": {func(w *town) {
 			w.undone.Ops[0].Late, w.undone.Ops[1].ResponseCode = "00", "25"
 		}, kinds(audit.ReversalEnded)},

@@ -31,12 +31,34 @@ func (c *check) original(i int) *operation {
 		if o := &c.p.Ops[op.Target]; o.approvalRecorded() {
 			return o
 		}
+	case opExpire:
+		if !c.p.everCaptured() { // the hold may have lapsed by itself
+			return nil
+		}
+		return c.approvedBefore(i)
 	case opReverse, opRelease:
-		for j := range c.p.Ops[:i] {
-			if o := &c.p.Ops[j]; (o.Op == opAuthorize || o.Op == opIncrement) && o.approvalRecorded() {
-				return o
-			}
+		return c.approvedBefore(i)
+	}
+	return nil
+}
+
+// approvedBefore returns an authorization or increment before operation i that the issuer approved; nil if there is
+// none.
+func (c *check) approvedBefore(i int) *operation {
+	for j := range c.p.Ops[:i] {
+		if o := &c.p.Ops[j]; (o.Op == opAuthorize || o.Op == opIncrement) && o.approvalRecorded() {
+			return o
 		}
 	}
 	return nil
+}
+
+// everCaptured tells whether the journal has a capture that the switch gave its word for, be it taken back since.
+func (p *entry) everCaptured() bool {
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Op == opCapture && op.promised() {
+			return true
+		}
+	}
+	return false
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"go.uber.org/zap"
-
 	"switchyard/internal/pan"
 	"switchyard/switch/api"
 	"switchyard/switch/issuer/exchange"
@@ -109,16 +107,7 @@ func (x *operation) captureNow(ctx context.Context, p *payment.Payment) *payment
 	if !x.req.CapturedBySwitch() || x.req.CaptureAfter != 0 {
 		return p
 	}
-	ctx = context.WithoutCancel(ctx) // the gateway may have hung up
-	if err := x.serveTimer(ctx, journal.Timer{At: p.Ops[0].CaptureAt, Payment: p.ID}); err != nil {
-		x.o.Logger.Error("what was authorized could not be captured; it is tried again", zap.Stringer("payment", p.ID),
-			zap.Error(err))
-	}
-	after, err := x.o.Journal.Payment(ctx, p.ID)
-	if err != nil {
-		return p
-	}
-	return after
+	return x.serveNow(ctx, p, journal.Timer{At: timersOf(p, 0)[0], Payment: p.ID})
 }
 
 // newPayment makes p the record of a payment without operations.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -15,8 +16,9 @@ import (
 	"switchyard/switch/payment"
 )
 
-// What is done for payments although nobody asks for it: a capture that was asked for with the authorization, and the
-// end of a capture window, which gives up what is not captured. payment.Due decides; here is when it is asked.
+// What is done for payments although nobody asks for it: a capture that was asked for with the authorization, the end
+// of a capture window, which gives up what is not captured, and the release of what was undone whole by its key.
+// payment.Due decides; here is when it is asked.
 //
 // A timer in the journal says when a payment is to be looked at, and is taken away by the commit that does what is due:
 // so that is done once, whatever ends between. The timer of a capture stands since the authorization's intent. That of
@@ -28,6 +30,12 @@ const (
 	dueAtOnce = 256
 	// dueAgain is when a payment is looked at again for which nothing could be done yet.
 	dueAgain = time.Minute
+	// immediateAfter is how long after a payment was made its capture at once is looked for, should it not have been made
+	// with the answer: longer than most issuers take.
+	immediateAfter = 15 * time.Second
+	// captureMargin is the least time between a capture by the switch and the end of the window: what cannot be done at
+	// once, with a switch that is down or a host whose queue is full, is tried again for so long.
+	captureMargin = time.Hour
 	// watchedFrom is the age from which on a payment is watched.
 	watchedFrom = 24 * time.Hour
 	// watchedAtOnce is how many payments are read before what was found of them is stored.
@@ -41,7 +49,7 @@ const (
 func (f *Flow) ServeDue(ctx context.Context) error {
 	for ctx.Err() == nil && f.closed() == nil {
 		var due []journal.Timer
-		err := f.o.Journal.Timers(ctx, f.o.Clock.Confirmed(), func(t journal.Timer) bool {
+		err := f.o.Journal.Timers(ctx, journal.Timer{}, f.o.Clock.Confirmed(), func(t journal.Timer) bool {
 			due = append(due, t)
 			return len(due) < dueAtOnce
 		})
@@ -68,7 +76,29 @@ func (f *Flow) serveTimer(ctx context.Context, t journal.Timer) error {
 	if t.At.After(f.o.Clock.Confirmed()) {
 		return nil // the clock is in doubt, or was set back
 	}
-	done, err := f.due(ctx, t)
+	return f.serveDue(ctx, t, time.Time{})
+}
+
+// serveNow does for a payment at once what has just become due, by a clock that may be in doubt, and does not wait for
+// the timer that stands for it. It returns the payment as it stands then.
+func (f *Flow) serveNow(ctx context.Context, p *payment.Payment, t journal.Timer) *payment.Payment {
+	ctx = context.WithoutCancel(ctx) // the gateway may have hung up
+	unlock := f.o.Turns.Lock(t.Payment)
+	defer unlock()
+	if err := f.serveDue(ctx, t, f.o.Clock.Now()); err != nil {
+		f.o.Logger.Error("what is due for a payment could not be done at once; it is tried again",
+			zap.Stringer("payment", p.ID), zap.Error(err))
+	}
+	after, err := f.o.Journal.Payment(ctx, p.ID)
+	if err != nil {
+		return p
+	}
+	return after
+}
+
+// serveDue is serveTimer for a payment whose lock is held, at a moment that the confirmed clock may not have reached.
+func (f *Flow) serveDue(ctx context.Context, t journal.Timer, moment time.Time) error {
+	done, err := f.due(ctx, t, moment)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) {
 		f.o.Logger.Error("what is due for a payment could not be done; it is tried again",
 			zap.Stringer("payment", t.Payment), zap.Duration("in", dueAgain), zap.Error(err))
@@ -82,14 +112,18 @@ func (f *Flow) serveTimer(ctx context.Context, t journal.Timer) error {
 
 // due does what is due for a timer's payment, whose lock is held, and takes the timer away; done is false where it has
 // to wait.
-func (f *Flow) due(ctx context.Context, t journal.Timer) (done bool, err error) {
+func (f *Flow) due(ctx context.Context, t journal.Timer, moment time.Time) (done bool, err error) {
 	for {
 		p, err := f.o.Journal.Payment(ctx, t.Payment)
 		if err != nil {
 			return false, err
 		}
 		now := f.o.Clock.Confirmed()
+		if now.Before(moment) {
+			now = moment
+		}
 		what := p.Due(now)
+		late := what == payment.DueExpire && p.CaptureDue(now)
 		var tr *journal.Transition
 		switch {
 		case what == payment.DueNothing:
@@ -98,8 +132,10 @@ func (f *Flow) due(ctx context.Context, t journal.Timer) (done bool, err error) 
 			return false, nil
 		case what == payment.DueCapture:
 			tr, err = f.captureDue(ctx, p, now)
+		case what == payment.DueRelease:
+			tr, err = f.giveUp(ctx, p, payment.KindRelease)
 		default:
-			tr, err = f.expire(ctx, p)
+			tr, err = f.giveUp(ctx, p, payment.KindExpire)
 		}
 		if err != nil {
 			return false, err
@@ -111,6 +147,11 @@ func (f *Flow) due(ctx context.Context, t journal.Timer) (done bool, err error) 
 			continue // a cutover came between: the capture is for the next date
 		case err != nil:
 			return false, err
+		}
+		if late {
+			f.o.Logger.Warn("a capture by the switch could not be made before its window ended: it is made no more, and what "+
+				"it was of is given up", zap.Stringer("payment", p.ID), zap.Time("due", p.Ops[0].CaptureAt),
+				zap.Time("window_ended", p.Expires))
 		}
 		f.metrics.due(what)
 		f.deliver(tr, p)
@@ -132,61 +173,68 @@ func (f *Flow) captureDue(ctx context.Context, p *payment.Payment, now time.Time
 	return t, err
 }
 
-// expire appends the release of what was not captured in time and returns the transition that queues it.
-func (f *Flow) expire(ctx context.Context, p *payment.Payment) (*journal.Transition, error) {
+// giveUp appends the release of what is not captured, of a kind, and returns the transition that queues it.
+func (f *Flow) giveUp(ctx context.Context, p *payment.Payment, kind payment.Kind) (*journal.Transition, error) {
 	host := p.Ops[0].Host
 	issuer := f.o.Issuers[host]
 	if issuer == nil {
 		return nil, &hostGoneError{host}
 	}
+	now := f.o.Clock.Now()
+	rest := p.Sums().Capturable()
 	p.Version++
 	t := &journal.Transition{Payment: p}
-	return t, f.queue(ctx, t, issuer, expired(p, f.o.Clock.Now()))
-}
-
-// expired is the operation that gives up what is not captured of a payment.
-func expired(p *payment.Payment, now time.Time) payment.Op {
-	rest := p.Sums().Capturable()
-	return payment.Op{
-		Kind: payment.KindExpire, State: payment.StateQueued, Advised: true, Amount: rest, Target: payment.NoTarget,
+	return t, f.queue(ctx, t, issuer, payment.Op{
+		Kind: kind, State: payment.StateQueued, Advised: true, Amount: rest, Target: payment.NoTarget,
 		Stays: p.StaysAfter(rest), At: now, DoneAt: now, RRN: p.Ops[0].RRN,
-	}
+	})
 }
 
-// leaveDue cancels the captures by the switch that are due, but for payments that leave names.
-func (f *Flow) leaveDue(ctx context.Context, leave func(payment.ID) bool) error {
-	now := f.o.Clock.Wall() // Confirmed stands still on a journal that was put back
-	var due []journal.Timer
-	err := f.o.Journal.Timers(ctx, now, func(t journal.Timer) bool {
-		due = append(due, t)
-		return true
-	})
-	for _, t := range due {
-		if err == nil && !leave(t.Payment) {
-			err = f.cancelCapture(ctx, t, now)
+// leaveCaptures cancels the captures by the switch that are not made, due or not, but for payments that leave names: a
+// journal that was put back knows neither whether they were made since nor whether their payments were reversed.
+func (f *Flow) leaveCaptures(ctx context.Context, leave func(payment.ID) bool) error {
+	ever := time.Unix(0, math.MaxInt64)
+	for last := (journal.Timer{}); ; {
+		var page []journal.Timer
+		err := f.o.Journal.Timers(ctx, last, ever, func(t journal.Timer) bool {
+			page = append(page, t)
+			return len(page) < dueAtOnce
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		last = page[len(page)-1]
+		errs := make([]error, len(page))
+		var group sync.WaitGroup
+		for i, t := range page {
+			if !leave(t.Payment) {
+				group.Go(func() { errs[i] = f.cancelCapture(ctx, t.Payment) })
+			}
+		}
+		group.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return err
 		}
 	}
-	return err
 }
 
-// cancelCapture cancels the capture by the switch of a timer's payment, where it is due.
-func (f *Flow) cancelCapture(ctx context.Context, t journal.Timer, now time.Time) error {
-	unlock := f.o.Turns.Lock(t.Payment)
+// cancelCapture cancels the capture by the switch of a payment, where it was not made. The timer stays: it finds what
+// the payment needs then, which is the end of its window.
+func (f *Flow) cancelCapture(ctx context.Context, id payment.ID) error {
+	unlock := f.o.Turns.Lock(id)
 	defer unlock()
-	p, err := f.o.Journal.Payment(ctx, t.Payment)
+	p, err := f.o.Journal.Payment(ctx, id)
 	if err != nil {
-		return fmt.Errorf("payment %s, which is due: %w", t.Payment, err)
+		return fmt.Errorf("payment %s, which has a timer: %w", id, err)
 	}
-	if !p.CaptureDue(now) {
+	if at := p.Ops[0].CaptureAt; at.IsZero() || !p.CaptureDue(at) {
 		return nil
 	}
-	f.o.Logger.Warn("a capture by the switch was due, and may have been made already: it is left to its gateway",
+	f.o.Logger.Warn("a capture by the switch may have been made since, or its payment reversed: it is left to its gateway",
 		zap.Stringer("payment", p.ID), zap.Time("due", p.Ops[0].CaptureAt))
 	p.Ops[0].CaptureAt = time.Time{}
 	p.Version++
-	return f.o.Journal.Commit(ctx, &journal.Transition{
-		Payment: p, Timers: []time.Time{windowTimer(p).At}, Fired: []time.Time{t.At}, EvenBroken: true, // moves no money
-	})
+	return f.o.Journal.Commit(ctx, &journal.Transition{Payment: p, EvenBroken: true}) // moves no money
 }
 
 // watchedMeta names the value that says up to which payment WatchWindows has come: eight bytes a node.
@@ -283,9 +331,13 @@ func nextTimer(p *payment.Payment, now time.Time) []journal.Timer {
 func timersOf(p *payment.Payment, i int) []time.Time {
 	op := &p.Ops[i]
 	switch {
-	case !op.CaptureAt.IsZero():
+	case op.CaptureAt.IsZero():
+	case op.CaptureAt.Equal(op.At):
+		return []time.Time{op.CaptureAt.Add(immediateAfter)}
+	default:
 		return []time.Time{op.CaptureAt}
-	case op.Kind == payment.KindVoid && p.Ops[op.Target].Kind == payment.KindCapture:
+	}
+	if op.Kind == payment.KindVoid && p.Ops[op.Target].Kind == payment.KindCapture {
 		return []time.Time{op.At.Add(dueAgain)}
 	}
 	return nil

@@ -32,7 +32,8 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}, []string{"outcome"}),
 		unasked: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "switchyard_due_total",
-			Help: "What was done for payments because it was due: capture, and expire, at the end of a capture window.",
+			Help: "What was done for payments because it was due: capture, expire, at the end of a capture window, " +
+				"and release, of what was undone as a whole.",
 		}, []string{"what"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "switchyard_request_seconds", Help: "Time from a decoded request to its durable answer.", Buckets: buckets,
@@ -67,8 +68,12 @@ func (m *metrics) accepted() {
 // due counts what was done although nobody asked.
 func (m *metrics) due(what payment.Due) {
 	name := "capture"
-	if what == payment.DueExpire {
+	switch what {
+	case payment.DueExpire:
 		name = "expire"
+	case payment.DueRelease:
+		name = "release"
+	case payment.DueCapture, payment.DueNothing, payment.DueLater:
 	}
 	m.unasked.WithLabelValues(name).Inc()
 }

@@ -27,6 +27,7 @@ type operation struct {
 	call   *exchange.Call   // a slot there, and what is sent
 	card   message.Card
 	rrn    string       // of the first operation of a payment that it makes
+	whole  bool         // of a void: the hold that comes back is given up, too
 	date   payment.Date // the business date that it keeps from being sealed until leave; 0: none
 }
 
@@ -58,8 +59,8 @@ func (x *operation) placed() *api.Error {
 	case !x.profile.Takes(x.req.Currency):
 		return api.FieldError("currency", "the merchant does not take it")
 	}
-	if after := x.req.CaptureAfter; x.req.Op == api.OpAuthorize && after > 0 && after > x.captureWindow() {
-		return api.FieldError("capture.after", "the capture window ends before")
+	if after := x.req.CaptureAfter; x.req.Op == api.OpAuthorize && after > x.captureWindow()-captureMargin {
+		return api.FieldError("capture.after", "expected to end an hour before the capture window, or earlier")
 	}
 	var ok bool
 	if x.route, ok = x.o.Routes.Route(x.req.Card.Number); !ok {

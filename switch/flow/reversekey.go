@@ -35,9 +35,54 @@ func (x *operation) reverseByKey(ctx context.Context) api.Answer {
 	case root.State == payment.StateUnknown:
 		return named.reversedAlready(ctx, p)
 	case root.Kind != payment.KindSale:
-		return named.reverse(ctx)
+		return named.reverseWhole(ctx)
 	}
 	return named.voidWhole(ctx, p.Ops[entry.Op].Clears())
+}
+
+// reverseWhole gives up an authorization. Where the switch captured it by itself there is nothing to release: then the
+// capture is taken back, and the hold that comes back with it is given up in its turn.
+func (x *operation) reverseWhole(ctx context.Context) api.Answer {
+	a, first := x.onPayment(ctx)
+	if !first {
+		return a
+	}
+	defer x.endKey()
+	a = x.atIssuer(ctx, x.givenUp)
+	if a.Err == nil || a.Err.Code != api.CodeInvalidState {
+		return a
+	}
+	p, err := x.o.Journal.Payment(ctx, x.id)
+	if err != nil {
+		return refused(x.fault("read payment", err))
+	}
+	i := p.CapturedBySwitch()
+	if i == payment.NoTarget {
+		return a
+	}
+	if wrong := x.notWhole(p.Ops[i].Clears()); wrong != nil {
+		return refused(wrong)
+	}
+	x.whole = true
+	return x.releaseNow(ctx, x.takeBack(ctx))
+}
+
+// releaseNow gives up the hold that a void gave back, where that was asked for, and answers with what stands then. What
+// cannot be done now is by the void's timer.
+func (x *operation) releaseNow(ctx context.Context, voided api.Answer) api.Answer {
+	if voided.Err != nil {
+		return voided
+	}
+	p, err := x.o.Journal.Payment(context.WithoutCancel(ctx), x.id)
+	if err != nil {
+		return voided
+	}
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind == payment.KindVoid && op.Final && op.State == payment.StateApproved {
+			return x.done(x.serveNow(ctx, p, journal.Timer{At: timersOf(p, i)[0], Payment: p.ID}), i)
+		}
+	}
+	return voided
 }
 
 // reversedAlready answers a reversal whose work is under way, or done: the outcome is unknown, and the switch reverses
@@ -60,10 +105,18 @@ func (x *operation) voidWhole(ctx context.Context, whole int64) api.Answer {
 		return a
 	}
 	defer x.endKey()
-	if x.req.Present.Has(api.FieldAmount) && x.req.Amount != whole {
-		return refused(api.FieldError("amount", "a sale or capture is undone as a whole"))
+	if wrong := x.notWhole(whole); wrong != nil {
+		return refused(wrong)
 	}
 	return x.takeBack(ctx)
+}
+
+// notWhole refuses an amount that is not the whole of a sale or capture.
+func (x *operation) notWhole(whole int64) *api.Error {
+	if x.req.Present.Has(api.FieldAmount) && x.req.Amount != whole {
+		return api.FieldError("amount", "a sale or capture is undone as a whole")
+	}
+	return nil
 }
 
 // burn looks up the key that a reversal names, once no request with it is being served. done is true where it made no

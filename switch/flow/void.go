@@ -58,7 +58,9 @@ func (x *operation) voided(p *payment.Payment, named int, now time.Time) (paymen
 		return payment.Op{}, &payment.Refusal{Message: "the payment's issuer is not told originals, and cannot take back a " +
 			"capture until its business date is closed"}
 	}
-	return payment.Op{Kind: payment.KindVoid, Amount: o.Clears(), Target: target, RRN: o.RRN}, nil
+	return payment.Op{
+		Kind: payment.KindVoid, Amount: o.Clears(), Target: target, RRN: o.RRN, Final: x.whole,
+	}, nil
 }
 
 // voidPresentment serves a void whose capture stands in the clearing of a closed date; false where it does not, or

@@ -91,9 +91,10 @@ type Journal interface {
 	// Presentment returns one, ErrNotFound where its date does not hold it.
 	Presentment(ctx context.Context, ref PresentmentRef) (Presentment, error)
 
-	// Timers calls yield for the timers up to a moment, in the order of their times. SetTimers adds some and takes others
-	// away, at most MaxTimers together, all or none; to add one that stands, or take away one that does not, is nothing.
-	Timers(ctx context.Context, until time.Time, yield func(Timer) bool) error
+	// Timers calls yield for the timers behind one, the zero Timer for all, up to a moment, in the order of their times
+	// and then of payments. SetTimers adds some and takes others away, at most MaxTimers together, all or none; to add one
+	// that stands, or take away one that does not, is nothing.
+	Timers(ctx context.Context, behind Timer, until time.Time, yield func(Timer) bool) error
 	SetTimers(ctx context.Context, set, fired []Timer) error
 
 	// SweepKeys deletes idempotency keys claimed before a moment, at most limit (1 to MaxSweep), and returns how many. It

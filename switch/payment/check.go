@@ -57,6 +57,9 @@ func (p *Payment) mayCapture(now time.Time) *Refusal {
 	if p.PastWindow(now) && !p.Ops[0].ForcePost && !mutant.On(mutant.LateCapture) {
 		return state("the capture window has ended")
 	}
+	if p.undone() {
+		return state("the payment was reversed as a whole")
+	}
 	for i := range p.Ops {
 		if op := &p.Ops[i]; op.Kind == KindCapture && op.Final && op.Accepted() && !p.Voided(i) {
 			return state("the final capture is made")

@@ -15,6 +15,7 @@ const (
 	DueLater       // something is under way on which it depends
 	DueCapture     // of all that is left, by the switch: Op.CaptureAt has come
 	DueExpire      // the capture window has ended: what is not captured is given up
+	DueRelease     // a void that is final gave a hold back: it is given up
 )
 
 // Due tells what is due at a moment. A capture by the switch is made once, whatever becomes of it. One that did not
@@ -26,11 +27,15 @@ func (p *Payment) Due(now time.Time) Due {
 	}
 	capture := p.CaptureDue(now)
 	expire := p.PastWindow(now) && !root.ForcePost && KindExpire.follows(root.Kind)
-	if !capture && !expire || p.live() != nil {
+	release := p.undone()
+	if !capture && !expire && !release || p.live() != nil {
 		return DueNothing
 	}
 	if p.undecided() {
 		return DueLater
+	}
+	if release && p.Sums().Capturable() > 0 {
+		return DueRelease
 	}
 	if capture {
 		if _, r := p.CheckCapture(0, now); r == nil {
@@ -55,6 +60,31 @@ func (p *Payment) CaptureDue(now time.Time) bool {
 		}
 	}
 	return true
+}
+
+// CapturedBySwitch returns the switch's own capture where it is the only one that stands; NoTarget where it is not.
+func (p *Payment) CapturedBySwitch() int {
+	found := NoTarget
+	for i := range p.Ops {
+		switch {
+		case p.Ops[i].Kind != KindCapture || !p.voidable(i):
+		case found != NoTarget || !p.Ops[i].Automatic:
+			return NoTarget
+		default:
+			found = i
+		}
+	}
+	return found
+}
+
+// undone tells whether the payment is given up as a whole: a void of its capture that is final stands.
+func (p *Payment) undone() bool {
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind == KindVoid && op.Final && op.Accepted() {
+			return true
+		}
+	}
+	return false
 }
 
 // MayExpire tells whether the end of the capture window may come to give something up, as the payment stands: it holds

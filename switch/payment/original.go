@@ -4,13 +4,25 @@ import "switchyard/internal/mutant"
 
 // ReversalDone tells whether a response code ends reversal i: 00 does, and 21 or 25 where no approval of its original
 // is recorded (I5). An issuer that approved the original and now does not find it has forgotten a hold or a debit,
-// which still stands or does not: nobody can say before a person has asked.
+// which still stands or does not: nobody can say before a person has asked. The hold that a window's end gives up may
+// have lapsed by itself by then, as every hold does in the end: where nothing was captured no money is in question.
 func (p *Payment) ReversalDone(i int, code string) bool {
 	row := Meaning(code)
 	if row.NotFound {
-		return !p.ApprovalRecorded(i) || mutant.On(mutant.NotFoundEndsAny)
+		lapsed := p.Ops[i].Kind == KindExpire && !p.everCaptured()
+		return lapsed || !p.ApprovalRecorded(i) || mutant.On(mutant.NotFoundEndsAny)
 	}
 	return row.Done
+}
+
+// everCaptured tells whether a capture was accepted, be it taken back since.
+func (p *Payment) everCaptured() bool {
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind == KindCapture && op.Accepted() {
+			return true
+		}
+	}
+	return false
 }
 
 // ApprovalRecorded tells whether the issuer's approval of what operation i reverses stands in the record. The original

@@ -162,7 +162,7 @@ type Op struct {
 	Granted int64 // approved: Amount, or less with DE39 10; 0 until approved
 	Target  int   // index of the operation that this one undoes, or NoTarget
 	Number  int   // capture number within the payment, from 1; refund number for refunds
-	Final   bool  // a capture after which nothing more comes
+	Final   bool  // a capture after which nothing more comes; a void whose capture's hold is given up, too
 	Stays   int64 // DE95: what stays authorized after a partial reversal or release
 
 	At     time.Time // accepted

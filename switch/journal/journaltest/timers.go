@@ -21,7 +21,7 @@ func timers(t *testing.T, store Store) {
 	}
 	standing := func(until time.Time) (list []journal.Timer) {
 		t.Helper()
-		err := j.Timers(ctx, until, func(x journal.Timer) bool { list = append(list, x); return true })
+		err := j.Timers(ctx, journal.Timer{}, until, func(x journal.Timer) bool { list = append(list, x); return true })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,6 +44,13 @@ func timers(t *testing.T, store Store) {
 	expect(at.Add(time.Hour), first, moment(1, 2), moment(2, 1))
 	expect(moment(1, 2).At, first, moment(1, 2))
 	expect(moment(1, 2).At.Add(-1), first)
+	for i, all := 0, standing(at.Add(time.Hour)); i < len(all); i++ {
+		var list []journal.Timer
+		err := j.Timers(ctx, all[i], at.Add(time.Hour), func(x journal.Timer) bool { list = append(list, x); return true })
+		if err != nil || !slices.Equal(list, all[i+1:]) {
+			t.Errorf("behind %v: %v, %v, want %v", all[i], list, err, all[i+1:])
+		}
+	}
 	p := Fresh(1)
 	p.Version = 2
 	commit(t, j, &journal.Transition{Payment: p, Fired: []time.Time{early}})

@@ -11,18 +11,22 @@ import (
 )
 
 // Timers implements journal.Journal.
-func (j *Journal) Timers(ctx context.Context, until time.Time, yield func(journal.Timer) bool) error {
+func (j *Journal) Timers(
+	ctx context.Context, behind journal.Timer, until time.Time, yield func(journal.Timer) bool,
+) error {
+	compare := func(a, b journal.Timer) int { return cmp.Or(a.At.Compare(b.At), compareIDs(a.Payment, b.Payment)) }
+	all := behind == journal.Timer{}
 	var list []journal.Timer
 	err := j.with(ctx, func(s *Store) error {
-		list = slices.SortedFunc(maps.Keys(s.timers), func(a, b journal.Timer) int {
-			return cmp.Or(a.At.Compare(b.At), compareIDs(a.Payment, b.Payment))
-		})
+		list = slices.SortedFunc(maps.Keys(s.timers), compare)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return each(ctx, slices.DeleteFunc(list, func(t journal.Timer) bool { return t.At.After(until) }), yield)
+	return each(ctx, slices.DeleteFunc(list, func(t journal.Timer) bool {
+		return t.At.After(until) || !all && compare(t, behind) <= 0
+	}), yield)
 }
 
 // SetTimers implements journal.Journal.

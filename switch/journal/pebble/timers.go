@@ -10,9 +10,15 @@ import (
 )
 
 // Timers implements journal.Journal.
-func (j *Journal) Timers(ctx context.Context, until time.Time, yield func(journal.Timer) bool) error {
+func (j *Journal) Timers(
+	ctx context.Context, behind journal.Timer, until time.Time, yield func(journal.Timer) bool,
+) error {
+	lower := []byte{prefixTimer}
+	if behind != (journal.Timer{}) {
+		lower = after(appendTimerKey(nil, behind.At, behind.Payment))
+	}
 	upper := after(appendSortedTime([]byte{prefixTimer}, until))
-	return j.scan([]byte{prefixTimer}, upper, func(it *pebble.Iterator) error {
+	return j.scan(lower, upper, func(it *pebble.Iterator) error {
 		return each(ctx, it, it.First(), func() (bool, error) {
 			t, err := parseTimerKey(it.Key())
 			return err == nil && yield(t), err
