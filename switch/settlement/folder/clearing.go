@@ -49,8 +49,8 @@ func (c *clearingFolder) has(d workday.Date) bool {
 	return found
 }
 
-// A taker is handed what a record presents, and the record, which is valid until it returns.
-type taker func(*settlement.Presented, *clearing.Record) error
+// A taker is handed what a record presents, the record, which is valid until it returns, and the id of its file.
+type taker func(p *settlement.Presented, r *clearing.Record, fileID string) error
 
 // day hands out what the files of a date present, in the order of their ids.
 func (c *clearingFolder) day(d workday.Date, take taker) ([]settlement.File, error) {

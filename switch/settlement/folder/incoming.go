@@ -39,6 +39,7 @@ type incomingRecord struct {
 	kind        string // 1442/450 first chargeback, full
 	key         clearing.RecordKey
 	rejected    bool   // it stands behind a message exception: it is ours, and was not accepted
+	source      string // of what was rejected: the id of the file that presented it
 	rejects     string // a message exception without a record behind it: what it says of that
 	refused     string
 	amountMinor int64
@@ -165,14 +166,14 @@ func (f *incomingFile) read(fs vfs.FS) error {
 		if err != nil {
 			return err
 		}
-		rejected := rejects.number > 0
+		rejected, source := rejects.number > 0, rejects.source
 		if rejected && r.MTI == "1644" { // what it rejects could not be taken apart
 			f.records = append(f.records, rejects)
 		}
 		rejects = incomingRecord{}
 		switch {
 		case r.MTI != "1644":
-			f.records = append(f.records, incoming(r, rejected))
+			f.records = append(f.records, incoming(r, rejected, source))
 		case r.FunctionCode() == "699":
 			f.records = append(f.records, incomingRecord{number: r.Number, kind: r.Kind(), refused: refusedID(r)})
 		}
@@ -180,6 +181,7 @@ func (f *incomingFile) read(fs vfs.FS) error {
 			number, _ := r.PDS(138)
 			rejects = incomingRecord{
 				number: r.Number, kind: r.Kind(), rejects: settlement.Printable(number) + " of file " + refusedID(r),
+				source: refusedID(r),
 			}
 		}
 		if len(f.records) > maxIncomingRecords {
@@ -194,11 +196,12 @@ func refusedID(r *clearing.Record) string {
 	return settlement.Printable(id)
 }
 
-func incoming(r *clearing.Record, rejected bool) incomingRecord {
+func incoming(r *clearing.Record, rejected bool, source string) incomingRecord {
 	amount, _ := r.AmountMinor() // what has none is a fault
 	interchange, _ := r.PDS(146)
 	return incomingRecord{
-		number: r.Number, kind: r.Kind(), key: r.Key(), rejected: rejected, amountMinor: amount, fault: faultOf(r),
+		number: r.Number, kind: r.Kind(), key: r.Key(), rejected: rejected, source: source, amountMinor: amount,
+		fault:    faultOf(r),
 		currency: money.Current(r.Currency()), processing: r.Text(3), reversal: r.Reversal(),
 		// A chargeback has DE3 of what it is of, and goes the other way.
 		debits: r.Debits() != (r.MTI == "1442"),

@@ -256,7 +256,7 @@ func TestExceptions(t *testing.T) {
 			func(d *desk, p, _ *clearing.Presentment) []told {
 				return []told{returned(*p, entry("00", "978", 1, "978", 1)[1:])}
 			}},
-		{"a rejected record that is none of ours", settlement.RejectedRecord, "was rejected, and no such record stands",
+		{"a rejected record that is none of ours", settlement.RejectedRecord, "and no such record of it stands",
 			func(d *desk, p, _ *clearing.Presentment) []told {
 				return []told{exception(), {presented: ref(d.purchase("SHOP", 1))}}
 			}},
@@ -343,8 +343,10 @@ func TestRejected(t *testing.T) {
 		t.Errorf("%+v\n%+v", run.Exceptions, items)
 	}
 	d.receive("2026-11-27", 2, exception(), told{presented: &other}) // it does not stand any more
-	if run, err = d.settle("2026-11-26", "2026-11-27", fromIncoming); err != nil || len(run.Exceptions) != 1 ||
-		!run.Proof[0].Holds {
+	// The one that stands is another file's.
+	d.receive("2026-11-27", 3, exception(), told{presented: &p})
+	if run, err = d.settle("2026-11-26", "2026-11-27", fromIncoming); err != nil || len(run.Exceptions) != 2 ||
+		!run.Proof[0].Holds || run.Statements[0].Totals.Rejected != 2 {
 		t.Errorf("rejected twice: %v, %+v", err, run)
 	}
 }

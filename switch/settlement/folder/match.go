@@ -26,12 +26,12 @@ type subject struct {
 // An ourRecord is a record of ours.
 type ourRecord struct {
 	settlement.Presented
-	presented int // how often: one that was rejected may be presented again
-	rejected  int
+	standing []string // ids of the files that present it: one that was rejected may be presented again
+	rejected bool     // once, at least
 }
 
 // stands tells whether it was presented and not rejected.
-func (r *ourRecord) stands() bool { return r != nil && r.presented > r.rejected }
+func (r *ourRecord) stands() bool { return r != nil && len(r.standing) > 0 }
 
 // A matcher finds whose money an incoming record moves: by the acquirer reference, that of the presentment. What does
 // not fit in every respect is an exception, and counts to nobody.
@@ -56,7 +56,7 @@ func newMatcher(plan *settlement.Plan, files []*incomingFile) *matcher {
 }
 
 // presented notes a record of ours, if something tells of it.
-func (m *matcher) presented(p *settlement.Presented, r *clearing.Record) {
+func (m *matcher) presented(p *settlement.Presented, r *clearing.Record, fileID string) {
 	s := m.subjects[string(r.Get(31))]
 	if s == nil {
 		return
@@ -70,7 +70,7 @@ func (m *matcher) presented(p *settlement.Presented, r *clearing.Record) {
 		s.records[key] = ours
 	}
 	ours.Presented = *p
-	ours.presented++
+	ours.standing = append(ours.standing, fileID)
 	s.note(p, 1)
 }
 
@@ -193,10 +193,15 @@ func (m *matcher) reject(
 	if s != nil {
 		ours = s.records[i.key]
 	}
-	if !ours.stands() || ours.AmountMinor != i.amountMinor || money.Current(ours.Currency) != i.currency {
-		return nil, moved, unfitf(settlement.RejectedRecord, "%s was rejected, and no such record stands", i.kind)
+	at := -1
+	if ours != nil {
+		at = slices.Index(ours.standing, i.source)
 	}
-	ours.rejected++
+	if at < 0 || ours.AmountMinor != i.amountMinor || money.Current(ours.Currency) != i.currency {
+		return nil, moved, unfitf(settlement.RejectedRecord, "%s of file %s was rejected, and no such record of it stands",
+			i.kind, i.source)
+	}
+	ours.standing, ours.rejected = slices.Delete(ours.standing, at, at+1), true
 	s.note(&ours.Presented, -1)
 	presented := ours.Presented
 	return &settlement.Receipt{
@@ -298,8 +303,7 @@ func (m *matcher) presentedTwice(key clearing.RecordKey) bool {
 		return true
 	}
 	s := m.subjects[key.ARN]
-	return s == nil || s.records[key] == nil || s.records[key].rejected == 0 ||
-		s.records[key].presented-s.records[key].rejected > 1
+	return s == nil || s.records[key] == nil || !s.records[key].rejected || len(s.records[key].standing) > 1
 }
 
 // count adds what a record says to what came of its currency.

@@ -192,7 +192,7 @@ func (p *pair) both(r *clearing.Record, row *clearing.DetailRow) error {
 		Merchant: row.Merchant, MerchantName: row.MerchantName, FeePlan: row.FeePlan, Scheme: pan.Brand(number),
 		Currency: row.Currency, AmountMinor: amount, Refund: refund, Reversal: r.Reversal(),
 		Second: r.FunctionCode() != "200",
-	}, r)
+	}, r, p.manifest.FileID)
 	if err != nil {
 		return p.wrong(r, fmt.Sprintf("row %d of the detail file", p.row), err.Error())
 	}

@@ -156,9 +156,9 @@ func (s *settling) presented(d workday.Date) error {
 	return nil
 }
 
-func (s *settling) take(p *settlement.Presented, r *clearing.Record) error {
+func (s *settling) take(p *settlement.Presented, r *clearing.Record, fileID string) error {
 	if s.matcher != nil {
-		s.matcher.presented(p, r)
+		s.matcher.presented(p, r, fileID)
 	}
 	if s.inPeriod && !p.Reversal && !p.Second && !referenceOf(r.Get(31), s.today) {
 		if len(s.again) == maxAgain {
