@@ -54,7 +54,7 @@ func summary(p *payment.Payment, id string, now time.Time) api.Answer {
 	return api.Answer{
 		Payment: id, Status: status(p.Standing(now)), Currency: p.Currency, Created: p.Created,
 		Authorized: s.Authorized, Released: s.Released, Captured: s.Captured, Refunded: s.Refunded,
-		ChargedBack: s.ChargedBack, Capturable: s.Capturable(), Refundable: s.Refundable(),
+		ChargedBack: s.ChargedBack, Capturable: s.Capturable(), Refundable: p.Refundable(),
 	}
 }
 

@@ -43,7 +43,7 @@ func (p *Payment) live() *Refusal {
 		return state("the payment is not approved")
 	case root.Kind.Row().Alone != "":
 		return state("%s", root.Kind.Row().Alone)
-	case len(p.Ops)+p.reserved()+mostAppended > MaxOps:
+	case !p.roomBeside():
 		return state("the payment has reached %d operations", MaxOps)
 	}
 	return nil
@@ -176,7 +176,8 @@ func (p *Payment) CheckIncrement(amount int64, now time.Time) *Refusal {
 	return nil
 }
 
-// CheckRefund returns the amount that a refund of amount (0: all that is captured and not refunded) pays back.
+// CheckRefund returns the amount that a refund of amount (0: all that is captured and not refunded) pays back. What the
+// clearing system has rejected is not among it, until it is presented again: nobody has paid it.
 func (p *Payment) CheckRefund(amount int64, now time.Time) (int64, *Refusal) {
 	if r := p.live(); r != nil {
 		return 0, r
@@ -184,7 +185,10 @@ func (p *Payment) CheckRefund(amount int64, now time.Time) (int64, *Refusal) {
 	if r := p.mayTryAgain(KindRefund, now); r != nil {
 		return 0, r
 	}
-	left := p.Sums().Refundable()
+	left := p.Refundable()
+	if left == 0 && p.Sums().Refundable() > 0 {
+		return 0, state("its presentment was rejected: what nobody has paid is not refunded")
+	}
 	amount, r := within(amount, left, "refund")
 	if r == nil && amount < left {
 		r = p.mayTakeParts()
@@ -240,8 +244,11 @@ func (p *Payment) CheckVoid(target int, now time.Time) (int, *Refusal) {
 	if s.Refunded > left {
 		return 0, state("it is refunded already")
 	}
-	if s.Refunded+s.ChargedBack > left || p.Presentment(target) == PresentmentChargedBack {
+	if p.Presentment(target) == PresentmentChargedBack {
 		return 0, state("it is charged back")
+	}
+	if s.Refunded+s.ChargedBack > left {
+		return 0, state("another capture is charged back, and what was refunded may be of this one")
 	}
 	if s := p.Presentment(target); s == PresentmentRejected || s == PresentmentWrittenOff {
 		return 0, state("its presentment is %s: nothing in a file would be taken back", s)

@@ -62,7 +62,7 @@ func (p *Payment) CheckRejected(i int) *Refusal {
 		return state("a %s is presented by no file", p.Ops[i].Kind)
 	case s != PresentmentRejected:
 		return state("its presentment is %s and not rejected", s)
-	case len(p.Ops) >= MaxOps:
+	case !p.roomBeside():
 		return state("the payment has reached %d operations", MaxOps)
 	}
 	return nil
@@ -131,6 +131,9 @@ func (p *Payment) CheckChargeback(i int, amount int64) (counts int64, r *Refusal
 	case p.Presentment(i) == PresentmentRejected, p.Presentment(i) == PresentmentWrittenOff:
 		return 0, state("its presentment was rejected")
 	}
+	if p.Voided(i) {
+		return 0, nil // taken back: it is all excess, and nothing that is captured pays for it
+	}
 	left := op.Clears()
 	for j := i + 1; j < len(p.Ops); j++ {
 		if back := &p.Ops[j]; back.Kind == KindChargeback && back.Target == i {
@@ -146,10 +149,41 @@ func (p *Payment) heardOf(i int) *Refusal {
 	switch {
 	case !op.Kind.Row().Clears || !op.Counts() || p.Withdrawn(i):
 		return state("it stands in no clearing file")
-	case len(p.Ops) >= MaxOps:
+	case !p.roomBeside():
 		return state("the payment has reached %d operations", MaxOps)
+	case p.incoming() >= MaxIncoming:
+		return state("the payment has reached the %d operations that records of clearing files may take", MaxIncoming)
 	}
 	return nil
+}
+
+// incoming counts the records of clearing files that are booked on the payment.
+func (p *Payment) incoming() int {
+	n := 0
+	for i := range p.Ops {
+		if p.Ops[i].Kind.Row().Incoming {
+			n++
+		}
+	}
+	return n
+}
+
+// Refundable is what a refund may pay back now: nothing that is charged back, and nothing that was rejected.
+func (p *Payment) Refundable() int64 { return max(0, p.Sums().Refundable()-p.unpresented()) }
+
+// unpresented is the money of captures that the clearing system has rejected and that were not presented again: nobody
+// pays it.
+func (p *Payment) unpresented() (amount int64) {
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		if !op.Kind.Row().Captures || !op.Counts() || p.Voided(i) {
+			continue
+		}
+		if s := p.Presentment(i); s == PresentmentRejected || s == PresentmentWrittenOff {
+			amount += op.Clears()
+		}
+	}
+	return amount
 }
 
 // Withdrawn tells whether operation i was voided before its date was sealed.

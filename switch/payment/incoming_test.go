@@ -43,6 +43,10 @@ func TestChargebacks(t *testing.T) {
 		},
 		{"settled", of1000(capture, record(payment.KindSettle, 1, 600, 600)), 600, 0, payment.PartiallyCaptured, ""},
 		{"rejected", of1000(capture, record(payment.KindReject, 1, 600, 600)), 600, 0, payment.PartiallyCaptured, ""},
+		{
+			"taken back in a file before", of1000(capture, op(payment.KindVoidPresentment, 600, of(1)),
+				record(payment.KindChargeback, 1, 600, 0)), 0, 600, payment.Authorized, "",
+		},
 	} {
 		p := made(c.ops...)
 		if got := p.Sums().Refundable(); got != c.refundable {
@@ -58,11 +62,15 @@ func TestChargebacks(t *testing.T) {
 		if got := p.Standing(begin); c.broken == "" && got != c.standing {
 			t.Errorf("%s: %s, want %s", c.why, got, c.standing)
 		}
-		if amount, refused := p.CheckRefund(0, begin); c.broken == "" && amount != c.refundable {
-			t.Errorf("%s: %d can be refunded (%v), want %d", c.why, amount, refused, c.refundable)
-		}
 		state := p.Presentment(1)
-		free := state == payment.PresentmentSent || state == payment.PresentmentSettled
+		want := c.refundable
+		if state == payment.PresentmentRejected {
+			want = 0
+		}
+		if amount, refused := p.CheckRefund(0, begin); c.broken == "" && amount != want {
+			t.Errorf("%s: %d can be refunded (%v), want %d", c.why, amount, refused, want)
+		}
+		free := !p.Voided(1) && (state == payment.PresentmentSent || state == payment.PresentmentSettled)
 		if _, refused := p.CheckVoid(1, begin); c.broken == "" && (refused == nil) != free {
 			t.Errorf("%s: a void: %v", c.why, refused)
 		}
@@ -118,5 +126,88 @@ func TestPresentmentState(t *testing.T) {
 	}
 	if counts, refused := made(op(payment.KindCredit, 1000)).CheckChargeback(0, 1); refused == nil {
 		t.Errorf("of a credit %d are charged back", counts)
+	}
+}
+
+// Of a payment with several captures what came about one binds no other.
+func TestCapturesAsideAreFree(t *testing.T) {
+	first, second := op(payment.KindCapture, 600), op(payment.KindCapture, 400)
+	back := record(payment.KindChargeback, 1, 600, 600)
+	for _, c := range []struct {
+		why    string
+		ops    []payment.Op
+		voids  bool // the second
+		refund int64
+	}{
+		{"charged back", of1000(first, second, back), true, 400},
+		{"charged back, and again", of1000(first, second, back, record(payment.KindChargeback, 1, 600, 0)), true, 400},
+		{"charged back, a part refunded", of1000(first, second, op(payment.KindRefund, 1), back), false, 399},
+		{"rejected", of1000(first, second, record(payment.KindReject, 1, 600, 600)), true, 400},
+		{
+			"written off", of1000(first, second, record(payment.KindReject, 1, 600, 600),
+				record(payment.KindWriteOff, 1, 600, 600)), true, 400,
+		},
+		{
+			"presented again", of1000(first, second, record(payment.KindReject, 1, 600, 600),
+				record(payment.KindResubmit, 1, 600, 600)), true, 1000,
+		},
+	} {
+		p := made(c.ops...)
+		if _, refused := p.CheckVoid(2, begin); (refused == nil) != c.voids {
+			t.Errorf("%s: a void of the other: %v", c.why, refused)
+		}
+		if amount, refused := p.CheckRefund(0, begin); amount != c.refund {
+			t.Errorf("%s: %d can be refunded (%v), want %d", c.why, amount, refused, c.refund)
+		}
+		if _, refused := p.CheckRefund(c.refund+1, begin); refused == nil || !refused.Exceeds {
+			t.Errorf("%s: a refund of more: %v", c.why, refused)
+		}
+	}
+	// What was taken back before it was charged back is paid by no other capture.
+	p := made(of1000(first, second, op(payment.KindVoidPresentment, 600, of(1)))...)
+	counts, refused := p.CheckChargeback(1, 600)
+	if counts != 0 || refused != nil {
+		t.Fatalf("of the chargeback %d count (%v), want 0", counts, refused)
+	}
+	p.Ops = append(p.Ops, record(payment.KindChargeback, 1, 600, counts))
+	if excess := p.ExcessOf(len(p.Ops) - 1); excess != 600 {
+		t.Errorf("excess %d, want 600", excess)
+	}
+	if amount, refused := p.CheckRefund(0, begin); amount != 400 {
+		t.Errorf("%d can be refunded (%v), want 400", amount, refused)
+	}
+	if _, refused := p.CheckVoid(2, begin); refused != nil {
+		t.Errorf("a void of the other: %v", refused)
+	}
+}
+
+// However many records a file has about a payment, there is room to undo what is at the issuer.
+func TestRecordsLeaveRoom(t *testing.T) {
+	booked := 0
+	p := made(of1000(op(payment.KindCapture, 600))...)
+	for ; ; booked++ {
+		counts, refused := p.CheckChargeback(1, 1)
+		if refused != nil {
+			break
+		}
+		p.Ops = append(p.Ops, record(payment.KindChargeback, 1, 1, counts))
+	}
+	if booked != payment.MaxIncoming {
+		t.Errorf("%d records are booked, want %d", booked, payment.MaxIncoming)
+	}
+	if _, refused := p.CheckRefund(1, begin); refused != nil {
+		t.Errorf("a refund: %v", refused)
+	}
+	full := made(of1000(op(payment.KindCapture, 600))...)
+	for len(full.Ops) < payment.MaxOps-3 {
+		full.Ops = append(full.Ops, op(payment.KindRefund, 1, is(payment.StateDeclined)))
+	}
+	full.Ops = append(full.Ops, op(payment.KindRefund, 1, is(payment.StatePending)))
+	if refused := full.CheckReject(1); refused == nil {
+		t.Error("a record takes the room of a timeout reversal")
+	}
+	full.Ops[len(full.Ops)-1].State = payment.StateDeclined
+	if refused := full.CheckReject(1); refused != nil {
+		t.Errorf("with nothing at the issuer: %v", refused)
 	}
 }

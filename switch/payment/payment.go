@@ -262,7 +262,8 @@ type Sums struct {
 // Capturable is what may still be captured.
 func (s Sums) Capturable() int64 { return s.Authorized - s.Released - s.Captured }
 
-// Refundable is what may still be refunded: nothing of what was charged back, which the cardholder has.
+// Refundable is what was captured and not paid back: nothing of what was charged back, which the cardholder has. See
+// [Payment.Refundable] for what a refund may be of.
 func (s Sums) Refundable() int64 { return max(0, -s.beyond()) }
 
 // Excess is what the cardholder has been paid back beyond what was captured: a chargeback of what was refunded.

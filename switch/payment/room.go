@@ -16,6 +16,9 @@ const (
 	maxParts = 250
 	// maxGrowing is the same for captures and increments, so that what they have done finds room to be undone in parts.
 	maxGrowing = 200
+	// MaxIncoming is how many records of clearing files are booked on a payment. What comes beyond is for a person: a file
+	// must not take the room that undoing needs.
+	MaxIncoming = 200
 	// mostAppended is how many operations one request appends at most: a final capture with its release, or a request with
 	// its reversal.
 	mostAppended = 2
@@ -27,6 +30,10 @@ const (
 	triesAtOnce = 50
 	triesHourly = 50 // beyond; then one a day
 )
+
+// roomBeside tells whether one more operation, which is of no request, leaves a request its room and what is at the
+// issuer its reversal.
+func (p *Payment) roomBeside() bool { return len(p.Ops)+p.reserved()+mostAppended <= MaxOps }
 
 // growing refuses what live does, and captures and increments beyond the room that is theirs.
 func (p *Payment) growing() *Refusal {
