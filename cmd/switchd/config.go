@@ -34,6 +34,9 @@ func loadConfig(path string) (*txswitch.Config, error) {
 	if c.Mark.File != "" {
 		c.Mark.File = beside(path, c.Mark.File)
 	}
+	if c.Clearing.Incoming != "" {
+		c.Clearing.Incoming = beside(path, c.Clearing.Incoming)
+	}
 	return c, c.Check() // once more, now that paths are whole
 }
 

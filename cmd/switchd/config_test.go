@@ -12,7 +12,8 @@ import (
 func TestFilesAreBesideTheConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "switchd.yaml")
-	text := "key: {file: card.key}\noperator: {socket: operator.sock}\nmark: {file: marks/switchd.mark}\n"
+	text := "key: {file: card.key}\noperator: {socket: operator.sock}\nmark: {file: marks/switchd.mark}\n" +
+		"clearing: {incoming: back}\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -21,9 +22,10 @@ func TestFilesAreBesideTheConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, file := range map[string][2]string{
-		"key.file":        {c.Key.File, "card.key"},
-		"operator.socket": {c.Operator.Socket, "operator.sock"},
-		"mark.file":       {c.Mark.File, "marks/switchd.mark"},
+		"key.file":          {c.Key.File, "card.key"},
+		"operator.socket":   {c.Operator.Socket, "operator.sock"},
+		"mark.file":         {c.Mark.File, "marks/switchd.mark"},
+		"clearing.incoming": {c.Clearing.Incoming, "back"},
 	} {
 		if want := filepath.Join(dir, file[1]); file[0] != want {
 			t.Errorf("%s: %q, want %q", name, file[0], want)

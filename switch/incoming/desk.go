@@ -229,7 +229,7 @@ func (d *Desk) admit(ctx context.Context, path, name string) (f File, again bool
 		return f, !f.Taken.IsZero(), nil
 	}
 	f = File{
-		Number: len(d.byID) + 1, FileID: is.id, SHA256: is.sha256, Bytes: is.bytes, Name: name,
+		Number: len(d.byID) + 1, FileID: is.id, SHA256: is.sha256, Bytes: is.bytes, Name: shownName(name),
 		Begun: d.o.Clock.Now().UTC(), Messages: is.messages, Next: 1,
 	}
 	if f.Number > maxFiles {

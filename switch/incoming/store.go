@@ -17,7 +17,7 @@ type File struct {
 	FileID   string    `json:"file_id"` // PDS0105
 	SHA256   string    `json:"sha256"`
 	Bytes    int64     `json:"bytes"`
-	Name     string    `json:"name"` // that it came under
+	Name     string    `json:"name"` // that it came under, see shownName
 	Begun    time.Time `json:"begun"`
 	Taken    time.Time `json:"taken,omitzero"` // applied to its end
 	Messages int       `json:"messages"`       // records, header and trailer counted in
