@@ -47,6 +47,7 @@ func Run(ctx context.Context, src Sources, opts Options) (*Report, error) {
 		arns:    newRegister(referenceWindow),
 		stans:   newRegister(stanWindow),
 		keys:    newRegister(keyWindow),
+		sources: map[string]recorded{},
 		missing: map[missingKey]*missingFiles{},
 		report:  newReport(opts),
 	}
@@ -122,6 +123,8 @@ type auditor struct {
 	missing  map[missingKey]*missingFiles
 
 	rrns, arns, stans, keys *register
+
+	sources map[string]recorded // the records of incoming files that are booked
 
 	totals totals
 	report *Report

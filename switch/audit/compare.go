@@ -15,9 +15,14 @@ func (c *check) differ(kind Kind, op *operation, minor int64, format string, arg
 
 // apart lists an operation apart.
 func (c *check) apart(list *Apart, op *operation, state string) {
+	c.apartMinor(list, op, state, op.Amount)
+}
+
+// apartMinor lists an operation apart with what of its amount is.
+func (c *check) apartMinor(list *Apart, op *operation, state string, minor int64) {
 	c.report.apart(list, Item{
 		Payment: c.p.ID, Op: op.Op, State: state, RRN: op.RRN, BusinessDate: op.BusinessDate,
-		AmountMinor: op.Amount, Currency: c.p.Currency, Since: op.At,
+		AmountMinor: minor, Currency: c.p.Currency, Since: op.At,
 	})
 }
 

@@ -1,7 +1,8 @@
 package audit
 
-// incoming holds what came in clearing files against what was presented (I18): a record is booked once, a chargeback
-// counts for no more than its presentment, and what a person has to look at is told.
+// incoming holds what came in clearing files against what was presented (I18): a record is booked once, of all
+// payments, and a chargeback counts for no more than its presentment, and for nothing once a file has taken that back.
+// What a person has to look at is listed apart, for the books agree about it.
 func (c *check) incoming() {
 	type record struct {
 		source string
@@ -23,6 +24,7 @@ func (c *check) incoming() {
 			c.differ(RecordTwice, op, op.Amount, "%s: record %s is booked twice", op.Op, op.Source)
 		} else {
 			booked[of] = true
+			c.source(op)
 		}
 		switch op.Op {
 		case opReject:
@@ -37,18 +39,41 @@ func (c *check) incoming() {
 				c.differ(Invariant, op, back[op.Target]-about.money(), "%s of %d is charged back by %d", about.Op, about.money(),
 					back[op.Target])
 			}
+			if back := c.p.takenBackBy(op.Target); back != nil && back.N < op.N && op.Granted > 0 {
+				c.differ(Invariant, op, op.Granted, "%s of %d counts as charged back by %d after operation %d took it back",
+					about.Op, about.money(), op.Granted, back.N)
+			}
 			excess := op.Amount - op.Granted + max(0, s.beyond()) - max(0, before.beyond())
 			if excess > 0 {
-				c.differ(ChargebackExcess, op, excess, "record %s charges %d back, %d more than was still owed", op.Source,
-					op.Amount, excess)
+				c.apartMinor(&c.report.ChargebackExcess, op, op.State, excess)
 			}
 		}
 	}
 	for i := range c.p.Ops {
-		if op, about := rejected[i], &c.p.Ops[i]; op != nil {
-			c.differ(Rejected, op, op.Amount, "%s %d was rejected by record %s", about.Op, about.Number, op.Source)
+		if rejected[i] != nil {
+			c.apart(&c.report.Rejected, &c.p.Ops[i], opReject)
 		}
 	}
+}
+
+// recorded is what a record of an incoming file was booked as first.
+type recorded struct {
+	op string
+	by paymentID
+}
+
+// source enters the record that an operation is. A chargeback's is about one presentment and nothing else; those of a
+// file's reject and of a settlement are about as many as the file has.
+func (c *check) source(op *operation) {
+	if op.row.decided { // the source is who decided
+		return
+	}
+	if first, known := c.sources[op.Source]; known && (op.Op == opChargeback || first.op != op.Op) {
+		c.differ(RecordTwice, op, op.Amount, "%s: record %s was booked as a %s of payment %s before", op.Op, op.Source,
+			first.op, first.by)
+		return
+	}
+	c.sources[op.Source] = recorded{op: op.Op, by: c.p.id}
 }
 
 // beyond is what the cardholder was paid back beyond what was captured; below 0 what may still be.

@@ -16,11 +16,8 @@ const (
 	KeyTwice    Kind = "key_twice"      // I3: a merchant's key names two operations
 	CaptureTime Kind = "capture_time"   // past its window and not marked so, or the switch's own when none was asked for
 	// A record of an incoming file was booked twice, or is about what it cannot be about (I18).
-	RecordTwice Kind = "record_twice"
-	// A chargeback of more than the cardholder was still owed: the issuer's, booked as it came (I18).
-	ChargebackExcess Kind = "chargeback_excess"
-	Rejected         Kind = "rejected"       // the clearing system rejected a presentment and nobody has decided
-	AdviceDenied     Kind = "advice_refused" // an advice is parked: the issuer refused it for good and nobody has decided
+	RecordTwice  Kind = "record_twice"
+	AdviceDenied Kind = "advice_refused" // an advice is parked: the issuer refused it for good and nobody has decided
 
 	// A reversal ended on 21 or 25, the issuer knows no original, although an approval of its original is recorded (I5).
 	ReversalEnded Kind = "reversal_ended"

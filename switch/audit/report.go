@@ -38,6 +38,11 @@ type Report struct {
 	NotCleared Apart `json:"not_cleared"` // operations whose business date has no files yet
 	Ahead      Apart `json:"ahead"`       // operations of a business date that is days ahead of the switch's clock
 
+	// Of what came back in clearing files: presentments that were rejected and wait for a person's decision, and
+	// chargebacks of more than the cardholder was still owed, each with what is beyond. The books agree about both.
+	Rejected         Apart `json:"rejected"`
+	ChargebackExcess Apart `json:"chargeback_excess"`
+
 	limit int
 }
 
@@ -80,7 +85,7 @@ func newReport(o Options) *Report {
 	none := func() Apart { return Apart{Items: []Item{}} }
 	r := &Report{
 		From: time.Now(), ByKind: map[Kind]int{}, Differences: []Difference{}, InFlight: none(), Decided: none(),
-		NotCleared: none(), Ahead: none(), limit: o.Limit,
+		NotCleared: none(), Ahead: none(), Rejected: none(), ChargebackExcess: none(), limit: o.Limit,
 	}
 	if o.ranged() {
 		r.Dates = o.From + " to " + o.To
@@ -153,6 +158,8 @@ func (r *Report) WriteText(w io.Writer) error {
 	out.apart("refused, closed by a person", &r.Decided)
 	out.apart("not yet cleared", &r.NotCleared)
 	out.apart("accepted under a business date that has not come", &r.Ahead)
+	out.apart("rejected by a clearing system, nobody has decided", &r.Rejected)
+	out.apart("charged back beyond what was still owed", &r.ChargebackExcess)
 	out.differences(r)
 	return out.err
 }

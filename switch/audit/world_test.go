@@ -93,6 +93,7 @@ type op struct {
 	NetworkID    string    `json:"network_id"`
 	BusinessDate string    `json:"business_date"`
 	ARN          string    `json:"arn"`
+	Source       string    `json:"source"`
 	At           time.Time `json:"at"`
 	Clearing     *note     `json:"clearing,omitempty"`
 
