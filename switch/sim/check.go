@@ -29,6 +29,18 @@ func (w *world) reckon() {
 	for i := range w.nodes {
 		w.served(i)
 	}
+	w.eachKey((*actor).confirm)
+	for _, p := range partsOf[concludes](w) {
+		p.conclude()
+	}
+	w.settle()
+	for _, n := range w.nodes {
+		n.closeDay()
+	}
+}
+
+// eachKey calls do with each key that was used, and an actor that may ask for it.
+func (w *world) eachKey(do func(a *actor, k *keyed)) {
 	askers := map[*actor]*actor{} // one for each actor's node and gateway
 	for _, k := range w.history.order {
 		a := askers[k.by]
@@ -36,16 +48,10 @@ func (w *world) reckon() {
 			a = newActor(w, k.by.number)
 			askers[k.by] = a
 		}
-		a.confirm(k)
+		do(a, k)
 	}
 	for _, a := range askers {
 		a.hangUp()
-	}
-	for _, p := range partsOf[concludes](w) {
-		p.conclude()
-	}
-	for _, n := range w.nodes {
-		n.closeDay()
 	}
 }
 
@@ -261,6 +267,7 @@ type exported struct {
 		CarriedTo    string `json:"carried_to"`
 		ARN          string `json:"arn"`
 		Number       int    `json:"number"`
+		Automatic    bool   `json:"automatic"`
 		At           time.Time
 		Clearing     *struct {
 			Destination string `json:"destination"`
@@ -654,7 +661,7 @@ func (w *world) counted(b *books) {
 			switch op := &b.list[i].Ops[j]; op.Op {
 			case "voice", "release", "expire", "timeout_reversal", "settle": // no intents of their own
 			default:
-				if !op.At.Before(l.began) {
+				if !op.Automatic && !op.At.Before(l.began) {
 					stored++
 				}
 			}

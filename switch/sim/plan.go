@@ -48,6 +48,9 @@ type Step struct {
 	SharedKey bool  // its key is one that other actors use for other merchants
 	Dress     Dress // what else it says
 	NotOpened bool  // in the name of a merchant that credits were not opened for
+
+	Capture      string        // an authorization that the switch captures at once
+	CaptureAfter time.Duration // an authorization that the switch captures so long after it was made; 0: it does not
 }
 
 // Do is what a step asks for.
@@ -354,6 +357,12 @@ func (s *Step) text() string {
 	}
 	if s.Dress != (Dress{}) {
 		t += ", " + s.Dress.text()
+	}
+	if s.Capture != "" {
+		t += ", captured by the switch: " + s.Capture
+	}
+	if s.CaptureAfter != 0 {
+		t += fmt.Sprintf(", captured by the switch after %s", s.CaptureAfter)
 	}
 	for _, x := range []struct {
 		is   bool

@@ -96,6 +96,9 @@ func (s *Step) creation(key string) wish {
 			r.Partial, r.Present = true, r.Present.With(api.FieldPartial)
 		}
 		d.put(&r.Request)
+		if r.Op == api.OpAuthorize {
+			s.capturedBySwitch(&r.Request)
+		}
 	case DoVerify:
 		r.Op, r.Amount = api.OpVerify, 0
 		r.Present = api.Fields(api.FieldKey, api.FieldMerchant, api.FieldTerminal, api.FieldCurrency, api.FieldCard)
@@ -145,6 +148,9 @@ func requestText(r *api.Request) string {
 	}
 	if r.Final {
 		t += " final"
+	}
+	if r.CapturedBySwitch() {
+		t += fmt.Sprintf(", captured by the switch after %s", r.CaptureAfter)
 	}
 	return t
 }

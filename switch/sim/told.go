@@ -33,9 +33,12 @@ type toldBook struct {
 // toldPayment is a payment as its gateways know it.
 type toldPayment struct {
 	id, currency, card string
+	node               *switchNode
 	root               *told
 	ops                []*told
 	last               *api.Answer // the newest answer with the payment's sums
+	story              *api.Answer // the newest one with its history
+	automatic          int64       // what of it stands captured although nobody asked for it then: see unasked
 	refused            bool        // its first request was not approved
 }
 
@@ -66,6 +69,9 @@ func (w *world) tellAll() *toldBook {
 		}
 		if p := t.payments[c.answer.Payment]; p != nil {
 			p.last = c.answer
+			if c.answer.History != nil {
+				p.story = c.answer
+			}
 		}
 	}
 	return t
@@ -74,7 +80,7 @@ func (w *world) tellAll() *toldBook {
 func (t *toldBook) add(n *switchNode, req *wish, ans *api.Answer) {
 	p := t.payments[ans.Payment]
 	if p == nil {
-		p = &toldPayment{id: ans.Payment, currency: ans.Currency}
+		p = &toldPayment{id: ans.Payment, node: n, currency: ans.Currency}
 		t.payments[p.id] = p
 		t.order = append(t.order, p.id)
 	}
@@ -88,8 +94,9 @@ func (t *toldBook) add(n *switchNode, req *wish, ans *api.Answer) {
 	}
 }
 
-// sums are what the approvals come to that were told.
+// sums are what the approvals come to that were told, and what the switch captured by itself.
 func (p *toldPayment) sums() (m moneyOf) {
+	m.captured = p.automatic
 	whole := p.root.req.Op != api.OpAuthorize // a sale or a voice capture: undone as a whole
 	for _, o := range p.ops {
 		if !o.ans.Approved {
@@ -126,6 +133,9 @@ func (p *toldPayment) cleared(into map[string][]int64) {
 		}
 		into[rrn] = append(into[rrn], amount)
 	}
+	if p.automatic > 0 {
+		take(p.root.ans.RRN, p.automatic)
+	}
 	for _, o := range p.ops {
 		if !o.ans.Approved {
 			continue
@@ -150,6 +160,7 @@ func (w *world) holdTold(ctx context.Context, all []*books) {
 			w.failf("told: a payment that nobody asked for", "%s", p.id)
 			return
 		}
+		w.unasked(p, all)
 		is := p.sums()
 		if a := p.last; a.Authorized != is.authorized || a.Captured != is.captured || a.Refunded != is.refunded {
 			w.failf("told: the sums are not those of the approvals", "%s: %s; approvals come to %+v%s", p.id, answerText(a),
