@@ -652,7 +652,8 @@ func (w *world) counted(b *books) {
 	if begun != ended {
 		w.failf("I11 the intents do not add up", "%v", n)
 	}
-	if _, set := sectionOf[*clockSection](w.plan); set {
+	_, set := sectionOf[*clockSection](w.plan)
+	if _, ends := sectionOf[windowsSection](w.plan); set || ends {
 		return // what the journal has of this life cannot be told by its dates
 	}
 	var stored float64

@@ -26,9 +26,7 @@ func (n *switchNode) nextDays(ctx context.Context) error {
 			if passed == 0 {
 				days = passing
 			}
-			n.moved.CompareAndSwap(0, int64(time.Since(n.w.begin)))
-			n.later.Add(int64(days))
-			if _, err := n.api().ConfirmClock(ctx); err != nil {
+			if err := n.pass(ctx, days); err != nil {
 				return err
 			}
 		}
@@ -43,4 +41,12 @@ func (n *switchNode) nextDays(ctx context.Context) error {
 		}
 		time.Sleep(time.Second)
 	}
+}
+
+// pass has days pass at a node, whose operator confirms that they did.
+func (n *switchNode) pass(ctx context.Context, days time.Duration) error {
+	n.moved.CompareAndSwap(0, int64(time.Since(n.w.begin)))
+	n.later.Add(int64(days))
+	_, err := n.api().ConfirmClock(ctx)
+	return err
 }

@@ -203,8 +203,8 @@ func bodyOf(r *api.Request) string {
 		currency = ""
 	}
 	return fmt.Sprint(r.Op, r.Payment, r.OfKey, r.Amount, r.Final, r.Partial, " ", pan.Mask(r.Card.Number), " ",
-		r.Card.Sequence, " ", r.Capture, r.CaptureAfter, " ", r.AuthCode, " ", currency, " ", r.Terminal, " ", r.Entry, r.Initiator, " ",
-		r.Reference, " ", r.NetworkID, " ", r.ThreeDS, r.Address)
+		r.Card.Sequence, " ", r.Capture, r.CaptureAfter, " ", r.AuthCode, " ", currency, " ", r.Terminal, " ", r.Entry,
+		r.Initiator, " ", r.Reference, " ", r.NetworkID, " ", r.ThreeDS, r.Address)
 }
 
 // operationOf names the operation that an answer is about.

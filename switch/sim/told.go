@@ -154,6 +154,7 @@ func (p *toldPayment) cleared(into map[string][]int64) {
 // holdTold holds every book against what was told.
 func (w *world) holdTold(ctx context.Context, all []*books) {
 	t := w.tellAll()
+	t.decided = w.decided(all)
 	for _, id := range t.order {
 		p := t.payments[id]
 		if p.root == nil {
@@ -161,13 +162,15 @@ func (w *world) holdTold(ctx context.Context, all []*books) {
 			return
 		}
 		w.unasked(p, all)
+		if !t.decided[id] {
+			w.windowed(p)
+		}
 		is := p.sums()
 		if a := p.last; a.Authorized != is.authorized || a.Captured != is.captured || a.Refunded != is.refunded {
 			w.failf("told: the sums are not those of the approvals", "%s: %s; approvals come to %+v%s", p.id, answerText(a),
 				is, p.text())
 		}
 	}
-	t.decided = w.decided(all)
 	t.inJournals(all)
 	t.atIssuer(all[0])
 	t.onCards(ctx)

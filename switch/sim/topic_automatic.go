@@ -79,7 +79,8 @@ const dueWithin = 2 * time.Minute
 func (w *world) settle() {
 	_, captures := sectionOf[automaticSection](w.plan)
 	_, clocks := sectionOf[*clockSection](w.plan)
-	if !captures && !clocks {
+	_, windows := sectionOf[windowsSection](w.plan)
+	if !captures && !clocks && !windows {
 		return
 	}
 	time.Sleep(longestAfter + dueWithin)
@@ -117,13 +118,13 @@ func (w *world) unasked(p *toldPayment, all []*books) {
 		item := &p.story.History[i]
 		if item.Automatic {
 			if made++; !asked || made > 1 || item.Amount != left {
-				w.failf("told: the switch captures what it was not asked to", "%s: capture %d by the switch, of %d where %d were left%s",
-					p.id, made, item.Amount, left, p.text())
+				w.failf("told: the switch captures what it was not asked to",
+					"%s: capture %d by the switch, of %d where %d were left%s", p.id, made, item.Amount, left, p.text())
 			}
 			p.automatic += item.Amount
 		}
 		left += leaves(item, byKey[item.Key])
-		exhausted = exhausted || left <= 0
+		exhausted = exhausted || left <= 0 && item.Op != "expire" // the windows of a plan end after what is due
 	}
 	due := p.story.Created.Add(p.root.req.CaptureAfter)
 	if asked && made == 0 && !exhausted && now(all, p.node).After(due.Add(dueWithin)) {
