@@ -107,6 +107,9 @@ const (
 	LateCapture         Mutant = "late-capture"          // payment: a capture past its window is taken, unmarked
 	WindowForgotten     Mutant = "window-forgotten"      // payment: the end of a capture window releases nothing
 	AutomaticTwice      Mutant = "automatic-twice"       // payment: a capture by the switch is made at each look
+	// reconcile: an 0500 has the totals of another date than its own
+	TotalsOfAnotherDate Mutant = "totals-of-another-date"
+	DifferenceAccepted  Mutant = "difference-accepted" // reconcile: an answer out of balance is taken for in balance
 	// journal: of all keys the newest are looked up only (I3)
 	OldStretchNotAsked Mutant = "old-stretch-not-asked"
 )
@@ -131,6 +134,7 @@ func All() []Mutant {
 		HangUpEndsCommit,
 		ChargebackTwice, ResubmitNewARN,
 		RefusedSignOnTaken, CaptureAsNew, OtherClassDeclines, CodeMappedTwice, VoidWithoutOriginal,
+		TotalsOfAnotherDate, DifferenceAccepted,
 	}
 }
 

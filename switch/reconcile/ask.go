@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/mutant"
 	"switchyard/spec"
 	"switchyard/switch/issuer/message"
 	"switchyard/switch/payment"
@@ -142,6 +143,9 @@ func (e *Engine) ask(ctx context.Context, date payment.Date, r *Result) error {
 	var m, resp spec.Message
 	now := e.o.Clock.Now()
 	about := message.Reconciliation{Date: date, Acquirer: r.Acquirer, Currency: r.Currency, Totals: r.Ours}
+	if mutant.On(mutant.TotalsOfAnotherDate) {
+		about.Date = e.o.Journal.OpenDay()
+	}
 	if err := about.Build(&m, now); err != nil {
 		return err
 	}
@@ -180,6 +184,9 @@ func (r *Result) read(resp *spec.Message) {
 		r.Status = InBalance
 	case denied:
 		r.Status = OutOfBalance
+	}
+	if r.Status == OutOfBalance && mutant.On(mutant.DifferenceAccepted) {
+		r.Status = InBalance
 	}
 }
 

@@ -76,7 +76,7 @@ func (f *frame) class() string { return f.mti[:2] }
 
 func (f *frame) repeat() bool { return f.mti[3] == '1' }
 
-func (f *frame) financial() bool { return f.mti[1] != '8' }
+func (f *frame) financial() bool { return f.mti[1] != '8' && f.mti[1] != '5' }
 
 // identity names a message of one acquirer towards the host (I9).
 func (f *frame) identity() string { return identity(f.host, f.de7, f.stan) }
