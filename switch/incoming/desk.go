@@ -119,8 +119,10 @@ const (
 	ending      = ".ipm"
 	spoolPrefix = ".receive-"
 	spoolEnding = ".part"
-	takenDir    = "taken"
-	refusedDir  = "refused"
+	// takingPrefix begins the name of a file while it is taken: nobody else writes under it.
+	takingPrefix = ".taking-"
+	takenDir     = "taken"
+	refusedDir   = "refused"
 )
 
 // Received is what came of a file.
@@ -138,18 +140,25 @@ func (d *Desk) Receive(in io.Reader, name string) (r Received, err error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	// Under a name of ours it stands in the folder until it is applied, so that a crash loses nothing of it.
+	own := ""
+	for n := 1; ; n++ {
+		own = fmt.Sprintf("%sreceived-%d%s", takingPrefix, n, ending)
+		if _, err := d.o.FS.Stat(d.o.FS.PathJoin(d.o.Dir, own)); err != nil {
+			break
+		}
+	}
+	if err := d.rename(path, d.o.Dir, own); err != nil {
+		return r, errors.Join(err, d.o.FS.Remove(path))
+	}
+	path = d.o.FS.PathJoin(d.o.Dir, own)
 	if r.File, r.Again, err = d.admit(d.running, path, name); err != nil || r.Again {
 		return r, errors.Join(err, d.o.FS.Remove(path))
 	}
-	// Under its own name the file stands in the folder until it is applied, so that a crash loses nothing of it.
-	own := r.FileID + ending
-	if err := d.rename(path, d.o.Dir, own); err != nil {
+	if err := d.apply(d.running, &r.File, path); err != nil {
 		return r, err
 	}
-	if err := d.apply(d.running, &r.File, d.o.FS.PathJoin(d.o.Dir, own)); err != nil {
-		return r, err
-	}
-	return r, d.putAway(own, takenDir)
+	return r, d.putAway(own, takenDir, r.FileID+ending)
 }
 
 // spool writes what came to a file, where nothing looks for it.

@@ -483,6 +483,9 @@ func TestExceptions(t *testing.T) {
 		"rejected twice":      {append(rejected[:2:2], rejected...), "rejected already", false, 0},
 		"rejected of another": {reject("0022611210000040000100002", arn(t, 11), rrn(1)), "is none of 2026-11-21", false, 0},
 		"rejected, and gone":  {messages{rejected[0]}, "does not stand behind it", false, 0},
+		"rejected, and a chargeback behind": {
+			append(messages{rejected[0]}, back(21, rrn(2), 1000)...), "does not stand behind it", false, 0,
+		},
 		"other sums": {
 			messages{settlement(ourFile, 6*original, 0)}, "presented and not rejected are 5600 and 1000", false, 0,
 		},
@@ -508,6 +511,9 @@ func TestExceptions(t *testing.T) {
 			}
 			if strings.Contains(fmt.Sprint(all), card) {
 				t.Errorf("a card number stands in %+v", all)
+			}
+			if name == "rejected, and a chargeback behind" && b.payment(2).Sums().ChargedBack != 1000 {
+				t.Error("the chargeback is swallowed")
 			}
 			if got := b.states(); name == "a file delivered twice" && got != untouched {
 				t.Errorf("rejected is what was taken before:\n%s", got)

@@ -86,7 +86,7 @@ func (r *reading) next() (*item, error) {
 		switch {
 		case err != nil:
 			return nil, err // a trailer stands behind it at least
-		case behind.MTI == "1644":
+		case behind.MTI != "1240": // members send presentments: what else stands there is a record of its own
 			r.held = behind
 			it.why = fmt.Sprintf("the record that it rejects, message %s of file %s, does not stand behind it", failing,
 				it.file)

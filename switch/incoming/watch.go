@@ -37,7 +37,8 @@ func (d *Desk) look() {
 		if d.running.Err() != nil {
 			return
 		}
-		if strings.HasSuffix(name, ending) && !strings.HasPrefix(name, ".") {
+		// What was begun is gone on with first: its names sort before others.
+		if strings.HasSuffix(name, ending) && (!strings.HasPrefix(name, ".") || strings.HasPrefix(name, takingPrefix)) {
 			d.takeNamed(name)
 		}
 	}
@@ -55,6 +56,18 @@ func (d *Desk) takeNamed(name string) {
 		d.tell(name, errors.New("it is no file"))
 		return
 	}
+	own, name := name, strings.TrimPrefix(name, takingPrefix)
+	if own == name { // under another name, so that nobody puts another file in its place meanwhile
+		own = takingPrefix + name
+		path = d.o.FS.PathJoin(d.o.Dir, own)
+		if _, err := d.o.FS.Stat(path); err == nil {
+			return // one of that name is being taken
+		}
+		if err := d.rename(d.o.FS.PathJoin(d.o.Dir, name), d.o.Dir, own); err != nil {
+			d.tell(name, err)
+			return
+		}
+	}
 	f, _, err := d.admit(d.running, path, name)
 	if err == nil {
 		err = d.apply(d.running, &f, path)
@@ -62,10 +75,10 @@ func (d *Desk) takeNamed(name string) {
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
-		d.o.Logger.Error("incoming clearing file refused", zap.String("name", name), zap.Error(err))
-		err = d.putAside(name, refused)
+		d.o.Logger.Error("incoming clearing file refused", zap.String("name", shownName(name)), zap.Error(err))
+		err = d.putAside(own, name, refused)
 	case err == nil:
-		err = d.putAway(name, takenDir)
+		err = d.putAway(own, takenDir, name)
 	}
 	if err != nil {
 		d.tell(name, err)
@@ -78,12 +91,12 @@ func (d *Desk) takeNamed(name string) {
 func (d *Desk) tell(name string, err error) {
 	if d.running.Err() == nil && d.told[name] != err.Error() {
 		d.told[name] = err.Error()
-		d.o.Logger.Error("incoming clearing file not taken; it is tried again", zap.String("name", name), zap.Error(err))
+		d.o.Logger.Error("incoming clearing file not taken; it is tried again", zap.String("name", shownName(name)), zap.Error(err))
 	}
 }
 
 // putAside moves a refused file away, with why it was refused beside it.
-func (d *Desk) putAside(name string, why error) error {
+func (d *Desk) putAside(own, name string, why error) error {
 	dir := d.o.FS.PathJoin(d.o.Dir, refusedDir)
 	if err := d.o.FS.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -99,16 +112,16 @@ func (d *Desk) putAside(name string, why error) error {
 	if err = errors.Join(err, text.Close()); err != nil {
 		return err
 	}
-	return d.putAway(name, refusedDir)
+	return d.putAway(own, refusedDir, name)
 }
 
-// putAway moves a file of the folder into one below it.
-func (d *Desk) putAway(name, below string) error {
+// putAway moves a file of the folder into one below it, under a name.
+func (d *Desk) putAway(own, below, name string) error {
 	dir := d.o.FS.PathJoin(d.o.Dir, below)
 	if err := d.o.FS.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := d.rename(d.o.FS.PathJoin(d.o.Dir, name), dir, d.free(dir, name)); err != nil {
+	if err := d.rename(d.o.FS.PathJoin(d.o.Dir, own), dir, d.free(dir, name)); err != nil {
 		return err
 	}
 	return d.syncDir(d.o.Dir)
