@@ -237,6 +237,9 @@ func (d *Desk) admit(ctx context.Context, path, name string) (f File, again bool
 		}
 		return f, !f.Taken.IsZero(), nil
 	}
+	if is.foreign != nil {
+		return f, false, is.foreign
+	}
 	f = File{
 		Number: len(d.byID) + 1, FileID: is.id, SHA256: is.sha256, Bytes: is.bytes, Name: shownName(name),
 		Begun: d.o.Clock.Now().UTC(), Messages: is.messages, Next: 1,

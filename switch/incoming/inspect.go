@@ -16,6 +16,9 @@ type inspected struct {
 	sha256   string // hex
 	bytes    int64
 	messages int
+	// foreign says why it is not for us, as the configuration has it today; nil where it is. What was begun is gone on
+	// with all the same.
+	foreign error
 }
 
 // processorDigits is how PDS0105 has a processor id.
@@ -47,25 +50,39 @@ func (d *Desk) inspect(path string) (*inspected, error) {
 	if _, err := io.Copy(io.Discard, in); err != nil { // what stands behind what ended the reading
 		return nil, err
 	}
-	if err := d.admissible(report); err != nil {
+	id, err := admissible(report)
+	if err != nil {
 		return nil, err
 	}
 	return &inspected{
 		id: report.FileID, sha256: hex.EncodeToString(hash.Sum(nil)), bytes: info.Size(), messages: report.Totals.Messages,
+		foreign: d.foreign(id, report.Mode),
 	}, nil
 }
 
-// admissible refuses a file that is broken, or not for us.
-func (d *Desk) admissible(report *clearing.Report) error {
+// admissible refuses a file that is broken, or no clearing system's.
+func admissible(report *clearing.Report) (id clearing.FileID, err error) {
 	refuse := func(format string, args ...any) error {
 		return &RefusedError{FileID: report.FileID, Why: fmt.Sprintf(format, args...)}
 	}
 	if err := report.Err(); err != nil {
-		return refuse("%s", strings.TrimPrefix(err.Error(), "clearing: "))
+		return id, refuse("%s", strings.TrimPrefix(err.Error(), "clearing: "))
 	}
-	id, err := clearing.ParseFileID(report.FileID)
-	if err != nil {
-		return refuse("%v", err)
+	switch id, err = clearing.ParseFileID(report.FileID); {
+	case err != nil:
+		return id, refuse("%v", err)
+	case len(report.FurtherIDs) > 0:
+		return id, refuse("another file stands behind it, %s: expected one", report.FurtherIDs[0])
+	case id.Type == "":
+		return id, refuse("PDS0105: its type is 002, a file that a member made: expected one of a clearing system")
+	}
+	return id, nil
+}
+
+// foreign refuses a file for another member, or of another mode.
+func (d *Desk) foreign(id clearing.FileID, is string) error {
+	refuse := func(format string, args ...any) error {
+		return &RefusedError{FileID: id.String(), Why: fmt.Sprintf(format, args...)}
 	}
 	mode := "T"
 	if d.o.Production {
@@ -73,14 +90,10 @@ func (d *Desk) admissible(report *clearing.Report) error {
 	}
 	ours := strings.Repeat("0", processorDigits-len(d.o.ProcessorID)) + d.o.ProcessorID
 	switch {
-	case len(report.FurtherIDs) > 0:
-		return refuse("another file stands behind it, %s: expected one", report.FurtherIDs[0])
-	case id.Type == "":
-		return refuse("PDS0105: its type is 002, a file that a member made: expected one of a clearing system")
 	case id.ProcessorID != ours:
 		return refuse("PDS0105: it is for the member %s: expected %s (clearing.processor_id)", id.ProcessorID, ours)
-	case report.Mode != mode:
-		return refuse("PDS0122: its mode is %s: expected %s (clearing.production)", report.Mode, mode)
+	case is != mode:
+		return refuse("PDS0122: its mode is %s: expected %s (clearing.production)", is, mode)
 	}
 	return nil
 }

@@ -91,7 +91,8 @@ func (d *Desk) takeNamed(name string) {
 func (d *Desk) tell(name string, err error) {
 	if d.running.Err() == nil && d.told[name] != err.Error() {
 		d.told[name] = err.Error()
-		d.o.Logger.Error("incoming clearing file not taken; it is tried again", zap.String("name", shownName(name)), zap.Error(err))
+		d.o.Logger.Error("incoming clearing file not taken; it is tried again", zap.String("name", shownName(name)),
+			zap.Error(err))
 	}
 }
 

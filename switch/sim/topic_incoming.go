@@ -118,8 +118,9 @@ func (s *incomingPart) comeBack() (failed error) {
 		cancel()
 		if why, refused := client.Refused(err); refused && !strings.Contains(why, "is held") {
 			s.w.failf("I18 a file that came back is refused", "%s: %s", name, why)
-		} else if why, unfit := client.Unfit(err); unfit && strings.Contains(why, "for the member") {
-			continue // this life has another processor id
+		} else if why, unfit := client.Unfit(err); unfit &&
+			(strings.Contains(why, "for the member") || strings.Contains(why, "its mode is")) {
+			continue // this life has another processor id, or another mode
 		} else if unfit {
 			s.w.failf("I18 a file that came back is refused", "%s: %s", name, why)
 		}
