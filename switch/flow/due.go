@@ -130,6 +130,8 @@ func (f *Flow) due(ctx context.Context, t journal.Timer, moment time.Time) (done
 			return true, f.o.Journal.SetTimers(ctx, nextTimer(p, now), []journal.Timer{t})
 		case what == payment.DueLater || f.roomForAdvice(p.Ops[0].Host) != nil:
 			return false, nil
+		case what == payment.DueExpire && !f.o.SAF.RoomToExpire(p.Ops[0].Host, f.InFlight()):
+			return false, nil
 		case what == payment.DueCapture:
 			tr, err = f.captureDue(ctx, p, now)
 		case what == payment.DueRelease:

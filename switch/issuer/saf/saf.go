@@ -227,6 +227,12 @@ func (q *Queue) Room(host string, inFlight int) bool {
 	return q.Queued(host)+inFlight < q.o.MaxQueued
 }
 
+// RoomToExpire tells whether a host's queue takes the end of a capture window: while it is less than half full, since
+// these can wait and captures cannot.
+func (q *Queue) RoomToExpire(host string, inFlight int) bool {
+	return q.Queued(host)+inFlight < max(1, q.o.MaxQueued/2)
+}
+
 // RoomForRequest tells whether a host's queue has room for the reversals of all that is in flight, the request asked
 // about included.
 func (q *Queue) RoomForRequest(host string, inFlight int) bool {
