@@ -178,7 +178,7 @@ func (k *recordKeys) add(key arnKey, at *keyedRecord) error {
 	row = binary.BigEndian.AppendUint32(row, uint32(at.number))
 	row = binary.BigEndian.AppendUint32(row, uint32(at.before))
 	row = binary.BigEndian.AppendUint64(row, uint64(at.offset))
-	row = append(row, at.de71...)
+	copy(room[len(row):], at.de71)
 	return k.sorter.Add(room[:])
 }
 

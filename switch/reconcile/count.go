@@ -35,14 +35,14 @@ type Counted struct {
 }
 
 // count adds a message to the totals.
-func (c *Counted) count(t *message.Totals) {
+func (x *Counted) count(t *message.Totals) {
 	told, back := &t.Debits, &t.DebitReversals
-	if c.Credit {
+	if x.Credit {
 		told, back = &t.Credits, &t.CreditReversals
 	}
-	told.Number, told.AmountMinor = told.Number+1, told.AmountMinor+c.AmountMinor
-	if c.Reversed {
-		back.Number, back.AmountMinor = back.Number+1, back.AmountMinor+c.AmountMinor
+	told.Number, told.AmountMinor = told.Number+1, told.AmountMinor+x.AmountMinor
+	if x.Reversed {
+		back.Number, back.AmountMinor = back.Number+1, back.AmountMinor+x.AmountMinor
 	}
 }
 

@@ -292,7 +292,8 @@ func appendPrivate(t []byte, p *payment.Payment, i int, req *api.Request) []byte
 	case payment.KindReverse, payment.KindRelease, payment.KindExpire, payment.KindVoid:
 		t = spec.AppendTLV(t, spec.TagReversalReason, reasonCustomer)
 		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
-	case payment.KindNone, payment.KindVoice, payment.KindVoidPresentment: // no message is theirs
+	case payment.KindNone, payment.KindVoice, payment.KindVoidPresentment, payment.KindReject, payment.KindChargeback,
+		payment.KindSettle, payment.KindResubmit, payment.KindWriteOff: // no message is theirs
 	}
 	return t
 }
