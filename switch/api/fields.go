@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+	"time"
 
 	"switchyard/internal/money"
 	"switchyard/internal/pan"
@@ -214,8 +215,8 @@ func (r *Request) checkCapture() *Error {
 		return FieldError("capture", "expected the id of a capture")
 	case r.Op != OpAuthorize:
 		return checkText("capture", r.Capture, 40)
-	case r.CaptureAfter < 0 || r.CaptureAfter > MaxCaptureAfter:
-		return FieldError("capture.after", "expected at least PT1S and at most P35D")
+	case r.CaptureAfter < 0 || r.CaptureAfter > MaxCaptureAfter || r.CaptureAfter%time.Second != 0:
+		return FieldError("capture.after", "expected whole seconds, at least PT1S and at most P35D")
 	case r.CaptureAfter == 0 && r.Capture != CaptureImmediate:
 		return FieldError("capture", `expected "immediate", or when: {"after":"PT48H"}`)
 	}

@@ -138,15 +138,16 @@ func (r *Record) Key() RecordKey {
 
 // The subelements that this package reads.
 const (
-	pdsReversal   = 25
-	pdsFileID     = 105
-	pdsMode       = 122
-	pdsExponents  = 148
-	pdsSum        = 301
-	pdsCount      = 306
-	pdsErrors     = 5
-	pdsFailing    = 138
-	pdsSourceFile = 280
+	pdsReversal     = 25
+	pdsFileReversal = 26
+	pdsFileID       = 105
+	pdsMode         = 122
+	pdsExponents    = 148
+	pdsSum          = 301
+	pdsCount        = 306
+	pdsErrors       = 5
+	pdsFailing      = 138
+	pdsSourceFile   = 280
 )
 
 // at is where in the file the i-th byte of the record stands.

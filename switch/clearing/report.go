@@ -8,10 +8,12 @@ import (
 
 // A Report is what Verify found.
 type Report struct {
-	OK         bool      `json:"ok"`      // no errors; warnings do not count
-	FileID     string    `json:"file_id"` // of the first file, where several stand one behind the other
-	FurtherIDs []string  `json:"further_file_ids,omitempty"`
-	Mode       string    `json:"mode"` // PDS0122: P or T
+	OK         bool     `json:"ok"`      // no errors; warnings do not count
+	FileID     string   `json:"file_id"` // of the first file, where several stand one behind the other
+	FurtherIDs []string `json:"further_file_ids,omitempty"`
+	Mode       string   `json:"mode"` // PDS0122: P or T
+	// TakesBack is PDS0026 of the header: the file takes an earlier one back. "" for one that does not.
+	TakesBack  string    `json:"takes_back,omitempty"`
 	CodePage   string    `json:"code_page"`
 	Framing    Framing   `json:"framing"`
 	Totals     Totals    `json:"totals"` // computed from the records, not read from the trailer

@@ -63,6 +63,9 @@ func (v *verifier) fileID(r *Record, kind messageKind) {
 		if mode, _ := r.PDS(pdsMode); p.before == 0 && pdsRules[pdsMode](mode) == "" {
 			v.report.Mode = mode
 		}
+		if back, ok := r.PDS(pdsFileReversal); ok && p.before == 0 {
+			v.report.TakesBack = back
+		}
 		if !strings.HasPrefix(id, fileIDType) {
 			v.warn(r, r.pdsStart(pdsFileID), fieldName(0, pdsFileID), "its type is "+id[:3]+", 002 is a file made by a member")
 		}

@@ -30,6 +30,9 @@ const (
 	dueAtOnce = 256
 	// dueAgain is when a payment is looked at again for which nothing could be done yet.
 	dueAgain = time.Minute
+	// dueWithoutHost is when a payment is, whose host is in the configuration no more: that changes with a start at the
+	// earliest, and each look is a synced commit and a line of the log.
+	dueWithoutHost = 10 * time.Minute
 	// immediateAfter is how long after a payment was made its capture at once is looked for, should it not have been made
 	// with the answer: longer than most issuers take.
 	immediateAfter = 15 * time.Second
@@ -99,14 +102,18 @@ func (f *Flow) serveNow(ctx context.Context, p *payment.Payment, t journal.Timer
 // serveDue is serveTimer for a payment whose lock is held, at a moment that the confirmed clock may not have reached.
 func (f *Flow) serveDue(ctx context.Context, t journal.Timer, moment time.Time) error {
 	done, err := f.due(ctx, t, moment)
+	in := dueAgain
 	if err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) {
+		if gone := (*hostGoneError)(nil); errors.As(err, &gone) {
+			in = dueWithoutHost
+		}
 		f.o.Logger.Error("what is due for a payment could not be done; it is tried again",
-			zap.Stringer("payment", t.Payment), zap.Duration("in", dueAgain), zap.Error(err))
+			zap.Stringer("payment", t.Payment), zap.Duration("in", in), zap.Error(err))
 	}
 	if done || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	again := journal.Timer{At: f.o.Clock.Confirmed().Add(dueAgain), Payment: t.Payment}
+	again := journal.Timer{At: f.o.Clock.Confirmed().Add(in), Payment: t.Payment}
 	return f.o.Journal.SetTimers(ctx, []journal.Timer{again}, []journal.Timer{t})
 }
 
@@ -239,56 +246,69 @@ func (f *Flow) cancelCapture(ctx context.Context, id payment.ID) error {
 	return f.o.Journal.Commit(ctx, &journal.Transition{Payment: p, EvenBroken: true}) // moves no money
 }
 
-// watchedMeta names the value that says up to which payment WatchWindows has come: eight bytes a node.
-const watchedMeta = "windows/watched"
+// watchedMeta names the value that says up to which payment WatchWindows has come: eight bytes a node, and until the
+// first walk over a journal has ended, behind them when it began: nanoseconds since 1970, eight bytes.
+const (
+	watchedMeta  = "windows/watched"
+	watchedBytes = maxNodes * 8
+)
 
 // WatchWindows sets a timer at the end of the capture window of each payment that is a day old and may still have
-// something to give up then. It goes over each payment once. The first time on a journal, which may be an older
-// program's, it leaves windows alone that have ended: nobody knows what issuers still hold of them.
+// something to give up then. It goes over each payment once, and on from where it was when it is ended: by ctx, or
+// while no new work is taken. The first time on a journal, which may be an older program's, it leaves windows alone
+// that had ended when it began: nobody knows what issuers still hold of them.
 func (f *Flow) WatchWindows(ctx context.Context) error {
+	if f.closed() != nil {
+		return nil
+	}
+	w := watch{f: f, now: f.o.Clock.Confirmed()}
 	watched, err := f.o.Journal.Meta(ctx, watchedMeta)
-	first := errors.Is(err, journal.ErrNotFound)
-	if err != nil && !first {
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+		w.begun = w.now
+		watched = binary.BigEndian.AppendUint64(make([]byte, watchedBytes), uint64(w.begun.UnixNano()))
+		if err := f.o.Journal.PutMeta(ctx, watchedMeta, watched); err != nil {
+			return err
+		}
+	case err != nil:
 		return err
+	case len(watched) == watchedBytes+8:
+		w.begun = time.Unix(0, int64(binary.BigEndian.Uint64(watched[watchedBytes:])))
+	case len(watched) != watchedBytes:
+		return fmt.Errorf("value %s: %d bytes, expected %d, or %d", watchedMeta, len(watched), watchedBytes,
+			watchedBytes+8)
 	}
-	if first {
-		watched = make([]byte, maxNodes*8)
-	}
-	if len(watched) != maxNodes*8 {
-		return fmt.Errorf("value %s: %d bytes, expected %d", watchedMeta, len(watched), maxNodes*8)
-	}
-	w := watch{f: f, now: f.o.Clock.Confirmed(), first: first}
 	for node := range uint32(maxNodes) {
 		place := watched[node*8 : node*8+8]
-		for more := true; more; {
+		for {
+			if f.closed() != nil {
+				return nil
+			}
 			from := binary.BigEndian.Uint64(place)
 			at, err := w.node(ctx, node, from)
 			if err != nil {
 				return err
 			}
-			if more = at != from; !more {
-				continue
+			if at == from {
+				break
 			}
 			binary.BigEndian.PutUint64(place, at)
-			if first {
-				continue // stored as a whole: once it is there nothing is left alone any more
-			}
 			if err := f.o.Journal.PutMeta(ctx, watchedMeta, watched); err != nil {
 				return err
 			}
 		}
 	}
-	if first {
-		return f.o.Journal.PutMeta(ctx, watchedMeta, watched)
+	if w.begun.IsZero() {
+		return nil
 	}
-	return nil
+	return f.o.Journal.PutMeta(ctx, watchedMeta, watched[:watchedBytes])
 }
 
 // watch is one walk over payments.
 type watch struct {
 	f     *Flow
 	now   time.Time
-	first bool
+	begun time.Time // of the first walk over the journal; zero: it has ended
 }
 
 // node watches payments of a node behind a counter, as many as are stored at once, and returns up to which it came.
@@ -302,7 +322,7 @@ func (w *watch) node(ctx context.Context, node uint32, from uint64) (at uint64, 
 			return false
 		}
 		at = p.ID.Counter()
-		if p.MayExpire() && !(w.first && p.PastWindow(w.now)) {
+		if p.MayExpire() && (w.begun.IsZero() || !p.PastWindow(w.begun)) {
 			timers = append(timers, windowTimer(p))
 		}
 		read++

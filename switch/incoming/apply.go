@@ -38,7 +38,7 @@ func (d *Desk) apply(ctx context.Context, f *File, path string) error {
 		return err
 	}
 	defer file.Close()
-	in, err := newReading(file)
+	in, err := newReading(d.untilClose(file))
 	if err != nil {
 		return err
 	}

@@ -45,8 +45,10 @@ type Options struct {
 	Production  bool
 	Poll        time.Duration // between two looks at Dir; default DefaultPoll
 	MaxBytes    int64         // the longest file; default DefaultMaxBytes
-	Logger      *zap.Logger
-	Registerer  prometheus.Registerer
+	// ReserveBytes of Dir's disk stay free of what Receive is given: the journal stands on it, too.
+	ReserveBytes uint64
+	Logger       *zap.Logger
+	Registerer   prometheus.Registerer
 }
 
 // The defaults.
@@ -174,7 +176,7 @@ func (d *Desk) spool(in io.Reader) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	n, err := io.Copy(writer{f}, io.LimitReader(in, d.o.MaxBytes+1))
+	n, err := io.Copy(&spoolWriter{d: d, f: f}, io.LimitReader(in, d.o.MaxBytes+1))
 	switch {
 	case err != nil:
 	case n > d.o.MaxBytes:
@@ -188,11 +190,29 @@ func (d *Desk) spool(in io.Reader) (path string, err error) {
 	return path, nil
 }
 
-// writer keeps what it is given from files that change it.
-type writer struct{ f vfs.File }
+// ErrNoRoom is returned for a file that the disk has no room for beside its reserve. Nothing of it is kept.
+var ErrNoRoom = errors.New("the disk has no room for the file beside its reserve (limits.disk_reserve_mib): " +
+	"nothing of it was kept")
+
+// looksEvery is how many bytes of a spool are written between two looks at the disk.
+const looksEvery = 4 << 20
+
+// spoolWriter writes a spool while the disk has room, and keeps what it is given from files that change it.
+type spoolWriter struct {
+	d    *Desk
+	f    vfs.File
+	left int // bytes until the next look
+}
 
 // Write implements io.Writer.
-func (w writer) Write(b []byte) (int, error) {
+func (w *spoolWriter) Write(b []byte) (int, error) {
+	if w.left -= len(b); w.left < 0 {
+		w.left = looksEvery
+		usage, err := w.d.o.FS.GetDiskUsage(w.d.o.Dir)
+		if err == nil && usage.AvailBytes < w.d.o.ReserveBytes+looksEvery { // what cannot be told keeps nobody away
+			return 0, ErrNoRoom
+		}
+	}
 	if _, err := w.f.Write(append([]byte(nil), b...)); err != nil {
 		return 0, err
 	}

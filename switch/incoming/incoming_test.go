@@ -3,6 +3,7 @@ package incoming_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,6 +48,8 @@ type bench struct {
 	journal *memory.Journal
 	fs      *vfs.MemFS
 	desk    *incoming.Desk
+
+	free uint64 // of the disk, in bytes; 0: it does not tell
 
 	mu     sync.Mutex
 	refuse func() error // what comes of the desk's next write
@@ -138,9 +141,26 @@ func (b *bench) open() {
 	table := &turn.Table{}
 	var err error
 	b.desk, err = incoming.New(incoming.Options{
-		Journal: written{b.journal, b}, Lock: table.Lock, FS: b.fs, Dir: folder, ProcessorID: "400001", Logger: zap.NewNop(),
+		Journal: written{b.journal, b}, Lock: table.Lock, FS: filling{b.fs, b}, Dir: folder, ProcessorID: "400001",
+		ReserveBytes: reserve, Logger: zap.NewNop(),
 	})
 	must(b.t, err)
+}
+
+// reserve is what has to stay free of the disk.
+const reserve = 256 << 20
+
+// filling is the file system on a disk that says how much of it is free.
+type filling struct {
+	vfs.FS
+	b *bench
+}
+
+func (f filling) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	if f.b.free == 0 {
+		return f.FS.GetDiskUsage(path)
+	}
+	return vfs.DiskUsage{AvailBytes: f.b.free}, nil
 }
 
 // written is the journal with writes that may fail.
@@ -352,6 +372,28 @@ func TestFileSeenBefore(t *testing.T) {
 	}
 }
 
+// takingBack is a file with a chargeback whose header says that it takes an earlier file back.
+func takingBack(t *testing.T) []byte {
+	t.Helper()
+	id, err := clearing.ParseFileID(theirs)
+	must(t, err)
+	var out bytes.Buffer
+	w, err := clearing.NewWriter(&out, clearing.Header{FileID: id, CodePage: clearing.ASCII})
+	must(t, err)
+	must(t, w.WriteMessage(chargeback(arn(t, 11), rrn(1), original)))
+	_, err = w.Close()
+	must(t, err)
+	text := out.Bytes()
+	const length, de48, reversal = 4, 4 + 4 + 16 + 3, "0026007R261121"
+	if string(text[de48:de48+7]) != "0400105" {
+		t.Fatalf("the header's DE48 begins with %q", text[de48:de48+7])
+	}
+	changed := append(bytes.Clone(text[:de48]), "054"+reversal...)
+	changed = append(changed, text[de48+3:]...)
+	binary.BigEndian.PutUint32(changed, binary.BigEndian.Uint32(text[:length])+uint32(len(reversal)))
+	return changed
+}
+
 // A file that cannot be taken changes nothing.
 func TestRefusedFileChangesNothing(t *testing.T) {
 	good := answer(t)
@@ -366,6 +408,7 @@ func TestRefusedFileChangesNothing(t *testing.T) {
 		"another mode":      {file(t, theirs, true), "PDS0122: its mode is P: expected T"},
 		"a file of our own": {file(t, ourFile, false), "its type is 002"},
 		"another behind it": {append(bytes.Clone(good), good...), ""},
+		"taking one back":   {takingBack(t), "PDS0026: it takes an earlier file back"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -383,6 +426,32 @@ func TestRefusedFileChangesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is sent does not fill the disk that the journal stands on.
+func TestFullDisk(t *testing.T) {
+	b := newBench(t)
+	b.free = reserve
+	if _, err := b.receive(answer(t)); !errors.Is(err, incoming.ErrNoRoom) {
+		t.Errorf("a file on a disk that has its reserve free: %v", err)
+	}
+	if names, err := b.fs.List(folder); err != nil || len(names) != 0 {
+		t.Errorf("in the folder stand %v (%v)", names, err)
+	}
+	b.expect(untouched)
+	b.free = 2 * reserve
+	b.received(answer(t))
+	b.expect(answered)
+}
+
+// A desk that is closed reads no file to its end first; the next one takes it.
+func TestCloseEndsReading(t *testing.T) {
+	b := newBench(t)
+	b.desk.Close()
+	if _, err := b.receive(answer(t)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a closed desk took a file: %v", err)
+	}
+	b.expect(untouched)
 }
 
 // Whichever byte of a file is flipped: it is refused and nothing is changed, or its records do what they say.
@@ -451,6 +520,13 @@ func TestCrashBetweenRecords(t *testing.T) {
 	}
 }
 
+// backOf is a message that takes an earlier one back.
+func backOf(m *clearing.Message) *clearing.Message {
+	m.PDS = append(m.PDS, clearing.PDS{Tag: 25, Value: "R261121"})
+	slices.SortFunc(m.PDS, func(a, b clearing.PDS) int { return a.Tag - b.Tag })
+	return m
+}
+
 // What cannot be applied as it is becomes an exception.
 func TestExceptions(t *testing.T) {
 	foreign := chargeback(arn(t, 11), rrn(1), original)
@@ -495,6 +571,11 @@ func TestExceptions(t *testing.T) {
 				{Tag: 5, Value: "P0105090507000"}, {Tag: 280, Value: ourFile},
 			}}}, "for its id", false, 0,
 		},
+		"a settlement taken back": {messages{backOf(settlement(ourFile, 0, 0))}, "takes an earlier", false, 0},
+		"a refusal of a file taken back": {messages{backOf(&clearing.Message{
+			MTI: "1644", FunctionCode: "699",
+			PDS: []clearing.PDS{{Tag: 5, Value: "D0005090507000"}, {Tag: 280, Value: ourFile}},
+		})}, "takes an earlier", false, 0},
 		"settled twice": {messages{settled, settled}, "7 presentments of file " + ourFile + " are not moved", false, 0},
 		"a fee": {
 			messages{{MTI: "1740", FunctionCode: "700", Elements: about("", "", 5, "978")}}, "1740/700 fee", false, 0,

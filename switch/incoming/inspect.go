@@ -1,6 +1,7 @@
 package incoming
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -42,7 +43,7 @@ func (d *Desk) inspect(path string) (*inspected, error) {
 		return nil, &RefusedError{Why: fmt.Sprintf("it has more than %d bytes", d.o.MaxBytes)}
 	}
 	hash := sha256.New()
-	in := io.TeeReader(f, hash)
+	in := io.TeeReader(io.LimitReader(d.untilClose(f), info.Size()), hash) // one that grows is another file
 	report, err := clearing.Verify(in, clearing.VerifyOptions{Envelope: true})
 	if err != nil {
 		return nil, err
@@ -73,6 +74,8 @@ func admissible(report *clearing.Report) (id clearing.FileID, err error) {
 		return id, refuse("%v", err)
 	case len(report.FurtherIDs) > 0:
 		return id, refuse("another file stands behind it, %s: expected one", report.FurtherIDs[0])
+	case report.TakesBack != "":
+		return id, refuse("PDS0026: it takes an earlier file back, which is for a person to see to")
 	case id.Type == "":
 		return id, refuse("PDS0105: its type is 002, a file that a member made: expected one of a clearing system")
 	}
@@ -96,4 +99,20 @@ func (d *Desk) foreign(id clearing.FileID, is string) error {
 		return refuse("PDS0122: its mode is %s: expected %s (clearing.production)", is, mode)
 	}
 	return nil
+}
+
+// untilClose reads what in reads until the desk is closed: a stop does not wait for the rest of a long file.
+func (d *Desk) untilClose(in io.Reader) io.Reader { return &stoppable{d.running, in} }
+
+type stoppable struct {
+	running context.Context
+	in      io.Reader
+}
+
+// Read implements io.Reader.
+func (s *stoppable) Read(b []byte) (int, error) {
+	if err := s.running.Err(); err != nil {
+		return 0, err
+	}
+	return s.in.Read(b)
 }

@@ -22,6 +22,8 @@ func (a *API) serveReceive(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusConflict, refused)
 	case errors.As(err, &refused):
 		writeError(w, http.StatusUnprocessableEntity, refused)
+	case errors.Is(err, incoming.ErrNoRoom):
+		writeError(w, http.StatusInsufficientStorage, err)
 	case err != nil:
 		writeError(w, http.StatusInternalServerError, err)
 	default:
