@@ -22,8 +22,8 @@ build: ## bin/switchd, bin/issuer-sim and bin/switchctl
 	$(GO) build -o bin/ ./cmd/...
 
 .PHONY: demo
-demo: build ## a business day on this machine, checked to the last unit (PAYMENTS=20000 SEED=1 FAULTS=off; DIALECT=iso87bcd FRAMING=ascii4+tpdu)
-	@bin/switchctl demo --payments $(PAYMENTS) --seed $(SEED) --faults $(FAULTS) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(FRAMING),--framing $(FRAMING))
+demo: build ## a business day on this machine, checked to the last unit (PAYMENTS=20000 SEED=1 FAULTS=off DAYS=1; DIALECT=iso87bcd FRAMING=ascii4+tpdu)
+	@bin/switchctl demo --payments $(PAYMENTS) --seed $(SEED) --faults $(FAULTS) $(if $(DAYS),--days $(DAYS)) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(FRAMING),--framing $(FRAMING))
 
 # Each dialect is played in another framing; where there are more of them, they are in the last one.
 .PHONY: demo-dialects

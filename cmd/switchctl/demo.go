@@ -21,6 +21,11 @@ currencies, about one payment in a hundred sent twice. It checks every answer, c
 clearing files against what it did, hands them to the issuer, audits the three books and what it was told itself, stops
 both daemons, and prints what came of it. The same seed plays the same day again.
 
+With --days 3 the issuer is a clearing system as well, which watches the switch's clearing folder and answers into the
+folder that the switch watches. It rejects some of the first day's presentments, which are put right and presented again
+on the second, and charges some back. On the third all of them are settled, and merchants' statements, in the folder
+statements, must add up to the files of both days and to what came back.
+
 With --faults on the issuer loses, delays, doubles or garbles two of a hundred answers, and has 300 ms for each. What
 was not answered is reversed, and the day goes on until the outcome of every payment is known.
 
@@ -33,6 +38,7 @@ same figures.`,
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.Payments, "payments", o.Payments, "number of payments")
+	flags.IntVar(&o.Days, "days", o.Days, "1, or 3: until what was cleared is settled")
 	flags.IntVar(&o.InFlight, "in-flight", o.InFlight, "payments under way at the same time")
 	flags.IntVar(&o.Connections, "connections", o.Connections, "connections to the gateway port")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "the day follows from it")

@@ -22,6 +22,9 @@ func printDemo(w io.Writer, s *demo.Summary) error {
 	if len(s.Clearing) > 0 {
 		printClearing(&b, s)
 	}
+	if f := s.Settlement; f != nil {
+		printSettlement(&b, f)
+	}
 	if a := s.Audit; a != nil {
 		ledger := "balanced"
 		if !a.Balanced {
@@ -102,6 +105,24 @@ func printClearing(b *strings.Builder, s *demo.Summary) {
 		}
 		t.Flush() // a strings.Builder does not fail
 	}
+}
+
+// printSettlement is what merchants' statements come to, a line a currency.
+func printSettlement(b *strings.Builder, f *demo.SettlementFigures) {
+	fmt.Fprintf(b, "\nsettlement: %d rejected, corrected and presented again; %d charged back; %d settled\n",
+		f.Rejected, f.ChargedBack, f.Settled)
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "\tGROSS\tREFUNDS\tREJECTED\tCHARGED BACK\tFEES\tNET\t\n")
+	for _, c := range f.Currencies {
+		fmt.Fprintf(t, "  %s\t", c.Currency)
+		for _, minor := range []int64{
+			c.GrossMinor, c.RefundsMinor, c.RejectedMinor, c.ChargebacksMinor, c.FeesMinor, c.NetMinor,
+		} {
+			fmt.Fprintf(t, "%s\t", amountCell(minor, c.Currency))
+		}
+		fmt.Fprintln(t)
+	}
+	t.Flush() // a strings.Builder does not fail
 }
 
 // demoCurrencies are the columns of the table of operations.

@@ -2,6 +2,8 @@
 //
 //	start both daemons ─▶ play (package day) ─▶ close, verify, settle, audit (package localday) ─▶ stop
 //
+// With three days it goes on until merchants' statements add up (days.go).
+//
 // What came of it is in a [Summary], which it also writes as summary.json into its folder. The same seed plays the same
 // day again.
 package demo
@@ -28,6 +30,7 @@ const MemoryLimitMiB = 300
 // Options say which day to play.
 type Options struct {
 	Payments    int
+	Days        int // 1, or 3: until what was cleared is settled
 	InFlight    int // payments under way at the same time
 	Connections int // to the gateway port
 	Seed        uint64
@@ -40,7 +43,7 @@ type Options struct {
 
 // Defaults are the options of the demo that everyone plays.
 func Defaults() Options {
-	return Options{Payments: 20_000, InFlight: 256, Connections: 4, Seed: 1, Out: "demo-out"}
+	return Options{Payments: 20_000, Days: 1, InFlight: 256, Connections: 4, Seed: 1, Out: "demo-out"}
 }
 
 // Progress is shown how far the demo is.
@@ -65,6 +68,9 @@ type run struct {
 func Run(ctx context.Context, o Options, p Progress) (*Summary, error) {
 	if o.Payments < 1 || o.InFlight < 1 || o.Connections < 1 {
 		return nil, errors.New("payments, in-flight and connections: expected 1 or more")
+	}
+	if o.Days != 1 && o.Days != daysUntilSettled {
+		return nil, fmt.Errorf("days: %d, expected 1 or %d", o.Days, daysUntilSettled)
 	}
 	if err := daemons.FreshFolder(o.Out); err != nil {
 		return nil, err
@@ -98,6 +104,9 @@ func (r *run) play(ctx context.Context) {
 	}
 	if r.Local.Alive() == nil && ctx.Err() == nil {
 		r.Close(ctx, false)
+		if r.Days > 1 && len(r.Problems) == 0 {
+			r.daysAfter(ctx)
+		}
 	}
 	s := &r.sum
 	s.SwitchdMiB, s.IssuerMiB = loadgen.Round(r.Local.Switchd.PeakMiB()), loadgen.Round(r.Local.Issuer.PeakMiB())
@@ -128,6 +137,11 @@ func (r *run) start(ctx context.Context) (err error) {
 	}
 	if o.Config, err = localday.WriteConfig(r.Out, issuer); err != nil {
 		return fmt.Errorf("configuration: %w", err)
+	}
+	if r.Days > 1 {
+		if err := r.clear(&o); err != nil {
+			return fmt.Errorf("clearing system: %w", err)
+		}
 	}
 	r.Local, err = daemons.StartLocal(ctx, o)
 	return err

@@ -31,8 +31,9 @@ type Summary struct {
 	Unanswered        uint64  `json:"unanswered"` // by the issuer; each was followed until its outcome was known
 	DrainS            float64 `json:"drain_s"`    // until the last capture had reached the issuer
 
-	Clearing []localday.ClearingFile `json:"clearing"`
-	Audit    *localday.AuditFigures  `json:"audit,omitempty"`
+	Clearing   []localday.ClearingFile `json:"clearing"`
+	Settlement *SettlementFigures      `json:"settlement,omitempty"` // of three days
+	Audit      *localday.AuditFigures  `json:"audit,omitempty"`
 
 	SwitchdMiB float64 `json:"switchd_mib"` // peak resident memory
 	IssuerMiB  float64 `json:"issuer_sim_mib"`

@@ -22,9 +22,10 @@ type AuditFigures struct {
 	Balanced     bool `json:"ledger_balanced"`
 }
 
-// audit holds the switch's, the issuer's and the clearing files' account of each payment against each other.
-func (d *Day) audit(ctx context.Context) {
-	operator, control := d.Local.Operator(), d.control()
+// Audit holds the switch's, the issuer's and the clearing files' account of each payment against each other.
+func (d *Day) Audit(ctx context.Context) {
+	d.Step("auditing the books")
+	operator, control := d.Local.Operator(), d.Control()
 	report, err := audit.Run(ctx, audit.Sources{
 		Switch:         operator.OpenPayments,
 		Authorizations: control.Opener("/v1/authorizations", nil),
@@ -80,5 +81,5 @@ func (d *Day) judge(report *audit.Report) {
 	}
 }
 
-// control is the issuer's control HTTP.
-func (d *Day) control() httpcall.Port { return httpcall.Port{Addr: d.Local.Issuer.At.Control} }
+// Control is the issuer's control HTTP.
+func (d *Day) Control() httpcall.Port { return httpcall.Port{Addr: d.Local.Issuer.At.Control} }

@@ -25,6 +25,9 @@ type Day struct {
 	Told  *clients.Told                    // what the driver was told
 	Dir   string                           // of what is written down
 	Step  func(format string, args ...any) // says what is being done
+	// Answered waits until the issuer, which watches the clearing folder, has answered so many files in all. Where it is
+	// nil the issuer watches nothing, and is handed each file.
+	Answered func(ctx context.Context, files int) error
 
 	// What came of it.
 	Problems []string
@@ -65,6 +68,5 @@ func (d *Day) Close(ctx context.Context, ahead bool) {
 	}
 	d.Step("checking the clearing files")
 	d.clearing(ctx)
-	d.Step("auditing the books")
-	d.audit(ctx)
+	d.Audit(ctx)
 }

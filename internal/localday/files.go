@@ -29,22 +29,13 @@ type ClearingFile struct {
 
 // clearing verifies each file, holds what they add up to against the driver's own book, and hands them to the issuer.
 func (d *Day) clearing(ctx context.Context) {
-	names, err := filepath.Glob(filepath.Join(d.Local.ClearingDir(), "*", "*.ipm"))
-	if err != nil || len(names) == 0 {
+	files := d.FilesOf(ctx, "*")
+	if len(files) == 0 {
 		d.Wrong("clearing: no files in %s", d.Local.ClearingDir())
 		return
 	}
 	have := make(map[string]day.Total)
-	for _, name := range names {
-		file, text, err := checkFile(name)
-		if err != nil {
-			d.Wrong("clearing file %s: %v", name, err)
-			continue
-		}
-		if file.Settled, err = d.settle(ctx, text); err != nil {
-			d.Wrong("clearing file %s: the issuer does not take it: %v", name, err)
-		}
-		d.Cleared = append(d.Cleared, *file)
+	for _, file := range files {
 		t := have[file.Destination]
 		t.Messages += uint64(file.Presentments)
 		t.SumMinor += file.SumMinor
@@ -64,9 +55,44 @@ func (d *Day) clearing(ctx context.Context) {
 	}
 }
 
+// FilesOf verifies the files of a business date, YYYY-MM-DD, or of all with "*", has the issuer take them, and counts
+// those that are right as the day's.
+func (d *Day) FilesOf(ctx context.Context, date string) []ClearingFile {
+	names, err := filepath.Glob(filepath.Join(d.Local.ClearingDir(), date, "*.ipm"))
+	if err != nil {
+		d.Wrong("clearing: %v", err)
+	}
+	var files []ClearingFile
+	for _, name := range names {
+		file, text, err := checkFile(name)
+		if err != nil {
+			d.Wrong("clearing file %s: %v", name, err)
+			continue
+		}
+		if d.Answered == nil {
+			if file.Settled, err = d.settle(ctx, text); err != nil {
+				d.Wrong("clearing file %s: the issuer does not take it: %v", name, err)
+			}
+		}
+		files = append(files, *file)
+	}
+	if d.Answered != nil {
+		d.Step("waiting for the issuer to answer the clearing files")
+		err := d.Answered(ctx, len(d.Cleared)+len(names))
+		if err != nil {
+			d.Wrong("clearing: %v", err)
+		}
+		for i := range files {
+			files[i].Settled = err == nil
+		}
+	}
+	d.Cleared = append(d.Cleared, files...)
+	return files
+}
+
 // settle hands a clearing file to the issuer. An issuer without the endpoint is no fault of the switch.
 func (d *Day) settle(ctx context.Context, text []byte) (settled bool, err error) {
-	_, err = d.control().Read(ctx, http.MethodPost, "/v1/clearing", nil, text)
+	_, err = d.Control().Read(ctx, http.MethodPost, "/v1/clearing", nil, text)
 	if httpcall.Status(err) == http.StatusNotFound {
 		return false, nil
 	}
