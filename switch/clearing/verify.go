@@ -19,6 +19,8 @@ type VerifyOptions struct {
 	// sums. What stands behind a 1644/691 is somebody's rejected record, and whether any record is right by itself is for
 	// whoever applies it.
 	Envelope bool
+	// Each is called for each record that can be taken apart, which is valid until it returns. It may be nil.
+	Each func(*Record)
 	// Manifest is what stands beside the file, nil where nothing does: its hash, length, id, mode and totals must be the
 	// file's. Name is the file's in it.
 	Manifest *Manifest
@@ -37,7 +39,7 @@ type VerifyOptions struct {
 // The error is not nil only if reading failed, or the file of Spill; a file of no bytes is a wrong file. Memory is
 // bounded whatever the file holds.
 func Verify(r io.Reader, o VerifyOptions) (report *Report, err error) {
-	v := verifier{strict: o.Strict, envelope: o.Envelope, tally: Tally{}, keys: newRecordKeys(&o)}
+	v := verifier{strict: o.Strict, envelope: o.Envelope, each: o.Each, tally: Tally{}, keys: newRecordKeys(&o)}
 	defer func() {
 		if closed := v.keys.close(); err == nil && closed != nil {
 			report, err = nil, closed
@@ -91,6 +93,9 @@ func (v *verifier) read(r io.Reader) error {
 				break
 			}
 		}
+		if record != nil && format == nil && v.each != nil {
+			v.each(record)
+		}
 		if record != nil {
 			if err := v.record(record, format == nil); err != nil {
 				return err
@@ -109,6 +114,7 @@ func (v *verifier) read(r io.Reader) error {
 type verifier struct {
 	strict     bool
 	envelope   bool
+	each       func(*Record)
 	report     Report
 	tally      Tally
 	keys       *recordKeys

@@ -41,6 +41,23 @@ func SealedFiles(d journal.Day) (files []SealedFile, delivered []string, err err
 	return files, p.Delivered, nil
 }
 
+// CarriedUntil is the last business date into which what stood in a date may have been carried when it was sealed: it was
+// carried into the one that was open then. 0 where nothing was, or the date is not sealed.
+func CarriedUntil(d journal.Day) (payment.Date, error) {
+	if d.State != journal.DaySealed && d.State != journal.DayWritten {
+		return 0, nil
+	}
+	var p plan
+	if err := json.Unmarshal(d.Data, &p); err != nil {
+		return 0, fmt.Errorf("record of business date %s: %w", d.Date, err)
+	}
+	if len(p.Held) == 0 && p.Aside == nil {
+		return 0, nil
+	}
+	// Of several dates that wait to be sealed the open one is some days behind the first of them.
+	return max(d.Date.Next(), payment.DateOf(p.SealedAt).Next()), nil
+}
+
 // fileID is PDS0105 of the file of a sequence.
 func (p *plan) fileID(date payment.Date, sequence int) (id clearing.FileID, err error) {
 	id = clearing.FileID{Date: date.Time(), ProcessorID: p.ProcessorID, Sequence: sequence}

@@ -22,6 +22,22 @@ const (
 	atOnce = 64
 )
 
+// applying is a file that is being applied.
+type applying struct {
+	*Desk
+	file *File
+	path string
+
+	batch   []*item
+	found   []Exception // that stand in no list yet
+	counted int         // exceptions since it was made durable how far the file has got
+	rejects []rejected  // that stand in no list yet
+
+	search search
+	sums   map[string]*fileSums // by the id of a file of ours
+	said   map[wholeRecord]int  // the records that moved the presentments of whole files
+}
+
 // outcome is what came of an item.
 type outcome struct {
 	booked    payment.Kind // KindNone: nothing
@@ -33,51 +49,21 @@ func (d *Desk) apply(ctx context.Context, f *File, path string) error {
 	if !f.Taken.IsZero() {
 		return nil
 	}
-	file, err := d.o.FS.Open(path)
-	if err != nil {
+	a := &applying{
+		Desk: d, file: f, path: path, batch: make([]*item, 0, batchItems), sums: map[string]*fileSums{},
+		said: map[wholeRecord]int{},
+	}
+	var failed error
+	err := a.eachItem(f.Next, func(it *item) bool {
+		if a.batch = append(a.batch, it); len(a.batch) == batchItems {
+			failed = a.flush(ctx)
+		}
+		return failed == nil
+	})
+	if err = errors.Join(failed, err); err != nil {
 		return err
 	}
-	defer file.Close()
-	in, err := newReading(d.untilClose(file))
-	if err != nil {
-		return err
-	}
-	batch := make([]*item, 0, batchItems)
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		err := d.batch(ctx, f, batch)
-		batch = batch[:0]
-		return err
-	}
-	for {
-		it, err := in.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		switch {
-		case it.number < f.Next:
-			continue
-		case it.whole && it.why == "":
-			if err := flush(); err != nil {
-				return err
-			}
-			if err := d.wholeFile(ctx, f, it); err != nil {
-				return err
-			}
-			continue
-		}
-		if batch = append(batch, it); len(batch) == batchItems {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := flush(); err != nil {
+	if err := a.flush(ctx); err != nil {
 		return err
 	}
 	f.Taken = d.o.Clock.Now().UTC()
@@ -91,111 +77,164 @@ func (d *Desk) apply(ctx context.Context, f *File, path string) error {
 	return nil
 }
 
-// source names a record of a file, as an operation has it.
-func source(f *File, it *item) string { return fmt.Sprintf("%s/%08d", f.FileID, it.number) }
+// eachItem calls yield for what the records of the file say, from a record on.
+func (a *applying) eachItem(from int, yield func(*item) bool) error {
+	file, err := a.o.FS.Open(a.path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	in, err := newReading(a.untilClose(file))
+	if err != nil {
+		return err
+	}
+	for {
+		it, err := in.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if it.number >= from && !yield(it) {
+			return nil
+		}
+	}
+}
 
-// batch applies records of a file and makes durable that they are. After a crash within it they come again, and those
-// that are applied are found to be.
-func (d *Desk) batch(ctx context.Context, f *File, batch []*item) error {
-	outcomes := make([]outcome, len(batch))
-	places, err := d.find(ctx, batch)
+// source names a record of the file, as an operation has it.
+func (a *applying) source(it *item) string { return fmt.Sprintf("%s/%08d", a.file.FileID, it.number) }
+
+// flush applies what was read and makes durable that it is. After a crash within it the same records come again, and
+// those that are applied are found to be.
+func (a *applying) flush(ctx context.Context) error {
+	if len(a.batch) == 0 {
+		return nil
+	}
+	next := a.batch[len(a.batch)-1].next
+	for rest := a.batch; len(rest) > 0; {
+		n, err := 1, error(nil)
+		if rest[0].aboutFile() {
+			err = a.wholeFile(ctx, rest[0])
+		} else {
+			if n = slices.IndexFunc(rest, (*item).aboutFile); n < 0 {
+				n = len(rest)
+			}
+			err = a.records(ctx, rest[:n])
+		}
+		if err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	a.batch = a.batch[:0]
+	return a.advance(ctx, next)
+}
+
+// records applies records that are about a presentment each.
+func (a *applying) records(ctx context.Context, items []*item) error {
+	outcomes := make([]outcome, len(items))
+	places, err := a.find(ctx, items)
 	if err != nil {
 		return err
 	}
 	var todo changes
-	for i, it := range batch {
+	for i, it := range items {
 		switch {
 		case it.why != "":
-			outcomes[i].exception = exception(f, it, nil, it.why)
+			outcomes[i].exception = a.exception(it, nil, payment.NoTarget, it.why)
 		case it.kind == payment.KindNone:
-			f.Noted++
+			a.file.Noted++
 		case places[i].why != "":
-			outcomes[i].exception = exception(f, it, nil, places[i].why)
+			outcomes[i].exception = a.exception(it, nil, payment.NoTarget, places[i].why)
 		default:
-			todo.add(places[i].payment, func(p *payment.Payment) (changed bool, err error) {
-				outcomes[i], changed, err = d.book(ctx, f, p, places[i].op, it)
-				return changed, err
+			todo.add(places[i].payment, func(p *payment.Payment) (adds payment.Kind, err error) {
+				outcomes[i], adds, err = a.book(ctx, p, places[i].op, it)
+				return adds, err
 			})
 		}
 	}
-	if err := d.change(ctx, &todo); err != nil {
+	if err := a.change(ctx, &todo); err != nil {
 		return err
 	}
-	var found []Exception
-	var rejects []rejected
 	for i, o := range outcomes {
-		d.count(f, o.booked, 1)
-		if o.booked == payment.KindReject {
-			rejects = append(rejects, rejected{rejectID(places[i].payment, places[i].op), source(f, batch[i])})
-		}
-		if o.exception != nil {
-			found = append(found, *o.exception)
+		if err := a.came(ctx, items[i], places[i].payment, places[i].op, o); err != nil {
+			return err
 		}
 	}
-	d.metrics.records.WithLabelValues("exception").Add(float64(len(found)))
-	if err := d.listRejects(ctx, f, rejects); err != nil {
-		return err
-	}
-	return d.advance(ctx, f, batch[len(batch)-1].next, found)
+	return nil
 }
 
-// count counts what became of records, or of presentments.
-func (d *Desk) count(f *File, kind payment.Kind, n int) {
-	switch kind {
+// came counts and lists what came of an item for operation op of a payment.
+func (a *applying) came(ctx context.Context, it *item, of payment.ID, op int, o outcome) error {
+	if o.exception != nil {
+		if err := a.except(ctx, o.exception); err != nil {
+			return err
+		}
+	}
+	switch o.booked {
 	case payment.KindReject:
-		f.Rejected += n
+		a.file.Rejected++
+		clear(a.sums) // they are of what is not rejected
+		return a.listReject(ctx, rejected{rejectID(of, op), a.source(it)})
 	case payment.KindChargeback:
-		f.ChargedBack += n
+		a.file.ChargedBack++
 	case payment.KindSettle:
-		f.Settled += n
+		a.file.Settled++
 	default:
-		return
 	}
-	d.metrics.records.WithLabelValues(kind.String()).Add(float64(n))
+	return nil
 }
 
-func exception(f *File, it *item, p *payment.Payment, why string) *Exception {
+// exception says why a record, of what is said of operation op of a payment, is for a person to look at. p is nil where
+// none is found.
+func (a *applying) exception(it *item, p *payment.Payment, op int, why string) *Exception {
 	e := &Exception{
-		FileID: f.FileID, Record: it.number, Message: it.of, ARN: it.arn, RRN: it.rrn, Card: it.card, Amount: it.amount,
-		Currency: it.currency, Reason: it.reason, Why: why,
+		FileID: a.file.FileID, Record: it.number, Message: it.of, ARN: it.arn, RRN: it.rrn, Card: it.card,
+		Amount: it.amount, Currency: it.currency, Reason: it.reason, Why: why,
 	}
 	if p != nil {
 		e.Payment = p.ID.String()
+		if it.aboutFile() { // it names none of them
+			of := &p.Ops[op]
+			e.ARN, e.RRN, e.Card, e.Amount, e.Currency = of.ARN, of.RRN, p.MaskedPAN, of.Clears(), p.Currency
+		}
 	}
 	return e
 }
 
 // book makes a record an operation of the payment, about its operation target, unless it is one already. An exception
-// beside says what a person has to look at.
-func (d *Desk) book(ctx context.Context, f *File, p *payment.Payment, target int, it *item) (
-	o outcome, changed bool, err error,
+// beside says what a person has to look at. adds is what the payment has more by it.
+func (a *applying) book(ctx context.Context, p *payment.Payment, target int, it *item) (
+	o outcome, adds payment.Kind, err error,
 ) {
-	at := p.Told(source(f, it), target)
+	at := p.Told(a.source(it), target)
 	if mutant.On(mutant.ChargebackTwice) && it.kind == payment.KindChargeback {
 		at = payment.NoTarget
 	}
 	if at == payment.NoTarget {
-		op, why, err := d.operation(ctx, f, p, target, it)
+		op, why, err := a.operation(ctx, p, target, it)
 		if err != nil || why != "" {
-			return outcome{exception: exception(f, it, p, why)}, false, err
+			return outcome{exception: a.exception(it, p, target, why)}, payment.KindNone, err
 		}
 		p.Ops = append(p.Ops, op)
-		at, changed = len(p.Ops)-1, true
+		at, adds = len(p.Ops)-1, op.Kind
 	}
 	o.booked = it.kind
 	if excess := p.ExcessOf(at); it.kind == payment.KindChargeback && excess > 0 {
-		o.exception = exception(f, it, p, "it is of more than the cardholder was still owed: the excess is booked with it")
+		o.exception = a.exception(it, p, target,
+			"it is of more than the cardholder was still owed: the excess is booked with it")
 		o.exception.Operation, o.exception.Excess = at, excess
 	}
-	return o, changed, nil
+	return o, adds, nil
 }
 
 // operation is what a record becomes, or why it can become nothing.
-func (d *Desk) operation(ctx context.Context, f *File, p *payment.Payment, target int, it *item) (
+func (a *applying) operation(ctx context.Context, p *payment.Payment, target int, it *item) (
 	op payment.Op, why string, err error,
 ) {
 	presented := &p.Ops[p.LastPresented(target)]
-	day, err := d.day(ctx, presented.Filed())
+	day, err := a.day(ctx, presented.Filed())
 	switch {
 	case err != nil:
 		return op, "", err
@@ -208,9 +247,9 @@ func (d *Desk) operation(ctx context.Context, f *File, p *payment.Payment, targe
 	case it.file != "" && !slices.Contains(day.ids, it.file):
 		return op, fmt.Sprintf("file %s is none of %s, on which its presentment stands", it.file, presented.Filed()), nil
 	}
-	now := d.o.Clock.Now()
+	now := a.o.Clock.Now()
 	op = payment.Op{
-		Kind: it.kind, State: payment.StateApproved, Target: target, At: now, DoneAt: now, Source: source(f, it),
+		Kind: it.kind, State: payment.StateApproved, Target: target, At: now, DoneAt: now, Source: a.source(it),
 		Reason: it.reason,
 	}
 	var r *payment.Refusal
@@ -231,15 +270,15 @@ func (d *Desk) operation(ctx context.Context, f *File, p *payment.Payment, targe
 	return op, "", nil
 }
 
-// changes are to be made to payments, those of one in their order.
+// changes are to be made to payments, those of one in their order. A change says what the payment has more by it.
 type changes struct {
 	order []payment.ID
-	of    map[payment.ID][]func(*payment.Payment) (changed bool, err error)
+	of    map[payment.ID][]func(*payment.Payment) (adds payment.Kind, err error)
 }
 
-func (c *changes) add(id payment.ID, change func(*payment.Payment) (changed bool, err error)) {
+func (c *changes) add(id payment.ID, change func(*payment.Payment) (adds payment.Kind, err error)) {
 	if c.of == nil {
-		c.of = map[payment.ID][]func(*payment.Payment) (bool, error){}
+		c.of = map[payment.ID][]func(*payment.Payment) (payment.Kind, error){}
 	}
 	if c.of[id] == nil {
 		c.order = append(c.order, id)
@@ -263,25 +302,33 @@ func (d *Desk) change(ctx context.Context, c *changes) error {
 }
 
 func (d *Desk) changePayment(
-	ctx context.Context, id payment.ID, change []func(*payment.Payment) (changed bool, err error),
+	ctx context.Context, id payment.ID, change []func(*payment.Payment) (adds payment.Kind, err error),
 ) error {
 	defer d.o.Lock(id)()
 	p, err := d.o.Journal.Payment(ctx, id)
 	if err != nil {
 		return err
 	}
-	changed := false
+	var added []payment.Kind
 	for _, one := range change {
-		did, err := one(p)
+		adds, err := one(p)
 		if err != nil {
 			return err
 		}
-		changed = changed || did
+		if adds != payment.KindNone {
+			added = append(added, adds)
+		}
 	}
-	if !changed {
+	if len(added) == 0 {
 		return nil
 	}
 	p.Version++
 	// What came must not be lost, whatever is broken in the payment.
-	return d.o.Journal.Commit(ctx, &journal.Transition{Payment: p, EvenBroken: true})
+	if err := d.o.Journal.Commit(ctx, &journal.Transition{Payment: p, EvenBroken: true}); err != nil {
+		return err
+	}
+	for _, kind := range added { // what was committed before, and comes again, was counted then
+		d.metrics.records.WithLabelValues(kind.String()).Inc()
+	}
+	return nil
 }

@@ -24,6 +24,7 @@ type Journal interface {
 	Payment(ctx context.Context, id payment.ID) (*payment.Payment, error)
 	Presentments(ctx context.Context, date payment.Date, yield func(journal.Presentment) bool) error
 	Day(ctx context.Context, date payment.Date) (journal.Day, error)
+	Days(ctx context.Context, yield func(journal.Day) bool) error
 	NewestPayment(ctx context.Context) (counter uint64, err error)
 	Presentment(ctx context.Context, ref journal.PresentmentRef) (journal.Presentment, error)
 	OpenDay() payment.Date
@@ -40,7 +41,8 @@ type Options struct {
 	Clock *clock.Clock // nil: the machine's
 	FS    vfs.FS
 	Dir   string // the folder that files are put into; made if need be
-	// ProcessorID is ours: files for another member are refused, and so are those of another mode.
+	// ProcessorID is ours: files for another member are refused, unless a file of ours was of it, and so are those of
+	// another mode.
 	ProcessorID string
 	Production  bool
 	Poll        time.Duration // between two looks at Dir; default DefaultPoll
@@ -155,6 +157,9 @@ func (d *Desk) Receive(in io.Reader, name string) (r Received, err error) {
 	}
 	path = d.o.FS.PathJoin(d.o.Dir, own)
 	if r.File, r.Again, err = d.admit(d.running, path, name); err != nil || r.Again {
+		if refused := (*RefusedError)(nil); errors.As(err, &refused) {
+			d.metrics.files.WithLabelValues("refused").Inc()
+		}
 		return r, errors.Join(err, d.o.FS.Remove(path))
 	}
 	if err := d.apply(d.running, &r.File, path); err != nil {
@@ -237,11 +242,6 @@ func (d *Desk) sweepSpools() {
 // admit looks through a file and enters it among those that are known, unless it is known: again says that it was taken
 // before and is the same. The caller holds mu.
 func (d *Desk) admit(ctx context.Context, path, name string) (f File, again bool, err error) {
-	defer func() {
-		if refused := (*RefusedError)(nil); errors.As(err, &refused) {
-			d.metrics.files.WithLabelValues("refused").Inc()
-		}
-	}()
 	is, err := d.inspect(path)
 	if err != nil {
 		return f, false, err

@@ -14,5 +14,5 @@
 // It is not the issuer's judge: whether a chargeback is right is for people. And it sends nothing.
 //
 // Read desk.go first, then inspect.go, reading.go, apply.go, find.go, whole.go; store.go is what the journal keeps,
-// watch.go the folder.
+// watch.go the folder. search.go looks for what no RRN leads to.
 package incoming

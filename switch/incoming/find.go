@@ -25,32 +25,21 @@ const (
 )
 
 // find finds the presentments that records are about. The RRN leads to its payment without an index; what it does not
-// find, since the record has another or that of a refund, is looked for among the presentments of the date that the
-// acquirer reference names, all of a batch at once.
-func (d *Desk) find(ctx context.Context, batch []*item) ([]place, error) {
-	places := make([]place, len(batch))
-	newest, err := d.o.Journal.NewestPayment(ctx)
+// find, since the record has another or that of a refund, is looked for where its acquirer reference or its reject says.
+func (a *applying) find(ctx context.Context, items []*item) ([]place, error) {
+	places := make([]place, len(items))
+	newest, err := a.o.Journal.NewestPayment(ctx)
 	if err != nil {
 		return nil, err
 	}
-	missing := map[payment.Date]map[reference][]int{} // by the date of the reference
-	now := payment.DateOf(d.o.Clock.Now())
-	for i, it := range batch {
-		if it.kind == payment.KindNone || it.why != "" {
+	for i, it := range items {
+		if !it.movesOne() {
 			continue
 		}
-		if places[i], err = d.byRRN(ctx, it, newest); err != nil {
-			return nil, err
+		if places[i], err = a.byRRN(ctx, it, newest); err == nil && places[i].why == whyUnknown && it.arn != "" {
+			places[i], err = a.elsewhere(ctx, it)
 		}
-		if date, ok := dateOf(it.arn, now); ok && places[i].why == whyUnknown {
-			if missing[date] == nil {
-				missing[date] = map[reference][]int{}
-			}
-			missing[date][it.reference()] = append(missing[date][it.reference()], i)
-		}
-	}
-	for date, wanted := range missing {
-		if err := d.onDate(ctx, date, wanted, places); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -69,24 +58,32 @@ func referenceOf(op *payment.Op) reference {
 	return reference{op.ARN, op.Kind == payment.KindVoidPresentment}
 }
 
-// byRRN looks at the payments whose first request may have the record's RRN.
-func (d *Desk) byRRN(ctx context.Context, it *item, newest uint64) (place, error) {
+// byRRN looks at the payments whose first request may have the record's RRN. What the record is booked on already is
+// what it is about, whatever else there is by now that it could be.
+func (a *applying) byRRN(ctx context.Context, it *item, newest uint64) (place, error) {
+	found := place{why: whyUnknown}
 	if !identity.IsRRN(it.rrn) {
-		return place{why: whyUnknown}, nil
+		return found, nil
 	}
 	for id := range identity.PaymentsOf(it.rrn, newest) {
-		p, err := d.o.Journal.Payment(ctx, id)
+		p, err := a.o.Journal.Payment(ctx, id)
 		if errors.Is(err, journal.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return place{}, err
 		}
-		if found := it.among(p); found.why != whyUnknown {
-			return found, nil
+		if target := p.ToldOf(a.source(it)); it.arn == "" && target != payment.NoTarget {
+			return place{payment: p.ID, op: target}, nil
+		}
+		if found.why == whyUnknown {
+			found = it.among(p)
+		}
+		if found.why == "" && it.arn != "" {
+			break // no other has its reference
 		}
 	}
-	return place{why: whyUnknown}, nil
+	return found, nil
 }
 
 // among finds the record's presentment in a payment: by its ARN; without one by RRN, authorization code and amount.
@@ -117,24 +114,6 @@ func (it *item) among(p *payment.Payment) place {
 		found = place{payment: p.ID, op: i}
 	}
 	return found
-}
-
-// onDate looks for acquirer references among the presentments of a date.
-func (d *Desk) onDate(ctx context.Context, date payment.Date, wanted map[reference][]int, places []place) error {
-	var failed error
-	err := d.o.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
-		var p *payment.Payment
-		if p, failed = d.o.Journal.Payment(ctx, row.Payment); failed != nil || row.Op >= len(p.Ops) {
-			return failed == nil
-		}
-		name := referenceOf(&p.Ops[row.Op])
-		for _, i := range wanted[name] {
-			places[i] = place{payment: row.Payment, op: original(p, row.Op)}
-		}
-		delete(wanted, name)
-		return len(wanted) > 0
-	})
-	return errors.Join(failed, err)
 }
 
 // original is the operation that an operation's presentment is of: what is presented again is its target's.

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
@@ -49,11 +50,15 @@ type bench struct {
 	fs      *vfs.MemFS
 	desk    *incoming.Desk
 
-	free uint64 // of the disk, in bytes; 0: it does not tell
+	free      uint64 // of the disk, in bytes; 0: it does not tell
+	processor string // that is configured
+	registry  *prometheus.Registry
 
 	mu     sync.Mutex
 	refuse func() error // what comes of the desk's next write
 	writes int
+	reads  int // of payments
+	scans  int // of business dates
 }
 
 // arn is the acquirer reference of a sequence on the date, the 325th day of 2026.
@@ -75,13 +80,15 @@ func arnOf(t *testing.T, date time.Time, sequence uint64) string {
 func rrn(number int) string { return fmt.Sprintf("63251%07d", number) }
 
 // newBench has three payments with two captures each, of which the third has a refund, and the date's file.
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T) *bench { return newBenchOf(t, 3) }
+
+func newBenchOf(t *testing.T, payments int) *bench {
 	t.Helper()
-	b := &bench{t: t, store: memory.NewStore(), fs: vfs.NewMem()}
+	b := &bench{t: t, store: memory.NewStore(), fs: vfs.NewMem(), processor: "400001"}
 	b.journal = b.store.Open(nil, nil)
 	must(t, b.journal.Cutover(ctx, 0, date))
 	records := 0
-	for number := 1; number <= 3; number++ {
+	for number := 1; number <= payments; number++ {
 		p := &payment.Payment{
 			ID: payment.NewID(1, uint64(number)), Version: 1, Merchant: "M1", Currency: "EUR", Route: "visa",
 			MaskedPAN: masked, Created: date.Time(), Expires: date.Time().AddDate(0, 0, 30),
@@ -139,10 +146,11 @@ func (b *bench) open() {
 		b.desk.Close()
 	}
 	table := &turn.Table{}
+	b.registry = prometheus.NewRegistry()
 	var err error
 	b.desk, err = incoming.New(incoming.Options{
-		Journal: written{b.journal, b}, Lock: table.Lock, FS: filling{b.fs, b}, Dir: folder, ProcessorID: "400001",
-		ReserveBytes: reserve, Logger: zap.NewNop(),
+		Journal: written{b.journal, b}, Lock: table.Lock, FS: filling{b.fs, b}, Dir: folder, ProcessorID: b.processor,
+		ReserveBytes: reserve, Logger: zap.NewNop(), Registerer: b.registry,
 	})
 	must(b.t, err)
 }
@@ -191,6 +199,20 @@ func (w written) PutMeta(ctx context.Context, name string, value []byte) error {
 		return err
 	}
 	return w.Journal.PutMeta(ctx, name, value)
+}
+
+func (w written) Payment(ctx context.Context, id payment.ID) (*payment.Payment, error) {
+	w.b.mu.Lock()
+	w.b.reads++
+	w.b.mu.Unlock()
+	return w.Journal.Payment(ctx, id)
+}
+
+func (w written) Presentments(ctx context.Context, date payment.Date, yield func(journal.Presentment) bool) error {
+	w.b.mu.Lock()
+	w.b.scans++
+	w.b.mu.Unlock()
+	return w.Journal.Presentments(ctx, date, yield)
 }
 
 func (b *bench) payment(number int) *payment.Payment {
@@ -576,7 +598,7 @@ func TestExceptions(t *testing.T) {
 			MTI: "1644", FunctionCode: "699",
 			PDS: []clearing.PDS{{Tag: 5, Value: "D0005090507000"}, {Tag: 280, Value: ourFile}},
 		})}, "takes an earlier", false, 0},
-		"settled twice": {messages{settled, settled}, "7 presentments of file " + ourFile + " are not moved", false, 0},
+		"settled twice": {messages{settled, settled}, "record 2 says the same of file " + ourFile, false, 0},
 		"a fee": {
 			messages{{MTI: "1740", FunctionCode: "700", Elements: about("", "", 5, "978")}}, "1740/700 fee", false, 0,
 		},
@@ -678,7 +700,7 @@ func TestFolder(t *testing.T) {
 		time.Sleep(2 * incoming.DefaultPoll)
 		synctest.Wait()
 		b.expect(answered)
-		if _, err := b.fs.Stat(folder + "/taken/day.ipm.1"); err != nil {
+		if _, err := b.fs.Stat(folder + "/taken/day.1.ipm"); err != nil {
 			t.Error(err)
 		}
 		b.desk.Close()

@@ -4,11 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"switchyard/switch/clearing"
+	"switchyard/switch/cutover"
+	"switchyard/switch/journal"
 )
 
 // inspected is a file that was looked through and may be taken.
@@ -44,7 +48,12 @@ func (d *Desk) inspect(path string) (*inspected, error) {
 	}
 	hash := sha256.New()
 	in := io.TeeReader(io.LimitReader(d.untilClose(f), info.Size()), hash) // one that grows is another file
-	report, err := clearing.Verify(in, clearing.VerifyOptions{Envelope: true})
+	whole := 0
+	report, err := clearing.Verify(in, clearing.VerifyOptions{Envelope: true, Each: func(r *clearing.Record) {
+		if is := r.MTI + "/" + r.FunctionCode(); is == fileRejected || is == fileSettled {
+			whole++
+		}
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -55,10 +64,15 @@ func (d *Desk) inspect(path string) (*inspected, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &inspected{
+	if whole > mostWhole {
+		return nil, &RefusedError{FileID: report.FileID, Why: fmt.Sprintf(
+			"it has %d records about whole files (%s, %s): expected %d at most", whole, fileSettled, fileRejected, mostWhole)}
+	}
+	is := &inspected{
 		id: report.FileID, sha256: hex.EncodeToString(hash.Sum(nil)), bytes: info.Size(), messages: report.Totals.Messages,
-		foreign: d.foreign(id, report.Mode),
-	}, nil
+	}
+	is.foreign, err = d.foreign(id, report.Mode)
+	return is, err
 }
 
 // admissible refuses a file that is broken, or no clearing system's.
@@ -82,8 +96,9 @@ func admissible(report *clearing.Report) (id clearing.FileID, err error) {
 	return id, nil
 }
 
-// foreign refuses a file for another member, or of another mode.
-func (d *Desk) foreign(id clearing.FileID, is string) error {
+// foreign says why a file is not for us: it is for another member, or of another mode. A member that one of our sealed
+// files was of is ours, too: answers come to the processor id under which a file was sent, whatever it is today.
+func (d *Desk) foreign(id clearing.FileID, is string) (foreign, err error) {
 	refuse := func(format string, args ...any) error {
 		return &RefusedError{FileID: id.String(), Why: fmt.Sprintf(format, args...)}
 	}
@@ -91,14 +106,40 @@ func (d *Desk) foreign(id clearing.FileID, is string) error {
 	if d.o.Production {
 		mode = "P"
 	}
-	ours := strings.Repeat("0", processorDigits-len(d.o.ProcessorID)) + d.o.ProcessorID
-	switch {
-	case id.ProcessorID != ours:
-		return refuse("PDS0105: it is for the member %s: expected %s (clearing.processor_id)", id.ProcessorID, ours)
-	case is != mode:
-		return refuse("PDS0122: its mode is %s: expected %s (clearing.production)", is, mode)
+	if is != mode {
+		return refuse("PDS0122: its mode is %s: expected %s (clearing.production)", is, mode), nil
 	}
-	return nil
+	ours := strings.Repeat("0", processorDigits-len(d.o.ProcessorID)) + d.o.ProcessorID
+	if id.ProcessorID == ours {
+		return nil, nil
+	}
+	sent, err := d.sentAs(id.ProcessorID)
+	if err != nil || sent {
+		return nil, err
+	}
+	return refuse("PDS0105: it is for the member %s: expected %s (clearing.processor_id), or one that a file of ours was of",
+		id.ProcessorID, ours), nil
+}
+
+// sentAs tells whether a file of ours was of a member.
+func (d *Desk) sentAs(processorID string) (sent bool, err error) {
+	var failed error
+	err = d.o.Journal.Days(d.running, func(day journal.Day) bool {
+		var files []cutover.SealedFile
+		var ids []string
+		if files, ids, failed = cutover.SealedFiles(day); failed != nil {
+			return false
+		}
+		for _, f := range files {
+			ids = append(ids, f.FileID)
+		}
+		sent = slices.ContainsFunc(ids, func(text string) bool {
+			id, err := clearing.ParseFileID(text)
+			return err == nil && id.ProcessorID == processorID
+		})
+		return !sent
+	})
+	return sent, errors.Join(failed, err)
 }
 
 // untilClose reads what in reads until the desk is closed: a stop does not wait for the rest of a long file.

@@ -20,7 +20,9 @@ type item struct {
 	kind  payment.Kind
 	whole bool   // it is about all presentments of file
 	file  string // of ours: PDS0280 of a reject, PDS0300 of a settlement
-	why   string // what keeps it from being applied: it is an exception
+	// message is the one of file that is rejected, as PDS0138 has it.
+	message string
+	why     string // what keeps it from being applied: it is an exception
 
 	reason   string
 	arn, rrn string
@@ -34,6 +36,12 @@ type item struct {
 	sums            bool // it says what the file came to: the sums below
 	debits, credits int64
 }
+
+// aboutFile tells whether it moves all presentments of a file of ours.
+func (it *item) aboutFile() bool { return it.whole && it.why == "" }
+
+// movesOne tells whether it moves one presentment, which has to be found.
+func (it *item) movesOne() bool { return it.kind != payment.KindNone && !it.whole && it.why == "" }
 
 // reading takes what records say out of a file.
 type reading struct {
@@ -53,6 +61,12 @@ func (r *reading) record() (*clearing.Record, error) {
 	}
 	return r.in.Next()
 }
+
+// The messages about whole files, MTI and DE24.
+const (
+	fileRejected = "1644/699"
+	fileSettled  = "1644/685"
+)
 
 // fileIDElement is how entries name PDS0105.
 const fileIDElement = "P0105/"
@@ -81,27 +95,27 @@ func (r *reading) next() (*item, error) {
 	case "1644/691":
 		it.kind = payment.KindReject
 		it.reason, it.file = entries(pds(record, pdsErrors)), clean(pds(record, pdsSource))
-		failing := clean(pds(record, pdsFailing))
+		it.message = clean(pds(record, pdsFailing))
 		behind, err := r.record()
 		switch {
 		case err != nil:
 			return nil, err // a trailer stands behind it at least
 		case behind.MTI != "1240": // members send presentments: what else stands there is a record of its own
 			r.held = behind
-			it.why = fmt.Sprintf("the record that it rejects, message %s of file %s, does not stand behind it", failing,
+			it.why = fmt.Sprintf("the record that it rejects, message %s of file %s, does not stand behind it", it.message,
 				it.file)
 		default:
 			it.next = behind.Number + 1
 			it.presentment(behind)
 		}
-	case "1644/699":
+	case fileRejected:
 		it.kind, it.whole = payment.KindReject, true
 		it.reason, it.file = entries(pds(record, pdsErrors)), clean(pds(record, pdsSource))
 		if strings.Contains(it.reason, fileIDElement) {
 			// A file that was delivered twice is refused the second time: what was taken of it the first time stands.
 			it.why = "it refuses the file for its id: whether a file of that id was taken before is for a person to find out"
 		}
-	case "1644/685":
+	case fileSettled:
 		it.kind, it.whole = payment.KindSettle, true
 		it.file, it.currency = clean(pds(record, pdsFile)), clean(record.Currency())
 		it.position(record)

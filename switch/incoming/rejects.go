@@ -2,10 +2,8 @@ package incoming
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,29 +43,11 @@ type rejected struct {
 
 func rejectID(of payment.ID, op int) string { return fmt.Sprintf("%s-%d", of, op) }
 
-// mostOfAList is how many rejects stand in a list.
-const mostOfAList = 8192
-
 func rejectsName(number, list int) string {
 	return fmt.Sprintf("%s/rejects/%06d", fileName(number), list)
 }
 
 func fixName(id string) string { return "incoming/fixes/" + id }
-
-// listRejects makes a list of a file's rejects durable. It is one of the file's once the file's record counts it.
-func (d *Desk) listRejects(ctx context.Context, f *File, all []rejected) error {
-	for part := range slices.Chunk(all, mostOfAList) {
-		text, err := json.Marshal(part)
-		if err != nil {
-			return err
-		}
-		if err := d.o.Journal.PutMeta(ctx, rejectsName(f.Number, f.RejectLists+1), text); err != nil {
-			return err
-		}
-		f.RejectLists++
-	}
-	return nil
-}
 
 // ErrNoReject says that no presentment of that id was rejected.
 var ErrNoReject = errors.New("no rejected presentment has this id: expected one that the list of rejects shows")
@@ -185,10 +165,12 @@ func Fixable() []string {
 // Fix says what the next presentment of a rejected one says otherwise: merchant data by their names, beside those of an
 // earlier fix. Nothing is presented before Resubmit.
 func (d *Desk) Fix(ctx context.Context, id string, fields map[string]string) (r Reject, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	p, op, err := d.rejected(ctx, id)
 	if err != nil {
+		return r, err
+	}
+	defer d.o.Lock(p.ID)()
+	if p, err = d.o.Journal.Payment(ctx, p.ID); err != nil {
 		return r, err
 	}
 	if refused := p.CheckRejected(op); refused != nil {
@@ -210,11 +192,7 @@ func (d *Desk) Fix(ctx context.Context, id string, fields map[string]string) (r 
 	if _, err := d.again(ctx, p, op, fix); err != nil {
 		return r, err
 	}
-	text, err := json.Marshal(fix)
-	if err != nil {
-		return r, err
-	}
-	if err := d.o.Journal.PutMeta(ctx, fixName(id), text); err != nil {
+	if err := d.putJSON(ctx, fixName(id), fix); err != nil {
 		return r, err
 	}
 	return d.describe(ctx, p, op)

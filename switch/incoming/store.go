@@ -88,30 +88,79 @@ func (d *Desk) get(ctx context.Context, name string, into any) error {
 	return nil
 }
 
-func (d *Desk) put(ctx context.Context, f *File) error {
-	text, err := json.Marshal(f)
+func (d *Desk) put(ctx context.Context, f *File) error { return d.putJSON(ctx, fileName(f.Number), f) }
+
+func (d *Desk) putJSON(ctx context.Context, name string, value any) error {
+	text, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	return d.o.Journal.PutMeta(ctx, fileName(f.Number), text)
+	return d.o.Journal.PutMeta(ctx, name, text)
 }
 
-// advance makes durable that a file is applied up to a record, with the exceptions that came up on the way: these
-// first, so that none is missing from what the file's record counts.
-func (d *Desk) advance(ctx context.Context, f *File, next int, found []Exception) error {
-	if len(found) > 0 {
-		text, err := json.Marshal(found)
-		if err != nil {
-			return err
-		}
-		if err := d.o.Journal.PutMeta(ctx, exceptionsName(f.Number, f.Lists+1), text); err != nil {
-			return err
-		}
-		f.Lists++
-		f.Exceptions += len(found)
+// mostOfAList is how many exceptions, or rejects, stand in a list.
+const mostOfAList = 8192
+
+// except keeps an exception. A list of them is one of the file's once the file's record counts it.
+func (a *applying) except(ctx context.Context, e *Exception) error {
+	a.found = append(a.found, *e)
+	if len(a.found) < mostOfAList {
+		return nil
 	}
-	f.Next = next
-	return d.put(ctx, f)
+	return a.listExceptions(ctx)
+}
+
+func (a *applying) listExceptions(ctx context.Context) error {
+	if len(a.found) == 0 {
+		return nil
+	}
+	if err := a.putJSON(ctx, exceptionsName(a.file.Number, a.file.Lists+1), a.found); err != nil {
+		return err
+	}
+	a.file.Lists++
+	a.file.Exceptions += len(a.found)
+	a.counted += len(a.found)
+	a.found = a.found[:0]
+	return nil
+}
+
+// listReject keeps the name of a presentment that the file rejects, in lists as exceptions are.
+func (a *applying) listReject(ctx context.Context, r rejected) error {
+	a.rejects = append(a.rejects, r)
+	if len(a.rejects) < mostOfAList {
+		return nil
+	}
+	return a.listRejects(ctx)
+}
+
+func (a *applying) listRejects(ctx context.Context) error {
+	if len(a.rejects) == 0 {
+		return nil
+	}
+	if err := a.putJSON(ctx, rejectsName(a.file.Number, a.file.RejectLists+1), a.rejects); err != nil {
+		return err
+	}
+	a.file.RejectLists++
+	a.rejects = a.rejects[:0]
+	return nil
+}
+
+// advance makes durable that the file is applied up to a record, with the exceptions and rejects that came up on the
+// way: these first, so that none is missing from what the file's record counts.
+func (a *applying) advance(ctx context.Context, next int) error {
+	if err := a.listRejects(ctx); err != nil {
+		return err
+	}
+	if err := a.listExceptions(ctx); err != nil {
+		return err
+	}
+	a.file.Next = next
+	if err := a.put(ctx, a.file); err != nil {
+		return err
+	}
+	a.metrics.records.WithLabelValues("exception").Add(float64(a.counted)) // not before: they may come again
+	a.counted = 0
+	return nil
 }
 
 // Files calls yield for the files that were taken, in their order.

@@ -75,8 +75,10 @@ func (d *Desk) takeNamed(name string) {
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
-		d.o.Logger.Error("incoming clearing file refused", zap.String("name", shownName(name)), zap.Error(err))
-		err = d.putAside(own, name, refused)
+		if err = d.putAside(own, name, refused); err == nil { // else it is refused once more
+			d.metrics.files.WithLabelValues("refused").Inc()
+			d.o.Logger.Error("incoming clearing file refused", zap.String("name", shownName(name)), zap.Error(refused))
+		}
 	case err == nil:
 		err = d.putAway(own, takenDir, name)
 	}
@@ -128,13 +130,14 @@ func (d *Desk) putAway(own, below, name string) error {
 	return d.syncDir(d.o.Dir)
 }
 
-// free is a name that nothing has in a folder: the given one, or one with a number behind it.
+// free is a name that nothing has in a folder: the given one, or one with a number before its ending, so that it can be
+// put back and taken again.
 func (d *Desk) free(dir, name string) string {
 	for n, as := 1, name; ; n++ {
 		if _, err := d.o.FS.Stat(d.o.FS.PathJoin(dir, as)); err != nil {
 			return as
 		}
-		as = fmt.Sprintf("%s.%d", name, n)
+		as = fmt.Sprintf("%s.%d%s", strings.TrimSuffix(name, ending), n, ending)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"switchyard/switch/clearing"
@@ -18,6 +19,8 @@ type sealedDay struct {
 	files     []cutover.SealedFile
 	delivered bool     // others were there before: which presentments stand in which file is not known
 	ids       []string // of both
+	// carriedUntil is the last date into which what stood in this one may have been carried; 0: nothing was.
+	carriedUntil payment.Date
 }
 
 // sealedDays remembers those of which nothing changes any more.
@@ -45,9 +48,13 @@ func (d *Desk) day(ctx context.Context, date payment.Date) (*sealedDay, error) {
 	if err != nil {
 		return nil, err
 	}
+	until, err := cutover.CarriedUntil(day)
+	if err != nil {
+		return nil, err
+	}
 	s := &sealedDay{
 		sealed: day.State == journal.DaySealed || day.State == journal.DayWritten, files: files,
-		delivered: len(delivered) > 0, ids: delivered,
+		delivered: len(delivered) > 0, ids: delivered, carriedUntil: until,
 	}
 	for _, f := range files {
 		s.ids = append(s.ids, f.FileID)
@@ -60,26 +67,74 @@ func (d *Desk) day(ctx context.Context, date payment.Date) (*sealedDay, error) {
 	return s, nil
 }
 
-// wholeFile applies a record that is about all presentments of a file of ours: a file reject, or what a file came to.
-func (d *Desk) wholeFile(ctx context.Context, f *File, it *item) error {
-	file, why, err := d.ourFile(ctx, it.file)
-	if err == nil && why == "" && it.sums {
-		why, err = d.addsUp(ctx, file, it)
+// layout tells as which message of which file of a date each of its presentments stands, as they come in their order.
+type layout map[string]*laid
+
+// laid is how far a destination's presentments have come.
+type laid struct {
+	files []cutover.SealedFile // not full yet
+	rows  int                  // of the first of them
+}
+
+func (s *sealedDay) layout() layout {
+	l := layout{}
+	for _, f := range s.files {
+		if l[f.Destination] == nil {
+			l[f.Destination] = &laid{}
+		}
+		l[f.Destination].files = append(l[f.Destination].files, f)
 	}
-	var found []Exception
-	if err == nil && why == "" {
-		var booked int
-		booked, why, err = d.bookAll(ctx, f, file, it)
-		d.count(f, it.kind, booked)
+	return l
+}
+
+// next is the place of the next presentment of a destination; the zero message where it stands in no file.
+func (l layout) next(destination string) message {
+	at := l[destination]
+	if at == nil {
+		return message{}
+	}
+	for len(at.files) > 0 && at.files[0].Records >= 0 && at.rows == at.files[0].Records {
+		at.files, at.rows = at.files[1:], 0
+	}
+	if len(at.files) == 0 {
+		return message{}
+	}
+	at.rows++
+	return message{at.files[0].FileID, 1 + at.rows} // behind the header
+}
+
+// wholeRecord is what a record says of a whole file.
+type wholeRecord struct {
+	kind           payment.Kind
+	file, currency string
+}
+
+const (
+	// mostWhole is how many records of a file may be about whole files of ours, each of which is gone through for them.
+	mostWhole = 10_000
+	// mostUnmoved is how many presentments that such a record does not move are told of one by one.
+	mostUnmoved = 100
+)
+
+// wholeFile applies a record that is about all presentments of a file of ours: a file reject, or what a file came to.
+func (a *applying) wholeFile(ctx context.Context, it *item) error {
+	says := wholeRecord{it.kind, it.file, it.currency}
+	if before := a.said[says]; before != 0 {
+		return a.except(ctx, a.exception(it, nil, payment.NoTarget,
+			fmt.Sprintf("record %d says the same of file %s: it moves nothing again", before, it.file)))
+	}
+	file, why, err := a.ourFile(ctx, it.file)
+	if err == nil && why == "" && it.sums {
+		why, err = a.addsUp(ctx, file, it)
 	}
 	if err != nil {
 		return err
 	}
 	if why != "" {
-		found = append(found, *exception(f, it, nil, why))
-		d.metrics.records.WithLabelValues("exception").Inc()
+		return a.except(ctx, a.exception(it, nil, payment.NoTarget, why))
 	}
-	return d.advance(ctx, f, it.next, found)
+	a.said[says] = it.number
+	return a.bookAll(ctx, file, it)
 }
 
 // ourFile is a file of ours with its date.
@@ -113,26 +168,10 @@ func (d *Desk) ourFile(ctx context.Context, id string) (file ourFile, why string
 
 // presentments calls yield for the presentments of a file, in its order.
 func (d *Desk) presentments(ctx context.Context, file ourFile, yield func(journal.PresentmentRef) error) error {
-	at := map[string]int{}     // by destination: how many have come
-	first := map[string]int{}  // and where the file begins
-	last := map[string]int{}   // and ends; below 0: nowhere
-	before := map[string]int{} // records of the files before it
-	for _, f := range file.day.files {
-		if f.FileID == file.id {
-			first[f.Destination] = before[f.Destination]
-			last[f.Destination] = before[f.Destination] + f.Records
-			if f.Records < 0 {
-				last[f.Destination] = -1
-			}
-		}
-		before[f.Destination] += f.Records
-	}
+	laid := file.day.layout()
 	var failed error
 	err := d.o.Journal.Presentments(ctx, file.date, func(row journal.Presentment) bool {
-		n := at[row.Destination]
-		at[row.Destination]++
-		end, of := last[row.Destination]
-		if of && n >= first[row.Destination] && (end < 0 || n < end) {
+		if laid.next(row.Destination).file == file.id {
 			failed = yield(row.PresentmentRef)
 		}
 		return failed == nil
@@ -140,67 +179,102 @@ func (d *Desk) presentments(ctx context.Context, file ourFile, yield func(journa
 	return errors.Join(failed, err)
 }
 
-// addsUp holds what a settlement says that a file came to, in a currency, against what was presented in it and not
-// rejected. Where it differs nobody can say what is settled: a person has to look.
-func (d *Desk) addsUp(ctx context.Context, file ourFile, it *item) (why string, err error) {
-	var debits, credits int64
-	err = d.presentments(ctx, file, func(ref journal.PresentmentRef) error {
-		p, err := d.o.Journal.Payment(ctx, ref.Payment)
-		if err != nil || p.Currency != it.currency || notTaken(p, ref.Op) {
+// fileSums are what the presentments of a file of ours come to that are not rejected, by currency.
+type fileSums struct {
+	debits, credits map[string]int64
+	// begun are records of the file that is being applied by which some of them are settled already: these were found to
+	// add up, and the switch stopped before all were booked.
+	begun map[string]bool
+}
+
+// sumsOf goes through a file of ours once, until something is rejected.
+func (a *applying) sumsOf(ctx context.Context, file ourFile) (*fileSums, error) {
+	if known := a.sums[file.id]; known != nil {
+		return known, nil
+	}
+	s := &fileSums{debits: map[string]int64{}, credits: map[string]int64{}, begun: map[string]bool{}}
+	err := a.presentments(ctx, file, func(ref journal.PresentmentRef) error {
+		p, err := a.o.Journal.Payment(ctx, ref.Payment)
+		if err != nil {
 			return err
 		}
-		op := &p.Ops[original(p, ref.Op)]
-		if op.Kind.Credits() || op.Kind == payment.KindVoidPresentment {
-			credits += op.Clears()
+		of := original(p, ref.Op)
+		for i := range p.Ops {
+			op := &p.Ops[i]
+			if op.Kind == payment.KindSettle && op.Target == of && strings.HasPrefix(op.Source, a.file.FileID) {
+				s.begun[op.Source] = true
+			}
+		}
+		if notTaken(p, ref.Op) {
+			return nil
+		}
+		if op := &p.Ops[of]; op.Kind.Credits() || op.Kind == payment.KindVoidPresentment {
+			s.credits[p.Currency] += op.Clears()
 		} else {
-			debits += op.Clears()
+			s.debits[p.Currency] += op.Clears()
 		}
 		return nil
 	})
-	if err != nil || debits == it.debits && credits == it.credits {
+	if err != nil {
+		return nil, err
+	}
+	a.sums[file.id] = s
+	return s, nil
+}
+
+// addsUp holds what a settlement says that a file came to, in a currency, against what was presented in it and not
+// rejected. Where it differs nobody can say what is settled: a person has to look. What it was begun to settle it goes
+// on to settle, whatever was rejected since.
+func (a *applying) addsUp(ctx context.Context, file ourFile, it *item) (why string, err error) {
+	s, err := a.sumsOf(ctx, file)
+	if err != nil || s.begun[a.source(it)] {
 		return "", err
+	}
+	debits, credits := s.debits[it.currency], s.credits[it.currency]
+	if debits == it.debits && credits == it.credits {
+		return "", nil
 	}
 	return fmt.Sprintf("it says that file %s came to %d and %d minor units of %s, debits and credits; presented and not "+
 		"rejected are %d and %d: nothing of it is moved", file.id, it.debits, it.credits, it.currency, debits, credits), nil
 }
 
-// bookAll makes the record an operation of each payment in the file. why tells of those that could not take it.
-func (d *Desk) bookAll(ctx context.Context, f *File, file ourFile, it *item) (booked int, why string, err error) {
-	var refs []journal.PresentmentRef
-	refused := 0
+// bookAll makes the record an operation of each payment in the file. Those that cannot take it are exceptions, the first
+// of them one by one.
+func (a *applying) bookAll(ctx context.Context, file ourFile, it *item) error {
+	refs := make([]journal.PresentmentRef, 0, batchItems)
+	unmoved := 0
 	flush := func() error {
-		outcomes, rejectedOps := make([]outcome, len(refs)), make([]int, len(refs))
+		outcomes, about := make([]outcome, len(refs)), make([]int, len(refs))
 		var todo changes
 		for i, ref := range refs {
-			todo.add(ref.Payment, func(p *payment.Payment) (changed bool, err error) {
+			todo.add(ref.Payment, func(p *payment.Payment) (adds payment.Kind, err error) {
 				if it.currency != "" && p.Currency != it.currency || it.kind == payment.KindSettle && notTaken(p, ref.Op) {
-					return false, nil
+					return payment.KindNone, nil
 				}
 				one := *it
 				one.file, one.currency = "", p.Currency
-				rejectedOps[i] = original(p, ref.Op)
-				outcomes[i], changed, err = d.book(ctx, f, p, rejectedOps[i], &one)
-				return changed, err
+				about[i] = original(p, ref.Op)
+				outcomes[i], adds, err = a.book(ctx, p, about[i], &one)
+				return adds, err
 			})
 		}
-		err := d.change(ctx, &todo)
-		var rejects []rejected
+		if err := a.change(ctx, &todo); err != nil {
+			return err
+		}
 		for i, o := range outcomes {
-			if o.booked != payment.KindNone {
-				booked++
-			}
-			if o.booked == payment.KindReject {
-				rejects = append(rejects, rejected{rejectID(refs[i].Payment, rejectedOps[i]), source(f, it)})
-			} else if o.exception != nil {
-				if refused++; refused == 1 {
-					why = fmt.Sprintf("%s of payment %s", o.exception.Why, o.exception.Payment)
+			if o.exception != nil {
+				if unmoved++; unmoved > mostUnmoved {
+					continue
 				}
+			}
+			if err := a.came(ctx, it, refs[i].Payment, about[i], o); err != nil {
+				return err
 			}
 		}
 		refs = refs[:0]
-		return errors.Join(err, d.listRejects(ctx, f, rejects))
+		return nil
 	}
-	err = d.presentments(ctx, file, func(ref journal.PresentmentRef) error {
+	err := a.presentments(ctx, file, func(ref journal.PresentmentRef) error {
 		if refs = append(refs, ref); len(refs) < batchItems {
 			return nil
 		}
@@ -209,10 +283,12 @@ func (d *Desk) bookAll(ctx context.Context, f *File, file ourFile, it *item) (bo
 	if err == nil {
 		err = flush()
 	}
-	if refused > 0 {
-		why = fmt.Sprintf("%d presentments of file %s are not moved by it; the first: %s", refused, file.id, why)
+	if err != nil || unmoved <= mostUnmoved {
+		return err
 	}
-	return booked, why, err
+	return a.except(ctx, a.exception(it, nil, payment.NoTarget, fmt.Sprintf(
+		"%d presentments of file %s are not moved by it, of which the first %d stand before this", unmoved, file.id,
+		mostUnmoved)))
 }
 
 // notTaken tells whether the presentment in a file that an operation made was rejected: what was is not settled. It may

@@ -79,6 +79,17 @@ func (p *Payment) Told(source string, target int) int {
 	return NoTarget
 }
 
+// ToldOf returns the operation that a record of an incoming file is about, or NoTarget where the payment has nothing of
+// the record.
+func (p *Payment) ToldOf(source string) int {
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind.Row().Incoming && op.Source == source {
+			return op.Target
+		}
+	}
+	return NoTarget
+}
+
 // ExcessOf is what of operation i, a chargeback, is beyond what the cardholder was still owed: beyond its presentment,
 // or paid back by a refund before.
 func (p *Payment) ExcessOf(i int) int64 {
