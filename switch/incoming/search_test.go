@@ -24,21 +24,22 @@ func TestDateIsWalkedOnce(t *testing.T) {
 	}
 }
 
-// A reject says as which message of which file its presentment stood: no other is read.
+// A reject says as which message of which file its presentment stood: no other is read. What it says wrongly is looked
+// for by date.
 func TestRejectNamesItsMessage(t *testing.T) {
-	const payments = 100
+	const payments, first = 100, 201 // of the last payment: behind the header, a refund and two captures each
 	for _, c := range []struct{ message, reads int }{
-		{8, 10}, {3, 2 * payments}, {0, 2 * payments}, {9_999, 2 * payments}, // what it says wrongly is looked for by date
+		{first, 10}, {first - 1, 3 * payments}, {first + 1, 3 * payments}, {0, 3 * payments}, {99_999, 3 * payments},
 	} {
 		b := newBenchOf(t, payments)
-		messages := reject(ourFile, arn(t, 33), rrn(9*payments)) // a refund has an RRN of its own
+		messages := reject(ourFile, arn(t, 10*payments+1), rrn(9*payments)) // an RRN that leads nowhere
 		messages[0].PDS[1].Value = fmt.Sprintf("%08d", c.message)
 		b.reads = 0
 		if r := b.received(file(t, theirs, false, messages...)); r.Rejected != 1 || b.reads > c.reads {
 			t.Errorf("message %d: %+v, %d payments are read: %+v", c.message, r, b.reads, b.exceptions())
 		}
-		if b.payment(3).Presentment(3) != payment.PresentmentRejected {
-			t.Errorf("message %d: the refund is not rejected", c.message)
+		if b.payment(payments).Presentment(1) != payment.PresentmentRejected {
+			t.Errorf("message %d: the capture is not rejected", c.message)
 		}
 	}
 }

@@ -119,8 +119,8 @@ func (s *incomingPart) comeBack() (failed error) {
 		if why, refused := client.Refused(err); refused && !strings.Contains(why, "is held") {
 			s.w.failf("I18 a file that came back is refused", "%s: %s", name, why)
 		} else if why, unfit := client.Unfit(err); unfit &&
-			(strings.Contains(why, "for the member") || strings.Contains(why, "its mode is")) {
-			continue // this life has another processor id, or another mode
+			(strings.Contains(why, "its mode is") || s.putBack() && strings.Contains(why, "for the member")) {
+			continue // this life has another mode, or a processor id under which the journal knows of no file
 		} else if unfit {
 			s.w.failf("I18 a file that came back is refused", "%s: %s", name, why)
 		}
