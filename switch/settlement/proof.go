@@ -26,7 +26,8 @@ type Proof struct {
 
 // Proofs add statements up by currency, and hold them against the files:
 //
-//	gross − refunds + represented    = debits − credits of our files + what clearing systems' files represent
+//	gross − refunds + represented    = debits − credits of our files − what they present again and is not counted
+//	                                   + what clearing systems' files represent
 //	rejected, chargebacks, fees passed on = what clearing systems' files say, without exceptions
 //	interchange                      = what they say, without exceptions and what is kept
 //	net = gross − refunds − rejected − chargebacks + represented − fees − held + released
@@ -88,7 +89,8 @@ func (p *Proof) holds() bool {
 	fees := t.FeeAcquirerMinor + t.FeeSchemeMinor + t.FeeInterchangeMinor + t.FeeChargebackMinor + t.FeePassedMinor
 	reserve := t.ReserveHeldMinor - t.ReserveReleasedMinor
 	for _, equal := range [][2]int64{
-		{t.presented(), p.FilesDebitMinor - p.FilesCreditMinor + all.RepresentedMinor - excepted.RepresentedMinor},
+		{t.presented(), p.FilesDebitMinor - p.FilesCreditMinor - p.Received.PresentedAgainMinor +
+			all.RepresentedMinor - excepted.RepresentedMinor},
 		{t.RejectedMinor, all.RejectedMinor - excepted.RejectedMinor},
 		{t.ChargebacksMinor, all.ChargebacksMinor - excepted.ChargebacksMinor},
 		{t.FeePassedMinor, all.PassedMinor - excepted.PassedMinor},

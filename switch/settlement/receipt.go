@@ -128,6 +128,18 @@ type Received struct {
 	Excepted Moved  `json:"excepted"` // of it, what is an exception and counts to nobody
 	// KeptInterchangeMinor is interchange that the acquirer bears.
 	KeptInterchangeMinor int64 `json:"kept_interchange_minor"`
+	// PresentedAgainMinor is what our files present that stands in an earlier one and is not counted, debits less
+	// credits, less what of an earlier period is counted now.
+	PresentedAgainMinor int64 `json:"presented_again_minor"`
+}
+
+// AddAgain adds to what is presented again and not counted.
+func (r *Received) AddAgain(minor int64) error {
+	adder := Ledger{}
+	if adder.add(&r.PresentedAgainMinor, minor); adder.tooMuch {
+		return errTooMuch
+	}
+	return nil
 }
 
 // Add adds what a record says, which may be an exception, and what of its interchange is kept.

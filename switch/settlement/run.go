@@ -138,11 +138,12 @@ const (
 	RefusedFile ExceptionKind = "refused_file"
 	SameFile    ExceptionKind = "same_file"
 	LateFile    ExceptionKind = "late_file"
-	// RejectedFile and RejectedRecord tell that the clearing system did not take what was presented.
+	// RejectedFile and RejectedRecord tell of what the clearing system did not take, and which is counted all the same: it
+	// is none of ours, or may have been taken.
 	RejectedFile   ExceptionKind = "rejected_file"
 	RejectedRecord ExceptionKind = "rejected_record"
-	// PresentedAgain is a record of ours whose reference is of an earlier date, and of which no reject is known: if it was
-	// presented before, it counts twice.
+	// PresentedAgain is a record of ours that was presented before, and of which no reject is known: it is not counted.
+	// Where its reference is of a date before all files, it is, and counts twice if it was presented before.
 	PresentedAgain ExceptionKind = "presented_again"
 	// Unmatched is a record that names nothing that was presented; OtherAmount one that names it with another amount or
 	// currency; Twice one that came before; Excess one of more than may be charged back or presented again.

@@ -92,9 +92,14 @@ func (p *Proof) writeText(w io.Writer) error {
 		fmt.Fprintf(&b, "  "+format+"\n", amounts...)
 	}
 	fmt.Fprintf(&b, "%s: all statements, to the last unit: %s\n", p.Currency, verdict)
-	line("gross %s − refunds %s + represented %s = our files' debits %s − credits %s + represented by others %s",
+	files, sums := "our files' debits %s − credits %s", []int64{
 		t.GrossMinor, t.RefundsMinor, t.RepresentedMinor, p.FilesDebitMinor, p.FilesCreditMinor,
-		in.RepresentedMinor-out.RepresentedMinor)
+	}
+	if p.Received.PresentedAgainMinor != 0 {
+		files, sums = files+" − presented again %s", append(sums, p.Received.PresentedAgainMinor)
+	}
+	line("gross %s − refunds %s + represented %s = "+files+" + represented by others %s",
+		append(sums, in.RepresentedMinor-out.RepresentedMinor)...)
 	if *in != (Moved{}) {
 		line("rejected %s = %s in incoming files − %s excepted", t.RejectedMinor, in.RejectedMinor, out.RejectedMinor)
 		line("chargebacks %s = %s in incoming files − %s excepted", t.ChargebacksMinor, in.ChargebacksMinor,

@@ -9,13 +9,12 @@ import (
 
 // receive reads the incoming folder and decides with which date each file is settled: its own, or the first that is
 // settled at all. One that came after the statements of its date were made is settled with the first date behind them.
-func (s *settling) receive() error {
-	if s.o.Incoming == "" {
-		return nil
-	}
-	files, err := readIncoming(s.o.FS, s.o.Incoming, s.o.To)
-	if err != nil {
-		return err
+func (s *settling) receive(asked map[string]bool) (err error) {
+	var files []*incomingFile
+	if s.o.Incoming != "" {
+		if files, err = readIncoming(s.o.FS, s.o.Incoming, s.o.To); err != nil {
+			return err
+		}
 	}
 	var before []string
 	if s.o.Opening != nil {
@@ -41,7 +40,7 @@ func (s *settling) receive() error {
 		f.late = d != f.date && f.wrong == nil && s.o.Opening != nil && d == s.o.From
 		s.incoming[d] = append(s.incoming[d], f)
 	}
-	s.matcher = newMatcher(s.o.Plan, files)
+	s.matcher = newMatcher(s.o.Plan, files, asked)
 	return nil
 }
 
@@ -74,6 +73,12 @@ func (s *settling) came(f *incomingFile, d workday.Date) error {
 
 // record settles one of its records, or makes it an exception.
 func (s *settling) record(f *incomingFile, i *incomingRecord, d workday.Date) error {
+	switch {
+	case i.refused != "":
+		return s.refused(f, i, d)
+	case i.rejected && s.matcher.drop(i.source, &i.key):
+		return nil // it was not counted
+	}
 	receipt, moved, why := s.matcher.receive(f, i)
 	keptMinor := int64(0)
 	if receipt != nil && s.counting {
@@ -85,16 +90,42 @@ func (s *settling) record(f *incomingFile, i *incomingRecord, d workday.Date) er
 	if !s.inPeriod {
 		return nil
 	}
+	s.unfit(f, i, d, why)
+	if moved == (settlement.Moved{}) {
+		return nil
+	}
+	return s.matcher.count(i.currency, moved, why != nil, keptMinor)
+}
+
+// refused settles that a file of ours was refused as a whole: nothing of it counts any more.
+func (s *settling) refused(f *incomingFile, i *incomingRecord, d workday.Date) error {
+	receipts, why := s.matcher.refuse(f, i)
+	s.unfit(f, i, d, why)
+	for _, receipt := range receipts {
+		if s.counting {
+			if _, err := s.ledger.Receive(receipt); err != nil {
+				return err
+			}
+		}
+		if !s.inPeriod {
+			continue
+		}
+		moved := settlement.Moved{RejectedMinor: -receipt.AmountMinor}
+		if err := s.matcher.count(receipt.Currency, moved, false, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unfit notes why a record is an exception, if it is one.
+func (s *settling) unfit(f *incomingFile, i *incomingRecord, d workday.Date, why *unfit) {
 	if why != nil {
 		s.except(settlement.Exception{
 			Kind: why.kind, Date: d, File: f.name, Record: i.number, ARN: settlement.Printable(i.key.ARN),
 			AmountMinor: i.amountMinor, Currency: i.currency, Message: why.message,
 		})
 	}
-	if moved == (settlement.Moved{}) {
-		return nil
-	}
-	return s.matcher.count(i.currency, moved, why != nil, keptMinor)
 }
 
 // except notes what a person has to look at in the period.

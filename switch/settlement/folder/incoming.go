@@ -41,7 +41,8 @@ type incomingRecord struct {
 	rejected    bool   // it stands behind a message exception: it is ours, and was not accepted
 	source      string // of what was rejected: the id of the file that presented it
 	rejects     string // a message exception without a record behind it: what it says of that
-	refused     string
+	refused     string // the id of a file that was refused as a whole
+	doubted     string // why it may have been taken all the same
 	amountMinor int64
 	currency    string // of DE49, as money.Current has it
 	processing  string // DE3
@@ -175,7 +176,9 @@ func (f *incomingFile) read(fs vfs.FS) error {
 		case r.MTI != "1644":
 			f.records = append(f.records, incoming(r, rejected, source))
 		case r.FunctionCode() == "699":
-			f.records = append(f.records, incomingRecord{number: r.Number, kind: r.Kind(), refused: refusedID(r)})
+			f.records = append(f.records, incomingRecord{
+				number: r.Number, kind: r.Kind(), refused: refusedID(r), doubted: doubted(r),
+			})
 		}
 		if r.MTI == "1644" && r.FunctionCode() == "691" {
 			number, _ := r.PDS(138)
@@ -194,6 +197,21 @@ func (f *incomingFile) read(fs vfs.FS) error {
 func refusedID(r *clearing.Record) string {
 	id, _ := r.PDS(280)
 	return settlement.Printable(id)
+}
+
+// doubted tells why a file that was refused may have been taken all the same: it was refused for its id, as one that is
+// delivered twice is the second time, or the refusal is taken back.
+func doubted(r *clearing.Record) string {
+	if r.Reversal() {
+		return ", which is taken back"
+	}
+	const entryWidth, fileID = 14, "P0105"
+	for text, _ := r.PDS(5); len(text) >= entryWidth; text = text[entryWidth:] {
+		if strings.HasPrefix(text, fileID) {
+			return " for its id, as a file that is delivered twice"
+		}
+	}
+	return ""
 }
 
 func incoming(r *clearing.Record, rejected bool, source string) incomingRecord {

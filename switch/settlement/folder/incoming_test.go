@@ -262,11 +262,19 @@ func TestExceptions(t *testing.T) {
 			}},
 		{"a reject without its record", settlement.RejectedRecord, "message 00000002 of file " + name("2026-11-26", 1),
 			func(d *desk, p, _ *clearing.Presentment) []told { return []told{exception()} }},
-		{"a refused file", settlement.RejectedFile, "was refused as a whole",
+		{"a file refused for its id", settlement.RejectedFile, "was refused as a whole for its id",
 			func(d *desk, p, _ *clearing.Presentment) []told {
-				return []told{{message: &clearing.Message{MTI: "1644", FunctionCode: "699", PDS: []clearing.PDS{
-					{Tag: 5, Value: "D0000" + "03" + "0501" + "000"}, {Tag: 280, Value: name("2026-11-26", 1)},
-				}, Elements: []clearing.Element{{DE: 72, Value: "no"}}}}}
+				return []told{fileReject("D0071030501000P0105030501000", name("2026-11-26", 1))}
+			}},
+		{"a refusal that is taken back", settlement.RejectedFile, "was refused as a whole, which is taken back",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				no := fileReject("P0301030501000", name("2026-11-26", 1))
+				no.message.PDS = slices.Insert(no.message.PDS, 1, clearing.PDS{Tag: 25, Value: "R261126"})
+				return []told{no}
+			}},
+		{"a refused file of others", settlement.RejectedFile, "was refused as a whole, and nothing of it stands",
+			func(d *desk, p, _ *clearing.Presentment) []told {
+				return []told{fileReject("P0301030501000", name("2026-11-26", 2))}
 			}},
 	} {
 		d := newDesk(t)
@@ -307,10 +315,48 @@ func exception() told {
 	}}}
 }
 
+// fileReject refuses a file as a whole.
+func fileReject(entries, file string) told {
+	return told{message: &clearing.Message{MTI: "1644", FunctionCode: "699", PDS: []clearing.PDS{
+		{Tag: 5, Value: entries}, {Tag: 280, Value: file},
+	}, Elements: []clearing.Element{{DE: 72, Value: "no"}}}}
+}
+
+// What a file presents that was refused as a whole counts no more, nor do its fees, until it is presented again.
+func TestRefusedFile(t *testing.T) {
+	d := newDesk(t)
+	shop, other := d.purchase("SHOP", 10_000), d.purchase("SHOP", 500, refund)
+	agency := d.purchase("AGENCY", 50_000, func(p *clearing.Presentment) { p.FeePlan = "travel" })
+	d.write("2026-11-26", 1, shop, other, agency)
+	d.write("2026-11-26", 2, d.purchase("SHOP", 700))
+	d.write("2026-11-27", 1, shop)
+	refused := fileReject("P0301030501000", name("2026-11-26", 1))
+	d.receive("2026-11-27", 1, exception(), told{presented: &other}, refused) // the refund was rejected before
+	run, err := d.settle("2026-11-26", "2026-11-27", fromIncoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, has := run.Statements[0].Totals, run.Statements[1].Totals
+	if is.RejectedMinor != 50_000 || is.FeesMinor != 0 || is.GrossMinor != 50_000 {
+		t.Errorf("the agency, of which all was refused: %+v", is)
+	}
+	if has.Rejected != 2 || has.RejectedMinor != 9_500 || has.GrossMinor != 20_700 || has.FeesMinor != 110+17 {
+		t.Errorf("the shop, of which one was presented again: %+v", has)
+	}
+	if len(run.Exceptions) != 0 || !run.Proof[0].Holds {
+		t.Errorf("%+v\n%+v", run.Exceptions, run.Proof)
+	}
+	d.receive("2026-11-27", 2, refused, of(&agency, "1442", "450", 1)) // nothing of it stands any more
+	run, err = d.settle("2026-11-26", "2026-11-27", fromIncoming)
+	if err != nil || len(run.Exceptions) != 2 || !run.Proof[0].Holds || run.Statements[1].Totals != has {
+		t.Errorf("refused twice: %v, %+v", err, run)
+	}
+}
+
 func ref(p clearing.Presentment) *clearing.Presentment { return &p }
 
 // What was rejected counts no more, nor do its fees, until it is presented again; what is presented again without a
-// reject is told of, since it may count twice.
+// reject counts once, and is told of.
 func TestRejected(t *testing.T) {
 	d := newDesk(t)
 	p := d.purchase("SHOP", 10_000)
@@ -326,6 +372,16 @@ func TestRejected(t *testing.T) {
 		if len(run.Exceptions) != 1 || run.Exceptions[0].Kind != settlement.PresentedAgain ||
 			run.Exceptions[0].ARN != p.ARN || run.Exceptions[0].Date.String() != "2026-11-27" {
 			t.Errorf("without a reject: %+v", run.Exceptions)
+		}
+		if got := run.Statements[0].Totals; got.Purchases != 1 || got.NetMinor != 9_500-110 || !run.Proof[0].Holds {
+			t.Errorf("without a reject it counts twice: %+v\n%+v", got, run.Proof)
+		}
+		before, err := d.settle("2026-11-26", "2026-11-26", change...)
+		d.must(err)
+		after, err := d.settle("2026-11-27", "2026-11-27", append(change, func(o *folder.Options) { o.Opening = before })...)
+		d.must(err)
+		if len(after.Statements) != 0 || len(after.Exceptions) != 1 || !after.Proof[0].Holds {
+			t.Errorf("without a reject it counts in the next period: %+v\n%+v", after.Statements, after.Exceptions)
 		}
 	}
 	d.receive("2026-11-27", 1, exception(), told{presented: &p}, exception(), told{presented: &other})
@@ -348,6 +404,52 @@ func TestRejected(t *testing.T) {
 	if run, err = d.settle("2026-11-26", "2026-11-27", fromIncoming); err != nil || len(run.Exceptions) != 2 ||
 		!run.Proof[0].Holds || run.Statements[0].Totals.Rejected != 2 {
 		t.Errorf("rejected twice: %v, %+v", err, run)
+	}
+}
+
+// A reject that comes with a later date than what is presented again makes that count, with the date of the reject.
+func TestLateReject(t *testing.T) {
+	d := newDesk(t)
+	p := d.purchase("SHOP", 10_000)
+	d.write("2026-11-26", 1, p)
+	d.write("2026-11-27", 1, p)
+	d.write("2026-11-28", 1, d.purchase("ZOO", 1))
+	d.receive("2026-11-28", 1, exception(), told{presented: &p})
+	run, err := d.settle("2026-11-26", "2026-11-28", fromIncoming)
+	d.must(err)
+	days := run.Statements[0].Days
+	if len(days) != 2 || days[1].Date.String() != "2026-11-28" || days[1].NetMinor != 0 || days[1].Rejected != 1 ||
+		days[1].GrossMinor != 10_000 || len(run.Exceptions) != 0 || !run.Proof[0].Holds {
+		t.Errorf("%+v\n%+v\n%+v", days, run.Exceptions, run.Proof)
+	}
+	before, err := d.settle("2026-11-26", "2026-11-27", fromIncoming)
+	d.must(err)
+	after, err := d.settle("2026-11-28", "2026-11-28", fromIncoming, func(o *folder.Options) { o.Opening = before })
+	d.must(err)
+	if got := after.Statements[0].Totals; got != run.Statements[0].Days[1].Sums || !after.Proof[0].Holds ||
+		len(before.Exceptions) != 1 {
+		t.Errorf("in the next period: %+v\n%+v", got, before.Exceptions)
+	}
+}
+
+// A record that was carried into a later date was not presented before, and is nothing to look at.
+func TestCarried(t *testing.T) {
+	d := newDesk(t)
+	d.write("2026-11-26", 1, d.purchase("SHOP", 500))
+	d.write("2026-11-27", 1, d.purchase("SHOP", 10_000))
+	run, err := d.settle("2026-11-26", "2026-11-27")
+	d.must(err)
+	if got := run.Statements[0].Totals; got.GrossMinor != 10_500 || len(run.Exceptions) != 0 || !run.Proof[0].Holds {
+		t.Errorf("%+v\n%+v", got, run.Exceptions)
+	}
+	// Of a date before all files nobody knows.
+	if run, err = d.settle("2026-11-27", "2026-11-27"); err != nil || len(run.Exceptions) != 0 {
+		t.Errorf("%v, %+v", err, run)
+	}
+	d.must(d.fs.RemoveAll("clearing/2026-11-26"))
+	if run, err = d.settle("2026-11-27", "2026-11-27"); err != nil || len(run.Exceptions) != 1 ||
+		run.Exceptions[0].Kind != settlement.PresentedAgain || run.Statements[0].Totals.GrossMinor != 10_000 {
+		t.Errorf("%v, %+v", err, run)
 	}
 }
 

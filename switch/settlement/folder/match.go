@@ -37,38 +37,83 @@ func (r *ourRecord) stands() bool { return r != nil && len(r.standing) > 0 }
 // not fit in every respect is an exception, and counts to nobody.
 type matcher struct {
 	plan     *settlement.Plan
-	subjects map[string]*subject // by acquirer reference
+	subjects map[string]*subject             // by acquirer reference
+	refused  map[string][]clearing.RecordKey // by the id of a file of ours that was refused as a whole: what it presents
+	held     []held
 	received map[string]*settlement.Received
 }
 
-func newMatcher(plan *settlement.Plan, files []*incomingFile) *matcher {
-	m := &matcher{plan: plan, subjects: map[string]*subject{}, received: map[string]*settlement.Received{}}
+// newMatcher asks for what incoming files tell of, and for other acquirer references.
+func newMatcher(plan *settlement.Plan, files []*incomingFile, asked map[string]bool) *matcher {
+	m := &matcher{
+		plan: plan, subjects: map[string]*subject{}, refused: map[string][]clearing.RecordKey{},
+		received: map[string]*settlement.Received{},
+	}
 	for _, f := range files {
 		for i := range f.records {
-			if arn := f.records[i].key.ARN; arn != "" && m.subjects[arn] == nil {
-				m.subjects[arn] = &subject{
-					records: map[clearing.RecordKey]*ourRecord{}, came: map[clearing.RecordKey]bool{},
-				}
+			if r := &f.records[i]; r.refused != "" {
+				m.refused[r.refused] = []clearing.RecordKey{}
+			} else if r.key.ARN != "" {
+				m.subject(r.key.ARN)
 			}
 		}
+	}
+	for arn := range asked {
+		m.subject(arn)
 	}
 	return m
 }
 
-// presented notes a record of ours, if something tells of it.
-func (m *matcher) presented(p *settlement.Presented, r *clearing.Record, fileID string) {
-	s := m.subjects[string(r.Get(31))]
+// asks tells whether it has to be known what was presented.
+func (m *matcher) asks() bool { return len(m.subjects)+len(m.refused) > 0 }
+
+// subject finds or makes that of an acquirer reference.
+func (m *matcher) subject(arn string) *subject {
+	s := m.subjects[arn]
 	if s == nil {
-		return
+		s = &subject{records: map[clearing.RecordKey]*ourRecord{}, came: map[clearing.RecordKey]bool{}}
+		m.subjects[arn] = s
 	}
-	s.found, s.feePlan = true, p.FeePlan
-	s.merchant = settlement.Key{Merchant: p.Merchant, Currency: p.Currency}
+	return s
+}
+
+// presented notes a record of ours, if something tells of it or of its file. One that may have been presented before,
+// and stands already, is not: stands says so.
+func (m *matcher) presented(p *settlement.Presented, r *clearing.Record, fileID string, maybeAgain bool) (
+	stands bool, err error,
+) {
+	keys, refused := m.refused[fileID]
+	s := m.subjects[string(r.Get(31))]
+	if s == nil && !refused {
+		return false, nil
+	}
+	if s == nil {
+		if len(m.subjects) > maxIncomingRecords {
+			return false, fmt.Errorf("with it more than %d records have to be known, since files were refused as a whole",
+				maxIncomingRecords)
+		}
+		s = m.subject(r.Text(31))
+	}
 	key := r.Key()
 	ours := s.records[key]
 	if ours == nil {
 		ours = &ourRecord{}
 		s.records[key] = ours
 	}
+	if maybeAgain && ours.stands() {
+		return true, nil
+	}
+	if refused {
+		m.refused[fileID] = append(keys, key)
+	}
+	s.present(ours, p, fileID)
+	return false, nil
+}
+
+// present notes that a record is presented by a file.
+func (s *subject) present(ours *ourRecord, p *settlement.Presented, fileID string) {
+	s.found, s.feePlan = true, p.FeePlan
+	s.merchant = settlement.Key{Merchant: p.Merchant, Currency: p.Currency}
 	ours.Presented = *p
 	ours.standing = append(ours.standing, fileID)
 	s.note(p, 1)
@@ -147,9 +192,6 @@ func (m *matcher) receive(
 	f *incomingFile, i *incomingRecord,
 ) (r *settlement.Receipt, moved settlement.Moved, why *unfit) {
 	switch {
-	case i.refused != "":
-		return nil, moved, unfitf(settlement.RejectedFile, "file %s was refused as a whole: what it presents is counted",
-			i.refused)
 	case i.rejects != "":
 		return nil, moved, unfitf(settlement.RejectedRecord,
 			"message %s was rejected, and does not stand behind this: it is counted", i.rejects)
@@ -201,15 +243,42 @@ func (m *matcher) reject(
 		return nil, moved, unfitf(settlement.RejectedRecord, "%s of file %s was rejected, and no such record of it stands",
 			i.kind, i.source)
 	}
+	return s.reject(ours, at, moved.RejectedMinor, i.key.ARN, f, i), moved, nil
+}
+
+// reject takes a record of ours away that stands in a file.
+func (s *subject) reject(
+	ours *ourRecord, at int, debitsMinor int64, arn string, f *incomingFile, i *incomingRecord,
+) *settlement.Receipt {
 	ours.standing, ours.rejected = slices.Delete(ours.standing, at, at+1), true
 	s.note(&ours.Presented, -1)
 	presented := ours.Presented
 	return &settlement.Receipt{
 		Key: s.merchant, FeePlan: presented.FeePlan, Presented: &presented,
 		Item: settlement.Item{
-			Kind: settlement.Rejected, AmountMinor: -moved.RejectedMinor, ARN: i.key.ARN, File: f.id, Record: i.number,
+			Kind: settlement.Rejected, AmountMinor: -debitsMinor, ARN: arn, File: f.id, Record: i.number,
 		},
-	}, moved, nil
+	}
+}
+
+// refuse takes back what stands of a file of ours that was refused as a whole.
+func (m *matcher) refuse(f *incomingFile, i *incomingRecord) (receipts []*settlement.Receipt, why *unfit) {
+	if i.doubted != "" {
+		return nil, unfitf(settlement.RejectedFile, "file %s was refused as a whole%s: what it presents stays counted",
+			i.refused, i.doubted)
+	}
+	if dropped := m.drop(i.refused, nil); len(m.refused[i.refused]) == 0 && !dropped {
+		return nil, unfitf(settlement.RejectedFile, "file %s was refused as a whole, and nothing of it stands", i.refused)
+	}
+	for _, key := range m.refused[i.refused] {
+		s := m.subjects[key.ARN]
+		ours := s.records[key]
+		if at := slices.Index(ours.standing, i.refused); at >= 0 {
+			receipts = append(receipts, s.reject(ours, at, debitsMinor(&ours.Presented), key.ARN, f, i))
+		}
+	}
+	m.refused[i.refused] = m.refused[i.refused][:0]
+	return receipts, nil
 }
 
 // unclear is why nobody knows what a record moves, whosever it is.
@@ -297,23 +366,23 @@ func (i *incomingRecord) effect(kind settlement.ItemKind) (minor int64) {
 	return minor
 }
 
-// presentedTwice tells whether more than one of a record stands, or nobody knows: nothing that came tells of it.
-func (m *matcher) presentedTwice(key clearing.RecordKey) bool {
-	if m == nil {
-		return true
-	}
-	s := m.subjects[key.ARN]
-	return s == nil || s.records[key] == nil || !s.records[key].rejected || len(s.records[key].standing) > 1
-}
-
 // count adds what a record says to what came of its currency.
 func (m *matcher) count(currency string, moved settlement.Moved, excepted bool, keptMinor int64) error {
+	return m.of(currency).Add(moved, excepted, keptMinor)
+}
+
+// countAgain adds what is presented again and not counted, debits less credits.
+func (m *matcher) countAgain(currency string, minor int64) error {
+	return m.of(currency).AddAgain(minor)
+}
+
+func (m *matcher) of(currency string) *settlement.Received {
 	r := m.received[currency]
 	if r == nil {
 		r = &settlement.Received{Currency: currency}
 		m.received[currency] = r
 	}
-	return r.Add(moved, excepted, keptMinor)
+	return r
 }
 
 // sorted is what came, by currency.

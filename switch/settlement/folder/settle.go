@@ -40,14 +40,31 @@ func Settle(o Options) (*settlement.Run, error) {
 	if !slices.ContainsFunc(c.dates, func(d workday.Date) bool { return d >= o.From && d <= o.To }) {
 		return nil, fmt.Errorf("%s: it has no files of %s to %s", o.Clearing, o.From, o.To)
 	}
-	s := settling{o: &o, clearing: c, ledger: settlement.NewLedger(o.Plan), first: first}
+	run, asked, err := settle(&o, c, nil)
+	if err != nil || len(asked) == 0 {
+		return run, err
+	}
+	// Whether these were presented before is known once they are looked for from the first date on.
+	run, _, err = settle(&o, c, asked)
+	return run, err
+}
+
+// settle makes the statements of a period. asked are acquirer references of which has to be known whether they were
+// presented before; it returns those that it did not know of.
+func settle(o *Options, c *clearingFolder, asked map[string]bool) (
+	run *settlement.Run, further map[string]bool, err error,
+) {
+	first := c.dates[0]
+	s := settling{
+		o: o, clearing: c, ledger: settlement.NewLedger(o.Plan), first: first, asked: map[string]bool{},
+	}
 	s.run = &settlement.Run{
 		Version: settlement.RunVersion, From: o.From, To: o.To, Merchant: o.Merchant, Acquirer: o.Plan.Acquirer,
 		PlanSHA256: o.Plan.SHA256, Opening: "none, as no date is before", Files: []settlement.File{},
 		Incoming: []string{}, Received: []settlement.Received{}, Exceptions: []settlement.Exception{},
 	}
-	if err := s.receive(); err != nil {
-		return nil, err
+	if err := s.receive(asked); err != nil {
+		return nil, nil, err
 	}
 	if o.Opening != nil {
 		err = s.restore()
@@ -56,14 +73,14 @@ func Settle(o Options) (*settlement.Run, error) {
 		err = s.days(first, o.From-1)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.ledger.Begin()
 	s.counting, s.inPeriod = true, true
 	if err := s.days(o.From, o.To); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.run, s.finish()
+	return s.run, s.asked, s.finish()
 }
 
 type settling struct {
@@ -73,21 +90,12 @@ type settling struct {
 	run      *settlement.Run
 	first    workday.Date // that the clearing folder has
 	incoming map[workday.Date][]*incomingFile
-	matcher  *matcher // nil without an incoming folder
-	counting bool     // the ledger is told; else it is looked what was presented, and what came of it
+	matcher  *matcher
+	counting bool // the ledger is told; else it is looked what was presented, and what came of it
 	inPeriod bool
 	today    workday.Date
-	again    []again // records of the period whose reference is of an earlier date
+	asked    map[string]bool // acquirer references of which has to be known whether they were presented before
 }
-
-// An again is a record that may have been presented before.
-type again struct {
-	key clearing.RecordKey
-	settlement.Exception
-}
-
-// maxAgain bounds them: references are of the date on which they are presented, but for few.
-const maxAgain = 1 << 17
 
 // restore begins with the statements of the period before.
 func (s *settling) restore() error {
@@ -98,7 +106,7 @@ func (s *settling) restore() error {
 	s.run.Opening = fmt.Sprintf("statements of %s to %s", before.From, before.To)
 	s.run.Mode = before.Mode
 	s.run.Incoming = append(s.run.Incoming, before.Incoming...)
-	if s.matcher == nil || len(s.matcher.subjects) == 0 {
+	if !s.matcher.asks() {
 		return nil
 	}
 	return s.days(s.first, s.o.From-1)
@@ -130,7 +138,7 @@ func (s *settling) day(d workday.Date) error {
 			return err
 		}
 	}
-	return nil
+	return s.release()
 }
 
 // presented settles the clearing files of a date.
@@ -157,30 +165,22 @@ func (s *settling) presented(d workday.Date) error {
 }
 
 func (s *settling) take(p *settlement.Presented, r *clearing.Record, fileID string) error {
-	if s.matcher != nil {
-		s.matcher.presented(p, r, fileID)
-	}
-	if s.inPeriod && !p.Reversal && !p.Second && !referenceOf(r.Get(31), s.today) {
-		if len(s.again) == maxAgain {
-			return fmt.Errorf("DE31: with it more than %d records have a reference of another date", maxAgain)
+	again := mayBeAgain(p, r, s.today)
+	if again {
+		if err := s.ask(p, r); err != nil {
+			return err
 		}
-		s.again = append(s.again, again{r.Key(), settlement.Exception{
-			Kind: settlement.PresentedAgain, Date: s.today, Record: r.Number, ARN: r.Text(31), AmountMinor: p.AmountMinor,
-			Currency: p.Currency, Message: "its reference is of another date, and no reject is known: " +
-				"if it was presented before, it counts twice",
-		}})
 	}
-	if !s.counting {
+	stands, err := s.matcher.presented(p, r, fileID, again)
+	switch {
+	case err != nil:
+		return err
+	case stands:
+		return s.hold(p, r, fileID)
+	case !s.counting:
 		return nil
 	}
 	return s.ledger.Present(p)
-}
-
-// referenceOf tells whether an acquirer reference is of a date: digits 8 to 11 are the last of the year and the day of
-// the year.
-func referenceOf(arn []byte, d workday.Date) bool {
-	t := d.Time()
-	return len(arn) > 11 && string(arn[7:11]) == fmt.Sprintf("%d%03d", t.Year()%10, t.YearDay())
 }
 
 // none notes a date without files, where there should be some.
@@ -200,15 +200,13 @@ func (s *settling) none(d workday.Date) error {
 // finish makes the statements, proves that they add up, and keeps the merchant's that is wanted.
 func (s *settling) finish() (err error) {
 	run := s.run
-	for i := range s.again {
-		if s.matcher.presentedTwice(s.again[i].key) {
-			s.except(s.again[i].Exception)
+	for _, h := range s.matcher.held {
+		if h.inPeriod {
+			s.except(h.exception)
 		}
 	}
 	run.Statements = s.ledger.Statements()
-	if s.matcher != nil {
-		run.Received = s.matcher.sorted()
-	}
+	run.Received = s.matcher.sorted()
 	if run.Proof, err = settlement.Proofs(run.Statements, run.Files, run.Received); err != nil || s.o.Merchant == "" {
 		return err
 	}
