@@ -3,6 +3,7 @@ package issuersim_test
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -100,6 +101,34 @@ func TestReversalOfWhatHadNoReference(t *testing.T) {
 	s = start(t, options)
 	if _, got := s.clear(present(t, 2, sale(day))); got != "messages=1 reversed=1" {
 		t.Errorf("its reversal: %s", got)
+	}
+	s.audit()
+}
+
+// A file that takes an earlier one back is refused and answered: it is not taken for one that says the same again.
+func TestFileThatTakesOneBack(t *testing.T) {
+	fs := vfs.NewMem()
+	s := start(t, issuersim.Options{FS: fs, DataDir: "data", Clearing: issuersim.Clearing{Out: "out"}})
+	h := clearing.Header{
+		FileID: clearing.FileID{Date: day, ProcessorID: "400001", Sequence: 1}, CodePage: clearing.ASCII,
+	}
+	text := presentAs(t, h, &clearing.Presentment{AmountMinor: 700, RRN: pad("R1", 12), ARN: testARN(t, 1)})
+	const length, de48, takesBack = 4, 4 + 4 + 16 + 3, "0026007R261121"
+	if !strings.HasPrefix(text[de48:], "0400105") {
+		t.Fatalf("the header's DE48 begins with %q", text[de48:de48+7])
+	}
+	header := binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32([]byte(text))+uint32(len(takesBack)))
+	changed := string(header) + text[length:de48] + "054" + takesBack + text[de48+3:]
+	status, got := s.clear(changed)
+	if status != http.StatusUnprocessableEntity || !strings.Contains(got, "it takes an earlier file back") {
+		t.Errorf("%d %s", status, got)
+	}
+	names, err := fs.List("out")
+	if err != nil || len(names) != 1 {
+		t.Errorf("answers: %v (%v)", names, err)
+	}
+	if status, got := s.clear(text); status != http.StatusOK {
+		t.Errorf("the same without that: %d %s", status, got)
 	}
 	s.audit()
 }

@@ -37,6 +37,7 @@ const (
 	codeMode      = "0506"
 	codeSeen      = "0507"
 	codeType      = "0508"
+	codeTakesBack = "0510"
 	codeSum       = "0519"
 )
 

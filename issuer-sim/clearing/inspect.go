@@ -149,7 +149,11 @@ func (i *inspection) header(r *clearing.Record) *RefusedError {
 		return i.refuse(&fault{"P0105", codeFormat, err.Error()})
 	}
 	o := &i.desk.o
+	_, takesBack := r.PDS(26)
 	switch {
+	case takesBack:
+		words := "it takes an earlier file back: records are taken back one by one (PDS0025), no files"
+		return i.refuse(&fault{"P0026", codeTakesBack, words})
 	case i.file.parsed.Type != "":
 		return i.refuse(&fault{"P0105", codeType, "its type is " + i.file.parsed.Type + ", 002 is a file made by a member"})
 	case len(o.Members) > 0 && !slices.Contains(o.Members, i.file.parsed.ProcessorID):
