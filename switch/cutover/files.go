@@ -41,8 +41,8 @@ func SealedFiles(d journal.Day) (files []SealedFile, delivered []string, err err
 	return files, p.Delivered, nil
 }
 
-// CarriedUntil is the last business date into which what stood in a date may have been carried when it was sealed: it was
-// carried into the one that was open then. 0 where nothing was, or the date is not sealed.
+// CarriedUntil is the last business date into which what stood in a date may have been carried when it was sealed: into
+// the one that was open then. 0 where nothing was, or the date is not sealed.
 func CarriedUntil(d journal.Day) (payment.Date, error) {
 	if d.State != journal.DaySealed && d.State != journal.DayWritten {
 		return 0, nil

@@ -112,7 +112,7 @@ func TestManyRecordsAboutFiles(t *testing.T) {
 	_, err := b.receive(file(t, theirs, false, unknown...))
 	var refused *incoming.RefusedError
 	if !errors.As(err, &refused) || b.writes != writes ||
-		!strings.Contains(err.Error(), "it has 10001 records about whole files (1644/685, 1644/699): expected 10000 at most") {
+		!strings.Contains(err.Error(), "10001 records about whole files (1644/685, 1644/699): expected 10000 at most") {
 		t.Errorf("too many: %v", err)
 	}
 	b.scans = 0

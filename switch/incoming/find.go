@@ -25,7 +25,7 @@ const (
 )
 
 // find finds the presentments that records are about. The RRN leads to its payment without an index; what it does not
-// find, since the record has another or that of a refund, is looked for where its acquirer reference or its reject says.
+// find, since the record has another or that of a refund, is looked for where its acquirer reference or reject says.
 func (a *applying) find(ctx context.Context, items []*item) ([]place, error) {
 	places := make([]place, len(items))
 	newest, err := a.o.Journal.NewestPayment(ctx)

@@ -117,7 +117,7 @@ func (d *Desk) foreign(id clearing.FileID, is string) (foreign, err error) {
 	if err != nil || sent {
 		return nil, err
 	}
-	return refuse("PDS0105: it is for the member %s: expected %s (clearing.processor_id), or one that a file of ours was of",
+	return refuse("PDS0105: it is for the member %s: expected %s (clearing.processor_id), or one that had a file of ours",
 		id.ProcessorID, ours), nil
 }
 

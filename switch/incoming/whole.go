@@ -238,8 +238,8 @@ func (a *applying) addsUp(ctx context.Context, file ourFile, it *item) (why stri
 		"rejected are %d and %d: nothing of it is moved", file.id, it.debits, it.credits, it.currency, debits, credits), nil
 }
 
-// bookAll makes the record an operation of each payment in the file. Those that cannot take it are exceptions, the first
-// of them one by one.
+// bookAll makes the record an operation of each payment in the file. Those that cannot take it are exceptions, the
+// first of them one by one.
 func (a *applying) bookAll(ctx context.Context, file ourFile, it *item) error {
 	refs := make([]journal.PresentmentRef, 0, batchItems)
 	unmoved := 0
