@@ -35,6 +35,8 @@ var below = map[string][]string{
 	// What merchants are paid follows from files alone; computing knows no file.
 	"switch/settlement":        {"internal/"},
 	"switch/settlement/folder": {"internal/", "switch/clearing", "switch/settlement"},
+	// What is matched comes in streams: it knows neither journal nor folder.
+	"switch/matching": {"internal/", "switch/clearing"},
 	// The auditor and the issuer decide by themselves: that is their worth.
 	"switch/audit": {
 		"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec",

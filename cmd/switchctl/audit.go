@@ -233,16 +233,9 @@ func (a *auditRun) drain(ctx context.Context, api *client.Client) (stats *operat
 
 // stopped are the books in the data folder of a switch that does not run. done closes its journal.
 func (a *auditRun) stopped(ctx context.Context, _ io.Writer) (src audit.Sources, done func(), err error) {
-	dir := filepath.Join(a.data, "journal")
-	if _, err := os.Stat(dir); err != nil {
-		return src, nil, err
-	}
-	j, err := pebble.Open(pebble.Options{
-		FS: vfs.Default, Dir: dir, ReadOnly: true,
-		Fatal: fatal,
-	})
+	j, err := stoppedJournal(a.data)
 	if err != nil {
-		return src, nil, fmt.Errorf("%w (is a switch running on it?)", err)
+		return src, nil, err
 	}
 	export := func(w io.Writer) error { return operator.ExportPayments(ctx, j, w) }
 	if a.from != "" || a.to != "" {
@@ -274,6 +267,19 @@ func (a *auditRun) stopped(ctx context.Context, _ io.Writer) (src audit.Sources,
 		return clearingFiles(ctx, clearing, a.clearing == "", src.Days)
 	}
 	return src, func() { _ = j.Close() }, nil // it was only read
+}
+
+// stoppedJournal opens the journal of a switch that does not run, or a backup of one, to read it.
+func stoppedJournal(data string) (journal.Journal, error) {
+	dir := filepath.Join(data, "journal")
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	j, err := pebble.Open(pebble.Options{FS: vfs.Default, Dir: dir, ReadOnly: true, Fatal: fatal})
+	if err != nil {
+		return nil, fmt.Errorf("%w (is a switch running on it?)", err)
+	}
+	return j, nil
 }
 
 // piped is what an export writes, as a book.

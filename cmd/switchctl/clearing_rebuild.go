@@ -15,7 +15,6 @@ import (
 	"switchyard/internal/vfs"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
-	"switchyard/switch/journal/pebble"
 	"switchyard/switch/operator/client"
 	"switchyard/switch/payment"
 )
@@ -203,13 +202,9 @@ func (c *clearingRebuild) stopped() (_ rebuilder, done func(), err error) {
 	if source.Keyring, err = pan.ParseKeyring(string(text)); err != nil {
 		return nil, nil, fmt.Errorf("key: %s: %w", keyFile, err)
 	}
-	dir := filepath.Join(c.data, "journal")
-	if _, err := os.Stat(dir); err != nil {
-		return nil, nil, err
-	}
-	j, err := pebble.Open(pebble.Options{FS: vfs.Default, Dir: dir, ReadOnly: true, Fatal: fatal})
+	j, err := stoppedJournal(c.data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w (is a switch running on it?)", err)
+		return nil, nil, err
 	}
 	source.Journal = j
 	return stoppedBooks{source}, func() { _ = j.Close() }, nil // it was only read

@@ -197,7 +197,26 @@ func (v *clearingVerify) journal(cmd *cobra.Command, match *ipmtool.Match) error
 }
 
 // eachBooked hands on what must stand in the files of a date.
-func eachBooked(ctx context.Context, open audit.Open, date string, take func(*ipmtool.Booked) error) (err error) {
+func eachBooked(ctx context.Context, open audit.Open, date string, take func(*ipmtool.Booked) error) error {
+	return eachCleared(ctx, open, date, func(c *cleared) error {
+		return take(&ipmtool.Booked{
+			Payment: c.payment.Payment, ARN: c.op.ARN, Reversal: c.reversal, AmountMinor: c.amountMinor,
+			Currency: c.payment.Currency,
+		})
+	})
+}
+
+// cleared is an operation that stands in the clearing of a date.
+type cleared struct {
+	payment     *operator.PaymentExport
+	op          *operator.OpExport
+	of          *operator.OpExport // whose money it moves: itself, what it takes back or presents again
+	reversal    bool               // it takes of back
+	amountMinor int64
+}
+
+// eachCleared hands on what of an export of payments stands in the clearing of a date.
+func eachCleared(ctx context.Context, open audit.Open, date string, take func(*cleared) error) (err error) {
 	in, err := open(ctx)
 	if err != nil {
 		return err
@@ -219,18 +238,26 @@ func eachBooked(ctx context.Context, open audit.Open, date string, take func(*ip
 			if op.Clearing == nil || filed != date {
 				continue
 			}
-			b := ipmtool.Booked{Payment: p.Payment, ARN: op.ARN, Currency: p.Currency}
-			cleared := op
-			if b.Reversal = op.Op == "void_presentment"; b.Reversal && op.Target >= 0 && op.Target < len(p.Ops) {
-				cleared = &p.Ops[op.Target]
-			}
-			b.AmountMinor = cleared.Granted
-			if cleared.Op == "capture" || cleared.Op == "voice" { // of facts
-				b.AmountMinor = cleared.Amount
-			}
-			if err := take(&b); err != nil {
+			if err := take(clearedOf(&p, op)); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// clearedOf says what an operation clears.
+func clearedOf(p *operator.PaymentExport, op *operator.OpExport) *cleared {
+	c := &cleared{payment: p, op: op, of: op, reversal: op.Op == "void_presentment"}
+	if (c.reversal || op.Op == "resubmit") && op.Target >= 0 && op.Target < len(p.Ops) {
+		c.of = &p.Ops[op.Target]
+	}
+	moves := op
+	if c.reversal {
+		moves = c.of
+	}
+	c.amountMinor = moves.Granted
+	if moves.Op == "capture" || moves.Op == "voice" { // of facts
+		c.amountMinor = moves.Amount
+	}
+	return c
 }

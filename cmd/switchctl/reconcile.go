@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -11,6 +12,7 @@ import (
 	"switchyard/internal/money"
 	"switchyard/internal/operatorflags"
 	"switchyard/switch/issuer/message"
+	"switchyard/switch/matching"
 	"switchyard/switch/operator/client"
 	"switchyard/switch/reconcile"
 )
@@ -20,7 +22,7 @@ func newReconcileCmd() *cobra.Command {
 	var r reconcileRun
 	cmd := &cobra.Command{
 		Use:   "reconcile",
-		Short: "Show whether closed business dates are in balance with the hosts' own totals",
+		Short: "Hold closed business dates against the hosts' own totals, and a date's records against what came back",
 		Long: `Each host that is configured with reconcile is sent the totals of what it was told under a business date (0500)
 once that is sealed, and answers with its own. Reconcile shows by host, acquirer id and currency what it said, and where
 it is out of balance both totals and the difference, ours less theirs.
@@ -29,15 +31,27 @@ With --issuer, the control HTTP of issuer-sim, its book is held against what it 
 the difference are listed: ours only, theirs only, another amount, or taken back on one side; late, where it is a matter
 of time, or wrong. --again has the hosts asked anew about a date.
 
-Exit codes: 0 all is in balance; 1 a date is out of balance, or a host refuses to say, or has not said so far; 2 no
-answer.`,
+With --date the date's presentments are matched, too, record by record: those of the journal with the clearing files
+that went out; these with what came back of them, message exceptions and file rejects (1644/691, 699), chargebacks
+(1442) and settlements (1644/685); the 685s with the nets of their windows (1644/688); and, with --advice, these with
+what the bank says it has paid, a CSV file with the columns date, currency, amount (1234.56) and reference (the id of
+the file with the 688). What does not match is an exception with its reasons: late where it is a matter of time, since
+the other side has it within --late-days or may still have it come, or wrong. Nothing is booked.
+
+The files are read where switchctl runs. With --data the records of a switch that does not run, or of a backup, are
+matched, and no host's totals are shown.
+
+Exit codes: 0 all is in balance and matched, or late; 1 a date is out of balance, or a host refuses to say, or has not
+said so far, or records are wrong, or the journal has no such date; 2 no answer, or a file cannot be read.`,
+		Example: `  switchctl reconcile --date 2026-11-26 --advice bank.csv
+  switchctl reconcile --date 2026-11-26 --data switchd-data --matches matches.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			api, err := r.asked.Client()
-			if err != nil {
+			if err := r.fits(); err != nil {
 				return err
 			}
-			return r.run(cmd.Context(), api, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			cmd.SilenceUsage = true
+			return r.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
@@ -46,9 +60,12 @@ answer.`,
 	f.StringSliceVar(&r.issuers, "issuer", nil,
 		"control HTTP of issuer-sim, as HOST=ADDRESS, or one ADDRESS for all, to find what makes a difference (default: "+
 			"none is asked)")
-	f.IntVar(&r.limit, "limit", 20, "how many messages of a difference to list; all are counted")
+	f.IntVar(&r.limit, "limit", 20, "how many messages of a difference, and how many exceptions, to list; all are counted")
 	f.BoolVar(&r.again, "again", false, "have the hosts asked anew about --date, and show nothing")
+	f.BoolVar(&r.totals, "totals", false, "with --date: show the hosts' totals alone")
+	r.records.flags(f)
 	f.BoolVar(&r.json, "json", false, "print it as JSON")
+	cmd.MarkFlagsMutuallyExclusive("operator", "data")
 	return cmd
 }
 
@@ -58,15 +75,43 @@ type reconcileRun struct {
 	issuers []string
 	limit   int
 	again   bool
+	totals  bool
+	records recordsRun
 	json    bool
 }
 
-func (r *reconcileRun) run(ctx context.Context, api *client.Client, out, notices io.Writer) error {
+// fits refuses flags that do not go together.
+func (r *reconcileRun) fits() error {
+	switch {
+	case r.limit < 0:
+		return fmt.Errorf("--limit is %d, expected 0 or more", r.limit)
+	case r.again && r.date == "":
+		return errors.New("--again without --date: expected the business date to ask about")
+	case r.records.given() && (r.date == "" || r.totals || r.again):
+		return errors.New("--data, --clearing, --incoming, --advice, --as-of and --matches are about records: expected " +
+			"--date with them, and neither --totals nor --again")
+	case r.records.data != "" && len(r.issuers) > 0:
+		return errors.New("--issuer with --data: expected a running switch, whose totals are held against the issuer's")
+	}
+	return nil
+}
+
+// reconciled is what --json shows of a date.
+type reconciled struct {
+	Hosts   []shownDay       `json:"hosts"`
+	Records *matching.Report `json:"records"`
+}
+
+func (r *reconcileRun) run(ctx context.Context, out, notices io.Writer) error {
+	if r.records.data != "" {
+		return r.runStopped(ctx, out, notices)
+	}
+	api, err := r.asked.Client()
+	if err != nil {
+		return err
+	}
 	if r.again {
 		return r.askAgain(ctx, api, out, notices)
-	}
-	if r.limit < 0 {
-		return fmt.Errorf("--limit is %d, expected 0 or more", r.limit)
 	}
 	days, err := api.Reconciliations(ctx, r.date)
 	if err != nil {
@@ -76,10 +121,14 @@ func (r *reconcileRun) run(ctx context.Context, api *client.Client, out, notices
 	if err := r.find(ctx, api, shown); err != nil {
 		return err
 	}
-	if r.json {
-		err = writeJSON(out, shown)
+	if r.date == "" || r.totals {
+		if r.json {
+			err = writeJSON(out, shown)
+		} else {
+			err = writeReconciliations(out, shown)
+		}
 	} else {
-		err = writeReconciliations(out, shown)
+		err = r.matched(ctx, runningRecords(api), shown, out, notices)
 	}
 	if err == nil && !inBalance(days) {
 		return errNo
@@ -87,10 +136,44 @@ func (r *reconcileRun) run(ctx context.Context, api *client.Client, out, notices
 	return err
 }
 
-func (r *reconcileRun) askAgain(ctx context.Context, api *client.Client, out, notices io.Writer) error {
-	if r.date == "" {
-		return fmt.Errorf("--again without --date: expected the business date to ask about")
+// runStopped matches the records of a switch that does not run.
+func (r *reconcileRun) runStopped(ctx context.Context, out, notices io.Writer) error {
+	j, err := stoppedJournal(r.records.data)
+	if err != nil {
+		return err
 	}
+	return errors.Join(r.matched(ctx, stoppedRecords(j, r.records.data), nil, out, notices), j.Close())
+}
+
+// matched matches records and shows them behind the hosts' totals, where there are any.
+func (r *reconcileRun) matched(
+	ctx context.Context, books *recordBooks, hosts []shownDay, out, notices io.Writer,
+) error {
+	report, err := r.records.match(ctx, books, r.date, r.limit)
+	if why, refused := refusedDate(err); refused {
+		fmt.Fprintf(notices, "refused: %s\n", why)
+		return errNo
+	}
+	if err != nil {
+		return err
+	}
+	if r.json {
+		err = writeJSON(out, reconciled{hosts, report})
+	} else {
+		if hosts != nil {
+			err = writeReconciliations(out, hosts)
+		}
+		if err == nil {
+			err = report.WriteText(out)
+		}
+	}
+	if err == nil && report.Wrong > 0 {
+		return errNo
+	}
+	return err
+}
+
+func (r *reconcileRun) askAgain(ctx context.Context, api *client.Client, out, notices io.Writer) error {
 	err := api.ReconcileAgain(ctx, r.date)
 	if why, refused := client.Refused(err); refused {
 		fmt.Fprintf(notices, "refused: %s\n", why)

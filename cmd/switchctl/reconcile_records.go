@@ -1,0 +1,274 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"switchyard/internal/ipmtool"
+	"switchyard/internal/workday"
+	"switchyard/switch/journal"
+	"switchyard/switch/matching"
+	"switchyard/switch/operator"
+	"switchyard/switch/operator/client"
+	"switchyard/switch/payment"
+)
+
+// recordsRun is what of `switchctl reconcile` matches a date record by record.
+type recordsRun struct {
+	data, clearing, incoming, asOf, matches string
+	advice                                  []string
+	lateDays                                int
+}
+
+// defaultLateDays is over a weekend, and a day.
+const defaultLateDays = 3
+
+func (r *recordsRun) flags(f *pflag.FlagSet) {
+	f.StringVar(&r.data, "data", "", "data folder of a stopped switch, or a backup of one, to read instead of --operator")
+	f.StringVar(&r.clearing, "clearing", "", "folder of the clearing files that went out (default: the switch's)")
+	f.StringVar(&r.incoming, "incoming", "",
+		"folder of the files that came back, and those below it (default: incoming, beside --clearing)")
+	f.StringArrayVar(&r.advice, "advice", nil, "what the bank says it has paid, CSV; may be given more than once")
+	f.IntVar(&r.lateDays, "late-days", defaultLateDays,
+		fmt.Sprintf("how many days what is missing may still come, and is looked for, 0 to %d", matching.MaxLateDays))
+	f.StringVar(&r.asOf, "as-of", "", "the day by which it is told what is late, YYYY-MM-DD (default: today)")
+	f.StringVar(&r.matches, "matches", "", "new file that every match is written to, a JSON object a line")
+}
+
+// given tells whether a flag is about records.
+func (r *recordsRun) given() bool {
+	return r.data+r.clearing+r.incoming+r.asOf+r.matches != "" || len(r.advice) > 0
+}
+
+// recordBooks are the books of a switch, one that runs or one that does not.
+type recordBooks struct {
+	// dated is the export of the payments that clear on a date.
+	dated    func(ctx context.Context, date string) (io.ReadCloser, error)
+	days     func(ctx context.Context) ([]operator.DayExport, error)
+	now      func(ctx context.Context) (time.Time, error)
+	clearing func(ctx context.Context) (string, error) // folder of the files that went out
+}
+
+func runningRecords(api *client.Client) *recordBooks {
+	return &recordBooks{
+		dated: func(ctx context.Context, date string) (io.ReadCloser, error) { return api.OpenDated(ctx, date, date) },
+		days:  api.Days,
+		now:   api.Now,
+		clearing: func(ctx context.Context) (string, error) {
+			stats, err := api.Stats(ctx)
+			if err != nil {
+				return "", err
+			}
+			return stats.ClearingDir, nil
+		},
+	}
+}
+
+func stoppedRecords(j journal.Journal, data string) *recordBooks {
+	return &recordBooks{
+		dated: func(ctx context.Context, text string) (io.ReadCloser, error) {
+			date, err := payment.ParseDate(text)
+			if err != nil {
+				return nil, err
+			}
+			return piped(func(w io.Writer) error { return operator.ExportDated(ctx, j, w, date, date) }), nil
+		},
+		days:     func(ctx context.Context) ([]operator.DayExport, error) { return operator.ExportDays(ctx, j) },
+		now:      func(context.Context) (time.Time, error) { return time.Now(), nil },
+		clearing: func(context.Context) (string, error) { return filepath.Join(data, "clearing"), nil },
+	}
+}
+
+// noDateError says that the journal has no such business date.
+type noDateError struct{ date string }
+
+func (e *noDateError) Error() string {
+	return "the journal has no business date " + e.date + ": switchctl days lists them"
+}
+
+// refusedDate tells whether it is the date that is in the way, and how.
+func refusedDate(err error) (why string, refused bool) {
+	unknown := (*noDateError)(nil)
+	if errors.As(err, &unknown) {
+		return unknown.Error(), true
+	}
+	return "", false
+}
+
+// match matches the records of a date.
+func (r *recordsRun) match(
+	ctx context.Context, books *recordBooks, date string, limit int,
+) (_ *matching.Report, err error) {
+	o := matching.Options{LateDays: r.lateDays, Limit: limit, Spill: spillFile}
+	if o.Date, err = workday.Parse(date); err != nil {
+		return nil, fmt.Errorf("--date: %w", err)
+	}
+	if o.AsOf, err = r.today(ctx, books); err != nil {
+		return nil, err
+	}
+	days, err := books.days(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(days, func(d operator.DayExport) bool { return d.Date == date }) {
+		return nil, &noDateError{date}
+	}
+	src, err := r.sources(ctx, books)
+	if err != nil {
+		return nil, err
+	}
+	if r.matches == "" {
+		return matching.Run(ctx, src, o)
+	}
+	file, err := os.OpenFile(r.matches, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--matches: %w", err)
+	}
+	out := bufio.NewWriter(file)
+	enc := json.NewEncoder(out)
+	o.Each = func(x *matching.Match) error { return enc.Encode(x) }
+	report, err := matching.Run(ctx, src, o)
+	return report, errors.Join(err, out.Flush(), file.Close())
+}
+
+// today is --as-of, or today by the switch's clock.
+func (r *recordsRun) today(ctx context.Context, books *recordBooks) (workday.Date, error) {
+	if r.asOf != "" {
+		day, err := workday.Parse(r.asOf)
+		if err != nil {
+			err = fmt.Errorf("--as-of: %w", err)
+		}
+		return day, err
+	}
+	now, err := books.now(ctx)
+	return workday.Of(now.UTC()), err
+}
+
+// sources are the books as they are matched.
+func (r *recordsRun) sources(ctx context.Context, books *recordBooks) (src matching.Sources, err error) {
+	own, err := books.clearing(ctx)
+	if err != nil {
+		return src, err
+	}
+	out := cmp.Or(r.clearing, own)
+	if _, err := os.Stat(out); err != nil && (r.clearing != "" || !errors.Is(err, fs.ErrNotExist)) {
+		return src, fmt.Errorf("files that went out: %w", err)
+	}
+	in := cmp.Or(r.incoming, filepath.Join(filepath.Dir(out), "incoming"))
+	if _, err := os.Stat(in); err == nil {
+		if src.In, err = incomingFiles(in, maxIncomingDepth); err != nil {
+			return src, err
+		}
+	} else if r.incoming != "" || !errors.Is(err, fs.ErrNotExist) {
+		return src, fmt.Errorf("files that came back: %w", err)
+	}
+	src.Journal = func(ctx context.Context, date workday.Date, take func(*matching.Booked) error) error {
+		open := func(ctx context.Context) (io.ReadCloser, error) { return books.dated(ctx, date.String()) }
+		return eachCleared(ctx, open, date.String(), func(c *cleared) error { return take(bookedOf(c)) })
+	}
+	src.Out = func(date workday.Date) ([]matching.File, error) { return ipmFiles(filepath.Join(out, date.String())) }
+	for _, name := range r.advice {
+		src.Advice = append(src.Advice, fileOf(name))
+	}
+	return src, nil
+}
+
+// fileOf is a file as it is read when it is needed.
+func fileOf(name string) matching.File {
+	return matching.File{Name: name, Open: func() (io.ReadCloser, error) { return ipmtool.Open(name) }}
+}
+
+// ipmFiles lists the clearing files of a folder, by name; none where it is not there.
+func ipmFiles(dir string) (files []matching.File, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, entry := range entries {
+		if isIPM(entry) {
+			files = append(files, fileOf(filepath.Join(dir, entry.Name())))
+		}
+	}
+	return files, err
+}
+
+// isIPM tells whether a folder's entry is a clearing file. What begins with a dot is not meant.
+func isIPM(entry fs.DirEntry) bool {
+	return !entry.IsDir() && strings.HasSuffix(entry.Name(), ".ipm") && !strings.HasPrefix(entry.Name(), ".")
+}
+
+// Folders of files that came back: how many stand one below the other, and the one of those that a switch has refused,
+// which have moved nothing.
+const (
+	maxIncomingDepth = 4
+	refusedFolder    = "refused"
+)
+
+// incomingFiles lists the files that came back, in a folder and those below it.
+func incomingFiles(dir string, depth int) ([]matching.File, error) {
+	files, err := ipmFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() || depth == 0 || entry.Name() == refusedFolder || strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		below, err := incomingFiles(filepath.Join(dir, entry.Name()), depth-1)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, below...)
+	}
+	return files, nil
+}
+
+// bookedOf is what stands in the clearing of a date, as it is matched.
+func bookedOf(c *cleared) *matching.Booked {
+	b := &matching.Booked{
+		Payment: c.payment.Payment, Operation: c.op.N, ARN: c.op.ARN, Reversal: c.reversal, AmountMinor: c.amountMinor,
+		Currency: c.payment.Currency, Card: c.payment.PAN, RRN: c.op.RRN, AuthCode: c.op.AuthCode,
+	}
+	credits := c.of.Op == "refund" || c.of.Op == "credit"
+	b.Debits = credits == c.reversal
+	if b.AuthCode == "" && !credits {
+		b.AuthCode = c.payment.Ops[0].AuthCode
+	}
+	for _, op := range c.payment.Ops[c.op.N+1:] {
+		if op.Target != c.op.N && (c.op.Op != "resubmit" || op.Target != c.op.Target) {
+			continue
+		}
+		told := matching.Told{Source: op.Source, AmountMinor: op.Amount}
+		switch op.Op {
+		case "resubmit": // what follows is about that one
+			return b
+		case "reject":
+			told.Kind = matching.ToldRejected
+		case "chargeback":
+			told.Kind = matching.ToldChargedBack
+		case "settle":
+			told.Kind = matching.ToldSettled
+		default:
+			continue
+		}
+		b.Told = append(b.Told, told)
+	}
+	return b
+}

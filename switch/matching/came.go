@@ -1,0 +1,449 @@
+package matching
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"switchyard/internal/money"
+	"switchyard/internal/workday"
+	"switchyard/switch/clearing"
+)
+
+// cameFile is a file that came back, before its records are read.
+type cameFile struct {
+	File
+	id   string
+	date workday.Date
+}
+
+// readIn takes the records of the files that came back on the dates nearby, in the order of their ids.
+func (m *matcher) readIn(context.Context) error {
+	var files []cameFile
+	for _, f := range m.src.In {
+		id, err := m.idOf(&f)
+		if err != nil {
+			return err
+		}
+		if date, known := dateOf(id); known && m.nearby(date) {
+			files = append(files, cameFile{f, id, date})
+		}
+	}
+	slices.SortStableFunc(files, func(a, b cameFile) int {
+		return cmp.Or(cmp.Compare(a.date, b.date), cmp.Compare(a.id, b.id))
+	})
+	var before string // SHA-256 of the file before
+	for i := range files {
+		f := &files[i]
+		sum, whole, err := m.whole(f)
+		if err != nil {
+			return err
+		}
+		if i > 0 && f.id == files[i-1].id { // it is there twice
+			if sum != before {
+				err = m.unreadable(f.Name, "its id "+f.id+" is that of "+files[i-1].Name+", which has other bytes")
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		before = sum
+		if !whole {
+			continue
+		}
+		m.files = append(m.files, &readFile{name: f.Name, id: f.id, date: f.date})
+		m.report.In = append(m.report.In, f.id)
+		if err := m.came(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idOf is a file's PDS0105, as its first record says; "" where it cannot be told.
+func (m *matcher) idOf(f *File) (_ string, err error) {
+	file, err := f.Open()
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	in, err := clearing.NewReader(file)
+	if err != nil {
+		return "", m.unreadable(f.Name, err.Error())
+	}
+	r, err := in.Next()
+	broken := (*clearing.FormatError)(nil)
+	switch {
+	case errors.Is(err, io.EOF):
+		return "", m.unreadable(f.Name, "it has no record")
+	case errors.As(err, &broken):
+		return "", m.unreadable(f.Name, broken.Finding.String())
+	case err != nil:
+		return "", fmt.Errorf("%s: %w", f.Name, err)
+	}
+	id, _ := r.PDS(pdsFileID)
+	return clean(id), nil
+}
+
+// whole tells whether a file may be taken, as a switch takes it: one that is not right as a whole moves nothing.
+func (m *matcher) whole(f *cameFile) (sum string, whole bool, err error) {
+	file, err := f.Open()
+	if err != nil {
+		return "", false, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	hash := sha256.New()
+	in := io.TeeReader(file, hash)
+	report, err := clearing.Verify(in, clearing.VerifyOptions{Envelope: true})
+	if err == nil {
+		_, err = io.Copy(io.Discard, in)
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("%s: %w", f.Name, err)
+	}
+	sum = string(hash.Sum(nil))
+	id, err := clearing.ParseFileID(report.FileID)
+	switch {
+	case report.ErrorCount > 0:
+		return sum, false, m.unreadable(f.Name, "it is not right: "+report.Errors[0].String())
+	case err != nil:
+		return sum, false, m.unreadable(f.Name, err.Error())
+	case len(report.FurtherIDs) > 0:
+		return sum, false, m.unreadable(f.Name, "several files stand in it, one behind the other")
+	case id.Type == "":
+		return sum, false, m.unreadable(f.Name, "its type is 002, a file that a member made")
+	}
+	return sum, true, nil
+}
+
+// came takes the records of a file that came back.
+func (m *matcher) came(f *cameFile) error {
+	var reject *pendingReject // the record before was a message exception
+	err := m.eachRecord(&f.File, func(r *clearing.Record) error {
+		if reject != nil {
+			of := reject
+			reject = nil
+			if r.MTI == "1240" {
+				return m.rejectedRecord(of, r)
+			}
+			if err := m.strange(of.item, of.source, "the record that it rejects does not stand behind it"); err != nil {
+				return err
+			}
+		}
+		kind := r.MTI + "/" + r.FunctionCode()
+		if r.MTI == "1644" && r.Reversal() && kind != "1644/697" {
+			return m.strange(m.recordItem(r), pds(r, pdsSource)+pds(r, pdsFile), "it takes an earlier record back (PDS0025)")
+		}
+		switch kind {
+		case "1644/691":
+			reject = &pendingReject{item: m.recordItem(r), source: pds(r, pdsSource), record: r.Number}
+		case "1644/699":
+			return m.refuse(r)
+		case "1644/685":
+			return m.position(r)
+		case "1644/688":
+			return m.netted(r)
+		case "1442/450", "1442/453":
+			m.moved(r)
+			return m.chargebackRecord(r)
+		case "1740/700":
+			m.moved(r)
+		}
+		return nil
+	})
+	return err
+}
+
+// pendingReject is a 1644/691 whose record is not read yet.
+type pendingReject struct {
+	item   Item
+	source string
+	record int
+}
+
+func pds(r *clearing.Record, tag int) string {
+	value, _ := r.PDS(tag)
+	return clean(value)
+}
+
+// recordItem is a record that is about a file, or about many presentments.
+func (m *matcher) recordItem(r *clearing.Record) Item {
+	return Item{Ref: recordRef(m.files[len(m.files)-1], r.Number)}
+}
+
+// ofDate tells whether a file of ours is one of the date.
+func (m *matcher) ofDate(id string) bool {
+	date, known := dateOf(id)
+	return known && date == m.o.Date
+}
+
+// strange tells of a record about a file of the date that nothing is matched with.
+func (m *matcher) strange(item Item, source, why string) error {
+	if !m.ofDate(source) {
+		return nil
+	}
+	x := Match{Relation: Rejected, Class: FileOnly, Cause: Wrong, Reasons: []Reason{{Why: why}}}
+	m.put(&x.Theirs, item)
+	return m.add(&x)
+}
+
+// rejectedRecord takes the record that stands behind a message exception.
+func (m *matcher) rejectedRecord(of *pendingReject, r *clearing.Record) error {
+	if of.source != "" && !m.ofDate(of.source) {
+		return nil
+	}
+	one := m.rowOf(r, ofReject)
+	one.record, one.of, one.originalMinor = uint32(of.record), m.idNumber(of.source), one.amountMinor
+	return m.keep(&one)
+}
+
+// idNumber is the number by which rows have a file's id; 0 for none.
+func (m *matcher) idNumber(id string) uint32 {
+	if id == "" {
+		return 0
+	}
+	n := m.ids[id]
+	if n == 0 {
+		m.named = append(m.named, id)
+		n = uint32(len(m.named))
+		m.ids[id] = n
+	}
+	return n
+}
+
+// chargebackRecord takes a 1442.
+func (m *matcher) chargebackRecord(r *clearing.Record) error {
+	one := m.rowOf(r, ofChargeback)
+	one.originalMinor = one.amountMinor
+	if text := r.Text(30); len(text) >= amountDigits {
+		one.originalMinor, _ = strconv.ParseInt(text[:amountDigits], 10, 64)
+	}
+	return m.keep(&one)
+}
+
+const amountDigits = 12
+
+// bareKey is what finds the presentment of a record without an acquirer reference.
+type bareKey struct {
+	rrn      [12]byte
+	authCode [6]byte
+	reversal bool
+}
+
+// mostBare is how many records without an acquirer reference are matched.
+const mostBare = 65_536
+
+// keep puts a record that came back where its presentment finds it.
+func (m *matcher) keep(r *row) error {
+	if r.reference == [23]byte{} && m.bares < mostBare {
+		key := bareKey{r.rrn, r.authCode, r.reversal}
+		m.bare[key] = append(m.bare[key], *r)
+		m.bares++
+		return nil
+	}
+	return m.sorter.Add(r.encode(nil))
+}
+
+// takeBare adds to a presentment the records without a reference that have its RRN, authorization code and amount.
+func (m *matcher) takeBare(g *group, booked *row) {
+	key := bareKey{booked.rrn, booked.authCode, booked.reversal}
+	left := m.bare[key][:0]
+	for _, r := range m.bare[key] {
+		if r.originalMinor == booked.amountMinor {
+			r.reference = booked.reference
+			g.rows[r.side] = append(g.rows[r.side], r)
+			m.bares--
+		} else {
+			left = append(left, r)
+		}
+	}
+	if len(left) == 0 {
+		delete(m.bare, key)
+	} else {
+		m.bare[key] = left
+	}
+}
+
+// leaveBare leaves the records without a reference that no presentment has taken.
+func (m *matcher) leaveBare() error {
+	var rest []row
+	for _, rows := range m.bare {
+		rest = append(rest, rows...)
+	}
+	slices.SortFunc(rest, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
+	})
+	for i := range rest {
+		if err := m.leave(&rest[i], ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusal is a 1644/699 about a file of the date.
+type refusal struct {
+	item   Item
+	date   workday.Date // of the file that it came in
+	booked Sum          // what the journal has as rejected of the file
+}
+
+// fileIDElement is how PDS0005 names PDS0105.
+const fileIDElement = "P0105"
+
+// refuse takes a file reject. One that is for the file's id rejects nothing: the file was delivered twice.
+func (m *matcher) refuse(r *clearing.Record) error {
+	source := pds(r, pdsSource)
+	if strings.HasPrefix(pds(r, pdsErrors), fileIDElement) {
+		return m.strange(m.recordItem(r), source,
+			"it refuses the file for its id: whether a file of that id was taken before is for a person to find out")
+	}
+	if !m.ofDate(source) {
+		return nil
+	}
+	if m.outs[source] == nil {
+		return m.strange(m.recordItem(r), source, "it rejects a file of ours that is not there")
+	}
+	if m.refused[source] != nil {
+		return m.strange(m.recordItem(r), source, "it rejects a file that was rejected before")
+	}
+	m.refused[source] = &refusal{item: m.recordItem(r), date: m.files[len(m.files)-1].date}
+	return nil
+}
+
+// rejects matches the records of a presentment with the message exceptions about them.
+func (m *matcher) rejects(g *group, booked *row) error {
+	out := g.rows[ofFileOut]
+	rejected := make([]bool, len(out))
+	for i := range g.rows[ofReject] {
+		r := &g.rows[ofReject][i]
+		at := slices.IndexFunc(out, func(o row) bool { return r.of == 0 || m.files[o.file].id == m.named[r.of-1] })
+		if at < 0 || rejected[at] {
+			why := ""
+			if at >= 0 {
+				why = "the record was rejected before"
+			}
+			if err := m.leave(r, why); err != nil {
+				return err
+			}
+			continue
+		}
+		rejected[at] = true
+		m.files[out[at].file].out.add(m, &out[at], -1)
+		if err := m.rejectPair(&out[at], r, booked); err != nil {
+			return err
+		}
+	}
+	if booked == nil || !booked.rejected || slices.Contains(rejected, true) {
+		return nil
+	}
+	for i := range out {
+		if refusal := m.refused[m.files[out[i].file].id]; refusal != nil {
+			m.addSum(&refusal.booked, Sum{1, out[i].netMinor()})
+			return nil
+		}
+	}
+	x := Match{
+		Relation: Rejected, Class: LocalOnly, Cause: Wrong, Currency: text(booked.currency[:]), By: byReference,
+		Reasons: []Reason{{Why: "the journal has it as rejected by a record that stands in no file that came back"}},
+	}
+	m.put(&x.Ours, m.item(booked))
+	return m.add(&x)
+}
+
+// rejectPair tells of a record and the message exception about it.
+func (m *matcher) rejectPair(out, reject, booked *row) error {
+	x := Match{
+		Relation: Rejected, Class: Matched, Currency: text(out.currency[:]), By: byReference,
+		Reasons: m.moneyDifferences(out, reject),
+	}
+	if len(x.Reasons) > 0 {
+		x.Class, x.Cause = Mismatched, Wrong
+	} else if booked != nil && !booked.rejected {
+		x.Class, x.Cause = Mismatched, m.since(m.files[reject.file].date)
+		x.Reasons = []Reason{{Why: "the journal has not booked the reject"}}
+	}
+	m.put(&x.Ours, m.item(out))
+	m.put(&x.Theirs, m.item(reject))
+	return m.add(&x)
+}
+
+// chargebacks matches what the journal has of chargebacks with the records of them.
+func (m *matcher) chargebacks(g *group, booked *row) error {
+	came := g.rows[ofChargeback]
+	if booked == nil {
+		for i := range came {
+			if err := m.leave(&came[i], ""); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(came) == 0 && booked.chargedBacks == 0 {
+		return nil
+	}
+	x := Match{Relation: ChargedBack, Class: Matched, Currency: text(booked.currency[:]), By: byReference}
+	if booked.chargedBacks > 0 {
+		item := m.item(booked)
+		item.NetMinor = -booked.chargedBack
+		m.put(&x.Ours, item)
+		x.Ours.Count = int(booked.chargedBacks)
+	}
+	var total int64
+	newest := workday.Date(0)
+	for i := range came {
+		item := m.item(&came[i])
+		item.NetMinor = -came[i].amountMinor
+		m.put(&x.Theirs, item)
+		m.sum(&total, came[i].amountMinor)
+		newest = max(newest, m.files[came[i].file].date)
+		for _, differs := range m.moneyDifferences(booked, &came[i]) {
+			if differs.Field == "currency" || differs.Field == "card" {
+				x.Reasons = append(x.Reasons, differs)
+			}
+		}
+	}
+	if len(came) > 0 && booked.chargedBacks > 0 && total != booked.chargedBack {
+		x.Reasons = append(x.Reasons, Reason{
+			Field: "amount", Ours: amountText(booked.chargedBack, booked), Theirs: amountText(total, booked),
+		})
+	}
+	differ := len(x.Reasons) > 0
+	switch {
+	case len(came) == 0:
+		x.Class, x.Cause = LocalOnly, Wrong
+		x.Reasons = []Reason{{Why: "the journal has booked it by a record that stands in no file that came back"}}
+	case booked.chargedBacks == 0:
+		x.Class, x.Cause = FileOnly, m.since(newest)
+		x.Reasons = append(x.Reasons, Reason{Why: "the journal has not booked it"})
+	case differ:
+		x.Class = Mismatched
+	}
+	if differ {
+		x.Cause = Wrong
+	}
+	return m.add(&x)
+}
+
+// settles counts a record of the date's files as settled in the journal, if its presentment is.
+func (m *matcher) settles(ours, theirs *row) {
+	if out := m.files[theirs.file].out; out != nil && ours.settled {
+		m.addSum(&out.by[text(theirs.currency[:])].booked, Sum{1, theirs.netMinor()})
+	}
+}
+
+// currencyOf are the letters of an element with a currency's digits.
+func currencyOf(r *clearing.Record, de int) string {
+	numeric := clean(r.Text(de))
+	if c, ok := money.ByNumeric(numeric); ok {
+		return c.Alpha
+	}
+	return numeric
+}

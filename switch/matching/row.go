@@ -1,0 +1,159 @@
+package matching
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"switchyard/internal/pan"
+	"switchyard/switch/clearing"
+)
+
+// A row is a presentment or a record, as it is sorted: by acquirer reference, a reversal apart from what it takes back,
+// the journal's before those of files.
+type row struct {
+	reference [23]byte // DE31
+	reversal  bool     // PDS0025
+	side      side
+
+	amountMinor   int64
+	originalMinor int64 // of a chargeback: what was presented
+	currency      [3]byte
+	debits        bool // the cardholder
+	card          [19]byte
+	rrn           [12]byte
+	authCode      [6]byte
+	file          uint32 // of files; a journal's has none
+	record        uint32 // DE71 by place; of the journal's the operation
+	of            uint32 // of a reject: the file of ours, of ids
+
+	payment      [16]byte // the journal's alone, as the rest
+	rejected     bool
+	settled      bool
+	chargedBacks uint32
+	chargedBack  int64
+}
+
+// side is whose a row is. The numbers order rows and stand nowhere else.
+type side uint8
+
+const (
+	ofJournal side = iota
+	ofFileOut
+	ofReject
+	ofChargeback
+)
+
+// rowBytes is the width of a row.
+const rowBytes = 23 + 1 + 1 + 8 + 8 + 3 + 1 + 19 + 12 + 6 + 4 + 4 + 4 + 16 + 1 + 1 + 4 + 8
+
+// keyBytes is what of it says which presentment it is of.
+const keyBytes = 23 + 1
+
+// encode appends the row.
+func (r *row) encode(b []byte) []byte {
+	b = append(b, r.reference[:]...)
+	b = append(b, bit(r.reversal), byte(r.side))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.amountMinor))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.originalMinor))
+	b = append(b, r.currency[:]...)
+	b = append(b, bit(r.debits))
+	b = append(b, r.card[:]...)
+	b = append(b, r.rrn[:]...)
+	b = append(b, r.authCode[:]...)
+	b = binary.BigEndian.AppendUint32(b, r.file)
+	b = binary.BigEndian.AppendUint32(b, r.record)
+	b = binary.BigEndian.AppendUint32(b, r.of)
+	b = append(b, r.payment[:]...)
+	b = append(b, bit(r.rejected), bit(r.settled))
+	b = binary.BigEndian.AppendUint32(b, r.chargedBacks)
+	return binary.BigEndian.AppendUint64(b, uint64(r.chargedBack))
+}
+
+// decode takes apart what encode made.
+func (r *row) decode(b []byte) {
+	take := func(n int) []byte {
+		part := b[:n]
+		b = b[n:]
+		return part
+	}
+	number := func() uint32 { return binary.BigEndian.Uint32(take(4)) }
+	amount := func() int64 { return int64(binary.BigEndian.Uint64(take(8))) }
+	flag := func() bool { return take(1)[0] == 1 }
+	copy(r.reference[:], take(len(r.reference)))
+	r.reversal, r.side = flag(), side(take(1)[0])
+	r.amountMinor, r.originalMinor = amount(), amount()
+	copy(r.currency[:], take(len(r.currency)))
+	r.debits = flag()
+	copy(r.card[:], take(len(r.card)))
+	copy(r.rrn[:], take(len(r.rrn)))
+	copy(r.authCode[:], take(len(r.authCode)))
+	r.file, r.record, r.of = number(), number(), number()
+	copy(r.payment[:], take(len(r.payment)))
+	r.rejected, r.settled = flag(), flag()
+	r.chargedBacks, r.chargedBack = number(), amount()
+}
+
+func bit(is bool) byte {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// text is what stands in an array, without what fills it.
+func text(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }
+
+// netMinor is what the row moves of the cardholder's money.
+func (r *row) netMinor() int64 {
+	if r.debits {
+		return r.amountMinor
+	}
+	return -r.amountMinor
+}
+
+// ref names the row.
+func (m *matcher) ref(r *row) string {
+	if r.side == ofJournal {
+		return fmt.Sprintf("%s-%d", text(r.payment[:]), r.record)
+	}
+	return recordRef(m.files[r.file], int(r.record))
+}
+
+// recordRef names a record: what a payment's operation has as its source.
+func recordRef(f *readFile, record int) string { return fmt.Sprintf("%s/%08d", f.id, record) }
+
+func (m *matcher) item(r *row) Item {
+	return Item{
+		Ref: m.ref(r), ARN: text(r.reference[:]), RRN: text(r.rrn[:]), Card: text(r.card[:]), NetMinor: r.netMinor(),
+		Currency: text(r.currency[:]),
+	}
+}
+
+// rowOf takes what a record says of the presentment that it is, or is about.
+func (m *matcher) rowOf(r *clearing.Record, of side) row {
+	one := row{
+		side: of, reversal: r.Reversal(), debits: r.Debits(), file: uint32(len(m.files) - 1), record: uint32(r.Number),
+	}
+	one.amountMinor, _ = r.AmountMinor() // one that is none is of nothing
+	fill(one.reference[:], r.Text(31))
+	fill(one.currency[:], r.Currency())
+	fill(one.card[:], r.Card())
+	fill(one.rrn[:], strings.TrimRight(r.Text(37), " "))
+	fill(one.authCode[:], strings.TrimRight(r.Text(38), " "))
+	return one
+}
+
+// fill puts a text into an array, as much as fits: what does not is of no record of ours.
+func fill(into []byte, s string) { copy(into, clean(s)) }
+
+// clean makes what stands in a file fit to be shown: nothing that moves a terminal, and no card number (I12).
+func clean(s string) string {
+	return pan.MaskIn(strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '.'
+		}
+		return c
+	}, s))
+}
