@@ -36,7 +36,7 @@ func TestReconcileFindsWhatDiffers(t *testing.T) {
 		days, err := s.API().Reconciliations(context.Background(), day)
 		return err == nil && len(days) == 1 && days[0].Hosts[0].Ended
 	})
-	args := []string{"--operator", s.OperatorAddr, "--date", day}
+	args := []string{"--operator", s.OperatorAddr, "--date", day, "--totals"}
 	out, _, err := execute(t, newReconcileCmd(), append(args, "--issuer", "issuer="+s.ControlAddr)...)
 	if !errors.Is(err, errNo) {
 		t.Errorf("error %v, want %v", err, errNo)
