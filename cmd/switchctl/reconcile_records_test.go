@@ -38,13 +38,15 @@ func TestReconcileRecords(t *testing.T) {
 	running := []string{"--operator", s.OperatorAddr, "--clearing", filepath.Join(data, "clearing")}
 	matches := filepath.Join(t.TempDir(), "matches.jsonl")
 	out, said, err := run(append(running, "--matches", matches)...)
-	if err != nil || !strings.HasPrefix(out, "no host is asked") || !strings.Contains(out, "because no 1644/685 has come") ||
-		!strings.HasSuffix(out, "0 wrong, 1 late\n") {
+	if err != nil || !strings.HasPrefix(out, "no host is asked") ||
+		!strings.Contains(out, "because no 1644/685 has come") || !strings.HasSuffix(out, "0 wrong, 1 late\n") {
 		t.Errorf("of a running switch: %s, %s, %v", out, said, err)
 	}
 	var first matching.Match
-	if text, err := os.ReadFile(matches); err != nil || json.Unmarshal(bytes.SplitN(text, []byte("\n"), 2)[0], &first) != nil ||
-		first.ID != "presented/"+p.Payment+"-1" || first.Class != matching.Matched {
+	text, err := os.ReadFile(matches)
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	if err != nil || json.Unmarshal(line, &first) != nil || first.ID != "presented/"+p.Payment+"-1" ||
+		first.Class != matching.Matched {
 		t.Errorf("matches: %s, %v", text, err)
 	}
 	for _, args := range [][]string{
@@ -72,7 +74,7 @@ func TestReconcileRecords(t *testing.T) {
 		t.Errorf("of a stopped switch: %s, %s, %v", out, said, err)
 	}
 	name := filepath.Join(data, "clearing", date, filepath.Base(closed.Files[0].IPM))
-	text, err := os.ReadFile(name)
+	text, err = os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,8 @@ func fine(t *testing.T) (*world, []presented) {
 	first := w.come(thursday, 1, settlement(one, "EUR", 3000, 0))
 	second := w.come(thursday, 2, reject(all[4], two), settlement(two, "EUR", 0, 500), settlement(two, "JPY", 700, 0))
 	last := w.come(friday, 1, chargeback(all[0], 1000), window(3000, 1500, 20))
-	w.advice = "date,currency,amount,reference,text\n2026-11-27,EUR,10.00," + last + ",first\n2026-11-28,EUR,4.80," + last +
-		",rest\n2026-11-28,EUR,99.00,0012611100000001234500001,of another date\n"
+	w.advice = "date,currency,amount,reference,text\n2026-11-27,EUR,10.00," + last + ",first\n" +
+		"2026-11-28,EUR,4.80," + last + ",rest\n2026-11-28,EUR,99.00,0012611100000001234500001,of another date\n"
 	for i := range all[:4] {
 		all[i].told(matching.ToldSettled, []string{first, second}[i/2]+"/00000002", all[i].booked.AmountMinor)
 	}
@@ -262,7 +262,8 @@ func TestNoFilesYet(t *testing.T) {
 	}{
 		{friday, "presented local_only late EUR: 1 100, 0 0\n" +
 			"presented/P10000000001-1: local_only late; |  the files of the date are not there yet\n"},
-		{friday + 1, "presented local_only wrong EUR: 1 100, 0 0\npresented/P10000000001-1: local_only wrong; |  no file has it\n"},
+		{friday + 1, "presented local_only wrong EUR: 1 100, 0 0\n" +
+			"presented/P10000000001-1: local_only wrong; |  no file has it\n"},
 	} {
 		w := newWorld(t)
 		w.book(thursday, w.purchase(100, "EUR", false))
@@ -297,18 +298,19 @@ presented/P10000000003-1: local_only wrong; |  no file has it; |  more than 1 re
 
 // What is wrong with an advice is said by file, line and column.
 func TestAdviceIsRead(t *testing.T) {
+	const header = "date,currency,amount,reference\n"
 	for text, want := range map[string]string{
-		"x":                      "bank.csv: line 1: no column date",
-		"date,currency,amount\n": "bank.csv: line 1: no column reference",
-		"date,currency,amount,reference\n26-11-2026,EUR,1.00,a\n":                 "line 2, column 1 (date): \"26-11-2026\" is no date",
-		"reference,date,currency,amount\na,2026-11-26,EUX,1\n":                    "line 2, column 14 (currency): \"EUX\" is no currency",
-		"date,currency,amount,reference\n2026-11-26,EUR,1.234,a\n":                "line 2, column 16 (amount): \"1.234\": expected an amount",
-		"date,currency,amount,reference\n2026-11-26,JPY,1.0,a\n":                  "with 0 decimals at the most",
-		"date,currency,amount,reference\n2026-11-26,EUR,1e3,a\n":                  "(amount)",
-		"date,currency,amount,reference\n2026-11-26,EUR,.5,a\n":                   "(amount)",
-		"date,currency,amount,reference\n2026-11-26,EUR,99999999999999999999,a\n": "(amount)",
-		"date,currency,amount,reference\n2026-11-26,EUR,1,\n":                     "(reference): is empty",
-		"date,currency,amount,reference\n2026-11-26,EUR\n":                        "wrong number of fields",
+		"x":                                "bank.csv: line 1: no column date",
+		"date,currency,amount\n":           "bank.csv: line 1: no column reference",
+		header + "26-11-2026,EUR,1.00,a\n": "line 2, column 1 (date): \"26-11-2026\" is no date",
+		"reference,date,currency,amount\na,2026-11-26,EUX,1\n": "line 2, column 14 (currency): \"EUX\" is no currency",
+		header + "2026-11-26,EUR,1.234,a\n":                    "line 2, column 16 (amount): \"1.234\": expected an amount",
+		header + "2026-11-26,JPY,1.0,a\n":                      "with 0 decimals at the most",
+		header + "2026-11-26,EUR,1e3,a\n":                      "(amount)",
+		header + "2026-11-26,EUR,.5,a\n":                       "(amount)",
+		header + "2026-11-26,EUR,99999999999999999999,a\n":     "(amount)",
+		header + "2026-11-26,EUR,1,\n":                         "(reference): is empty",
+		header + "2026-11-26,EUR\n":                            "wrong number of fields",
 	} {
 		w := newWorld(t)
 		w.advice = text

@@ -190,7 +190,8 @@ func (m *matcher) unreadable(name, why string) error {
 	})
 }
 
-// mostOfAReference bounds the rows of a side that have an acquirer reference: ours are one. Those beyond have no partner.
+// mostOfAReference bounds the rows of a side that have an acquirer reference: ours are one. Those beyond have no
+// partner.
 const mostOfAReference = 100
 
 // group is the rows of a presentment.

@@ -106,7 +106,9 @@ func fileID(kind string, d workday.Date, sequence int) clearing.FileID {
 }
 
 func file(name string, data []byte) matching.File {
-	return matching.File{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+	return matching.File{Name: name, Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}}
 }
 
 // send writes a file that goes out, and returns its id.
