@@ -71,6 +71,7 @@ type ClearingConfig struct {
 	ProcessorID string `yaml:"processor_id"` // up to 11 digits
 	CodePage    string `yaml:"code_page"`    // cp500 or ascii
 	Blocked     bool   `yaml:"blocked"`      // 1014 blocking
+	Framing     string `yaml:"framing"`      // vbs, or rdw for record descriptor words
 	Production  bool   `yaml:"production"`   // else the header says test
 	// NodeInFileID is for nodes that share a processor id: the last five digits of a file id are then the node (2) and the
 	// sequence (3), else all five are the sequence.
@@ -83,6 +84,12 @@ type ClearingConfig struct {
 	// Incoming is the folder of the files that a clearing system sends back; "": incoming, in the data folder.
 	Incoming string `yaml:"incoming"`
 }
+
+// What clearing.framing may be.
+const (
+	framingVBS = "vbs"
+	framingRDW = "rdw"
+)
 
 // LogConfig says what is logged.
 type LogConfig struct {
@@ -105,7 +112,8 @@ func DefaultConfig() *Config {
 			Timezone: "UTC",
 		},
 		Clearing: ClearingConfig{
-			ProcessorID: "400001", CodePage: "cp500", Blocked: true, MaxRecords: clearing.MaxPresentments,
+			ProcessorID: "400001", CodePage: "cp500", Blocked: true, Framing: framingVBS,
+			MaxRecords: clearing.MaxPresentments,
 		},
 		Limits: defaultLimits(),
 		Log:    LogConfig{Level: "info"},
@@ -182,6 +190,8 @@ func (c *Config) Check() error {
 	case len(c.Clearing.ProcessorID) < 6 || len(c.Clearing.ProcessorID) > 11 ||
 		strings.Trim(c.Clearing.ProcessorID, "0123456789") != "":
 		return fmt.Errorf("clearing.processor_id: %q: expected 6 to 11 digits", c.Clearing.ProcessorID)
+	case c.Clearing.Framing != framingVBS && c.Clearing.Framing != framingRDW:
+		return fmt.Errorf("clearing.framing: %q: expected %s or %s", c.Clearing.Framing, framingVBS, framingRDW)
 	case c.Clearing.MaxRecords < 1 || c.Clearing.MaxRecords > clearing.MaxPresentments:
 		return fmt.Errorf("clearing.max_records: %d: expected 1 to %d, the presentments of a file", c.Clearing.MaxRecords,
 			clearing.MaxPresentments)

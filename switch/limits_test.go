@@ -90,6 +90,8 @@ func TestConfigThatCannotBeCleared(t *testing.T) {
 		}),
 		"clearing.max_records: 0: expected 1 to 99999997": func(c *txswitch.Config) { c.Clearing.MaxRecords = 0 },
 		"clearing.max_records: 99999998: expected 1 to":   func(c *txswitch.Config) { c.Clearing.MaxRecords = 99_999_998 },
+		"clearing.framing: \"\": expected vbs or rdw":     func(c *txswitch.Config) { c.Clearing.Framing = "" },
+		"clearing.framing: \"1014\": expected vbs or rdw": func(c *txswitch.Config) { c.Clearing.Framing = "1014" },
 		"clearing.no_settlement[0].weekdays[1]: \"Sunnday\": expected Monday to Sunday": closedOn(
 			txswitch.NoSettlementConfig{Weekdays: []string{"saturday", "Sunnday"}}),
 		"clearing.no_settlement[0].weekdays[1]: \"Sunday\": expected": closedOn(
@@ -165,6 +167,23 @@ func TestMaxRecords(t *testing.T) {
 	}
 	if want := []string{"00001: 2", "00002: 2", "00003: 1"}; !slices.Equal(told, want) {
 		t.Errorf("the files are %q, want %q", told, want)
+	}
+	s.Audit()
+}
+
+// clearing.framing reaches the files, their manifest and what the date was sealed with; the audit holds all of them
+// against each other.
+func TestDescriptorWords(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Configure: func(c *txswitch.Config) { c.Clearing.Framing = "rdw" }})
+	p := s.Do(switchtest.Authorize("a", 1000)).Payment
+	wantApproved(t, s.Do(switchtest.On(api.OpCapture, "c", p, 1000)), "")
+	s.AwaitDrained()
+	var result struct{ Files []struct{ Manifest string } }
+	s.Operator("POST", "/v1/cutover", &result)
+	var days []struct{ Data struct{ RDW bool } }
+	s.Operator("GET", "/v1/days", &days)
+	if len(result.Files) != 1 || !days[0].Data.RDW {
+		t.Fatalf("files %+v, days %+v", result.Files, days)
 	}
 	s.Audit()
 }

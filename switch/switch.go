@@ -268,7 +268,7 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 		Location: location, At: time.Duration(c.BusinessDay.Cutover), Logger: s.o.Logger.Named("cutover"),
 		Settings: cutover.Settings{
 			AcquirerID: s.past.acquirer, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
-			Production: c.Clearing.Production, Destinations: s.router.destinations(),
+			RDW: c.Clearing.Framing == framingRDW, Production: c.Clearing.Production, Destinations: s.router.destinations(),
 			Node: c.Node, NodeInFileID: c.Clearing.NodeInFileID, Calendar: calendar,
 		},
 		Merchants: merchants, Lock: turns.Lock, Sealed: func(payment.Date) { s.reconciler.Sealed() },

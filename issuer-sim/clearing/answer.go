@@ -25,7 +25,7 @@ type outgoing struct {
 var errDayFull = fmt.Errorf("more than %d files of a date", maxFilesOfADay)
 
 // outgoing begins a file to a member. Its number is the date's next; it is given once the file is made.
-func (d *Desk) outgoing(member, mode string, page clearing.CodePage, blocked bool) (*outgoing, error) {
+func (d *Desk) outgoing(member, mode string, page clearing.CodePage, framing clearing.Framing) (*outgoing, error) {
 	date := time.Now().UTC()
 	id := clearing.FileID{
 		Type: clearing.MadeByClearing, Date: date, ProcessorID: member,
@@ -48,7 +48,8 @@ func (d *Desk) outgoing(member, mode string, page clearing.CodePage, blocked boo
 		return nil, err
 	}
 	o.out, err = clearing.NewWriter(o.file, clearing.Header{
-		FileID: id, Production: mode == "P", CodePage: page, Blocked: blocked,
+		FileID: id, Production: mode == "P", CodePage: page, Blocked: framing.Blocked,
+		RDW: framing.RDW,
 	})
 	if err != nil {
 		return nil, errors.Join(err, o.discard())

@@ -135,6 +135,40 @@ func TestEachByteOfAFile(t *testing.T) {
 	}
 }
 
+// A file is answered in its own framing, whether it is taken or refused.
+func TestAnswerInTheFilesFraming(t *testing.T) {
+	for _, framing := range []format.Framing{{}, {Blocked: true}, {RDW: true}, {Blocked: true, RDW: true}} {
+		h := header(1)
+		h.Blocked, h.RDW = framing.Blocked, framing.RDW
+		fs := vfs.NewMem()
+		d, _ := desk(t, fs, clearing.Options{Out: "out"})
+		text := file(t, h, format.Presentment{AmountMinor: 700, ARN: arn(t, 1)})
+		if _, err := d.Take(bytes.NewReader(text)); err != nil {
+			t.Fatalf("%s: %v", framing, err)
+		}
+		if _, err := d.Take(bytes.NewReader(text)); err == nil {
+			t.Fatalf("%s: taken twice", framing)
+		}
+		answers, err := fs.List("out")
+		if err != nil || len(answers) != 2 {
+			t.Fatalf("%s: answers %q, %v", framing, answers, err)
+		}
+		for _, name := range answers {
+			answer, err := fs.Open(fs.PathJoin("out", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			reader, err := format.NewReader(answer)
+			if err != nil || reader.Framing() != framing {
+				t.Errorf("%s: %s is answered in %v, %v", framing, name, reader.Framing(), err)
+			}
+			if err := answer.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // A file of a folder is taken once it is whole: with a manifest beside at once, else when it has an end and is as it
 // was at the last look. One that ends too early is refused only after it has been so for long enough.
 func TestWatchedFolder(t *testing.T) {

@@ -114,7 +114,7 @@ func (d *Desk) refuse(why *RefusedError, from source) error {
 		}
 		return why
 	}
-	out, err := d.outgoing(book.MemberOf(why.FileID), why.mode, why.page, why.framing.Blocked)
+	out, err := d.outgoing(book.MemberOf(why.FileID), why.mode, why.page, why.framing)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (d *Desk) apply(file *inspected, number uint32, in io.Reader, from source) 
 	i.result.FileID = file.id
 	if d.o.Out != "" {
 		var err error
-		if i.out, err = d.outgoing(file.parsed.ProcessorID, file.mode, file.page, file.framing.Blocked); err != nil {
+		if i.out, err = d.outgoing(file.parsed.ProcessorID, file.mode, file.page, file.framing); err != nil {
 			return i.result, err
 		}
 	}

@@ -99,7 +99,7 @@ func (d *Desk) windowFiles(w *book.Window, now time.Time, result *WindowResult) 
 		if d.o.ASCII {
 			page = clearing.ASCII
 		}
-		out, err := d.outgoing(member, w.Modes[member], page, !d.o.Unblocked)
+		out, err := d.outgoing(member, w.Modes[member], page, clearing.Framing{Blocked: !d.o.Unblocked})
 		if err != nil {
 			return made, err
 		}

@@ -28,6 +28,7 @@ type daySettings struct {
 	ProcessorID string    `json:"processor_id"`
 	CodePage    string    `json:"code_page"`
 	Blocked     bool      `json:"blocked"`
+	RDW         bool      `json:"rdw"`
 	Production  bool      `json:"production"`
 	Location    string    `json:"location"`
 	Held        []string  `json:"held"` // destinations without settlement, which have no files of the date

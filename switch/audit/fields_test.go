@@ -130,6 +130,7 @@ func TestEachFileBesideTheRecords(t *testing.T) {
 		"another time of sealing":   {replaced(manifest, "T00:00:01Z", "T00:00:02Z"), kinds(audit.Manifest)},
 		"production":                {replaced(manifest, `"mode": "T"`, `"mode": "P"`), kinds(audit.Manifest)},
 		"another code page":         {replaced(manifest, `"ascii"`, `"cp500"`), kinds(audit.Manifest)},
+		"another framing":           {replaced(manifest, `"blocked": `, `"rdw": true, "blocked": `), kinds(audit.Manifest)},
 		"a file that it leaves out": {replaced(manifest, ".summary.csv", ".other.csv"), kinds(audit.Manifest)},
 		"no manifest at all":        {replaced(manifest, "{", "?"), kinds(audit.Manifest)},
 		"a byte behind the trailer": {replaced(".ipm", "\x00\x00\x00\x00", "\x00\x00\x00\x00 "), kinds(audit.FileUnreadable)},

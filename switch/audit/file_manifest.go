@@ -20,6 +20,7 @@ type manifestForm struct {
 	Mode         string `json:"mode"`
 	CodePage     string `json:"code_page"`
 	Blocked      bool   `json:"blocked"`
+	RDW          bool   `json:"rdw"`
 	Files        []struct {
 		Name   string `json:"name"`
 		SHA256 string `json:"sha256"`
@@ -52,7 +53,8 @@ func (r *fileReader) manifest(in io.Reader, parts map[string]*part) error {
 	says("file_id", m.FileID, r.file.id)
 	says("mode", m.Mode, r.mode)
 	says("code_page", m.CodePage, r.codePage)
-	says("blocked", m.Blocked, r.blocked)
+	says("blocked", m.Blocked, r.framing.Blocked)
+	says("rdw", m.RDW, r.framing.RDW)
 	says("totals.messages", m.Totals.Messages, r.messages)
 	says("totals.presentments", m.Totals.Presentments, r.records)
 	says("totals.sum_minor", m.Totals.SumMinor, r.sum)
@@ -124,6 +126,7 @@ func (r *fileReader) manifestDay(m *manifestForm) {
 	says("mode", m.Mode, mode)
 	says("code_page", m.CodePage, s.CodePage)
 	says("blocked", m.Blocked, s.Blocked)
+	says("rdw", m.RDW, s.RDW)
 	if !s.SealedAt.IsZero() {
 		says("sealed_at", m.SealedAt, s.SealedAt.UTC().Format(time.RFC3339Nano))
 	}

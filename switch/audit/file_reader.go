@@ -29,7 +29,7 @@ type fileReader struct {
 	file     *clearingFile // nil before the header
 	rows     *detailReader // nil without a detail CSV
 	codePage string
-	blocked  bool
+	framing  clearing.Framing
 	mode     string // PDS0122
 	messages int64
 	sum      int64 // of DE4 over all messages between header and trailer
@@ -45,7 +45,7 @@ func (r *fileReader) read(ctx context.Context, in io.Reader) (whole bool, err er
 	if err != nil {
 		return r.refuse(err.Error()), nil
 	}
-	r.codePage, r.blocked = reader.CodePage().String(), reader.Framing().Blocked
+	r.codePage, r.framing = reader.CodePage().String(), reader.Framing()
 	for {
 		if err := ctx.Err(); err != nil {
 			return false, err

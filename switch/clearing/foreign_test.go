@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -177,6 +179,44 @@ func TestNetworkIDs(t *testing.T) {
 			if record.Number == 2 && [2]string{record.Text(63), record.Text(105)} != want {
 				t.Errorf("%s: DE63 %q, DE105 %q", id, record.Text(63), record.Text(105))
 			}
+		}
+	}
+}
+
+// A file with descriptor words is odd unless its manifest says that it has them; one that has them, or has not, although
+// its manifest says otherwise is another file.
+func TestVerifyDescriptorWordsBesideManifest(t *testing.T) {
+	h := clearing.Header{FileID: testFileID, RDW: true}
+	for _, h.Blocked = range []bool{false, true} {
+		file, totals := writeFile(t, h, goldenPresentments()...)
+		digest := clearing.NewDigest(io.Discard)
+		if _, err := digest.Write(file); err != nil {
+			t.Fatal(err)
+		}
+		m := clearing.NewManifest(h, "visa", day(2026, 11, 22), totals, digest.File("a.ipm"))
+		text, err := m.Encode()
+		if err != nil || !bytes.Contains(text, []byte(`"rdw": true,`)) {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if m, err = clearing.ReadManifest(bytes.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range []struct {
+			manifest         *clearing.Manifest
+			errors, warnings string
+		}{
+			{m, "[]", "[]"},
+			{nil, "[]", "[file at byte 0: records begin with mainframe descriptor words (RDW)]"},
+		} {
+			report, err := clearing.Verify(bytes.NewReader(file), clearing.VerifyOptions{Manifest: x.manifest, Name: "a.ipm"})
+			if err != nil || fmt.Sprint(report.Errors) != x.errors || fmt.Sprint(report.Warnings) != x.warnings {
+				t.Errorf("blocked %v: %+v, %v", h.Blocked, report, err)
+			}
+		}
+		m.RDW = false
+		report, err := clearing.Verify(bytes.NewReader(file), clearing.VerifyOptions{Manifest: m, Name: "a.ipm"})
+		if err != nil || report.ErrorCount != 1 || !strings.Contains(report.Errors[0].Message, ", RDW, its manifest says ") {
+			t.Errorf("blocked %v, a manifest of another framing: %+v, %v", h.Blocked, report, err)
 		}
 	}
 }

@@ -13,31 +13,33 @@ const (
 	blockSize    = blockData + blockTrailer
 	blockFiller  = 0x40
 
-	lengthSize = 4 // of a record's length, big endian, itself not counted
+	lengthSize = 4 // of what stands before a record: its length, or its descriptor word
 )
 
-// A frameWriter writes records with their lengths and cuts the stream into blocks if the file is blocked.
+// A frameWriter writes records with their lengths, or descriptor words, and cuts the stream into blocks if the file is
+// blocked.
 type frameWriter struct {
 	w       *bufio.Writer
-	blocked bool
+	framing Framing
 	column  int // bytes in the current block, 0 to blockData − 1
 }
 
+// record writes a record, of at most maxRecord bytes, behind the word that says how long it is.
 func (f *frameWriter) record(record []byte) error {
-	if err := f.length(len(record)); err != nil {
+	var word [lengthSize]byte
+	if f.framing.RDW { // counts itself; 00 00 says that the record is not in pieces
+		binary.BigEndian.PutUint16(word[:], uint16(lengthSize+len(record)))
+	} else {
+		binary.BigEndian.PutUint32(word[:], uint32(len(record)))
+	}
+	if err := f.data(word[:]); err != nil {
 		return err
 	}
 	return f.data(record)
 }
 
-func (f *frameWriter) length(n int) error {
-	var length [lengthSize]byte
-	binary.BigEndian.PutUint32(length[:], uint32(n))
-	return f.data(length[:])
-}
-
 func (f *frameWriter) data(b []byte) error {
-	if !f.blocked {
+	if !f.framing.Blocked {
 		_, err := f.w.Write(b)
 		return err
 	}
@@ -57,10 +59,13 @@ func (f *frameWriter) data(b []byte) error {
 	return nil
 }
 
-// end writes the zero length, fills the last block and hands everything to the writer below.
+// end writes the zero length, which no descriptor word ends a file with, fills the last block and hands everything to
+// the writer below.
 func (f *frameWriter) end() error {
-	if err := f.length(0); err != nil {
-		return err
+	if !f.framing.RDW {
+		if err := f.data(make([]byte, lengthSize)); err != nil {
+			return err
+		}
 	}
 	if f.column > 0 { // else the data ended exactly with a block, which is complete
 		if err := f.fill(blockSize - f.column); err != nil {
@@ -79,6 +84,6 @@ func (f *frameWriter) fill(n int) error {
 	return nil
 }
 
-func newFrameWriter(w io.Writer, blocked bool) *frameWriter {
-	return &frameWriter{w: bufio.NewWriterSize(w, 64<<10), blocked: blocked}
+func newFrameWriter(w io.Writer, framing Framing) *frameWriter {
+	return &frameWriter{w: bufio.NewWriterSize(w, 64<<10), framing: framing}
 }

@@ -23,6 +23,7 @@ type Manifest struct {
 	Mode         string         `json:"mode"`      // PDS0122: P or T
 	CodePage     string         `json:"code_page"` // CodePage.String
 	Blocked      bool           `json:"blocked"`
+	RDW          bool           `json:"rdw,omitempty"` // record descriptor words; else VBS
 	Files        []ManifestFile `json:"files"`
 	Totals       Totals         `json:"totals"` // as Writer.Close returned them
 }
@@ -47,6 +48,7 @@ func NewManifest(h Header, destination string, sealedAt time.Time, totals Totals
 		Mode:         h.mode(),
 		CodePage:     h.CodePage.String(),
 		Blocked:      h.Blocked,
+		RDW:          h.RDW,
 		Files:        files,
 		Totals:       totals,
 	}

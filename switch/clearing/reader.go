@@ -29,6 +29,9 @@ type Reader struct {
 
 var errEmpty = errors.New("clearing: the file is empty")
 
+// warnRDW is told of a file of which nobody has said that it is framed so.
+const warnRDW = "records begin with mainframe descriptor words (RDW)"
+
 // NewReader looks at the file's beginning. It fails only if nothing can be read at all.
 func NewReader(r io.Reader) (*Reader, error) {
 	buffered := bufio.NewReaderSize(r, detectWindow)
@@ -43,7 +46,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 	reader := &Reader{framing: found.framing, page: found.page, warned: map[string]bool{}}
 	reader.in = input{r: buffered, blocked: found.framing.Blocked, fault: reader.fault, warn: reader.warn}
 	if found.framing.RDW {
-		reader.warn(0, "records begin with mainframe descriptor words (RDW)")
+		reader.warn(0, warnRDW)
 	}
 	return reader, nil
 }

@@ -50,7 +50,7 @@ func Verify(r io.Reader, o VerifyOptions) (report *Report, err error) {
 	v.report.Totals.Currencies = []CurrencyTotals{}
 	hashed := NewDigest(io.Discard)
 	if o.Manifest != nil {
-		r = io.TeeReader(r, hashed)
+		r, v.rdw = io.TeeReader(r, hashed), o.Manifest.RDW
 	}
 	if err := v.read(r); err != nil {
 		return nil, err
@@ -106,7 +106,11 @@ func (v *verifier) read(r io.Reader) error {
 		return err
 	}
 	v.finish()
-	v.report.Warnings = append(v.report.Warnings, reader.Warnings()...)
+	for _, warning := range reader.Warnings() {
+		if !v.rdw || warning.Message != warnRDW {
+			v.report.Warnings = append(v.report.Warnings, warning)
+		}
+	}
 	return nil
 }
 
@@ -115,6 +119,7 @@ type verifier struct {
 	strict     bool
 	envelope   bool
 	each       func(*Record)
+	rdw        bool // the manifest says that the file has descriptor words
 	report     Report
 	tally      Tally
 	keys       *recordKeys

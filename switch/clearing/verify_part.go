@@ -150,6 +150,8 @@ func (v *verifier) beside(m *Manifest, is ManifestFile) {
 	}
 	differs("file id", v.report.FileID, m.FileID)
 	differs("mode", v.report.Mode, m.Mode)
+	differs("code page", v.report.CodePage, m.CodePage)
+	differs("framing", v.report.Framing.String(), Framing{Blocked: m.Blocked, RDW: m.RDW}.String())
 	if v.cutShort {
 		return // the totals are of what could be read
 	}

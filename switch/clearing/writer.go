@@ -13,7 +13,10 @@ type Header struct {
 	Production bool     // PDS0122 P, else T for test
 	CodePage   CodePage // default CP500
 	Blocked    bool     // 1014 blocking
+	RDW        bool     // record descriptor words before the records; default lengths (VBS)
 }
+
+func (h *Header) framing() Framing { return Framing{Blocked: h.Blocked, RDW: h.RDW} }
 
 func (h *Header) mode() string {
 	if h.Production {
@@ -45,7 +48,7 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 	if h.CodePage != CP500 && h.CodePage != ASCII {
 		return nil, fmt.Errorf("clearing: %s cannot be written", h.CodePage)
 	}
-	writer := &Writer{header: h, id: h.FileID.String(), frames: newFrameWriter(w, h.Blocked), tally: Tally{}}
+	writer := &Writer{header: h, id: h.FileID.String(), frames: newFrameWriter(w, h.framing()), tally: Tally{}}
 	if err := writer.record.header(writer.id, h.mode()); err != nil {
 		return nil, err
 	}
@@ -80,8 +83,8 @@ func (w *Writer) Write(p *Presentment) error {
 	return nil
 }
 
-// Close ends the file with its 1644/695 record, the zero length and the filling of the last block, and returns what it
-// adds up to. A file without presentments is a header and a trailer.
+// Close ends the file with its 1644/695 record, the zero length of VBS and the filling of the last block, and returns
+// what it adds up to. A file without presentments is a header and a trailer.
 func (w *Writer) Close() (Totals, error) {
 	switch {
 	case w.err != nil:

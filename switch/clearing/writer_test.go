@@ -103,6 +103,9 @@ func TestWriterAgainstGolden(t *testing.T) {
 		"golden-cp500-vbs.hex":  {FileID: testFileID},
 		"golden-ascii-1014.hex": {FileID: testFileID, CodePage: clearing.ASCII, Blocked: true},
 		"golden-ascii-vbs.hex":  {FileID: testFileID, CodePage: clearing.ASCII},
+
+		"golden-cp500-1014-rdw.hex": {FileID: testFileID, Blocked: true, RDW: true},
+		"golden-ascii-rdw.hex":      {FileID: testFileID, CodePage: clearing.ASCII, RDW: true},
 	} {
 		got, _ := writeFile(t, h, goldenPresentments()...)
 		if want := readHex(t, name); !bytes.Equal(got, want) {

@@ -48,6 +48,7 @@ type Settings struct {
 	ProcessorID  string // in PDS0105; DE33 and DE94
 	CodePage     clearing.CodePage
 	Blocked      bool
+	RDW          bool // record descriptor words; else VBS
 	Production   bool
 	Destinations []string // each gets a file every day, an empty one too
 	// NodeInFileID makes the last five digits of a file id the node (2) and the sequence (3), for nodes that share a

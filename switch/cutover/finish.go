@@ -67,6 +67,7 @@ type plan struct {
 	ProcessorID string    `json:"processor_id"`
 	CodePage    string    `json:"code_page"`
 	Blocked     bool      `json:"blocked"`
+	RDW         bool      `json:"rdw,omitempty"`
 	Production  bool      `json:"production"`
 	Location    string    `json:"location"`
 	Node        *uint32   `json:"node,omitempty"` // in the file ids; none: it is not

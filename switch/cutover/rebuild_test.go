@@ -101,6 +101,50 @@ func TestRebuild(t *testing.T) {
 	})
 }
 
+// Descriptor words are fixed when a date is sealed, like code page and blocking: files are made again as they were,
+// whatever the config says by then, and a date that is sealed later is as it says.
+func TestFramingIsFixedWhenSealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-20 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		defer b.close()
+		closeDate := func(rdw, blocked bool) (ipm string) {
+			e, stop := b.run(settings(func(o *cutover.Options) { o.Settings.RDW, o.Settings.Blocked = rdw, blocked }))
+			defer stop()
+			b.must(b.present(b.authorized("visa", 100), capture(100, 1), presentment.Snapshot{}))
+			closed, err := e.Cutover(t.Context(), true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := read(t, b.fs, closed.Files[0].IPM)
+			report := verified(t, closed.Files[0].IPM, text)
+			if want := (clearing.Framing{Blocked: blocked, RDW: rdw}); report.Framing != want {
+				t.Errorf("%s: %s, want %s", closed.BusinessDate, report.Framing, want)
+			}
+			manifest, err := clearing.ReadManifest(strings.NewReader(read(t, b.fs, closed.Files[0].Manifest)))
+			if err != nil || manifest.RDW != rdw || manifest.Blocked != blocked {
+				t.Errorf("%s: manifest %+v, %v", closed.BusinessDate, manifest, err)
+			}
+			return text
+		}
+		records := closeDate(true, false)
+		if n := int(records[0])<<8 | int(records[1]); records[2:4] != "\x00\x00" || records[n:n+2] == "\x00\x00" {
+			t.Errorf("the file begins with %x, and %d bytes on stands %x", records[:4], n, records[n:n+4])
+		}
+		time.Sleep(24 * time.Hour)
+		closeDate(true, true)
+		time.Sleep(24 * time.Hour)
+		closeDate(false, true)
+		e, stop := b.run(settings(func(o *cutover.Options) { o.Settings.Blocked = false }))
+		defer stop()
+		for _, date := range []payment.Date{20261120, 20261121, 20261122} {
+			if checked, err := e.Check(t.Context(), date); err != nil || len(checked.Differences) > 0 {
+				t.Errorf("%s made again: %+v, %v", date, checked, err)
+			}
+		}
+	})
+}
+
 // A date whose files could not be written yet is written to a folder elsewhere; nothing is there to compare.
 func TestRebuildBeforeItIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -25,8 +25,8 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	set := e.o.Settings
 	p := &plan{
 		Format: planFormat, SealedAt: e.o.Clock.Now().Truncate(time.Millisecond), AcquirerID: set.AcquirerID,
-		ProcessorID: set.ProcessorID, CodePage: set.CodePage.String(), Blocked: set.Blocked, Production: set.Production,
-		Location: e.o.Location.String(),
+		ProcessorID: set.ProcessorID, CodePage: set.CodePage.String(), Blocked: set.Blocked, RDW: set.RDW,
+		Production: set.Production, Location: e.o.Location.String(),
 	}
 	s := &sealing{
 		e: e, ctx: ctx, now: e.o.Clock.Confirmed(), plan: p, mover: newMover(),

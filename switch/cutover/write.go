@@ -218,7 +218,7 @@ func (f *fileWriter) open() error {
 		return err
 	}
 	f.summary = clearing.NewSummary()
-	f.header = clearing.Header{Production: p.Production, CodePage: codePage, Blocked: p.Blocked}
+	f.header = clearing.Header{Production: p.Production, CodePage: codePage, Blocked: p.Blocked, RDW: p.RDW}
 	if f.header.FileID, err = p.fileID(f.d.date, f.Sequence); err != nil {
 		return err
 	}

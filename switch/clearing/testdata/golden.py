@@ -65,6 +65,14 @@ def vbs(codec):
     return out + b"\0\0\0\0"
 
 
+def rdw(codec):
+    out = b""
+    for mti, elements in MESSAGES:
+        r = record(codec, mti, elements)
+        out += struct.pack(">HH", len(r) + 4, 0) + r
+    return out
+
+
 def blocked(data):
     out = b""
     for i in range(0, len(data), 1012):
@@ -82,6 +90,8 @@ save("golden-cp500-1014.hex", blocked(vbs("cp500")))
 save("golden-cp500-vbs.hex", vbs("cp500"))
 save("golden-ascii-1014.hex", blocked(vbs("latin_1")))
 save("golden-ascii-vbs.hex", vbs("latin_1"))
+save("golden-cp500-1014-rdw.hex", blocked(rdw("cp500")))
+save("golden-ascii-rdw.hex", rdw("latin_1"))
 with open("cp500.hex", "w") as f:  # ISO 8859-1 of each cp500 byte
     table = bytes(range(256)).decode("cp500").encode("latin_1")
     for i in range(0, 256, 16):
