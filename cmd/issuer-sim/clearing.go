@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/httpcall"
+	"switchyard/internal/infile"
 	issuersim "switchyard/issuer-sim"
 )
 
@@ -118,18 +118,11 @@ func ask(cmd *cobra.Command, port httpcall.Port, method, path string, order any)
 
 // takeFile hands over a file as a stream.
 func takeFile(ctx context.Context, out io.Writer, port httpcall.Port, name string) (err error) {
-	f, err := os.Open(name)
+	f, err := infile.Open(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return errors.New("it is no file")
-	}
 	answer, err := port.Stream(ctx, http.MethodPost, "/v1/clearing", nil, f)
 	if err != nil {
 		return err

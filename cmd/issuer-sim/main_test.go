@@ -181,10 +181,20 @@ func TestErrors(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("listen: 127.0.0.1:0\nlisten_to: all\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
+		{[]string{"serve", "--config", fifo}, fifo + ": is a FIFO, expected a regular file"},
+		{[]string{"serve", "--config", "/dev/zero"}, "/dev/zero: is a device"},
+		{[]string{"serve", "--rules", fifo, "--listen", "127.0.0.1:0"}, fifo + ": is a FIFO"},
+		{[]string{"serve", "--rules", filepath.Dir(fifo), "--listen", "127.0.0.1:0"}, "is a directory, expected a file"},
+		{[]string{"serve", "--dialect", filepath.Dir(fifo)}, "is a directory, expected a file"},
+		{[]string{"clearing", "take", fifo}, fifo + ": is a FIFO"},
 		{[]string{"serve", "--config", bad}, "line 2: unknown key \"listen_to\""},
 		{[]string{"serve", "--config", "nowhere.yaml"}, "nowhere.yaml"},
 		{[]string{"serve", "--rules", bad, "--listen", "127.0.0.1:0"}, "unknown key \"listen\""},

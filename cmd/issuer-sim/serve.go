@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"switchyard/internal/infile"
 	"switchyard/internal/isotool"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec/framing"
@@ -101,7 +102,7 @@ func readConfig(name string) (issuersim.Config, error) {
 	if name == "" {
 		return issuersim.DefaultConfig(), nil
 	}
-	f, err := os.Open(name)
+	f, err := infile.Open(name)
 	if err != nil {
 		return issuersim.Config{}, err
 	}
@@ -209,7 +210,7 @@ func writeReady(name string, v any) error {
 }
 
 func loadRules(name string) (*issuersim.Rules, error) {
-	f, err := os.Open(name)
+	f, err := infile.Open(name)
 	if err != nil {
 		return nil, err
 	}

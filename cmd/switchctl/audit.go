@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/httpcall"
+	"switchyard/internal/infile"
 	"switchyard/internal/operatorflags"
 	"switchyard/internal/vfs"
 	"switchyard/switch/audit"
@@ -118,7 +119,7 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 	src.Authorizations = control.Opener("/v1/authorizations", nil)
 	src.Ledger = control.Opener("/v1/ledger", url.Values{"audit": {"1"}})
 	for _, name := range a.told {
-		src.Told = append(src.Told, func(context.Context) (io.ReadCloser, error) { return os.Open(name) })
+		src.Told = append(src.Told, func(context.Context) (io.ReadCloser, error) { return infile.Open(name) })
 	}
 	report, err := audit.Run(ctx, src, a.auditOptions())
 	if err != nil {

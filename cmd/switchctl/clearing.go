@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"switchyard/internal/ipmtool"
+	"switchyard/internal/infile"
 	"switchyard/switch/clearing"
 )
 
@@ -42,7 +41,7 @@ func manifestOf(file, named string) (*clearing.Manifest, error) {
 	case beside:
 		named = strings.TrimSuffix(file, ".ipm") + ".manifest.json"
 	}
-	f, err := os.Open(named)
+	f, err := infile.Open(named)
 	if beside && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -62,7 +61,7 @@ func withFile(cmd *cobra.Command, name string, use func(io.Reader) error) error 
 	cmd.SilenceUsage = true // from here on it is the file that is wrong, not the command line
 	r := cmd.InOrStdin()
 	if name != "-" {
-		file, err := ipmtool.Open(name)
+		file, err := infile.Open(name)
 		if err != nil {
 			return err
 		}

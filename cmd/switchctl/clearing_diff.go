@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/infile"
 	"switchyard/internal/ipmtool"
 	"switchyard/internal/money"
 	"switchyard/switch/clearing"
@@ -34,7 +35,7 @@ rrn and other columns of a detail file: what those it has say is compared with t
 			cmd.SilenceUsage = true
 			var files [2]*os.File
 			for i, name := range args {
-				f, err := ipmtool.Open(name)
+				f, err := infile.Open(name)
 				if err != nil {
 					return err
 				}

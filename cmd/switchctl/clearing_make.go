@@ -3,11 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/infile"
 	"switchyard/internal/ipmtool"
 	"switchyard/switch/clearing"
 )
@@ -92,7 +92,7 @@ that key, so that chargebacks still find their presentments. Whoever has the key
 			cmd.SilenceUsage = true
 			o.Key = []byte(seed)
 			if keyFile != "" {
-				key, err := os.ReadFile(keyFile)
+				key, err := infile.Read(keyFile, infile.MaxSecret)
 				if err != nil {
 					return err
 				}

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/infile"
 	"switchyard/internal/operatorflags"
 	"switchyard/internal/pan"
 	"switchyard/internal/vfs"
@@ -195,7 +195,7 @@ func (c *clearingRebuild) stopped() (_ rebuilder, done func(), err error) {
 	if keyFile == "" {
 		keyFile = filepath.Join(c.data, "switchd.key")
 	}
-	text, err := os.ReadFile(keyFile)
+	text, err := infile.Read(keyFile, infile.MaxSecret)
 	if err != nil {
 		return nil, nil, fmt.Errorf("key: %w (--key-file names another one)", err)
 	}

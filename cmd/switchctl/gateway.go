@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/infile"
 	"switchyard/internal/money"
 	"switchyard/switch/api"
 	"switchyard/switch/front/lines/client"
@@ -111,7 +112,7 @@ func (g *gatewayFlags) secret() (string, error) {
 		}
 		return "", errors.New("--name needs the gateway's secret in --secret-file or $" + secretVariable)
 	}
-	text, err := os.ReadFile(g.secretFile)
+	text, err := infile.Read(g.secretFile, infile.MaxSecret)
 	return strings.TrimSpace(string(text)), err
 }
 
@@ -123,7 +124,7 @@ func (g *gatewayFlags) tls() (*tls.Config, error) {
 		}
 		return nil, nil
 	}
-	pem, err := os.ReadFile(g.caFile)
+	pem, err := infile.Read(g.caFile, infile.MaxSecret)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +133,7 @@ func (g *gatewayFlags) tls() (*tls.Config, error) {
 		return nil, fmt.Errorf("%s: no certificate in PEM form", g.caFile)
 	}
 	if g.certFile != "" || g.keyFile != "" {
-		pair, err := tls.LoadX509KeyPair(g.certFile, g.keyFile)
+		pair, err := infile.KeyPair(g.certFile, g.keyFile)
 		if err != nil {
 			return nil, err
 		}

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/infile"
 	"switchyard/internal/isotool"
 	"switchyard/spec"
 )
@@ -59,16 +59,13 @@ framings and dialects, and do more: iso decode goes on behind what does not pars
 }
 
 func readInput(stdin io.Reader, args []string) ([]byte, error) {
-	in := stdin
+	var data []byte
+	var err error
 	if len(args) == 1 && args[0] != "-" {
-		file, err := os.Open(args[0])
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		in = file
+		data, err = infile.Read(args[0], maxISOInput)
+	} else {
+		data, err = io.ReadAll(io.LimitReader(stdin, maxISOInput+1))
 	}
-	data, err := io.ReadAll(io.LimitReader(in, maxISOInput+1))
 	switch {
 	case err != nil:
 		return nil, err

@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/capture"
+	"switchyard/internal/infile"
 	"switchyard/internal/isotool"
 	"switchyard/spec"
 	"switchyard/spec/framing"
@@ -75,16 +75,13 @@ func knownForm(name string) bool {
 
 // readFile reads a file, or standard input for -, of at most capture.MaxInput bytes.
 func readFile(stdin io.Reader, name string) ([]byte, error) {
-	in := stdin
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		in = file
+	var data []byte
+	var err error
+	if name == "-" {
+		data, err = io.ReadAll(io.LimitReader(stdin, capture.MaxInput+1))
+	} else {
+		data, err = infile.Read(name, capture.MaxInput)
 	}
-	data, err := io.ReadAll(io.LimitReader(in, capture.MaxInput+1))
 	switch {
 	case err != nil:
 		return nil, err

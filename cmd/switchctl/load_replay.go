@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/capture"
+	"switchyard/internal/infile"
 	"switchyard/internal/loadgen/scenario"
 	"switchyard/internal/loadgen/steady"
 )
@@ -42,7 +42,7 @@ func (f *loadFlags) replayPlan(cmd *cobra.Command, o *steady.Options) (*scenario
 
 // isCapture tells whether a file is a capture, by how it begins.
 func isCapture(name string) (bool, error) {
-	file, err := os.Open(name)
+	file, err := infile.Open(name)
 	if err != nil {
 		return false, err
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"switchyard/internal/ipmtool"
+	"switchyard/internal/infile"
 	"switchyard/internal/workday"
 	"switchyard/switch/journal"
 	"switchyard/switch/matching"
@@ -188,7 +188,7 @@ func (r *recordsRun) sources(ctx context.Context, books *recordBooks) (src match
 
 // fileOf is a file as it is read when it is needed.
 func fileOf(name string) matching.File {
-	return matching.File{Name: name, Open: func() (io.ReadCloser, error) { return ipmtool.Open(name) }}
+	return matching.File{Name: name, Open: func() (io.ReadCloser, error) { return infile.Open(name) }}
 }
 
 // ipmFiles lists the clearing files of a folder, by name; none where it is not there.

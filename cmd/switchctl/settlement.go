@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"switchyard/internal/ipmtool"
+	"switchyard/internal/infile"
 	"switchyard/internal/vfs"
 	"switchyard/internal/workday"
 	"switchyard/switch/settlement"
@@ -117,7 +117,7 @@ func (s *settlementStatement) run() (*settlement.Run, error) {
 		return nil, err
 	}
 	if s.opening != "" {
-		file, err := ipmtool.Open(s.opening)
+		file, err := infile.Open(s.opening)
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +133,7 @@ func (s *settlementStatement) run() (*settlement.Run, error) {
 const maxPlanBytes = 32 << 20
 
 func (s *settlementStatement) readPlan() (*settlement.Plan, error) {
-	file, err := ipmtool.Open(s.plan)
+	file, err := infile.Open(s.plan)
 	if err != nil {
 		return nil, err
 	}

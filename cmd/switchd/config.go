@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/infile"
 	txswitch "switchyard/switch"
 )
 
@@ -15,12 +15,12 @@ func loadConfig(path string) (*txswitch.Config, error) {
 	if path == "" {
 		return txswitch.DefaultConfig(), nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := infile.Read(path, infile.MaxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	c, err := txswitch.ParseConfig(path, text, func(name string) ([]byte, error) {
-		return os.ReadFile(beside(path, name))
+		return infile.Read(beside(path, name), infile.MaxConfig)
 	})
 	if err != nil {
 		return nil, err

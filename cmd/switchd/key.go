@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/infile"
 	"switchyard/internal/pan"
 	txswitch "switchyard/switch"
 )
@@ -73,7 +74,7 @@ func configuredKey(c *txswitch.Config) (*pan.Keyring, error) {
 }
 
 func readKey(path string) (*pan.Keyring, error) {
-	text, err := os.ReadFile(path)
+	text, err := infile.Read(path, infile.MaxSecret)
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}

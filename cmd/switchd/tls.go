@@ -4,9 +4,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
 
 	"switchyard/internal/config"
+	"switchyard/internal/infile"
 	txswitch "switchyard/switch"
 )
 
@@ -55,14 +55,14 @@ func issuerTLS(configPath string, c *txswitch.Config) (map[string]*tls.Config, e
 func baseTLS(configPath string, t *config.TLS) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if t.Certificate != "" || t.Key != "" {
-		pair, err := tls.LoadX509KeyPair(beside(configPath, t.Certificate), beside(configPath, t.Key))
+		pair, err := infile.KeyPair(beside(configPath, t.Certificate), beside(configPath, t.Key))
 		if err != nil {
 			return nil, err
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}
 	if t.CA != "" {
-		text, err := os.ReadFile(beside(configPath, t.CA))
+		text, err := infile.Read(beside(configPath, t.CA), infile.MaxSecret)
 		if err != nil {
 			return nil, fmt.Errorf("ca: %w", err)
 		}

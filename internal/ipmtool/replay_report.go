@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"switchyard/internal/infile"
 	"switchyard/switch/clearing"
 )
 
@@ -35,7 +36,7 @@ func WriteReplayReport(name, state, report string, force bool) error {
 	}
 	defer known.close()
 	kept := []*os.File{from.file}
-	if f, err := os.Open(state); err == nil {
+	if f, err := infile.Open(state); err == nil {
 		defer f.Close()
 		kept = append(kept, f)
 	}
@@ -188,14 +189,11 @@ func ReplayToFolder(name, folder string, o ReplayOptions) (*ReplaySummary, error
 
 // sameContents tells whether a file of a name has what another one has.
 func sameContents(name string, other *os.File) bool {
-	f, err := os.Open(name)
+	f, err := infile.Open(name)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return false
-	}
 	a, b := sha256.New(), sha256.New()
 	_, errA := io.Copy(a, f)
 	_, errB := io.Copy(b, io.NewSectionReader(other, 0, 1<<62))

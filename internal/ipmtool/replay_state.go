@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/internal/infile"
 )
 
 // A sending is what is known of a record that was sent, or is about to be.
@@ -66,7 +68,7 @@ var outcomes = [...]string{OutcomeWaiting, OutcomeUnanswered, OutcomeAccepted, O
 func openReplayState(name string, write bool) (*replayState, error) {
 	s := &replayState{known: map[string]map[uint32]*statePage{}}
 	if info, err := os.Stat(name); err == nil {
-		if err := regular(name, info); err != nil {
+		if err := infile.Regular(name, info); err != nil {
 			return nil, err
 		}
 	}

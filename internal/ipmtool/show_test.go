@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"switchyard/internal/ipmtool"
@@ -286,21 +284,4 @@ func record(b *bytes.Buffer, mti string, elements map[int]string) {
 	n := 4 + 16 + len(values)
 	b.Write([]byte{0, 0, byte(n >> 8), byte(n)})
 	b.WriteString(mti + string(bitmap) + values)
-}
-
-// What is no file with an end is refused before it is opened.
-func TestOpen(t *testing.T) {
-	dir := t.TempDir()
-	fifo := filepath.Join(dir, "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{
-		dir: "is a directory", fifo: "is a FIFO", "/dev/zero": "is a device", filepath.Join(dir, "none"): "no such file",
-	} {
-		if f, err := ipmtool.Open(name); err == nil || !strings.Contains(err.Error(), want) ||
-			!strings.Contains(err.Error(), name) {
-			t.Errorf("Open(%s) = %v, %v; want %s", name, f, err, want)
-		}
-	}
 }

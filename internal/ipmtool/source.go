@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"switchyard/internal/infile"
 	"switchyard/switch/clearing"
 )
 
@@ -39,7 +40,7 @@ type source struct {
 
 // openSource opens a file and recognizes its format.
 func openSource(name string) (*source, error) {
-	file, err := Open(name)
+	file, err := infile.Open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,11 @@
 package isotool
 
 import (
-	"os"
+	"errors"
+	"io/fs"
 	"strings"
 
+	"switchyard/internal/infile"
 	"switchyard/spec"
 )
 
@@ -13,10 +15,10 @@ func OpenDialect(name string) (*spec.Codec, error) {
 	if err == nil {
 		return codec, nil
 	}
-	file, openErr := os.Open(name)
+	file, openErr := infile.Open(name)
 	switch {
 	case openErr == nil:
-	case strings.HasSuffix(name, ".json"):
+	case strings.HasSuffix(name, ".json"), !errors.Is(openErr, fs.ErrNotExist):
 		return nil, openErr
 	default:
 		return nil, err // which lists the embedded ones

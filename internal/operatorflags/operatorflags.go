@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"switchyard/internal/infile"
 	"switchyard/switch/operator/client"
 )
 
@@ -41,7 +42,7 @@ func (f *Flags) Client() (*client.Client, error) {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	if f.ca != "" {
-		text, err := os.ReadFile(f.ca)
+		text, err := infile.Read(f.ca, infile.MaxSecret)
 		if err != nil {
 			return nil, fmt.Errorf("--ca: %w", err)
 		}
@@ -65,7 +66,7 @@ func (f *Flags) Client() (*client.Client, error) {
 func (f *Flags) token() (string, error) {
 	text, from := os.Getenv(TokenVariable), TokenVariable
 	if f.tokenFile != "" {
-		read, err := os.ReadFile(f.tokenFile)
+		read, err := infile.Read(f.tokenFile, infile.MaxSecret)
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}

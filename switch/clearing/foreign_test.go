@@ -183,8 +183,8 @@ func TestNetworkIDs(t *testing.T) {
 	}
 }
 
-// A file with descriptor words is odd unless its manifest says that it has them; one that has them, or has not, although
-// its manifest says otherwise is another file.
+// A file with descriptor words is odd unless its manifest says that it has them; one whose manifest says otherwise is
+// another file.
 func TestVerifyDescriptorWordsBesideManifest(t *testing.T) {
 	h := clearing.Header{FileID: testFileID, RDW: true}
 	for _, h.Blocked = range []bool{false, true} {

@@ -169,15 +169,23 @@ func isDate(yymmdd string) bool {
 	return err == nil
 }
 
-// exponentFault holds PDS0148 against DE49: the exponent that the record claims for its own currency must be the
-// currency's. Nothing is said where either is unknown.
+// exponentFault holds PDS0148 against DE49: the record's own currency must be among its entries, with the exponent that
+// the currency has, where that is known.
 func exponentFault(exponents, numeric string) string {
 	c, known := money.ByNumeric(numeric)
-	for ; known && len(exponents) >= 4; exponents = exponents[4:] {
-		if exponents[:3] == numeric && exponents[3] != byte('0'+c.Exponent) {
+	among := numeric == ""
+	for ; len(exponents) >= 4; exponents = exponents[4:] {
+		if exponents[:3] != numeric {
+			continue
+		}
+		among = true
+		if known && exponents[3] != byte('0'+c.Exponent) {
 			return "gives currency " + numeric + " the exponent " + exponents[3:4] + ", " + c.Alpha + " has " + string(rune('0'+
 				c.Exponent))
 		}
+	}
+	if !among {
+		return "has no entry of the currency in DE49, " + numeric
 	}
 	return ""
 }

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"switchyard/internal/infile"
 )
 
 // maxFile bounds the file of a run that is read, in bytes.
@@ -21,7 +22,7 @@ func (r *Run) Write(w io.Writer) error {
 
 // ReadFile reads the file of a run.
 func ReadFile(name string) (*Run, error) {
-	f, err := os.Open(name)
+	f, err := infile.Open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"switchyard/internal/config"
+	"switchyard/internal/infile"
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/arrival"
 	"switchyard/internal/loadgen/judge"
@@ -21,7 +21,7 @@ import (
 
 // Load reads a scenario's file, and those that it names, which are relative to it.
 func Load(name string) (*Plan, error) {
-	text, err := os.ReadFile(name)
+	text, err := readFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -29,9 +29,11 @@ func Load(name string) (*Plan, error) {
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(filepath.Dir(name), file)
 		}
-		return os.ReadFile(file)
+		return readFile(file)
 	})
 }
+
+func readFile(name string) ([]byte, error) { return infile.Read(name, infile.MaxConfig) }
 
 // Read reads a scenario; open reads a file that it names.
 func Read(name string, text []byte, open func(file string) ([]byte, error)) (*Plan, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -47,7 +46,7 @@ func (o *Replay) Plan() (*Plan, error) {
 	if o.Flow != "" {
 		f.Flows = []flow{{Flow: o.Flow}}
 	}
-	r := reader{name: o.File, file: &f, open: os.ReadFile}
+	r := reader{name: o.File, file: &f, open: readFile}
 	return r.plan()
 }
 

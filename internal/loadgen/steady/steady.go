@@ -10,13 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"switchyard/internal/daemons"
 	"switchyard/internal/httpcall"
+	"switchyard/internal/infile"
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/clients"
 	"switchyard/internal/loadgen/judge"
@@ -250,7 +250,7 @@ func (o *Options) startLocal(ctx context.Context) (*daemons.Local, error) {
 		return nil, err
 	}
 	if o.IssuerRules != "" {
-		text, err := os.ReadFile(o.IssuerRules)
+		text, err := infile.Read(o.IssuerRules, infile.MaxConfig)
 		if err != nil {
 			return nil, fmt.Errorf("issuer-rules: %w", err)
 		}
