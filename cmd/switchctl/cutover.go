@@ -87,7 +87,18 @@ func writeJSON(w io.Writer, v any) error {
 func writeCutover(w io.Writer, r *cutover.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "business date %s is closed; clearing files: %d\n", r.BusinessDate, len(r.Files))
-	for _, f := range r.Files {
+	writeClearingFiles(t, r.Files)
+	if err := t.Flush(); err != nil || r.Aside == nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return writeAside(w, r.Aside)
+}
+
+// writeClearingFiles tells of each file whose it is, what it adds up to and where it stands.
+func writeClearingFiles(t *tabwriter.Writer, files []cutover.File) {
+	for i := range files {
+		f := &files[i]
 		fmt.Fprintf(t, "\n%s\t%d presentments, file %s\n", f.Destination, f.Records, f.FileID)
 		for _, total := range f.Totals {
 			fmt.Fprintf(t, "\t%d debits %s, %d credits %s\n", total.DebitCount, money.Format(total.DebitMinor, total.Currency),
@@ -95,9 +106,4 @@ func writeCutover(w io.Writer, r *cutover.Result) error {
 		}
 		fmt.Fprintf(t, "\t%s\n", strings.Join([]string{f.IPM, f.DetailCSV, f.SummaryCSV, f.Manifest}, "\n\t"))
 	}
-	if err := t.Flush(); err != nil || r.Aside == nil {
-		return err
-	}
-	fmt.Fprintln(w)
-	return writeAside(w, r.Aside)
 }

@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/operatorflags"
+	"switchyard/switch/clearing"
 	"switchyard/switch/cutover"
 	"switchyard/switch/operator"
 )
@@ -20,16 +22,17 @@ func newDaysCmd() *cobra.Command {
 	var asked operatorflags.Flags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "days",
+		Use:   "days [DATE]",
 		Short: "List the business dates of a running switch, and what is wrong with one",
 		Long: `List the business dates of a running switch: where each stands (open, closing, sealed, written), how many
 files and presentments it has, why it could not be closed so far, and which records could not be built and were put
-aside.
+aside. With DATE, YYYY-MM-DD, that one alone, and of it what its files are made with, what they add up to, and where they
+stand.
 
 Exit codes: 0 nothing is in the way; 1 a date could not be closed so far, or the one that was sealed last has records
-put aside; 2 no answer.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+put aside; 2 no answer, or no such date.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := asked.Client()
 			if err != nil {
 				return err
@@ -37,6 +40,11 @@ put aside; 2 no answer.`,
 			exported, err := api.Days(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if len(args) == 1 {
+				if exported, err = theDate(exported, args[0]); err != nil {
+					return err
+				}
 			}
 			days := make([]businessDay, len(exported))
 			for i := range exported {
@@ -48,6 +56,9 @@ put aside; 2 no answer.`,
 				err = writeJSON(cmd.OutOrStdout(), exported)
 			} else {
 				err = writeDays(cmd.OutOrStdout(), days)
+				if err == nil && len(args) == 1 {
+					err = days[0].writeFiles(cmd.OutOrStdout())
+				}
 			}
 			if err == nil && inTheWay(days) {
 				return errNo
@@ -60,21 +71,39 @@ put aside; 2 no answer.`,
 	return cmd
 }
 
+// theDate picks one of the dates.
+func theDate(days []operator.DayExport, date string) ([]operator.DayExport, error) {
+	if _, err := time.Parse(time.DateOnly, date); err != nil {
+		return nil, fmt.Errorf("%q: expected a business date, YYYY-MM-DD", date)
+	}
+	at := slices.IndexFunc(days, func(d operator.DayExport) bool { return d.Date == date })
+	switch {
+	case at >= 0:
+		return days[at : at+1], nil
+	case len(days) == 0:
+		return nil, fmt.Errorf("%s: the switch has no business date yet", date)
+	}
+	return nil, fmt.Errorf("%s: the switch has no such business date; it has %s to %s", date, days[0].Date,
+		days[len(days)-1].Date)
+}
+
 // businessDay is a business date with what the list reads of its data.
 type businessDay struct {
 	*operator.DayExport
 	data struct {
-		Files []struct {
+		SealedAt    time.Time `json:"sealed_at"`
+		ProcessorID string    `json:"processor_id"`
+		CodePage    string    `json:"code_page"`
+		Blocked     bool      `json:"blocked"`
+		RDW         bool      `json:"rdw"`
+		Production  bool      `json:"production"`
+		Files       []struct {
 			Records int `json:"records"`
 		} `json:"files"`
 		Aside *cutover.Aside `json:"aside"`
 		Held  []string       `json:"held"`
 		// Result is there once the files are written; plans of before files were split count records only in it.
-		Result *struct {
-			Files []struct {
-				Presentments int `json:"presentments"`
-			} `json:"files"`
-		} `json:"result"`
+		Result *cutover.Result `json:"result"`
 	}
 }
 
@@ -92,7 +121,7 @@ func dayOf(x *operator.DayExport) (businessDay, error) {
 func (d *businessDay) counts() (files, presentments int) {
 	if r := d.data.Result; r != nil {
 		for i := range r.Files {
-			presentments += r.Files[i].Presentments
+			presentments += r.Files[i].Records
 		}
 		return len(r.Files), presentments
 	}
@@ -100,6 +129,25 @@ func (d *businessDay) counts() (files, presentments int) {
 		presentments += d.data.Files[i].Records
 	}
 	return len(d.data.Files), presentments
+}
+
+// writeFiles tells what the files of a date are made with, and of those that are written what is in them.
+func (d *businessDay) writeFiles(w io.Writer) error {
+	if d.data.SealedAt.IsZero() {
+		return nil
+	}
+	mode := "test"
+	if d.data.Production {
+		mode = "production"
+	}
+	fmt.Fprintf(w, "sealed at %s: processor %s, %s, %s, %s\n", d.data.SealedAt.UTC().Format(time.RFC3339),
+		d.data.ProcessorID, d.data.CodePage, clearing.Framing{Blocked: d.data.Blocked, RDW: d.data.RDW}, mode)
+	if d.data.Result == nil {
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	writeClearingFiles(t, d.data.Result.Files)
+	return t.Flush()
 }
 
 // inTheWay tells whether something of the dates waits for a person.

@@ -78,6 +78,60 @@ func TestDays(t *testing.T) {
 	}
 }
 
+// One date is told of whole: what its files are made with, what they add up to and where they stand.
+func TestDaysOfOneDate(t *testing.T) {
+	const answer = `[{"date": "2026-11-19", "state": "written", "data": {"sealed_at": "2026-11-20T00:00:01Z",
+		"processor_id": "400001", "code_page": "cp500", "blocked": true, "rdw": true, "files": [{"records": 3}],
+		"result": {"business_date": "2026-11-19", "files": [{"destination": "visa", "file_id": "0022611190000040000100001",
+			"ipm": "c/f.ipm", "detail_csv": "c/f.detail.csv", "summary_csv": "c/f.summary.csv",
+			"manifest": "c/f.manifest.json", "messages": 5, "presentments": 3, "sum_minor": 3000,
+			"totals": [{"currency": "EUR", "debit_count": 2, "debit_minor": 2500, "credit_count": 1,
+				"credit_minor": 500}]}]}}},
+		{"date": "2026-11-20", "state": "sealed", "problem": "disk full", "data": {"sealed_at": "2026-11-21T00:00:02Z",
+			"processor_id": "400001", "code_page": "ascii", "production": true, "files": [{"records": 2}]}},
+		{"date": "2026-11-21", "state": "open"}]`
+	for date, c := range map[string]struct {
+		want, failed string
+	}{
+		"2026-11-19": {`2026-11-19  written  files: 1  presentments: 3
+sealed at 2026-11-20T00:00:01Z: processor 400001, cp500, 1014 blocks, RDW, test
+
+visa  3 presentments, file 0022611190000040000100001
+      2 debits 25.00 EUR, 1 credits 5.00 EUR
+      c/f.ipm
+      c/f.detail.csv
+      c/f.summary.csv
+      c/f.manifest.json
+`, ""},
+		"2026-11-20": {`2026-11-20  sealed  files: 1  presentments: 2
+
+2026-11-20 could not be closed so far: disk full
+sealed at 2026-11-21T00:00:02Z: processor 400001, ascii, no blocks, production
+`, "no"},
+		"2026-11-21": {"2026-11-21  open\n", ""},
+		"2026-11-22": {"", "2026-11-22: the switch has no such business date; it has 2026-11-19 to 2026-11-21"},
+		"20261119":   {"", `"20261119": expected a business date, YYYY-MM-DD`},
+	} {
+		got, err := operatorSays(t, answer, newDaysCmd(), date)
+		said := ""
+		if err != nil {
+			said = err.Error()
+		}
+		if got != c.want || said != c.failed {
+			t.Errorf("%s: %q, error %q; want %q, %q", date, got, said, c.want, c.failed)
+		}
+	}
+	var one []struct{ Date string }
+	got, err := operatorSays(t, answer, newDaysCmd(), "--json", "2026-11-21")
+	if jsonErr := json.Unmarshal([]byte(got), &one); err != nil || jsonErr != nil || len(one) != 1 ||
+		one[0].Date != "2026-11-21" {
+		t.Errorf("as JSON %q, %v, %v", got, err, jsonErr)
+	}
+	if _, err := operatorSays(t, `[]`, newDaysCmd(), "2026-11-21"); err == nil || errors.Is(err, errNo) {
+		t.Errorf("of no dates: %v", err)
+	}
+}
+
 func TestCutoverTellsWhatIsAside(t *testing.T) {
 	answer := `{"business_date": "2026-11-20", "files": [], "aside": ` + asideAnswer + `}`
 	got, err := operatorSays(t, answer, newCutoverCmd())
