@@ -32,7 +32,7 @@ func newClearingCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, names []string) error {
 			for _, name := range names {
 				if err := takeFile(cmd.Context(), cmd.OutOrStdout(), port(), name); err != nil {
-					return fmt.Errorf("%s: %w", name, err)
+					return err
 				}
 			}
 			return nil
@@ -125,7 +125,7 @@ func takeFile(ctx context.Context, out io.Writer, port httpcall.Port, name strin
 	defer func() { err = errors.Join(err, f.Close()) }()
 	answer, err := port.Stream(ctx, http.MethodPost, "/v1/clearing", nil, f)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	_, err = out.Write(answer)
 	return err

@@ -313,7 +313,7 @@ func TestClearingCommands(t *testing.T) {
 	}{
 		{[]string{"take", name}, 0, `"posted":1`},
 		{[]string{"take", name}, 1, "taken before"},
-		{[]string{"take", filepath.Dir(name)}, 1, "it is no file"},
+		{[]string{"take", filepath.Dir(name)}, 1, "is a directory, expected a file"},
 		{[]string{"chargeback", arn, "--reason", "4853", "--amount", "200"}, 0, `"amount":200`},
 		{[]string{"chargeback", arn, "--reason", "4853"}, 1, "charged back before"},
 		{[]string{"retrieve", arn, "--reason", "6341"}, 0, "retrieval_request"},
