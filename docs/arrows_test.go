@@ -37,6 +37,7 @@ var below = map[string][]string{
 	"switch/settlement/folder": {"internal/", "switch/clearing", "switch/settlement"},
 	// What is matched comes in streams: it knows neither journal nor folder.
 	"switch/matching": {"internal/", "switch/clearing"},
+	"switch/casebook": {"internal/", "switch/clock", "switch/journal", "switch/matching"},
 	// The auditor and the issuer decide by themselves: that is their worth.
 	"switch/audit": {
 		"internal/", "switch/clearing", "switch/front/lines/told", "switch/front/lines/wire", "switch/api", "spec",

@@ -30,7 +30,7 @@ func (s *Switch) composeOperator() (err error) {
 	o, c := &s.o, &s.o.Config.Operator
 	s.api, err = operator.New(operator.Options{
 		Journal: s.journal, Requests: s.flow, Queue: s.saf, Cutover: s.engine, Incoming: s.desk, Numbers: s.ids,
-		Strays: s.strays, Reconciler: s.reconciler, Clock: s.clock, Keyring: o.Keyring, Hosts: s.hosts,
+		Strays: s.strays, Reconciler: s.reconciler, Casebook: s.casebook, Clock: s.clock, Keyring: o.Keyring, Hosts: s.hosts,
 		Issuers: s.issuers, Routes: s.router.table.Routes(), FS: o.FS,
 		ClearingDir: o.FS.PathJoin(o.Config.Data, clearingDir), Reached: s.reached(), Certificate: certificate(o.OperatorTLS),
 		Identities: c.list(), Begin: s.begin, Logger: o.Logger, Metrics: o.Registry,

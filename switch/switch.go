@@ -16,6 +16,7 @@ import (
 
 	"switchyard/internal/pan"
 	"switchyard/internal/vfs"
+	"switchyard/switch/casebook"
 	"switchyard/switch/clearing"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
@@ -91,7 +92,8 @@ type Switch struct {
 	desk   *incoming.Desk
 	// reconciler holds sealed dates against the hosts that are configured for it.
 	reconciler *reconcile.Engine
-	follow     *follower // nil: no host's cutover is followed
+	casebook   *casebook.Book // what people say of exceptions
+	follow     *follower      // nil: no host's cutover is followed
 	front      *front.Front
 	doors      []front.Door // the gateway port first
 
@@ -219,6 +221,9 @@ func (s *Switch) compose() error {
 		Logger: o.Logger.Named("flow"), Registerer: o.Registry,
 	})
 	s.composeReconciler(builder)
+	if s.casebook, err = casebook.Open(context.Background(), s.journal, s.clock); err != nil {
+		return err
+	}
 	if err := s.composeEngine(days, turns, merchants); err != nil {
 		return err
 	}

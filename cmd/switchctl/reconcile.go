@@ -36,7 +36,8 @@ that went out; these with what came back of them, message exceptions and file re
 (1442) and settlements (1644/685); the 685s with the nets of their windows (1644/688); and, with --advice, these with
 what the bank says it has paid, a CSV file with the columns date, currency, amount (1234.56) and reference (the id of
 the file with the 688). What does not match is an exception with its reasons: late where it is a matter of time, since
-the other side has it within --late-days or may still have it come, or wrong. Nothing is booked.
+the other side has it within --late-days or may still have it come, or wrong. Nothing is booked. What people note of
+an exception, or match by hand, is shown with it.
 
 The files are read where switchctl runs. With --data the records of a switch that does not run, or of a backup, are
 matched, and no host's totals are shown.
@@ -66,6 +67,7 @@ said so far, or records are wrong, or the journal has no such date; 2 no answer,
 	r.records.flags(f)
 	f.BoolVar(&r.json, "json", false, "print it as JSON")
 	cmd.MarkFlagsMutuallyExclusive("operator", "data")
+	cmd.AddCommand(newReconcileNoteCmd(), newReconcileMatchCmd(), newReconcileUnmatchCmd())
 	return cmd
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"switchyard/internal/infile"
 	"switchyard/internal/workday"
+	"switchyard/switch/casebook"
 	"switchyard/switch/journal"
 	"switchyard/switch/matching"
 	"switchyard/switch/operator"
@@ -38,6 +39,12 @@ const defaultLateDays = 3
 
 func (r *recordsRun) flags(f *pflag.FlagSet) {
 	f.StringVar(&r.data, "data", "", "data folder of a stopped switch, or a backup of one, to read instead of --operator")
+	f.StringVar(&r.matches, "matches", "", "new file that every match is written to, a JSON object a line")
+	r.sourceFlags(f)
+}
+
+// sourceFlags say what is matched.
+func (r *recordsRun) sourceFlags(f *pflag.FlagSet) {
 	f.StringVar(&r.clearing, "clearing", "", "folder of the clearing files that went out (default: the switch's)")
 	f.StringVar(&r.incoming, "incoming", "",
 		"folder of the files that came back, and those below it (default: incoming, beside --clearing)")
@@ -45,7 +52,6 @@ func (r *recordsRun) flags(f *pflag.FlagSet) {
 	f.IntVar(&r.lateDays, "late-days", defaultLateDays,
 		fmt.Sprintf("how many days what is missing may still come, and is looked for, 0 to %d", matching.MaxLateDays))
 	f.StringVar(&r.asOf, "as-of", "", "the day by which it is told what is late, YYYY-MM-DD (default: today)")
-	f.StringVar(&r.matches, "matches", "", "new file that every match is written to, a JSON object a line")
 }
 
 // given tells whether a flag is about records.
@@ -60,6 +66,7 @@ type recordBooks struct {
 	days     func(ctx context.Context) ([]operator.DayExport, error)
 	now      func(ctx context.Context) (time.Time, error)
 	clearing func(ctx context.Context) (string, error) // folder of the files that went out
+	casebook func(ctx context.Context) ([]matching.Note, []matching.Manual, error)
 }
 
 func runningRecords(api *client.Client) *recordBooks {
@@ -74,6 +81,7 @@ func runningRecords(api *client.Client) *recordBooks {
 			}
 			return stats.ClearingDir, nil
 		},
+		casebook: func(ctx context.Context) ([]matching.Note, []matching.Manual, error) { return casebookOf(ctx, api) },
 	}
 }
 
@@ -89,6 +97,9 @@ func stoppedRecords(j journal.Journal, data string) *recordBooks {
 		days:     func(ctx context.Context) ([]operator.DayExport, error) { return operator.ExportDays(ctx, j) },
 		now:      func(context.Context) (time.Time, error) { return time.Now(), nil },
 		clearing: func(context.Context) (string, error) { return filepath.Join(data, "clearing"), nil },
+		casebook: func(ctx context.Context) ([]matching.Note, []matching.Manual, error) {
+			return casebook.Standing(func(yield func(casebook.Entry) bool) error { return casebook.Each(ctx, j, yield) })
+		},
 	}
 }
 
@@ -125,6 +136,9 @@ func (r *recordsRun) match(
 	}
 	if !slices.ContainsFunc(days, func(d operator.DayExport) bool { return d.Date == date }) {
 		return nil, &noDateError{date}
+	}
+	if o.Notes, o.Manual, err = books.casebook(ctx); err != nil {
+		return nil, err
 	}
 	src, err := r.sources(ctx, books)
 	if err != nil {

@@ -159,7 +159,7 @@ func (m *matcher) advise(values []string, rows map[adviceKey]*advised) (column i
 	if !known {
 		return 1, fmt.Errorf("%q is no currency of ISO 4217", clean(values[1]))
 	}
-	amount, err := parseAmount(values[2], currency.Exponent)
+	amount, err := ParseAmount(values[2], currency.Alpha)
 	if err != nil {
 		return 2, err
 	}
@@ -179,16 +179,20 @@ func (m *matcher) advise(values []string, rows map[adviceKey]*advised) (column i
 	return 0, nil
 }
 
-// parseAmount reads an amount of a currency with so many decimals, 1234.56 or -5, as minor units.
-func parseAmount(text string, exponent int) (int64, error) {
-	fault := fmt.Errorf("%q: expected an amount such as 1234.56 with %d decimals at the most", clean(text), exponent)
+// ParseAmount reads an amount of a currency as people write it, 1234.56 or -5, as minor units.
+func ParseAmount(text, currency string) (int64, error) {
+	c, known := money.Lookup(currency)
+	if !known {
+		return 0, fmt.Errorf("%q is no currency of ISO 4217", clean(currency))
+	}
+	fault := fmt.Errorf("%q: expected an amount such as 1234.56 with %d decimals at the most", clean(text), c.Exponent)
 	digits, negative := strings.CutPrefix(text, "-")
 	whole, decimals, point := strings.Cut(digits, ".")
-	if whole == "" || point && decimals == "" || len(decimals) > exponent ||
+	if whole == "" || point && decimals == "" || len(decimals) > c.Exponent ||
 		strings.Trim(whole+decimals, "0123456789") != "" {
 		return 0, fault
 	}
-	minor, err := strconv.ParseInt(whole+decimals+strings.Repeat("0", exponent-len(decimals)), 10, 64)
+	minor, err := strconv.ParseInt(whole+decimals+strings.Repeat("0", c.Exponent-len(decimals)), 10, 64)
 	if err != nil {
 		return 0, fault
 	}

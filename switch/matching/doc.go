@@ -16,5 +16,8 @@
 // authorization code and amount and on the dates nearby. It books nothing, and asks nobody: it is no judge of who is
 // right.
 //
-// Read run.go first, then row.go, records.go, elsewhere.go, came.go, sums.go, advice.go; match.go is what is told.
+// What somebody has matched by hand is told as that, by whom and why, as long as it is as it was then.
+//
+// Read run.go first, then row.go, records.go, elsewhere.go, came.go, sums.go, advice.go, manual.go; match.go is what is
+// told.
 package matching

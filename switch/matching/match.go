@@ -32,6 +32,8 @@ const (
 	Mismatched Class = "mismatched" // both are there and differ
 	LocalOnly  Class = "local_only" // theirs is not there
 	FileOnly   Class = "file_only"  // ours is not there
+	// ManuallyMatched is what somebody has matched by hand.
+	ManuallyMatched Class = "manually_matched"
 )
 
 // A Cause says whether a person has to see to an exception.
@@ -54,6 +56,8 @@ type Match struct {
 	Ours     Side     `json:"ours"`
 	Theirs   Side     `json:"theirs"`
 	Reasons  []Reason `json:"reasons,omitempty"` // of an exception: why it is one
+	Notes    []Note   `json:"notes,omitempty"`   // what people have said of it
+	Manual   *Manual  `json:"manual,omitempty"`  // of one by hand
 }
 
 // A Side is one or many items.
@@ -113,9 +117,10 @@ type Report struct {
 	Wrong      int          `json:"wrong"`
 	Late       int          `json:"late"`
 	Exceptions []Match      `json:"exceptions"` // the first of them
+	ByHand     []Match      `json:"by_hand"`    // the first that are matched by hand
 }
 
-// add counts a match, and keeps it where it is an exception.
+// add names a match, and tells it, unless it is one by hand.
 func (m *matcher) add(x *Match) error {
 	first := x.Ours.Items
 	if len(first) == 0 {
@@ -124,6 +129,15 @@ func (m *matcher) add(x *Match) error {
 	if len(first) > 0 {
 		x.ID = string(x.Relation) + "/" + first[0].Ref
 	}
+	if x.Class != Matched && m.hold(x) {
+		return nil
+	}
+	return m.tell(x)
+}
+
+// tell counts a match, and keeps it where it is an exception or by hand.
+func (m *matcher) tell(x *Match) error {
+	x.Notes = m.notes[x.ID]
 	m.count(x.Relation, x.Class, x.Cause, x.Currency, Sum{x.Ours.Count, x.Ours.NetMinor},
 		Sum{x.Theirs.Count, x.Theirs.NetMinor})
 	switch x.Cause {
@@ -132,7 +146,10 @@ func (m *matcher) add(x *Match) error {
 	case Wrong:
 		m.report.Wrong++
 	}
-	if x.Class != Matched && len(m.report.Exceptions) < m.o.Limit {
+	switch {
+	case x.Class == ManuallyMatched && len(m.report.ByHand) < m.o.Limit:
+		m.report.ByHand = append(m.report.ByHand, *x)
+	case x.Cause != "" && len(m.report.Exceptions) < m.o.Limit:
 		m.report.Exceptions = append(m.report.Exceptions, *x)
 	}
 	if m.o.Each != nil {

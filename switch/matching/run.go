@@ -38,7 +38,10 @@ type Options struct {
 	// LateDays is how many days what is missing may still come, and how many dates before and behind it is looked for. The
 	// files that came back on these dates are read. 0 to MaxLateDays.
 	LateDays int
-	// Limit is how many exceptions are kept; all are counted.
+	// Notes and Manual are what people have said of exceptions, and matched by hand.
+	Notes  []Note
+	Manual []Manual
+	// Limit is how many exceptions are kept, and matches by hand; all are counted.
 	Limit int
 	// Each is handed every match, whatever its class, where it is not nil. An error of it ends the run.
 	Each func(*Match) error
@@ -109,8 +112,11 @@ type matcher struct {
 	alone     []*lone
 	lines     map[lineKey]*Line
 	report    *Report
-	tooMuch   bool // a sum did not fit
-	unfound   int  // records without a partner that were too many to look for
+	manual    []*manual
+	manualOf  map[manualKey]*manual
+	notes     map[string][]Note // by exception
+	tooMuch   bool              // a sum did not fit
+	unfound   int               // records without a partner that were too many to look for
 }
 
 // readFile is a file that was read, in either direction.
@@ -132,14 +138,17 @@ func Run(ctx context.Context, src Sources, o Options) (_ *Report, err error) {
 		o: o, src: src, sorter: extsort.New(rowBytes, o.MemoryBytes, o.Spill), outs: map[string]*outFile{},
 		refused: map[string]*refusal{}, ids: map[string]uint32{}, bare: map[bareKey][]row{},
 		posted: map[fileMoney][]*sum685{}, windows: map[string]*window{}, lines: map[lineKey]*Line{},
+		manualOf: map[manualKey]*manual{}, notes: map[string][]Note{},
 		report: &Report{
 			Date: o.Date, AsOf: o.AsOf, LateDays: o.LateDays, Out: []string{}, In: []string{}, Lines: []Line{},
-			Exceptions: []Match{}, // not null in JSON
+			Exceptions: []Match{}, ByHand: []Match{}, // not null in JSON
 		},
 	}
 	defer func() { err = errors.Join(err, m.sorter.Close()) }()
+	m.readManual()
 	for _, step := range []func(context.Context) error{
 		m.readJournal, m.readOut, m.readIn, m.matchRecords, m.lookElsewhere, m.matchSums, m.matchAdvice,
+		m.matchManually,
 	} {
 		if err := errors.Join(ctx.Err(), step(ctx)); err != nil {
 			return nil, err

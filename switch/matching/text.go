@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"switchyard/internal/money"
 )
@@ -34,6 +35,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	if more := r.Wrong + r.Late - len(r.Exceptions); more > 0 {
 		fmt.Fprintf(w, "and %d more\n", more)
 	}
+	for i := range r.ByHand {
+		if err := r.ByHand[i].writeText(w); err != nil {
+			return err
+		}
+	}
 	_, err := fmt.Fprintf(w, "%d wrong, %d late\n", r.Wrong, r.Late)
 	return err
 }
@@ -50,7 +56,11 @@ func amount(s Sum, currency string) string {
 }
 
 func (x *Match) writeText(w io.Writer) error {
-	fmt.Fprintf(w, "%s  %s  %s\n", x.Cause, words(string(x.Class)), x.ID)
+	head := []string{words(string(x.Class)), x.ID}
+	if x.Cause != "" {
+		head = append([]string{string(x.Cause)}, head...)
+	}
+	fmt.Fprintln(w, strings.Join(head, "  "))
 	for _, of := range []struct {
 		name string
 		side *Side
@@ -63,11 +73,34 @@ func (x *Match) writeText(w io.Writer) error {
 		}
 	}
 	for _, reason := range x.Reasons {
-		if _, err := fmt.Fprintf(w, "  because %s\n", reason.words()); err != nil {
+		fmt.Fprintf(w, "  because %s\n", reason.words())
+	}
+	if by := x.Manual; by != nil {
+		said := by.Reason
+		if by.DifferenceMinor != 0 {
+			said = "difference " + money.Format(by.DifferenceMinor, by.Currency) + ": " + said
+		}
+		fmt.Fprintf(w, "  match %d by hand, %s: %s\n", by.Number, stamp(by.At, by.Who, by.By), said)
+	}
+	for i := range x.Notes {
+		n := &x.Notes[i]
+		if _, err := fmt.Fprintf(w, "  note, %s: %s\n", stamp(n.At, n.Who, n.By), n.Text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// stamp is when something was said, and by whom.
+func stamp(at time.Time, who, by string) string {
+	said := at.UTC().Format(time.RFC3339)
+	if who != "" {
+		said += " by " + who
+	}
+	if by != "" {
+		said += " (" + by + ")"
+	}
+	return said
 }
 
 func (i *Item) words() string {

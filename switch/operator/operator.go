@@ -23,6 +23,7 @@ import (
 	"switchyard/internal/pan"
 	"switchyard/internal/slowlock"
 	"switchyard/internal/vfs"
+	"switchyard/switch/casebook"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
 	"switchyard/switch/incoming"
@@ -30,6 +31,7 @@ import (
 	"switchyard/switch/issuer/link"
 	"switchyard/switch/issuer/route"
 	"switchyard/switch/journal"
+	"switchyard/switch/matching"
 	"switchyard/switch/payment"
 	"switchyard/switch/reconcile"
 )
@@ -45,6 +47,7 @@ type Options struct {
 	Strays   *StrayLog
 	// Reconciler holds business dates against the hosts.
 	Reconciler Reconciler
+	Casebook   Casebook
 	Clock      *clock.Clock
 	Keyring    *pan.Keyring // opens the card of a payment whose frames are told
 	Hosts      []*link.Host
@@ -130,6 +133,14 @@ type Reconciler interface {
 	Days(ctx context.Context, one payment.Date) ([]reconcile.Day, error)
 	Each(ctx context.Context, date payment.Date, host string, take func(*reconcile.Counted) error) error
 	Again(ctx context.Context, date payment.Date) error
+}
+
+// Casebook is what the API asks of package casebook.
+type Casebook interface {
+	Each(ctx context.Context, yield func(casebook.Entry) bool) error
+	Note(ctx context.Context, n matching.Note) (casebook.Entry, error)
+	Match(ctx context.Context, m matching.Manual) (casebook.Entry, error)
+	Undo(ctx context.Context, u casebook.Undo) (casebook.Entry, error)
 }
 
 // Incoming is what the API asks of package incoming.

@@ -20,8 +20,10 @@ import (
 	"time"
 
 	"switchyard/internal/httpcall"
+	"switchyard/switch/casebook"
 	"switchyard/switch/cutover"
 	"switchyard/switch/incoming"
+	"switchyard/switch/matching"
 	"switchyard/switch/operator"
 	"switchyard/switch/reconcile"
 )
@@ -257,6 +259,44 @@ func (c *Client) EachCounted(ctx context.Context, date, host string, take func(*
 func (c *Client) ReconcileAgain(ctx context.Context, date string) error {
 	_, err := c.port.Read(ctx, http.MethodPost, "/v1/reconciliations/again", url.Values{"date": {date}}, nil)
 	return err
+}
+
+// EachEntry calls take with each entry of the casebook, in their order. An error of take ends it.
+func (c *Client) EachEntry(ctx context.Context, take func(*casebook.Entry) error) error {
+	return httpcall.Lines(ctx, c.port, "/v1/reconciliations/casebook", nil, take)
+}
+
+// Note keeps what is said of an exception of a reconciliation; by is a label.
+func (c *Client) Note(ctx context.Context, exception, text, by string) (*casebook.Entry, error) {
+	return c.entry(ctx, "note", url.Values{"exception": {exception}, "text": {text}}, by)
+}
+
+// MatchManually keeps a match by hand. Refused says that an item is in another, or that the sides do not come to the
+// same less the difference.
+func (c *Client) MatchManually(ctx context.Context, m *matching.Manual) (*casebook.Entry, error) {
+	query := url.Values{
+		"relation": {string(m.Relation)}, "currency": {m.Currency}, "reason": {m.Reason},
+		"difference": {strconv.FormatInt(m.DifferenceMinor, 10)},
+	}
+	for name, items := range map[string][]matching.Item{"ours": m.Ours, "theirs": m.Theirs} {
+		for i := range items {
+			query.Add(name, items[i].Ref+" "+strconv.FormatInt(items[i].NetMinor, 10))
+		}
+	}
+	return c.entry(ctx, "match", query, m.By)
+}
+
+// UndoMatch takes a match by hand back. Refused says that there is none of the number.
+func (c *Client) UndoMatch(ctx context.Context, number int, reason, by string) (*casebook.Entry, error) {
+	return c.entry(ctx, "unmatch", url.Values{"number": {strconv.Itoa(number)}, "reason": {reason}}, by)
+}
+
+func (c *Client) entry(ctx context.Context, verb string, query url.Values, by string) (*casebook.Entry, error) {
+	if by != "" {
+		query.Set("by", by)
+	}
+	return object(ctx, c, http.MethodPost, "/v1/reconciliations/"+verb, query,
+		func(e *casebook.Entry) bool { return e.Number > 0 })
 }
 
 // Receive gives the switch a clearing file that came back, under a name. Refused says that another of its id was taken
