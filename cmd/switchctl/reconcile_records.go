@@ -134,9 +134,11 @@ func (r *recordsRun) match(
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(days, func(d operator.DayExport) bool { return d.Date == date }) {
+	at := slices.IndexFunc(days, func(d operator.DayExport) bool { return d.Date == date })
+	if at < 0 {
 		return nil, &noDateError{date}
 	}
+	o.Unwritten = days[at].State != "written"
 	if o.Notes, o.Manual, err = books.casebook(ctx); err != nil {
 		return nil, err
 	}

@@ -274,8 +274,8 @@ func (m *matcher) tellAlone(l *lone) error {
 	switch l.side {
 	case ofJournal:
 		x.Relation, x.Class, why = Presented, LocalOnly, "no file has it"
-		if len(m.outs) == 0 && m.since(m.o.Date) == Late {
-			x.Cause, why = Late, "the files of the date are not there yet"
+		if (m.o.Unwritten || len(m.outs) == 0) && m.since(m.o.Date) == Late {
+			x.Cause, why = Late, "the files of the date are not all there yet"
 		}
 	case ofFileOut:
 		x.Relation, why = Presented, "the journal does not have it"

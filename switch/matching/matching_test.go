@@ -254,20 +254,23 @@ settled/0022611260000001234500001/EUR: local_only late; |  no 1644/685 has come 
 	}
 }
 
-// A date whose files are not written yet is late as a whole, until it should be.
+// What stands in no file of a date that is not written to its end is late, until it should be.
 func TestNoFilesYet(t *testing.T) {
 	for _, x := range []struct {
 		asOf workday.Date
 		want string
 	}{
 		{friday, "presented local_only late EUR: 1 100, 0 0\n" +
-			"presented/P10000000001-1: local_only late; |  the files of the date are not there yet\n"},
+			"presented/P10000000001-1: local_only late; |  the files of the date are not all there yet\n"},
 		{friday + 1, "presented local_only wrong EUR: 1 100, 0 0\n" +
 			"presented/P10000000001-1: local_only wrong; |  no file has it\n"},
 	} {
 		w := newWorld(t)
 		w.book(thursday, w.purchase(100, "EUR", false))
 		w.options.AsOf = x.asOf
+		if w.options.Unwritten = x.asOf == friday; w.options.Unwritten {
+			w.send(thursday, 1) // of the first of its windows
+		}
 		if got := said(w.run()); got != x.want {
 			t.Errorf("%s: %s", x.asOf, got)
 		}

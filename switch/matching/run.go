@@ -38,6 +38,8 @@ type Options struct {
 	// LateDays is how many days what is missing may still come, and how many dates before and behind it is looked for. The
 	// files that came back on these dates are read. 0 to MaxLateDays.
 	LateDays int
+	// Unwritten says that files of the date may still be written.
+	Unwritten bool
 	// Notes and Manual are what people have said of exceptions, and matched by hand.
 	Notes  []Note
 	Manual []Manual
