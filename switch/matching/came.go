@@ -117,6 +117,8 @@ func (m *matcher) whole(f *cameFile) (sum string, whole bool, err error) {
 		return sum, false, m.unreadable(f.Name, err.Error())
 	case len(report.FurtherIDs) > 0:
 		return sum, false, m.unreadable(f.Name, "several files stand in it, one behind the other")
+	case report.TakesBack != "":
+		return sum, false, m.unreadable(f.Name, "it takes an earlier file back (PDS0026)")
 	case id.Type == "":
 		return sum, false, m.unreadable(f.Name, "its type is 002, a file that a member made")
 	}

@@ -136,6 +136,7 @@ func (m *matcher) matchManually(context.Context) error {
 			Relation: of.Relation, Class: ManuallyMatched, Currency: of.Currency, By: []string{"hand"}, Manual: of.Manual,
 		}
 		for _, held := range of.held {
+			x.Notes = append(x.Notes, m.notes[held.ID]...)
 			for _, item := range held.Ours.Items {
 				m.put(&x.Ours, item)
 			}

@@ -75,14 +75,15 @@ func TestTextOfWhatPeopleSaid(t *testing.T) {
 	w.options.Manual = []matching.Manual{m}
 	w.options.Notes = []matching.Note{{
 		Exception: "settled/0022611260000001234500001/EUR", Text: "asked the bank", By: "A. Smith", At: m.At,
-	}}
+	}, {Exception: "presented/P10000000001-1", Text: "keyed by hand", Who: "ben", At: m.At}}
 	r := w.run()
 	var b bytes.Buffer
 	w.must(r.WriteText(&b))
 	for _, want := range []string{
 		"\n  because no 1644/685 has come for it\n  note, 2026-11-27T09:00:00Z (A. Smith): asked the bank\n",
 		"\nmanually matched  presented/by hand/3\n  ours    P10000000001-1  ARN ",
-		"\n  match 3 by hand, 2026-11-27T09:00:00Z by anna: keyed twice\n0 wrong, 1 late\n",
+		"\n  match 3 by hand, 2026-11-27T09:00:00Z by anna: keyed twice\n" +
+			"  note, 2026-11-27T09:00:00Z by ben: keyed by hand\n0 wrong, 1 late\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%s\nwant %q", b.String(), want)

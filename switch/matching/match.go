@@ -137,7 +137,7 @@ func (m *matcher) add(x *Match) error {
 
 // tell counts a match, and keeps it where it is an exception or by hand.
 func (m *matcher) tell(x *Match) error {
-	x.Notes = m.notes[x.ID]
+	x.Notes = append(x.Notes, m.notes[x.ID]...)
 	m.count(x.Relation, x.Class, x.Cause, x.Currency, Sum{x.Ours.Count, x.Ours.NetMinor},
 		Sum{x.Theirs.Count, x.Theirs.NetMinor})
 	switch x.Cause {

@@ -201,6 +201,11 @@ paid/advice/cash/JPY/2026-11-27: file_only wrong; |  no file that came back has 
 		}, `
 read file_only wrong : 0 0, 1 0
 read/cut.ipm: file_only wrong; |  it is not right: `},
+		{"a file that takes an earlier one back", func(w *world, all []presented) {
+			w.in = append(w.in, file("back.ipm", takingBack(w.answer(fileID("001", friday, 2), chargeback(all[1], 50)))))
+		}, `
+read file_only wrong : 0 0, 1 0
+read/back.ipm: file_only wrong; |  it takes an earlier file back (PDS0026)`},
 		{"a file that is there twice", func(w *world, _ []presented) { w.in = append(w.in, w.in[0]) }, ``},
 		{"another file of the same id", func(w *world, _ []presented) {
 			w.in = append(w.in, file("again.ipm", w.answer(fileID("001", friday, 1), window(1, 2, 3))))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,7 +146,7 @@ func (w *world) come(d workday.Date, sequence int, all ...message) string {
 func (w *world) answer(id clearing.FileID, all ...message) []byte {
 	w.t.Helper()
 	var b bytes.Buffer
-	out, err := clearing.NewWriter(&b, clearing.Header{FileID: id})
+	out, err := clearing.NewWriter(&b, clearing.Header{FileID: id, CodePage: clearing.ASCII})
 	w.must(err)
 	for i := range all {
 		w.must(out.WriteMessage(&all[i].Message))
@@ -163,6 +164,18 @@ func (w *world) purchaseIn(d workday.Date, minor int64) presented {
 	p := w.purchase(minor, "EUR", false)
 	w.book(d, p)
 	return p
+}
+
+// takingBack makes a file one that takes an earlier one back: PDS0026 in its header, in ASCII without blocks.
+func takingBack(data []byte) []byte {
+	const lengthAt, valueAt, back = 4 + 4 + 16 + 3, 4 + 4 + 16 + 3 + 3, "0026007R261126" // of DE48, behind DE24
+	length, err := strconv.Atoi(string(data[lengthAt:valueAt]))
+	if err != nil {
+		panic(err)
+	}
+	data[3] += byte(len(back)) // the record's length
+	head := fmt.Appendf(bytes.Clone(data[:lengthAt]), "%03d%s", length+len(back), back)
+	return append(head, data[valueAt:]...)
 }
 
 // wholly is a 1644/699 of a file, for an element.
