@@ -155,8 +155,6 @@ func ByTest() map[Mutant]Test {
 		// Too few advices come together in a plan.
 		EndOfAnother:     {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
 		RefusedIsStored:  {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
-		ChargebackTwice:  {"switchyard/switch/incoming", "TestCrashBetweenRecords"},
-		ResubmitNewARN:   {"switchyard/switch/incoming", "TestRejects"},
 		LogSampled:       {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:    {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter: {"switchyard/switch", "TestOperatorParameters"},

@@ -660,7 +660,8 @@ func (w *world) counted(b *books) {
 	for i := range b.list {
 		for j := range b.list[i].Ops {
 			switch op := &b.list[i].Ops[j]; op.Op {
-			case "voice", "release", "expire", "timeout_reversal", "settle": // no intents of their own
+			case "voice", "release", "expire", "timeout_reversal": // no intents of their own
+			case "settle", "reject", "chargeback", "resubmit", "write_off": // nor these
 			default:
 				if !op.Automatic && !op.At.Before(l.began) {
 					stored++

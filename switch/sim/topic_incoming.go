@@ -42,12 +42,15 @@ func (s incomingSection) String() string {
 	return "answers to files come back every " + s.Every.String()
 }
 
-func (s incomingSection) begin(w *world) any { return &incomingPart{w: w, every: s.Every} }
+func (s incomingSection) begin(w *world) any {
+	return &incomingPart{w: w, every: s.Every, given: map[string]bool{}}
+}
 
 type incomingPart struct {
 	w     *world
 	every time.Duration
-	mu    sync.Mutex // one at a time brings
+	mu    sync.Mutex      // one at a time brings
+	given map[string]bool // the files that the switch has taken
 }
 
 // equip implements equips.
@@ -113,9 +116,16 @@ func (s *incomingPart) comeBack() (failed error) {
 	defer s.mu.Unlock()
 	names, texts := s.answers()
 	for _, name := range names {
+		over := func() {}
+		if !s.given[name] {
+			for _, rejects := range partsOf[*rejectsPart](s.w) {
+				over = rejects.crashes()
+			}
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		r, err := s.w.nodes[0].api().Receive(ctx, name, bytes.NewReader(texts[name]))
 		cancel()
+		over()
 		if why, refused := client.Refused(err); refused && !strings.Contains(why, "is held") {
 			s.w.failf("I18 a file that came back is refused", "%s: %s", name, why)
 		} else if why, unfit := client.Unfit(err); unfit &&
@@ -128,9 +138,11 @@ func (s *incomingPart) comeBack() (failed error) {
 			failed = err
 			continue
 		}
+		s.given[name] = true
 		if !r.Again {
 			s.w.faults.add("file that came back", 1)
-			s.w.trace.addf("switch", "has taken %s: %d settled, %d exceptions", name, r.Settled, r.Exceptions)
+			s.w.trace.addf("switch", "has taken %s: %d rejected, %d charged back, %d settled, %d exceptions", name, r.Rejected,
+				r.ChargedBack, r.Settled, r.Exceptions)
 		}
 	}
 	return failed
@@ -164,6 +176,9 @@ func (s *incomingPart) conclude() {
 				}
 				booked++
 				about := fmt.Sprintf("%s of operation %d", op.Op, op.Target)
+				if op.Op == "reject" {
+					about += " by " + op.Source // what is presented again may be rejected again
+				}
 				if once[about] {
 					s.w.failf("I18 a record is applied twice", "payment %s: %s by %s", p.Payment, about, op.Source)
 				}

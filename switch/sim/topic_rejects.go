@@ -1,0 +1,303 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	txswitch "switchyard/switch"
+	"switchyard/switch/incoming"
+	"switchyard/switch/operator/client"
+)
+
+// The clearing system rejects presentments and charges some back, by rules of its own, and ends its window now and
+// then. What it answers comes back between crashes, some of them within the taking of a file, and somebody decides
+// about what was rejected: it is put right and presented again, or written off.
+//
+// Nobody takes anything back in these plans: a reversal of what the issuer has charged back, or never took, is refused
+// for good, and is for people. Nor is the journal put back, which forgets what was decided.
+
+func init() { addTopic(topic{name: "rejects", since: 21, draw: drawRejects}) }
+
+const rejectsPercent = 60
+
+func drawRejects(t *rapid.T, p *Plan) section {
+	_, answered := sectionOf[incomingSection](p)
+	if !answered || !percent(t, rejectsPercent) {
+		return nil
+	}
+	for _, s := range p.Sections {
+		switch s := s.(type) {
+		case restoreSection, forgetSection:
+			return nil
+		case *clearingSection:
+			if s.Voids {
+				return nil
+			}
+		}
+	}
+	for _, steps := range p.Actors {
+		for i := range steps {
+			switch s := &steps[i]; s.Do {
+			case DoVoid:
+				s.Do = DoRefund
+			case DoReverse, DoReverseByKey:
+				s.Do = DoStatus
+			default:
+			}
+			if steps[i].Lost == LostReverse {
+				steps[i].Lost = LostRetry
+			}
+		}
+	}
+	return rejectsSection{
+		Reject: []int{0, 20, 50}[bits(t, 3)], ChargeBack: []int{20, 60}[bits(t, 2)], Part: []int{100, 40}[bits(t, 2)],
+		Crashes: 2 * bits(t, 4), Every: between(t, 100*time.Millisecond, 10*time.Second),
+	}
+}
+
+// rejectsSection says what the clearing system does of a hundred presentments, and how often the switch crashes in a
+// sync of the journal's when it is given a file.
+type rejectsSection struct {
+	Reject, ChargeBack int
+	Part               int // percent of the amount that is charged back
+	Crashes            int
+	Every              time.Duration // between two looks of whoever decides
+}
+
+// String implements section.
+func (s rejectsSection) String() string {
+	return fmt.Sprintf("of presentments %d %% are rejected and %d %% charged back, by %d %% of the amount; "+
+		"%d crashes as files are taken that came back; rejects are looked at every %s",
+		s.Reject, s.ChargeBack, s.Part, s.Crashes, s.Every)
+}
+
+// ruledCode is what the rule that rejects says in PDS0005.
+const ruledCode = "0999"
+
+// rules implements hosts. It begins another list of the rules' file, so that this topic's rules stand last.
+func (s rejectsSection) rules(calm bool) string {
+	if calm {
+		return ""
+	}
+	return fmt.Sprintf("clearing:\n  - probability: %g\n    reject: {element: 26, code: %q}\n"+
+		"  - probability: %g\n    chargeback: {reason: \"4853\", percent: %d}\n",
+		float64(s.Reject)/100, ruledCode, float64(s.ChargeBack)/100, s.Part)
+}
+
+func (s rejectsSection) begin(w *world) any {
+	return &rejectsPart{rejectsSection: s, w: w, left: s.Crashes}
+}
+
+type rejectsPart struct {
+	rejectsSection
+	w     *world
+	left  int    // crashes
+	given uint64 // files, the same one again and again
+}
+
+// configure implements configures: a switch takes no files of the other mode, and the issuer's money would be another.
+func (s *rejectsPart) configure(_ *switchNode, _ int, o *txswitch.Options) {
+	o.Config.Clearing.Production = false
+}
+
+// play implements plays.
+func (s *rejectsPart) play() {
+	for {
+		every := s.Every
+		if s.w.awake.Load() <= 0 {
+			every = max(every, restful)
+		}
+		select {
+		case <-time.After(every):
+		case <-s.w.acted:
+			return
+		}
+		_ = s.endWindow() // the issuer may be down
+		_ = s.decide(false)
+	}
+}
+
+// endWindow has the clearing system tell what it has charged back.
+func (s *rejectsPart) endWindow() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return s.w.control(ctx, "POST", "/v1/clearing/window", nil, nil)
+}
+
+// crashes lets the switch crash in one of the syncs in which it takes a file: it is known, its records are booked one
+// by one, and how far it has got is written, again and again. Every other file is spared. over ends that.
+func (s *rejectsPart) crashes() (over func()) {
+	w := s.w
+	select {
+	case <-w.acted: // quiet times
+		return func() {}
+	default:
+	}
+	const syncs = 6
+	s.given++
+	if s.left == 0 || s.w.chance.oneIn(2, "spared", s.given) {
+		return func() {}
+	}
+	nth := 1 + s.w.chance.below(syncs, "sync", s.given)
+	one := &armed{&Fault{Kind: CrashInSync, For: time.Second, Keeps: []int{0, 50, 100}[s.left%3]}, nth}
+	w.mu.Lock()
+	w.armed = append(w.armed, one)
+	w.mu.Unlock()
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for i, a := range w.armed {
+			if a == one {
+				w.armed = append(w.armed[:i:i], w.armed[i+1:]...)
+				return
+			}
+		}
+		s.left--
+	}
+}
+
+// decide decides about what was rejected: about all of it, or now and then.
+func (s *rejectsPart) decide(all bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	api := s.w.nodes[0].api()
+	var waiting []string
+	err := api.EachReject(ctx, false, func(r *incoming.Reject) error {
+		waiting = append(waiting, r.ID)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for n, id := range waiting {
+		about := s.w.plan.Seed + uint64(len(id)*n)
+		if !all && s.w.chance.oneIn(3, "decided later", about) {
+			continue
+		}
+		if s.w.chance.oneIn(4, "written off", about) {
+			_, err = api.WriteOffReject(ctx, id, "nobody knows why")
+		} else {
+			_, err = api.FixReject(ctx, id, map[string]string{"city": "Berlin"})
+			if err == nil {
+				_, err = api.ResubmitReject(ctx, id)
+			}
+		}
+		if why, refused := client.Refused(err); refused && strings.Contains(why, "is presented and not rejected") {
+			err = nil // it was decided, and the answer was lost
+		}
+		if err != nil {
+			return err
+		}
+		s.w.faults.add("rejected presentment decided about", 1)
+	}
+	return nil
+}
+
+// conclude implements concludes: all that the clearing system has to tell comes back, and all is decided.
+func (s *rejectsPart) conclude() {
+	if err := s.endWindow(); err != nil {
+		s.w.failf("the clearing system does not end its window", "%v", err)
+		return
+	}
+	for _, answers := range partsOf[*incomingPart](s.w) {
+		answers.conclude()
+	}
+	if err := s.decide(true); err != nil {
+		s.w.failf("a rejected presentment cannot be decided about in quiet times", "%v", err)
+	}
+	s.unexpected()
+}
+
+// unexpected holds what a person has to look at against what may come of these plans: chargebacks of more than the
+// cardholder is still owed.
+func (s *rejectsPart) unexpected() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err := s.w.nodes[0].api().EachException(ctx, func(e *incoming.Exception) error {
+		if e.Excess == 0 {
+			s.w.failf("I18 a record that came back is not booked", "%+v", *e)
+		}
+		return nil
+	})
+	if err != nil {
+		s.w.failf("I18 what came back cannot be read", "%v", err)
+	}
+}
+
+// check implements checks: what is presented again has the reference of what was rejected (I8).
+func (s *rejectsPart) check(all []*books) {
+	for _, b := range all {
+		for i := range b.list {
+			p := &b.list[i]
+			for _, op := range p.Ops {
+				if op.Op == "resubmit" && op.ARN != p.Ops[op.Target].ARN {
+					s.w.failf("I8 presented again under another reference", "payment %s: %s for %s", p.Payment, op.ARN,
+						p.Ops[op.Target].ARN)
+				}
+			}
+		}
+	}
+}
+
+// presentedAgain tells, by acquirer reference, how often what was rejected is presented again.
+func presentedAgain(all ...*books) map[string]int {
+	again := map[string]int{}
+	for _, b := range all {
+		for i := range b.list {
+			for _, op := range b.list[i].Ops {
+				if op.Op == "resubmit" {
+					again[op.ARN]++
+				}
+			}
+		}
+	}
+	return again
+}
+
+// cameBack is what the switch has booked of a payment's presentments, debits less credits: what was charged back, and
+// what was rejected and given up.
+type cameBack struct{ chargedBack, writtenOff int64 }
+
+// cameBackIn tells it by payment.
+func cameBackIn(all []*books) map[string]cameBack {
+	back := map[string]cameBack{}
+	for _, b := range all {
+		for i := range b.list {
+			p := &b.list[i]
+			one := back[p.Payment]
+			for _, op := range p.Ops {
+				switch op.Op {
+				case "chargeback":
+					one.chargedBack += op.Amount
+				case "write_off":
+					if of := p.Ops[op.Target].Op; of == "refund" || of == "credit" {
+						one.writtenOff -= op.Amount
+					} else {
+						one.writtenOff += op.Amount
+					}
+				}
+			}
+			back[p.Payment] = one
+		}
+	}
+	return back
+}
+
+// ruled tells whether all exceptions of a file are of the plan's rules: the clearing system was told to reject.
+func (w *world) ruled(exceptions []json.RawMessage) bool {
+	if _, rejects := sectionOf[rejectsSection](w.plan); !rejects {
+		return len(exceptions) == 0
+	}
+	for _, text := range exceptions {
+		var one struct{ Code string }
+		if err := json.Unmarshal(text, &one); err != nil || one.Code != ruledCode {
+			return false
+		}
+	}
+	return true
+}
