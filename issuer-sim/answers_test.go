@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/internal/vfs"
 	issuersim "switchyard/issuer-sim"
@@ -157,6 +158,25 @@ func TestAnswerToAFile(t *testing.T) {
 	}))
 	if got != "messages=1 posted=1" {
 		t.Errorf("the record again: %d %s", status, got)
+	}
+}
+
+// The numbers of answers begin anew with each date in UTC.
+func TestAnswersOverMidnight(t *testing.T) {
+	fs := vfs.NewMem()
+	now := day.Add(12*time.Hour - time.Second)
+	s := start(t, issuersim.Options{FS: fs, DataDir: "data", Clearing: issuersim.Clearing{
+		Out: "out", Now: func() time.Time { return now },
+	}})
+	for n, id := range []string{"0012611210000040000100001", "0012611210000040000100002", "0012611220000040000100001"} {
+		file := present(t, n+1, &clearing.Presentment{AmountMinor: 700, RRN: pad("R1", 12), ARN: testARN(t, 9)})
+		if n == 2 {
+			now = now.Add(time.Second)
+		}
+		s.http("POST", "/v1/clearing", file)
+		if files := outFiles(t, fs); len(files) != n+1 || files[id+".ipm"] == nil {
+			t.Errorf("file %d: out are %d files, and no %s", n+1, len(files), id)
+		}
 	}
 }
 

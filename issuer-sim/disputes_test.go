@@ -244,3 +244,28 @@ clearing:
 		}
 	}
 }
+
+// A start with lower limits has forgotten presentments that were charged back under the ones before: it is none the
+// worse for it.
+func TestChargedBackAndForgotten(t *testing.T) {
+	options := issuersim.Options{FS: vfs.NewMem(), DataDir: "data", Clearing: issuersim.Clearing{Out: "out"}}
+	s := start(t, options)
+	const last = 1000
+	var presented []*clearing.Presentment
+	for n := range uint64(last) {
+		presented = append(presented, &clearing.Presentment{
+			AmountMinor: 7, RRN: pad(fmt.Sprintf("R%d", n+1), 12), ARN: testARN(t, n+1),
+		})
+	}
+	if _, got := s.clear(present(t, 1, presented...)); got != "messages=1000 posted=1000" {
+		t.Fatal(got)
+	}
+	s.order("chargebacks", `{"arn":"`+testARN(t, 1)+`","reason":"4853"}`, 200, `"amount":7`)
+	s.order("chargebacks", `{"arn":"`+testARN(t, last)+`","reason":"4853"}`, 200, `"amount":7`)
+	s.stop()
+	options.Limits = issuersim.Limits{Authorizations: 1}
+	s = start(t, options)
+	s.audit()
+	s.order("chargebacks", `{"arn":"`+testARN(t, 1)+`","reason":"4853"}`, 404, "no presentment")
+	s.order("chargebacks", `{"arn":"`+testARN(t, last)+`","reason":"4853"}`, 409, "before")
+}

@@ -30,9 +30,13 @@ type sim struct {
 	in      *bufio.Reader
 }
 
-// start starts a server; options that tests do not set are filled in.
+// start starts a server; options that tests do not set are filled in. Its clearing system lives on one date, on which
+// the sequences of its files count up whenever the tests are run.
 func start(t testing.TB, o issuersim.Options) *sim {
 	t.Helper()
+	if o.Clearing.Now == nil {
+		o.Clearing.Now = func() time.Time { return day }
+	}
 	s := &sim{t: t, served: make(chan error, 1)}
 	o.Listener, o.ControlListener = listen(t), listen(t)
 	s.iso, s.control = o.Listener.Addr().String(), "http://"+o.ControlListener.Addr().String()

@@ -1,6 +1,8 @@
 package book
 
 import (
+	"errors"
+
 	"switchyard/issuer-sim/message"
 )
 
@@ -38,14 +40,18 @@ func (b *Book) ReplayPresentment(p *Presentment, file, id uint32) {
 // ReplayTaken ends a clearing file again.
 func (b *Book) ReplayTaken(t *Taken) { b.ends(t) }
 
-// ReplayChargeBack charges back again.
+// ReplayChargeBack charges back again. What the books have forgotten since, by limits that are lower than they were, is
+// charged back no more.
 func (b *Book) ReplayChargeBack(c *ChargeBack, id uint32) error {
 	s := b.shardOf(c.Card)
 	item, err := s.chargeBack(c)
-	if err != nil {
+	s.name(c.Card, id)
+	switch {
+	case errors.Is(err, ErrUnpresented):
+		return nil
+	case err != nil:
 		return err
 	}
-	s.name(c.Card, id)
 	b.window.add(item)
 	return nil
 }

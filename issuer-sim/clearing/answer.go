@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"switchyard/internal/vfs"
 	"switchyard/issuer-sim/book"
@@ -26,7 +25,7 @@ var errDayFull = fmt.Errorf("more than %d files of a date", maxFilesOfADay)
 
 // outgoing begins a file to a member. Its number is the date's next; it is given once the file is made.
 func (d *Desk) outgoing(member, mode string, page clearing.CodePage, framing clearing.Framing) (*outgoing, error) {
-	date := time.Now().UTC()
+	date := d.o.Now().UTC()
 	id := clearing.FileID{
 		Type: clearing.MadeByClearing, Date: date, ProcessorID: member,
 		Sequence: d.books.Sequence(date.Format(fileIDDateLayout)),

@@ -35,6 +35,8 @@ type Options struct {
 	Account       string            // PDS0159. Default blanks
 	ASCII         bool              // files of windows in ASCII; else cp500
 	Unblocked     bool              // … without 1014 blocking
+
+	Now func() time.Time // what files and windows are dated by. Default time.Now
 }
 
 // The defaults, and the bounds that no option moves.
@@ -79,6 +81,9 @@ func NewDesk(fs vfs.FS, o Options, books *book.Book, current *rules.Current, log
 	}
 	if o.ID == "" {
 		o.ID = DefaultID
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	switch {
 	case o.MaxBytes == 0 && o.Spool == "":

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"switchyard/issuer-sim/book"
 	"switchyard/issuer-sim/message"
@@ -176,7 +175,7 @@ type StatusPosition struct {
 
 // Status tells what waits for the end of the window.
 func (d *Desk) Status() Status {
-	w := d.books.Window(time.Now().UTC().Format(fileIDDateLayout))
+	w := d.books.Window(d.o.Now().UTC().Format(fileIDDateLayout))
 	s := Status{Taken: d.books.FilesTaken(), Waiting: len(w.Items), Positions: []StatusPosition{}}
 	for key, p := range w.Positions {
 		one := StatusPosition{

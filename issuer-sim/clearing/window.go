@@ -45,7 +45,7 @@ func (d *Desk) CloseWindow() (result WindowResult, _ error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := time.Now().UTC()
+	now := d.o.Now().UTC()
 	closed := &book.Closed{Date: now.Format(fileIDDateLayout)}
 	w := d.books.Window(closed.Date)
 	result = WindowResult{Date: now.Format(time.DateOnly), Cycle: w.Cycle + 1, Files: []WindowFile{}}
