@@ -1,6 +1,7 @@
 package cutover
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -14,8 +15,8 @@ import (
 
 // Business dates follow each other without a gap, whoever settles on them: what is accepted needs one to stand in. On
 // a date without settlement a destination gets no files. When the date is sealed what stands in it for that
-// destination is carried into the open one, and so on until a date with settlement is sealed: it stands in exactly
-// that one's files.
+// destination is carried into the next one with settlement that is closed already, where it is sealed late, and else
+// into the open one, and so on until a date with settlement is sealed: it stands in exactly that one's files.
 
 // Calendar says on which business dates which destination has no settlement. The zero Calendar has it on all.
 type Calendar struct {
@@ -70,7 +71,7 @@ func (m *mover) move(s *sealing, rows []journal.Presentment) {
 	m.moving.Go(func() {
 		defer func() { <-m.places }()
 		for _, row := range rows {
-			if _, err := s.move(row); err != nil {
+			if _, err := s.move(row, s.settling(row.Destination)); err != nil {
 				m.mu.Lock()
 				defer m.mu.Unlock()
 				m.failed = errors.Join(m.failed, err)
@@ -117,8 +118,29 @@ func (s *sealing) hold(rows []journal.Presentment) error {
 	return nil
 }
 
-// move takes a presentment out of its date and into the open one, in one commit.
-func (s *sealing) move(row journal.Presentment) (to payment.Date, err error) {
+// laterClosed lists the dates after one that are closed and not sealed, in their order.
+func (e *Engine) laterClosed(ctx context.Context, date payment.Date) (later []payment.Date, err error) {
+	err = e.o.Journal.Days(ctx, func(d journal.Day) bool {
+		if d.State == journal.DayClosing && d.Date > date && d.Date < e.o.Journal.OpenDay() {
+			later = append(later, d.Date)
+		}
+		return true
+	})
+	return later, err
+}
+
+// settling is the first of the later dates on which a destination has settlement, 0 where none has.
+func (s *sealing) settling(destination string) payment.Date {
+	for _, date := range s.later {
+		if s.e.o.Settings.Calendar.Settles(destination, date) {
+			return date
+		}
+	}
+	return 0
+}
+
+// move takes a presentment out of its date and into a later one that is not sealed, 0: the open one, in one commit.
+func (s *sealing) move(row journal.Presentment, into payment.Date) (to payment.Date, err error) {
 	defer s.e.o.Lock(row.Payment)()
 	for {
 		p, err := s.e.o.Journal.Payment(s.ctx, row.Payment)
@@ -129,15 +151,20 @@ func (s *sealing) move(row journal.Presentment) (to payment.Date, err error) {
 			return row.Date, nil
 		}
 		moved := row
-		moved.Date = s.e.o.Journal.OpenDay()
+		t := &journal.Transition{
+			Payment: p, Unsealed: into, Withdraw: []journal.PresentmentRef{row.PresentmentRef},
+			EvenBroken: true, // moves no money
+		}
+		moved.Date = into
+		if into == 0 {
+			moved.Date = s.e.o.Journal.OpenDay()
+			t.Day = moved.Date
+		}
+		t.Present = []journal.Presentment{moved}
 		p.Ops[row.Op].Carried = moved.Date
 		p.Version++
-		err = s.e.o.Journal.Commit(s.ctx, &journal.Transition{
-			Payment: p, Day: moved.Date,
-			Withdraw: []journal.PresentmentRef{row.PresentmentRef}, Present: []journal.Presentment{moved},
-			EvenBroken: true, // moves no money
-		})
-		if errors.Is(err, journal.ErrDayClosed) && moved.Date != s.e.o.Journal.OpenDay() {
+		err = s.e.o.Journal.Commit(s.ctx, t)
+		if errors.Is(err, journal.ErrDayClosed) && into == 0 && moved.Date != s.e.o.Journal.OpenDay() {
 			continue
 		}
 		return moved.Date, err

@@ -102,6 +102,42 @@ func TestNoSettlement(t *testing.T) {
 	})
 }
 
+// A weekend that is sealed late, once Monday is closed as well, is in Monday's files.
+func TestNoSettlementSealedLate(t *testing.T) {
+	for name, closed := range map[string][]payment.Date{
+		"Monday":            {20261124},
+		"Monday, then more": {20261124, 20261125},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			at(t, "UTC", "2026-11-26 12:00:00")
+			b := aWeekend(t, vfs.NewMem())
+			defer b.close()
+			for _, next := range closed {
+				b.must(b.j.Cutover(t.Context(), b.j.OpenDay(), next))
+			}
+			e, stop := b.run(settings(weekend))
+			defer stop()
+			for date, want := range map[payment.Date][]string{
+				20261120: {"amex 00001: 1 of 50", "jcb 00002: 0 of 0", "visa 00003: 4 of 640"},
+				20261121: {"amex 00001: 1 of 50", "jcb 00002: 0 of 0"},
+				20261122: {"amex 00001: 1 of 50", "jcb 00002: 0 of 0"},
+				20261123: {"jcb 00001: 0 of 0", "visa 00002: 8 of 1280"},
+			} {
+				if got := parts(t, b.fs, date); !slices.Equal(got, want) {
+					t.Errorf("%s: %s: the files are %q, want %q", name, date, got, want)
+				}
+				if checked, err := e.Check(t.Context(), date); err != nil || len(checked.Differences) > 0 {
+					t.Errorf("%s: %s, made again: %+v, %v", name, date, checked, err)
+				}
+			}
+			b.must(b.j.Presentments(t.Context(), b.j.OpenDay(), func(row journal.Presentment) bool {
+				t.Errorf("%s: %+v stands in the open date", name, row.PresentmentRef)
+				return true
+			}))
+		})
+	}
+}
+
 // A date on which nobody has settlement is written without any file, and leaves no folder.
 func TestNobodySettles(t *testing.T) {
 	for name, destinations := range map[string][]string{"named": {"visa"}, "none": nil} {

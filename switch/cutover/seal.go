@@ -35,6 +35,10 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	if set.NodeInFileID {
 		p.Node = &set.Node
 	}
+	var err error
+	if s.later, err = e.laterClosed(ctx, date); err != nil {
+		return nil, err
+	}
 	p.Held = e.NoSettlement(date)
 	s.files = newSplitter(e.o.Bounds, slices.DeleteFunc(slices.Clone(set.Destinations), func(name string) bool {
 		return slices.Contains(p.Held, name)
@@ -103,6 +107,7 @@ type sealing struct {
 	checker clearing.Checker
 	files   *splitter
 	mover   *mover
+	later   []payment.Date        // closed and not sealed: see laterClosed
 	amended []journal.Presentment // to be rewritten
 
 	unseen error            // why the clearing folder could not be looked at
@@ -294,7 +299,7 @@ func (s *sealing) original(p *payment.Payment, row journal.Presentment, decided 
 
 // carry puts a presentment aside: it leaves its date and stands in the open one.
 func (s *sealing) carry(row journal.Presentment, fault error) error {
-	to, err := s.move(row)
+	to, err := s.move(row, 0)
 	if err != nil {
 		return err
 	}
