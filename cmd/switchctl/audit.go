@@ -78,11 +78,13 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 	f.StringVar(&a.to, "to", "", "see --from")
 	o := &a.options
 	f.DurationVar(&o.IntentAge, "intent-age", audit.DefaultIntentAge,
-		"how long a request may be without an outcome; 0: for good, as in the next three")
+		"how long a request may be without an outcome; 0: for good, as in the next four")
 	f.DurationVar(&o.AdviceAge, "advice-age", audit.DefaultAdviceAge, "how long an advice may be queued")
 	f.DurationVar(&o.VoidAge, "void-age", audit.DefaultVoidAge, "how long a void may be without an outcome")
 	f.DurationVar(&o.DateAge, "date-age", audit.DefaultDateAge,
 		"how long after its end, midnight UTC, a business date may be without its files")
+	f.DurationVar(&o.WindowAge, "window-age", audit.DefaultWindowAge,
+		"how long something may be left past its capture window, or past the time of its capture by the switch")
 	cmd.MarkFlagsMutuallyExclusive("operator", "data")
 	cmd.MarkFlagsRequiredTogether("from", "to")
 	return cmd
@@ -149,7 +151,7 @@ func (a *auditRun) auditOptions() audit.Options {
 		node := uint32(a.node)
 		o.Node = &node
 	}
-	for _, age := range []*time.Duration{&o.IntentAge, &o.AdviceAge, &o.VoidAge, &o.DateAge} {
+	for _, age := range []*time.Duration{&o.IntentAge, &o.AdviceAge, &o.VoidAge, &o.DateAge, &o.WindowAge} {
 		if *age == 0 {
 			*age = -1
 		}

@@ -53,6 +53,7 @@ type operation struct {
 	CaptureAt    time.Time `json:"capture_at"`
 	Automatic    bool      `json:"automatic"`
 	PastWindow   bool      `json:"past_window"`
+	ForcePost    bool      `json:"force_post"`
 	Source       string    `json:"source"` // the record of an incoming file that it is
 	At           time.Time `json:"at"`
 	Clearing     *note     `json:"clearing"`

@@ -14,7 +14,8 @@ const (
 	ARNTwice    Kind = "arn_twice"      // an acquirer reference names two presentments
 	ARNInvalid  Kind = "arn_invalid"    // not 23 digits, or the Luhn digit is wrong
 	KeyTwice    Kind = "key_twice"      // I3: a merchant's key names two operations
-	CaptureTime Kind = "capture_time"   // past its window and not marked so, or the switch's own when none was asked for
+	// past its window and not marked so, the switch's own when none was asked for, or the end of a window before it
+	CaptureTime Kind = "capture_time"
 	// A record of an incoming file was booked twice, or is about what it cannot be about (I18).
 	RecordTwice  Kind = "record_twice"
 	AdviceDenied Kind = "advice_refused" // an advice is parked: the issuer refused it for good and nobody has decided
@@ -25,7 +26,10 @@ const (
 	IntentOverdue Kind = "intent_overdue" // a request without an outcome
 	AdviceOverdue Kind = "advice_overdue" // an advice in the queue
 	VoidOverdue   Kind = "void_overdue"   // a void without an outcome
-	DateOverdue   Kind = "date_overdue"   // a business date without its files
+	WindowOverdue Kind = "window_overdue" // something that is left past its capture window
+	// something that the switch was to capture by itself
+	CaptureOverdue Kind = "capture_overdue"
+	DateOverdue    Kind = "date_overdue" // a business date without its files
 )
 
 // Journal against the issuer's ledger.

@@ -26,16 +26,19 @@ type Options struct {
 	AdviceAge time.Duration // an advice in the queue
 	VoidAge   time.Duration // a void, as a request or as an advice
 	DateAge   time.Duration // a business date without files, after its end
+	WindowAge time.Duration // what is left past its capture window, or past the time of its capture by the switch
 }
 
 // The defaults of Options. A request has an outcome within its route's deadline, 10 s by default, or is recovered at
-// the next start. An advice waits for its issuer, and a void keeps its date from being sealed.
+// the next start. An advice waits for its issuer, and a void keeps its date from being sealed. The end of a window
+// waits while the queue of its host is half full.
 const (
 	defaultLimit     = 1000
 	DefaultIntentAge = 5 * time.Minute
 	DefaultAdviceAge = time.Hour
 	DefaultVoidAge   = 15 * time.Minute
 	DefaultDateAge   = 24 * time.Hour
+	DefaultWindowAge = 6 * time.Hour
 )
 
 // complete fills in the defaults and refuses a range that is none.
@@ -47,7 +50,7 @@ func (o *Options) complete() error {
 		of *time.Duration
 		by time.Duration
 	}{{&o.IntentAge, DefaultIntentAge}, {&o.AdviceAge, DefaultAdviceAge}, {&o.VoidAge, DefaultVoidAge}, {&o.DateAge,
-		DefaultDateAge}} {
+		DefaultDateAge}, {&o.WindowAge, DefaultWindowAge}} {
 		if *age.of == 0 {
 			*age.of = age.by
 		}

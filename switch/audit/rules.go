@@ -1,10 +1,6 @@
 package audit
 
-import (
-	"time"
-
-	"switchyard/internal/pan"
-)
+import "switchyard/internal/pan"
 
 // names enters all that the payment names and reports what is named twice.
 func (c *check) names() {
@@ -36,35 +32,10 @@ func (c *check) once(kind Kind, names *register, op *operation, name, text strin
 	}
 }
 
-// captureTimes holds the payment's captures against its window, and the switch's own against what was asked for.
-func (c *check) captureTimes() {
-	if c.p.Expires.IsZero() { // an export of before
-		return
-	}
-	at, automatic := c.p.Ops[0].CaptureAt, 0
-	for i := range c.p.Ops {
-		op := &c.p.Ops[i]
-		if op.Op != opCapture {
-			continue
-		}
-		if past := op.At.After(c.p.Expires); past != op.PastWindow {
-			c.differ(CaptureTime, op, op.Amount, "accepted at %s, its window ends at %s, marked as past it: %t",
-				op.At.Format(time.RFC3339Nano), c.p.Expires.Format(time.RFC3339Nano), op.PastWindow)
-		}
-		if !op.Automatic {
-			continue
-		}
-		if automatic++; at.IsZero() || op.At.Before(at) || automatic > 1 {
-			c.differ(CaptureTime, op, op.Amount, "capture %d by the switch, at %s; one was asked for at %s", automatic,
-				op.At.Format(time.RFC3339Nano), at.Format(time.RFC3339Nano))
-		}
-	}
-}
-
 // rules holds the payment against I5, I7 and I18.
 func (c *check) rules() {
 	c.reversalsEnded()
-	c.captureTimes()
+	c.times()
 	c.incoming()
 	if _, broken := c.p.sums(); broken != "" {
 		c.differ(Invariant, &c.p.Ops[0], 0, "%s", broken)

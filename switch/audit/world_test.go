@@ -69,6 +69,8 @@ type payment struct {
 	EMV       string `json:"emv"`
 	Ops       []*op  `json:"ops"`
 
+	Expires time.Time `json:"expires,omitzero"`
+
 	w      *world
 	number string   // the card's
 	held   *holding // its authorization, sale or voice capture at the issuer
@@ -96,6 +98,11 @@ type op struct {
 	Source       string    `json:"source"`
 	At           time.Time `json:"at"`
 	Clearing     *note     `json:"clearing,omitempty"`
+
+	CaptureAt  time.Time `json:"capture_at,omitzero"`
+	Automatic  bool      `json:"automatic,omitempty"`
+	ForcePost  bool      `json:"force_post,omitempty"`
+	PastWindow bool      `json:"past_window,omitempty"`
 
 	posted *posting
 	in     *presentment
