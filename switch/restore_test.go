@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/internal/vfs"
 	"switchyard/switch/api"
@@ -207,5 +208,49 @@ func TestManifestUnread(t *testing.T) {
 	s.Operator("GET", "/v1/restore", &r)
 	if !r.Held || len(r.Files) != 1 || r.Files[0].FileID != id || r.Files[0].Problem == "" {
 		t.Errorf("review %+v", r)
+	}
+}
+
+// Captures by the switch that the journal has not made are listed before they are cancelled, and only those that an
+// operator does not name are.
+func TestRestoreCancelsCaptures(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{IssuerData: true})
+	later := func(key string) string {
+		req := switchtest.Authorize(key, 5000)
+		req.CaptureAfter, req.Present = 48*time.Hour, req.Present.With(api.FieldCapture)
+		a := s.Do(req)
+		wantApproved(t, a, "00")
+		return a.Payment
+	}
+	reversed, kept := later("k1"), later("k2")
+	s.StopSwitch()
+	copyData(t, s, s.Config.Data, "earlier")
+	s.StartSwitch()
+	wantApproved(t, s.Do(switchtest.On(api.OpReverse, "r1", reversed, 0)), "00")
+	s.StopSwitch()
+	copyData(t, s, "earlier", s.Config.Data)
+	s.StartSwitch()
+	var r operator.Review
+	s.Operator("GET", "/v1/restore?limit=1", &r)
+	if r.CapturesCount != 2 || len(r.Captures) != 1 || r.CapturesMinor["EUR"] != 10_000 ||
+		r.Captures[0].Payment != reversed || r.Captures[0].AmountMinor != 5000 || r.Captures[0].Due.IsZero() {
+		t.Errorf("review %+v", r)
+	}
+	s.Operator("POST", "/v1/restore/confirm?token="+r.Token+"&recover="+kept, nil)
+	s.AwaitReady()
+	for id, cancelled := range map[string]bool{reversed: true, kept: false} {
+		root := operations(s, id)[0]
+		if (root.CaptureAt == nil) != cancelled || strings.Contains(root.Reason, "is cancelled") != cancelled {
+			t.Errorf("%s: %+v", id, root)
+		}
+		a := s.Do(switchtest.On(api.OpStatus, "", id, 0))
+		if len(a.History) != 1 || a.History[0].CaptureCancelled != cancelled {
+			t.Errorf("%s: %+v", id, a)
+		}
+		var story operator.Story
+		s.Operator("GET", "/v1/explain?of="+id, &story)
+		if strings.Contains(story.Events[0].Text, "is cancelled: restored") != cancelled {
+			t.Errorf("%s: its story begins with %+v", id, story.Events[0])
+		}
 	}
 }

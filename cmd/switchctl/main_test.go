@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -51,7 +52,7 @@ func TestScripts(t *testing.T) {
 }
 
 // heldSystem is a switch whose data folder was put back to before one of its payments, while the advice of a capture
-// waited.
+// waited, and a capture by the switch was not due yet.
 func heldSystem(t *testing.T) *switchtest.System {
 	t.Helper()
 	s := switchtest.Start(t, switchtest.Options{IssuerData: true})
@@ -64,6 +65,11 @@ func heldSystem(t *testing.T) *switchtest.System {
 		}
 	}
 	before := s.Do(switchtest.Authorize("before", 5000))
+	later := switchtest.Authorize("later", 8000)
+	later.CaptureAfter, later.Present = 48*time.Hour, later.Present.With(api.FieldCapture)
+	if a := s.Do(later); !a.Approved {
+		t.Fatalf("authorize: %+v", a)
+	}
 	s.StopIssuer()
 	s.Do(switchtest.On(api.OpCapture, "capture", before.Payment, 3000))
 	s.StopSwitch()

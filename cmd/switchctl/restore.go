@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -45,9 +47,10 @@ func (r *restoreRun) reviewCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "review",
 		Short: "Show why the switch is held, and what is in doubt",
-		Long: `Review shows why the switch is held; which operations it knows the beginning of and not the end; which clearing
-files were written that it does not know; and, with --issuer, what the issuer has that the journal does not, and what it
-says of what is in doubt. It changes nothing. Its last line is how to confirm it.`,
+		Long: `Review shows why the switch is held; which operations it knows the beginning of and not the end; which captures by
+the switch it has not made, which the confirmation cancels; which clearing files were written that it does not know;
+and, with --issuer, what the issuer has that the journal does not, and what it says of what is in doubt. It changes
+nothing. Its last line is how to confirm it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return r.review(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -68,8 +71,9 @@ func (r *restoreRun) confirmCmd() *cobra.Command {
 		Use:   "confirm TOKEN",
 		Short: "Let the switch serve again; TOKEN is the one that the review has shown",
 		Long: `Confirm ends the hold for good. What is in doubt is parked: nothing of it is reversed or sent, and a person
-decides on each with switchctl saf retry (send it) or close (it was settled otherwise). For the payments that --recover
-names it goes on as after a crash instead: unanswered requests are reversed, advices sent.
+decides on each with switchctl saf retry (send it) or close (it was settled otherwise). Captures by the switch that are
+not made are cancelled. For the payments that --recover names it goes on as after a crash instead: unanswered requests
+are reversed, advices sent, captures made.
 
 Reverse nothing that a gateway may have been told is approved: what the issuer has approved, it most likely was.`,
 		Args: cobra.ExactArgs(1),
@@ -202,6 +206,9 @@ func writeReview(w io.Writer, r *operator.Review, issuer *issuerSays) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	if err := writeCaptures(w, r, issuer); err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "\nclearing files that it does not know: %d\n", len(r.Files))
 	for i := range r.Files {
 		f := &r.Files[i]
@@ -216,9 +223,34 @@ func writeReview(w io.Writer, r *operator.Review, issuer *issuerSays) error {
 	} else {
 		issuer.write(w)
 	}
-	_, err := fmt.Fprintf(w, "\nwhat is in doubt is parked, unless --recover names it. To let the switch "+
-		"serve:\n  switchctl restore confirm %s\n", r.Token)
+	_, err := fmt.Fprintf(w, "\nwhat is in doubt is parked and captures by the switch are cancelled, unless --recover "+
+		"names them. To let the switch serve:\n  switchctl restore confirm %s\n", r.Token)
 	return err
+}
+
+// writeCaptures lists the captures by the switch that it has not made.
+func writeCaptures(w io.Writer, r *operator.Review, issuer *issuerSays) error {
+	var sums []string
+	for currency, minor := range r.CapturesMinor {
+		sums = append(sums, money.Format(minor, currency))
+	}
+	slices.Sort(sums)
+	fmt.Fprintf(w, "\ncaptures by the switch that it has not made: %d", r.CapturesCount)
+	if len(sums) > 0 {
+		fmt.Fprintf(w, " (%s)", strings.Join(sums, ", "))
+	}
+	fmt.Fprintln(w)
+	table := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
+	for i := range r.Captures {
+		c := &r.Captures[i]
+		line := fmt.Sprintf("  %s\tdue %s\t%s\t%s\tmerchant %s", c.Payment, c.Due.Format(time.RFC3339),
+			money.Format(c.AmountMinor, c.Currency), c.RRN, c.Merchant)
+		if issuer != nil {
+			line += "\t" + issuer.of(c.RRN)
+		}
+		fmt.Fprintln(table, line)
+	}
+	return table.Flush()
 }
 
 // of is what the issuer says of an operation in doubt.

@@ -267,6 +267,8 @@ type HistoryItem struct {
 	Refund       string
 	Automatic    bool // a capture by the switch, as the authorization asked for it
 	PastWindow   bool // a capture past the capture window
+	// CaptureCancelled is of an authorization that asked the switch for a capture which it does not make any more.
+	CaptureCancelled bool
 	// Presentment is where what stands in a clearing file has got to: presented, rejected, settled, charged_back.
 	Presentment string
 }

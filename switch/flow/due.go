@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -50,15 +49,16 @@ const (
 // ServeDue does what is due for payments by the confirmed clock. It ends early with ctx, while no new work is taken,
 // and with an error of the journal's.
 func (f *Flow) ServeDue(ctx context.Context) error {
-	for ctx.Err() == nil && f.closed() == nil {
+	for last := f.place.begin(); ctx.Err() == nil && f.closed() == nil; {
 		var due []journal.Timer
-		err := f.o.Journal.Timers(ctx, journal.Timer{}, f.o.Clock.Confirmed(), func(t journal.Timer) bool {
+		err := f.o.Journal.Timers(ctx, last, f.o.Clock.Confirmed(), func(t journal.Timer) bool {
 			due = append(due, t)
 			return len(due) < dueAtOnce
 		})
 		if err != nil || len(due) == 0 {
 			return err
 		}
+		last = due[len(due)-1]
 		errs := make([]error, len(due))
 		var group sync.WaitGroup
 		for i, t := range due {
@@ -68,6 +68,7 @@ func (f *Flow) ServeDue(ctx context.Context) error {
 		if err := errors.Join(errs...); err != nil {
 			return err
 		}
+		f.place.served(last)
 	}
 	return nil
 }
@@ -77,6 +78,7 @@ func (f *Flow) serveTimer(ctx context.Context, t journal.Timer) error {
 	unlock := f.o.Turns.Lock(t.Payment)
 	defer unlock()
 	if t.At.After(f.o.Clock.Confirmed()) {
+		f.place.stands(t.At)
 		return nil // the clock is in doubt, or was set back
 	}
 	return f.serveDue(ctx, t, time.Time{})
@@ -113,13 +115,14 @@ func (f *Flow) serveDue(ctx context.Context, t journal.Timer, moment time.Time) 
 	if done || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	again := journal.Timer{At: f.o.Clock.Confirmed().Add(in), Payment: t.Payment}
+	again := journal.Timer{At: f.o.Clock.Confirmed().Add(in), Payment: t.Payment, Window: t.Window}
 	return f.o.Journal.SetTimers(ctx, []journal.Timer{again}, []journal.Timer{t})
 }
 
 // due does what is due for a timer's payment, whose lock is held, and takes the timer away; done is false where it has
 // to wait.
 func (f *Flow) due(ctx context.Context, t journal.Timer, moment time.Time) (done bool, err error) {
+	claimed := false
 	for {
 		p, err := f.o.Journal.Payment(ctx, t.Payment)
 		if err != nil {
@@ -134,14 +137,19 @@ func (f *Flow) due(ctx context.Context, t journal.Timer, moment time.Time) (done
 		var tr *journal.Transition
 		switch {
 		case what == payment.DueNothing:
-			return true, f.o.Journal.SetTimers(ctx, nextTimer(p, now), []journal.Timer{t})
-		case what == payment.DueLater || f.roomForAdvice(p.Ops[0].Host) != nil:
+			err := f.o.Journal.SetTimers(ctx, nextTimer(p, now), []journal.Timer{t})
+			return err == nil, err
+		case what == payment.DueLater || !claimed && !f.claimRow(what, p.Ops[0].Host):
 			return false, nil
-		case what == payment.DueExpire && !f.o.SAF.RoomToExpire(p.Ops[0].Host, f.InFlight()):
-			return false, nil
-		case what == payment.DueCapture:
+		}
+		if !claimed {
+			claimed = true
+			defer f.claimed.Add(-1)
+		}
+		switch what {
+		case payment.DueCapture:
 			tr, err = f.captureDue(ctx, p, now)
-		case what == payment.DueRelease:
+		case payment.DueRelease:
 			tr, err = f.giveUp(ctx, p, payment.KindRelease)
 		default:
 			tr, err = f.giveUp(ctx, p, payment.KindExpire)
@@ -166,6 +174,20 @@ func (f *Flow) due(ctx context.Context, t journal.Timer, moment time.Time) (done
 		f.deliver(tr, p)
 		return true, nil
 	}
+}
+
+// claimRow claims a row of a host's queue for what is due, unless it has no room beside what others have claimed. The
+// ends of windows leave half of it to captures.
+func (f *Flow) claimRow(what payment.Due, host string) bool {
+	others := int(f.claimed.Add(1)) - 1
+	room := f.o.SAF.Room(host, f.InFlight()+others)
+	if what == payment.DueExpire {
+		room = f.o.SAF.RoomToExpire(host, f.InFlight()+others)
+	}
+	if !room {
+		f.claimed.Add(-1)
+	}
+	return room
 }
 
 // captureDue appends the capture of all that is left, which is final, and returns the transition that accepts it.
@@ -197,53 +219,6 @@ func (f *Flow) giveUp(ctx context.Context, p *payment.Payment, kind payment.Kind
 		Kind: kind, State: payment.StateQueued, Advised: true, Amount: rest, Target: payment.NoTarget,
 		Stays: p.StaysAfter(rest), At: now, DoneAt: now, RRN: p.Ops[0].RRN,
 	})
-}
-
-// leaveCaptures cancels the captures by the switch that are not made, due or not, but for payments that leave names: a
-// journal that was put back knows neither whether they were made since nor whether their payments were reversed.
-func (f *Flow) leaveCaptures(ctx context.Context, leave func(payment.ID) bool) error {
-	ever := time.Unix(0, math.MaxInt64)
-	for last := (journal.Timer{}); ; {
-		var page []journal.Timer
-		err := f.o.Journal.Timers(ctx, last, ever, func(t journal.Timer) bool {
-			page = append(page, t)
-			return len(page) < dueAtOnce
-		})
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		last = page[len(page)-1]
-		errs := make([]error, len(page))
-		var group sync.WaitGroup
-		for i, t := range page {
-			if !leave(t.Payment) {
-				group.Go(func() { errs[i] = f.cancelCapture(ctx, t.Payment) })
-			}
-		}
-		group.Wait()
-		if err := errors.Join(errs...); err != nil {
-			return err
-		}
-	}
-}
-
-// cancelCapture cancels the capture by the switch of a payment, where it was not made. The timer stays: it finds what
-// the payment needs then, which is the end of its window.
-func (f *Flow) cancelCapture(ctx context.Context, id payment.ID) error {
-	unlock := f.o.Turns.Lock(id)
-	defer unlock()
-	p, err := f.o.Journal.Payment(ctx, id)
-	if err != nil {
-		return fmt.Errorf("payment %s, which has a timer: %w", id, err)
-	}
-	if at := p.Ops[0].CaptureAt; at.IsZero() || !p.CaptureDue(at) {
-		return nil
-	}
-	f.o.Logger.Warn("a capture by the switch may have been made since, or its payment reversed: it is left to its gateway",
-		zap.Stringer("payment", p.ID), zap.Time("due", p.Ops[0].CaptureAt))
-	p.Ops[0].CaptureAt = time.Time{}
-	p.Version++
-	return f.o.Journal.Commit(ctx, &journal.Transition{Payment: p, EvenBroken: true}) // moves no money
 }
 
 // watchedMeta names the value that says up to which payment WatchWindows has come: eight bytes a node, and until the
@@ -315,11 +290,19 @@ type watch struct {
 func (w *watch) node(ctx context.Context, node uint32, from uint64) (at uint64, err error) {
 	var timers []journal.Timer
 	at = from
-	read := 0
+	read, overtaken := 0, uint64(0)
+	var failed error
 	err = w.f.o.Journal.Payments(ctx, payment.NewID(node, from), func(p *payment.Payment) bool {
-		// One that was made in the future, by a clock that was wrong, keeps none behind it waiting.
-		if age := w.now.Sub(p.Created); p.ID.Node() != node || age >= 0 && age < watchedFrom {
+		age := w.now.Sub(p.Created)
+		if p.ID.Node() != node || age >= 0 && age < watchedFrom {
 			return false
+		}
+		// One that was made in the future, by a clock that was wrong, keeps none behind it waiting. But by a clock that is
+		// in doubt each new one is: it is not a day old because of that.
+		if age < 0 && -age <= api.MaxCaptureAfter && p.ID.Counter() > overtaken {
+			if overtaken, failed = w.overtaken(ctx, p.ID); overtaken == 0 {
+				return false
+			}
 		}
 		at = p.ID.Counter()
 		if p.MayExpire() && (w.begun.IsZero() || !p.PastWindow(w.begun)) {
@@ -328,15 +311,34 @@ func (w *watch) node(ctx context.Context, node uint32, from uint64) (at uint64, 
 		read++
 		return read < watchedAtOnce && len(timers) < journal.MaxTimers
 	})
-	if err == nil && len(timers) > 0 {
+	if err = errors.Join(err, failed); err == nil && len(timers) > 0 {
 		err = w.f.o.Journal.SetTimers(ctx, timers, nil)
 	}
 	return at, err
 }
 
+// overtaken returns the counter of a payment of the same node that is old enough to be watched although it was made
+// after one; 0 where none is found. Of those far behind it looks at few, so that it is quick; some that it misses are
+// found once more are made.
+func (w *watch) overtaken(ctx context.Context, id payment.ID) (counter uint64, err error) {
+	for step := uint64(0); ; step += 1 + step/8 {
+		var next *payment.Payment
+		err := w.f.o.Journal.Payments(ctx, payment.NewID(id.Node(), id.Counter()+step), func(p *payment.Payment) bool {
+			next = p
+			return false
+		})
+		switch {
+		case err != nil || next == nil || next.ID.Node() != id.Node():
+			return 0, err
+		case w.now.Sub(next.Created) >= watchedFrom:
+			return next.ID.Counter(), nil
+		}
+	}
+}
+
 // windowTimer is when the end of a payment's window is looked at: just past it.
 func windowTimer(p *payment.Payment) journal.Timer {
-	return journal.Timer{At: p.Expires.Add(time.Millisecond), Payment: p.ID}
+	return journal.Timer{At: p.Expires.Add(time.Millisecond), Payment: p.ID, Window: true}
 }
 
 // nextTimer is the timer of a payment for which nothing is due yet: the end of its window, where that may give

@@ -107,6 +107,8 @@ type Flow struct {
 	limiter     limiter
 	unanswered  unansweredTable
 	inFlight    atomic.Int64 // operations being served; package front bounds them
+	claimed     atomic.Int64 // rows of queues, for what is due and being served
+	place       place        // of timers
 	origins     map[journal.IntentRef]origin
 	recovered   map[string]chan struct{} // by host, where it has some of them: closed once Recover has ended those
 	unrecovered atomic.Int64
@@ -129,6 +131,7 @@ func New(o Options) *Flow {
 		o.Deadline = DefaultDeadline
 	}
 	f := &Flow{o: o, metrics: newMetrics(o.Registerer)}
+	f.o.Journal = timed{o.Journal, &f.place}
 	f.keys.init()
 	f.intending, f.concluding, f.capturing = lane.New(f.intend), lane.New(f.conclude), lane.New(f.accept)
 	f.makings.New = func() any { return new(making) }

@@ -224,14 +224,25 @@ type traced struct {
 	onCommit func()
 	commits  atomic.Int64 // how many until onCommit
 	onRead   func()
-	reads    atomic.Int64  // how many until onRead
-	slow     time.Duration // what a read of a payment takes
+	reads    atomic.Int64    // how many until onRead
+	slow     time.Duration   // what a read of a payment takes
+	slowly   time.Duration   // what a commit takes
+	looked   []journal.Timer // behind which timers were looked for
+}
+
+// Timers implements journal.Journal.
+func (j *traced) Timers(
+	ctx context.Context, behind journal.Timer, until time.Time, yield func(journal.Timer) bool,
+) error {
+	j.looked = append(j.looked, behind)
+	return j.Journal.Timers(ctx, behind, until, yield)
 }
 
 func (j *traced) Commit(ctx context.Context, t *journal.Transition) error {
 	if j.commits.Add(-1) == 0 {
 		j.onCommit()
 	}
+	time.Sleep(j.slowly)
 	err := j.Journal.Commit(ctx, t)
 	if err != nil {
 		j.w.note("refused: %v", err)
@@ -282,6 +293,9 @@ func told(t *journal.Transition) string {
 		}
 		if op.PastWindow {
 			b.WriteString(" past its window")
+		}
+		if i == 0 && t.Payment.CaptureCancelled() != "" {
+			b.WriteString(" without its capture")
 		}
 	}
 	for _, k := range t.Keys {

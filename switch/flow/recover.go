@@ -184,7 +184,8 @@ func (f *Flow) MayPark(leave func(payment.ID) bool) error {
 // Park ends the intents that an earlier run left without an outcome like Recover, but sends nothing: what would be sent
 // is parked with a reason, for a person to decide on. For a journal that was put back: what it does not know of may
 // have been approved since, and told. Captures by the switch may have been made since, and what they are of reversed:
-// they are left to gateways. Those that leave names are left to Recover. It comes after Open and before saf's Start.
+// they are cancelled, and left to gateways. Those that leave names are left to Recover. It comes after Open and before
+// saf's Start.
 func (f *Flow) Park(ctx context.Context, reason string, leave func(payment.ID) bool) error {
 	var left []journal.IntentRef
 	for i, ref := range f.left {
@@ -199,7 +200,7 @@ func (f *Flow) Park(ctx context.Context, reason string, leave func(payment.ID) b
 		f.unrecovered.Add(-1)
 	}
 	f.left = left
-	return f.leaveCaptures(ctx, leave)
+	return f.cancelCaptures(ctx, reason, leave)
 }
 
 // Left lists the intents of an earlier run until Park or Recover has ended them.

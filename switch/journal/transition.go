@@ -87,6 +87,9 @@ type Presentment struct {
 type Timer struct {
 	At      time.Time
 	Payment payment.ID
+	// Window says that what may be due then is the end of the payment's capture window and nothing else, so that it can
+	// be passed over unread. It does not name a timer: At and Payment do. Timers from before it was kept have it not set.
+	Window bool
 }
 
 // DayState is where a business date stands.

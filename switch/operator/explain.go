@@ -157,6 +157,9 @@ func (a *API) operationEvents(ctx context.Context, p *payment.Payment, i int, st
 	if op.PastWindow {
 		what += ", past the capture window"
 	}
+	if i == 0 && p.CaptureCancelled() != "" {
+		what += "; " + p.CaptureCancelled()
+	}
 	if op.Target != payment.NoTarget {
 		what += fmt.Sprintf(" (undoes the %s of %s)", p.Ops[op.Target].Kind, p.Ops[op.Target].At.UTC().Format(time.TimeOnly))
 	}

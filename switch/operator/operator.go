@@ -104,6 +104,7 @@ type Requests interface {
 	InFlight() int
 	Unrecovered() int
 	Left() []journal.IntentRef
+	Unmade(ctx context.Context, yield func(*payment.Payment) bool) error
 	MayPark(leave func(payment.ID) bool) error
 	Park(ctx context.Context, reason string, leave func(payment.ID) bool) error
 }

@@ -37,6 +37,11 @@ type Review struct {
 	// InDoubt are the operations whose end the journal does not know, the first of them; InDoubtCount counts all.
 	InDoubtCount int     `json:"in_doubt_count"`
 	InDoubt      []Doubt `json:"in_doubt"`
+	// Captures are those by the switch that it has not made, due or not, the first of them: the confirmation cancels them.
+	// CapturesCount counts all, and CapturesMinor adds them up by currency.
+	CapturesCount int               `json:"captures_count"`
+	CapturesMinor map[string]int64  `json:"captures_minor,omitempty"`
+	Captures      []AwaitingCapture `json:"captures"`
 	// Files stand in the clearing folder, of dates that the journal has not sealed: they were written after it was
 	// copied.
 	Files []LostFile `json:"files"`
@@ -56,6 +61,16 @@ type Doubt struct {
 	Currency    string    `json:"currency"`
 	Merchant    string    `json:"merchant"`
 	At          time.Time `json:"at"`
+}
+
+// AwaitingCapture is an authorization that the switch was asked to capture by itself.
+type AwaitingCapture struct {
+	Payment     string    `json:"payment"`
+	Due         time.Time `json:"due"`
+	RRN         string    `json:"rrn"`
+	AmountMinor int64     `json:"amount_minor"` // what is left to capture
+	Currency    string    `json:"currency"`
+	Merchant    string    `json:"merchant"`
 }
 
 // LostFile is a clearing file of which the journal knows nothing.
@@ -186,9 +201,11 @@ func (a *API) lostFile(path string) (LostFile, error) {
 	}, nil
 }
 
-// Review says why the switch is held and what is in doubt, up to limit operations of it.
+// Review says why the switch is held, what is in doubt and what is cancelled, up to limit operations of each.
 func (a *API) Review(ctx context.Context, limit int) (*Review, error) {
-	r := &Review{OpenDay: a.o.Journal.OpenDay().String(), InDoubt: []Doubt{}, Files: []LostFile{}}
+	r := &Review{
+		OpenDay: a.o.Journal.OpenDay().String(), InDoubt: []Doubt{}, Captures: []AwaitingCapture{}, Files: []LostFile{},
+	}
 	h := a.o.Journal.Hold()
 	if h == nil {
 		return r, nil
@@ -210,6 +227,19 @@ func (a *API) Review(ctx context.Context, limit int) (*Review, error) {
 			r.InDoubt = append(r.InDoubt, *d)
 		}
 		return json.NewEncoder(seen).Encode(d)
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = a.unmade(ctx, func(c *AwaitingCapture) error {
+		if r.CapturesCount++; r.CapturesMinor == nil {
+			r.CapturesMinor = map[string]int64{}
+		}
+		r.CapturesMinor[c.Currency] += c.AmountMinor
+		if len(r.Captures) < limit {
+			r.Captures = append(r.Captures, *c)
+		}
+		return json.NewEncoder(seen).Encode(c)
 	})
 	r.Token = hex.EncodeToString(seen.Sum(nil))[:tokenLen]
 	return r, err
@@ -243,6 +273,20 @@ func (a *API) doubts(ctx context.Context, yield func(*Doubt) error) error {
 	return errors.Join(err, failed)
 }
 
+// unmade calls yield for every capture by the switch that is not made.
+func (a *API) unmade(ctx context.Context, yield func(*AwaitingCapture) error) error {
+	var failed error
+	err := a.o.Requests.Unmade(ctx, func(p *payment.Payment) bool {
+		root := &p.Ops[0]
+		failed = yield(&AwaitingCapture{
+			Payment: p.ID.String(), Due: root.CaptureAt.UTC(), RRN: root.RRN, AmountMinor: p.Sums().Capturable(),
+			Currency: p.Currency, Merchant: p.Merchant,
+		})
+		return failed == nil
+	})
+	return errors.Join(err, failed)
+}
+
 // ErrNotHeld is returned for the confirmation of a switch that is not held.
 var ErrNotHeld = errors.New("the switch is not held")
 
@@ -255,7 +299,8 @@ var ErrNotReviewed = errors.New("this is not the token of the review as it is no
 
 // Confirm ends the hold: an operator has seen the review that token names. What is in doubt is parked, but of the
 // payments in recover, for which it goes on as after a crash: their unanswered requests are reversed and their
-// advices sent. With all every one of them is. Numbers move past what may have been given since; then the switch
+// advices sent, and what the switch is to capture of them it captures. With all every one of them is. Captures by the
+// switch of others are cancelled. Numbers move past what may have been given since; then the switch
 // serves.
 func (a *API) Confirm(ctx context.Context, token string, all bool, recover []payment.ID) error {
 	a.holding.Lock()
@@ -306,7 +351,8 @@ func (a *API) Confirm(ctx context.Context, token string, all bool, recover []pay
 	}
 	a.o.Logger.Warn("an operator has confirmed the journal; the switch serves", zap.Strings("was_held_for",
 		review.Reasons),
-		zap.Int("in_doubt", review.InDoubtCount), zap.Bool("all_recovered", all), zap.Int("recovered", len(recover)))
+		zap.Int("in_doubt", review.InDoubtCount), zap.Int("captures_by_the_switch", review.CapturesCount),
+		zap.Bool("all_recovered", all), zap.Int("recovered", len(recover)))
 	return a.o.Begin()
 }
 

@@ -62,6 +62,23 @@ func (p *Payment) CaptureDue(now time.Time) bool {
 	return true
 }
 
+// CaptureAwaited tells whether the switch's own capture was asked for and is not made, due or not.
+func (p *Payment) CaptureAwaited() bool {
+	at := p.Ops[0].CaptureAt
+	return !at.IsZero() && p.CaptureDue(at)
+}
+
+// CancelCapture cancels the switch's own capture, which is not made, and keeps why with what asked for it.
+func (p *Payment) CancelCapture(why string) {
+	root := &p.Ops[0]
+	due := root.CaptureAt.UTC().Format(time.RFC3339)
+	root.Reason = "the capture by the switch, due at " + due + ", is cancelled: " + why
+	root.CaptureAt = time.Time{}
+}
+
+// CaptureCancelled says that the switch's own capture was cancelled, and why; "" where it was not.
+func (p *Payment) CaptureCancelled() string { return p.Ops[0].Reason }
+
 // CapturedBySwitch returns the switch's own capture where it is the only one that stands; NoTarget where it is not.
 func (p *Payment) CapturedBySwitch() int {
 	found := NoTarget

@@ -117,7 +117,7 @@ func (p *Payment) Standing(now time.Time) Standing {
 	if len(p.Ops) == 0 || p.Ops[0].State == StatePending {
 		return Pending
 	}
-	if p.reversing() {
+	if p.reversing() || p.undone() && p.Sums().Capturable() > 0 {
 		return Reversing
 	}
 	switch root := &p.Ops[0]; {

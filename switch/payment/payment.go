@@ -186,7 +186,7 @@ type Op struct {
 	ARN  string // DE31 of its presentment
 	// Source is the record of an incoming clearing file that an operation is: PDS0105, a slash and DE71; of what a person
 	// decided about one who did; "" for others. Reason is why: DE25 of a chargeback, the entries of PDS0005 of a reject,
-	// the words of who wrote off.
+	// the words of who wrote off; of what makes a payment that its capture by the switch was cancelled.
 	Source, Reason string
 	// Carried is the later business date in whose clearing the presentment stands, 0 while it stands in Date's: its
 	// record could not be built when its date was sealed, or its destination had no settlement on it.

@@ -53,6 +53,21 @@ func TestStanding(t *testing.T) {
 		{"pending", "no operation", nil},
 		{"pending", "at the issuer", []payment.Op{op(payment.KindAuthorize, 1000, is(payment.StatePending))}},
 		{
+			"reversing", "undone whole, and its hold is not released yet",
+			of1000(op(payment.KindCapture, 1000), op(payment.KindVoid, 1000, of(1), final)),
+		},
+		{
+			"reversed", "undone whole",
+			of1000(
+				op(payment.KindCapture, 1000), op(payment.KindVoid, 1000, of(1), final),
+				op(payment.KindRelease, 1000, is(payment.StateQueued)),
+			),
+		},
+		{
+			"authorized", "its capture is voided",
+			of1000(op(payment.KindCapture, 1000), op(payment.KindVoid, 1000, of(1))),
+		},
+		{
 			"reversing", "no answer",
 			[]payment.Op{
 				op(payment.KindAuthorize, 1000, is(payment.StateUnknown)), reversal(1000, is(payment.StateQueued), of(0)),

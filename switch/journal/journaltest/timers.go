@@ -51,10 +51,21 @@ func timers(t *testing.T, store Store) {
 			t.Errorf("behind %v: %v, %v, want %v", all[i], list, err, all[i+1:])
 		}
 	}
+	err := j.Timers(ctx, moment(2, 1), at, func(x journal.Timer) bool { t.Errorf("read %v", x); return true })
+	if err != nil {
+		t.Errorf("up to a time before the one behind which is read: %v", err)
+	}
 	p := Fresh(1)
 	p.Version = 2
 	commit(t, j, &journal.Transition{Payment: p, Fired: []time.Time{early}})
-	if err := j.SetTimers(ctx, []journal.Timer{moment(3, 2), moment(2, 1), moment(2, 2)},
+	window := moment(4, 2)
+	window.Window = true
+	again := moment(5, 2)
+	again.Window = true
+	if err := j.SetTimers(ctx, []journal.Timer{moment(3, 2), moment(2, 1), moment(2, 2), window, again}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.SetTimers(ctx, []journal.Timer{moment(5, 2)},
 		[]journal.Timer{moment(1, 2), moment(9, 2)}); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +73,7 @@ func timers(t *testing.T, store Store) {
 		t.Fatal(err)
 	}
 	j = open(t)
-	expect(at.Add(time.Hour), moment(2, 1), moment(2, 2), moment(3, 2))
+	expect(at.Add(time.Hour), moment(2, 1), moment(2, 2), moment(3, 2), window, moment(5, 2))
 	for name, err := range map[string]error{
 		"no payment": j.SetTimers(ctx, []journal.Timer{{At: at}}, nil),
 		"no time":    j.SetTimers(ctx, nil, []journal.Timer{{Payment: payment.NewID(1, 1)}}),
@@ -75,5 +86,5 @@ func timers(t *testing.T, store Store) {
 			t.Errorf("%s: it was taken", name)
 		}
 	}
-	expect(at.Add(time.Hour), moment(2, 1), moment(2, 2), moment(3, 2))
+	expect(at.Add(time.Hour), moment(2, 1), moment(2, 2), moment(3, 2), window, moment(5, 2))
 }

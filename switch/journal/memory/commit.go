@@ -121,7 +121,7 @@ func (s *Store) move(t *journal.Transition) {
 		delete(s.present, ref)
 	}
 	for _, at := range t.Timers {
-		s.timers[journal.Timer{At: at.UTC(), Payment: id}] = true
+		s.timers[journal.Timer{At: at.UTC(), Payment: id}] = false
 	}
 	for _, at := range t.Fired {
 		delete(s.timers, journal.Timer{At: at.UTC(), Payment: id})

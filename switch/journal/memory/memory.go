@@ -35,7 +35,7 @@ type Store struct {
 	present  map[journal.PresentmentRef][]byte
 	intents  []journal.IntentRef
 	events   []journal.Event
-	timers   map[journal.Timer]bool
+	timers   map[journal.Timer]bool // Timer.Window, by the rest
 	acts     []journal.Act
 	commits  uint64
 	seen     clock.Seen

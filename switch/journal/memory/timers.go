@@ -3,7 +3,6 @@ package memory
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -15,10 +14,14 @@ func (j *Journal) Timers(
 	ctx context.Context, behind journal.Timer, until time.Time, yield func(journal.Timer) bool,
 ) error {
 	compare := func(a, b journal.Timer) int { return cmp.Or(a.At.Compare(b.At), compareIDs(a.Payment, b.Payment)) }
-	all := behind == journal.Timer{}
+	all := behind.At.IsZero() && behind.Payment.IsZero()
 	var list []journal.Timer
 	err := j.with(ctx, func(s *Store) error {
-		list = slices.SortedFunc(maps.Keys(s.timers), compare)
+		for t, window := range s.timers {
+			t.Window = window
+			list = append(list, t)
+		}
+		slices.SortFunc(list, compare)
 		return nil
 	})
 	if err != nil {
@@ -36,7 +39,7 @@ func (j *Journal) SetTimers(ctx context.Context, set, fired []journal.Timer) err
 	}
 	return j.with(ctx, func(s *Store) error {
 		for _, t := range set {
-			s.timers[journal.Timer{At: t.At.UTC(), Payment: t.Payment}] = true
+			s.timers[journal.Timer{At: t.At.UTC(), Payment: t.Payment}] = t.Window
 		}
 		for _, t := range fired {
 			delete(s.timers, journal.Timer{At: t.At.UTC(), Payment: t.Payment})

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -114,9 +115,15 @@ func appendSortedTime(b []byte, at time.Time) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(record.Nanos(at))^1<<63)
 }
 
-func parseTimerKey(key []byte) (t journal.Timer, err error) {
+// timerOfWindow is the value of a timer with Window; another one's is empty.
+var timerOfWindow = []byte{1}
+
+func parseTimer(key, value []byte) (t journal.Timer, err error) {
 	if len(key) != timerKeyLen {
 		return t, badKey(key, "W, 8 and 12 bytes")
+	}
+	if t.Window = bytes.Equal(value, timerOfWindow); !t.Window && len(value) > 0 {
+		return t, fmt.Errorf("journal: timer %x: value %x: expected nothing, or byte 1", key, value)
 	}
 	t.At = time.Unix(0, int64(binary.BigEndian.Uint64(key[1:])^1<<63)).UTC()
 	copy(t.Payment[:], key[1+8:])

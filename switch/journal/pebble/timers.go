@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -14,13 +15,16 @@ func (j *Journal) Timers(
 	ctx context.Context, behind journal.Timer, until time.Time, yield func(journal.Timer) bool,
 ) error {
 	lower := []byte{prefixTimer}
-	if behind != (journal.Timer{}) {
+	if !behind.At.IsZero() || !behind.Payment.IsZero() {
 		lower = after(appendTimerKey(nil, behind.At, behind.Payment))
 	}
 	upper := after(appendSortedTime([]byte{prefixTimer}, until))
+	if bytes.Compare(lower, upper) > 0 {
+		upper = lower
+	}
 	return j.scan(lower, upper, func(it *pebble.Iterator) error {
 		return each(ctx, it, it.First(), func() (bool, error) {
-			t, err := parseTimerKey(it.Key())
+			t, err := parseTimer(it.Key(), it.Value())
 			return err == nil && yield(t), err
 		})
 	})
@@ -34,7 +38,11 @@ func (j *Journal) SetTimers(ctx context.Context, set, fired []journal.Timer) err
 	return j.control(ctx, func(_ *committer, b *pebble.Batch) error {
 		var room [timerKeyLen]byte
 		for i := range set {
-			if err := b.Set(appendTimerKey(room[:0], set[i].At, set[i].Payment), nil, nil); err != nil {
+			var value []byte
+			if set[i].Window {
+				value = timerOfWindow
+			}
+			if err := b.Set(appendTimerKey(room[:0], set[i].At, set[i].Payment), value, nil); err != nil {
 				return err
 			}
 		}

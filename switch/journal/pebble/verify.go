@@ -406,8 +406,8 @@ func (v *verifier) events() error {
 
 // timers: each is of a payment.
 func (v *verifier) timers() error {
-	return v.each(prefixTimer, func(key, _ []byte) (error, error) {
-		t, err := parseTimerKey(key)
+	return v.each(prefixTimer, func(key, value []byte) (error, error) {
+		t, err := parseTimer(key, value)
 		if err != nil {
 			return err, nil
 		}

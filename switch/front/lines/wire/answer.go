@@ -118,6 +118,9 @@ func appendHistoryItem(b []byte, h *api.HistoryItem) []byte {
 	if h.PastWindow {
 		b = memberBool(b, `"past_window":`, true)
 	}
+	if h.CaptureCancelled {
+		b = memberBool(b, `"capture_cancelled":`, true)
+	}
 	b = optional(b, `"presentment":`, h.Presentment)
 	return append(b, '}')
 }
@@ -317,6 +320,8 @@ func (d *answerDecoder) historyItem(h *api.HistoryItem, depth int) {
 			h.Automatic = d.flag()
 		case "past_window":
 			h.PastWindow = d.flag()
+		case "capture_cancelled":
+			h.CaptureCancelled = d.flag()
 		case "presentment":
 			h.Presentment = d.text()
 		default:

@@ -63,7 +63,7 @@ func TestAppendAnswer(t *testing.T) {
 			api.Answer{ID: "4", Op: api.OpStatus, Payment: "P1", ChargedBack: 3, History: []api.HistoryItem{
 				{
 					At: at, Op: "authorize", State: "approved", Key: "k", Amount: 5, Approved: true, ResponseCode: "00", RRN: "r",
-					STAN: "000001",
+					STAN: "000001", CaptureCancelled: true,
 				},
 				{
 					At: at, Op: "capture", State: "queued", Amount: 5, Approved: true, Capture: "P1-1", Presentment: "settled",
@@ -72,7 +72,8 @@ func TestAppendAnswer(t *testing.T) {
 			`{"id":"4","op":"status","payment":"P1","approved":false,"amount":0,"authorized":0,"released":0,"captured":0,` +
 				`"refunded":0,"charged_back":3,` +
 				`"capturable":0,"refundable":0,"replayed":false,"history":[{"at":"2026-11-21T19:26:01.045Z","op":"authorize",` +
-				`"state":"approved","key":"k","amount":5,"approved":true,"response_code":"00","rrn":"r","stan":"000001"},` +
+				`"state":"approved","key":"k","amount":5,"approved":true,"response_code":"00","rrn":"r","stan":"000001",` +
+				`"capture_cancelled":true},` +
 				`{"at":"2026-11-21T19:26:01.045Z","op":"capture","state":"queued","amount":5,"approved":true,"capture":"P1-1",` +
 				`"presentment":"settled"}]}`,
 		},
