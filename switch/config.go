@@ -3,6 +3,7 @@ package txswitch
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,6 +84,31 @@ type ClearingConfig struct {
 	NoSettlement []NoSettlementConfig `yaml:"no_settlement"`
 	// Incoming is the folder of the files that a clearing system sends back; "": incoming, in the data folder.
 	Incoming string `yaml:"incoming"`
+	// Disputes says for how long chargebacks may be answered.
+	Disputes DisputesConfig `yaml:"disputes"`
+}
+
+// DisputesConfig says for how many calendar days from the date in its file's id a chargeback may be answered.
+type DisputesConfig struct {
+	Days    int            `yaml:"days"`    // of a reason that the others do not name; 0: incoming.DefaultDisputeDays
+	Reasons map[string]int `yaml:"reasons"` // by DE25, four digits
+}
+
+const maxDisputeDays = 366
+
+func (d *DisputesConfig) check() error {
+	if d.Days < 0 || d.Days > maxDisputeDays {
+		return fmt.Errorf("days: %d: expected 1 to %d, or 0 for the default", d.Days, maxDisputeDays)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(d.Reasons)) {
+		if len(reason) != 4 || strings.Trim(reason, "0123456789") != "" {
+			return fmt.Errorf("reasons: %q: expected the four digits of DE25", reason)
+		}
+		if days := d.Reasons[reason]; days < 1 || days > maxDisputeDays {
+			return fmt.Errorf("reasons: %s: %d: expected 1 to %d", reason, days, maxDisputeDays)
+		}
+	}
+	return nil
 }
 
 // What clearing.framing may be.
@@ -207,6 +233,9 @@ func (c *Config) Check() error {
 	}
 	if _, err := clearing.ParseCodePage(c.Clearing.CodePage); err != nil {
 		return fmt.Errorf("clearing.code_page: %w", err)
+	}
+	if err := c.Clearing.Disputes.check(); err != nil {
+		return fmt.Errorf("clearing.disputes.%w", err)
 	}
 	if _, err := c.Clearing.calendar(); err != nil {
 		return err

@@ -16,6 +16,8 @@ type OperatorConfig struct {
 	TLS    *config.TLS `yaml:"tls"`    // on the port
 	// Identities lists who may ask. Without a list it is whoever gets to loopback or the socket file.
 	Identities []OperatorIdentity `yaml:"identities"`
+	// TwoPeople are the topics for which two identities have to make a call.
+	TwoPeople []operator.Topic `yaml:"two_people"`
 }
 
 // OperatorIdentity is somebody who may ask the operator API.
@@ -47,6 +49,9 @@ func (o *OperatorConfig) check() error {
 	}
 	if err := operator.CheckIdentities(o.list()); err != nil {
 		return err
+	}
+	if err := operator.CheckTwoPeople(o.TwoPeople, o.list()); err != nil {
+		return fmt.Errorf("two_people: %w", err)
 	}
 	if o.Listen == "" {
 		return nil

@@ -33,7 +33,7 @@ func (s *Switch) composeOperator() (err error) {
 		Strays: s.strays, Reconciler: s.reconciler, Casebook: s.casebook, Clock: s.clock, Keyring: o.Keyring, Hosts: s.hosts,
 		Issuers: s.issuers, Routes: s.router.table.Routes(), FS: o.FS,
 		ClearingDir: o.FS.PathJoin(o.Config.Data, clearingDir), Reached: s.reached(), Certificate: certificate(o.OperatorTLS),
-		Identities: c.list(), Begin: s.begin, Logger: o.Logger, Metrics: o.Registry,
+		Identities: c.list(), TwoPeople: c.TwoPeople, Begin: s.begin, Logger: o.Logger, Metrics: o.Registry,
 	})
 	if err != nil {
 		return fmt.Errorf("operator.%w", err)

@@ -101,6 +101,9 @@ func newRejectCmd(asked *operatorflags.Flags, use, short string, call rejectCall
 				fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
 				return errNo
 			}
+			if waits, is := proposal(err); is {
+				return writeProposed(cmd.OutOrStdout(), waits, asJSON)
+			}
 			if err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"switchyard/switch/audit"
 	"switchyard/switch/clearing"
 	"switchyard/switch/operator"
+	"switchyard/switch/payment"
 )
 
 // newClearingVerifyCmd is `switchctl clearing verify`.
@@ -201,7 +202,7 @@ func eachBooked(ctx context.Context, open audit.Open, date string, take func(*ip
 	return eachCleared(ctx, open, date, func(c *cleared) error {
 		return take(&ipmtool.Booked{
 			Payment: c.payment.Payment, ARN: c.op.ARN, Reversal: c.reversal, AmountMinor: c.amountMinor,
-			Currency: c.payment.Currency,
+			Currency: c.payment.Currency, Function: c.function,
 		})
 	})
 }
@@ -212,6 +213,7 @@ type cleared struct {
 	op          *operator.OpExport
 	of          *operator.OpExport // whose money it moves: itself, what it takes back or presents again
 	reversal    bool               // it takes of back
+	function    string             // DE24 of a second presentment, else ""
 	amountMinor int64
 }
 
@@ -250,6 +252,15 @@ func clearedOf(p *operator.PaymentExport, op *operator.OpExport) *cleared {
 	c := &cleared{payment: p, op: op, of: op, reversal: op.Op == "void_presentment"}
 	if (c.reversal || op.Op == "resubmit") && op.Target >= 0 && op.Target < len(p.Ops) {
 		c.of = &p.Ops[op.Target]
+	}
+	if op.Op == payment.KindRepresent.String() && op.Target >= 0 && op.Target < len(p.Ops) {
+		back := &p.Ops[op.Target]
+		if c.function = "282"; op.Granted == back.Amount {
+			c.function = "205"
+		}
+		if back.Target >= 0 && back.Target < len(p.Ops) {
+			c.of = &p.Ops[back.Target]
+		}
 	}
 	moves := op
 	if c.reversal {

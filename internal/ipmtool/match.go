@@ -43,7 +43,8 @@ type Mismatch struct {
 type Booked struct {
 	Payment     string
 	ARN         string
-	Reversal    bool // takes an earlier one back
+	Reversal    bool   // takes an earlier one back
+	Function    string // DE24; "": 200, a first presentment
 	AmountMinor int64
 	Currency    string // ISO 4217 letters
 }
@@ -140,7 +141,7 @@ func (m *Match) Twice() error {
 
 // Booked looks for what a journal says that it must stand in the files. Twice was called before.
 func (m *Match) Booked(b *Booked) error {
-	key := m.key(b.ARN, "1240200"+reversed(b.Reversal))
+	key := m.key(b.ARN, "1240"+cmp.Or(b.Function, "200")+reversed(b.Reversal))
 	at := sort.Search(len(m.stood), func(i int) bool { return m.stood[i].key >= key })
 	if at == len(m.stood) || m.stood[at].key != key {
 		return m.found(Mismatch{

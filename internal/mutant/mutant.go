@@ -37,6 +37,8 @@ const (
 	// incoming: a record of a file that comes again is booked again (I18)
 	ChargebackTwice Mutant = "chargeback-twice"
 	ResubmitNewARN  Mutant = "resubmit-new-arn" // incoming: what was rejected is presented again as another payment's (I8)
+	// incoming: what was charged back is presented a second time as often as somebody asks (I8)
+	RepresentedTwice Mutant = "represented-twice"
 	// exchange: a link lost with a request in flight counts as nothing sent
 	LostIsNotSent      Mutant = "lost-is-not-sent"
 	ForgetReservations Mutant = "forget-reservations"    // journal: blocks of numbers are not reserved durably (I9)
@@ -132,7 +134,7 @@ func All() []Mutant {
 		ARNWraps, RRNStops, DE7Repeated,
 		AnyoneCredits, CreditNotCleared,
 		HangUpEndsCommit,
-		ChargebackTwice, ResubmitNewARN,
+		ChargebackTwice, ResubmitNewARN, RepresentedTwice,
 		RefusedSignOnTaken, CaptureAsNew, OtherClassDeclines, CodeMappedTwice, VoidWithoutOriginal,
 		TotalsOfAnotherDate, DifferenceAccepted,
 	}
@@ -160,6 +162,7 @@ func ByTest() map[Mutant]Test {
 		UnknownParameter: {"switchyard/switch", "TestOperatorParameters"},
 		RoleForgotten:    {"switchyard/switch", "TestOperatorRoles"},
 		ActNotRecorded:   {"switchyard/switch", "TestActs"},
+		RepresentedTwice: {"switchyard/switch/incoming", "TestDisputes"},
 		// An answer that is wrong in its amount alone changes no book: the issuer did what it was asked.
 		AmountNotCompared:    {"switchyard/switch/issuer/link", "TestEchoes"},
 		ConstantTakesMoney:   {"switchyard/spec/mapping", "TestWhatNoConstantMayBe"}, // the start refuses it

@@ -20,20 +20,17 @@ func (c *check) compareFiles() {
 // waiveFiles claims the presentments of a payment that is apart.
 func (c *check) waiveFiles() {
 	for i := range c.p.Ops {
-		first, reversals := c.files.find(c.p.Ops[i].ARN)
-		for _, p := range slices.Concat(first, reversals) {
-			p.claimed = true
-		}
+		f := c.files.find(c.p.Ops[i].ARN)
+		f.claim()
 	}
 }
 
 // presentment compares one capture, sale or refund with what the files say of it.
 func (c *check) presentment(i int) {
 	op := &c.p.Ops[i]
-	first, reversals := c.files.find(op.ARN)
-	for _, p := range slices.Concat(first, reversals) {
-		p.claimed = true
-	}
+	f := c.files.find(op.ARN)
+	f.claim()
+	first := f.first
 	void := c.p.takenBackBy(i)
 	switch {
 	case !op.stands():
@@ -52,7 +49,8 @@ func (c *check) presentment(i int) {
 	default:
 		c.presented(op, c.again(op, first))
 	}
-	c.takenBack(op, void, reversals)
+	c.secondTime(op, f.second)
+	c.takenBack(op, void, f.reversals)
 }
 
 // again expects each resubmission of op in the files of its business date, with the reference of op and once, and
@@ -84,6 +82,33 @@ func (c *check) again(op *operation, found []*presented) (others []*presented) {
 		}
 	}
 	return others
+}
+
+// secondTime expects each second presentment of op in the files of its business date, once, and no other. It moves
+// nothing in the totals, which have what was presented first.
+func (c *check) secondTime(op *operation, found []*presented) {
+	for i := op.N + 1; i < len(c.p.Ops); i++ {
+		r := &c.p.Ops[i]
+		if r.Op != opRepresent || c.p.Ops[r.Target].Target != op.N {
+			continue
+		}
+		if r.ARN != op.ARN {
+			c.differ(ARNInvalid, r, r.Granted, "%s %d of %s is presented a second time as %s", op.Op, op.Number, op.ARN, r.ARN)
+		}
+		at := slices.IndexFunc(found, func(p *presented) bool { return p.file.date == r.filed() })
+		switch {
+		case at >= 0:
+			c.samePresentment(op, r, found[at])
+			found = slices.Delete(slices.Clone(found), at, at+1)
+		case c.written[r.filed()] && c.counts(r) && !c.inMissingFile(r, r.Granted):
+			c.differ(PresentmentMissing, r, r.Granted, "%s %d is presented a second time on %s, no file says so", op.Op,
+				op.Number, r.filed())
+		}
+	}
+	for _, p := range found {
+		c.differ(PresentmentTwice, op, p.amount, "%s %d is presented a second time in %s; the journal has no such record, "+
+			"or another file has it", op.Op, op.Number, p.where())
+	}
 }
 
 // presented expects exactly one first presentment of op, once its business date has its files.

@@ -321,10 +321,9 @@ func (c *check) settlement(op *operation, p *posting) {
 	if !c.counts(op) {
 		return // its file is not read
 	}
-	first, _ := c.files.find(op.ARN)
 	settled := p.state == postingSettled
 	held := false
-	for _, in := range first {
+	for _, in := range c.files.find(op.ARN).first {
 		byIt := p.file.Value() == in.file.id
 		held = held || byIt
 		if !settled && c.issuer.presentedFile(in.file.id) && !c.p.rejected(op) {

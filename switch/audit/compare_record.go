@@ -17,9 +17,13 @@ import (
 //
 // Two elements are not held against the journal, which has them sealed: DE2 beyond its mask, and DE14.
 func (c *check) samePresentment(op, via *operation, p *presented) {
-	if p.amount != op.money() {
-		c.differ(PresentmentAmount, op, op.money()-p.amount, "%s %d: switch %d, %s %d", op.Op, op.Number, op.money(),
-			p.where(), p.amount)
+	amount := op.money()
+	if via.Op == opRepresent {
+		amount = via.Granted
+	}
+	if p.amount != amount {
+		c.differ(PresentmentAmount, op, amount-p.amount, "%s %d: switch %d, %s %d", op.Op, op.Number, amount, p.where(),
+			p.amount)
 	}
 	if is := p.currencyOf(); is != c.p.Currency {
 		c.differ(PresentmentCurrency, op, op.money(), "%s %d: switch %s, %s %s", op.Op, op.Number, c.p.Currency, p.where(),
@@ -108,7 +112,8 @@ type commonField struct{ name, want, is string }
 func commonFields(want, is *common) []commonField {
 	return []commonField{
 		{"DE3", want.processing, is.processing}, {"DE22", want.pointOfService, is.pointOfService},
-		{"DE23", want.cardSequence, is.cardSequence}, {"DE25", want.reason, is.reason}, {"DE26", want.category, is.category},
+		{"DE23", want.cardSequence, is.cardSequence}, {"DE24", want.function, is.function}, {"DE25", want.reason, is.reason},
+		{"DE26", want.category, is.category}, {"DE30", want.original, is.original},
 		{"DE32", want.acquirer, is.acquirer}, {"DE33", want.forwarder, is.forwarder}, {"DE41", want.terminal, is.terminal},
 		{"merchant", want.merchant, is.merchant}, {"DE43", want.acceptor, is.acceptor}, {"DE94", want.originator,
 			is.originator},
@@ -125,12 +130,19 @@ func (c *check) common(via *operation, p *presented, settings *daySettings) comm
 	n := via.Clearing
 	want := common{
 		processing: "000000", pointOfService: pointOfService[c.p.Entry], cardSequence: leadingZeros(c.p.Sequence),
-		reason:   n.Reason,
+		function: functionFirst, reason: n.Reason,
 		category: n.MCC, acquirer: is.acquirer, forwarder: is.forwarder, originator: is.originator, terminal: c.p.Terminal,
 		merchant: c.p.Merchant, acceptor: acceptor(n), currency: is.currency, merchantName: n.Name, feePlan: n.FeePlan,
 	}
 	if !p.listed {
 		want.merchantName, want.feePlan = is.merchantName, is.feePlan
+	}
+	if via.Op == opRepresent {
+		back := &c.p.Ops[via.Target]
+		want.function, want.original = functionPart, fmt.Sprintf("%012d%012d", c.p.Ops[back.Target].money(), 0)
+		if via.Granted == back.Amount {
+			want.function = functionWhole
+		}
 	}
 	if p.credit { // that it is the other sign is a difference of its own
 		want.processing = "200000"

@@ -85,7 +85,7 @@ func (c *check) toldCleared(op *operation, i int, t *told) {
 		c.p.takenBackBy(i) != nil {
 		return
 	}
-	if first, _ := c.files.find(op.ARN); len(first) == 0 && c.missingOf(op) == nil &&
+	if len(c.files.find(op.ARN).first) == 0 && c.missingOf(op) == nil &&
 		(c.written[op.filed()] || !c.held(op)) {
 		c.differ(ToldUncleared, op, t.amount, "%s with key %s, told on line %d, of business date %s stands in no file",
 			op.Op, op.Key, t.line, date)

@@ -98,7 +98,7 @@ func (d *detailReader) next(p *presented, k *common) {
 		{"terminal", k.terminal},
 		{"card", p.pan.Value()},
 		{"mcc", k.category},
-		{"function_code", "200"},
+		{"function_code", k.function},
 		{"message_reason", k.reason},
 		{"network_id", networkOf(p)},
 		{"local_time", localTimeOf(p)},

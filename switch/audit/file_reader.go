@@ -22,6 +22,13 @@ const (
 	pdsMessages     = 306
 )
 
+// DE24 of a presentment: the first, and a second one of all that was charged back or of a part of it.
+const (
+	functionFirst = "200"
+	functionWhole = "205"
+	functionPart  = "282"
+)
+
 // fileReader enters one file and adds it up.
 type fileReader struct {
 	book     *clearingBook
@@ -89,7 +96,7 @@ func (r *fileReader) record(rec *clearing.Record) bool {
 		return r.refuse(fmt.Sprintf("message %d: DE4 is no number", r.messages))
 	}
 	r.sum += amount
-	if rec.MTI == "1240" && function == "200" {
+	if rec.MTI == "1240" && (function == functionFirst || function == functionWhole || function == functionPart) {
 		r.records++
 		return r.presentment(rec, amount)
 	}

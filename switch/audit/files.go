@@ -201,19 +201,31 @@ func (b *clearingBook) hash(text string) uint32 {
 	return uint32(maphash.String(b.seed, text)) | 1
 }
 
-// find returns the presentments with an ARN: the first ones and the reversals, in no order.
-func (b *clearingBook) find(name string) (first, reversals []*presented) {
+// found are the presentments with an ARN, in no order.
+type found struct{ first, second, reversals []*presented }
+
+func (b *clearingBook) find(name string) (f found) {
 	var key arn
 	if name == "" || len(name) > len(key) {
-		return nil, nil
+		return f
 	}
 	copy(key[:], name)
 	for p := b.byARN[key]; p != nil; p = p.next {
-		if p.reversal {
-			reversals = append(reversals, p)
-		} else {
-			first = append(first, p)
+		switch {
+		case p.reversal:
+			f.reversals = append(f.reversals, p)
+		case p.second:
+			f.second = append(f.second, p)
+		default:
+			f.first = append(f.first, p)
 		}
 	}
-	return first, reversals
+	return f
+}
+
+// claim says that the journal knows them.
+func (f *found) claim() {
+	for _, p := range slices.Concat(f.first, f.second, f.reversals) {
+		p.claimed = true
+	}
 }

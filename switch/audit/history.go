@@ -54,6 +54,12 @@ func (p *entry) add(s *sums, i int) {
 		}
 	case opChargeback:
 		s.chargedBack += op.Granted
+	case opRepresent:
+		s.chargedBack -= op.Granted
+	case opReject:
+		if second := &p.Ops[op.Target]; second.Op == opRepresent {
+			s.chargedBack += second.Granted
+		}
 	case opRefund:
 		switch {
 		case certain:
@@ -73,7 +79,7 @@ func (p *entry) sums() (s sums, broken string) {
 		op := &p.Ops[i]
 		switch {
 		case broken != "":
-		case s.authorized < 0 || s.released < 0 || s.captured < 0 || s.refunded < 0:
+		case s.authorized < 0 || s.released < 0 || s.captured < 0 || s.refunded < 0 || s.chargedBack < 0:
 			broken = fmt.Sprintf("a sum is negative after operation %d", i)
 		case s.captured+s.released > s.authorized:
 			broken = fmt.Sprintf(

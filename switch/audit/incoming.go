@@ -11,11 +11,15 @@ func (c *check) incoming() {
 	booked := map[record]bool{}
 	back := map[int]int64{}          // charged back, by presentment
 	rejected := map[int]*operation{} // by presentment: of those that wait for a person
+	var d disputes
 	var s sums
 	for i := range c.p.Ops {
 		before := s
 		c.p.add(&s, i)
 		op := &c.p.Ops[i]
+		if op.row.answers {
+			d.answer(c, op, back)
+		}
 		if !op.row.incoming {
 			continue
 		}
@@ -28,6 +32,15 @@ func (c *check) incoming() {
 		}
 		switch op.Op {
 		case opReject:
+			if about.Op == opRepresent {
+				d.reject(about)
+				presented := c.p.Ops[about.Target].Target
+				back[presented] += about.Granted
+				if excess := max(0, s.beyond()) - max(0, before.beyond()); excess > 0 {
+					c.apartMinor(&c.report.ChargebackExcess, op, op.State, excess)
+				}
+				continue
+			}
 			rejected[op.Target] = op
 		case opResubmit, opWriteOff:
 			if rejected[op.Target] == nil {
@@ -52,6 +65,47 @@ func (c *check) incoming() {
 	for i := range c.p.Ops {
 		if rejected[i] != nil {
 			c.apart(&c.report.Rejected, &c.p.Ops[i], opReject)
+		}
+	}
+}
+
+// disputes are the chargebacks of a payment that somebody has answered.
+type disputes struct {
+	accepted map[int]bool       // by chargeback
+	second   map[int]*operation // by presentment: the second one that stands
+}
+
+// answer holds what somebody decided about a chargeback: what is presented a second time is no more than it took, once
+// at a time, and nothing once it was accepted.
+func (d *disputes) answer(c *check, op *operation, back map[int]int64) {
+	if d.accepted == nil {
+		d.accepted, d.second = map[int]bool{}, map[int]*operation{}
+	}
+	of := &c.p.Ops[op.Target]
+	if d.accepted[of.N] {
+		c.differ(Invariant, op, op.Amount, "%s of the chargeback of %d, which was accepted", op.Op, of.Granted)
+	}
+	if op.Op == opAcceptDispute {
+		d.accepted[of.N] = true
+		return
+	}
+	if before := d.second[of.Target]; before != nil {
+		c.differ(PresentmentTwice, op, op.Granted, "operation %d is presented a second time by operations %d and %d",
+			of.Target, before.N, op.N)
+	}
+	if op.Granted > of.Granted || op.Granted != op.Amount || op.Granted == 0 {
+		c.differ(Invariant, op, op.Granted, "%d of %d that were charged back are presented a second time", op.Granted,
+			of.Granted)
+	}
+	d.second[of.Target] = op
+	back[of.Target] -= op.Granted
+}
+
+// reject takes a second presentment that the clearing system did not take for none.
+func (d *disputes) reject(second *operation) {
+	for of, stands := range d.second {
+		if stands == second {
+			delete(d.second, of)
 		}
 	}
 }

@@ -197,6 +197,10 @@ func (p *entry) contradiction() string {
 			return fmt.Sprintf("operation %d, %s, is about operation %d, which has no presentment", i, op.Op, op.Target)
 		case op.row.incoming && (op.Source == "" || op.State != stateApproved):
 			return fmt.Sprintf("operation %d, %s, is %s and of the record %q", i, op.Op, op.State, op.Source)
+		case op.row.answers && (op.Target < 0 || op.Target >= i || p.Ops[op.Target].Op != opChargeback):
+			return fmt.Sprintf("operation %d, %s, answers operation %d, which is no chargeback", i, op.Op, op.Target)
+		case op.row.answers && (op.Source == "" || op.State != stateApproved):
+			return fmt.Sprintf("operation %d, %s, is %s and by %q", i, op.Op, op.State, op.Source)
 		case op.row.undoes && (op.Target < 0 || op.Target >= i):
 			return fmt.Sprintf("operation %d undoes operation %d", i, op.Target)
 		case op.row.takesBack && !p.Ops[op.Target].captures():
@@ -208,8 +212,11 @@ func (p *entry) contradiction() string {
 	return ""
 }
 
-// presents tells whether the operation has a record in a file: what clears, and what takes it back there.
-func (op *operation) presents() bool { return op.row.clears || op.Op == opVoidPresentment }
+// presents tells whether the operation has a record in a file: what clears, what takes it back there, and what presents
+// it a second time.
+func (op *operation) presents() bool {
+	return op.row.clears || op.Op == opVoidPresentment || op.Op == opRepresent
+}
 
 // captures tells whether the operation takes the cardholder's money, so that a void may take it back.
 func (op *operation) captures() bool { return op.row.clears && !op.row.credits }

@@ -11,6 +11,7 @@ type opRow struct {
 
 	// It came in a clearing file, about the presentment of its target; or a person decided so about one.
 	incoming, decided bool
+	answers           bool // its target, a chargeback: a person decided so
 
 	undoes, takesBack bool // its target, by a reversal; what the target captured, by a void
 
@@ -43,6 +44,8 @@ const (
 	opSettle          = "settle"
 	opResubmit        = "resubmit"
 	opWriteOff        = "write_off"
+	opRepresent       = "represent"
+	opAcceptDispute   = "accept_dispute"
 )
 
 var operations = map[string]*opRow{
@@ -65,6 +68,8 @@ var operations = map[string]*opRow{
 	opSettle:          {silent: true, incoming: true},
 	opResubmit:        {silent: true, incoming: true, decided: true},
 	opWriteOff:        {silent: true, incoming: true, decided: true},
+	opRepresent:       {silent: true, answers: true},
+	opAcceptDispute:   {silent: true, answers: true},
 	opRefund: {
 		ownsRRN: true, granted: true, clears: true, line: lineRefunded, credits: true, holding: kindRefund,
 	},

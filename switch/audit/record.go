@@ -37,6 +37,7 @@ type presented struct {
 	network    [16]byte // DE63
 	link       *string  // DE105, where it has one
 	reversal   bool     // PDS0025
+	second     bool     // DE24 says so: it is presented a second time
 	credit     bool     // DE3 says so: a refund, or the reversal of one
 	claimed    bool     // the journal knows it
 	listed     bool     // it has its row in the detail CSV
@@ -47,7 +48,9 @@ type common struct {
 	processing     string // DE3
 	pointOfService string // DE22
 	cardSequence   string // DE23
+	function       string // DE24
 	reason         string // DE25
+	original       string // DE30
 	category       string // DE26
 	acquirer       string // DE32
 	forwarder      string // DE33
@@ -81,7 +84,7 @@ func currencyLetters(numeric string) string {
 
 // ours are the elements and private subelements that a presentment may have.
 var (
-	ours = elementSet(2, 3, 4, 12, 14, 22, 23, 24, 25, 26, 31, 32, 33, 37, 38, 41, 42, 43, 48, 49, 55, 63, 71, 94, 105)
+	ours = elementSet(2, 3, 4, 12, 14, 22, 23, 24, 25, 26, 30, 31, 32, 33, 37, 38, 41, 42, 43, 48, 49, 55, 63, 71, 94, 105)
 	// Of PDS tags.
 	oursPrivate = []int{pdsTerminalType, pdsReversal, pdsECommerce, pdsExponents}
 )
@@ -102,6 +105,7 @@ func (r *fileReader) presentment(rec *clearing.Record, amount int64) bool {
 		pan:    unique.Make(pan.Mask(string(rec.Get(2)))),
 		chip:   r.book.hash(string(rec.Get(55))),
 	}
+	p.second = string(rec.Get(24)) != functionFirst
 	if rec.Has(105) {
 		link := rec.Text(105)
 		p.link = &link
@@ -145,7 +149,8 @@ func (r *fileReader) commonOf(rec *clearing.Record) common {
 		return value
 	}
 	k := common{
-		processing: text(3), pointOfService: text(22), cardSequence: text(23), reason: text(25), category: text(26),
+		processing: text(3), pointOfService: text(22), cardSequence: text(23), function: text(24),
+		reason: text(25), original: text(30), category: text(26),
 		acquirer: text(32), forwarder: text(33), terminal: text(41), merchant: text(42), acceptor: text(43),
 		currency:   text(49),
 		originator: text(94), terminalType: private(pdsTerminalType), ecommerce: private(pdsECommerce),

@@ -115,10 +115,10 @@ func (p *plan) sequenceOf(id clearing.FileID) int {
 // deliveredRecords are the presentments in files.
 type deliveredRecords map[deliveredRecord]bool
 
-// deliveredRecord names a presentment: a reversal has the ARN of what it takes back.
+// deliveredRecord names a presentment: a reversal has the ARN of what it takes back, a second one that of the first.
 type deliveredRecord struct {
-	arn      string
-	reversal bool
+	arn              string
+	reversal, second bool
 }
 
 // delivered reads what stands in the files that were there before a date was sealed, its own and those of later dates.
@@ -139,7 +139,7 @@ func (s *Source) delivered(p *plan) (deliveredRecords, error) {
 				err = failed
 				break
 			}
-			all[deliveredRecord{row.ARN, row.Reversal}] = true
+			all[deliveredRecord{row.ARN, row.Reversal, row.FunctionCode != firstPresentment}] = true
 		}
 		if err = errors.Join(err, f.Close()); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -151,7 +151,7 @@ func (s *Source) delivered(p *plan) (deliveredRecords, error) {
 // has tells whether the presentment of an operation stands there. Its name is the operation's own, so that it is told
 // of one of which no record can be built, too.
 func (d deliveredRecords) has(op *payment.Op) bool {
-	return d[deliveredRecord{op.ARN, op.Kind == payment.KindVoidPresentment}]
+	return d[deliveredRecord{op.ARN, op.Kind == payment.KindVoidPresentment, op.Kind == payment.KindRepresent}]
 }
 
 // OccupiedError says that a file with other bytes stands where one was to be written.

@@ -15,6 +15,13 @@ import (
 	"switchyard/switch/presentment"
 )
 
+// DE24 of a presentment: the first, and a second one of all that was charged back or of a part of it.
+const (
+	firstPresentment = "200"
+	secondWhole      = "205"
+	secondPart       = "282"
+)
+
 // maker makes the records of a date from payments and snapshots.
 type maker struct {
 	keyring  *pan.Keyring
@@ -41,7 +48,8 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 	op := &pay.Ops[i]
 	cleared := op // the operation whose money the record moves
 	r := &clearing.Presentment{
-		PAN: number, Expiry: expiry, Currency: pay.Currency, FunctionCode: "200", MessageReason: s.Reason, MCC: s.MCC,
+		PAN: number, Expiry: expiry, Currency: pay.Currency, FunctionCode: firstPresentment, MessageReason: s.Reason,
+		MCC:          s.MCC,
 		CardSequence: cardSequence(pay.Sequence), ARN: op.ARN, AcquirerID: acquirer, ForwarderID: m.plan.ProcessorID,
 		RRN: op.RRN, Terminal: pay.Terminal, Merchant: pay.Merchant, POSDataCode: posDataCode(api.Entry(pay.Entry)),
 		Acceptor: acceptor(s), PaymentID: pay.ID.String(), CaptureID: fmt.Sprintf("%s-%d", pay.ID, i),
@@ -64,6 +72,15 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, op.Target)
 	}
 	r.AmountMinor = cleared.Clears()
+	if op.Kind == payment.KindRepresent {
+		presented := pay.Ops[op.Target].Target
+		cleared = &pay.Ops[presented]
+		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, presented)
+		r.FunctionCode, r.OriginalMinor = secondPart, cleared.Clears()
+		if pay.WholeDispute(i) {
+			r.FunctionCode = secondWhole
+		}
+	}
 	r.Credit = cleared.Kind.Credits()
 	r.LocalTime = cleared.At.In(m.location)
 	if mutant.On(mutant.WrongFieldInFile) {
@@ -106,7 +123,8 @@ func CheckSnapshot(s *presentment.Snapshot, merchantID string) error {
 	}
 	r := clearing.Presentment{
 		PAN: "4111111111111111", AmountMinor: 1, Currency: "EUR", LocalTime: at, POSDataCode: posDataCode(api.EntryEcommerce),
-		FunctionCode: "200", MCC: s.MCC, ARN: arn, ForwarderID: "400001", Merchant: merchantID, Acceptor: acceptor(s),
+		FunctionCode: firstPresentment, MCC: s.MCC, ARN: arn, ForwarderID: "400001", Merchant: merchantID,
+		Acceptor: acceptor(s),
 	}
 	return r.Validate()
 }

@@ -208,7 +208,8 @@ func (s *sealing) decide(p *payment.Payment, row journal.Presentment, decided ma
 		fault = fmt.Errorf("presentment record: %w", fault)
 	case op.Kind == payment.KindVoidPresentment:
 		snapshot, fault, err = s.original(p, row, decided)
-	case op.Kind == payment.KindResubmit: // it says what the rejected record said, and what was put right
+	case op.Kind == payment.KindResubmit, op.Kind == payment.KindRepresent:
+		// It says what the record before it said, and what was put right, or why it comes a second time.
 	default:
 		snapshot.SetPlace(p, row.Op, s.now)
 		snapshot.SetAnswers(p, row.Op)
@@ -227,7 +228,7 @@ func (s *sealing) decide(p *payment.Payment, row journal.Presentment, decided ma
 		return nil, nil, fault, nil
 	}
 	today := presentment.SnapshotOf(p, row.Op, s.now, profile)
-	if op.Kind == payment.KindVoidPresentment || op.Kind == payment.KindResubmit {
+	if op.Kind == payment.KindVoidPresentment || op.Kind == payment.KindResubmit || op.Kind == payment.KindRepresent {
 		today = snapshot
 		today.SetMerchant(profile)
 	}

@@ -28,10 +28,11 @@ type applying struct {
 	file *File
 	path string
 
-	batch   []*item
-	found   []Exception // that stand in no list yet
-	counted int         // exceptions since it was made durable how far the file has got
-	rejects []rejected  // that stand in no list yet
+	batch    []*item
+	found    []Exception // that stand in no list yet
+	counted  int         // exceptions since it was made durable how far the file has got
+	rejects  []listed    // that stand in no list yet
+	disputes []listed    // nor these
 
 	search search
 	sums   map[string]*fileSums // by the id of a file of ours
@@ -41,6 +42,8 @@ type applying struct {
 // outcome is what came of an item.
 type outcome struct {
 	booked    payment.Kind // KindNone: nothing
+	at        int          // the operation that it is booked as
+	listed    bool         // a reject that is decided about as one, or a chargeback
 	exception *Exception
 }
 
@@ -176,14 +179,19 @@ func (a *applying) came(ctx context.Context, it *item, of payment.ID, op int, o 
 	case payment.KindReject:
 		a.file.Rejected++
 		clear(a.sums) // they are of what is not rejected
-		return a.listReject(ctx, rejected{rejectID(of, op), a.source(it)})
+		if o.listed {
+			a.rejects = append(a.rejects, listed{operationID(of, op), a.source(it)})
+		}
 	case payment.KindChargeback:
 		a.file.ChargedBack++
+		if o.listed {
+			a.disputes = append(a.disputes, listed{operationID(of, o.at), a.source(it)})
+		}
 	case payment.KindSettle:
 		a.file.Settled++
 	default:
 	}
-	return nil
+	return a.fullLists(ctx)
 }
 
 // exception says why a record, of what is said of operation op of a payment, is for a person to look at. p is nil where
@@ -209,6 +217,12 @@ func (a *applying) book(ctx context.Context, p *payment.Payment, target int, it 
 	o outcome, adds payment.Kind, err error,
 ) {
 	at := p.Told(a.source(it), target)
+	if it.second {
+		if at, target = secondOf(p, a.source(it), target); target == payment.NoTarget {
+			why := "it rejects a second presentment, and there was none"
+			return outcome{exception: a.exception(it, p, target, why)}, payment.KindNone, nil
+		}
+	}
 	if mutant.On(mutant.ChargebackTwice) && it.kind == payment.KindChargeback {
 		at = payment.NoTarget
 	}
@@ -220,8 +234,11 @@ func (a *applying) book(ctx context.Context, p *payment.Payment, target int, it 
 		p.Ops = append(p.Ops, op)
 		at, adds = len(p.Ops)-1, op.Kind
 	}
-	o.booked = it.kind
-	if excess := p.ExcessOf(at); it.kind == payment.KindChargeback && excess > 0 {
+	o.booked, o.at = it.kind, at
+	// The dispute of a second presentment that is rejected is open again, and listed since it was opened.
+	_, opened := p.Dispute(at)
+	o.listed = opened || it.kind == payment.KindReject && p.Ops[target].Kind != payment.KindRepresent
+	if excess := p.ExcessOf(at); excess > 0 {
 		o.exception = a.exception(it, p, target,
 			"it is of more than the cardholder was still owed: the excess is booked with it")
 		o.exception.Operation, o.exception.Excess = at, excess
@@ -261,13 +278,42 @@ func (a *applying) operation(ctx context.Context, p *payment.Payment, target int
 		r = p.CheckSettle(target)
 		op.Amount, op.Granted = presented.Clears(), presented.Clears()
 	default:
-		op.Amount = it.amount
-		op.Granted, r = p.CheckChargeback(target, it.amount)
+		var filed bool
+		if filed, err = a.secondFiled(ctx, p, target); err != nil {
+			return op, "", err
+		}
+		op.Amount, op.Due = it.amount, a.due(op.Source, it.reason)
+		if op.Granted, r = p.CheckChargeback(target, it.amount, filed); filed {
+			op.Number = payment.SecondChargeback
+		}
 	}
 	if r != nil {
 		return op, r.Message, nil
 	}
 	return op, "", nil
+}
+
+// secondFiled tells whether a second presentment of an operation stands in a file.
+func (d *Desk) secondFiled(ctx context.Context, p *payment.Payment, of int) (bool, error) {
+	second := p.Represented(of)
+	if second == payment.NoTarget {
+		return false, nil
+	}
+	day, err := d.day(ctx, p.Ops[second].Filed())
+	return err == nil && day.sealed, err
+}
+
+// secondOf finds the second presentment of an operation that a record rejects, and the operation that the record is
+// already, or NoTarget. One that was rejected before is found by its record, whatever was presented since.
+func secondOf(p *payment.Payment, source string, of int) (told, second int) {
+	second = payment.NoTarget
+	for _, i := range p.SecondPresentments(of) {
+		if told = p.Told(source, i); told != payment.NoTarget {
+			return told, i
+		}
+		second = i
+	}
+	return payment.NoTarget, second
 }
 
 // changes are to be made to payments, those of one in their order. A change says what the payment has more by it.

@@ -49,14 +49,22 @@ type Options struct {
 	MaxBytes    int64         // the longest file; default DefaultMaxBytes
 	// ReserveBytes of Dir's disk stay free of what Receive is given: the journal stands on it, too.
 	ReserveBytes uint64
+	Disputes     Days // how long second presentments may be made
 	Logger       *zap.Logger
 	Registerer   prometheus.Registerer
 }
 
+// Days are for how many calendar days from the date in its file's id a chargeback may be answered, by its reason.
+type Days struct {
+	Any      int            // of a reason that the others do not name; default DefaultDisputeDays
+	ByReason map[string]int // by DE25
+}
+
 // The defaults.
 const (
-	DefaultPoll     = 10 * time.Second
-	DefaultMaxBytes = 64 << 30
+	DefaultDisputeDays = 45
+	DefaultPoll        = 10 * time.Second
+	DefaultMaxBytes    = 64 << 30
 )
 
 // Desk takes the files. Safe for concurrent use; it takes one at a time.
@@ -78,6 +86,9 @@ type Desk struct {
 func New(o Options) (*Desk, error) {
 	if o.Poll == 0 {
 		o.Poll = DefaultPoll
+	}
+	if o.Disputes.Any == 0 {
+		o.Disputes.Any = DefaultDisputeDays
 	}
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes

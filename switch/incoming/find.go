@@ -73,7 +73,7 @@ func (a *applying) byRRN(ctx context.Context, it *item, newest uint64) (place, e
 		if err != nil {
 			return place{}, err
 		}
-		if target := p.ToldOf(a.source(it)); it.arn == "" && target != payment.NoTarget {
+		if target := p.ToldOf(a.source(it)); it.arn == "" && !it.second && target != payment.NoTarget {
 			return place{payment: p.ID, op: target}, nil
 		}
 		if found.why == whyUnknown {
@@ -91,8 +91,8 @@ func (it *item) among(p *payment.Payment) place {
 	found := place{why: whyUnknown}
 	for i := range p.Ops {
 		op := &p.Ops[i]
-		if !op.Kind.Row().Clears || op.Kind == payment.KindResubmit { // what is presented again has the name of the first
-			continue
+		if !op.Kind.Row().Clears || op.Kind == payment.KindResubmit || op.Kind == payment.KindRepresent {
+			continue // what is presented again, or a second time, has the name of the first
 		}
 		if it.arn != "" {
 			if referenceOf(op) == it.reference() {
@@ -122,6 +122,14 @@ func original(p *payment.Payment, op int) int {
 		return p.Ops[op].Target
 	}
 	return op
+}
+
+// first is the operation that an operation's presentment is of, that of a second presentment, too.
+func first(p *payment.Payment, op int) int {
+	if of := p.SecondOf(op); of != payment.NoTarget {
+		return of
+	}
+	return original(p, op)
 }
 
 // Where an acquirer reference has its date, YDDD.

@@ -50,8 +50,9 @@ type bench struct {
 	fs      *vfs.MemFS
 	desk    *incoming.Desk
 
-	free      uint64 // of the disk, in bytes; 0: it does not tell
-	processor string // that is configured
+	days      incoming.Days // of disputes
+	free      uint64        // of the disk, in bytes; 0: it does not tell
+	processor string        // that is configured
 	registry  *prometheus.Registry
 
 	mu     sync.Mutex
@@ -150,7 +151,7 @@ func (b *bench) open() {
 	var err error
 	b.desk, err = incoming.New(incoming.Options{
 		Journal: written{b.journal, b}, Lock: table.Lock, FS: filling{b.fs, b}, Dir: folder, ProcessorID: b.processor,
-		ReserveBytes: reserve, Logger: zap.NewNop(), Registerer: b.registry,
+		ReserveBytes: reserve, Disputes: b.days, Logger: zap.NewNop(), Registerer: b.registry,
 	})
 	must(b.t, err)
 }

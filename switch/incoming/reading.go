@@ -28,6 +28,7 @@ type item struct {
 	arn, rrn string
 	authCode string
 	reversal bool // of the presentment that is rejected
+	second   bool // what is rejected is a second presentment
 	card     string
 	amount   int64
 	original int64 // what was presented, DE30; 0: it does not say
@@ -107,6 +108,7 @@ func (r *reading) next() (*item, error) {
 		default:
 			it.next = behind.Number + 1
 			it.presentment(behind)
+			it.second = behind.FunctionCode() == "205" || behind.FunctionCode() == "282"
 		}
 	case fileRejected:
 		it.kind, it.whole = payment.KindReject, true
@@ -119,7 +121,7 @@ func (r *reading) next() (*item, error) {
 		it.kind, it.whole = payment.KindSettle, true
 		it.file, it.currency = clean(pds(record, pdsFile)), clean(record.Currency())
 		it.position(record)
-	case "1442/450", "1442/453":
+	case "1442/450", "1442/453", "1442/451", "1442/454":
 		it.kind, it.reason = payment.KindChargeback, clean(record.Text(25))
 		it.presentment(record)
 		if text := record.Text(30); len(text) >= amountDigits {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -35,18 +34,6 @@ type Reject struct {
 	Fix      map[string]string `json:"fix,omitempty"`
 }
 
-// rejected names a presentment and the record that rejects it, in a list of a file's.
-type rejected struct {
-	ID     string `json:"id"` // as Reject has it
-	Source string `json:"source"`
-}
-
-func rejectID(of payment.ID, op int) string { return fmt.Sprintf("%s-%d", of, op) }
-
-func rejectsName(number, list int) string {
-	return fmt.Sprintf("%s/rejects/%06d", fileName(number), list)
-}
-
 func fixName(id string) string { return "incoming/fixes/" + id }
 
 // ErrNoReject says that no presentment of that id was rejected.
@@ -65,7 +52,7 @@ func (d *Desk) Rejects(ctx context.Context, all bool, yield func(Reject) bool) e
 	more := true
 	err := d.Files(ctx, func(f File) bool {
 		for list := 1; list <= f.RejectLists && more; list++ {
-			var refs []rejected
+			var refs []listed
 			if failed = d.get(ctx, rejectsName(f.Number, list), &refs); failed != nil {
 				return false
 			}
@@ -98,22 +85,11 @@ func (d *Desk) Reject(ctx context.Context, id string) (r Reject, err error) {
 
 // rejected finds the payment and operation that an id names.
 func (d *Desk) rejected(ctx context.Context, id string) (p *payment.Payment, op int, err error) {
-	text, number, _ := strings.Cut(id, "-")
-	name, err := payment.ParseID(text)
-	op, err2 := strconv.Atoi(number)
-	if err != nil || err2 != nil {
-		return nil, 0, ErrNoReject
+	p, op, err = d.operationOf(ctx, id)
+	if err == nil && (p == nil || lastReject(p, op) == payment.NoTarget) {
+		err = ErrNoReject
 	}
-	p, err = d.o.Journal.Payment(ctx, name)
-	switch {
-	case errors.Is(err, journal.ErrNotFound):
-		return nil, 0, ErrNoReject
-	case err != nil:
-		return nil, 0, err
-	case op < 0 || op >= len(p.Ops) || lastReject(p, op) == payment.NoTarget:
-		return nil, 0, ErrNoReject
-	}
-	return p, op, nil
+	return p, op, err
 }
 
 // lastReject is the newest reject of an operation's presentment, or NoTarget.
@@ -129,7 +105,7 @@ func lastReject(p *payment.Payment, op int) int {
 func (d *Desk) describe(ctx context.Context, p *payment.Payment, i int) (r Reject, err error) {
 	op, by := &p.Ops[i], &p.Ops[lastReject(p, i)]
 	r = Reject{
-		ID: rejectID(p.ID, i), Kind: op.Kind.String(), Payment: p.ID.String(), Merchant: p.Merchant,
+		ID: operationID(p.ID, i), Kind: op.Kind.String(), Payment: p.ID.String(), Merchant: p.Merchant,
 		Card: p.MaskedPAN, Amount: op.Clears(), Currency: p.Currency, ARN: op.ARN, RRN: op.RRN,
 		Date: p.Ops[p.LastPresented(i)].Filed().String(), Source: by.Source, Reason: by.Reason, At: by.At.UTC(),
 		State: p.Presentment(i).String(),
@@ -205,10 +181,10 @@ func (d *Desk) again(ctx context.Context, p *payment.Payment, op int, fix map[st
 	last := p.LastPresented(op)
 	row, err := d.o.Journal.Presentment(ctx, presentment.RefOf(p, last, p.Ops[last].Filed()))
 	if err != nil {
-		return s, fmt.Errorf("read the rejected presentment: %w", err)
+		return s, fmt.Errorf("read its presentment: %w", err)
 	}
 	if s, err = presentment.DecodeSnapshot(row.Data); err != nil {
-		return s, fmt.Errorf("read the rejected presentment: %w", err)
+		return s, fmt.Errorf("read its presentment: %w", err)
 	}
 	if s.Format == 0 {
 		s.SetAnswers(p, op)
@@ -251,6 +227,18 @@ func (d *Desk) Resubmit(ctx context.Context, id, who string) (Reject, error) {
 	})
 }
 
+// MayWriteOff says what WriteOff would have against an id now.
+func (d *Desk) MayWriteOff(ctx context.Context, id string) error {
+	p, op, err := d.rejected(ctx, id)
+	if err != nil {
+		return err
+	}
+	if refused := p.CheckRejected(op); refused != nil {
+		return refused
+	}
+	return nil
+}
+
 // WriteOff gives a rejected presentment up: it is presented no more.
 func (d *Desk) WriteOff(ctx context.Context, id, who, reason string) (Reject, error) {
 	return d.decide(ctx, id, func(p *payment.Payment, i int) (*journal.Transition, error) {
@@ -277,27 +265,19 @@ func (d *Desk) decide(
 	if err != nil {
 		return r, err
 	}
-	defer d.o.Lock(p.ID)()
-	for {
-		if p, err = d.o.Journal.Payment(ctx, p.ID); err != nil {
-			return r, err
-		}
+	p, err = d.commit(ctx, p.ID, func(p *payment.Payment) (*journal.Transition, error) {
 		if refused := p.CheckRejected(op); refused != nil {
-			return r, refused
+			return nil, refused
 		}
 		t, err := change(p, op)
 		if err != nil {
-			return r, err
+			return nil, err
 		}
-		p.Version++
 		t.EvenBroken = true // it moves no money
-		err = d.o.Journal.Commit(ctx, t)
-		if errors.Is(err, journal.ErrDayClosed) {
-			continue // a cutover came between: the next date
-		}
-		if err != nil {
-			return r, err
-		}
-		return d.describe(ctx, p, op)
+		return t, nil
+	})
+	if err != nil {
+		return r, err
 	}
+	return d.describe(ctx, p, op)
 }

@@ -240,7 +240,7 @@ func (a *applying) look(
 		}
 		name := referenceOf(&p.Ops[row.Op])
 		if _, found := a.search.places[name]; wanted[name] != nil && !found {
-			a.search.places[name] = place{payment: row.Payment, op: original(p, row.Op)}
+			a.search.places[name] = place{payment: row.Payment, op: first(p, row.Op)}
 			left--
 		}
 		return more && left > 0

@@ -23,13 +23,14 @@ type File struct {
 	Messages int       `json:"messages"`       // records, header and trailer counted in
 	Next     int       `json:"next"`           // the record to go on from
 
-	Rejected    int `json:"rejected"` // presentments
-	ChargedBack int `json:"charged_back"`
-	Settled     int `json:"settled"`
-	Noted       int `json:"noted"`      // records that move no presentment by what they are: header, trailer, 1644/688
-	Exceptions  int `json:"exceptions"` // see Exception
-	Lists       int `json:"lists"`      // that the exceptions stand in
-	RejectLists int `json:"reject_lists"`
+	Rejected     int `json:"rejected"` // presentments
+	ChargedBack  int `json:"charged_back"`
+	Settled      int `json:"settled"`
+	Noted        int `json:"noted"`      // records that move no presentment by what they are: header, trailer, 1644/688
+	Exceptions   int `json:"exceptions"` // see Exception
+	Lists        int `json:"lists"`      // that the exceptions stand in
+	RejectLists  int `json:"reject_lists"`
+	DisputeLists int `json:"dispute_lists,omitempty"`
 }
 
 // Exception is a record that moved nothing, or more than there was, so that a person has to look.
@@ -98,9 +99,6 @@ func (d *Desk) putJSON(ctx context.Context, name string, value any) error {
 	return d.o.Journal.PutMeta(ctx, name, text)
 }
 
-// mostOfAList is how many exceptions, or rejects, stand in a list.
-const mostOfAList = 8192
-
 // except keeps an exception. A list of them is one of the file's once the file's record counts it.
 func (a *applying) except(ctx context.Context, e *Exception) error {
 	a.found = append(a.found, *e)
@@ -124,31 +122,10 @@ func (a *applying) listExceptions(ctx context.Context) error {
 	return nil
 }
 
-// listReject keeps the name of a presentment that the file rejects, in lists as exceptions are.
-func (a *applying) listReject(ctx context.Context, r rejected) error {
-	a.rejects = append(a.rejects, r)
-	if len(a.rejects) < mostOfAList {
-		return nil
-	}
-	return a.listRejects(ctx)
-}
-
-func (a *applying) listRejects(ctx context.Context) error {
-	if len(a.rejects) == 0 {
-		return nil
-	}
-	if err := a.putJSON(ctx, rejectsName(a.file.Number, a.file.RejectLists+1), a.rejects); err != nil {
-		return err
-	}
-	a.file.RejectLists++
-	a.rejects = a.rejects[:0]
-	return nil
-}
-
 // advance makes durable that the file is applied up to a record, with the exceptions and rejects that came up on the
 // way: these first, so that none is missing from what the file's record counts.
 func (a *applying) advance(ctx context.Context, next int) error {
-	if err := a.listRejects(ctx); err != nil {
+	if err := a.putLists(ctx); err != nil {
 		return err
 	}
 	if err := a.listExceptions(ctx); err != nil {

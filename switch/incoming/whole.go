@@ -262,7 +262,7 @@ func (a *applying) bookAll(ctx context.Context, file ourFile, it *item) error {
 			return err
 		}
 		for i, o := range outcomes {
-			if o.exception != nil {
+			if o.exception != nil && o.booked == payment.KindNone {
 				if unmoved++; unmoved > mostUnmoved {
 					continue
 				}

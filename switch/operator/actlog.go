@@ -31,7 +31,7 @@ type ActDetails struct {
 	// Parameters are those of the request, without card numbers.
 	Parameters map[string]string `json:"parameters,omitempty"`
 	Begun      uint64            `json:"begun,omitempty"` // the act by which it was begun
-	Outcome    string            `json:"outcome"`         // begun, done, refused, failed
+	Outcome    string            `json:"outcome"`         // begun, done, proposed, refused, failed
 	Error      string            `json:"error,omitempty"`
 }
 

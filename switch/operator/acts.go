@@ -22,10 +22,12 @@ import (
 
 // How an act stands.
 const (
-	ActBegun   = "begun"   // what came of it another act says; if none does, the switch ended meanwhile
-	ActDone    = "done"    //
-	ActRefused = "refused" // with nothing done
-	ActFailed  = "failed"  // how far it came its error says
+	ActBegun = "begun" // what came of it another act says; if none does, the switch ended meanwhile
+	ActDone  = "done"  //
+	// ActProposed says that a second identity has to make the same call: with nothing done.
+	ActProposed = "proposed"
+	ActRefused  = "refused" // with nothing done
+	ActFailed   = "failed"  // how far it came its error says
 )
 
 // maxActText bounds each parameter of an act, and its error, in bytes.
@@ -48,7 +50,11 @@ func (a *API) change(e *endpoint, w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		details.Begun = begun
-		e.serve(a, answer, r)
+		if a.wantsTwo(e) {
+			a.byTwo(e, answer, r)
+		} else {
+			e.serve(a, answer, r)
+		}
 	}
 	details.Outcome, details.Error = answer.outcome()
 	if _, err := a.recordAct(ctx, act, details); err != nil {
@@ -118,6 +124,8 @@ func (h *heldAnswer) Write(b []byte) (int, error) { return h.body.Write(b) }
 // outcome is what the answer says came of the call.
 func (h *heldAnswer) outcome() (outcome, reason string) {
 	switch {
+	case h.status == http.StatusAccepted:
+		return ActProposed, ""
 	case h.status < http.StatusBadRequest:
 		return ActDone, ""
 	case h.status < http.StatusInternalServerError:

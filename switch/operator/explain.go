@@ -148,8 +148,12 @@ func (a *API) operationEvents(ctx context.Context, p *payment.Payment, i int, st
 	if op.Kind.Row().Incoming {
 		return []Event{incomingEvent(p, i)}
 	}
-	if op.Kind == payment.KindResubmit || op.Kind == payment.KindWriteOff {
-		return []Event{a.decidedEvent(ctx, p, i)}
+	switch op.Kind {
+	case payment.KindResubmit, payment.KindWriteOff:
+		return []Event{a.decidedEvent(ctx, p, i, "the rejected presentment of the %s of %s", op.Target)}
+	case payment.KindRepresent, payment.KindAcceptDispute:
+		return []Event{a.decidedEvent(ctx, p, i, "the chargeback of the %s of %s", p.Ops[op.Target].Target)}
+	default:
 	}
 	if op.Automatic {
 		what += ", as the authorization asked for it"
@@ -191,8 +195,12 @@ func (a *API) operationEvents(ctx context.Context, p *payment.Payment, i int, st
 // incomingEvent tells what came in a clearing file of one of the payment's presentments.
 func incomingEvent(p *payment.Payment, i int) Event {
 	op := &p.Ops[i]
-	text := fmt.Sprintf("%s of %s, of the presentment of the %s of %s: record %s", op.Kind,
-		money.Format(op.Amount, p.Currency), p.Ops[op.Target].Kind, p.Ops[op.Target].At.UTC().Format(time.RFC3339), op.Source)
+	what, of := "presentment", &p.Ops[op.Target]
+	if of.Kind == payment.KindRepresent {
+		what, of = "second presentment", &p.Ops[p.Ops[of.Target].Target]
+	}
+	text := fmt.Sprintf("%s of %s, of the %s of the %s of %s: record %s", op.Kind, money.Format(op.Amount, p.Currency),
+		what, of.Kind, of.At.UTC().Format(time.RFC3339), op.Source)
 	if op.Reason != "" {
 		text += ", reason " + op.Reason
 	}
@@ -202,15 +210,15 @@ func incomingEvent(p *payment.Payment, i int) Event {
 	return newEvent(at(op.At), "incoming", "", text)
 }
 
-// decidedEvent tells what a person decided about a rejected presentment.
-func (a *API) decidedEvent(ctx context.Context, p *payment.Payment, i int) Event {
-	op := &p.Ops[i]
-	text := fmt.Sprintf("%s by %s, of the rejected presentment of the %s of %s", op.Kind, op.Source, p.Ops[op.Target].Kind,
-		p.Ops[op.Target].At.UTC().Format(time.RFC3339))
+// decidedEvent tells what a person decided about a presentment that was rejected or charged back: about names both.
+func (a *API) decidedEvent(ctx context.Context, p *payment.Payment, i int, about string, presented int) Event {
+	op, of := &p.Ops[i], &p.Ops[presented]
+	text := fmt.Sprintf("%s of %s by %s, of "+about, op.Kind, money.Format(op.Amount, p.Currency), op.Source, of.Kind,
+		of.At.UTC().Format(time.RFC3339))
 	if op.Reason != "" {
 		text += ": " + op.Reason
 	}
-	if op.Kind == payment.KindResubmit {
+	if op.Kind.Row().Clears {
 		text += fmt.Sprintf(": business date %s%s, ARN %s", op.Date, a.fileOf(ctx, p, op), op.ARN)
 	}
 	return newEvent(at(op.At), "decided", "", text)

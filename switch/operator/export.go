@@ -66,6 +66,7 @@ type OpExport struct {
 	// Source is the record of an incoming file that it is, PDS0105, a slash and DE71, or who decided; Reason is why.
 	Source string     `json:"source,omitempty"`
 	Reason string     `json:"reason,omitempty"`
+	Due    string     `json:"due,omitempty"` // of a chargeback: the last business date of a second presentment
 	At     time.Time  `json:"at"`
 	DoneAt *time.Time `json:"done_at,omitempty"`
 
@@ -126,7 +127,7 @@ func ExportPayment(ctx context.Context, j Records, p *payment.Payment) (PaymentE
 			ResponseCode: op.ResponseCode, Late: op.Late, AuthCode: op.AuthCode, NetworkID: op.NetworkID,
 			BusinessDate: op.Date.String(), CarriedTo: op.Carried.String(), ARN: op.ARN, At: op.At,
 			ForcePost: op.ForcePost, Automatic: op.Automatic, PastWindow: op.PastWindow,
-			Source: op.Source, Reason: op.Reason,
+			Source: op.Source, Reason: op.Reason, Due: op.Due.String(),
 		}
 		if !op.CaptureAt.IsZero() {
 			x.CaptureAt = &op.CaptureAt

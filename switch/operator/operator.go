@@ -62,6 +62,8 @@ type Options struct {
 	Certificate *x509.Certificate
 	// Identities are those who may ask; none: everybody who reaches the API, with all roles.
 	Identities []Identity
+	// TwoPeople are the topics for which two of them are wanted.
+	TwoPeople []Topic
 	// Begin starts what a held switch leaves, once an operator has confirmed it.
 	Begin   func() error
 	Logger  *zap.Logger
@@ -154,6 +156,13 @@ type Incoming interface {
 	Fix(ctx context.Context, id string, fields map[string]string) (incoming.Reject, error)
 	Resubmit(ctx context.Context, id, who string) (incoming.Reject, error)
 	WriteOff(ctx context.Context, id, who, reason string) (incoming.Reject, error)
+	MayWriteOff(ctx context.Context, id string) error
+	Disputes(ctx context.Context, state string, dueBefore payment.Date, yield func(incoming.Dispute) bool) error
+	Dispute(ctx context.Context, id string) (incoming.Dispute, error)
+	Represent(ctx context.Context, id, who, reason string, amount int64) (incoming.Dispute, error)
+	AcceptDispute(ctx context.Context, id, who string) (incoming.Dispute, error)
+	MayRepresent(ctx context.Context, id, reason string, amount int64) error
+	MayAcceptDispute(ctx context.Context, id string) error
 }
 
 // Numbers moves the numbers on, past those that may have been given.
@@ -167,12 +176,16 @@ type API struct {
 	identities *identities
 	began      time.Time      // by the wall clock
 	holding    slowlock.Mutex // held while a hold is looked at or ended
+	approving  slowlock.Mutex // held while a proposal is made, carried out or withdrawn
 	stopping   atomic.Bool
 }
 
 // New makes the API of a switch that starts now. It fails where CheckIdentities does.
 func New(o Options) (*API, error) {
 	ids, err := newIdentities(o.Identities)
+	if err == nil {
+		err = CheckTwoPeople(o.TwoPeople, o.Identities)
+	}
 	return &API{o: o, identities: ids, began: o.Clock.Wall()}, err
 }
 

@@ -45,10 +45,25 @@ func (a *API) serveResubmit(w http.ResponseWriter, r *http.Request) {
 	answerReject(w, told, err)
 }
 
+var errNoReason = errors.New("reason: missing; expected why it is written off")
+
+// mayWriteOff tells whether it could be done now.
+func (a *API) mayWriteOff(w http.ResponseWriter, r *http.Request) bool {
+	if r.FormValue("reason") == "" {
+		writeError(w, http.StatusBadRequest, errNoReason)
+		return false
+	}
+	err := a.o.Incoming.MayWriteOff(r.Context(), r.FormValue("id"))
+	if err != nil {
+		answerReject(w, incoming.Reject{}, err)
+	}
+	return err == nil
+}
+
 // serveWriteOff gives ?id= up, for a ?reason=.
 func (a *API) serveWriteOff(w http.ResponseWriter, r *http.Request) {
 	if r.FormValue("reason") == "" {
-		writeError(w, http.StatusBadRequest, errors.New("reason: missing; expected why it is written off"))
+		writeError(w, http.StatusBadRequest, errNoReason)
 		return
 	}
 	told, err := a.o.Incoming.WriteOff(

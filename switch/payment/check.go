@@ -244,8 +244,8 @@ func (p *Payment) CheckVoid(target int, now time.Time) (int, *Refusal) {
 	if s.Refunded > left {
 		return 0, state("it is refunded already")
 	}
-	if p.Presentment(target) == PresentmentChargedBack {
-		return 0, state("it is charged back")
+	if s := p.Presentment(target); s == PresentmentChargedBack || s == PresentmentRepresented {
+		return 0, state("it is %s", s)
 	}
 	if s.Refunded+s.ChargedBack > left {
 		return 0, state("another capture is charged back, and what was refunded may be of this one")

@@ -37,6 +37,12 @@ func (p *Payment) add(s *Sums, i int) {
 	if row.ChargesBack {
 		s.ChargedBack += op.Granted
 	}
+	if row.Represents {
+		s.ChargedBack -= op.Granted
+	}
+	if second := p.rejectsSecond(i); second != NoTarget {
+		s.ChargedBack += p.Ops[second].Granted
+	}
 	if row.TakesBack {
 		s.Captured -= op.Amount
 		if p.voidReleases(op) {
@@ -214,7 +220,7 @@ func (p *Payment) Unresolved() bool {
 func (p *Payment) Invariant() string {
 	s := p.Sums()
 	switch {
-	case s.Authorized < 0 || s.Released < 0 || s.Captured < 0 || s.Refunded < 0:
+	case s.Authorized < 0 || s.Released < 0 || s.Captured < 0 || s.Refunded < 0 || s.ChargedBack < 0:
 		return "I7: a sum is negative"
 	case s.Captured+s.Released > s.Authorized:
 		return "I7: captured + released > authorized"

@@ -98,7 +98,8 @@ func TestDates(t *testing.T) {
 // Names of kinds and states stand in histories and exports, and their numbers in the journal.
 func TestNames(t *testing.T) {
 	kinds := strings.Fields("authorize sale verify voice increment capture reverse release void void_presentment " +
-		"refund timeout_reversal stand_in credit expire reject chargeback settle resubmit write_off")
+		"refund timeout_reversal stand_in credit expire reject chargeback settle resubmit write_off " +
+		"represent accept_dispute")
 	for i, name := range kinds {
 		if got := payment.Kind(i + 1).String(); got != name {
 			t.Errorf("kind %d is %s, want %s", i+1, got, name)
@@ -114,7 +115,7 @@ func TestNames(t *testing.T) {
 		t.Error("a kind or state is not listed here")
 	}
 	if got := payment.Kind(payment.KindCount).String() + ", " +
-		payment.State(payment.StateCount).String(); got != "kind 21, state 9" {
+		payment.State(payment.StateCount).String(); got != "kind 23, state 9" {
 		t.Errorf("what is none: %s", got)
 	}
 }

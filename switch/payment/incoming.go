@@ -14,9 +14,10 @@ const (
 	PresentmentSettled                             // it takes and settles it
 	PresentmentChargedBack                         // the issuer charged it back, or a part of it
 	PresentmentWrittenOff                          // it was rejected, and is not presented again
+	PresentmentRepresented                         // what was charged back of it is presented a second time
 )
 
-var presentmentStates = [...]string{"presented", "rejected", "settled", "charged_back", "written_off"}
+var presentmentStates = [...]string{"presented", "rejected", "settled", "charged_back", "written_off", "represented"}
 
 // String returns the name that histories and exports show.
 func (s PresentmentState) String() string { return presentmentStates[s] }
@@ -27,6 +28,10 @@ func (p *Payment) Presentment(i int) PresentmentState {
 	for j := i + 1; j < len(p.Ops); j++ {
 		op := &p.Ops[j]
 		switch {
+		case p.SecondOf(j) == i:
+			s = PresentmentRepresented
+		case p.rejectsSecond(j) != NoTarget && p.SecondOf(op.Target) == i:
+			s = PresentmentChargedBack
 		case op.Target != i:
 		case op.Kind == KindReject:
 			s = PresentmentRejected
@@ -60,6 +65,8 @@ func (p *Payment) CheckRejected(i int) *Refusal {
 	switch s := p.Presentment(i); {
 	case !p.Ops[i].Kind.Row().Clears || p.Ops[i].Kind == KindResubmit:
 		return state("a %s is presented by no file", p.Ops[i].Kind)
+	case p.Ops[i].Kind == KindRepresent:
+		return state("it is a second presentment: its dispute is open again")
 	case s != PresentmentRejected:
 		return state("its presentment is %s and not rejected", s)
 	case !p.roomBeside():
@@ -111,6 +118,9 @@ func (p *Payment) CheckReject(i int) *Refusal {
 	if s := p.Presentment(i); s != PresentmentSent {
 		return state("its presentment is %s already", s)
 	}
+	if of := p.SecondOf(i); of != NoTarget && p.Presentment(of) == PresentmentChargedBack {
+		return state("it was charged back again already")
+	}
 	return nil
 }
 
@@ -129,8 +139,9 @@ func (p *Payment) CheckSettle(i int) *Refusal {
 }
 
 // CheckChargeback refuses a chargeback that can be none, and returns what of its amount is of the presentment: all that
-// is beyond it, such as that of a second one, is excess.
-func (p *Payment) CheckChargeback(i int, amount int64) (counts int64, r *Refusal) {
+// is beyond it, such as that of a second one, is excess. What is presented a second time can be charged back a second
+// time once it stands in a file (secondFiled): before, nobody has read it.
+func (p *Payment) CheckChargeback(i int, amount int64, secondFiled bool) (counts int64, r *Refusal) {
 	op := &p.Ops[i]
 	switch r := p.heardOf(i); {
 	case r != nil:
@@ -150,6 +161,9 @@ func (p *Payment) CheckChargeback(i int, amount int64) (counts int64, r *Refusal
 		if back := &p.Ops[j]; back.Kind == KindChargeback && back.Target == i {
 			left -= back.Granted
 		}
+	}
+	if second := p.Represented(i); second != NoTarget && secondFiled {
+		left += p.Ops[second].Granted
 	}
 	return min(amount, max(0, left)), nil
 }

@@ -28,10 +28,12 @@ const (
 	KindSettle          Kind = 18 // the clearing system settles the presentment of Target
 	KindResubmit        Kind = 19 // presents Target again, whose presentment was rejected
 	KindWriteOff        Kind = 20 // gives the rejected presentment of Target up
+	KindRepresent       Kind = 21 // presents a second time what Target, a chargeback, took
+	KindAcceptDispute   Kind = 22 // accepts Target, a chargeback
 )
 
 // KindCount is one more than the largest Kind.
-const KindCount = 21
+const KindCount = 23
 
 // When is from which state on an operation counts in a payment's sums and in clearing.
 type When uint8
@@ -77,6 +79,7 @@ type KindRow struct {
 	TakesBack                               bool // what its Target captured
 	Clears                                  bool // it has a record in the clearing of its business date
 	ChargesBack                             bool // what its Target captured, as far as that goes
+	Represents                              bool // what its Target charged back
 	Reverses                                bool // by its message: what answers it means is in Codes
 	Incoming                                bool // a record of an incoming clearing file, about its Target's presentment
 	UndoneBy                                Kind // at a gateway's request; KindNone: by nothing that it can ask for
@@ -167,6 +170,14 @@ var kinds = [KindCount]KindRow{
 	KindWriteOff: {
 		Name: "write_off", Counts: OnceApproved,
 		After: []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale, KindCredit},
+	},
+	KindRepresent: {
+		Name: "represent", Counts: OnceApproved, Clears: true, Represents: true,
+		After: []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale},
+	},
+	KindAcceptDispute: {
+		Name: "accept_dispute", Counts: OnceApproved,
+		After: []Kind{KindAuthorize, KindStandIn, KindVoice, KindSale},
 	},
 }
 

@@ -34,6 +34,8 @@ func TestKinds(t *testing.T) {
 		{18, "settle", "", "", "", ""},
 		{19, "resubmit", "", "", "", ""},
 		{20, "write_off", "", "", "", ""},
+		{21, "represent", "", "", "", ""},
+		{22, "accept_dispute", "", "", "", ""},
 	}
 	if len(rows) != payment.KindCount-1 {
 		t.Errorf("%d kinds are written down here, there are %d: write the new one's row down", len(rows), payment.KindCount-1)

@@ -196,6 +196,9 @@ type Op struct {
 	CaptureAt time.Time // all of it is captured then by the switch; zero: a gateway captures
 	ForcePost bool      // the end of the capture window gives nothing up, and captures are taken past it
 
+	// Of a chargeback: the last business date in whose file what it took may stand a second time. 0: none was fixed.
+	Due Date
+
 	// Of a capture.
 	Automatic  bool // the switch's own, by CaptureAt
 	PastWindow bool // At is past the capture window

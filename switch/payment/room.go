@@ -87,7 +87,8 @@ func (p *Payment) spent(i int) bool {
 	case StateUnknown:
 		return p.TimeoutReversed(i)
 	case StateApproved, StateClosed:
-		return op.Kind == KindTimeoutReversal || op.Kind.Row().Incoming || op.Kind == KindWriteOff
+		return op.Kind == KindTimeoutReversal || op.Kind.Row().Incoming || op.Kind == KindWriteOff ||
+			op.Kind == KindRepresent || op.Kind == KindAcceptDispute
 	case StatePending, StateQueued, StateParked:
 	}
 	return false

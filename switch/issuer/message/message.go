@@ -293,7 +293,8 @@ func appendPrivate(t []byte, p *payment.Payment, i int, req *api.Request) []byte
 		t = spec.AppendTLV(t, spec.TagReversalReason, reasonCustomer)
 		t = spec.AppendTLV(t, spec.TagFirstRRN, p.Ops[0].RRN)
 	case payment.KindNone, payment.KindVoice, payment.KindVoidPresentment, payment.KindReject, payment.KindChargeback,
-		payment.KindSettle, payment.KindResubmit, payment.KindWriteOff: // no message is theirs
+		payment.KindSettle, payment.KindResubmit, payment.KindWriteOff, payment.KindRepresent,
+		payment.KindAcceptDispute: // no message is theirs
 	}
 	return t
 }

@@ -46,7 +46,8 @@ const (
 	opForcePost  = 1 << 27 // no bytes follow
 	opAutomatic  = 1 << 28 // no bytes follow
 	opPastWindow = 1 << 29 // no bytes follow
-	opEnd        = 1 << 30
+	opDue        = 1 << 30
+	opEnd        = 1 << 31
 )
 
 // AppendPayment appends p's record to b. It refuses what the record could not give back: negative amounts, times that
@@ -104,7 +105,7 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 		return b, "a negative amount"
 	case op.Target < payment.NoTarget || op.Target > payment.MaxOps || op.Number < 0 || op.Number > math.MaxInt32:
 		return b, "target or number is out of range"
-	case op.Date < 0 || op.Carried < 0:
+	case op.Date < 0 || op.Carried < 0 || op.Due < 0:
 		return b, "a date is out of range"
 	case !journal.Storable(op.At) || !journal.Storable(op.DoneAt) || !journal.Storable(op.CaptureAt):
 		return b, "at, done-at or capture-at is out of range"
@@ -166,6 +167,8 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 			b = binary.AppendUvarint(b, uint64(op.Carried))
 		case opCaptureAt:
 			b = appendTime(b, op.CaptureAt)
+		case opDue:
+			b = binary.AppendUvarint(b, uint64(op.Due))
 		}
 	}
 	return b, ""
@@ -206,6 +209,7 @@ func opSet(op *payment.Op) (set uint32) {
 	bit(op.ForcePost, opForcePost)
 	bit(op.Automatic, opAutomatic)
 	bit(op.PastWindow, opPastWindow)
+	bit(op.Due != 0, opDue)
 	return set
 }
 
@@ -378,6 +382,8 @@ func decodeOp(d *decoder, op *payment.Op, count int) {
 			op.Automatic = true
 		case opPastWindow:
 			op.PastWindow = true
+		case opDue:
+			op.Due = payment.Date(d.uvarint("due", math.MaxInt32))
 		}
 	}
 	if got := opSet(op); d.err == nil && got != set {

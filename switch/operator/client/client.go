@@ -358,8 +358,101 @@ func (c *Client) WriteOffReject(ctx context.Context, id, reason string) (*incomi
 }
 
 func (c *Client) reject(ctx context.Context, method, verb string, query url.Values) (*incoming.Reject, error) {
-	return object(ctx, c, method, "/v1/clearing/rejects"+verb, query,
-		func(r *incoming.Reject) bool { return r.ID != "" })
+	type answer struct {
+		incoming.Reject
+		operator.Proposed
+	}
+	told, err := object(ctx, c, method, "/v1/clearing/rejects"+verb, query,
+		func(a *answer) bool { return a.ID != "" || a.Proposal != nil })
+	if err != nil {
+		return nil, err
+	}
+	return &told.Reject, proposed(told.Proposed)
+}
+
+// EachDispute calls take with each dispute of a state (incoming.AllDisputes: of any) that is due before a date
+// (YYYY-MM-DD; "": whenever). An error of take ends it.
+func (c *Client) EachDispute(
+	ctx context.Context, state, dueBefore string, take func(*incoming.Dispute) error,
+) error {
+	query := url.Values{"state": {state}}
+	if dueBefore != "" {
+		query.Set("due_before", dueBefore)
+	}
+	return httpcall.Lines(ctx, c.port, "/v1/disputes", query, take)
+}
+
+// Dispute tells one. NotFound says that no chargeback of that id opened one.
+func (c *Client) Dispute(ctx context.Context, id string) (*incoming.Dispute, error) {
+	return c.dispute(ctx, http.MethodGet, "", url.Values{"id": {id}})
+}
+
+// Represent presents a second time what was charged back: all of it, or amount minor units. The reason is DE25, by a
+// label beside the identity that asks. Refused says why it cannot be.
+func (c *Client) Represent(
+	ctx context.Context, id, reason string, amountMinor int64, by string,
+) (*incoming.Dispute, error) {
+	query := url.Values{"id": {id}, "reason": {reason}}
+	if amountMinor != 0 {
+		query.Set("amount", strconv.FormatInt(amountMinor, 10))
+	}
+	return c.dispute(ctx, http.MethodPost, "/represent", labelled(query, by))
+}
+
+// AcceptDispute ends a dispute. Refused says why it cannot be.
+func (c *Client) AcceptDispute(ctx context.Context, id, by string) (*incoming.Dispute, error) {
+	return c.dispute(ctx, http.MethodPost, "/accept", labelled(url.Values{"id": {id}}, by))
+}
+
+func labelled(query url.Values, by string) url.Values {
+	if by != "" {
+		query.Set("by", by)
+	}
+	return query
+}
+
+func (c *Client) dispute(ctx context.Context, method, verb string, query url.Values) (*incoming.Dispute, error) {
+	type answer struct {
+		incoming.Dispute
+		operator.Proposed
+	}
+	told, err := object(ctx, c, method, "/v1/disputes"+verb, query,
+		func(a *answer) bool { return a.ID != "" || a.Proposal != nil })
+	if err != nil {
+		return nil, err
+	}
+	return &told.Dispute, proposed(told.Proposed)
+}
+
+// ProposedError says that a call is proposed by it, and not carried out: another identity has to make it, too.
+type ProposedError struct{ Proposal *operator.Proposal }
+
+// Error implements error.
+func (e *ProposedError) Error() string {
+	return fmt.Sprintf("proposed as number %d: another identity has to make the same call", e.Proposal.Number)
+}
+
+func proposed(p operator.Proposed) error {
+	if p.Proposal == nil {
+		return nil
+	}
+	return &ProposedError{p.Proposal}
+}
+
+// EachProposal calls take with each proposal that waits for a second identity, or with all of them. An error of take
+// ends it.
+func (c *Client) EachProposal(ctx context.Context, all bool, take func(*operator.Proposal) error) error {
+	query := url.Values{}
+	if all {
+		query.Set("all", "true")
+	}
+	return httpcall.Lines(ctx, c.port, "/v1/approvals", query, take)
+}
+
+// WithdrawProposal ends a proposal. Refused says that it is open no more.
+func (c *Client) WithdrawProposal(ctx context.Context, number int) (*operator.Proposal, error) {
+	return object(ctx, c, http.MethodPost, "/v1/approvals/withdraw", url.Values{"number": {strconv.Itoa(number)}},
+		func(p *operator.Proposal) bool { return p.Number != 0 })
 }
 
 // Strays lists the newest messages of issuers that completed no request, oldest first.
