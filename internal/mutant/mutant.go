@@ -84,6 +84,7 @@ const (
 	RRNStops           Mutant = "rrn-stops"            // identity: RRNs stop where their digits end (I9)
 	DeliveredIsCarried Mutant = "delivered-is-carried" // cutover: what stands in a file is carried on (I8)
 	CarriedOnce        Mutant = "carried-once"         // cutover: what was carried is not carried again (I8)
+	CarriedStays       Mutant = "carried-stays"        // cutover: what is carried stays in its date, too (I8)
 	// cutover: destinations get files of a date without settlement
 	NoSettlementPassed Mutant = "no-settlement-passed-over"
 	ARNWraps           Mutant = "arn-wraps"           // identity: ARNs begin again where they end (I9)
@@ -130,12 +131,13 @@ func All() []Mutant {
 		SweepUnconfirmed, CutoverUnconfirmed,
 		WrongFieldInFile, ManifestOff, AnsweredIsReversed,
 		RestoredNotHeld, FileOverwritten, RecoversUnnamed,
-		SplitIgnoresSums, BrokenRecordHoldsAll, VoidEntersClosing, CarriedOnce, NoSettlementPassed, STANsNotShared,
-		ARNWraps, RRNStops, DE7Repeated,
+		SplitIgnoresSums, BrokenRecordHoldsAll, VoidEntersClosing, CarriedOnce, CarriedStays, NoSettlementPassed,
+		STANsNotShared, ARNWraps, RRNStops, DE7Repeated,
 		AnyoneCredits, CreditNotCleared,
 		HangUpEndsCommit,
 		ChargebackTwice, ResubmitNewARN, RepresentedTwice,
 		RefusedSignOnTaken, CaptureAsNew, OtherClassDeclines, CodeMappedTwice, VoidWithoutOriginal,
+		LateCapture, WindowForgotten, AutomaticTwice,
 		TotalsOfAnotherDate, DifferenceAccepted,
 	}
 }
@@ -171,9 +173,5 @@ func ByTest() map[Mutant]Test {
 		ReservedSTANGiven:    {"switchyard/switch", "TestLateAnswerOfAnEarlierSTAN"}, // a plan has not as many STANs
 		// An issuer of a plan refuses one advice and takes the next too seldom.
 		RetryOvertaken: {"switchyard/switch/flow", "TestFlows"},
-		// The windows of a plan end seldom, and its automatic captures are few.
-		LateCapture:     {"switchyard/switch/flow", "TestFlows"},
-		WindowForgotten: {"switchyard/switch/flow", "TestFlows"},
-		AutomaticTwice:  {"switchyard/switch/flow", "TestFlows"},
 	}
 }

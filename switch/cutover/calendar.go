@@ -163,6 +163,9 @@ func (s *sealing) move(row journal.Presentment, into payment.Date) (to payment.D
 		t.Present = []journal.Presentment{moved}
 		p.Ops[row.Op].Carried = moved.Date
 		p.Version++
+		if mutant.On(mutant.CarriedStays) {
+			t.Withdraw = nil
+		}
 		err = s.e.o.Journal.Commit(s.ctx, t)
 		if errors.Is(err, journal.ErrDayClosed) && into == 0 && moved.Date != s.e.o.Journal.OpenDay() {
 			continue

@@ -268,6 +268,7 @@ type exported struct {
 		ARN          string `json:"arn"`
 		Number       int    `json:"number"`
 		Automatic    bool   `json:"automatic"`
+		Reason       string `json:"reason"`
 		At           time.Time
 		Clearing     *struct {
 			Destination string `json:"destination"`

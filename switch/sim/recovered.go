@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"slices"
+	"strings"
 
 	"switchyard/switch/operator"
 )
@@ -14,16 +15,19 @@ import (
 type doubts struct {
 	r        *restorePart
 	all      []operator.Doubt
-	recovers []string // payments
+	captures []operator.AwaitingCapture // by the switch
+	recovers []string                   // payments
 }
 
 // decide chooses. told are the books as they were before the journal was put back.
 func (r *restorePart) decide(ctx context.Context, told *books, review *operator.Review) *doubts {
-	d := &doubts{r: r, all: review.InDoubt}
-	if len(d.all) != review.InDoubtCount {
-		r.w.failf("restore, a review does not list what it counts", "%d of %d", len(d.all), review.InDoubtCount)
+	d := &doubts{r: r, all: review.InDoubt, captures: review.Captures}
+	if len(d.all) != review.InDoubtCount || len(d.captures) != review.CapturesCount {
+		r.w.failf("restore, a review does not list what it counts", "%d of %d, %d captures of %d", len(d.all),
+			review.InDoubtCount, len(d.captures), review.CapturesCount)
 	}
 	r.w.faults.add("in doubt after a restore", len(d.all))
+	r.w.faults.add("capture by the switch not made after a restore", len(d.captures))
 	if !r.Recovers {
 		return d
 	}
@@ -34,6 +38,11 @@ func (r *restorePart) decide(ctx context.Context, told *books, review *operator.
 	})
 	if err != nil {
 		r.w.failf("restore, the advices cannot be read", "%v", err)
+	}
+	for i := range d.captures { // made since, or nothing was left to be captured
+		if p := told.byID[d.captures[i].Payment]; p == nil || p.Ops[0].State == "approved" {
+			kept[d.captures[i].Payment] = true
+		}
 	}
 	for i := range d.all {
 		if x := &d.all[i]; !mayRecover(told.byID[x.Payment], x) || !r.chosen(x.Payment) {
@@ -87,6 +96,18 @@ func (d *doubts) check(ctx context.Context, since int) {
 	for _, f := range w.wire.all()[since:] {
 		if f.node == d.r.n && f.financial() {
 			sent[f.rrn] = true
+		}
+	}
+	for i := range d.captures {
+		x := &d.captures[i]
+		p := now.byID[x.Payment]
+		if p == nil || slices.Contains(d.recovers, x.Payment) {
+			continue
+		}
+		for j := range p.Ops {
+			if op := &p.Ops[j]; op.Automatic || j == 0 && !strings.Contains(op.Reason, "is cancelled") {
+				w.failf("restore, a capture by the switch is not cancelled", "%+v: operation %d is %+v", *x, j, *op)
+			}
 		}
 	}
 	for i := range d.all {

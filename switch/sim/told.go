@@ -114,7 +114,7 @@ func (p *toldPayment) sums() (m moneyOf) {
 			m.captured += amount
 		case op == api.OpCapture:
 			m.captured += amount
-		case op == api.OpVoid, op == api.OpReverse && whole:
+		case p.tookBack(o), op == api.OpReverse && whole:
 			m.captured -= amount
 		case op == api.OpRefund:
 			m.refunded += amount
@@ -143,7 +143,7 @@ func (p *toldPayment) cleared(into map[string][]int64) {
 		switch op := o.req.Op; {
 		case op == api.OpCapture, op == api.OpSale:
 			take(o.ans.RRN, o.ans.Amount)
-		case op == api.OpVoid, op == api.OpReverse && whole:
+		case p.tookBack(o), op == api.OpReverse && whole:
 			take(p.root.ans.RRN, -o.ans.Amount)
 		case op == api.OpRefund, op == api.OpCredit:
 			take(o.ans.RRN, -o.ans.Amount)

@@ -24,9 +24,6 @@ func drawAutomatic(t *rapid.T, p *Plan) section {
 	if !percent(t, automaticPercent) {
 		return nil
 	}
-	if _, back := sectionOf[restoreSection](p); back {
-		return nil // what was captured since the copy was made is in no book of the switch's
-	}
 	if _, wrong := sectionOf[*clockSection](p); wrong {
 		return nil // what a clock ahead has dated may fall due behind the last cutover
 	}
@@ -36,7 +33,6 @@ func drawAutomatic(t *rapid.T, p *Plan) section {
 	for i := range p.Actors {
 		for j := range p.Actors[i] {
 			s := &p.Actors[i][j]
-			s.notByKey()
 			if s.Do != DoAuthorize || !percent(t, 60) {
 				continue
 			}
@@ -48,17 +44,6 @@ func drawAutomatic(t *rapid.T, p *Plan) section {
 		}
 	}
 	return automaticSection{}
-}
-
-// notByKey has a step reverse by the payment instead of by a key: what the switch has captured by itself is not undone
-// by key.
-func (s *Step) notByKey() {
-	if s.Do == DoReverseByKey {
-		s.Do = DoReverse
-	}
-	if s.Lost == LostReverse {
-		s.Lost = LostRetry
-	}
 }
 
 // capturedBySwitch writes into an authorization when the switch captures it.
@@ -139,17 +124,30 @@ func (w *world) unasked(p *toldPayment, all []*books) {
 	}
 }
 
+// tookBack tells whether an operation has taken a capture back: a void, or the reversal by its key of an authorization
+// that the switch has captured, which the history tells.
+func (p *toldPayment) tookBack(o *told) bool {
+	if o.req.Op != api.OpReverse || p.root.req.Op != api.OpAuthorize || p.story == nil {
+		return o.req.Op == api.OpVoid
+	}
+	return slices.ContainsFunc(p.story.History, func(item api.HistoryItem) bool {
+		return item.Key == o.req.Key && (item.Op == "void" || item.Op == "void_presentment")
+	})
+}
+
 // leaves is by how much an operation of a payment's history changes what is left to capture. Its amount is what was
 // told of it, where somebody asked for it.
 func leaves(item *api.HistoryItem, o *told) int64 {
 	switch {
 	case item.Automatic, item.Op == "release", item.Op == "expire":
 		return -item.Amount
-	case item.Key == "" || o == nil || !o.ans.Approved:
+	case item.Key == "" || o == nil || !o.ans.Approved, item.Op == "void_presentment":
 		return 0
+	case item.Op == "void":
+		return o.ans.Amount
 	}
 	switch o.req.Op {
-	case api.OpAuthorize, api.OpIncrement, api.OpVoid:
+	case api.OpAuthorize, api.OpIncrement:
 		return o.ans.Amount
 	case api.OpCapture, api.OpReverse:
 		return -o.ans.Amount

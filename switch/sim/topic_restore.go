@@ -200,6 +200,9 @@ func (r *restorePart) after() {
 	if !r.w.quiet() {
 		return
 	}
+	if len(d.captures) > 0 {
+		time.Sleep(longestAfter + dueWithin) // in which they would be made
+	}
 	d.check(ctx, sent)
 	r.same(was, r.standing(ctx))
 	r.goOn(ctx, sent)
