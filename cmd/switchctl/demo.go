@@ -23,8 +23,8 @@ both daemons, and prints what came of it. The same seed plays the same day again
 
 With --days 3 the issuer is a clearing system as well, which watches the switch's clearing folder and answers into the
 folder that the switch watches. It rejects some of the first day's presentments, which are put right and presented again
-on the second, and charges some back. On the third all of them are settled, and merchants' statements, in the folder
-statements, must add up to the files of both days and to what came back.
+on the second, and charges some back, which are presented a second time or accepted. On the third all are settled, and
+merchants' statements, in the folder statements, must add up to the files of both days and to what came back.
 
 With --faults on the issuer loses, delays, doubles or garbles two of a hundred answers, and has 300 ms for each. What
 was not answered is reversed, and the day goes on until the outcome of every payment is known.

@@ -109,14 +109,15 @@ func printClearing(b *strings.Builder, s *demo.Summary) {
 
 // printSettlement is what merchants' statements come to, a line a currency.
 func printSettlement(b *strings.Builder, f *demo.SettlementFigures) {
-	fmt.Fprintf(b, "\nsettlement: %d rejected, corrected and presented again; %d charged back; %d settled\n",
-		f.Rejected, f.ChargedBack, f.Settled)
+	fmt.Fprintf(b, "\nsettlement: %d rejected, corrected and presented again; %d charged back, %d of them represented; "+
+		"%d settled\n", f.Rejected, f.ChargedBack, f.Represented, f.Settled)
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\tGROSS\tREFUNDS\tREJECTED\tCHARGED BACK\tFEES\tNET\t\n")
+	fmt.Fprintf(t, "\tGROSS\tREFUNDS\tREJECTED\tCHARGED BACK\tREPRESENTED\tFEES\tNET\t\n")
 	for _, c := range f.Currencies {
 		fmt.Fprintf(t, "  %s\t", c.Currency)
 		for _, minor := range []int64{
-			c.GrossMinor, c.RefundsMinor, c.RejectedMinor, c.ChargebacksMinor, c.FeesMinor, c.NetMinor,
+			c.GrossMinor, c.RefundsMinor, c.RejectedMinor, c.ChargebacksMinor, c.RepresentedMinor, c.FeesMinor,
+			c.NetMinor,
 		} {
 			fmt.Fprintf(t, "%s\t", amountCell(minor, c.Currency))
 		}

@@ -21,6 +21,7 @@ import (
 	"switchyard/switch/incoming"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
+	"switchyard/switch/payment"
 	"switchyard/switch/settlement"
 	"switchyard/switch/settlement/folder"
 )
@@ -29,7 +30,7 @@ import (
 // clearing folder and writes its answers into the folder that the switch watches.
 //
 //	day 1  files go out ─▶ some records are rejected, the others settled; some are charged back
-//	day 2  rejects are put right and presented again ─▶ files go out ─▶ they are settled
+//	day 2  rejects are put right, chargebacks represented or accepted ─▶ files go out ─▶ they are settled
 //	day 3  each presentment is where it should be, statements add up to the files, the books are audited once more
 
 // daysUntilSettled is how many days it takes.
@@ -43,8 +44,9 @@ const (
 	correctedMCC = "5812"
 	refusedRule  = "clearing:\n  - name: not taken\n    when: {category: [%q], amount: {from: %d}}\n" +
 		"    reject: {element: 26, code: \"0150\"}\n"
-	chargedBackEach = 40  // purchases: one of so many is
-	chargedBackMost = 500 // in all
+	representedFor  = "2700" // DE25 of a second presentment
+	chargedBackEach = 40     // purchases: one of so many is
+	chargedBackMost = 500    // in all
 )
 
 // plan is what merchants are paid by.
@@ -66,6 +68,7 @@ const answerLimit = 2 * time.Minute
 type SettlementFigures struct {
 	Rejected    int               `json:"rejected"` // by the clearing system: corrected and presented again
 	ChargedBack int               `json:"charged_back"`
+	Represented int               `json:"represented"` // of them; the others are accepted
 	Settled     int               `json:"settled"`
 	Currencies  []CurrencyFigures `json:"currencies"` // of all merchants' statements
 }
@@ -77,6 +80,7 @@ type CurrencyFigures struct {
 	RefundsMinor     int64  `json:"refunds_minor"`
 	RejectedMinor    int64  `json:"rejected_minor"`
 	ChargebacksMinor int64  `json:"chargebacks_minor"`
+	RepresentedMinor int64  `json:"represented_minor"`
 	FeesMinor        int64  `json:"fees_minor"`
 	NetMinor         int64  `json:"net_minor"`
 }
@@ -160,14 +164,17 @@ type afterwards struct {
 	windows       int                            // of the clearing system that have ended
 	rejects       map[string]*clearing.DetailRow // that the clearing system is to reject, by capture
 	charged       map[string]int64               // what is charged back, by currency
+	represented   map[string]int64               // what of it is presented a second time
 	fig           SettlementFigures
 }
 
 // daysAfter plays the second and the third day.
 func (r *run) daysAfter(ctx context.Context) {
-	a := &afterwards{run: r, first: r.Cleared[0].BusinessDate, charged: map[string]int64{}}
+	a := &afterwards{
+		run: r, first: r.Cleared[0].BusinessDate, charged: map[string]int64{}, represented: map[string]int64{},
+	}
 	for _, step := range []func(context.Context) error{
-		a.chargeBack, a.correct, a.presentAgain, a.statements, a.states,
+		a.chargeBack, a.correct, a.dispute, a.presentAgain, a.statements, a.states,
 	} {
 		if err := step(ctx); err != nil {
 			r.Wrong("%v", err)
@@ -276,6 +283,37 @@ func (a *afterwards) correct(ctx context.Context) error {
 	return nil
 }
 
+// dispute presents two of three chargebacks a second time, and accepts the others.
+func (a *afterwards) dispute(ctx context.Context) error {
+	a.Step("answering the chargebacks")
+	var open []*incoming.Dispute
+	operator := a.Local.Operator()
+	err := operator.EachDispute(ctx, payment.DisputeOpen.String(), "", func(d *incoming.Dispute) error {
+		open = append(open, d)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(open) != a.fig.ChargedBack {
+		a.Wrong("%d disputes are open, %d presentments were charged back", len(open), a.fig.ChargedBack)
+	}
+	for i, d := range open {
+		if i%3 == 2 {
+			if _, err := operator.AcceptDispute(ctx, d.ID, ""); err != nil {
+				return fmt.Errorf("acceptance of %s: %w", d.ID, err)
+			}
+			continue
+		}
+		if _, err := operator.Represent(ctx, d.ID, representedFor, 0, ""); err != nil {
+			return fmt.Errorf("second presentment of %s: %w", d.ID, err)
+		}
+		a.fig.Represented++
+		a.represented[d.Currency] += d.Amount
+	}
+	return nil
+}
+
 // presentAgain closes the second date and has the clearing system take its files.
 func (a *afterwards) presentAgain(ctx context.Context) error {
 	a.Step("closing the second business day")
@@ -294,6 +332,10 @@ func (a *afterwards) presentAgain(ctx context.Context) error {
 	for _, row := range a.rejects {
 		want.Presentments++
 		want.SumMinor += row.AmountMinor
+	}
+	want.Presentments += a.fig.Represented
+	for _, minor := range a.represented {
+		want.SumMinor += minor
 	}
 	if have.Presentments != want.Presentments || have.SumMinor != want.SumMinor {
 		a.Wrong("the second day's files have %d presentments of %d minor units, %d of %d were presented again",
@@ -336,13 +378,16 @@ func (a *afterwards) statements(context.Context) error {
 		if !p.Holds {
 			a.Wrong("the statements in %s do not add up to the files", p.Currency)
 		}
-		if t.RejectedMinor != again[p.Currency] || t.ChargebacksMinor != a.charged[p.Currency] {
-			a.Wrong("statements in %s: %d rejected and %d charged back, there were %d and %d", p.Currency,
-				t.RejectedMinor, t.ChargebacksMinor, again[p.Currency], a.charged[p.Currency])
+		if t.RejectedMinor != again[p.Currency] || t.ChargebacksMinor != a.charged[p.Currency] ||
+			t.RepresentedMinor != a.represented[p.Currency] {
+			a.Wrong("statements in %s: %d rejected, %d charged back, %d represented; there were %d, %d, %d", p.Currency,
+				t.RejectedMinor, t.ChargebacksMinor, t.RepresentedMinor, again[p.Currency], a.charged[p.Currency],
+				a.represented[p.Currency])
 		}
 		a.fig.Currencies = append(a.fig.Currencies, CurrencyFigures{
 			Currency: p.Currency, GrossMinor: t.GrossMinor, RefundsMinor: t.RefundsMinor, RejectedMinor: t.RejectedMinor,
-			ChargebacksMinor: t.ChargebacksMinor, FeesMinor: t.FeesMinor, NetMinor: t.NetMinor,
+			ChargebacksMinor: t.ChargebacksMinor, RepresentedMinor: t.RepresentedMinor, FeesMinor: t.FeesMinor,
+			NetMinor: t.NetMinor,
 		})
 	}
 	return a.write(statements)
@@ -398,7 +443,9 @@ func (a *afterwards) states(ctx context.Context) error {
 		return err
 	}
 	want := map[string]int{
-		"reject": a.fig.Rejected, "resubmit": a.fig.Rejected, "chargeback": a.fig.ChargedBack, "settle": a.presented,
+		"reject": a.fig.Rejected, "resubmit": a.fig.Rejected, "chargeback": a.fig.ChargedBack,
+		"represent": a.fig.Represented, "accept_dispute": a.fig.ChargedBack - a.fig.Represented,
+		"settle": a.presented + a.fig.Represented,
 	}
 	for _, kind := range slices.Sorted(maps.Keys(want)) {
 		if have[kind] != want[kind] {
