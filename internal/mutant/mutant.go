@@ -135,7 +135,7 @@ func All() []Mutant {
 		STANsNotShared, ARNWraps, RRNStops, DE7Repeated,
 		AnyoneCredits, CreditNotCleared,
 		HangUpEndsCommit,
-		ChargebackTwice, ResubmitNewARN, RepresentedTwice,
+		ResubmitNewARN,
 		RefusedSignOnTaken, CaptureAsNew, OtherClassDeclines, CodeMappedTwice, VoidWithoutOriginal,
 		LateCapture, WindowForgotten, AutomaticTwice,
 		TotalsOfAnotherDate, DifferenceAccepted,
@@ -159,6 +159,7 @@ func ByTest() map[Mutant]Test {
 		// Too few advices come together in a plan.
 		EndOfAnother:     {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
 		RefusedIsStored:  {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
+		ChargebackTwice:  {"switchyard/switch/incoming", "TestCrashBetweenRecords"},
 		LogSampled:       {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:    {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter: {"switchyard/switch", "TestOperatorParameters"},

@@ -52,7 +52,7 @@ type DisputeError struct{ Why string }
 // Error implements error.
 func (e *DisputeError) Error() string { return e.Why }
 
-// AllDisputes, as a state that is asked for, is all of them.
+// AllDisputes is, as a state that is asked for, all of them.
 const AllDisputes = "all"
 
 // CheckDisputeState refuses what is neither a dispute's state nor AllDisputes.
