@@ -316,6 +316,34 @@ func TestStandInAfterClearing(t *testing.T) {
 	}
 }
 
+// A host that is told no acquirer references knows a capture whose clearing record came first by RRN and amount: it is
+// debited once, and another capture of that amount is another; after a restart, too.
+func TestCaptureWithoutReferenceAfterClearing(t *testing.T) {
+	options := issuersim.Options{FS: vfs.NewMem(), DataDir: "data"}
+	s := start(t, options)
+	s.clear(present(t, 1, &clearing.Presentment{ARN: testARN(t, 1), RRN: pad("R1", 12), AmountMinor: 60}))
+	for n, line := range []string{
+		"0220 stan=1 rrn=R1 amount=60", "0221 stan=1 rrn=R1 amount=60", "0220 stan=2 rrn=R1 amount=60",
+	} {
+		m, err := message(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := s.exchange(m).String(39); code != "00" {
+			t.Errorf("%s: %s", line, code)
+		}
+		s.audit()
+		for range 2 {
+			all := s.authorizations()
+			if len(all) != 1 || len(all[0]["postings"].([]any)) != 1+n/2 {
+				t.Errorf("after %s the book: %v", line, all)
+			}
+			s.stop()
+			s = start(t, options)
+		}
+	}
+}
+
 // Two voice captures on one card with one STAN and DE7, as they come over two hosts of one issuer, are two.
 func TestTwoHostsOneSTAN(t *testing.T) {
 	s := start(t, issuersim.Options{})

@@ -49,8 +49,8 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 		s.rehold(a, before, 0)
 		return number, n
 	case message.KindCapture, message.KindVoice:
-		if posted := s.posted(r.ARN); posted != nil && !mutant.On(mutant.PostedAgain) {
-			// Its clearing record came first.
+		if part := s.recorded(r); part != 0 && !mutant.On(mutant.PostedAgain) {
+			posted := s.postings.at(part)
 			posted.early, posted.number, posted.date = false, r.Number, r.Date
 			posted.requested, posted.class, posted.stan, posted.de7 = r.Amount, r.Class, r.STAN, r.DE7
 			s.total(r, r.Date, at).count(posted.amount, false, false)
@@ -58,7 +58,7 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 			if a := s.authorizations.at(posted.authorization); a.kind == message.KindVoice && a.authCode == [6]byte{} {
 				a.authCode = r.AuthCode
 			}
-			return posted.authorization, s.byARN[r.ARN]
+			return posted.authorization, part
 		}
 		number = s.byRRN(r.Acquirer, &r.RRN)
 	case message.KindAuthorize:
@@ -108,6 +108,26 @@ func (s *shard) applyApproved(r *message.Request, out *Outcome, at uint32) (numb
 	})
 	s.rehold(a, before, debit)
 	return number, part
+}
+
+// recorded is the posting that a capture tells of and whose clearing record came first: by its acquirer reference or,
+// where whoever sends it tells none, by RRN and amount among those that records alone have told of; 0 if there is none.
+func (s *shard) recorded(r *message.Request) (part uint32) {
+	if r.ARN != (message.ARN{}) {
+		return s.byARN[r.ARN]
+	}
+	a := s.authorizations.at(s.byRRN(r.Acquirer, &r.RRN))
+	if a == nil || a.card != r.Card || a.currency != r.Currency {
+		return 0
+	}
+	for n := a.firstPosting; n != 0; {
+		posting := s.postings.at(n)
+		if posting.early && posting.amount == r.Amount && !posting.credit {
+			return n
+		}
+		n = posting.next
+	}
+	return 0
 }
 
 // authorizeCleared makes what clearing records alone have told of the authorization that its advice tells of now: what
