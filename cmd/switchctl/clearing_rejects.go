@@ -78,43 +78,11 @@ func newRejectsListCmd(asked *operatorflags.Flags) *cobra.Command {
 	return cmd
 }
 
-// rejectCall asks for one reject, or decides about it.
-type rejectCall func(cmd *cobra.Command, c *client.Client, id string) (*incoming.Reject, error)
-
-// newRejectCmd makes the command of a call. It prints how the presentment stands then.
-func newRejectCmd(asked *operatorflags.Flags, use, short string, call rejectCall) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := asked.Client()
-			if err != nil {
-				return err
-			}
-			r, err := call(cmd, api, args[0])
-			if why, refused := client.Refused(err); refused || client.NotFound(err) {
-				if !refused {
-					why = "no rejected presentment " + args[0]
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
-				return errNo
-			}
-			if waits, is := proposal(err); is {
-				return writeProposed(cmd.OutOrStdout(), waits, asJSON)
-			}
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), r)
-			}
-			return writeReject(cmd.OutOrStdout(), r)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
-	return cmd
+func newRejectCmd(
+	asked *operatorflags.Flags, use, short string,
+	call func(cmd *cobra.Command, c *client.Client, id string) (*incoming.Reject, error),
+) *cobra.Command {
+	return deciding[incoming.Reject]{"rejected presentment", call, writeReject}.command(asked, use, short)
 }
 
 func newRejectFixCmd(asked *operatorflags.Flags) *cobra.Command {

@@ -82,43 +82,11 @@ func newDisputesListCmd(asked *operatorflags.Flags) *cobra.Command {
 	return cmd
 }
 
-// disputeCall asks for one dispute, or decides about it.
-type disputeCall func(cmd *cobra.Command, c *client.Client, id string) (*incoming.Dispute, error)
-
-// newDisputeCmd makes the command of a call. It prints how the dispute stands then.
-func newDisputeCmd(asked *operatorflags.Flags, use, short string, call disputeCall) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := asked.Client()
-			if err != nil {
-				return err
-			}
-			d, err := call(cmd, api, args[0])
-			if why, refused := client.Refused(err); refused || client.NotFound(err) {
-				if !refused {
-					why = "no dispute " + args[0]
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
-				return errNo
-			}
-			if waits, is := proposal(err); is {
-				return writeProposed(cmd.OutOrStdout(), waits, asJSON)
-			}
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), d)
-			}
-			return writeDispute(cmd.OutOrStdout(), d)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
-	return cmd
+func newDisputeCmd(
+	asked *operatorflags.Flags, use, short string,
+	call func(cmd *cobra.Command, c *client.Client, id string) (*incoming.Dispute, error),
+) *cobra.Command {
+	return deciding[incoming.Dispute]{"dispute", call, writeDispute}.command(asked, use, short)
 }
 
 const byUsage = "a label that is kept beside who asks"

@@ -46,12 +46,6 @@ type DisputeStep struct {
 // ErrNoDispute says that no chargeback of that id opened a dispute.
 var ErrNoDispute = errors.New("no dispute has this id: expected one that the list of disputes shows")
 
-// DisputeError is something asked about a dispute that can be nothing.
-type DisputeError struct{ Why string }
-
-// Error implements error.
-func (e *DisputeError) Error() string { return e.Why }
-
 // AllDisputes is, as a state that is asked for, all of them.
 const AllDisputes = "all"
 
@@ -200,10 +194,10 @@ func (d *Desk) MayAcceptDispute(ctx context.Context, id string) error {
 // checkSecond refuses what no second presentment can say.
 func checkSecond(reason string, amount int64) error {
 	if len(reason) != 4 || strings.Trim(reason, "0123456789") != "" {
-		return &DisputeError{fmt.Sprintf("reason: %q: expected the four digits of DE25", clean(reason))}
+		return &AskedError{fmt.Sprintf("reason: %q: expected the four digits of DE25", clean(reason))}
 	}
 	if amount < 0 {
-		return &DisputeError{"amount: expected minor units, more than 0"}
+		return &AskedError{"amount: expected minor units, more than 0"}
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func TestDisputes(t *testing.T) {
 		d.Capture != b.payment(2).ID.String()+"-1" || d.Steps[0].By != theirs+"/00000005" {
 		t.Errorf("%+v, %v", d, err)
 	}
-	var wrong *incoming.DisputeError
+	var wrong *incoming.AskedError
 	var refused *payment.Refusal
 	for _, c := range []struct {
 		id, reason string

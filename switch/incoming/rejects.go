@@ -39,11 +39,11 @@ func fixName(id string) string { return "incoming/fixes/" + id }
 // ErrNoReject says that no presentment of that id was rejected.
 var ErrNoReject = errors.New("no rejected presentment has this id: expected one that the list of rejects shows")
 
-// FixError is a fix that cannot be made.
-type FixError struct{ Why string }
+// AskedError is something asked about a reject or a dispute that can be nothing.
+type AskedError struct{ Why string }
 
 // Error implements error.
-func (e *FixError) Error() string { return e.Why }
+func (e *AskedError) Error() string { return e.Why }
 
 // Rejects calls yield for the rejected presentments that wait for somebody's decision, or with all for those of which
 // something has become, too, in the order in which they came.
@@ -161,7 +161,7 @@ func (d *Desk) Fix(ctx context.Context, id string, fields map[string]string) (r 
 	}
 	for name, value := range fields {
 		if fixes[name] == nil {
-			return r, &FixError{fmt.Sprintf("%s: may not be changed: expected %s", name, strings.Join(Fixable(), ", "))}
+			return r, &AskedError{fmt.Sprintf("%s: may not be changed: expected %s", name, strings.Join(Fixable(), ", "))}
 		}
 		fix[name] = value
 	}
@@ -193,7 +193,7 @@ func (d *Desk) again(ctx context.Context, p *payment.Payment, op int, fix map[st
 		*fixes[name](&s) = value
 	}
 	if err := cutover.CheckSnapshot(&s, p.Merchant); err != nil {
-		return s, &FixError{"no record can be made with it: " + err.Error()}
+		return s, &AskedError{"no record can be made with it: " + err.Error()}
 	}
 	return s, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"switchyard/internal/pan"
+	"switchyard/switch/api"
 	"switchyard/switch/incoming"
 	"switchyard/switch/payment"
 )
@@ -17,7 +18,7 @@ import (
 func (a *API) serveDisputes(w http.ResponseWriter, r *http.Request) {
 	if id := r.FormValue("id"); id != "" {
 		told, err := a.o.Incoming.Dispute(r.Context(), id)
-		answerDispute(w, told, err)
+		answerDecided(w, told, err)
 		return
 	}
 	state := r.FormValue("state")
@@ -48,7 +49,7 @@ func (a *API) serveRepresent(w http.ResponseWriter, r *http.Request) {
 	}
 	told, err := a.o.Incoming.Represent(
 		context.WithoutCancel(r.Context()), r.FormValue("id"), who, r.FormValue("reason"), amount)
-	answerDispute(w, told, err)
+	answerDecided(w, told, err)
 }
 
 // mayRepresent tells whether it could be done now.
@@ -60,20 +61,18 @@ func (a *API) mayRepresent(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	if err = a.o.Incoming.MayRepresent(r.Context(), r.FormValue("id"), r.FormValue("reason"), amount); err != nil {
-		answerDispute(w, incoming.Dispute{}, err)
+		answerDecided(w, incoming.Dispute{}, err)
 	}
 	return err == nil
 }
 
 func amountOf(r *http.Request) (int64, error) {
 	amount, err := number(r, "amount")
-	if err == nil && amount > maxAmountMinor {
+	if err == nil && amount > api.MaxAmountMinor {
 		err = errors.New("amount: it has more than the twelve digits of DE4")
 	}
 	return int64(amount), err
 }
-
-const maxAmountMinor = 999_999_999_999 // DE4
 
 // serveAcceptDispute ends ?id= with nothing presented.
 func (a *API) serveAcceptDispute(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +82,7 @@ func (a *API) serveAcceptDispute(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	told, err := a.o.Incoming.AcceptDispute(context.WithoutCancel(r.Context()), r.FormValue("id"), who)
-	answerDispute(w, told, err)
+	answerDecided(w, told, err)
 }
 
 // mayAcceptDispute tells whether it could be done now.
@@ -94,7 +93,7 @@ func (a *API) mayAcceptDispute(w http.ResponseWriter, r *http.Request) bool {
 	}
 	err := a.o.Incoming.MayAcceptDispute(r.Context(), r.FormValue("id"))
 	if err != nil {
-		answerDispute(w, incoming.Dispute{}, err)
+		answerDecided(w, incoming.Dispute{}, err)
 	}
 	return err == nil
 }
@@ -110,20 +109,4 @@ func deciding(r *http.Request) (string, error) {
 		return "", fmt.Errorf("by: expected 1 to %d printable characters", maxNameLen)
 	}
 	return name + " (" + pan.MaskIn(by) + ")", nil
-}
-
-func answerDispute(w http.ResponseWriter, told incoming.Dispute, err error) {
-	wrong, refused := (*incoming.DisputeError)(nil), (*payment.Refusal)(nil)
-	switch {
-	case errors.Is(err, incoming.ErrNoDispute):
-		writeError(w, http.StatusNotFound, err)
-	case errors.As(err, &wrong):
-		writeError(w, http.StatusBadRequest, err)
-	case errors.As(err, &refused):
-		writeError(w, http.StatusConflict, err)
-	case err != nil:
-		writeError(w, http.StatusInternalServerError, err)
-	default:
-		writeJSON(w, http.StatusOK, &told)
-	}
 }

@@ -14,7 +14,7 @@ import (
 func (a *API) serveRejects(w http.ResponseWriter, r *http.Request) {
 	if id := r.FormValue("id"); id != "" {
 		told, err := a.o.Incoming.Reject(r.Context(), id)
-		answerReject(w, told, err)
+		answerDecided(w, told, err)
 		return
 	}
 	all, err := flag(r, "all")
@@ -36,13 +36,13 @@ func (a *API) serveFix(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	told, err := a.o.Incoming.Fix(context.WithoutCancel(r.Context()), r.FormValue("id"), fields)
-	answerReject(w, told, err)
+	answerDecided(w, told, err)
 }
 
 // serveResubmit presents ?id= again.
 func (a *API) serveResubmit(w http.ResponseWriter, r *http.Request) {
 	told, err := a.o.Incoming.Resubmit(context.WithoutCancel(r.Context()), r.FormValue("id"), asking(r).name)
-	answerReject(w, told, err)
+	answerDecided(w, told, err)
 }
 
 var errNoReason = errors.New("reason: missing; expected why it is written off")
@@ -55,7 +55,7 @@ func (a *API) mayWriteOff(w http.ResponseWriter, r *http.Request) bool {
 	}
 	err := a.o.Incoming.MayWriteOff(r.Context(), r.FormValue("id"))
 	if err != nil {
-		answerReject(w, incoming.Reject{}, err)
+		answerDecided(w, incoming.Reject{}, err)
 	}
 	return err == nil
 }
@@ -68,15 +68,16 @@ func (a *API) serveWriteOff(w http.ResponseWriter, r *http.Request) {
 	}
 	told, err := a.o.Incoming.WriteOff(
 		context.WithoutCancel(r.Context()), r.FormValue("id"), asking(r).name, r.FormValue("reason"))
-	answerReject(w, told, err)
+	answerDecided(w, told, err)
 }
 
-func answerReject(w http.ResponseWriter, told incoming.Reject, err error) {
-	fix, refused := (*incoming.FixError)(nil), (*payment.Refusal)(nil)
+// answerDecided answers with what a presentment has become by a decision of a person's, or with why it has not.
+func answerDecided[T any](w http.ResponseWriter, told T, err error) {
+	asked, refused := (*incoming.AskedError)(nil), (*payment.Refusal)(nil)
 	switch {
-	case errors.Is(err, incoming.ErrNoReject):
+	case errors.Is(err, incoming.ErrNoReject), errors.Is(err, incoming.ErrNoDispute):
 		writeError(w, http.StatusNotFound, err)
-	case errors.As(err, &fix):
+	case errors.As(err, &asked):
 		writeError(w, http.StatusBadRequest, err)
 	case errors.As(err, &refused):
 		writeError(w, http.StatusConflict, err)
