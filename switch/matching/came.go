@@ -152,7 +152,7 @@ func (m *matcher) came(f *cameFile) error {
 			return m.position(r)
 		case "1644/688":
 			return m.netted(r)
-		case "1442/450", "1442/453":
+		case "1442/450", "1442/453", "1442/451", "1442/454":
 			m.moved(r)
 			return m.chargebackRecord(r)
 		case "1740/700":

@@ -176,10 +176,6 @@ func (s *hostSection) fit(p *Plan) {
 			}
 		}
 	}
-	if _, early := sectionOf[settlementSection](p); early {
-		s.Mapping.Private = "" // without references a clearing record that comes first is not known again
-		s.Mapping.Constants = slices.DeleteFunc(s.Mapping.Constants, func(c mapping.Constant) bool { return c.DE == 48 })
-	}
 }
 
 // String implements section.
