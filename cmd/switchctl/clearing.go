@@ -18,14 +18,14 @@ import (
 func newClearingCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clearing",
-		Short: "Show, verify, compare, convert, make, rebuild, replay and receive clearing files (IPM layout)",
+		Short: "Show, verify, compare, convert, make, rebuild, replay, release and receive clearing files (IPM layout)",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd(), newClearingDiffCmd(), newClearingStatsCmd(),
 		newClearingConvertCmd(), newClearingNewCmd(), newClearingAnonymizeCmd(), newClearingReplayCmd(),
 		newClearingRebuildCmd(), newClearingReceiveCmd(), newClearingReceivedCmd(), newClearingExceptionsCmd(),
-		newClearingRejectsCmd())
+		newClearingRejectsCmd(), newClearingReleaseCmd())
 	return cmd
 }
 
