@@ -95,7 +95,9 @@ func (v *clearingVerify) file(cmd *cobra.Command, name string) (report *clearing
 	if v.manifest != "" {
 		folder = filepath.Dir(v.manifest)
 	}
-	opts.Open = func(other string) (io.ReadCloser, error) { return infile.Open(filepath.Join(folder, other)) }
+	opts.Open = func(other string) (io.ReadCloser, error) {
+		return infile.OpenUntil(cmd.Context(), filepath.Join(folder, other))
+	}
 	err = withFile(cmd, name, func(r io.Reader) error {
 		report, err = clearing.Verify(r, opts)
 		return err
