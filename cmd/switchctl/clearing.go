@@ -25,7 +25,7 @@ func newClearingCmd() *cobra.Command {
 	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd(), newClearingDiffCmd(), newClearingStatsCmd(),
 		newClearingConvertCmd(), newClearingNewCmd(), newClearingAnonymizeCmd(), newClearingReplayCmd(),
 		newClearingRebuildCmd(), newClearingReceiveCmd(), newClearingReceivedCmd(), newClearingExceptionsCmd(),
-		newClearingRejectsCmd(), newClearingReleaseCmd())
+		newClearingRejectsCmd(), newClearingReleaseCmd(), newClearingHolidaysCmd())
 	return cmd
 }
 
