@@ -2,7 +2,6 @@ package ipmtool
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"switchyard/internal/infile"
 	"switchyard/internal/money"
 	"switchyard/switch/clearing"
 )
@@ -31,8 +29,8 @@ type NewOptions struct {
 
 // New makes a clearing file of the rows of a CSV file or of JSON lines, a record each: header, trailer, message
 // numbers, totals and what is left out are made. Columns are elements by number or name. What Verify finds is returned;
-// with errors nothing is written unless Invalid is set. With ctx it ends, and nothing is left.
-func New(ctx context.Context, in, out string, o NewOptions) (*clearing.Report, error) {
+// with errors nothing is written unless Invalid is set.
+func New(in, out string, o NewOptions) (*clearing.Report, error) {
 	form, err := NewForm(o.CodePage, o.Blocking)
 	if err == nil {
 		err = o.FileID.Validate()
@@ -40,7 +38,7 @@ func New(ctx context.Context, in, out string, o NewOptions) (*clearing.Report, e
 	if err != nil {
 		return nil, err
 	}
-	from, err := openSource(ctx, in)
+	from, err := openSource(in)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +55,7 @@ func New(ctx context.Context, in, out string, o NewOptions) (*clearing.Report, e
 	if err := m.file(from); err != nil {
 		return nil, fmt.Errorf("%s: %w", in, err)
 	}
-	made := infile.Until(ctx, io.NewSectionReader(target.file, 0, math.MaxInt64))
+	made := io.NewSectionReader(target.file, 0, math.MaxInt64)
 	report, err := clearing.Verify(made, clearing.VerifyOptions{Strict: true})
 	if err != nil || !report.OK && !o.Invalid {
 		return report, err

@@ -3,7 +3,6 @@ package ipmtool
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -25,8 +24,8 @@ var reportColumns = []string{"record", "file_id", "de71", outcomeColumn, "code"}
 
 // WriteReplayReport writes what became of each record of a file, as CSV or, where the name ends with .jsonl, as JSON
 // lines. Its columns behind the outcome are those of a detail file: DiffDetail reads it. Cards are masked.
-func WriteReplayReport(ctx context.Context, name, state, report string, force bool) error {
-	from, err := openSource(ctx, name)
+func WriteReplayReport(name, state, report string, force bool) error {
+	from, err := openSource(name)
 	if err != nil {
 		return err
 	}
@@ -36,7 +35,7 @@ func WriteReplayReport(ctx context.Context, name, state, report string, force bo
 		return err
 	}
 	defer known.close()
-	kept := []stater{from.file}
+	kept := []*os.File{from.file}
 	if f, err := infile.Open(state); err == nil {
 		defer f.Close()
 		kept = append(kept, f)
@@ -135,8 +134,8 @@ func jsonReportRow(w *bufio.Writer, names, values []string) error {
 }
 
 // ReplayToFolder hands a file over to a folder, whole and under its name, once for its PDS0105 unless again is set.
-func ReplayToFolder(ctx context.Context, name, folder string, o ReplayOptions) (*ReplaySummary, error) {
-	from, err := openSource(ctx, name)
+func ReplayToFolder(name, folder string, o ReplayOptions) (*ReplaySummary, error) {
+	from, err := openSource(name)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +188,7 @@ func ReplayToFolder(ctx context.Context, name, folder string, o ReplayOptions) (
 }
 
 // sameContents tells whether a file of a name has what another one has.
-func sameContents(name string, other io.ReaderAt) bool {
+func sameContents(name string, other *os.File) bool {
 	f, err := infile.Open(name)
 	if err != nil {
 		return false

@@ -37,7 +37,7 @@ type ISOTarget struct {
 	stan     uint64  // of request 0
 	networks atomic.Uint32
 	notes    atomic.Pointer[Notes]
-	again    atomic.Pointer[Redialer]
+	again    *keeping
 	signs    atomic.Bool // connections are signed on
 }
 
@@ -80,7 +80,7 @@ func NewISOTarget(conns []net.Conn, o ISOOptions, inFlight int, traffic *Traffic
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
-	t := &ISOTarget{ISOOptions: o, traffic: traffic, slots: make([]isoSlot, inFlight)}
+	t := &ISOTarget{ISOOptions: o, traffic: traffic, slots: make([]isoSlot, inFlight), again: newKeeping()}
 	if err := t.check(); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func NewISOTarget(conns []net.Conn, o ISOOptions, inFlight int, traffic *Traffic
 // requests.
 func (t *ISOTarget) Keep(dial Dial, patience time.Duration) *Redialer {
 	r := newRedialer(len(t.lanes), dial, patience, &t.notes)
-	t.again.Store(r)
+	t.again.keep(r)
 	return r
 }
 
@@ -181,7 +181,7 @@ func (l *isoLane) signOn(ctx context.Context) error {
 
 // Close closes the connections and waits for their goroutines. Requests still in flight end as lost.
 func (t *ISOTarget) Close() {
-	t.again.Load().close()
+	t.again.close()
 	for _, l := range t.lanes {
 		l.broke(net.ErrClosed)
 	}

@@ -47,7 +47,7 @@ func (l *isoLane) waitsForSignOn() bool {
 
 // signOnAgain signs on on a connection that was dialled anew. Where that is refused the connection is given up.
 func (l *isoLane) signOnAgain() {
-	again := l.target.again.Load()
+	again := l.target.again.await() // who dialled it
 	ctx, cancel := context.WithTimeout(again.ctx, signOnLimit)
 	defer cancel()
 	if err := l.signOn(ctx); err != nil {
@@ -67,7 +67,7 @@ func (l *isoLane) signOnAgain() {
 
 // redial connects the lane anew, after so many tries that did not last; nil where it stays without a connection.
 func (l *isoLane) redial(good bool, tries int) (net.Conn, chan struct{}) {
-	again := l.target.again.Load()
+	again := l.target.again.await()
 	if again == nil {
 		return nil, nil
 	}

@@ -30,7 +30,7 @@ type LineTarget struct {
 	asks  lineAsks
 	told  Told
 	notes atomic.Pointer[Notes]
-	again atomic.Pointer[Redialer]
+	again *keeping
 }
 
 // lineAsks is what a LineTarget asks for.
@@ -108,7 +108,7 @@ func NewLineTarget(conns []net.Conn, inFlight int, payments Payments, told Told)
 }
 
 func newLines(conns []net.Conn, inFlight int, asks lineAsks, told Told) *LineTarget {
-	t := &LineTarget{slots: make([]lineSlot, inFlight), asks: asks, told: told}
+	t := &LineTarget{slots: make([]lineSlot, inFlight), asks: asks, told: told, again: newKeeping()}
 	for i, c := range conns {
 		t.lanes = append(t.lanes, &lineLane{
 			target: t, number: i, conn: c, work: make(chan struct{}, 1), ended: make(chan struct{}),
@@ -123,7 +123,7 @@ func newLines(conns []net.Conn, inFlight int, asks lineAsks, told Told) *LineTar
 // Keep implements Keeper.
 func (t *LineTarget) Keep(dial Dial, patience time.Duration) *Redialer {
 	r := newRedialer(len(t.lanes), dial, patience, &t.notes)
-	t.again.Store(r)
+	t.again.keep(r)
 	return r
 }
 
@@ -132,7 +132,7 @@ func (t *LineTarget) TakeNotes(n *Notes) { t.notes.Store(n) }
 
 // Close closes the connections and waits for their goroutines. Requests still in flight end as lost.
 func (t *LineTarget) Close() {
-	t.again.Load().close()
+	t.again.close()
 	for _, l := range t.lanes {
 		l.mu.Lock()
 		conn := l.conn
@@ -297,7 +297,7 @@ func (l *lineLane) live() {
 
 // redial connects the lane anew, after so many tries that did not last; nil where it stays without a connection.
 func (l *lineLane) redial(good bool, tries int) (net.Conn, chan struct{}) {
-	again := l.target.again.Load()
+	again := l.target.again.await()
 	if again == nil {
 		return nil, nil
 	}

@@ -34,6 +34,7 @@ type hangsUp struct {
 func (h *hangsUp) appendLine(b []byte, id uint64, slot int, seq uint64) []byte {
 	h.making = true
 	h.lane.fail(h.lane.conn, net.ErrClosed)
+	h.lane.target.again.close() // nobody dials anew: the lane ends
 	h.lane.loop.Wait()
 	h.making = false
 	return h.lineFlows.appendLine(b, id, slot, seq)

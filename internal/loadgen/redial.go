@@ -26,6 +26,36 @@ type Keeper interface {
 	Keep(dial Dial, patience time.Duration) *Redialer
 }
 
+// keeping is a target's place for its Redialer. A connection may be lost before there is one: a host that takes
+// connections and hangs up is faster than whoever starts the load.
+type keeping struct {
+	redialer atomic.Pointer[Redialer]
+	known    chan struct{} // closed once there is one, or there will be none
+	once     sync.Once
+}
+
+func newKeeping() *keeping { return &keeping{known: make(chan struct{})} }
+
+// keep says who dials lost connections anew.
+func (k *keeping) keep(r *Redialer) {
+	k.redialer.Store(r)
+	k.once.Do(func() { close(k.known) })
+}
+
+// await returns who dials a lost connection anew, nil where the target was closed before anybody was to.
+func (k *keeping) await() *Redialer {
+	<-k.known
+	return k.redialer.Load()
+}
+
+// close ends redialling.
+func (k *keeping) close() {
+	if r := k.redialer.Load(); r != nil {
+		r.cancel()
+	}
+	k.once.Do(func() { close(k.known) })
+}
+
 // Redialer dials lost connections anew.
 type Redialer struct {
 	dial     Dial
@@ -150,11 +180,4 @@ func (r *Redialer) pause(tries int) time.Duration {
 		pause = max(min(pause, time.Until(r.since.Add(r.patience))), 0)
 	}
 	return pause
-}
-
-// close ends it. It may be nil.
-func (r *Redialer) close() {
-	if r != nil {
-		r.cancel()
-	}
 }

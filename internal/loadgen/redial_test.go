@@ -204,16 +204,19 @@ func TestRedialGivesUp(t *testing.T) {
 // answer. Of a host that hangs up without a word each is dialled later than the one before, and the run ends.
 func TestRedialOfAHostThatHangsUp(t *testing.T) {
 	const second = time.Second
+	noHost := []time.Duration{second / 10, second / 5, 2 * second / 5, 4 * second / 5, 3 * second / 2}
 	for name, c := range map[string]struct {
 		hold  time.Duration // for how long a connection stands
 		rate  float64
 		waits []time.Duration // from a loss to the next connection, of the first ones
 		ends  bool
+		first bool // the first connection is lost before anybody is to dial
 	}{
-		"lasts":      {6 * second, 10, []time.Duration{second / 10, second / 10, second / 10, second / 10}, false},
-		"is idle":    {6 * second, 0.001, []time.Duration{second / 10, second / 10, second / 10}, false},
-		"answers":    {second, 10, []time.Duration{second / 10, second / 10, second / 10, second / 10}, false},
-		"is no host": {0, 10, []time.Duration{second / 10, second / 5, 2 * second / 5, 4 * second / 5, 3 * second / 2}, true},
+		"lasts":         {6 * second, 10, []time.Duration{second / 10, second / 10, second / 10, second / 10}, false, false},
+		"is idle":       {6 * second, 0.001, []time.Duration{second / 10, second / 10, second / 10}, false, false},
+		"answers":       {second, 10, []time.Duration{second / 10, second / 10, second / 10, second / 10}, false, false},
+		"is no host":    {0, 10, noHost, true, false},
+		"hung up first": {0, 10, noHost, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			forBoth(t, func(t *testing.T, h *hosts) {
@@ -229,6 +232,9 @@ func TestRedialOfAHostThatHangsUp(t *testing.T) {
 				began := time.Now()
 				target, ops := h.silent(connect())
 				defer target.Close()
+				if c.first {
+					synctest.Wait()
+				}
 				var dialled []time.Duration
 				again := target.Keep(func(context.Context, int) (net.Conn, error) {
 					dialled = append(dialled, time.Since(began))
