@@ -594,6 +594,7 @@ func TestExceptions(t *testing.T) {
 				{Tag: 5, Value: "P0105090507000"}, {Tag: 280, Value: ourFile},
 			}}}, "for its id", false, 0,
 		},
+		"a chargeback taken back": {messages{backOf(chargeback(arn(t, 11), rrn(1), original))}, "takes an earlier", false, 0},
 		"a settlement taken back": {messages{backOf(settlement(ourFile, 0, 0))}, "takes an earlier", false, 0},
 		"a refusal of a file taken back": {messages{backOf(&clearing.Message{
 			MTI: "1644", FunctionCode: "699",
@@ -638,6 +639,30 @@ func TestFileReject(t *testing.T) {
 `)
 	if r.Rejected != 7 || r.Exceptions != 0 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// What was presented again since is rejected by no second refusal of the file that it stood in first.
+func TestFileRejectComesLate(t *testing.T) {
+	b := newBench(t)
+	refused := func(id string) []byte {
+		return file(t, id, false, &clearing.Message{
+			MTI: "1644", FunctionCode: "699", PDS: []clearing.PDS{{Tag: 5, Value: "P0301090519000"}, {Tag: 280, Value: ourFile}},
+		})
+	}
+	b.received(refused(theirs))
+	_, err := b.desk.Resubmit(ctx, b.payment(1).ID.String()+"-1", "anna")
+	must(t, err)
+	b.sealOpen(1)
+	r := b.received(refused(next(2)))
+	b.expect(`1: presented rejected presented, charged back 0, refundable 1600
+2: rejected rejected, charged back 0, refundable 2000
+3: rejected rejected rejected, charged back 0, refundable 1000
+`)
+	all := b.exceptions()
+	if r.Rejected != 0 || len(all) != 7 || !strings.Contains(all[0].Why, "presented again since") ||
+		!strings.Contains(all[1].Why, "rejected already") {
+		t.Errorf("%+v, %+v", r, all)
 	}
 }
 

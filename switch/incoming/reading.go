@@ -132,7 +132,7 @@ func (r *reading) next() (*item, error) {
 		it.reason = clean(record.Text(25))
 		it.why = "a " + record.Kind() + " is not booked by itself: a person has to see to it"
 	}
-	if it.why == "" && record.MTI == "1644" && record.Reversal() {
+	if it.why == "" && record.MTI != "1240" && record.Reversal() { // what a reject is of, behind it, may be one
 		it.why = "it takes an earlier " + record.Kind() + " back (PDS0025): a person has to see to it"
 	}
 	return it, nil

@@ -254,6 +254,12 @@ func (a *applying) bookAll(ctx context.Context, file ourFile, it *item) error {
 				one := *it
 				one.file, one.currency = "", p.Currency
 				about[i] = original(p, ref.Op)
+				if again := p.LastPresented(about[i]); it.kind == payment.KindReject && again != ref.Op &&
+					p.Told(a.source(it), about[i]) == payment.NoTarget {
+					outcomes[i].exception = a.exception(it, p, about[i], fmt.Sprintf(
+						"it was presented again since, in the file of %s: that stands", p.Ops[again].Filed()))
+					return payment.KindNone, nil
+				}
 				outcomes[i], adds, err = a.book(ctx, p, about[i], &one)
 				return adds, err
 			})
