@@ -58,7 +58,8 @@ func (d *Desk) outgoing(member, mode string, page clearing.CodePage, framing cle
 
 func (d *Desk) outName(id, end string) string { return d.fs.PathJoin(d.o.Out, id+end) }
 
-// finish ends the file and syncs it.
+// finish ends the file and makes it durable, under its temporary name: once the log says that it is made a crash takes
+// nothing of it.
 func (o *outgoing) finish() error {
 	if _, err := o.out.Close(); err != nil {
 		return err
@@ -68,7 +69,28 @@ func (o *outgoing) finish() error {
 	}
 	err := o.file.Close()
 	o.file = nil
-	return err
+	return errors.Join(err, o.desk.keep())
+}
+
+// keep makes the names in the folder of files durable, and at first those of the folders above, which may be new. One
+// of these that cannot be opened is not ours, and was there before.
+func (d *Desk) keep() error {
+	if err := d.sync(d.o.Out); err != nil || d.kept {
+		return err
+	}
+	for dir, above := d.o.Out, d.fs.PathDir(d.o.Out); above != dir; dir, above = above, d.fs.PathDir(above) {
+		_ = d.sync(above)
+	}
+	d.kept = true
+	return nil
+}
+
+func (d *Desk) sync(path string) error {
+	dir, err := d.fs.OpenDir(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // publish gives the file its name, once the log says that it is made.
@@ -78,11 +100,7 @@ func (d *Desk) publish(id string) error {
 	if err := d.fs.Rename(d.outName(id, temporary), d.outName(id, ending)); err != nil {
 		return err
 	}
-	dir, err := d.fs.OpenDir(d.o.Out)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return d.sync(d.o.Out)
 }
 
 // discard removes the file: it was never made.

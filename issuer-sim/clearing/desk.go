@@ -69,6 +69,7 @@ type Desk struct {
 
 	mu      sync.Mutex // held while the books, or the numbers of files, are changed
 	spooled int        // the number of the last spool file
+	kept    bool       // the names of the folders above Out are durable
 }
 
 // NewDesk makes a desk for books whose log was read back.

@@ -169,6 +169,31 @@ func TestAnswerInTheFilesFraming(t *testing.T) {
 	}
 }
 
+// nameless is a disk on which no file gets another name.
+type nameless struct{ vfs.FS }
+
+func (nameless) Rename(string, string) error { return errors.New("no other name") }
+
+// An answer that is told of outlives a loss of power, though its folders are new; and so does one that has no name yet.
+func TestAnswerOutlivesACrash(t *testing.T) {
+	for name, renames := range map[string]bool{"001": true, "001 without a name": false} {
+		disk := vfs.NewCrashableMem()
+		var fs vfs.FS = disk
+		if !renames {
+			fs = nameless{disk}
+		}
+		d, _ := desk(t, fs, clearing.Options{Out: "files/out"})
+		_, err := d.Take(bytes.NewReader(file(t, header(1), format.Presentment{AmountMinor: 700, ARN: arn(t, 1)})))
+		if (err == nil) != renames {
+			t.Fatalf("%s: %v", name, err)
+		}
+		left, err := disk.CrashClone(vfs.CrashCloneCfg{}).List("files/out")
+		if err != nil || len(left) != 1 || strings.HasSuffix(left[0], ".ipm") != renames {
+			t.Errorf("%s: left are %q, %v", name, left, err)
+		}
+	}
+}
+
 // A file of a folder is taken once it is whole: with a manifest beside at once, else when it has an end and is as it
 // was at the last look. One that ends too early is refused only after it has been so for long enough.
 func TestWatchedFolder(t *testing.T) {
