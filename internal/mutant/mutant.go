@@ -135,7 +135,7 @@ func All() []Mutant {
 		STANsNotShared, ARNWraps, RRNStops, DE7Repeated,
 		AnyoneCredits, CreditNotCleared,
 		HangUpEndsCommit,
-		ResubmitNewARN,
+		ChargebackTwice, ResubmitNewARN, RepresentedTwice,
 		RefusedSignOnTaken, CaptureAsNew, OtherClassDeclines, CodeMappedTwice, VoidWithoutOriginal,
 		LateCapture, WindowForgotten, AutomaticTwice,
 		TotalsOfAnotherDate, DifferenceAccepted,
@@ -159,13 +159,11 @@ func ByTest() map[Mutant]Test {
 		// Too few advices come together in a plan.
 		EndOfAnother:     {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
 		RefusedIsStored:  {"switchyard/switch/issuer/saf", "TestEachOfABatchHasItsOwnEnd"},
-		ChargebackTwice:  {"switchyard/switch/incoming", "TestCrashBetweenRecords"},
 		LogSampled:       {"switchyard/cmd/switchd", "TestNoLogLineIsLeftOut"},
 		AnyHostDrives:    {"switchyard/switch", "TestOperatorKeepsWebPagesAway"},
 		UnknownParameter: {"switchyard/switch", "TestOperatorParameters"},
 		RoleForgotten:    {"switchyard/switch", "TestOperatorRoles"},
 		ActNotRecorded:   {"switchyard/switch", "TestActs"},
-		RepresentedTwice: {"switchyard/switch/incoming", "TestDisputes"},
 		// An answer that is wrong in its amount alone changes no book: the issuer did what it was asked.
 		AmountNotCompared:    {"switchyard/switch/issuer/link", "TestEchoes"},
 		ConstantTakesMoney:   {"switchyard/spec/mapping", "TestWhatNoConstantMayBe"}, // the start refuses it

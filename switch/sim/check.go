@@ -135,6 +135,11 @@ func (n *switchNode) present(ctx context.Context) {
 		if !strings.HasSuffix(path, ".ipm") {
 			return nil
 		}
+		for _, refused := range partsOf[*refusedPart](w) {
+			if refused.isRefused(path) {
+				return nil // nobody brings it any more: what stood in it is presented again, or given up
+			}
+		}
 		if n.taken.has(path) {
 			n.refuseTaken(ctx, path, text)
 			return nil
@@ -666,7 +671,7 @@ func (w *world) counted(b *books) {
 		for j := range b.list[i].Ops {
 			switch op := &b.list[i].Ops[j]; op.Op {
 			case "voice", "release", "expire", "timeout_reversal": // no intents of their own
-			case "settle", "reject", "chargeback", "resubmit", "write_off": // nor these
+			case "settle", "reject", "chargeback", "resubmit", "write_off", "represent", "accept_dispute": // nor these
 			default:
 				if !op.Automatic && !op.At.Before(l.began) {
 					stored++

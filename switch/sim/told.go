@@ -174,7 +174,7 @@ func (w *world) holdTold(ctx context.Context, all []*books) {
 	t.inJournals(all)
 	t.atIssuer(all[0])
 	t.onCards(ctx, cameBackIn(all))
-	t.inFiles(presentedAgain(all...))
+	t.inFiles(presentedAgain(all...), representedIn(all...))
 }
 
 // decided are the payments whose end a topic excuses.
@@ -293,7 +293,7 @@ func (t *toldBook) compare(kind string, is, due map[string][]int64) {
 	for _, rrn := range slices.Sorted(maps.Keys(is)) {
 		a, b := slices.Sorted(slices.Values(is[rrn])), slices.Sorted(slices.Values(due[rrn]))
 		if !slices.Equal(a, b) {
-			t.w.failf(kind, "RRN %s: there stands %v, told was %v%s", rrn, a, b, t.of(rrn))
+			t.w.failf(kind, "%s: there stands %v, told was %v%s", rrn, a, b, t.of(rrn))
 		}
 	}
 }
@@ -399,9 +399,10 @@ func opening(currency string) int64 {
 }
 
 // inFiles wants each told amount in the clearing files of all nodes, by RRN: once, or once and taken back; what was
-// rejected stands there again, by acquirer reference.
-func (t *toldBook) inFiles(again map[string]int) {
+// rejected stands there again, and what was charged back as somebody decided, by acquirer reference.
+func (t *toldBook) inFiles(again map[string]int, represented map[string][]int64) {
 	stand, due := map[string][]int64{}, map[string][]int64{}
+	seconds := map[string][]int64{}
 	var back []func()
 	seen := map[string]bool{}
 	for _, n := range t.w.nodes {
@@ -409,7 +410,11 @@ func (t *toldBook) inFiles(again map[string]int) {
 			if !strings.HasSuffix(path, ".ipm") {
 				return nil
 			}
-			return presentmentsOf(text, func(rrn, arn string, amount int64, reversal bool) {
+			return presentmentsOf(text, func(rrn, arn string, amount int64, reversal, second bool) {
+				if second {
+					seconds[arn] = append(seconds[arn], amount)
+					return
+				}
 				if !reversal && seen[arn] && again[arn] > 0 {
 					again[arn]--
 					return
@@ -440,10 +445,11 @@ func (t *toldBook) inFiles(again map[string]int) {
 		t.payments[id].cleared(due)
 	}
 	t.compare("told: the clearing files differ", stand, due)
+	t.compare("told: the second presentments differ", seconds, represented)
 }
 
 // presentmentsOf gives the presentments of a file: RRN, acquirer reference, and the amount, below zero for a refund.
-func presentmentsOf(file []byte, take func(rrn, arn string, amount int64, reversal bool)) error {
+func presentmentsOf(file []byte, take func(rrn, arn string, amount int64, reversal, second bool)) error {
 	in, err := clearing.NewReader(bytes.NewReader(file))
 	if err != nil {
 		return err
@@ -466,6 +472,13 @@ func presentmentsOf(file []byte, take func(rrn, arn string, amount int64, revers
 		if code := string(r.Get(3)); strings.HasPrefix(code, "20") {
 			amount = -amount
 		}
-		take(strings.TrimSpace(r.Text(37)), r.Text(31), amount, r.Reversal())
+		second := r.FunctionCode() == secondFull || r.FunctionCode() == secondPart
+		take(strings.TrimSpace(r.Text(37)), r.Text(31), amount, r.Reversal(), second)
 	}
 }
+
+// DE24 of second presentments.
+const (
+	secondFull = "205"
+	secondPart = "282"
+)

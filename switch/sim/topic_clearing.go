@@ -306,7 +306,7 @@ func (c *clearingPart) check(all []*books) {
 func (c *clearingPart) files(b *books) {
 	stands := map[string]string{}                       // presentment → file
 	captures := map[string]map[int]clearing.DetailRow{} // payment → operation
-	again := presentedAgain(b)
+	again, represented := presentedAgain(b), representedIn(b)
 	err := b.node.walk(func(path string, text []byte) error {
 		if !isClearing(path) || !strings.HasSuffix(path, ".detail.csv") {
 			return nil
@@ -319,14 +319,19 @@ func (c *clearingPart) files(b *books) {
 			}
 			records, sum = records+1, sum+row.AmountMinor
 			rows[row.Merchant+" "+row.Currency] = true
-			name := fmt.Sprintf("%s, a reversal %t", row.ARN, row.Reversal)
-			if first := stands[name]; first != "" && again[row.ARN] > 0 && !row.Reversal {
+			second := row.FunctionCode == secondFull || row.FunctionCode == secondPart
+			name := fmt.Sprintf("%s, a reversal %t, a second one %t", row.ARN, row.Reversal, second)
+			switch first := stands[name]; {
+			case first == "":
+			case second && len(represented[row.ARN]) > 1:
+				represented[row.ARN] = represented[row.ARN][1:]
+			case !second && !row.Reversal && again[row.ARN] > 0:
 				again[row.ARN]--
-			} else if first != "" {
+			default:
 				c.w.failf("I8 a presentment stands in two files", "%s: %s and %s", name, first, path)
 			}
 			stands[name] = path
-			if _, op, ok := strings.Cut(row.CaptureID, "-"); ok && !row.Reversal {
+			if _, op, ok := strings.Cut(row.CaptureID, "-"); ok && !row.Reversal && !second {
 				i, err := strconv.Atoi(op)
 				if err != nil {
 					return fmt.Errorf("%s: capture %s: %w", path, row.CaptureID, err)

@@ -3,15 +3,18 @@ package sim
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"switchyard/internal/slowlock"
+	"switchyard/internal/vfs"
 	issuersim "switchyard/issuer-sim"
 	txswitch "switchyard/switch"
 	"switchyard/switch/incoming"
@@ -20,7 +23,7 @@ import (
 )
 
 // The clearing system answers the files that it takes in files of its own, and these are given to the switch again and
-// again, whatever becomes of the switch meanwhile.
+// again, under their names and others, over its port and in its folder, whatever becomes of the switch meanwhile.
 
 func init() { addTopic(topic{name: "incoming", since: 20, draw: drawIncoming}) }
 
@@ -47,10 +50,11 @@ func (s incomingSection) begin(w *world) any {
 }
 
 type incomingPart struct {
-	w     *world
-	every time.Duration
-	mu    sync.Mutex      // one at a time brings
-	given map[string]bool // the files that the switch has taken
+	w      *world
+	every  time.Duration
+	mu     slowlock.Mutex  // one at a time brings
+	given  map[string]bool // the files that the switch has taken
+	rounds uint64
 }
 
 // equip implements equips.
@@ -58,8 +62,10 @@ func (s *incomingPart) equip(o *issuersim.Options) { o.Clearing.Out = "out" }
 
 // configure implements configures: the folder is none of those whose files are the switch's own.
 func (s *incomingPart) configure(_ *switchNode, _ int, o *txswitch.Options) {
-	o.Config.Clearing.Incoming = "incoming"
+	o.Config.Clearing.Incoming = incomingFolder
 }
+
+const incomingFolder = "incoming"
 
 // play implements plays.
 func (s *incomingPart) play() {
@@ -73,9 +79,15 @@ func (s *incomingPart) play() {
 		case <-s.w.acted:
 			return
 		}
-		s.w.nodes[0].bring()
-		_ = s.comeBack() // brought again
+		s.look()
 	}
+}
+
+// look brings what there is, to the clearing system and back.
+func (s *incomingPart) look() {
+	s.w.nodes[0].bring()
+	_ = s.comeBack() // brought again
+	s.drop()
 }
 
 // answers are the files of the clearing system, in the order of their names.
@@ -106,6 +118,11 @@ func (s *incomingPart) answers() (names []string, texts map[string][]byte) {
 			names, texts[name] = append(names, name), text
 		}
 	}
+	for _, disputes := range partsOf[*disputesPart](s.w) {
+		back := disputes.takeBack(names, texts)
+		names = append(names, back.names...)
+		maps.Copy(texts, back.texts)
+	}
 	return names, texts
 }
 
@@ -116,14 +133,16 @@ func (s *incomingPart) comeBack() (failed error) {
 	defer s.mu.Unlock()
 	names, texts := s.answers()
 	for _, name := range names {
-		over := func() {}
-		if !s.given[name] {
+		over, as := func() {}, name
+		if s.given[name] {
+			as = "again-" + name
+		} else {
 			for _, rejects := range partsOf[*rejectsPart](s.w) {
-				over = rejects.crashes()
+				over = rejects.crashes(texts[name])
 			}
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		r, err := s.w.nodes[0].api().Receive(ctx, name, bytes.NewReader(texts[name]))
+		r, err := s.w.nodes[0].api().Receive(ctx, as, bytes.NewReader(texts[name]))
 		cancel()
 		over()
 		if why, refused := client.Refused(err); refused && !strings.Contains(why, "is held") {
@@ -148,10 +167,55 @@ func (s *incomingPart) comeBack() (failed error) {
 	return failed
 }
 
+// drop puts one of the answers into the folder of the switch, now and then, under another name, whether it is taken or
+// not.
+func (s *incomingPart) drop() {
+	l := s.w.nodes[0].running()
+	if l == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rounds++
+	names, texts := s.answers()
+	if len(names) == 0 || !s.w.chance.oneIn(8, "dropped", s.rounds) {
+		return
+	}
+	name := names[s.w.chance.below(len(names), "which is dropped", s.rounds)]
+	if err := dropInto(l.mem, fmt.Sprintf("%d-%s", s.rounds, name), texts[name]); err != nil {
+		s.w.failf("a file cannot be put into the folder of the switch", "%s: %v", name, err)
+	}
+	s.w.faults.add("file put into the folder of what comes back", 1)
+}
+
+// dropInto writes a file under another name and renames it when it is whole.
+func dropInto(fs vfs.FS, name string, text []byte) error {
+	path := fs.PathJoin(incomingFolder, name)
+	if err := fs.MkdirAll(incomingFolder, 0o700); err != nil {
+		return err
+	}
+	f, err := fs.Create(path+".part", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(slices.Clone(text)) // a file changes what it is given
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := fs.Rename(path+".part", path); err != nil {
+		return err
+	}
+	dir, err := fs.OpenDir(incomingFolder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
 // conclude implements concludes: everything has come back, and what the switch counts is what its payments have, each
 // once.
 func (s *incomingPart) conclude() {
-	if err := s.comeBack(); err != nil {
+	if err := s.w.overCrashes(s.comeBack); err != nil {
 		s.w.failf("I18 a file that came back is not taken in quiet times", "%v", err)
 		return
 	}

@@ -1,15 +1,19 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"pgregory.net/rapid"
 
 	txswitch "switchyard/switch"
+	"switchyard/switch/clearing"
 	"switchyard/switch/incoming"
 	"switchyard/switch/operator/client"
 )
@@ -23,7 +27,7 @@ import (
 
 func init() { addTopic(topic{name: "rejects", since: 21, draw: drawRejects}) }
 
-const rejectsPercent = 60
+const rejectsPercent = 80
 
 func drawRejects(t *rapid.T, p *Plan) section {
 	_, answered := sectionOf[incomingSection](p)
@@ -96,8 +100,10 @@ func (s rejectsSection) begin(w *world) any {
 type rejectsPart struct {
 	rejectsSection
 	w     *world
-	left  int    // crashes
 	given uint64 // files, the same one again and again
+
+	mu   sync.Mutex
+	left int // crashes
 }
 
 // configure implements configures: a switch takes no files of the other mode, and the issuer's money would be another.
@@ -117,9 +123,14 @@ func (s *rejectsPart) play() {
 		case <-s.w.acted:
 			return
 		}
-		_ = s.endWindow() // the issuer may be down
-		_ = s.decide(false)
+		s.look()
 	}
+}
+
+// look ends the window, and decides about some rejects.
+func (s *rejectsPart) look() {
+	_ = s.endWindow() // the issuer may be down
+	_ = s.decide(false)
 }
 
 // endWindow has the clearing system tell what it has charged back.
@@ -130,34 +141,71 @@ func (s *rejectsPart) endWindow() error {
 }
 
 // crashes lets the switch crash in one of the syncs in which it takes a file: it is known, its records are booked one
-// by one, and how far it has got is written, again and again. Every other file is spared. over ends that.
-func (s *rejectsPart) crashes() (over func()) {
-	w := s.w
-	select {
-	case <-w.acted: // quiet times
-		return func() {}
-	default:
-	}
-	const syncs = 6
+// by one, and how far it has got is written, again and again. Of files without chargebacks every other one is spared.
+// over ends that.
+func (s *rejectsPart) crashes(text []byte) (over func()) {
 	s.given++
-	if s.left == 0 || s.w.chance.oneIn(2, "spared", s.given) {
+	if chargesBack(text) {
+		return s.strike(2 + s.w.chance.below(4, "sync", s.given)) // it is known by then
+	}
+	if s.w.chance.oneIn(2, "spared", s.given) {
 		return func() {}
 	}
-	nth := 1 + s.w.chance.below(syncs, "sync", s.given)
+	return s.strike(1 + s.w.chance.below(6, "sync", s.given))
+}
+
+// chargesBack tells whether a file has chargebacks.
+func chargesBack(text []byte) bool {
+	in, err := clearing.NewReader(bytes.NewReader(text))
+	for err == nil {
+		var r *clearing.Record
+		if r, err = in.Next(); err == nil && r.MTI == "1442" {
+			return true
+		}
+	}
+	return false
+}
+
+// strike lets the switch crash in the nth sync of its journal from now on, if the plan has crashes left. over ends
+// that.
+func (s *rejectsPart) strike(nth int) (over func()) {
+	w := s.w
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left == 0 {
+		return func() {}
+	}
 	one := &armed{&Fault{Kind: CrashInSync, For: time.Second, Keeps: []int{0, 50, 100}[s.left%3]}, nth}
+	s.left--
 	w.mu.Lock()
 	w.armed = append(w.armed, one)
 	w.mu.Unlock()
 	return func() {
 		w.mu.Lock()
-		defer w.mu.Unlock()
-		for i, a := range w.armed {
-			if a == one {
-				w.armed = append(w.armed[:i:i], w.armed[i+1:]...)
-				return
-			}
+		at := slices.Index(w.armed, one)
+		if at >= 0 {
+			w.armed = slices.Delete(w.armed, at, at+1)
 		}
-		s.left--
+		w.mu.Unlock()
+		if at >= 0 { // it did not come to that
+			s.mu.Lock()
+			s.left++
+			s.mu.Unlock()
+		}
+	}
+}
+
+// overCrashes does something in quiet times until it is done: the plan may have crashes left for it.
+func (w *world) overCrashes(do func() error) error {
+	tries := 1
+	for _, rejects := range partsOf[*rejectsPart](w) {
+		tries += rejects.Crashes
+	}
+	for {
+		err := do()
+		if tries--; err == nil || tries == 0 || !w.quiet() {
+			return err
+		}
 	}
 }
 
@@ -180,14 +228,17 @@ func (s *rejectsPart) decide(all bool) error {
 			continue
 		}
 		if s.w.chance.oneIn(4, "written off", about) {
-			_, err = api.WriteOffReject(ctx, id, "nobody knows why")
+			err = s.w.nodes[0].decides(func(api *client.Client) error {
+				_, err := api.WriteOffReject(ctx, id, "nobody knows why")
+				return err
+			})
 		} else {
 			_, err = api.FixReject(ctx, id, map[string]string{"city": "Berlin"})
 			if err == nil {
 				_, err = api.ResubmitReject(ctx, id)
 			}
 		}
-		if why, refused := client.Refused(err); refused && strings.Contains(why, "is presented and not rejected") {
+		if why, refused := client.Refused(err); refused && strings.Contains(why, " and not rejected") {
 			err = nil // it was decided, and the answer was lost
 		}
 		if err != nil {
@@ -200,6 +251,12 @@ func (s *rejectsPart) decide(all bool) error {
 
 // conclude implements concludes: all that the clearing system has to tell comes back, and all is decided.
 func (s *rejectsPart) conclude() {
+	for _, refused := range partsOf[*refusedPart](s.w) {
+		if err := refused.all(); err != nil {
+			s.w.failf("a clearing file whose sum is wrong is not refused in quiet times", "%v", err)
+			return
+		}
+	}
 	if err := s.endWindow(); err != nil {
 		s.w.failf("the clearing system does not end its window", "%v", err)
 		return
@@ -214,18 +271,28 @@ func (s *rejectsPart) conclude() {
 }
 
 // unexpected holds what a person has to look at against what may come of these plans: chargebacks of more than the
-// cardholder is still owed.
+// cardholder is still owed, what is taken back, and what the clearing system asks for.
 func (s *rejectsPart) unexpected() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	disputes, of := partsOf[*disputesPart](s.w), map[string]int{} // exceptions, by file id and by message
 	err := s.w.nodes[0].api().EachException(ctx, func(e *incoming.Exception) error {
-		if e.Excess == 0 {
+		of[e.FileID]++
+		of[e.Message]++
+		expected := slices.ContainsFunc(disputes, func(d *disputesPart) bool { return d.expects(e) }) ||
+			slices.ContainsFunc(partsOf[*refusedPart](s.w), func(r *refusedPart) bool { return r.expects(e) })
+		if e.Excess == 0 && !expected {
 			s.w.failf("I18 a record that came back is not booked", "%+v", *e)
 		}
 		return nil
 	})
 	if err != nil {
 		s.w.failf("I18 what came back cannot be read", "%v", err)
+	}
+	for _, d := range disputes {
+		if why := d.missing(of); why != "" {
+			s.w.failf("I18 what is for a person is not told of", "%s", why)
+		}
 	}
 }
 
@@ -259,8 +326,8 @@ func presentedAgain(all ...*books) map[string]int {
 	return again
 }
 
-// cameBack is what the switch has booked of a payment's presentments, debits less credits: what was charged back, and
-// what was rejected and given up.
+// cameBack is what the switch has booked of a payment's presentments, debits less credits: what was charged back and
+// not presented a second time, and what was rejected and given up.
 type cameBack struct{ chargedBack, writtenOff int64 }
 
 // cameBackIn tells it by payment.
@@ -274,6 +341,12 @@ func cameBackIn(all []*books) map[string]cameBack {
 				switch op.Op {
 				case "chargeback":
 					one.chargedBack += op.Amount
+				case "represent":
+					one.chargedBack -= op.Amount
+				case "reject":
+					if of := &p.Ops[op.Target]; of.Op == "represent" {
+						one.chargedBack += of.Amount
+					}
 				case "write_off":
 					if of := p.Ops[op.Target].Op; of == "refund" || of == "credit" {
 						one.writtenOff -= op.Amount

@@ -116,10 +116,21 @@ func (n *switchNode) bring() {
 		return // the node is down, or a file has gone under its temporary name
 	}
 	for _, f := range files {
-		if complete[f.path[:strings.LastIndexByte(f.path, '/')+1]] {
+		if complete[f.path[:strings.LastIndexByte(f.path, '/')+1]] && !n.damages(f.path, f.text) {
 			n.bringOne(f.path, f.text)
 		}
 	}
+}
+
+// damages tells whether a file is damaged on its way, and was brought so.
+func (n *switchNode) damages(path string, text []byte) bool {
+	damaged := false
+	for _, refused := range partsOf[*refusedPart](n.w) {
+		if damaged = refused.brings(path, text); damaged {
+			n.files.noteOne(path, text)
+		}
+	}
+	return damaged
 }
 
 func (n *switchNode) bringOne(path string, text []byte) {

@@ -383,9 +383,6 @@ func (n *switchNode) cutover(must bool) {
 	}
 }
 
-// api is the client of the node's operator API.
-func (n *switchNode) api() *client.Client { return client.Over(n.operator, n.w.http) }
-
 // control asks the issuer's control port, with a body if there is one, and gives the answer's to take.
 func (w *world) control(ctx context.Context, method, path string, send []byte, take func([]byte) error) error {
 	at, err := url.Parse(path)
