@@ -11,6 +11,7 @@ import (
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/incoming"
+	"switchyard/switch/matching"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
 	"switchyard/switch/switchtest"
@@ -24,13 +25,15 @@ var (
 	}
 )
 
-// byTwo is a system that wants two people for everything that it may, with a sale that is in a file and what came back
-// of it.
+// byTwo is a system that wants two people for what is decided about presentments, with a sale that is in a file and
+// what came back of it.
 func byTwo(t *testing.T, rules string) (s *switchtest.System, sale api.Answer) {
 	t.Helper()
 	s = switchtest.Start(t, switchtest.Options{
 		IssuerData: true, IssuerOut: true, Operators: annAndBob, Rules: rules,
-		Configure: func(c *txswitch.Config) { c.Operator.TwoPeople = operator.Topics() },
+		Configure: func(c *txswitch.Config) {
+			c.Operator.TwoPeople = []operator.Topic{operator.TopicDispute, operator.TopicWriteOff}
+		},
 	})
 	request := switchtest.Authorize("k1", 1000)
 	request.Op = api.OpSale
@@ -200,6 +203,96 @@ func TestGivenUpByTwo(t *testing.T) {
 	wantRefused(t, err, "is written_off and not rejected")
 }
 
+// A match by hand is made by two, and taken back by two: of the same items, in whatever order they are named.
+func TestMatchedByTwo(t *testing.T) {
+	ctx := t.Context()
+	s := switchtest.Start(t, switchtest.Options{
+		Operators: annAndBob, Configure: func(c *txswitch.Config) { c.Operator.TwoPeople = operator.Topics() },
+	})
+	ann, bob := s.APIAs(annToken), s.APIAs(bobToken)
+	match := func(of ...string) *matching.Manual {
+		m := matching.Manual{Relation: matching.Presented, Currency: "EUR", Reason: "keyed twice"}
+		for _, ref := range of {
+			m.Ours = append(m.Ours, matching.Item{Ref: ref, NetMinor: 500})
+		}
+		m.Theirs = []matching.Item{{Ref: "F/2", NetMinor: int64(len(of)) * 500}}
+		return &m
+	}
+	wrong := match("P1-1")
+	wrong.DifferenceMinor = 1
+	_, err := ann.MatchManually(ctx, wrong)
+	wantRefused(t, err, "the difference that is said is 0.01 EUR") // what cannot be is not proposed
+	_, err = ann.MatchManually(ctx, match("P1-1", "P2-1"))
+	wantProposed(t, err, 1)
+	_, err = bob.MatchManually(ctx, match("P1-1", "P3-1")) // another second item is another match
+	wantProposed(t, err, 2)
+	_, err = bob.MatchManually(ctx, match("P1-1")) // and so is one of fewer
+	wantProposed(t, err, 3)
+	_, err = ann.MatchManually(ctx, match("P2-1", "P1-1"))
+	wantRefused(t, err, "the same identity twice is not two people")
+	e, err := bob.MatchManually(ctx, match("P2-1", "P1-1"))
+	if err != nil || e.Match == nil || e.Match.Who != "ann and bob" || len(e.Match.Ours) != 2 {
+		t.Fatal(e, err)
+	}
+	_, err = ann.MatchManually(ctx, match("P1-1", "P3-1")) // proposed when it could be
+	wantRefused(t, err, "is in match 1 by hand already")
+	_, err = ann.UndoMatch(ctx, 2, "wrong", "")
+	wantRefused(t, err, "there is no match 2 by hand")
+	_, err = ann.UndoMatch(ctx, 1, "wrong", "")
+	wantProposed(t, err, 4)
+	if e, err = bob.UndoMatch(ctx, 1, "wrong", "desk 2"); err != nil || e.Undo == nil || e.Undo.Who != "ann and bob" {
+		t.Fatal(e, err)
+	}
+	want := []string{
+		"1 reconciliations/match confirmed: proposed by ann confirmed by bob",
+		"2 reconciliations/match confirmed: proposed by bob confirmed by ann",
+		"3 reconciliations/match open: proposed by bob",
+		"4 reconciliations/unmatch confirmed: proposed by ann confirmed by bob",
+	}
+	if got := proposals(t, s); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// The files of a date go out when two identities have released them, and not before.
+func TestFilesReleasedByTwo(t *testing.T) {
+	ctx := t.Context()
+	s := switchtest.Start(t, switchtest.Options{
+		Operators: annAndBob, Configure: func(c *txswitch.Config) { c.Operator.TwoPeople = operator.Topics() },
+	})
+	request := switchtest.Authorize("k1", 1000)
+	request.Op = api.OpSale
+	wantApproved(t, s.Do(request), "00")
+	day, err := s.API().Cutover(ctx, client.Cutover{Ahead: true})
+	if err != nil || len(day.Files) != 0 || day.Unreleased != 1 {
+		t.Fatalf("%+v, %v", day, err)
+	}
+	ann, bob := s.APIAs(annToken), s.APIAs(bobToken)
+	if _, err := ann.Release(ctx, "2001-01-01"); !client.NotFound(err) {
+		t.Errorf("a date that there is not: %v", err)
+	}
+	_, err = ann.Release(ctx, day.BusinessDate)
+	wantProposed(t, err, 1)
+	_, err = ann.Release(ctx, day.BusinessDate)
+	wantRefused(t, err, "the same identity twice is not two people")
+	s.CrashSwitch()
+	s.StartSwitch()
+	ann, bob = s.APIAs(annToken), s.APIAs(bobToken)
+	released, err := bob.Release(ctx, day.BusinessDate)
+	if err != nil || len(released.Files) != 1 || released.Files[0].Records != 1 {
+		t.Fatalf("%+v, %v", released, err)
+	}
+	if _, err := s.FS.Stat(released.Files[0].IPM); err != nil {
+		t.Error(err)
+	}
+	_, err = ann.Release(ctx, day.BusinessDate)
+	wantRefused(t, err, "its files do not wait to be released")
+	days, err := ann.Days(ctx)
+	if err != nil || !strings.Contains(string(days[0].Data), `"by": "ann and bob"`) {
+		t.Errorf("%+v, %v", days, err)
+	}
+}
+
 // Two people are wanted only where there are two who can be told apart.
 func TestTwoPeopleNeedIdentities(t *testing.T) {
 	identity := func(name, token string, roles ...operator.Role) string {
@@ -207,8 +300,9 @@ func TestTwoPeopleNeedIdentities(t *testing.T) {
 		return fmt.Sprintf("{name: %s, token_hash: sha256:%s, roles: [%s]}", name, hash, roles[0])
 	}
 	for _, c := range []struct{ text, says string }{
+		{"two_people: [file_release]", "file_release: 0 of operator.identities have the role approve"},
 		{"two_people: [dispute]", "dispute: 0 of operator.identities have the role operate"},
-		{"two_people: [file_release]", `"file_release": expected dispute, write_off, each once`},
+		{"two_people: [files]", `"files": expected dispute, write_off, match, file_release, each once`},
 		{
 			"two_people: [write_off, write_off], identities: [" + identity("ann", "a", "approve") + ", " +
 				identity("bob", "b", "approve") + "]", "each once",

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/internal/holidays"
 	"switchyard/switch/cutover"
 	"switchyard/switch/payment"
 )
@@ -16,6 +17,7 @@ type NoSettlementConfig struct {
 	Destinations []string `yaml:"destinations"` // none: all that no other entry names
 	Weekdays     []string `yaml:"weekdays"`     // Monday to Sunday
 	Dates        []string `yaml:"dates"`        // YYYY-MM-DD, or MM-DD of each year
+	Calendars    []string `yaml:"calendars"`    // TARGET, or countries by ISO 3166: their holidays
 }
 
 // calendar puts the entries together. Its error names the key.
@@ -69,8 +71,18 @@ func (x *NoSettlementConfig) days() (days cutover.ClosedDays, err error) {
 			return days, fmt.Errorf("dates[%d]: %q: expected YYYY-MM-DD, or MM-DD of each year", i, text)
 		}
 	}
-	if len(days.Weekdays)+len(x.Dates) == 0 {
-		return days, fmt.Errorf("weekdays, dates: both are missing; expected days without settlement")
+	for i, name := range x.Calendars {
+		calendar, err := holidays.Open(name)
+		if err != nil {
+			return days, fmt.Errorf("calendars[%d]: %w", i, err)
+		}
+		if slices.Contains(x.Calendars[:i], name) {
+			return days, fmt.Errorf("calendars[%d]: %q: expected each once", i, name)
+		}
+		days.Holidays = append(days.Holidays, calendar)
+	}
+	if len(days.Weekdays)+len(x.Dates)+len(x.Calendars) == 0 {
+		return days, fmt.Errorf("weekdays, dates, calendars: all are missing; expected days without settlement")
 	}
 	if len(days.Yearly) >= 365 {
 		return days, fmt.Errorf("dates: %d days of each year; expected a day with settlement", len(days.Yearly))

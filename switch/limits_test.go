@@ -103,7 +103,11 @@ func TestConfigThatCannotBeCleared(t *testing.T) {
 			txswitch.NoSettlementConfig{Dates: []string{"02-29", "02-30"}}),
 		"clearing.no_settlement[0].dates[0]: \"2026-02-29\": expected": closedOn(
 			txswitch.NoSettlementConfig{Dates: []string{"2026-02-29"}}),
-		"clearing.no_settlement[0].weekdays, dates: both": closedOn(txswitch.NoSettlementConfig{}),
+		"clearing.no_settlement[0].weekdays, dates, calendars: all": closedOn(txswitch.NoSettlementConfig{}),
+		"clearing.no_settlement[0].calendars[1]: \"target\": expected AT, ": closedOn(
+			txswitch.NoSettlementConfig{Calendars: []string{"DE", "target"}}),
+		"clearing.no_settlement[0].calendars[1]: \"DE\": expected each once": closedOn(
+			txswitch.NoSettlementConfig{Calendars: []string{"DE", "DE"}}),
 		"clearing.no_settlement[1].destinations: missing": closedOn(
 			txswitch.NoSettlementConfig{Dates: []string{"12-25"}}, txswitch.NoSettlementConfig{Dates: []string{"12-26"}}),
 		"clearing.no_settlement[1].destinations: \"visa\": expected": closedOn(

@@ -275,6 +275,7 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 			AcquirerID: s.past.acquirer, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
 			RDW: c.Clearing.Framing == framingRDW, Production: c.Clearing.Production, Destinations: s.router.destinations(),
 			Node: c.Node, NodeInFileID: c.Clearing.NodeInFileID, Calendar: calendar,
+			Release: slices.Contains(c.Operator.TwoPeople, operator.TopicFileRelease),
 		},
 		Merchants: merchants, Lock: turns.Lock, Sealed: func(payment.Date) { s.reconciler.Sealed() },
 		Bounds: bounds, Registerer: s.o.Registry,

@@ -18,14 +18,14 @@ import (
 func newClearingCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clearing",
-		Short: "Show, verify, compare, convert, make, rebuild, replay and receive clearing files (IPM layout)",
+		Short: "Show, verify, compare, convert, make, rebuild, replay, release and receive clearing files (IPM layout)",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd(), newClearingDiffCmd(), newClearingStatsCmd(),
 		newClearingConvertCmd(), newClearingNewCmd(), newClearingAnonymizeCmd(), newClearingReplayCmd(),
 		newClearingRebuildCmd(), newClearingReceiveCmd(), newClearingReceivedCmd(), newClearingExceptionsCmd(),
-		newClearingRejectsCmd())
+		newClearingRejectsCmd(), newClearingReleaseCmd(), newClearingHolidaysCmd())
 	return cmd
 }
 
@@ -56,7 +56,7 @@ func manifestOf(file, named string) (*clearing.Manifest, error) {
 	return m, nil
 }
 
-// withFile hands the opened file to use and puts its name before any error.
+// withFile hands the opened file to use, to be read until the command is ended, and puts its name before any error.
 func withFile(cmd *cobra.Command, name string, use func(io.Reader) error) error {
 	cmd.SilenceUsage = true // from here on it is the file that is wrong, not the command line
 	r := cmd.InOrStdin()
@@ -68,7 +68,7 @@ func withFile(cmd *cobra.Command, name string, use func(io.Reader) error) error 
 		defer file.Close()
 		r = file
 	}
-	if err := use(r); err != nil {
+	if err := use(infile.Until(cmd.Context(), r)); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

@@ -35,7 +35,7 @@ it is not.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cmd.SilenceUsage = true
 			o.Stdout = cmd.OutOrStdout()
-			c, err := ipmtool.Convert(args[0], args[1], o)
+			c, err := ipmtool.Convert(cmd.Context(), args[0], args[1], o)
 			if err != nil {
 				return err
 			}

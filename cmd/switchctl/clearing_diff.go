@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -33,9 +32,9 @@ rrn and other columns of a detail file: what those it has say is compared with t
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cmd.SilenceUsage = true
-			var files [2]*os.File
+			var files [2]*infile.File
 			for i, name := range args {
-				f, err := infile.Open(name)
+				f, err := infile.OpenUntil(cmd.Context(), name)
 				if err != nil {
 					return err
 				}

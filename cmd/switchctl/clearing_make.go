@@ -43,7 +43,7 @@ is given, for readers that must refuse it. Exits with 0 when it is written, with
 					return fmt.Errorf("--file-id: %w", err)
 				}
 			}
-			report, err := ipmtool.New(args[0], args[1], o)
+			report, err := ipmtool.New(cmd.Context(), args[0], args[1], o)
 			if err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ that key, so that chargebacks still find their presentments. Whoever has the key
 			if cmd.Flags().Changed("seed") && seed == "" {
 				return errors.New("--seed: expected a text")
 			}
-			a, err := ipmtool.Anonymize(args[0], args[1], o)
+			a, err := ipmtool.Anonymize(cmd.Context(), args[0], args[1], o)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,15 +27,16 @@ acquirer reference in tag 07 of DE48. There is no DE90: the file knows no STAN. 
 into a folder.
 
 What is about to be sent stands in a state file first (FILE's folder, <PDS0105>.replay.jsonl), synced: a message of a
-file (PDS0105 and DE71) is sent once, by however many runs; --again sends it once more. A run that was ended goes on
-where it stopped. What had no answer is sent as a repeat, 0221 or 0421 with the same STAN.
+file (PDS0105 and DE71) is sent once, by however many runs; --again sends it once more. A run that was ended, by
+Ctrl-C too, goes on where it stopped: so does one with --again, if it is started with that again. What had no answer
+is sent as a repeat, 0221 or 0421 with the same STAN.
 
 The state is of one host: name another with --state for another.
 
 A file that is not marked as a test needs --production. --dry-run makes the messages and sends none. --report writes a
 row a record with what became of it, which clearing diff --detail reads.
 
-Exits with 0 when all were accepted, with 1 when not, with 2 when it stopped.`,
+Exits with 0 when all were accepted, with 1 when not, with 2 when it stopped, with 130 by Ctrl-C.`,
 		Example: `  switchctl clearing replay day.ipm --connect 127.0.0.1:8583 --rate 50 --report day.csv
   switchctl clearing diff --detail day.ipm day.csv
   switchctl clearing replay day.ipm --to-folder issuer/in`,
@@ -79,7 +81,7 @@ func (c *clearingReplay) run(cmd *cobra.Command, name string) (err error) {
 	cmd.SilenceUsage = true
 	var summary *ipmtool.ReplaySummary
 	if c.folder != "" {
-		summary, err = ipmtool.ReplayToFolder(name, c.folder, c.o)
+		summary, err = ipmtool.ReplayToFolder(cmd.Context(), name, c.folder, c.o)
 	} else {
 		summary, err = c.toHost(cmd, name)
 	}
@@ -87,7 +89,8 @@ func (c *clearingReplay) run(cmd *cobra.Command, name string) (err error) {
 		return err
 	}
 	if c.report != "" && !c.o.DryRun {
-		err = errors.Join(err, ipmtool.WriteReplayReport(name, summary.State, c.report, c.force))
+		ctx := context.WithoutCancel(cmd.Context()) // one that is ended tells what became of the records until then
+		err = errors.Join(err, ipmtool.WriteReplayReport(ctx, name, summary.State, c.report, c.force))
 	}
 	out := cmd.OutOrStdout()
 	if c.asJSON {

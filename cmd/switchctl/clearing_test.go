@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,6 +124,37 @@ func TestClearingVerifyManifest(t *testing.T) {
 	}
 	if _, err := clearingRun(t, nil, "verify", "--manifest", beside+"x", name); err == nil || errors.Is(err, errNo) {
 		t.Errorf("verify with a manifest that is not there = %v", err)
+	}
+	// A CSV file that the manifest names, too, stands beside it.
+	digest := clearing.NewDigest(io.Discard)
+	sent, err := os.ReadFile(name)
+	if err == nil {
+		_, err = digest.Write(sent)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	csv := clearing.NewDigest(io.Discard)
+	_, _ = csv.Write([]byte("a,b\n")) // never fails
+	m.Files = []clearing.ManifestFile{digest.File("file.ipm"), csv.File("file.detail.csv")}
+	m.CodePage = "ascii"
+	if text, err = m.Encode(); err == nil {
+		err = os.WriteFile(beside, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := clearingRun(t, nil, "verify", name)
+	if err != nil || !strings.Contains(out, "file.detail.csv, which its manifest has, too, is not there") {
+		t.Errorf("verify without a file of the manifest = %v\n%s", err, out)
+	}
+	detail := filepath.Join(filepath.Dir(name), "file.detail.csv")
+	if err := os.WriteFile(detail, []byte("a,c\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = clearingRun(t, nil, "verify", name)
+	if !errors.Is(err, errNo) || !strings.Contains(err.Error(), "the SHA-256 of file.detail.csv") {
+		t.Errorf("verify beside another file than the manifest has = %v", err)
 	}
 	if err := os.WriteFile(beside, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/extsort"
+	"switchyard/internal/infile"
 	"switchyard/internal/ipmtool"
 	"switchyard/internal/operatorflags"
 	"switchyard/switch/audit"
@@ -30,7 +31,8 @@ func newClearingVerifyCmd() *cobra.Command {
 references, sum and count. Each error names the record, the byte and the element; where one wrong length shifts all
 that follows it is that length. Warnings, what others live with, and notes do not fail; --strict makes errors of what
 Switchyard never writes. Where FILE.ipm has FILE.manifest.json beside it, or --manifest names one, the file must be
-the one that the manifest tells of, to the byte. FILE may be - for standard input.
+the one that the manifest tells of, to the byte, and so must the other files that it names, which stand beside the
+manifest; one that is not there is a warning. FILE may be - for standard input.
 
 Of several files no two may have the same id, and no record may stand in two. With --date the journal, that of a
 running switch or with --data that of one that is stopped, is asked what must stand in the files of that date, given
@@ -88,6 +90,13 @@ func (v *clearingVerify) file(cmd *cobra.Command, name string) (report *clearing
 	opts := clearing.VerifyOptions{Strict: v.strict, Name: filepath.Base(name), Spill: spillFile}
 	if opts.Manifest, err = manifestOf(name, v.manifest); err != nil {
 		return nil, err
+	}
+	folder := filepath.Dir(name)
+	if v.manifest != "" {
+		folder = filepath.Dir(v.manifest)
+	}
+	opts.Open = func(other string) (io.ReadCloser, error) {
+		return infile.OpenUntil(cmd.Context(), filepath.Join(folder, other))
 	}
 	err = withFile(cmd, name, func(r io.Reader) error {
 		report, err = clearing.Verify(r, opts)

@@ -33,9 +33,9 @@ the latest.
 --to opens another date than the next: the way back from a date that a wrong clock opened. What was accepted under the
 wrong date is closed with it, in files of its own. It is today's date or tomorrow's, and was never opened before.
 
-Exit codes: 0 the files are written; 1 refused: the open date has not begun, since the one before it was closed early
-(--ahead closes it all the same, if it is tomorrow's), or the date of --to cannot be opened; 2 no answer, or not done in
-time.`,
+Exit codes: 0 the files are written, or wait for their release; 1 refused: the open date has not begun, since the one
+before it was closed early (--ahead closes it all the same, if it is tomorrow's), or the date of --to cannot be opened; 2
+no answer, or not done in time.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
 	}
@@ -86,7 +86,12 @@ func writeJSON(w io.Writer, v any) error {
 
 func writeCutover(w io.Writer, r *cutover.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "business date %s is closed; clearing files: %d\n", r.BusinessDate, len(r.Files))
+	if r.Unreleased > 0 {
+		fmt.Fprintf(t, "business date %s is closed; clearing files that wait for switchctl clearing release: %d\n",
+			r.BusinessDate, r.Unreleased)
+	} else {
+		fmt.Fprintf(t, "business date %s is closed; clearing files: %d\n", r.BusinessDate, len(r.Files))
+	}
 	writeClearingFiles(t, r.Files)
 	if err := t.Flush(); err != nil || r.Aside == nil {
 		return err

@@ -29,8 +29,8 @@ files and presentments it has, why it could not be closed so far, and which reco
 aside. With DATE, YYYY-MM-DD, that one alone, and of it what its files are made with, what they add up to, and where they
 stand.
 
-Exit codes: 0 nothing is in the way; 1 a date could not be closed so far, or the one that was sealed last has records
-put aside; 2 no answer, or no such date.`,
+Exit codes: 0 nothing is in the way; 1 a date could not be closed so far or waits to be released, or the one that was
+sealed last has records put aside; 2 no answer, or no such date.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := asked.Client()
@@ -102,6 +102,8 @@ type businessDay struct {
 		} `json:"files"`
 		Aside *cutover.Aside `json:"aside"`
 		Held  []string       `json:"held"`
+		// Release is there where the files wait until people release them, or did so.
+		Release *cutover.Release `json:"release"`
 		// Result is there once the files are written; plans of before files were split count records only in it.
 		Result *cutover.Result `json:"result"`
 	}
@@ -142,6 +144,9 @@ func (d *businessDay) writeFiles(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "sealed at %s: processor %s, %s, %s, %s\n", d.data.SealedAt.UTC().Format(time.RFC3339),
 		d.data.ProcessorID, d.data.CodePage, clearing.Framing{Blocked: d.data.Blocked, RDW: d.data.RDW}, mode)
+	if r := d.data.Release; r != nil && !d.waits() {
+		fmt.Fprintf(w, "released at %s by %s\n", r.At.UTC().Format(time.RFC3339), r.By)
+	}
 	if d.data.Result == nil {
 		return nil
 	}
@@ -150,11 +155,14 @@ func (d *businessDay) writeFiles(w io.Writer) error {
 	return t.Flush()
 }
 
+// waits tells whether the files of a date wait until people release them.
+func (d *businessDay) waits() bool { return d.data.Release != nil && d.data.Release.By == "" }
+
 // inTheWay tells whether something of the dates waits for a person.
 func inTheWay(days []businessDay) bool {
 	aside := false
 	for i := range days {
-		if days[i].Problem != "" {
+		if days[i].Problem != "" || days[i].waits() {
 			return true
 		}
 		if days[i].State == "sealed" || days[i].State == "written" {
@@ -174,6 +182,9 @@ func writeDays(w io.Writer, days []businessDay) error {
 		}
 		if without := slices.Concat(d.NoSettlement, d.data.Held); len(without) > 0 {
 			fmt.Fprintf(t, "\tno settlement: %s", strings.Join(without, ", "))
+		}
+		if d.waits() {
+			fmt.Fprint(t, "\twaits for release")
 		}
 		fmt.Fprintln(t)
 	}

@@ -54,6 +54,8 @@ func TestDays(t *testing.T) {
 			"data": {"files": [{"records": 2}, {"records": 1}]}}]`,
 			"2026-11-19  sealed  files: 2  presentments: 3\n\n2026-11-19 could not be closed so far: no space left on device\n",
 			true},
+		"unreleased": {`[{"date": "2026-11-19", "state": "sealed", "data": {"files": [{"records": 2}], "release": {}}}]`,
+			"2026-11-19  sealed  files: 1  presentments: 2  waits for release\n", true},
 		"aside": {`[{"date": "2026-11-20", "state": "written", "data": {"aside": ` + asideAnswer + `}}]`,
 			"2026-11-20  written\n\n2026-11-20: " + asideText, true},
 		"aside once": {
@@ -89,7 +91,9 @@ func TestDaysOfOneDate(t *testing.T) {
 				"credit_minor": 500}]}]}}},
 		{"date": "2026-11-20", "state": "sealed", "problem": "disk full", "data": {"sealed_at": "2026-11-21T00:00:02Z",
 			"processor_id": "400001", "code_page": "ascii", "production": true, "files": [{"records": 2}]}},
-		{"date": "2026-11-21", "state": "open"}]`
+		{"date": "2026-11-21", "state": "open"},
+		{"date": "2026-11-18", "state": "written", "data": {"sealed_at": "2026-11-19T00:00:02Z", "processor_id": "400001",
+			"code_page": "ascii", "release": {"by": "ann and bob", "at": "2026-11-19T07:30:00Z"}}}]`
 	for date, c := range map[string]struct {
 		want, failed string
 	}{
@@ -109,7 +113,11 @@ visa  3 presentments, file 0022611190000040000100001
 sealed at 2026-11-21T00:00:02Z: processor 400001, ascii, no blocks, production
 `, "no"},
 		"2026-11-21": {"2026-11-21  open\n", ""},
-		"2026-11-22": {"", "2026-11-22: the switch has no such business date; it has 2026-11-19 to 2026-11-21"},
+		"2026-11-18": {`2026-11-18  written
+sealed at 2026-11-19T00:00:02Z: processor 400001, ascii, no blocks, test
+released at 2026-11-19T07:30:00Z by ann and bob
+`, ""},
+		"2026-11-22": {"", "2026-11-22: the switch has no such business date; it has 2026-11-19 to 2026-11-18"},
 		"20261119":   {"", `"20261119": expected a business date, YYYY-MM-DD`},
 	} {
 		got, err := operatorSays(t, answer, newDaysCmd(), date)

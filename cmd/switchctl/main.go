@@ -3,7 +3,8 @@
 //
 // It exits with 0 when what was asked for was done (a payment: approved), with 1 when the answer is no (declined,
 // refused, reversing by the switch, a check that found something), and with 2 when there is no answer (wrong usage, no
-// connection, no file), and load with 3 when its figures mean nothing. Results go to stdout, everything else to stderr.
+// connection, no file), and load with 3 when its figures mean nothing; with 130 when it is ended by Ctrl-C. Results go
+// to stdout, everything else to stderr.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -26,6 +28,8 @@ const (
 	exitNo      = 1
 	exitFailed  = 2
 	exitInvalid = 3 // of load alone
+
+	exitInterrupted = 130 // as shells have it of what Ctrl-C ends
 )
 
 // errNo ends a command whose printed result is a no: exit 1, nothing more to say.
@@ -47,6 +51,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // who asks twice does not wait for what is put away
 	switch err := newRootCmd().ExecuteContext(ctx); {
 	case err == nil:
 		return exitOK
@@ -54,6 +59,10 @@ func run() int {
 		return exitNo
 	case errors.Is(err, errInvalid):
 		return exitInvalid
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		why := strings.ReplaceAll(err.Error(), context.Canceled.Error(), "interrupted")
+		fmt.Fprintln(os.Stderr, "switchctl:", why)
+		return exitInterrupted
 	default:
 		fmt.Fprintln(os.Stderr, "switchctl:", err)
 		return exitFailed
@@ -74,7 +83,7 @@ func newRootCmd() *cobra.Command {
 		Long: `Switchctl sends payments to a Switchyard switch, shows them, and runs the operator's work.
 
 Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused, reversing, a check that found something);
-2 no answer (wrong usage, no connection, no file).`,
+2 no answer (wrong usage, no connection, no file); 130 ended by Ctrl-C.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

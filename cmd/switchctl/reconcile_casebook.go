@@ -37,7 +37,7 @@ Exit codes: 0 kept; 1 refused; 2 no answer.`,
 			cmd.SilenceUsage = true
 			e, err := api.Note(cmd.Context(), args[0], args[1], by)
 			if err != nil {
-				return refusedEntry(cmd, err)
+				return notEntered(cmd, err)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "noted (%d): %s\n", e.Number, e.Note.Exception)
 			return err
@@ -48,11 +48,14 @@ Exit codes: 0 kept; 1 refused; 2 no answer.`,
 	return cmd
 }
 
-// refusedEntry ends with 1 where the switch refuses an entry.
-func refusedEntry(cmd *cobra.Command, err error) error {
+// notEntered ends with 1 where the switch refuses an entry, and says so where a second person has to ask for the same.
+func notEntered(cmd *cobra.Command, err error) error {
 	if why, refused := client.Refused(err); refused {
 		fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
 		return errNo
+	}
+	if waits, is := proposal(err); is {
+		return writeProposed(cmd.OutOrStdout(), waits, false)
 	}
 	return err
 }
@@ -67,7 +70,7 @@ func newReconcileUnmatchCmd() *cobra.Command {
 		Long: `Take a match by hand back, by its number: its exceptions are told again. The match, and who took it back, stay in
 the journal.
 
-Exit codes: 0 done; 1 there is no such match; 2 no answer.`,
+Exit codes: 0 done, or proposed where two people are wanted; 1 there is no such match; 2 no answer.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := fmt.Sscan(args[0], &undo.Match); err != nil {
@@ -79,7 +82,7 @@ Exit codes: 0 done; 1 there is no such match; 2 no answer.`,
 			}
 			cmd.SilenceUsage = true
 			if _, err := api.UndoMatch(cmd.Context(), undo.Match, undo.Reason, undo.By); err != nil {
-				return refusedEntry(cmd, err)
+				return notEntered(cmd, err)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "match %d by hand is taken back\n", undo.Match)
 			return err
@@ -111,7 +114,7 @@ manually matched, by whom, when and why, until one of them is otherwise than it 
 The date is matched first, with the same flags as by reconcile. Where ours and theirs do not come to the same it is
 refused, unless --difference says by how much.
 
-Exit codes: 0 done; 1 refused; 2 no answer.`,
+Exit codes: 0 done, or proposed where two people are wanted; 1 refused; 2 no answer.`,
 		Example: `  switchctl reconcile match --date 2026-11-26 --reason "keyed twice" P10000000001-1 presented/P10000000002-1
   switchctl reconcile match --date 2026-11-26 --advice bank.csv --reason "bank's fee" --difference 0.01 \
     paid/0012611270000040000100005/00000005`,
@@ -173,7 +176,7 @@ func (r *manualRun) send(ctx context.Context, cmd *cobra.Command, api *client.Cl
 	}
 	e, err := api.MatchManually(ctx, m)
 	if err != nil {
-		return refusedEntry(cmd, err)
+		return notEntered(cmd, err)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "matched by hand (%d): ours %d, %s, theirs %d, %s\n", e.Number, len(m.Ours),
 		money.Format(matching.Net(m.Ours), m.Currency), len(m.Theirs), money.Format(matching.Net(m.Theirs), m.Currency))

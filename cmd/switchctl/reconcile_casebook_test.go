@@ -2,13 +2,17 @@ package main
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"switchyard/internal/vfs"
+	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/matching"
+	"switchyard/switch/operator"
+	"switchyard/switch/operator/client"
 	"switchyard/switch/switchtest"
 )
 
@@ -93,4 +97,53 @@ func TestReconcileByHand(t *testing.T) {
 	if !errors.Is(err, errNo) || !strings.Contains(out, exception) || !strings.Contains(out, "(anna): asked the bank") {
 		t.Errorf("of a stopped switch: %s, %v", out, err)
 	}
+}
+
+// Where two people are wanted for it, the first one's command proposes a match, and the second one's makes it.
+func TestReconcileByTwo(t *testing.T) {
+	ann, bob := strings.Repeat("n", 32), strings.Repeat("b", 32)
+	s := switchtest.Start(t, switchtest.Options{
+		Operators: []switchtest.Operator{
+			{Name: "ann", Token: ann, Roles: operator.Roles()}, {Name: "bob", Token: bob, Roles: operator.Roles()},
+		},
+		Configure: func(c *txswitch.Config) { c.Operator.TwoPeople = []operator.Topic{operator.TopicMatch} },
+	})
+	first, second := s.Do(switchtest.Authorize("a", 1000)), s.Do(switchtest.Authorize("b", 500))
+	s.Do(switchtest.On(api.OpCapture, "c", first.Payment, 1000))
+	s.Do(switchtest.On(api.OpCapture, "d", second.Payment, 500))
+	s.AwaitDrained()
+	closed, err := s.API().Cutover(t.Context(), client.Cutover{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(token string, args ...string) (out string, err error) {
+		file := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _, err = execute(t, newReconcileCmd(), append(args, "--operator", s.OperatorAddr, "--token-file", file)...)
+		return out, err
+	}
+	want := func(out string, err error, begins string) {
+		t.Helper()
+		if err != nil || !strings.HasPrefix(out, begins) {
+			t.Fatalf("%s, %v, want %q", out, err, begins)
+		}
+	}
+	match := []string{
+		"match", "--date", closed.BusinessDate, "--clearing", t.TempDir(), "--late-days", "0", "--as-of", "2099-01-01",
+		"--reason", "lost", "--difference", "15.00", first.Payment + "-1", second.Payment + "-1",
+	}
+	out, err := as(ann, match...)
+	want(out, err, "proposed as number 1: another identity")
+	if _, err := as(ann, match...); !errors.Is(err, errNo) {
+		t.Errorf("by the same one twice: %v", err)
+	}
+	out, err = as(bob, match...)
+	want(out, err, "matched by hand (1): ours 2, 15.00 EUR")
+	unmatch := []string{"unmatch", "1", "--reason", "found"}
+	out, err = as(bob, unmatch...)
+	want(out, err, "proposed as number 2: another identity")
+	out, err = as(ann, unmatch...)
+	want(out, err, "match 1 by hand is taken back")
 }

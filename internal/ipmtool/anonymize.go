@@ -1,6 +1,7 @@
 package ipmtool
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -31,13 +32,14 @@ type Anonymization struct {
 }
 
 // Anonymize writes a clearing file again with other cards, merchants, names and references, so that it can be given
-// away: amounts, currencies, dates, codes and totals, its form and its errors stay.
-func Anonymize(in, out string, o AnonymizeOptions) (*Anonymization, error) {
+// away: amounts, currencies, dates, codes and totals, its form and its errors stay. With ctx it ends, and nothing is
+// left.
+func Anonymize(ctx context.Context, in, out string, o AnonymizeOptions) (*Anonymization, error) {
 	d := disguise{key: sha256.Sum256(o.Key)}
 	if len(o.Key) == 0 {
 		_, _ = rand.Read(d.key[:]) // never fails
 	}
-	from, err := openSource(in)
+	from, err := openSource(ctx, in)
 	if err != nil {
 		return nil, err
 	}

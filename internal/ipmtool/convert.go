@@ -2,6 +2,7 @@ package ipmtool
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -70,8 +71,9 @@ func (i *ipmWriter) write(m *message) (err error) {
 func (i *ipmWriter) end() error { return i.frames.end() }
 
 // Convert writes the records of a file in another format or form. It goes through the file twice: what cannot be read
-// is refused before anything is written, and what is written stands under its name only when it is whole.
-func Convert(in, out string, o ConvertOptions) (*Conversion, error) {
+// is refused before anything is written, and what is written stands under its name only when it is whole. With ctx it
+// ends, and nothing is left.
+func Convert(ctx context.Context, in, out string, o ConvertOptions) (*Conversion, error) {
 	if o.To == "" {
 		o.To = strings.TrimPrefix(strings.ToLower(filepath.Ext(out)), ".")
 	}
@@ -84,7 +86,7 @@ func Convert(in, out string, o ConvertOptions) (*Conversion, error) {
 	if o.To == FormatIPM && out == "-" {
 		return nil, errors.New("a clearing file has whole card numbers: it is written to a file only")
 	}
-	from, err := openSource(in)
+	from, err := openSource(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +96,7 @@ func Convert(in, out string, o ConvertOptions) (*Conversion, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in, err)
 	}
-	form, err := o.form(from)
+	form, err := o.form(ctx, from)
 	if err == nil && o.To == FormatIPM && from.masked {
 		err = errMasked
 	}
@@ -154,13 +156,13 @@ func survey(from *source, c *Conversion) (was [2]string, err error) {
 }
 
 // form is that of the clearing file that is written, or that a CSV or JSON file can be again.
-func (o *ConvertOptions) form(from *source) (Form, error) {
+func (o *ConvertOptions) form(ctx context.Context, from *source) (Form, error) {
 	form := from.form
 	switch {
 	case o.Like != "" && (o.CodePage != "" || o.Blocking != ""):
 		return form, errors.New("--like says the code page and the blocking: expected one or the other")
 	case o.Like != "":
-		return readForm(o.Like)
+		return readForm(ctx, o.Like)
 	case o.CodePage == "" && o.Blocking == "":
 		if !from.hasForm {
 			return form, errors.New("it has no form: expected a column form, or --code-page and --blocking, or --like")

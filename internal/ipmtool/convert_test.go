@@ -2,6 +2,7 @@ package ipmtool_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/csv"
 	"encoding/hex"
@@ -44,7 +45,7 @@ func readFile(t tb, name string) []byte {
 func convert(t tb, in, out string, o ipmtool.ConvertOptions) *ipmtool.Conversion {
 	t.Helper()
 	o.Force = true
-	c, err := ipmtool.Convert(in, out, o)
+	c, err := ipmtool.Convert(context.Background(), in, out, o)
 	if err != nil {
 		t.Fatalf("Convert(%s, %s): %v", in, out, err)
 	}
@@ -231,7 +232,7 @@ func TestConvertMasks(t *testing.T) {
 		if strings.Contains(text, "411111111111") || !strings.Contains(text, "411111******1111") {
 			t.Errorf("%s\n%s", to, text)
 		}
-		_, err := ipmtool.Convert(out, filepath.Join(dir, "back.ipm"), ipmtool.ConvertOptions{})
+		_, err := ipmtool.Convert(t.Context(), out, filepath.Join(dir, "back.ipm"), ipmtool.ConvertOptions{})
 		if err == nil || !strings.Contains(err.Error(), "--clear-pan") {
 			t.Errorf("a clearing file is made of masked %s: %v", to, err)
 		}
@@ -239,7 +240,7 @@ func TestConvertMasks(t *testing.T) {
 		if c := convert(t, out, other, ipmtool.ConvertOptions{ClearPAN: true}); c.Restorable {
 			t.Errorf("masked %s: %+v", to, c)
 		}
-		_, err = ipmtool.Convert(other, filepath.Join(dir, "back.ipm"), ipmtool.ConvertOptions{})
+		_, err = ipmtool.Convert(t.Context(), other, filepath.Join(dir, "back.ipm"), ipmtool.ConvertOptions{})
 		if err == nil {
 			t.Errorf("a clearing file is made of what was made of masked %s", to)
 		}
@@ -275,17 +276,17 @@ func TestConvertMasksOddPlaces(t *testing.T) {
 	lines := strings.SplitAfter(string(readFile(t, filepath.Join(dir, "out.jsonl"))), "\n")
 	cut := write(t, filepath.Join(dir, "cut.jsonl"), []byte(strings.Join(lines[1:], "")))
 	form := ipmtool.ConvertOptions{CodePage: "ascii", Blocking: "vbs"}
-	_, err := ipmtool.Convert(cut, filepath.Join(dir, "back.ipm"), form)
+	_, err := ipmtool.Convert(t.Context(), cut, filepath.Join(dir, "back.ipm"), form)
 	if err == nil || !strings.Contains(err.Error(), "--clear-pan") {
 		t.Errorf("a clearing file is made of masked cards: %v", err)
 	}
 	headless := write(t, filepath.Join(dir, "headless.csv"), []byte("1,1240,"+card+"\n"))
-	if _, err := ipmtool.Convert(headless, filepath.Join(dir, "x.ipm"), ipmtool.ConvertOptions{}); err == nil ||
-		strings.Contains(err.Error(), card) {
+	_, err = ipmtool.Convert(t.Context(), headless, filepath.Join(dir, "x.ipm"), ipmtool.ConvertOptions{})
+	if err == nil || strings.Contains(err.Error(), card) {
 		t.Errorf("without a header row: %v", err)
 	}
 	mark := write(t, filepath.Join(dir, "mark.csv"), []byte("\xef\xbb\xbf"))
-	if _, err := ipmtool.Convert(mark, filepath.Join(dir, "y.ipm"), ipmtool.ConvertOptions{}); err == nil {
+	if _, err := ipmtool.Convert(t.Context(), mark, filepath.Join(dir, "y.ipm"), ipmtool.ConvertOptions{}); err == nil {
 		t.Error("a byte order mark is a file")
 	}
 }
@@ -341,7 +342,7 @@ func TestConvertRefuses(t *testing.T) {
 		{write(t, at("h"), []byte(`{"kind":"record","DE7":"1"}`)), at("out.ipm"), ipmtool.ConvertOptions{}, "line 1: DE7: "},
 		{write(t, at("i"), []byte(`{"kind":"shoe"}`)), at("out.ipm"), ipmtool.ConvertOptions{}, "expected file or record"},
 	} {
-		_, err := ipmtool.Convert(c.in, c.out, c.o)
+		_, err := ipmtool.Convert(t.Context(), c.in, c.out, c.o)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("Convert(%s, %s, %+v) = %v; want %s", c.in, c.out, c.o, err, c.want)
 		}

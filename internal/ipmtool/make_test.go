@@ -57,7 +57,7 @@ func TestNew(t *testing.T) {
 	var files [2][]byte
 	for i, in := range []string{rows, lines} {
 		out := filepath.Join(dir, "out.ipm")
-		report, err := ipmtool.New(in, out, newOptions())
+		report, err := ipmtool.New(t.Context(), in, out, newOptions())
 		if err != nil || !report.OK || report.Totals.Presentments != 2 || report.Totals.SumMinor != 1734 {
 			t.Fatalf("%s: %v, %+v", in, err, report)
 		}
@@ -93,7 +93,7 @@ func TestNew(t *testing.T) {
 	// What convert wrote is made a file again, with other numbers and totals.
 	again := write(t, filepath.Join(dir, "made.ipm"), files[0])
 	convert(t, again, filepath.Join(dir, "made.csv"), ipmtool.ConvertOptions{ClearPAN: true})
-	if _, err := ipmtool.New(filepath.Join(dir, "made.csv"), again, newOptions()); err != nil {
+	if _, err := ipmtool.New(t.Context(), filepath.Join(dir, "made.csv"), again, newOptions()); err != nil {
 		t.Error(err)
 	}
 	if !bytes.Equal(readFile(t, again), files[0]) {
@@ -116,26 +116,27 @@ func TestNewRefuses(t *testing.T) {
 		"card,amount\n" + strings.Repeat("9", 300) + ",1": "card number: is 300 long",
 	} {
 		in := write(t, filepath.Join(dir, "in"), []byte(text))
-		if _, err := ipmtool.New(in, out, newOptions()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ipmtool.New(t.Context(), in, out, newOptions()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
 	in := write(t, filepath.Join(dir, "in"), []byte("card,amount,currency\n4111x,1,EUR\n"))
-	report, err := ipmtool.New(in, out, newOptions())
+	report, err := ipmtool.New(t.Context(), in, out, newOptions())
 	if _, statErr := os.Stat(out); err != nil || report.OK || statErr == nil {
 		t.Errorf("a file with errors: %v, %+v, %v", err, report, statErr)
 	}
 	o := newOptions()
 	o.Invalid = true
-	if _, err := ipmtool.New(in, out, o); err != nil || len(readFile(t, out)) == 0 {
+	if _, err := ipmtool.New(t.Context(), in, out, o); err != nil || len(readFile(t, out)) == 0 {
 		t.Errorf("--invalid: %v", err)
 	}
 	o.FileID.Sequence = 0
-	if _, err := ipmtool.New(in, out, o); err == nil {
+	if _, err := ipmtool.New(t.Context(), in, out, o); err == nil {
 		t.Error("sequence 0 is taken")
 	}
 	ipm := write(t, filepath.Join(dir, "in.ipm"), golden(t))
-	if _, err := ipmtool.New(ipm, out, newOptions()); err == nil || !strings.Contains(err.Error(), "expected CSV") {
+	_, err = ipmtool.New(t.Context(), ipm, out, newOptions())
+	if err == nil || !strings.Contains(err.Error(), "expected CSV") {
 		t.Error(err)
 	}
 }
@@ -166,7 +167,7 @@ func TestAnonymize(t *testing.T) {
 	var made [3][]byte
 	for i, key := range []string{"one", "one", "two"} {
 		out := filepath.Join(dir, fmt.Sprint(i))
-		a, err := ipmtool.Anonymize(in, out, ipmtool.AnonymizeOptions{Key: []byte(key)})
+		a, err := ipmtool.Anonymize(t.Context(), in, out, ipmtool.AnonymizeOptions{Key: []byte(key)})
 		if err != nil || a.Records != 42 || a.Cards != 40 || a.Form != "cp500 1014" {
 			t.Fatalf("%v %+v", err, a)
 		}
@@ -224,7 +225,7 @@ func TestAnonymize(t *testing.T) {
 	// Without a key it is another one each time, and what is no clearing file is refused.
 	out := filepath.Join(dir, "random")
 	for range 2 {
-		if _, err := ipmtool.Anonymize(in, out, ipmtool.AnonymizeOptions{Force: true}); err != nil {
+		if _, err := ipmtool.Anonymize(t.Context(), in, out, ipmtool.AnonymizeOptions{Force: true}); err != nil {
 			t.Fatal(err)
 		}
 		if bytes.Equal(readFile(t, out), made[0]) {
@@ -232,7 +233,7 @@ func TestAnonymize(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{text: "no clearing file", in: "is what is read"} {
-		_, err := ipmtool.Anonymize(name, in, ipmtool.AnonymizeOptions{Force: true})
+		_, err := ipmtool.Anonymize(t.Context(), name, in, ipmtool.AnonymizeOptions{Force: true})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}

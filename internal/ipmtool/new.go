@@ -2,6 +2,7 @@ package ipmtool
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/internal/infile"
 	"switchyard/internal/money"
 	"switchyard/switch/clearing"
 )
@@ -29,8 +31,8 @@ type NewOptions struct {
 
 // New makes a clearing file of the rows of a CSV file or of JSON lines, a record each: header, trailer, message
 // numbers, totals and what is left out are made. Columns are elements by number or name. What Verify finds is returned;
-// with errors nothing is written unless Invalid is set.
-func New(in, out string, o NewOptions) (*clearing.Report, error) {
+// with errors nothing is written unless Invalid is set. With ctx it ends, and nothing is left.
+func New(ctx context.Context, in, out string, o NewOptions) (*clearing.Report, error) {
 	form, err := NewForm(o.CodePage, o.Blocking)
 	if err == nil {
 		err = o.FileID.Validate()
@@ -38,7 +40,7 @@ func New(in, out string, o NewOptions) (*clearing.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := openSource(in)
+	from, err := openSource(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func New(in, out string, o NewOptions) (*clearing.Report, error) {
 	if err := m.file(from); err != nil {
 		return nil, fmt.Errorf("%s: %w", in, err)
 	}
-	made := io.NewSectionReader(target.file, 0, math.MaxInt64)
+	made := infile.Until(ctx, io.NewSectionReader(target.file, 0, math.MaxInt64))
 	report, err := clearing.Verify(made, clearing.VerifyOptions{Strict: true})
 	if err != nil || !report.OK && !o.Invalid {
 		return report, err

@@ -20,7 +20,7 @@ type output struct {
 }
 
 // create begins a file. One that is there is refused unless force is set; one of those that it is made from always is.
-func create(name string, force bool, stdout io.Writer, from ...*os.File) (*output, error) {
+func create(name string, force bool, stdout io.Writer, from ...stater) (*output, error) {
 	if name == "-" {
 		return &output{name: name, Writer: stdout}, nil
 	}
@@ -48,7 +48,10 @@ func create(name string, force bool, stdout io.Writer, from ...*os.File) (*outpu
 	return &output{name: name, force: force, file: file, Writer: file}, nil
 }
 
-func isOneOf(info fs.FileInfo, files []*os.File) bool {
+// stater is an open file, which says what it is.
+type stater interface{ Stat() (fs.FileInfo, error) }
+
+func isOneOf(info fs.FileInfo, files []stater) bool {
 	for _, f := range files {
 		if other, err := f.Stat(); err == nil && os.SameFile(info, other) {
 			return true

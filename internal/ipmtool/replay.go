@@ -74,10 +74,11 @@ const mostUnanswered = 10
 // Replay sends the first presentments of a clearing file to a host as ISO 8583: a purchase as an 0220, a refund as an
 // 0220 with DE3 20, a reversal as an 0420, one after the other's answer, with the record's DE37 and DE38, its acquirer
 // reference in tag 07 of DE48, and no DE90, since the file knows no STAN. What is about to be sent is in the state
-// file, synced, before it is sent: a message of a file (PDS0105 and DE71) is sent once, by however many runs. One whose
-// answer did not come is sent again as what it is, a repeat: 0221 or 0421 with the same STAN and DE7.
+// file, synced, before it is sent: a message of a file (PDS0105 and DE71) is sent once, by however many runs, and with
+// Again once more, by however many runs that takes. One whose answer did not come is sent again as what it is, a
+// repeat: 0221 or 0421 with the same STAN and DE7.
 func Replay(ctx context.Context, name string, o ReplayOptions) (*ReplaySummary, error) {
-	from, err := openSource(name)
+	from, err := openSource(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +95,11 @@ func Replay(ctx context.Context, name string, o ReplayOptions) (*ReplaySummary, 
 	}
 	defer r.state.close()
 	r.summary.State = r.statePath()
+	if o.Again && !o.DryRun {
+		if err := r.again(); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.send(ctx); err != nil {
 		return &r.summary, err
 	}
@@ -241,6 +247,29 @@ func kindOf(r *clearing.Record) replayKind {
 	return replayPurchase
 }
 
+// again begins to send what was sent before once more, or goes on with it where a run that did so was ended before it
+// had the host's word on everything.
+func (r *replay) again() error {
+	for id := range r.begun {
+		r.state.round = max(r.state.round, r.state.rounds[id])
+	}
+	left := false
+	if r.state.round > 0 {
+		err := r.each(func(rec *clearing.Record, key messageKey) error {
+			was := r.state.of(key)
+			left = left || kindOf(rec) != replaySkipped && !r.state.done(&was)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if !left {
+		r.state.round = r.state.run
+	}
+	return nil
+}
+
 // send goes through the file and sends what is due.
 func (r *replay) send(ctx context.Context) error {
 	defer func() {
@@ -265,7 +294,7 @@ func (r *replay) send(ctx context.Context) error {
 				r.summary.Before++
 			}
 			return nil
-		case was.ended() && (!r.options.Again || was.run == r.state.run):
+		case r.state.done(&was):
 			r.summary.Before++
 			r.count(was)
 			return nil
@@ -276,6 +305,9 @@ func (r *replay) send(ctx context.Context) error {
 		}
 		return err
 	})
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return fmt.Errorf("stopped, and goes on where it is started again: %w", err)
 	}

@@ -3,6 +3,7 @@ package ipmtool
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -24,8 +25,8 @@ var reportColumns = []string{"record", "file_id", "de71", outcomeColumn, "code"}
 
 // WriteReplayReport writes what became of each record of a file, as CSV or, where the name ends with .jsonl, as JSON
 // lines. Its columns behind the outcome are those of a detail file: DiffDetail reads it. Cards are masked.
-func WriteReplayReport(name, state, report string, force bool) error {
-	from, err := openSource(name)
+func WriteReplayReport(ctx context.Context, name, state, report string, force bool) error {
+	from, err := openSource(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func WriteReplayReport(name, state, report string, force bool) error {
 		return err
 	}
 	defer known.close()
-	kept := []*os.File{from.file}
+	kept := []stater{from.file}
 	if f, err := infile.Open(state); err == nil {
 		defer f.Close()
 		kept = append(kept, f)
@@ -134,8 +135,8 @@ func jsonReportRow(w *bufio.Writer, names, values []string) error {
 }
 
 // ReplayToFolder hands a file over to a folder, whole and under its name, once for its PDS0105 unless again is set.
-func ReplayToFolder(name, folder string, o ReplayOptions) (*ReplaySummary, error) {
-	from, err := openSource(name)
+func ReplayToFolder(ctx context.Context, name, folder string, o ReplayOptions) (*ReplaySummary, error) {
+	from, err := openSource(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +189,7 @@ func ReplayToFolder(name, folder string, o ReplayOptions) (*ReplaySummary, error
 }
 
 // sameContents tells whether a file of a name has what another one has.
-func sameContents(name string, other *os.File) bool {
+func sameContents(name string, other io.ReaderAt) bool {
 	f, err := infile.Open(name)
 	if err != nil {
 		return false

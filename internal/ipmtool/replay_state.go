@@ -20,7 +20,7 @@ import (
 
 // A sending is what is known of a record that was sent, or is about to be.
 type sending struct {
-	run     uint32 // from 1
+	run     uint32 // from 1; of the last sending
 	stan    uint32 // 0: never sent
 	de7     string
 	outcome string
@@ -40,6 +40,8 @@ type stateLine struct {
 	DE7     string `json:"de7"`
 	Outcome string `json:"outcome"`
 	Code    string `json:"code,omitempty"`
+	// Round is the run that began to send the whole file again, and that this one belongs to; 0: neither did.
+	Round uint32 `json:"round,omitempty"`
 }
 
 // replayState is the state file of a replay: what was sent of which file. It is locked while a replay is under way.
@@ -48,6 +50,9 @@ type replayState struct {
 	run   uint32
 	stan  uint32 // the last one given
 	known map[string]map[uint32]*statePage
+	// rounds are the last ones that were begun, by the ids of files; round is the one that this run is of, or 0.
+	rounds map[string]uint32
+	round  uint32
 }
 
 // A statePage holds what is known of statePageSize messages: 24 bytes each.
@@ -66,7 +71,7 @@ var outcomes = [...]string{OutcomeWaiting, OutcomeUnanswered, OutcomeAccepted, O
 
 // openReplayState reads a state file, and makes and locks it where it is to be written.
 func openReplayState(name string, write bool) (*replayState, error) {
-	s := &replayState{known: map[string]map[uint32]*statePage{}}
+	s := &replayState{known: map[string]map[uint32]*statePage{}, rounds: map[string]uint32{}}
 	if info, err := os.Stat(name); err == nil {
 		if err := infile.Regular(name, info); err != nil {
 			return nil, err
@@ -151,6 +156,7 @@ func (s *replayState) read(r io.Reader) (end int64, err error) {
 		}
 		s.keep(key, sending{run: line.Run, stan: line.STAN, de7: line.DE7, outcome: line.Outcome, code: line.Code})
 		s.run = max(s.run, line.Run)
+		s.rounds[line.FileID] = max(s.rounds[line.FileID], line.Round)
 		end += int64(len(text))
 	}
 }
@@ -197,9 +203,12 @@ func (s *replayState) of(key messageKey) sending {
 	}
 }
 
+// done tells whether nothing is to be sent of a message: the host's word on it is known, and of this round.
+func (s *replayState) done(is *sending) bool { return is.ended() && is.run >= s.round }
+
 // put keeps a sending, synced where the message goes out next.
 func (s *replayState) put(key messageKey, is sending, synced bool) error {
-	line, err := json.Marshal(stateLine{is.run, key.FileID, key.DE71, is.stan, is.de7, is.outcome, is.code})
+	line, err := json.Marshal(stateLine{is.run, key.FileID, key.DE71, is.stan, is.de7, is.outcome, is.code, s.round})
 	if err == nil {
 		_, err = s.file.Write(append(line, '\n'))
 	}

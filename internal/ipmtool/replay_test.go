@@ -188,7 +188,7 @@ func TestReplay(t *testing.T) {
 	}
 
 	report := filepath.Join(dir, "report.csv")
-	if err := ipmtool.WriteReplayReport(name, s.State, report, false); err != nil {
+	if err := ipmtool.WriteReplayReport(t.Context(), name, s.State, report, false); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(strings.NewReader(string(readFile(t, report)))).ReadAll()
@@ -203,7 +203,8 @@ func TestReplay(t *testing.T) {
 	if got := strings.Join(outcomes, " "); got != told || strings.Contains(fmt.Sprint(rows), "4111111111111111") {
 		t.Errorf("the report says %s; want %s", got, told)
 	}
-	if err := ipmtool.WriteReplayReport(name, s.State, filepath.Join(dir, "report.jsonl"), false); err != nil {
+	err = ipmtool.WriteReplayReport(t.Context(), name, s.State, filepath.Join(dir, "report.jsonl"), false)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, report := range []string{"report.csv", "report.jsonl"} {
@@ -219,6 +220,35 @@ func TestReplay(t *testing.T) {
 	}
 	if last := h.messages()[len(h.messages())-1]; !strings.HasPrefix(last, "0420 000012 ") {
 		t.Errorf("again: %s", last)
+	}
+}
+
+// A run that sends everything again and is ended goes on where it stopped, however often; once it has an answer to
+// everything, the next one sends everything again.
+func TestReplayAgainGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	name, _ := replayFile(t, dir, false)
+	h := newHost(t, func(n int, _ *spec.Message) string {
+		return map[bool]string{true: "close", false: "00"}[n == 9 || n == 11]
+	})
+	o := h.options(t)
+	run := func(again, whole bool, sent, before int) {
+		t.Helper()
+		o.Again = again
+		s, err := ipmtool.Replay(t.Context(), name, o)
+		if (err == nil) != whole || s.Sent != sent || s.Before != before {
+			t.Fatalf("%v, %+v", err, s)
+		}
+	}
+	run(false, true, 6, 0)
+	run(true, false, 3, 0) // the third is not answered
+	run(true, false, 2, 2) // and so is not, then, the fourth
+	run(false, true, 1, 5) // what has no answer alone
+	run(true, true, 2, 4)  // what is left of the second time
+	run(false, true, 0, 6) // nothing is left
+	run(true, true, 6, 0)  // a third time
+	if got := h.messages(); len(got) != 20 || !strings.HasPrefix(got[9], "0221 000009 ") {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -413,18 +443,18 @@ func TestReplayToFolder(t *testing.T) {
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s, err := ipmtool.ReplayToFolder(name, folder, ipmtool.ReplayOptions{})
+	s, err := ipmtool.ReplayToFolder(t.Context(), name, folder, ipmtool.ReplayOptions{})
 	if err != nil || s.Sent != 8 || string(readFile(t, filepath.Join(folder, "day.ipm"))) != string(readFile(t, name)) {
 		t.Fatalf("%v, %+v", err, s)
 	}
 	if err := os.Remove(filepath.Join(folder, "day.ipm")); err != nil { // it was taken
 		t.Fatal(err)
 	}
-	_, err = ipmtool.ReplayToFolder(name, folder, ipmtool.ReplayOptions{})
+	_, err = ipmtool.ReplayToFolder(t.Context(), name, folder, ipmtool.ReplayOptions{})
 	if err == nil || !strings.Contains(err.Error(), "--again") {
 		t.Errorf("twice: %v", err)
 	}
-	if _, err := ipmtool.ReplayToFolder(name, folder, ipmtool.ReplayOptions{Again: true}); err != nil {
+	if _, err := ipmtool.ReplayToFolder(t.Context(), name, folder, ipmtool.ReplayOptions{Again: true}); err != nil {
 		t.Errorf("again: %v", err)
 	}
 
@@ -436,7 +466,7 @@ func TestReplayToFolder(t *testing.T) {
 	theirs := write(t, filepath.Join(other, "day.ipm"), []byte("another file"))
 	o := ipmtool.ReplayOptions{State: filepath.Join(dir, "other.state")}
 	for range 2 {
-		_, err := ipmtool.ReplayToFolder(name, other, o)
+		_, err := ipmtool.ReplayToFolder(t.Context(), name, other, o)
 		if err == nil || !strings.Contains(err.Error(), "there already") || string(readFile(t, theirs)) != "another file" {
 			t.Errorf("over another file: %v, %q", err, readFile(t, theirs))
 		}

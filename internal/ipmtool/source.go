@@ -3,10 +3,10 @@ package ipmtool
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"switchyard/internal/infile"
 	"switchyard/switch/clearing"
@@ -31,16 +31,16 @@ type take func(*message) error
 
 // A source is a file of records, in any of the formats. It can be gone through several times.
 type source struct {
-	file    *os.File
+	file    *infile.File
 	format  string
 	form    Form
 	hasForm bool
 	masked  bool // made without whole card numbers
 }
 
-// openSource opens a file and recognizes its format.
-func openSource(name string) (*source, error) {
-	file, err := infile.Open(name)
+// openSource opens a file, to be read until ctx ends, and recognizes its format.
+func openSource(ctx context.Context, name string) (*source, error) {
+	file, err := infile.OpenUntil(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +110,8 @@ func (s *source) eachIPM(r io.Reader, take take) error {
 }
 
 // readForm finds out the form of a clearing file, or the one that stands in a file made from one.
-func readForm(name string) (Form, error) {
-	s, err := openSource(name)
+func readForm(ctx context.Context, name string) (Form, error) {
+	s, err := openSource(ctx, name)
 	if err != nil {
 		return Form{}, err
 	}

@@ -163,14 +163,27 @@ func (b *Book) Match(ctx context.Context, m matching.Manual) (Entry, error) {
 		return Entry{}, err
 	}
 	m.At = b.clock.Now().UTC()
-	return b.put(ctx, Entry{Match: &m}, func() error {
-		for key := range keys(&m) {
-			if number := b.taken[key]; number > 0 {
-				return &RefusedError{fmt.Sprintf("%s is in match %d by hand already: take that back first", key.ref, number)}
-			}
+	return b.put(ctx, Entry{Match: &m}, func() error { return b.free(&m) })
+}
+
+// MayMatch says what Match would have against it now.
+func (b *Book) MayMatch(m matching.Manual) error {
+	if err := check(&m); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.free(&m)
+}
+
+// free refuses a match of which an item is in another.
+func (b *Book) free(m *matching.Manual) error {
+	for key := range keys(m) {
+		if number := b.taken[key]; number > 0 {
+			return &RefusedError{fmt.Sprintf("%s is in match %d by hand already: take that back first", key.ref, number)}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // check holds a match by hand against what one has to be.
@@ -214,16 +227,31 @@ func keys(m *matching.Manual) map[itemKey]bool {
 
 // Undo takes a match by hand back: its exceptions are told again.
 func (b *Book) Undo(ctx context.Context, u Undo) (Entry, error) {
-	if err := errors.Join(fits("reason", &u.Reason), label(&u.By)); err != nil {
+	if err := checkUndo(&u); err != nil {
 		return Entry{}, err
 	}
 	u.At = b.clock.Now().UTC()
-	return b.put(ctx, Entry{Undo: &u}, func() error {
-		if b.matches[u.Match] == nil {
-			return &RefusedError{fmt.Sprintf("there is no match %d by hand that stands", u.Match)}
-		}
-		return nil
-	})
+	return b.put(ctx, Entry{Undo: &u}, func() error { return b.stands(u.Match) })
+}
+
+// MayUndo says what Undo would have against it now.
+func (b *Book) MayUndo(u Undo) error {
+	if err := checkUndo(&u); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stands(u.Match)
+}
+
+func checkUndo(u *Undo) error { return errors.Join(fits("reason", &u.Reason), label(&u.By)) }
+
+// stands refuses the number of no match that stands.
+func (b *Book) stands(number int) error {
+	if b.matches[number] == nil {
+		return &RefusedError{fmt.Sprintf("there is no match %d by hand that stands", number)}
+	}
+	return nil
 }
 
 // put makes an entry durable, if may says that it may be.

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"golang.org/x/text/encoding/charmap"
 
@@ -249,5 +252,60 @@ func TestVerifyBesideManifest(t *testing.T) {
 	}
 	if report := verify(file[:len(file)/2], "a.ipm"); report.ErrorCount != 3 {
 		t.Errorf("half of it: %+v", report.Errors)
+	}
+}
+
+// So are the other files that the manifest tells of; one that is not there is told of, and one that cannot be read ends
+// it.
+func TestVerifyWhatTheManifestHas(t *testing.T) {
+	h := clearing.Header{FileID: testFileID, CodePage: clearing.ASCII}
+	file, totals := writeFile(t, h, goldenPresentments()...)
+	digest := func(name, text string) clearing.ManifestFile {
+		d := clearing.NewDigest(io.Discard)
+		if _, err := io.WriteString(d, text); err != nil {
+			t.Fatal(err)
+		}
+		return d.File(name)
+	}
+	m := clearing.NewManifest(h, "visa", day(2026, 11, 22), totals, digest("a.ipm", string(file)),
+		digest("a.csv", "1,2\n"), digest("b.csv", "3,4\n"))
+	broken := errors.New("input/output error")
+	for _, c := range []struct {
+		why             string
+		files           map[string]string
+		errors, warning string
+	}{
+		{"as they were", map[string]string{"a.csv": "1,2\n", "b.csv": "3,4\n"}, "", ""},
+		{"a byte changed", map[string]string{"a.csv": "1,2\n", "b.csv": "3,5\n"}, "the SHA-256 of b.csv is", ""},
+		{"a byte more", map[string]string{"a.csv": "1,2\n\n", "b.csv": "3,4\n"}, "a.csv has 5 bytes, its manifest says 4",
+			""},
+		{"one is not there", map[string]string{"a.csv": "1,2\n"}, "", "b.csv, which its manifest has, too, is not there"},
+	} {
+		report, err := clearing.Verify(bytes.NewReader(file), clearing.VerifyOptions{
+			Manifest: m, Name: "a.ipm", Open: func(name string) (io.ReadCloser, error) {
+				text, there := c.files[name]
+				if !there {
+					return nil, fs.ErrNotExist
+				}
+				return io.NopCloser(strings.NewReader(text)), nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := func(all []clearing.Finding, want string) bool {
+			return want == "" && len(all) == 0 || len(all) == 1 && want != "" && strings.Contains(all[0].Message, want)
+		}
+		if !found(report.Errors, c.errors) || !found(report.Warnings, c.warning) || report.OK != (c.errors == "") {
+			t.Errorf("%s: %+v", c.why, report)
+		}
+	}
+	_, err := clearing.Verify(bytes.NewReader(file), clearing.VerifyOptions{
+		Manifest: m, Name: "a.ipm", Open: func(string) (io.ReadCloser, error) {
+			return io.NopCloser(iotest.ErrReader(broken)), nil
+		},
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("one that cannot be read: %v", err)
 	}
 }

@@ -25,6 +25,9 @@ type VerifyOptions struct {
 	// file's. Name is the file's in it.
 	Manifest *Manifest
 	Name     string
+	// Open opens another file that the manifest names, which must be the one that it tells of, too; nil: none is looked
+	// at. One that is not there, fs.ErrNotExist, is a warning: a file goes to others without what is made for us.
+	Open func(name string) (io.ReadCloser, error)
 	// Spill makes a file for what of records' keys is more than memory holds, which it is from about a million on. It is
 	// closed with the end of Verify. Without it duplicates are looked for among the first million, and a warning says so.
 	Spill func() (extsort.File, error)
@@ -36,8 +39,8 @@ type VerifyOptions struct {
 // ids, mandatory elements, formats, message numbers, check digits of acquirer references, record keys that stand twice,
 // and the trailer's sum and count. Oddities that a reader takes are warnings.
 //
-// The error is not nil only if reading failed, or the file of Spill; a file of no bytes is a wrong file. Memory is
-// bounded whatever the file holds.
+// The error is not nil only if reading failed, also that of a file beside it, or the file of Spill; a file of no bytes
+// is a wrong file. Memory is bounded whatever the file holds.
 func Verify(r io.Reader, o VerifyOptions) (report *Report, err error) {
 	v := verifier{strict: o.Strict, envelope: o.Envelope, each: o.Each, tally: Tally{}, keys: newRecordKeys(&o)}
 	defer func() {
@@ -60,6 +63,9 @@ func Verify(r io.Reader, o VerifyOptions) (report *Report, err error) {
 			return nil, fmt.Errorf("clearing: %w", err)
 		}
 		v.beside(o.Manifest, hashed.File(o.Name))
+		if err := v.others(&o); err != nil {
+			return nil, err
+		}
 	}
 	v.report.OK = v.report.ErrorCount == 0
 	return &v.report, nil

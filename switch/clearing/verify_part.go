@@ -1,7 +1,10 @@
 package clearing
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,6 +135,42 @@ func (v *verifier) endPart() {
 func (t trailerValue) contradicted(truth string) Finding {
 	t.at.Message = "is " + t.value + ", " + truth
 	return t.at
+}
+
+// others holds the other files of the manifest against it.
+func (v *verifier) others(o *VerifyOptions) error {
+	for i := range o.Manifest.Files {
+		told := &o.Manifest.Files[i]
+		if told.Name == o.Name || o.Open == nil {
+			continue
+		}
+		is, err := digestOf(told.Name, o.Open)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			v.addWarning(Finding{Message: told.Name + ", which its manifest has, too, is not there"})
+		case err != nil:
+			return err
+		case is.Bytes != told.Bytes:
+			v.err(Finding{Message: fmt.Sprintf("%s has %d bytes, its manifest says %d", told.Name, is.Bytes, told.Bytes)})
+		case is.SHA256 != told.SHA256:
+			v.err(Finding{Message: fmt.Sprintf("the SHA-256 of %s is %s, its manifest says %s", told.Name, is.SHA256,
+				told.SHA256)})
+		}
+	}
+	return nil
+}
+
+// digestOf reads a file to its end.
+func digestOf(name string, open func(string) (io.ReadCloser, error)) (is ManifestFile, err error) {
+	file, err := open(name)
+	if err != nil {
+		return is, err
+	}
+	digest := NewDigest(io.Discard)
+	if _, err = io.Copy(digest, file); err != nil {
+		err = fmt.Errorf("clearing: %s: %w", name, err)
+	}
+	return digest.File(name), errors.Join(err, file.Close())
 }
 
 // beside holds the file against its manifest.

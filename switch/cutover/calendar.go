@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"switchyard/internal/holidays"
 	"switchyard/internal/mutant"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -29,6 +30,15 @@ type ClosedDays struct {
 	Weekdays []time.Weekday
 	Yearly   []int // days of each year, as month*100 + day
 	Dates    []payment.Date
+	Holidays []*holidays.Calendar
+}
+
+// has tells whether a date is one of them.
+func (d *ClosedDays) has(date payment.Date) bool {
+	day := date.Time()
+	return slices.Contains(d.Weekdays, day.Weekday()) || slices.Contains(d.Yearly, int(date)%10000) ||
+		slices.Contains(d.Dates, date) ||
+		slices.ContainsFunc(d.Holidays, func(c *holidays.Calendar) bool { return c.Has(day) })
 }
 
 // Settles tells whether a destination has settlement on a business date.
@@ -40,8 +50,7 @@ func (c *Calendar) Settles(destination string, date payment.Date) bool {
 	if mutant.On(mutant.NoSettlementPassed) {
 		return true
 	}
-	return !slices.Contains(days.Weekdays, date.Time().Weekday()) && !slices.Contains(days.Yearly, int(date)%10000) &&
-		!slices.Contains(days.Dates, date)
+	return !days.has(date)
 }
 
 // NoSettlement lists the destinations that the config names and that have no settlement on a business date.

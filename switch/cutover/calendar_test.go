@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"switchyard/internal/holidays"
 	"switchyard/internal/vfs"
 	"switchyard/internal/vfs/errorfs"
 	"switchyard/switch/cutover"
@@ -18,10 +19,15 @@ import (
 )
 
 func TestCalendar(t *testing.T) {
+	target, err := holidays.Open("TARGET")
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := cutover.Calendar{
 		Others: cutover.ClosedDays{Weekdays: []time.Weekday{time.Saturday, time.Sunday}},
 		Destinations: map[string]cutover.ClosedDays{
 			"visa": {Yearly: []int{1225, 229}, Dates: []payment.Date{20261126}}, "amex": {},
+			"sepa": {Weekdays: []time.Weekday{time.Sunday}, Holidays: []*holidays.Calendar{target}},
 		},
 	}
 	for _, x := range []struct {
@@ -31,6 +37,7 @@ func TestCalendar(t *testing.T) {
 	}{
 		{"jcb", 20261120, true}, {"jcb", 20261121, false}, {"jcb", 20261122, false}, {"jcb", 20261123, true},
 		{"visa", 20261121, true}, {"visa", 20261126, false}, {"visa", 20271126, true}, {"visa", 20261225, false},
+		{"sepa", 20260403, false}, {"sepa", 20270326, false}, {"sepa", 20270325, true}, {"sepa", 20270328, false},
 		{"visa", 20271225, false}, {"visa", 20280229, false}, {"amex", 20261121, true}, {"amex", 20261225, true},
 	} {
 		if got := c.Settles(x.destination, x.date); got != x.settles {

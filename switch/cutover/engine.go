@@ -10,7 +10,8 @@
 //
 // Files in reading order: engine.go (when), finish.go (a date's way from closing to written), seal.go (what its files
 // are made from), calendar.go (for whom there are none), split.go, record.go (a record), write.go (the files),
-// output.go (where to), rebuild.go (once more, from the journal), follow.go (a host's cutover).
+// output.go (where to), release.go (what waits for people), rebuild.go (once more, from the journal), follow.go (a
+// host's cutover).
 //
 // It does not know the layout of the files (package clearing) nor how a capture comes to stand in a date (package
 // flow).
@@ -56,6 +57,8 @@ type Settings struct {
 	NodeInFileID bool
 	Node         uint32
 	Calendar     Calendar
+	// Release has the files of a date that is sealed wait until they are released.
+	Release bool
 }
 
 // Options are what an engine works with.
@@ -96,6 +99,7 @@ type Engine struct {
 
 	mu      slowlock.Mutex                // held through a cutover: one at a time
 	written map[payment.Date]map[int]File // under mu: what this run has written of unfinished dates, by sequence
+	waiting map[payment.Date]bool         // under mu: dates whose files wait to be released
 
 	problems problems
 	metrics  metrics
@@ -119,7 +123,8 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{
 		o: o, started: make(chan struct{}), wake: make(chan struct{}, 1), written: map[payment.Date]map[int]File{},
-		metrics: newMetrics(o.Registerer), source: &Source{o.Journal, o.Keyring, o.FS, o.Dir},
+		waiting: map[payment.Date]bool{}, metrics: newMetrics(o.Registerer),
+		source: &Source{o.Journal, o.Keyring, o.FS, o.Dir},
 	}
 	e.running, e.stop = context.WithCancel(context.Background())
 	return e

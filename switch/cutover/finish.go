@@ -31,6 +31,9 @@ func (e *Engine) resume(ctx context.Context) error {
 	defer e.mu.Unlock()
 	days, err := e.unfinished(ctx)
 	for _, d := range days {
+		if e.waiting[d.Date] {
+			continue
+		}
 		e.o.Logger.Info("finishing a business date that was being closed", zap.Stringer("date", d.Date))
 		_, failed := e.finish(ctx, &d)
 		err = errors.Join(err, failed)
@@ -81,9 +84,11 @@ type plan struct {
 	Unseen bool `json:"unseen,omitempty"`
 	// Held are the destinations without settlement on the date, which have no files of it: what stood in it for them was
 	// carried into the next one.
-	Held   []string `json:"held,omitempty"`
-	Aside  *Aside   `json:"aside,omitempty"`
-	Result *Result  `json:"result,omitempty"` // once written
+	Held []string `json:"held,omitempty"`
+	// Release is there where the files wait until people have released them, or did so.
+	Release *Release `json:"release,omitempty"`
+	Aside   *Aside   `json:"aside,omitempty"`
+	Result  *Result  `json:"result,omitempty"` // once written
 }
 
 // planFormat is that of the plans made now.
@@ -138,6 +143,12 @@ func (e *Engine) finish(ctx context.Context, d *journal.Day) (result Result, err
 		if err := e.lookAgain(ctx, d, &p); err != nil {
 			return Result{}, fmt.Errorf("clearing files of %s: look at what is there: %w", d.Date, err)
 		}
+	}
+	e.noteWaiting(d.Date, p.waits())
+	if p.waits() {
+		result = p.waiting(d.Date)
+		result.Aside = p.Aside
+		return result, nil
 	}
 	result, err = e.write(ctx, d.Date, &p)
 	if occupied := (*OccupiedError)(nil); errors.As(err, &occupied) {

@@ -58,7 +58,7 @@ func (e *Engine) note(ctx context.Context, date payment.Date, err error) {
 	e.metrics.unwritten.Set(float64(len(e.problems.byDate)))
 }
 
-type metrics struct{ unwritten, aside prometheus.Gauge }
+type metrics struct{ unwritten, aside, unreleased prometheus.Gauge }
 
 func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{
@@ -70,9 +70,13 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "switchyard_clearing_records_aside",
 			Help: "Records that could not be built when the last business date was sealed: they stand in no file.",
 		}),
+		unreleased: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "switchyard_clearing_dates_unreleased",
+			Help: "Sealed business dates whose files are not made before people have released them.",
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.unwritten, m.aside)
+		reg.MustRegister(m.unwritten, m.aside, m.unreleased)
 	}
 	return m
 }

@@ -94,6 +94,9 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	for i := range p.Files {
 		p.Files[i].Sequence += highest
 	}
+	if set.Release {
+		p.Release = &Release{}
+	}
 	return p, nil
 }
 

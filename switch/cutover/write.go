@@ -19,6 +19,8 @@ import (
 type Result struct {
 	BusinessDate string `json:"business_date"`
 	Files        []File `json:"files"`
+	// Unreleased is how many files the date will have once it is released; it has none before.
+	Unreleased int `json:"unreleased,omitempty"`
 	// Aside tells of what could not be built and stands in no file; nil where there is nothing.
 	Aside *Aside `json:"aside,omitempty"`
 }

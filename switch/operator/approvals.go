@@ -27,10 +27,13 @@ type Topic string
 const (
 	TopicDispute  Topic = "dispute"   // to present a second time, and to accept a chargeback
 	TopicWriteOff Topic = "write_off" // to give a rejected presentment up
+	TopicMatch    Topic = "match"     // to match exceptions by hand, and to take that back
+	// TopicFileRelease is to let the clearing files of a sealed date out, which wait for it.
+	TopicFileRelease Topic = "file_release"
 )
 
 // Topics lists all of them.
-func Topics() []Topic { return []Topic{TopicDispute, TopicWriteOff} }
+func Topics() []Topic { return []Topic{TopicDispute, TopicWriteOff, TopicMatch, TopicFileRelease} }
 
 // approval is what two people may be wanted for: its topic, and what tells whether the call could be carried out now.
 // It answers where it could not.
@@ -44,6 +47,9 @@ var approvals = map[string]approval{
 	"POST /v1/clearing/rejects/writeoff": {TopicWriteOff, (*API).mayWriteOff},
 	"POST /v1/disputes/represent":        {TopicDispute, (*API).mayRepresent},
 	"POST /v1/disputes/accept":           {TopicDispute, (*API).mayAcceptDispute},
+	"POST /v1/clearing/release":          {TopicFileRelease, (*API).mayRelease},
+	"POST /v1/reconciliations/match":     {TopicMatch, (*API).mayMatch},
+	"POST /v1/reconciliations/unmatch":   {TopicMatch, (*API).mayUndoMatch},
 }
 
 // CheckTwoPeople refuses topics that there are not, and two people for what fewer than two identities may do.
@@ -165,7 +171,7 @@ func (a *API) byTwo(e *endpoint, w http.ResponseWriter, r *http.Request) {
 	asked := Proposal{What: strings.TrimPrefix(r.URL.Path, "/v1/"), Parameters: map[string]string{}, Number: 1}
 	for _, name := range e.Parameters {
 		if values := r.Form[name]; len(values) > 0 && name != label {
-			asked.Parameters[name] = pan.MaskIn(values[0])
+			asked.Parameters[name] = pan.MaskIn(proposedValue(name, values))
 		}
 	}
 	var open *Proposal
@@ -200,6 +206,16 @@ func (a *API) byTwo(e *endpoint, w http.ResponseWriter, r *http.Request) {
 		both := &caller{open.Events[0].Who + " and " + who.name, who.roles}
 		e.serve(a, w, r.WithContext(context.WithValue(r.Context(), callerKey{}, both)))
 	}
+}
+
+// proposedValue is a parameter as a proposal has it. One that may be given several times is a JSON array in ascending
+// order: all of them count, their order does not, and no other values come to the same text.
+func proposedValue(name string, values []string) string {
+	if !strings.HasSuffix(name, several) {
+		return values[0]
+	}
+	text, _ := json.Marshal(slices.Sorted(slices.Values(values))) // of strings it does not fail
+	return string(text)
 }
 
 // serveApprovals streams the proposals that wait for a second identity as JSON lines, with ?all=true all of them.

@@ -25,8 +25,32 @@ func (a *API) serveNote(w http.ResponseWriter, r *http.Request) {
 	answerEntry(w, &e, err)
 }
 
-// serveManualMatch keeps a match by hand of ?ours= and ?theirs=, each a name, a blank and its net in minor units.
+// serveManualMatch keeps a match by hand of each ?ours[]= and ?theirs[]=: a name, a blank and its net in minor units.
 func (a *API) serveManualMatch(w http.ResponseWriter, r *http.Request) {
+	m, err := manualMatch(r)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	e, err := a.o.Casebook.Match(context.WithoutCancel(r.Context()), m)
+	answerEntry(w, &e, err)
+}
+
+// mayMatch tells whether it could be kept now.
+func (a *API) mayMatch(w http.ResponseWriter, r *http.Request) bool {
+	m, err := manualMatch(r)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return false
+	}
+	if err = a.o.Casebook.MayMatch(m); err != nil {
+		answerEntry(w, nil, err)
+	}
+	return err == nil
+}
+
+// manualMatch is the match that is asked for.
+func manualMatch(r *http.Request) (matching.Manual, error) {
 	m := matching.Manual{
 		Relation: matching.Relation(r.FormValue("relation")), Currency: r.FormValue("currency"),
 		Reason: r.FormValue("reason"), Who: asking(r).name, By: r.FormValue("by"),
@@ -35,7 +59,7 @@ func (a *API) serveManualMatch(w http.ResponseWriter, r *http.Request) {
 	for _, side := range []struct {
 		name string
 		into *[]matching.Item
-	}{{"ours", &m.Ours}, {"theirs", &m.Theirs}} {
+	}{{"ours[]", &m.Ours}, {"theirs[]", &m.Theirs}} {
 		for _, text := range r.Form[side.name] {
 			item, failed := parseItem(text)
 			if failed != nil {
@@ -50,12 +74,7 @@ func (a *API) serveManualMatch(w http.ResponseWriter, r *http.Request) {
 			err = errors.Join(err, fmt.Errorf("difference: %q: expected minor units", text))
 		}
 	}
-	if err != nil {
-		writeError(w, http.StatusBadRequest, err)
-		return
-	}
-	e, err := a.o.Casebook.Match(context.WithoutCancel(r.Context()), m)
-	answerEntry(w, &e, err)
+	return m, err
 }
 
 // parseItem reads a name, a blank and a net in minor units.
@@ -76,15 +95,37 @@ const maxNetMinor = 1 << 56
 
 // serveUndoMatch takes the match by hand of ?number= back.
 func (a *API) serveUndoMatch(w http.ResponseWriter, r *http.Request) {
-	number, err := strconv.Atoi(r.FormValue("number"))
+	u, err := undo(r)
 	if err != nil {
-		writeError(w, http.StatusBadRequest, fmt.Errorf("number: %q: expected that of a match", r.FormValue("number")))
+		writeError(w, http.StatusBadRequest, err)
 		return
 	}
-	e, err := a.o.Casebook.Undo(context.WithoutCancel(r.Context()), casebook.Undo{
-		Match: number, Reason: r.FormValue("reason"), Stamp: casebook.Stamp{Who: asking(r).name, By: r.FormValue("by")},
-	})
+	e, err := a.o.Casebook.Undo(context.WithoutCancel(r.Context()), u)
 	answerEntry(w, &e, err)
+}
+
+// mayUndoMatch tells whether it could be taken back now.
+func (a *API) mayUndoMatch(w http.ResponseWriter, r *http.Request) bool {
+	u, err := undo(r)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return false
+	}
+	if err = a.o.Casebook.MayUndo(u); err != nil {
+		answerEntry(w, nil, err)
+	}
+	return err == nil
+}
+
+// undo is what is to be taken back.
+func undo(r *http.Request) (casebook.Undo, error) {
+	number, err := strconv.Atoi(r.FormValue("number"))
+	if err != nil {
+		return casebook.Undo{}, fmt.Errorf("number: %q: expected that of a match", r.FormValue("number"))
+	}
+	return casebook.Undo{
+		Match: number, Reason: r.FormValue("reason"), Stamp: casebook.Stamp{Who: asking(r).name, By: r.FormValue("by")},
+	}, nil
 }
 
 func answerEntry(w http.ResponseWriter, e *casebook.Entry, err error) {

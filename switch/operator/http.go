@@ -15,6 +15,9 @@ import (
 // fileType is the type of a body that is a file.
 const fileType = "application/octet-stream"
 
+// several ends the name of a parameter that may be given more than once.
+const several = "[]"
+
 // maxForm bounds the parameters in a request's body.
 const maxForm = 64 << 10
 
@@ -104,7 +107,7 @@ func checkParameters(w http.ResponseWriter, r *http.Request, known []string) err
 			return fmt.Errorf("%s: no such parameter: %s has none", name, r.URL.Path)
 		case !slices.Contains(known, name):
 			return fmt.Errorf("%s: no such parameter: expected %s", name, strings.Join(known, ", "))
-		case len(values) > 1 && !strings.HasSuffix(name, "[]"):
+		case len(values) > 1 && !strings.HasSuffix(name, several):
 			return fmt.Errorf("%s: given %d times, expected once", name, len(values))
 		}
 	}

@@ -129,6 +129,8 @@ type Cutover interface {
 	NoSettlement(date payment.Date) []string
 	Check(ctx context.Context, date payment.Date) (*cutover.Rebuilt, error)
 	Rebuild(ctx context.Context, date payment.Date, dir string) (*cutover.Rebuilt, error)
+	Release(ctx context.Context, date payment.Date, by string) (cutover.Result, error)
+	MayRelease(ctx context.Context, date payment.Date) error
 }
 
 // Reconciler is what the API asks of the engine that holds business dates against the hosts.
@@ -143,7 +145,9 @@ type Casebook interface {
 	Each(ctx context.Context, yield func(casebook.Entry) bool) error
 	Note(ctx context.Context, n matching.Note) (casebook.Entry, error)
 	Match(ctx context.Context, m matching.Manual) (casebook.Entry, error)
+	MayMatch(m matching.Manual) error
 	Undo(ctx context.Context, u casebook.Undo) (casebook.Entry, error)
+	MayUndo(u casebook.Undo) error
 }
 
 // Incoming is what the API asks of package incoming.

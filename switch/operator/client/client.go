@@ -110,10 +110,33 @@ func object[T any](
 		return nil, err
 	}
 	if !has(into) {
-		return nil, fmt.Errorf("%s does not answer %s %s as a switch's operator API does: is it the right port?",
-			c.port.Addr, method, path)
+		return nil, c.noSwitch(method, path)
 	}
 	return into, nil
+}
+
+// decided is object of a call that another identity may have to make, too (ProposedError).
+func decided[T any](
+	ctx context.Context, c *Client, method, path string, query url.Values, has func(*T) bool,
+) (*T, error) {
+	var text json.RawMessage
+	if err := c.port.JSON(ctx, method, path, query, &text); err != nil {
+		return nil, err
+	}
+	var proposed operator.Proposed
+	if json.Unmarshal(text, &proposed) == nil && proposed.Proposal != nil {
+		return nil, &ProposedError{proposed.Proposal}
+	}
+	into := new(T)
+	if json.Unmarshal(text, into) != nil || !has(into) {
+		return nil, c.noSwitch(method, path)
+	}
+	return into, nil
+}
+
+func (c *Client) noSwitch(method, path string) error {
+	return fmt.Errorf("%s does not answer %s %s as a switch's operator API does: is it the right port?", c.port.Addr,
+		method, path)
 }
 
 // Unready tells why the switch does not serve everything yet; "" once it does.
@@ -218,6 +241,13 @@ func (c *Client) Cutover(ctx context.Context, how Cutover) (*cutover.Result, err
 		func(r *cutover.Result) bool { return r.BusinessDate != "" })
 }
 
+// Release lets the clearing files of a business date, YYYY-MM-DD, out, which wait for it. NotFound says that there is
+// no such date, Refused that its files do not wait.
+func (c *Client) Release(ctx context.Context, date string) (*cutover.Result, error) {
+	return decided(ctx, c, http.MethodPost, "/v1/clearing/release", url.Values{"date": {date}},
+		func(r *cutover.Result) bool { return r.BusinessDate != "" })
+}
+
 // CheckClearing makes the clearing files of a business date, YYYY-MM-DD, once more and tells where the delivered ones
 // differ. NotFound says that there is no such date, Refused that it has no files yet.
 func (c *Client) CheckClearing(ctx context.Context, date string) (*cutover.Rebuilt, error) {
@@ -278,7 +308,7 @@ func (c *Client) MatchManually(ctx context.Context, m *matching.Manual) (*casebo
 		"relation": {string(m.Relation)}, "currency": {m.Currency}, "reason": {m.Reason},
 		"difference": {strconv.FormatInt(m.DifferenceMinor, 10)},
 	}
-	for name, items := range map[string][]matching.Item{"ours": m.Ours, "theirs": m.Theirs} {
+	for name, items := range map[string][]matching.Item{"ours[]": m.Ours, "theirs[]": m.Theirs} {
 		for i := range items {
 			query.Add(name, items[i].Ref+" "+strconv.FormatInt(items[i].NetMinor, 10))
 		}
@@ -295,7 +325,7 @@ func (c *Client) entry(ctx context.Context, verb string, query url.Values, by st
 	if by != "" {
 		query.Set("by", by)
 	}
-	return object(ctx, c, http.MethodPost, "/v1/reconciliations/"+verb, query,
+	return decided(ctx, c, http.MethodPost, "/v1/reconciliations/"+verb, query,
 		func(e *casebook.Entry) bool { return e.Number > 0 })
 }
 
@@ -358,16 +388,8 @@ func (c *Client) WriteOffReject(ctx context.Context, id, reason string) (*incomi
 }
 
 func (c *Client) reject(ctx context.Context, method, verb string, query url.Values) (*incoming.Reject, error) {
-	type answer struct {
-		incoming.Reject
-		operator.Proposed
-	}
-	told, err := object(ctx, c, method, "/v1/clearing/rejects"+verb, query,
-		func(a *answer) bool { return a.ID != "" || a.Proposal != nil })
-	if err != nil {
-		return nil, err
-	}
-	return &told.Reject, proposed(told.Proposed)
+	return decided(ctx, c, method, "/v1/clearing/rejects"+verb, query,
+		func(r *incoming.Reject) bool { return r.ID != "" })
 }
 
 // EachDispute calls take with each dispute of a state (incoming.AllDisputes: of any) that is due before a date
@@ -412,16 +434,7 @@ func labelled(query url.Values, by string) url.Values {
 }
 
 func (c *Client) dispute(ctx context.Context, method, verb string, query url.Values) (*incoming.Dispute, error) {
-	type answer struct {
-		incoming.Dispute
-		operator.Proposed
-	}
-	told, err := object(ctx, c, method, "/v1/disputes"+verb, query,
-		func(a *answer) bool { return a.ID != "" || a.Proposal != nil })
-	if err != nil {
-		return nil, err
-	}
-	return &told.Dispute, proposed(told.Proposed)
+	return decided(ctx, c, method, "/v1/disputes"+verb, query, func(d *incoming.Dispute) bool { return d.ID != "" })
 }
 
 // ProposedError says that a call is proposed by it, and not carried out: another identity has to make it, too.
@@ -430,13 +443,6 @@ type ProposedError struct{ Proposal *operator.Proposal }
 // Error implements error.
 func (e *ProposedError) Error() string {
 	return fmt.Sprintf("proposed as number %d: another identity has to make the same call", e.Proposal.Number)
-}
-
-func proposed(p operator.Proposed) error {
-	if p.Proposal == nil {
-		return nil
-	}
-	return &ProposedError{p.Proposal}
 }
 
 // EachProposal calls take with each proposal that waits for a second identity, or with all of them. An error of take

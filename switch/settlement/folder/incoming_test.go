@@ -229,8 +229,12 @@ func TestExceptions(t *testing.T) {
 			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1240", "205", 1)} }},
 		{"taken back for nothing", settlement.Excess, "only 0 are charged back",
 			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1442", "450", 1, takenBack)} }},
-		{"arbitration", settlement.NotCounted, "1442/451 arbitration chargeback, full is not counted",
-			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1442", "451", 1)} }},
+		{"a fee that is given back", settlement.NotCounted, "1740/780 fee return is not counted",
+			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1740", "780", 1)} }},
+		{"arbitration of more than was presented", settlement.Excess, "of 10000 that were presented 0 are charged back",
+			func(d *desk, p, _ *clearing.Presentment) []told { return []told{of(p, "1442", "451", 10_001)} }},
+		{"arbitration of a refund", settlement.Excess, "a refund was presented",
+			func(d *desk, _, refunded *clearing.Presentment) []told { return []told{of(refunded, "1442", "454", 1)} }},
 		{"another amount given back", settlement.OtherAmount, "DE4: 9999: it was presented with 10000",
 			func(d *desk, p, _ *clearing.Presentment) []told {
 				other := *p
@@ -503,6 +507,47 @@ func TestOwnSecondPresentment(t *testing.T) {
 	if got := run.Statements[0].Totals; got.RepresentedMinor != 10_000 || got.FeeInterchangeMinor != 7 ||
 		got.ChargebacksMinor != 10_000 || !run.Proof[0].Holds || len(run.Exceptions) != 0 {
 		t.Errorf("%+v\n%+v\n%+v", got, run.Proof, run.Exceptions)
+	}
+}
+
+// What is charged back again after it was presented a second time is the merchant's loss once more, and costs what a
+// chargeback costs; beyond what was presented it is an exception, and where it is taken back it is given back.
+func TestArbitration(t *testing.T) {
+	for _, x := range []struct {
+		name                                  string
+		then                                  func(p *clearing.Presentment) []told
+		chargebacks, represented, net, excess int64
+	}{
+		{"none", func(*clearing.Presentment) []told { return nil }, 10_000, 10_000, 10_000, 0},
+		{"all of it", func(p *clearing.Presentment) []told { return []told{of(p, "1442", "451", 10_000)} },
+			20_000, 10_000, 0, 0},
+		{"a part, and taken back", func(p *clearing.Presentment) []told {
+			return []told{of(p, "1442", "454", 4_000), of(p, "1442", "454", 4_000, takenBack)}
+		}, 10_000, 10_000, 10_000, 0},
+		{"a part, and too much", func(p *clearing.Presentment) []told {
+			return []told{of(p, "1442", "454", 4_000), of(p, "1442", "451", 6_001)}
+		}, 14_000, 10_000, 6_000, 6_001},
+	} {
+		d := newDesk(t)
+		p := d.purchase("SHOP", 10_000)
+		second := p
+		second.FunctionCode, second.MessageReason, second.OriginalMinor = "205", "2700", 10_000
+		d.write("2026-11-26", 1, p)
+		d.write("2026-11-27", 1, second)
+		d.receive("2026-11-26", 1, of(&p, "1442", "450", 10_000))
+		d.receive("2026-11-27", 1, x.then(&p)...)
+		run, err := d.settle("2026-11-26", "2026-11-27", fromIncoming)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, proof := run.Statements[0].Totals, run.Proof[0]
+		if got.ChargebacksMinor != x.chargebacks || got.RepresentedMinor != x.represented ||
+			got.NetMinor+got.FeesMinor+got.ReserveHeldMinor-got.ReserveReleasedMinor != x.net {
+			t.Errorf("%s: %+v", x.name, got)
+		}
+		if !proof.Holds || proof.Received.Excepted.ChargebacksMinor != x.excess {
+			t.Errorf("%s: %+v\n%+v", x.name, proof, run.Exceptions)
+		}
 	}
 }
 

@@ -339,9 +339,11 @@ func (c *claim) excessive() *unfit {
 	return nil
 }
 
-// kinds are the messages that are counted.
+// kinds are the messages that are counted. An arbitration chargeback takes what was presented again, as the first one
+// took what was presented.
 var kinds = map[string]settlement.ItemKind{
 	"1442/450": settlement.Chargeback, "1442/453": settlement.Chargeback,
+	"1442/451": settlement.Chargeback, "1442/454": settlement.Chargeback,
 	"1240/205": settlement.Represented, "1240/282": settlement.Represented,
 	"1740/700": settlement.SchemeFee, "1240/200": settlement.Returned,
 }
