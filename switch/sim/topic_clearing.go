@@ -16,7 +16,6 @@ import (
 	"switchyard/switch/api"
 	"switchyard/switch/clearing"
 	"switchyard/switch/cutover"
-	profiles "switchyard/switch/merchant"
 )
 
 // Closing a business date when something is in the way: files that hold little, so that a date has many; a merchant of
@@ -156,7 +155,7 @@ func (c *clearingPart) spoil(n *switchNode, life int, o *txswitch.Options) {
 			return
 		}
 	}
-	p := profiles.DefaultProfile()
+	p := o.Config.Merchants.Default // but for its name the merchant is what it is in other lives
 	p.ID, p.Name = merchant, " "
 	*all = append(*all, p)
 }
