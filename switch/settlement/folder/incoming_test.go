@@ -551,6 +551,34 @@ func TestArbitration(t *testing.T) {
 	}
 }
 
+// Several parts of a presentment may be charged back, each of an amount of its own, and each is taken back by itself;
+// the same one once more came before.
+func TestPartsChargedBack(t *testing.T) {
+	d := newDesk(t)
+	p := d.purchase("SHOP", 10_000)
+	d.write("2026-11-26", 1, p)
+	first, second := of(&p, "1442", "453", 4_000), of(&p, "1442", "453", 3_000)
+	d.receive("2026-11-26", 1, first, second)
+	d.receive("2026-11-27", 1, second, of(&p, "1442", "453", 3_001), of(&p, "1442", "453", 3_000, takenBack),
+		of(&p, "1442", "453", 4_000, takenBack), of(&p, "1442", "453", 4_000, takenBack))
+	d.write("2026-11-27", 1)
+	run, err := d.settle("2026-11-26", "2026-11-27", fromIncoming)
+	d.must(err)
+	days := run.Statements[0].Days
+	if len(days) != 2 || days[0].ChargebacksMinor != 7_000 || days[0].Chargebacks != 2 ||
+		days[1].ChargebacksMinor != -7_000 || !run.Proof[0].Holds {
+		t.Errorf("%+v\n%+v", days, run.Proof)
+	}
+	var kinds []settlement.ExceptionKind
+	for _, e := range run.Exceptions {
+		kinds = append(kinds, e.Kind)
+	}
+	want := []settlement.ExceptionKind{settlement.Twice, settlement.Excess, settlement.Twice}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("%v, want %v\n%+v", kinds, want, run.Exceptions)
+	}
+}
+
 // Whatever comes, of whatever reference and amount: all adds up, every record is an item, an exception, or was given
 // back, and no more is charged back than was presented.
 func TestIncomingAddsUp(t *testing.T) {

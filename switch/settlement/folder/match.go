@@ -18,9 +18,24 @@ type subject struct {
 	feePlan          string
 	refund           bool
 	records          map[clearing.RecordKey]*ourRecord
-	presentedMinor   int64                       // less what was taken back
-	chargedBackMinor int64                       // less what was presented again
-	came             map[clearing.RecordKey]bool // records of clearing systems
+	presentedMinor   int64           // less what was taken back
+	chargedBackMinor int64           // less what was presented again
+	came             map[cameAs]bool // records of clearing systems
+}
+
+// cameAs is what a record of a clearing system is known by: also by its amount where it charges a part back, since
+// several parts may be.
+type cameAs struct {
+	clearing.RecordKey
+	partMinor int64
+}
+
+func (i *incomingRecord) cameAs() cameAs {
+	as := cameAs{RecordKey: i.key}
+	if i.key.MTI == "1442" && (i.key.FunctionCode == "453" || i.key.FunctionCode == "454") {
+		as.partMinor = i.amountMinor
+	}
+	return as
 }
 
 // An ourRecord is a record of ours.
@@ -71,7 +86,7 @@ func (m *matcher) asks() bool { return len(m.subjects)+len(m.refused) > 0 }
 func (m *matcher) subject(arn string) *subject {
 	s := m.subjects[arn]
 	if s == nil {
-		s = &subject{records: map[clearing.RecordKey]*ourRecord{}, came: map[clearing.RecordKey]bool{}}
+		s = &subject{records: map[clearing.RecordKey]*ourRecord{}, came: map[cameAs]bool{}}
 		m.subjects[arn] = s
 	}
 	return s
@@ -209,7 +224,7 @@ func (m *matcher) receive(
 	if why != nil {
 		return nil, c.moved(), why
 	}
-	c.subject.came[i.key] = true
+	c.subject.came[i.cameAs()] = true
 	r = &settlement.Receipt{
 		Key: c.subject.merchant, FeePlan: c.subject.feePlan, InterchangeMinor: c.interchangeMinor,
 		Item: settlement.Item{
@@ -307,7 +322,7 @@ func (c *claim) unmatched() *unfit {
 		return unfitf(settlement.Unmatched, "%s: DE31: it names no presentment", c.kind)
 	case !s.found:
 		return unfitf(settlement.Unmatched, "%s: DE31: nothing was presented under this reference", c.kind)
-	case s.came[c.key] && c.what != settlement.SchemeFee: // a payment may cost several fees
+	case s.came[c.cameAs()] && c.what != settlement.SchemeFee: // a payment may cost several fees
 		return unfitf(settlement.Twice, "%s came before", c.kind)
 	case money.Current(s.merchant.Currency) != c.currency:
 		return unfitf(settlement.OtherAmount, "%s: DE49: %s: it was presented in %s", c.kind, c.currency, s.merchant.Currency)
