@@ -12,6 +12,7 @@ import (
 	"switchyard/internal/config"
 	"switchyard/switch/clearing"
 	"switchyard/switch/merchant"
+	"switchyard/switch/operator"
 )
 
 // Config is switchd's configuration, as configs/switchd.yaml shows it. DefaultConfig is what holds without a file.
@@ -82,6 +83,8 @@ type ClearingConfig struct {
 	MaxRecords int `yaml:"max_records"`
 	// NoSettlement are the days on which destinations get no files.
 	NoSettlement []NoSettlementConfig `yaml:"no_settlement"`
+	// Windows are the local times of day at which destinations get files of what they have on the date so far.
+	Windows []WindowsConfig `yaml:"windows"`
 	// Incoming is the folder of the files that a clearing system sends back; "": incoming, in the data folder.
 	Incoming string `yaml:"incoming"`
 	// Disputes says for how long chargebacks may be answered.
@@ -239,6 +242,13 @@ func (c *Config) Check() error {
 	}
 	if _, err := c.Clearing.calendar(); err != nil {
 		return err
+	}
+	if _, err := c.Clearing.windows(c.BusinessDay.Cutover); err != nil {
+		return err
+	}
+	if len(c.Clearing.Windows) > 0 && slices.Contains(c.Operator.TwoPeople, operator.TopicFileRelease) {
+		return fmt.Errorf("clearing.windows: operator.two_people has %s, by which the files of a date leave as a whole; "+
+			"expected one of them", operator.TopicFileRelease)
 	}
 	if _, err := time.LoadLocation(c.BusinessDay.Timezone); err != nil {
 		return fmt.Errorf("business_day.timezone: %w", err)

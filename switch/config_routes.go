@@ -3,6 +3,7 @@ package txswitch
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 
 	"switchyard/switch/cutover"
@@ -104,14 +105,35 @@ func (c *Config) ruleTable() (*route.Table, error) {
 	return route.New(routes, bins)
 }
 
-// checkDestinations refuses more destinations than a date's file ids can tell apart.
+// checkDestinations refuses more destinations, and windows of them, than a date's file ids can tell apart, and windows
+// of a destination that no route has.
 func (c *Config) checkDestinations(t *route.Table) error {
 	named := map[string]bool{}
 	for _, r := range t.Routes() {
 		named[r.Destination] = true
 	}
-	if most := cutover.MostFiles(c.Clearing.NodeInFileID); len(named) > most {
+	most := cutover.MostFiles(c.Clearing.NodeInFileID)
+	if len(named) > most {
 		return fmt.Errorf("routes: %d destinations: a date has at most %d clearing files (PDS0105)", len(named), most)
+	}
+	windows, err := c.Clearing.windows(c.BusinessDay.Cutover)
+	if err != nil {
+		return err
+	}
+	files := len(named)
+	for _, name := range slices.Sorted(maps.Keys(windows)) {
+		switch {
+		case named[name]:
+		case !named[byScheme]:
+			return fmt.Errorf("clearing.windows: %q: expected a destination of a route", name)
+		default:
+			files++ // its last window
+		}
+		files += len(windows[name])
+	}
+	if files > most {
+		return fmt.Errorf("clearing.windows: %d clearing files with those of all destinations: a date has at most %d "+
+			"(PDS0105)", files, most)
 	}
 	return nil
 }

@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/config"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/merchant"
+	"switchyard/switch/operator"
 	"switchyard/switch/switchtest"
 )
 
@@ -113,6 +115,35 @@ func TestConfigThatCannotBeCleared(t *testing.T) {
 		"clearing.no_settlement[1].destinations: \"visa\": expected": closedOn(
 			txswitch.NoSettlementConfig{Destinations: []string{"visa"}, Dates: []string{"12-25"}},
 			txswitch.NoSettlementConfig{Destinations: []string{"visa"}, Dates: []string{"12-26"}}),
+		"clearing.windows[0].destinations: missing": windows(txswitch.WindowsConfig{At: hours(6)}),
+		"clearing.windows[0].at: missing":           windows(txswitch.WindowsConfig{Destinations: []string{"visa"}}),
+		"clearing.windows[0].at[1]: expected times other than": windows(
+			txswitch.WindowsConfig{Destinations: []string{"visa"}, At: hours(6, 6)}),
+		"clearing.windows[0].at[0]: expected times other than": windows(
+			txswitch.WindowsConfig{Destinations: []string{"visa"}, At: hours(0)}),
+		"clearing.windows[1].destinations: \"visa\": expected": windows(
+			txswitch.WindowsConfig{Destinations: []string{"visa"}, At: hours(6)},
+			txswitch.WindowsConfig{Destinations: []string{"amex", "visa"}, At: hours(6)}),
+		"clearing.windows: operator.two_people has file_release": func(c *txswitch.Config) {
+			c.Clearing.Windows = []txswitch.WindowsConfig{{Destinations: []string{"visa"}, At: hours(6)}}
+			c.Operator.TwoPeople = []operator.Topic{operator.TopicFileRelease}
+		},
+		"clearing.windows: \"visa\": expected a destination of a route": func(c *txswitch.Config) {
+			c.Clearing.Windows = []txswitch.WindowsConfig{{Destinations: []string{"visa"}, At: hours(6)}}
+			c.Routes.Rules = []txswitch.RouteRule{{Route: "r", Destination: "VISA", Host: c.Issuers[0].Name}}
+		},
+		"clearing.windows: 1000 clearing files with those of all destinations: a date has at": func(c *txswitch.Config) {
+			c.Clearing.NodeInFileID = true
+			x := txswitch.WindowsConfig{At: hours(6, 12, 18)}
+			for i := range 250 {
+				name := fmt.Sprint("d", i)
+				c.Routes.Rules = append(c.Routes.Rules, txswitch.RouteRule{
+					Prefix: fmt.Sprint(4000 + i), Route: name, Destination: name, Host: c.Issuers[0].Name,
+				})
+				x.Destinations = append(x.Destinations, name)
+			}
+			c.Clearing.Windows = []txswitch.WindowsConfig{x}
+		},
 		"routes: 1000 destinations: a date has at most 999 clearing files": func(c *txswitch.Config) {
 			c.Clearing.NodeInFileID = true
 			for i := range 1000 {
@@ -190,6 +221,18 @@ func TestDescriptorWords(t *testing.T) {
 		t.Fatalf("files %+v, days %+v", result.Files, days)
 	}
 	s.Audit()
+}
+
+// windows is a configuration with windows.
+func windows(entries ...txswitch.WindowsConfig) func(*txswitch.Config) {
+	return func(c *txswitch.Config) { c.Clearing.Windows = entries }
+}
+
+func hours(times ...int) (at []config.TimeOfDay) {
+	for _, hour := range times {
+		at = append(at, config.TimeOfDay(time.Duration(hour)*time.Hour))
+	}
+	return at
 }
 
 // closedOn configures days without settlement.

@@ -33,7 +33,7 @@ var operatorRequests = []struct {
 	{"POST", "/v1/saf/retry", "operate", []string{"host", "seq"}},
 	{"POST", "/v1/saf/close", "approve", []string{"host", "seq"}},
 	{"GET", "/v1/days", "read", nil},
-	{"POST", "/v1/cutover", "operate", []string{"wait", "ahead", "to"}},
+	{"POST", "/v1/cutover", "operate", []string{"wait", "ahead", "to", "window"}},
 	{"GET", "/v1/clearing/check", "read", []string{"date"}},
 	{"POST", "/v1/clearing/rebuild", "operate", []string{"date", "dir"}},
 	{"POST", "/v1/clearing/release", "approve", []string{"date"}},

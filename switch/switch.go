@@ -263,6 +263,10 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 	if err != nil {
 		return err
 	}
+	windows, err := c.Clearing.windows(c.BusinessDay.Cutover)
+	if err != nil {
+		return err
+	}
 	bounds := s.o.ClearingBounds
 	if bounds.Records == 0 {
 		bounds.Records = c.Clearing.MaxRecords
@@ -274,7 +278,7 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 		Settings: cutover.Settings{
 			AcquirerID: s.past.acquirer, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
 			RDW: c.Clearing.Framing == framingRDW, Production: c.Clearing.Production, Destinations: s.router.destinations(),
-			Node: c.Node, NodeInFileID: c.Clearing.NodeInFileID, Calendar: calendar,
+			Node: c.Node, NodeInFileID: c.Clearing.NodeInFileID, Calendar: calendar, Windows: windows,
 			Release: slices.Contains(c.Operator.TwoPeople, operator.TopicFileRelease),
 		},
 		Merchants: merchants, Lock: turns.Lock, Sealed: func(payment.Date) { s.reconciler.Sealed() },

@@ -33,9 +33,12 @@ the latest.
 --to opens another date than the next: the way back from a date that a wrong clock opened. What was accepted under the
 wrong date is closed with it, in files of its own. It is today's date or tomorrow's, and was never opened before.
 
+--window DESTINATION leaves the date open and ends a window of that destination: what the date has for it, and no window
+before, is sealed and written by itself. What is left goes with the next one, or with the cutover.
+
 Exit codes: 0 the files are written, or wait for their release; 1 refused: the open date has not begun, since the one
-before it was closed early (--ahead closes it all the same, if it is tomorrow's), or the date of --to cannot be opened; 2
-no answer, or not done in time.`,
+before it was closed early (--ahead closes it all the same, if it is tomorrow's), the date of --to cannot be opened, or
+there can be no window of the destination; 2 no answer, or not done in time.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
 	}
@@ -44,13 +47,14 @@ no answer, or not done in time.`,
 	f.DurationVar(&c.wait, "wait", time.Minute, "how long to wait for the files, at most 10m")
 	f.BoolVar(&c.ahead, "ahead", false, "close tomorrow's date, too, which has not begun")
 	f.StringVar(&c.to, "to", "", "open this date and not the next, after a wrong clock: YYYY-MM-DD")
+	f.StringVar(&c.window, "window", "", "leave the date open and end a window of this destination")
 	f.BoolVar(&c.json, "json", false, "print the switch's answer as JSON")
 	return cmd
 }
 
 type cutoverRun struct {
 	asked       operatorflags.Flags
-	to          string
+	to, window  string
 	wait        time.Duration
 	ahead, json bool
 }
@@ -63,7 +67,7 @@ func (c *cutoverRun) run(cmd *cobra.Command) error {
 	const grace = 10 * time.Second // for the answer, after the switch has given up waiting
 	ctx, cancel := context.WithTimeout(cmd.Context(), c.wait+grace)
 	defer cancel()
-	result, err := api.Cutover(ctx, client.Cutover{Wait: c.wait, Ahead: c.ahead, To: c.to})
+	result, err := api.Cutover(ctx, client.Cutover{Wait: c.wait, Ahead: c.ahead, To: c.to, Window: c.window})
 	if why, refused := client.Refused(err); refused {
 		fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
 		return errNo
@@ -86,10 +90,14 @@ func writeJSON(w io.Writer, v any) error {
 
 func writeCutover(w io.Writer, r *cutover.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if r.Unreleased > 0 {
+	switch {
+	case r.Window > 0:
+		fmt.Fprintf(t, "business date %s is open; window %d is sealed; clearing files: %d\n", r.BusinessDate, r.Window,
+			len(r.Files))
+	case r.Unreleased > 0:
 		fmt.Fprintf(t, "business date %s is closed; clearing files that wait for switchctl clearing release: %d\n",
 			r.BusinessDate, r.Unreleased)
-	} else {
+	default:
 		fmt.Fprintf(t, "business date %s is closed; clearing files: %d\n", r.BusinessDate, len(r.Files))
 	}
 	writeClearingFiles(t, r.Files)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -25,7 +26,7 @@ func newDaysCmd() *cobra.Command {
 		Use:   "days [DATE]",
 		Short: "List the business dates of a running switch, and what is wrong with one",
 		Long: `List the business dates of a running switch: where each stands (open, closing, sealed, written), how many
-files and presentments it has, why it could not be closed so far, and which records could not be built and were put
+files and presentments it has, its windows, why it could not be closed so far, and which records could not be built and were put
 aside. With DATE, YYYY-MM-DD, that one alone, and of it what its files are made with, what they add up to, and where they
 stand.
 
@@ -100,13 +101,25 @@ type businessDay struct {
 		Files       []struct {
 			Records int `json:"records"`
 		} `json:"files"`
-		Aside *cutover.Aside `json:"aside"`
-		Held  []string       `json:"held"`
+		Aside   *cutover.Aside `json:"aside"`
+		Held    []string       `json:"held"`
+		Windows []window       `json:"windows"`
 		// Release is there where the files wait until people release them, or did so.
 		Release *cutover.Release `json:"release"`
 		// Result is there once the files are written; plans of before files were split count records only in it.
 		Result *cutover.Result `json:"result"`
 	}
+}
+
+// window is a part of a destination's date that is sealed by itself.
+type window struct {
+	Destination string    `json:"destination"`
+	Window      int       `json:"window"`
+	SealedAt    time.Time `json:"sealed_at"`
+	Files       []struct {
+		Records int `json:"records"`
+	} `json:"files"`
+	Result *cutover.Result `json:"result"`
 }
 
 func dayOf(x *operator.DayExport) (businessDay, error) {
@@ -127,16 +140,50 @@ func (d *businessDay) counts() (files, presentments int) {
 		}
 		return len(r.Files), presentments
 	}
-	for i := range d.data.Files {
-		presentments += d.data.Files[i].Records
+	for i := range d.data.Windows {
+		for _, f := range d.data.Windows[i].Files {
+			files, presentments = files+1, presentments+f.Records
+		}
 	}
-	return len(d.data.Files), presentments
+	for i := range d.data.Files {
+		files, presentments = files+1, presentments+d.data.Files[i].Records
+	}
+	return files, presentments
+}
+
+// windows lists the destinations that have windows on the date, with how many they have.
+func (d *businessDay) windows() (list []string) {
+	count := map[string]int{}
+	for i := range d.data.Windows {
+		count[d.data.Windows[i].Destination]++
+	}
+	for _, name := range slices.Sorted(maps.Keys(count)) {
+		list = append(list, fmt.Sprintf("%s %d", name, count[name]))
+	}
+	return list
 }
 
 // writeFiles tells what the files of a date are made with, and of those that are written what is in them.
 func (d *businessDay) writeFiles(w io.Writer) error {
+	for i := range d.data.Windows {
+		x := &d.data.Windows[i]
+		is := "sealed"
+		switch {
+		case len(x.Files) == 0:
+			is = "being sealed"
+		case x.Result == nil:
+			is = "sealed, not written"
+		}
+		fmt.Fprintf(w, "window %d of %s, of %s: %s\n", x.Window, x.Destination, x.SealedAt.UTC().Format(time.RFC3339), is)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if d.data.SealedAt.IsZero() {
-		return nil
+		for i := range d.data.Windows {
+			if r := d.data.Windows[i].Result; r != nil {
+				writeClearingFiles(t, r.Files)
+			}
+		}
+		return t.Flush()
 	}
 	mode := "test"
 	if d.data.Production {
@@ -150,7 +197,6 @@ func (d *businessDay) writeFiles(w io.Writer) error {
 	if d.data.Result == nil {
 		return nil
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	writeClearingFiles(t, d.data.Result.Files)
 	return t.Flush()
 }
@@ -180,6 +226,9 @@ func writeDays(w io.Writer, days []businessDay) error {
 		if files, presentments := d.counts(); files > 0 {
 			fmt.Fprintf(t, "\tfiles: %d\tpresentments: %d", files, presentments)
 		}
+		if windows := d.windows(); len(windows) > 0 {
+			fmt.Fprintf(t, "\twindows: %s", strings.Join(windows, ", "))
+		}
 		if without := slices.Concat(d.NoSettlement, d.data.Held); len(without) > 0 {
 			fmt.Fprintf(t, "\tno settlement: %s", strings.Join(without, ", "))
 		}
@@ -192,7 +241,11 @@ func writeDays(w io.Writer, days []businessDay) error {
 		return err
 	}
 	for i := range days {
-		if d := &days[i]; d.Problem != "" {
+		d := &days[i]
+		switch {
+		case d.Problem != "" && d.State == "open":
+			fmt.Fprintf(w, "\n%s has a window that could not be written so far: %s\n", d.Date, d.Problem)
+		case d.Problem != "":
 			fmt.Fprintf(w, "\n%s could not be closed so far: %s\n", d.Date, d.Problem)
 		}
 	}

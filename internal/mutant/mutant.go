@@ -110,6 +110,7 @@ const (
 	LateCapture         Mutant = "late-capture"          // payment: a capture past its window is taken, unmarked
 	WindowForgotten     Mutant = "window-forgotten"      // payment: the end of a capture window releases nothing
 	AutomaticTwice      Mutant = "automatic-twice"       // payment: a capture by the switch is made at each look
+	WindowVoided        Mutant = "window-voided"         // flow: a void at the issuer of what is in a window's file (I8)
 	// reconcile: an 0500 has the totals of another date than its own
 	TotalsOfAnotherDate Mutant = "totals-of-another-date"
 	DifferenceAccepted  Mutant = "difference-accepted" // reconcile: an answer out of balance is taken for in balance
@@ -164,6 +165,7 @@ func ByTest() map[Mutant]Test {
 		UnknownParameter: {"switchyard/switch", "TestOperatorParameters"},
 		RoleForgotten:    {"switchyard/switch", "TestOperatorRoles"},
 		ActNotRecorded:   {"switchyard/switch", "TestActs"},
+		WindowVoided:     {"switchyard/switch", "TestWindowsOfADate"}, // no plan has windows of a date
 		// An answer that is wrong in its amount alone changes no book: the issuer did what it was asked.
 		AmountNotCompared:    {"switchyard/switch/issuer/link", "TestEchoes"},
 		ConstantTakesMoney:   {"switchyard/spec/mapping", "TestWhatNoConstantMayBe"}, // the start refuses it

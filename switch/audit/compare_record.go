@@ -49,7 +49,7 @@ func (c *check) samePresentment(op, via *operation, p *presented) {
 		differ("journal's presentment", "none", p.arn.String())
 		return
 	}
-	settings := c.calendar.settings(via.filed())
+	settings := c.calendar.settings(via.filed(), p.file.id)
 	if settings != nil {
 		at := op.At.In(settings.location).Format("060102150405")
 		if is := string(p.local[:]); is != at {

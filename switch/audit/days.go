@@ -12,16 +12,19 @@ import (
 // calendar is what the switch says of its business dates.
 type calendar struct {
 	days map[string]*businessDay // by YYYY-MM-DD; nil: the switch was not asked
+	// windows are what the files of windows are made with, by file id.
+	windows map[string]*daySettings
 }
 
-// businessDay is one date as GET /v1/days tells it. What it was sealed with is absent before.
+// businessDay is one date as GET /v1/days tells it. What it was sealed with is absent before; what its windows were is
+// the calendar's.
 type businessDay struct {
 	Date  string       `json:"date"`
 	State string       `json:"state"`
 	Data  *daySettings `json:"data"`
 }
 
-// daySettings are what the files of a date are made with, fixed when it was sealed.
+// daySettings are what the files of a date, or of one of its windows, are made with, fixed when that was sealed.
 type daySettings struct {
 	SealedAt    time.Time `json:"sealed_at"`
 	AcquirerID  string    `json:"acquirer_id"`
@@ -35,6 +38,7 @@ type daySettings struct {
 	Result      *struct {
 		Files []writtenFile `json:"files"`
 	} `json:"result"`
+	Windows []*daySettings `json:"windows"`
 
 	location *time.Location
 }
@@ -45,7 +49,11 @@ type writtenFile struct {
 	FileID      string `json:"file_id"`
 }
 
-const dayWritten = "written"
+const (
+	dayOpen    = "open"
+	dayClosing = "closing"
+	dayWritten = "written"
+)
 
 // maxDays bounds the list of business dates: a hundred years of a few KB each.
 const maxDays = 256 << 20
@@ -63,21 +71,37 @@ func readDays(ctx context.Context, open Open) (*calendar, error) {
 	if err := json.NewDecoder(io.LimitReader(in, maxDays)).Decode(&list); err != nil {
 		return nil, fmt.Errorf("business dates: no list as expected: %w", err)
 	}
-	c := &calendar{days: map[string]*businessDay{}}
+	c := &calendar{days: map[string]*businessDay{}, windows: map[string]*daySettings{}}
 	for _, d := range list {
 		c.days[d.Date] = d
 		if d.Data == nil {
 			continue
 		}
-		if d.Data.location, err = time.LoadLocation(d.Data.Location); err != nil {
-			return nil, fmt.Errorf("business dates: %s: location: %w", d.Date, err)
+		for _, s := range append(d.Data.Windows, d.Data) {
+			if s.location, err = time.LoadLocation(s.Location); err != nil {
+				return nil, fmt.Errorf("business dates: %s: location: %w", d.Date, err)
+			}
+		}
+		for _, w := range d.Data.Windows {
+			if w.Result == nil {
+				continue
+			}
+			for _, f := range w.Result.Files {
+				c.windows[f.FileID] = w
+			}
+		}
+		if d.State == dayOpen || d.State == dayClosing { // it has nothing but its windows
+			d.Data = nil
 		}
 	}
 	return c, nil
 }
 
-// settings returns what a date was sealed with, nil where that is not known.
-func (c *calendar) settings(date string) *daySettings {
+// settings returns what a file of a date was made with, nil where that is not known.
+func (c *calendar) settings(date, file string) *daySettings {
+	if w := c.windows[file]; w != nil {
+		return w
+	}
 	if d := c.days[date]; d != nil {
 		return d.Data
 	}
@@ -86,8 +110,8 @@ func (c *calendar) settings(date string) *daySettings {
 
 // files lists what the switch says it wrote for a date, nil where it does not say.
 func (c *calendar) files(date string) []writtenFile {
-	if s := c.settings(date); s != nil && s.Result != nil {
-		return s.Result.Files
+	if d := c.days[date]; d != nil && d.Data != nil && d.Data.Result != nil {
+		return d.Data.Result.Files
 	}
 	return nil
 }

@@ -108,9 +108,9 @@ func (t *currencyTally) text() string {
 	return fmt.Sprintf("%d debits of %d and %d credits of %d", t.DebitCount, t.DebitMinor, t.CreditCount, t.CreditMinor)
 }
 
-// manifestDay holds it against what the journal fixed when the date was sealed.
+// manifestDay holds it against what the journal fixed when the date, or its window, was sealed.
 func (r *fileReader) manifestDay(m *manifestForm) {
-	s := r.book.calendar.settings(r.file.date)
+	s := r.book.calendar.settings(r.file.date, r.file.id)
 	if s == nil {
 		return
 	}

@@ -61,10 +61,10 @@ func (e *Engine) NoSettlement(date payment.Date) []string {
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return set.Calendar.Settles(name, date) })
 }
 
-// movedAtOnce is how many payments are carried at a time: their commits share syncs.
+// movedAtOnce is how many payments are moved at a time: their commits share syncs.
 const movedAtOnce = 64
 
-// mover carries presentments into the open date, each payment's in their order.
+// mover moves presentments, those of several payments side by side.
 type mover struct {
 	places chan struct{}
 	moving sync.WaitGroup
@@ -75,17 +75,15 @@ type mover struct {
 
 func newMover() *mover { return &mover{places: make(chan struct{}, movedAtOnce)} }
 
-func (m *mover) move(s *sealing, rows []journal.Presentment) {
+// begin does what is to be done for one payment, once there is a place.
+func (m *mover) begin(move func() error) {
 	m.places <- struct{}{}
 	m.moving.Go(func() {
 		defer func() { <-m.places }()
-		for _, row := range rows {
-			if _, err := s.move(row, s.settling(row.Destination)); err != nil {
-				m.mu.Lock()
-				defer m.mu.Unlock()
-				m.failed = errors.Join(m.failed, err)
-				return
-			}
+		if err := move(); err != nil {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.failed = errors.Join(m.failed, err)
 		}
 	})
 }
@@ -122,7 +120,17 @@ func (s *sealing) hold(rows []journal.Presentment) error {
 		on = append(on, row)
 	}
 	if len(on) > 0 {
-		s.mover.move(s, on)
+		s.mover.begin(func() error { return s.moveAll(on) })
+	}
+	return nil
+}
+
+// moveAll carries presentments of a payment on, in their order.
+func (s *sealing) moveAll(rows []journal.Presentment) error {
+	for _, row := range rows {
+		if _, err := s.move(row, s.settling(row.Destination)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -30,17 +30,19 @@ import (
 const manifestSuffix = ".manifest.json"
 
 // deliveredFiles looks at what stands in a date's folder: the highest sequence of the processor's files, and the ids
-// of all that are whole, whichever processor id they were written under.
-func (e *Engine) deliveredFiles(date payment.Date, p *plan) (highest int, whole []string, err error) {
-	if mutant.On(mutant.FileOverwritten) {
-		return 0, nil, nil
+// of all that are whole, whichever processor id they were written under, but for those that the date's other plans
+// have. These count for the highest sequence, too, whether they are written yet or not.
+func (e *Engine) deliveredFiles(date payment.Date, p *plan, others []*plan) (highest int, whole []string, err error) {
+	known, highest, err := filesOf(date, others)
+	if err != nil || mutant.On(mutant.FileOverwritten) {
+		return highest, nil, err
 	}
 	names, err := e.o.FS.List(e.o.FS.PathJoin(e.o.Dir, date.String()))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil, nil
+		return highest, nil, nil
 	}
 	if err != nil {
-		return 0, nil, err
+		return highest, nil, err
 	}
 	slices.Sort(names)
 	const sequenceDigits = 5
@@ -54,11 +56,26 @@ func (e *Engine) deliveredFiles(date payment.Date, p *plan) (highest int, whole 
 		if text[:len(text)-sequenceDigits] == ours[:len(ours)-sequenceDigits] {
 			highest = max(highest, p.sequenceOf(id))
 		}
-		if strings.HasSuffix(name, manifestSuffix) {
+		if strings.HasSuffix(name, manifestSuffix) && !known[text] {
 			whole = append(whole, text)
 		}
 	}
 	return highest, whole, nil
+}
+
+// filesOf are the ids that plans of a date have files under, and the highest of their sequences.
+func filesOf(date payment.Date, plans []*plan) (ids map[string]bool, highest int, err error) {
+	ids = map[string]bool{}
+	for _, p := range plans {
+		for _, f := range p.Files {
+			id, err := p.fileID(date, f.Sequence)
+			if err != nil {
+				return nil, 0, err
+			}
+			ids[id.String()], highest = true, max(highest, f.Sequence)
+		}
+	}
+	return ids, highest, nil
 }
 
 // deliveredLater lists the ids of the whole files of later dates that the journal has not sealed. What the journal, put
@@ -85,6 +102,14 @@ func (e *Engine) deliveredLater(ctx context.Context, date payment.Date) (whole [
 		if err != nil && !errors.Is(err, journal.ErrNotFound) {
 			return nil, err
 		}
+		windows, err := windowsOf(&day)
+		if err != nil {
+			return nil, err
+		}
+		known, _, err := filesOf(later, windows)
+		if err != nil {
+			return nil, err
+		}
 		names, err := e.o.FS.List(e.o.FS.PathJoin(e.o.Dir, folder))
 		if err != nil {
 			return nil, err
@@ -92,7 +117,7 @@ func (e *Engine) deliveredLater(ctx context.Context, date payment.Date) (whole [
 		slices.Sort(names)
 		for _, name := range names {
 			id, isManifest := strings.CutSuffix(name, manifestSuffix)
-			if _, err := clearing.ParseFileID(id); isManifest && err == nil {
+			if _, err := clearing.ParseFileID(id); isManifest && err == nil && !known[id] {
 				whole = append(whole, id)
 			}
 		}
@@ -173,39 +198,42 @@ func sumOf(fsys vfs.FS, path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, f.Close())
 }
 
-// resequence gives the files of a sealed date sequences behind all that are there, because one of them is occupied.
-// What the date's own earlier attempts have written stays where it is, and counts as delivered like the rest.
-func (e *Engine) resequence(ctx context.Context, d *journal.Day, p *plan, occupied *OccupiedError) error {
-	highest, whole, err := e.deliveredFiles(d.Date, p)
+// resequence gives the files of a plan sequences behind all that are there, because one of them is occupied. What the
+// plan's own earlier attempts have written stays where it is, and counts as delivered like the rest. others are the
+// date's other plans.
+func (e *Engine) resequence(
+	ctx context.Context, date payment.Date, p *plan, others []*plan, occupied *OccupiedError,
+) error {
+	highest, whole, err := e.deliveredFiles(date, p, others)
 	if err != nil {
 		return err
 	}
-	later, err := e.deliveredLater(ctx, d.Date)
+	later, err := e.deliveredLater(ctx, date)
 	if err != nil {
 		return err
 	}
 	e.o.Logger.Error("a clearing file stands there with other bytes; it is kept, and the date's records "+
 		"that do not stand in a file "+
-		"are written under new sequences: see what is in it with switchctl audit", zap.Stringer("date", d.Date),
+		"are written under new sequences: see what is in it with switchctl audit", zap.Stringer("date", date),
 		zap.String("file", occupied.Name), zap.Int("first_sequence", highest+1))
 	p.Delivered = append(whole, later...)
 	for i := range p.Files {
 		p.Files[i].Sequence = highest + 1 + i
 	}
-	delete(e.written, d.Date)
-	return e.move(ctx, d, journal.DaySealed, p)
+	delete(e.written, date)
+	return nil
 }
 
-// look finds the files that are there already, which the plan of a date leaves as they are: its own sequences come
-// behind highest.
-func (e *Engine) look(ctx context.Context, date payment.Date, p *plan) (highest int, err error) {
-	highest, whole, err := e.deliveredFiles(date, p)
+// look finds the files that are there already, which a plan leaves as they are: its own sequences come behind highest,
+// and so behind those of the date's other plans, whether all that is there could be looked at or not.
+func (e *Engine) look(ctx context.Context, date payment.Date, p *plan, others []*plan) (highest int, err error) {
+	highest, whole, err := e.deliveredFiles(date, p, others)
 	if err != nil {
-		return 0, err
+		return highest, err
 	}
 	later, err := e.deliveredLater(ctx, date)
 	if err != nil {
-		return 0, err
+		return highest, err
 	}
 	if len(whole) > 0 {
 		e.o.Logger.Error("clearing files of a date that is being sealed only now stand there already; they are kept, "+
@@ -219,13 +247,13 @@ func (e *Engine) look(ctx context.Context, date payment.Date, p *plan) (highest 
 // lookAgain looks at the clearing folder where it could not be looked at when the date was sealed, before anything is
 // written there, and changes the plan durably.
 func (e *Engine) lookAgain(ctx context.Context, d *journal.Day, p *plan) error {
-	highest, err := e.look(ctx, d.Date, p)
+	highest, err := e.look(ctx, d.Date, p, p.Windows)
 	if err != nil {
 		return err
 	}
 	p.Unseen = false
 	for i := range p.Files {
-		p.Files[i].Sequence += highest
+		p.Files[i].Sequence = highest + 1 + i
 	}
 	return e.move(ctx, d, journal.DaySealed, p)
 }

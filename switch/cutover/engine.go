@@ -8,10 +8,13 @@
 // leaving, and splits what one file cannot hold. What fails is tried again every minute and told meanwhile (Problems);
 // nothing that the switch serves waits for it.
 //
+// A destination may have windows: several times a date what it has so far is sealed and written by itself, as a date
+// is, and the cutover seals the rest.
+//
 // Files in reading order: engine.go (when), finish.go (a date's way from closing to written), seal.go (what its files
-// are made from), calendar.go (for whom there are none), split.go, record.go (a record), write.go (the files),
-// output.go (where to), release.go (what waits for people), rebuild.go (once more, from the journal), follow.go (a
-// host's cutover).
+// are made from), window.go (a part of the open date), calendar.go (for whom there are none), split.go, record.go (a
+// record), write.go (the files), output.go (where to), release.go (what waits for people), rebuild.go (once more, from
+// the journal), follow.go (a host's cutover).
 //
 // It does not know the layout of the files (package clearing) nor how a capture comes to stand in a date (package
 // flow).
@@ -21,6 +24,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,6 +64,7 @@ type Settings struct {
 	Calendar     Calendar
 	// Release has the files of a date that is sealed wait until they are released.
 	Release bool
+	Windows Windows
 }
 
 // Options are what an engine works with.
@@ -115,6 +121,11 @@ const (
 // New makes an engine.
 func New(o Options) *Engine {
 	o.Bounds = o.Bounds.complete()
+	for _, name := range slices.Sorted(maps.Keys(o.Settings.Windows)) {
+		if !slices.Contains(o.Settings.Destinations, name) {
+			o.Settings.Destinations = append(slices.Clone(o.Settings.Destinations), name)
+		}
+	}
 	if o.Lock == nil {
 		o.Lock = func(payment.ID) func() { return func() {} }
 	}
@@ -199,9 +210,12 @@ func (e *Engine) dateAt(t time.Time) payment.Date {
 
 // cutoverOn is the moment of a calendar date's cutover. At 00:00 it is the date's beginning. Where clocks are put
 // forward over that time it is as much later as they are.
-func (e *Engine) cutoverOn(date payment.Date) time.Time {
+func (e *Engine) cutoverOn(date payment.Date) time.Time { return e.momentOn(date, e.o.At) }
+
+// momentOn is a local time of day, since midnight, on a calendar date.
+func (e *Engine) momentOn(date payment.Date, timeOfDay time.Duration) time.Time {
 	d := int(date)
-	year, month, day, seconds := d/10000, time.Month(d/100%100), d%100, int(e.o.At/time.Second)
+	year, month, day, seconds := d/10000, time.Month(d/100%100), d%100, int(timeOfDay/time.Second)
 	at := time.Date(year, month, day, 0, 0, seconds, 0, e.o.Location)
 	// For a time that there is not, time.Date returns what the clock would have shown before the change or after it.
 	hour, minute, second := at.Clock()
@@ -238,12 +252,13 @@ func (e *Engine) schedule(err error) {
 			_, failed := e.cutover(e.running, e.o.Journal.OpenDay(), date)
 			err = errors.Join(err, failed)
 		}
+		err = errors.Join(err, e.dueWindows(e.running, now))
 		if err != nil && e.running.Err() == nil {
 			wait = retry
 			e.o.Logger.Error("cutover failed; it is tried again", zap.Duration("in", wait), zap.Error(err))
 		}
 		now = e.o.Clock.Confirmed()
-		timer := time.NewTimer(min(wait, e.next(now).Sub(now)))
+		timer := time.NewTimer(min(wait, e.next(now).Sub(now), e.untilWindow(now)))
 		select {
 		case <-timer.C:
 		case <-e.wake:
@@ -320,12 +335,8 @@ func (e *Engine) unused(ctx context.Context, date payment.Date) (payment.Date, e
 // closeOpen closes the open business date, unless next has a reason not to, and no other one, and opens the first
 // unused date from next's on: should the schedule close it meanwhile the error is ErrOvertaken.
 func (e *Engine) closeOpen(ctx context.Context, next func(open payment.Date) (payment.Date, error)) (Result, error) {
-	select {
-	case <-e.started:
-	case <-e.running.Done():
-		return Result{}, ErrClosed
-	case <-ctx.Done():
-		return Result{}, fmt.Errorf("the days that the last run left are not finished yet: %w", ctx.Err())
+	if err := e.ready(ctx); err != nil {
+		return Result{}, err
 	}
 	open := e.o.Journal.OpenDay()
 	to, err := next(open)
@@ -340,6 +351,18 @@ func (e *Engine) closeOpen(ctx context.Context, next func(open payment.Date) (pa
 		e.Recheck()
 	}
 	return result, err
+}
+
+// ready waits until what the last run left is finished, or its first attempt at that has failed.
+func (e *Engine) ready(ctx context.Context) error {
+	select {
+	case <-e.started:
+		return nil
+	case <-e.running.Done():
+		return ErrClosed
+	case <-ctx.Done():
+		return fmt.Errorf("the days that the last run left are not finished yet: %w", ctx.Err())
+	}
 }
 
 // Recheck lets the schedule look at the clock and at unfinished days now.
@@ -371,5 +394,9 @@ func (e *Engine) cutover(ctx context.Context, date, next payment.Date) (Result, 
 	if err := e.sealEarlier(ctx, date); err != nil {
 		return Result{}, err
 	}
-	return e.finish(ctx, &journal.Day{Date: date, State: journal.DayClosing})
+	d, err := e.o.Journal.Day(ctx, date)
+	if err != nil {
+		return Result{}, err
+	}
+	return e.finish(ctx, &d)
 }

@@ -13,32 +13,38 @@ import (
 type SealedFile struct {
 	FileID      string // PDS0105
 	Destination string
-	// Records is how many of the destination's presentments it takes, in the journal's order, after those of the files
-	// before it; below 0: all.
+	Window      int // of the destination's on its date, from 1; 0: it has what is in none
+	// Records is how many of the destination's presentments in the window it takes, in the journal's order, after those of
+	// the files before it; below 0: all.
 	Records int
 }
 
-// SealedFiles lists the files of a date that is sealed or written; none of another. delivered are the ids of files that
-// were there before, since the journal was put back: which presentments stand in those it does not know.
+// SealedFiles lists the files of a date that is sealed or written, and of another those of its windows. delivered are
+// the ids of files that were there before, since the journal was put back: which presentments stand in those it does
+// not know.
 func SealedFiles(d journal.Day) (files []SealedFile, delivered []string, err error) {
-	if d.State != journal.DaySealed && d.State != journal.DayWritten {
-		return nil, nil, nil
-	}
 	var p plan
-	if err := json.Unmarshal(d.Data, &p); err != nil {
-		return nil, nil, fmt.Errorf("record of business date %s: %w", d.Date, err)
-	}
-	for _, f := range p.Files {
-		id, err := p.fileID(d.Date, f.Sequence)
-		if err != nil {
-			return nil, nil, err
+	if len(d.Data) > 0 {
+		if err := json.Unmarshal(d.Data, &p); err != nil {
+			return nil, nil, fmt.Errorf("record of business date %s: %w", d.Date, err)
 		}
-		if p.Format == 0 {
-			f.Records = -1
-		}
-		files = append(files, SealedFile{FileID: id.String(), Destination: f.Destination, Records: f.Records})
 	}
-	return files, p.Delivered, nil
+	for _, part := range p.parts() {
+		for _, f := range part.Files {
+			id, err := part.fileID(d.Date, f.Sequence)
+			if err != nil {
+				return nil, nil, err
+			}
+			if part.Format == 0 {
+				f.Records = -1
+			}
+			files = append(files, SealedFile{
+				FileID: id.String(), Destination: f.Destination, Window: part.Window, Records: f.Records,
+			})
+		}
+		delivered = append(delivered, part.Delivered...)
+	}
+	return files, delivered, nil
 }
 
 // CarriedUntil is the last business date into which what stood in a date may have been carried when it was sealed: into

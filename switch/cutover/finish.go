@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,6 +31,7 @@ func (e *Engine) resume(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	days, err := e.unfinished(ctx)
+	err = errors.Join(err, e.resumeWindows(ctx))
 	for _, d := range days {
 		if e.waiting[d.Date] {
 			continue
@@ -61,8 +63,17 @@ func (e *Engine) sealEarlier(ctx context.Context, date payment.Date) error {
 	return nil
 }
 
-// plan is what a date's files are made with, fixed when it is sealed; JSON in the journal's record of the day.
+// plan is what a date's files are made with, or those of one of its windows, fixed when that is sealed; JSON in the
+// journal's record of the day.
 type plan struct {
+	// Destination and Window say which window the plan is of; a date's plan is of what is in none, and has Windows.
+	Destination string  `json:"destination,omitempty"`
+	Window      int     `json:"window,omitempty"` // from 1 on each date, by destination
+	Windows     []*plan `json:"windows,omitempty"`
+	// After is, of a window, the highest sequence that the date had before it: Files come behind it. While there are none
+	// the window is being filled.
+	After int `json:"after,omitempty"`
+
 	// Format is 1 where Files say how many records each takes. Before it was 0, with a file a destination.
 	Format      int       `json:"format,omitempty"`
 	SealedAt    time.Time `json:"sealed_at"`
@@ -126,7 +137,11 @@ func (e *Engine) finish(ctx context.Context, d *journal.Day) (result Result, err
 		if err := e.o.Days.Seal(ctx, d.Date); err != nil {
 			return Result{}, fmt.Errorf("business date %s: waiting for outcomes: %w", d.Date, err)
 		}
-		p, err := e.seal(ctx, d.Date)
+		windows, err := e.closeWindows(ctx, d)
+		if err != nil {
+			return Result{}, fmt.Errorf("seal business date %s: %w", d.Date, err)
+		}
+		p, err := e.seal(ctx, d.Date, windows)
 		if err != nil {
 			return Result{}, fmt.Errorf("seal business date %s: %w", d.Date, err)
 		}
@@ -150,15 +165,14 @@ func (e *Engine) finish(ctx context.Context, d *journal.Day) (result Result, err
 		result.Aside = p.Aside
 		return result, nil
 	}
-	result, err = e.write(ctx, d.Date, &p)
-	if occupied := (*OccupiedError)(nil); errors.As(err, &occupied) {
-		if err := e.resequence(ctx, d, &p, occupied); err != nil {
-			return Result{}, fmt.Errorf("new sequences for %s: %w", d.Date, err)
-		}
-		result, err = e.write(ctx, d.Date, &p)
-	}
-	if err != nil {
+	keep := func() error { return e.move(ctx, d, journal.DaySealed, &p) }
+	windowErr := e.writeWindows(ctx, d.Date, &p, keep)
+	result, err = e.writeOnce(ctx, d.Date, &p, p.Windows, keep)
+	if err = errors.Join(windowErr, err); err != nil {
 		return Result{}, fmt.Errorf("clearing files of %s: %w", d.Date, err)
+	}
+	for i := range slices.Backward(p.Windows) {
+		result.Files = slices.Concat(p.Windows[i].Result.Files, result.Files)
 	}
 	p.Result = &result
 	if err := e.move(ctx, d, journal.DayWritten, &p); err != nil {

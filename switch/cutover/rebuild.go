@@ -73,14 +73,17 @@ func (s *Source) Check(ctx context.Context, date payment.Date) (*Rebuilt, error)
 		return nil, fmt.Errorf("business date %s: %w", date, err)
 	}
 	c := &comparison{ctx: ctx, folder: folder{s.FS, s.FS.PathJoin(s.Dir, date.String())}}
-	made, err := s.make(ctx, date, p, c, map[int]File{})
-	if err != nil {
-		return nil, fmt.Errorf("make the files of %s again: %w", date, err)
-	}
-	for i := range min(len(c.differences), explained) {
-		if d := &c.differences[i]; !d.Missing {
-			if err := s.explain(ctx, date, p, made.Files, c.path(d.File), d); err != nil {
-				return nil, fmt.Errorf("what differs in %s: %w", d.File, err)
+	for _, part := range p.parts() {
+		told := len(c.differences)
+		made, err := s.make(ctx, date, part, c, map[int]File{})
+		if err != nil {
+			return nil, fmt.Errorf("make the files of %s again: %w", date, err)
+		}
+		for ; told < min(len(c.differences), explained); told++ {
+			if d := &c.differences[told]; !d.Missing {
+				if err := s.explain(ctx, date, part, made.Files, c.path(d.File), d); err != nil {
+					return nil, fmt.Errorf("what differs in %s: %w", d.File, err)
+				}
 			}
 		}
 	}
@@ -97,7 +100,11 @@ func (s *Source) Rebuild(ctx context.Context, date payment.Date, dir string) (*R
 		return nil, err
 	}
 	to := &listing{folder: folder{s.FS, dir}}
-	_, err = s.make(ctx, date, p, to, map[int]File{})
+	for _, part := range p.parts() {
+		if _, err = s.make(ctx, date, part, to, map[int]File{}); err != nil {
+			break
+		}
+	}
 	if err == nil {
 		err = syncDirs(s.FS, dir, s.FS.PathDir(dir))
 	}

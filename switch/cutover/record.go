@@ -46,7 +46,7 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		acquirer = m.plan.AcquirerID
 	}
 	op := &pay.Ops[i]
-	cleared := op // the operation whose money the record moves
+	cleared := op // what the record is of
 	r := &clearing.Presentment{
 		PAN: number, Expiry: expiry, Currency: pay.Currency, FunctionCode: firstPresentment, MessageReason: s.Reason,
 		MCC:          s.MCC,
@@ -71,7 +71,7 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		cleared = &pay.Ops[op.Target]
 		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, op.Target)
 	}
-	r.AmountMinor = cleared.Clears()
+	r.AmountMinor = moved(pay, i)
 	if op.Kind == payment.KindRepresent {
 		presented := pay.Ops[op.Target].Target
 		cleared = &pay.Ops[presented]
@@ -95,6 +95,15 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		}
 	}
 	return r, nil, nil
+}
+
+// moved is the amount of the record of operation i: what takes a record back, or presents it again, is of that one's.
+func moved(pay *payment.Payment, i int) int64 {
+	op := &pay.Ops[i]
+	if op.Kind == payment.KindVoidPresentment || op.Kind == payment.KindResubmit {
+		op = &pay.Ops[op.Target]
+	}
+	return op.Clears()
 }
 
 func acceptor(s *presentment.Snapshot) clearing.Acceptor {

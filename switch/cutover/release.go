@@ -32,7 +32,15 @@ func (p *plan) waits() bool { return p.Release != nil && p.Release.By == "" }
 
 // waiting is what a cutover answers of a date whose files wait.
 func (p *plan) waiting(date payment.Date) Result {
-	return Result{BusinessDate: date.String(), Files: []File{}, Unreleased: len(p.Files)}
+	return Result{BusinessDate: date.String(), Files: []File{}, Unreleased: p.files()}
+}
+
+// files counts those of the date and of its windows.
+func (p *plan) files() (n int) {
+	for _, part := range p.parts() {
+		n += len(part.Files)
+	}
+	return n
 }
 
 // MayRelease says what Release would have against a date now.
@@ -61,12 +69,8 @@ func (e *Engine) waitingDay(ctx context.Context, date payment.Date) (d journal.D
 // Release lets the files of a sealed date out: that they are released, and by whom, is durable before anything is
 // written. Should the writing fail, the schedule goes on with it.
 func (e *Engine) Release(ctx context.Context, date payment.Date, by string) (Result, error) {
-	select {
-	case <-e.started:
-	case <-e.running.Done():
-		return Result{}, ErrClosed
-	case <-ctx.Done():
-		return Result{}, fmt.Errorf("the days that the last run left are not finished yet: %w", ctx.Err())
+	if err := e.ready(ctx); err != nil {
+		return Result{}, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -21,29 +21,26 @@ import (
 // seal fixes what the files of a date are made from. Nothing enters the date or leaves it any more. Each record is
 // built once: which place it has among its authorization's is known now, and what cannot be built is carried into the
 // next date.
-func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
+//
+// windows are those of the date, all filled: what is in them stays as it is.
+func (e *Engine) seal(ctx context.Context, date payment.Date, windows []*plan) (*plan, error) {
 	set := e.o.Settings
-	p := &plan{
-		Format: planFormat, SealedAt: e.o.Clock.Now().Truncate(time.Millisecond), AcquirerID: set.AcquirerID,
-		ProcessorID: set.ProcessorID, CodePage: set.CodePage.String(), Blocked: set.Blocked, RDW: set.RDW,
-		Production: set.Production, Location: e.o.Location.String(),
-	}
-	s := &sealing{
-		e: e, ctx: ctx, now: e.o.Clock.Confirmed(), plan: p, mover: newMover(),
-		maker: maker{keyring: e.o.Keyring, plan: p, location: e.o.Location},
-	}
-	if set.NodeInFileID {
-		p.Node = &set.Node
-	}
+	p := e.newPlan()
+	p.Windows = windows
+	s := e.newSealing(ctx, p)
 	var err error
 	if s.later, err = e.laterClosed(ctx, date); err != nil {
 		return nil, err
 	}
 	p.Held = e.NoSettlement(date)
-	s.files = newSplitter(e.o.Bounds, slices.DeleteFunc(slices.Clone(set.Destinations), func(name string) bool {
-		return slices.Contains(p.Held, name)
+	destinations := slices.Clone(set.Destinations)
+	for _, w := range windows {
+		destinations = append(destinations, w.Destination)
+	}
+	s.files = newSplitter(e.o.Bounds, slices.DeleteFunc(destinations, func(name string) bool {
+		return !set.Calendar.Settles(name, date)
 	}))
-	highest, err := e.look(ctx, date, p)
+	highest, err := e.look(ctx, date, p, windows)
 	if err != nil {
 		// The date is sealed all the same: nothing can be written to what cannot be read, and it is looked at before that.
 		e.o.Logger.Error("the clearing folder could not be looked at", zap.Stringer("date", date), zap.Error(err))
@@ -62,6 +59,9 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 		}
 	}
 	err = e.o.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
+		if presentment.WindowOf(row.Data) != 0 {
+			return failed == nil
+		}
 		if len(rows) > 0 && (row.Payment != rows[0].Payment || row.Destination != rows[0].Destination) {
 			flush()
 		}
@@ -100,7 +100,28 @@ func (e *Engine) seal(ctx context.Context, date payment.Date) (*plan, error) {
 	return p, nil
 }
 
-// sealing is one attempt to seal a date.
+// newPlan is a plan with what the config says now.
+func (e *Engine) newPlan() *plan {
+	set := &e.o.Settings
+	p := &plan{
+		Format: planFormat, SealedAt: e.o.Clock.Now().Truncate(time.Millisecond), AcquirerID: set.AcquirerID,
+		ProcessorID: set.ProcessorID, CodePage: set.CodePage.String(), Blocked: set.Blocked, RDW: set.RDW,
+		Production: set.Production, Location: e.o.Location.String(),
+	}
+	if set.NodeInFileID {
+		p.Node = &set.Node
+	}
+	return p
+}
+
+func (e *Engine) newSealing(ctx context.Context, p *plan) *sealing {
+	return &sealing{
+		e: e, ctx: ctx, now: e.o.Clock.Confirmed(), plan: p, mover: newMover(),
+		maker: maker{keyring: e.o.Keyring, plan: p, location: e.o.Location},
+	}
+}
+
+// sealing is one attempt to seal a date, or to fill a window.
 type sealing struct {
 	e       *Engine
 	ctx     context.Context
@@ -281,10 +302,12 @@ func (s *sealing) original(p *payment.Payment, row journal.Presentment, decided 
 		}
 		return *same, nil, nil
 	}
-	if day, err := s.e.o.Journal.Day(s.ctx, filed); err != nil {
-		return snapshot, nil, err
-	} else if day.State == journal.DayOpen || day.State == journal.DayClosing {
-		return snapshot, errOriginalAside, nil
+	if p.Ops[target].Window == 0 {
+		if day, err := s.e.o.Journal.Day(s.ctx, filed); err != nil {
+			return snapshot, nil, err
+		} else if day.State == journal.DayOpen || day.State == journal.DayClosing {
+			return snapshot, errOriginalAside, nil
+		}
 	}
 	ref := journal.PresentmentRef{Date: filed, Destination: row.Destination, Payment: row.Payment, Op: target}
 	switch first, err := s.e.o.Journal.Presentment(s.ctx, ref); {
@@ -295,6 +318,7 @@ func (s *sealing) original(p *payment.Payment, row journal.Presentment, decided 
 	default:
 		snapshot, fault = presentment.DecodeSnapshot(first.Data)
 	}
+	snapshot.Window = 0
 	if snapshot.Format == 0 {
 		snapshot.SetAnswers(p, target)
 	}

@@ -18,7 +18,9 @@ import (
 // Result names what a cutover wrote.
 type Result struct {
 	BusinessDate string `json:"business_date"`
-	Files        []File `json:"files"`
+	// Window is which of its destination's windows on the date it is, where it is one.
+	Window int    `json:"window,omitempty"`
+	Files  []File `json:"files"`
 	// Unreleased is how many files the date will have once it is released; it has none before.
 	Unreleased int `json:"unreleased,omitempty"`
 	// Aside tells of what could not be built and stands in no file; nil where there is nothing.
@@ -39,11 +41,29 @@ type File struct {
 	Totals      []clearing.CurrencyTotals `json:"totals"`
 }
 
-// write makes all files of a sealed date. What stands there under temporary names is written over. A
+// writeOnce is write, and once more under other sequences where a file with other bytes is in the way. others are the
+// date's other plans; keep stores the plan.
+func (e *Engine) writeOnce(
+	ctx context.Context, date payment.Date, p *plan, others []*plan, keep func() error,
+) (Result, error) {
+	result, err := e.write(ctx, date, p)
+	if occupied := (*OccupiedError)(nil); errors.As(err, &occupied) {
+		if err := e.resequence(ctx, date, p, others, occupied); err != nil {
+			return Result{}, fmt.Errorf("new sequences: %w", err)
+		}
+		if err := keep(); err != nil {
+			return Result{}, fmt.Errorf("new sequences: %w", err)
+		}
+		result, err = e.write(ctx, date, p)
+	}
+	return result, err
+}
+
+// write makes all files of a plan. What stands there under temporary names is written over. A
 // file that cannot be written keeps no other from being; what this run has written already is not written again.
 func (e *Engine) write(ctx context.Context, date payment.Date, p *plan) (Result, error) {
 	if len(p.Files) == 0 {
-		return Result{BusinessDate: date.String(), Files: []File{}}, nil
+		return Result{BusinessDate: date.String(), Window: p.Window, Files: []File{}}, nil
 	}
 	ctx = context.WithoutCancel(ctx) // a file that was begun is written to its end
 	dir := e.o.FS.PathJoin(e.o.Dir, date.String())
@@ -89,7 +109,7 @@ type Records interface {
 	Presentments(ctx context.Context, date payment.Date, yield func(journal.Presentment) bool) error
 }
 
-// make makes the files of a sealed date, but for those that are in done by their sequences, and enters them there. A
+// make makes the files of a plan, but for those that are in done by their sequences, and enters them there. A
 // file that cannot be made keeps no other from being.
 func (s *Source) make(
 	ctx context.Context, date payment.Date, p *plan, to outlet, done map[int]File,
@@ -123,7 +143,7 @@ func (s *Source) make(
 	if err = errors.Join(err, failed); err != nil {
 		return Result{}, err
 	}
-	result.BusinessDate, result.Files = date.String(), []File{}
+	result.BusinessDate, result.Window, result.Files = date.String(), p.Window, []File{}
 	for _, f := range w.files {
 		err = errors.Join(err, f.end())
 		result.Files = append(result.Files, w.done[f.Sequence])
@@ -131,7 +151,7 @@ func (s *Source) make(
 	return result, err
 }
 
-// dateWriter lays the presentments of a date into its files.
+// dateWriter lays the presentments of a date, or of one of its windows, into files.
 type dateWriter struct {
 	s     *Source
 	ctx   context.Context
@@ -149,6 +169,9 @@ type dateWriter struct {
 
 // row writes one presentment into the file whose turn it is. Its error is that of the whole date.
 func (w *dateWriter) row(row journal.Presentment) error {
+	if !w.plan.has(&row) {
+		return nil
+	}
 	waiting := w.waiting[row.Destination]
 	for len(waiting) > 0 && waiting[0].left == 0 {
 		waiting = waiting[1:]

@@ -50,7 +50,8 @@ var (
 		"earlier messages of this payment have not reached the issuer yet; nothing was sent")
 	// advisedFirst stays inside: an advice was queued in between, which goes first.
 	advisedFirst = api.NewError(api.CodeInternal, "an advice goes first")
-	// closedMeanwhile refuses a void at the issuer whose capture's business date was closed before its intent.
+	// closedMeanwhile refuses a void at the issuer whose capture's business date or window was closed before its
+	// intent.
 	closedMeanwhile = api.NewError(api.CodeBusy, "the capture's business date was closed at this moment")
 )
 

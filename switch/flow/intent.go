@@ -74,8 +74,9 @@ func (x *operation) dated(ctx context.Context, t *journal.Transition, i int) *ap
 	p := t.Payment
 	op := &p.Ops[i]
 	if op.Kind == payment.KindVoid {
-		date := p.Ops[op.Target].Filed()
-		if !x.o.Days.Enter(date) {
+		target := &p.Ops[op.Target]
+		date := target.Filed()
+		if x.filed(target) || !x.o.Days.Enter(date) {
 			return closedMeanwhile
 		}
 		x.date = date

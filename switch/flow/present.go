@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"switchyard/internal/mutant"
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
 	"switchyard/switch/payment"
@@ -31,5 +32,23 @@ func (f *Flow) presentAgain(ctx context.Context, p *payment.Payment, i int) (jou
 	if errors.Is(err, journal.ErrNotFound) {
 		original, err = f.present(p, target), nil
 	}
-	return journal.Presentment{PresentmentRef: presentment.RefOf(p, i, p.Ops[i].Date), Data: original.Data}, err
+	if err != nil {
+		return journal.Presentment{}, err
+	}
+	row := journal.Presentment{PresentmentRef: presentment.RefOf(p, i, p.Ops[i].Date), Data: original.Data}
+	if presentment.WindowOf(row.Data) != 0 { // it goes with a later one
+		s, err := presentment.DecodeSnapshot(row.Data)
+		if err != nil {
+			return row, err
+		}
+		s.Window = 0
+		row.Data = s.Encode()
+	}
+	return row, nil
+}
+
+// filed tells whether the presentment of an operation stands in a file, or in a date that is being sealed: it stays
+// there, whatever becomes of the operation.
+func (f *Flow) filed(op *payment.Op) bool {
+	return op.Window != 0 && !mutant.On(mutant.WindowVoided) || f.o.Days.Closed(op.Filed())
 }

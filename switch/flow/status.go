@@ -52,7 +52,7 @@ func (f *Flow) story(p *payment.Payment, i int) api.Answer {
 		h.Capture, h.Refund = named(p, j)
 		h.Automatic, h.PastWindow = op.Automatic, op.PastWindow
 		h.CaptureCancelled = j == 0 && p.CaptureCancelled() != ""
-		if op.Kind.Row().Clears && op.Kind != payment.KindResubmit && op.Counts() && f.o.Days.Closed(op.Filed()) &&
+		if op.Kind.Row().Clears && op.Kind != payment.KindResubmit && op.Counts() && f.filed(op) &&
 			!p.Withdrawn(j) {
 			h.Presentment = p.Presentment(j).String()
 		}

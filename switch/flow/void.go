@@ -53,20 +53,20 @@ func (x *operation) voided(p *payment.Payment, named int, now time.Time) (paymen
 	}
 	o := &p.Ops[target]
 	if issuer := x.o.Issuers[o.Host]; o.Kind == payment.KindCapture && issuer != nil && !issuer.Mapping.Originals() &&
-		!x.o.Days.Closed(o.Filed()) && !mutant.On(mutant.VoidWithoutOriginal) {
+		!x.filed(o) && !mutant.On(mutant.VoidWithoutOriginal) {
 		// A capture has the RRN of its authorization: the host would not know which of them is undone.
 		return payment.Op{}, &payment.Refusal{Message: "the payment's issuer is not told originals, and cannot take back a " +
-			"capture until its business date is closed"}
+			"capture until its record is in a file, at the latest once its business date is closed"}
 	}
 	return payment.Op{
 		Kind: payment.KindVoid, Amount: o.Clears(), Target: target, RRN: o.RRN, Final: x.whole,
 	}, nil
 }
 
-// voidPresentment serves a void whose capture stands in the clearing of a closed date; false where it does not, or
-// where the issuer has not been told all of the payment yet. What it is told of the capture must not come behind the
-// reversal presentment in a file: the reversal of the rest, which a final capture leaves, says what stays with the
-// capture in it, and the issuer would hold that for nobody.
+// voidPresentment serves a void whose capture stands in the clearing of a closed date or window; false where it does
+// not, or where the issuer has not been told all of the payment yet. What it is told of the capture must not come
+// behind the reversal presentment in a file: the reversal of the rest, which a final capture leaves, says what stays
+// with the capture in it, and the issuer would hold that for nobody.
 func (x *operation) voidPresentment(ctx context.Context, named int) (_ api.Answer, served bool) {
 	unlock := x.o.Turns.Lock(x.id)
 	defer unlock()
@@ -80,7 +80,7 @@ func (x *operation) voidPresentment(ctx context.Context, named int) (_ api.Answe
 		if r != nil {
 			return refused(refusal(r)), true
 		}
-		if !x.o.Days.Closed(p.Ops[target].Filed()) || p.Advising() {
+		if !x.filed(&p.Ops[target]) || p.Advising() {
 			return api.Answer{}, false
 		}
 		op := takenBack(p, target, now)

@@ -255,7 +255,7 @@ func (a *applying) operation(ctx context.Context, p *payment.Payment, target int
 	switch {
 	case err != nil:
 		return op, "", err
-	case !day.sealed:
+	case !day.sealed && presented.Window == 0:
 		return op, "its presentment stands in no file yet", nil
 	case it.currency != p.Currency:
 		return op, fmt.Sprintf("it is in %s, the payment in %s", it.currency, p.Currency), nil
@@ -300,7 +300,7 @@ func (d *Desk) secondFiled(ctx context.Context, p *payment.Payment, of int) (boo
 		return false, nil
 	}
 	day, err := d.day(ctx, p.Ops[second].Filed())
-	return err == nil && day.sealed, err
+	return err == nil && (day.sealed || p.Ops[second].Window != 0), err
 }
 
 // secondOf finds the second presentment of an operation that a record rejects, and the operation that the record is

@@ -186,6 +186,7 @@ func (d *Desk) again(ctx context.Context, p *payment.Payment, op int, fix map[st
 	if s, err = presentment.DecodeSnapshot(row.Data); err != nil {
 		return s, fmt.Errorf("read its presentment: %w", err)
 	}
+	s.Window = 0 // of the one before
 	if s.Format == 0 {
 		s.SetAnswers(p, op)
 	}

@@ -131,8 +131,8 @@ func (a *applying) asMessages(ctx context.Context, wanted map[reference]*sought)
 			continue
 		}
 		laid := day.layout()
-		err = a.look(ctx, date, wanted, func(ref journal.PresentmentRef) (here, more bool) {
-			as := laid.next(ref.Destination)
+		err = a.look(ctx, date, wanted, func(row *journal.Presentment) (here, more bool) {
+			as := laid.next(row)
 			here = named[as]
 			delete(named, as)
 			return here, len(named) > 0
@@ -216,7 +216,7 @@ func (a *applying) lookAll(ctx context.Context, date payment.Date, wanted map[re
 	if a.dropFound(wanted); len(wanted) == 0 {
 		return nil
 	}
-	err := a.look(ctx, date, wanted, func(journal.PresentmentRef) (here, more bool) { return true, true })
+	err := a.look(ctx, date, wanted, func(*journal.Presentment) (here, more bool) { return true, true })
 	a.dropFound(wanted)
 	return err
 }
@@ -225,12 +225,12 @@ func (a *applying) lookAll(ctx context.Context, date payment.Date, wanted map[re
 // are more.
 func (a *applying) look(
 	ctx context.Context, date payment.Date, wanted map[reference]*sought,
-	which func(journal.PresentmentRef) (here, more bool),
+	which func(*journal.Presentment) (here, more bool),
 ) error {
 	left := len(wanted)
 	var failed error
 	err := a.o.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
-		here, more := which(row.PresentmentRef)
+		here, more := which(&row)
 		if !here {
 			return more
 		}

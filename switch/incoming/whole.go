@@ -11,6 +11,7 @@ import (
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
+	"switchyard/switch/presentment"
 )
 
 // sealedDay is what the journal knows of the files of a date.
@@ -68,9 +69,15 @@ func (d *Desk) day(ctx context.Context, date payment.Date) (*sealedDay, error) {
 }
 
 // layout tells as which message of which file of a date each of its presentments stands, as they come in their order.
-type layout map[string]*laid
+type layout map[run]*laid
 
-// laid is how far a destination's presentments have come.
+// run are the presentments of a destination in one of its windows, 0: in none.
+type run struct {
+	destination string
+	window      int
+}
+
+// laid is how far the presentments of a run have come.
 type laid struct {
 	files []cutover.SealedFile // not full yet
 	rows  int                  // of the first of them
@@ -79,17 +86,18 @@ type laid struct {
 func (s *sealedDay) layout() layout {
 	l := layout{}
 	for _, f := range s.files {
-		if l[f.Destination] == nil {
-			l[f.Destination] = &laid{}
+		of := run{f.Destination, f.Window}
+		if l[of] == nil {
+			l[of] = &laid{}
 		}
-		l[f.Destination].files = append(l[f.Destination].files, f)
+		l[of].files = append(l[of].files, f)
 	}
 	return l
 }
 
-// next is the place of the next presentment of a destination; the zero message where it stands in no file.
-func (l layout) next(destination string) message {
-	at := l[destination]
+// next is the place of the next presentment; the zero message where it stands in no file.
+func (l layout) next(row *journal.Presentment) message {
+	at := l[run{row.Destination, presentment.WindowOf(row.Data)}]
 	if at == nil {
 		return message{}
 	}
@@ -171,7 +179,7 @@ func (d *Desk) presentments(ctx context.Context, file ourFile, yield func(journa
 	laid := file.day.layout()
 	var failed error
 	err := d.o.Journal.Presentments(ctx, file.date, func(row journal.Presentment) bool {
-		if laid.next(row.Destination).file == file.id {
+		if laid.next(&row).file == file.id {
 			failed = yield(row.PresentmentRef)
 		}
 		return failed == nil

@@ -225,11 +225,19 @@ func (d *Day) Check() error {
 	return nil
 }
 
-// Follows tells whether SetDay may move a date to a state: closing to sealed, sealed to written, and a sealed one's
-// data
-// may be replaced.
+// Follows tells whether SetDay may move a date to a state: closing to sealed, sealed to written. The data of one that
+// is not written yet may be replaced.
 func (s DayState) Follows(before DayState) bool {
-	return before == DayClosing && s == DaySealed || before == DaySealed && (s == DaySealed || s == DayWritten)
+	switch before {
+	case DayOpen:
+		return s == DayOpen
+	case DayClosing:
+		return s == DayClosing || s == DaySealed
+	case DaySealed:
+		return s == DaySealed || s == DayWritten
+	case DayWritten:
+	}
+	return false
 }
 
 // CheckSweep refuses a limit that SweepKeys does not take.

@@ -58,7 +58,8 @@ func dayState(s journal.DayState) string {
 }
 
 // serveCutover closes the open business date; it returns once its files stand under their final names. ?ahead=true
-// closes the date after the calendar's, too; ?to=DATE opens that date and not the next.
+// closes the date after the calendar's, too; ?to=DATE opens that date and not the next. With ?window=DESTINATION the
+// date stays open, and a window of that destination ends.
 func (a *API) serveCutover(w http.ResponseWriter, r *http.Request) {
 	wait := time.Minute
 	if text := r.FormValue("wait"); text != "" {
@@ -75,6 +76,10 @@ func (a *API) serveCutover(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	to, err := cutoverDate(r)
+	window := r.FormValue("window")
+	if err == nil && window != "" && (to != 0 || r.FormValue("ahead") != "") {
+		err = errors.New("window: given together with ahead or to; expected one of them")
+	}
 	if err != nil {
 		writeError(w, http.StatusBadRequest, err)
 		return
@@ -83,9 +88,12 @@ func (a *API) serveCutover(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), wait)
 	defer cancel()
 	var result cutover.Result
-	if to != 0 {
+	switch {
+	case window != "":
+		result, err = a.o.Cutover.Window(ctx, window)
+	case to != 0:
 		result, err = a.o.Cutover.CutoverTo(ctx, to)
-	} else {
+	default:
 		result, err = a.o.Cutover.Cutover(ctx, ahead)
 	}
 	switch {
@@ -115,10 +123,11 @@ func cutoverDate(r *http.Request) (payment.Date, error) {
 	return payment.DateOf(day), nil
 }
 
-// refusedCutover tells whether a cutover was refused for what the date is, with nothing done.
+// refusedCutover tells whether a cutover, or a window, was refused for what the date is, with nothing done.
 func refusedCutover(err error) bool {
 	return slices.ContainsFunc([]error{
 		cutover.ErrNotBegun, cutover.ErrOvertaken, cutover.ErrTooFar, cutover.ErrUsed, cutover.ErrPast,
-		cutover.ErrUnconfirmed,
+		cutover.ErrUnconfirmed, cutover.ErrNoDestination, cutover.ErrNotSettling, cutover.ErrNoFileIDs,
+		cutover.ErrReleased,
 	}, func(reason error) bool { return errors.Is(err, reason) })
 }

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 
 	"switchyard/internal/money"
 	"switchyard/spec"
+	"switchyard/switch/cutover"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/issuer/link"
@@ -335,26 +335,20 @@ func authCode(op *payment.Op) string {
 	return ", authorization code " + op.AuthCode
 }
 
-// fileOf names the clearing file of an operation's date, if it is written.
+// fileOf names the clearing file of an operation's date, if it is written, or of its window.
 func (a *API) fileOf(ctx context.Context, p *payment.Payment, op *payment.Op) string {
 	d, err := a.o.Journal.Day(ctx, op.Filed())
-	if err != nil || d.State != journal.DayWritten {
+	if err != nil || d.State != journal.DayWritten && op.Window == 0 {
 		return " (not closed yet)"
 	}
-	var plan struct {
-		Result struct {
-			Files []struct {
-				Destination string `json:"destination"`
-				FileID      string `json:"file_id"`
-			} `json:"files"`
-		} `json:"result"`
+	files, _, err := cutover.SealedFiles(d)
+	if err != nil {
+		return ""
 	}
 	var ids []string
-	if json.Unmarshal(d.Data, &plan) == nil {
-		for _, f := range plan.Result.Files {
-			if f.Destination == p.Route {
-				ids = append(ids, f.FileID)
-			}
+	for _, f := range files {
+		if f.Destination == p.Route && f.Window == op.Window {
+			ids = append(ids, f.FileID)
 		}
 	}
 	switch len(ids) {

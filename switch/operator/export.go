@@ -58,6 +58,7 @@ type OpExport struct {
 	NetworkID    string     `json:"network_id,omitempty"`
 	BusinessDate string     `json:"business_date,omitempty"`
 	CarriedTo    string     `json:"carried_to,omitempty"` // the date in whose clearing it stands, where that is another
+	Window       int        `json:"window,omitempty"`     // of its destination's windows on that date, from 1
 	ARN          string     `json:"arn,omitempty"`
 	CaptureAt    *time.Time `json:"capture_at,omitempty"`  // when the switch captures what it makes
 	ForcePost    bool       `json:"force_post,omitempty"`  // what it makes is captured past the window, too
@@ -125,7 +126,8 @@ func ExportPayment(ctx context.Context, j Records, p *payment.Payment) (PaymentE
 			N: i, Op: op.Kind.String(), State: op.State.String(), Key: op.Key, Amount: op.Amount, Granted: op.Granted,
 			Target: op.Target, Number: op.Number, Final: op.Final, Stays: op.Stays, Host: op.Host, DE7: op.DE7, RRN: op.RRN,
 			ResponseCode: op.ResponseCode, Late: op.Late, AuthCode: op.AuthCode, NetworkID: op.NetworkID,
-			BusinessDate: op.Date.String(), CarriedTo: op.Carried.String(), ARN: op.ARN, At: op.At,
+			BusinessDate: op.Date.String(), CarriedTo: op.Carried.String(), Window: op.Window,
+			ARN: op.ARN, At: op.At,
 			ForcePost: op.ForcePost, Automatic: op.Automatic, PastWindow: op.PastWindow,
 			Source: op.Source, Reason: op.Reason, Due: op.Due.String(),
 		}

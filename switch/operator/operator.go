@@ -125,6 +125,7 @@ type Queue interface {
 type Cutover interface {
 	Cutover(ctx context.Context, ahead bool) (cutover.Result, error)
 	CutoverTo(ctx context.Context, date payment.Date) (cutover.Result, error)
+	Window(ctx context.Context, destination string) (cutover.Result, error)
 	Problems() []cutover.Problem
 	NoSettlement(date payment.Date) []string
 	Check(ctx context.Context, date payment.Date) (*cutover.Rebuilt, error)

@@ -17,6 +17,7 @@ import (
 
 	"switchyard/internal/mutant"
 	"switchyard/switch/clearing"
+	"switchyard/switch/cutover"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -144,7 +145,7 @@ func (a *API) confirmedFiles(ctx context.Context) (ids []string, err error) {
 // errFolderUnread says that the clearing folder cannot be read.
 var errFolderUnread = errors.New("the clearing folder cannot be read")
 
-// lostFiles lists the manifests of dates that the journal has not sealed.
+// lostFiles lists the manifests of dates that the journal has not sealed, but for those of their windows that it has.
 func (a *API) lostFiles(ctx context.Context) (files []LostFile, err error) {
 	fsys, root := a.o.FS, a.o.ClearingDir
 	if _, err := fsys.Stat(root); err != nil {
@@ -167,18 +168,24 @@ func (a *API) lostFiles(ctx context.Context) (files []LostFile, err error) {
 		if err != nil && !errors.Is(err, journal.ErrNotFound) {
 			return nil, err
 		}
+		known, _, err := cutover.SealedFiles(d)
+		if err != nil {
+			return nil, err
+		}
 		names, err := fsys.List(fsys.PathJoin(root, folder))
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errFolderUnread, err)
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			if !strings.HasSuffix(name, manifestFileName) {
+			id, isManifest := strings.CutSuffix(name, manifestFileName)
+			ours := slices.ContainsFunc(known, func(f cutover.SealedFile) bool { return f.FileID == id })
+			if !isManifest || ours {
 				continue
 			}
 			f, err := a.lostFile(fsys.PathJoin(root, folder, name))
 			if err != nil { // its name tells enough to hold the switch
-				f = LostFile{FileID: strings.TrimSuffix(name, manifestFileName), Problem: err.Error()}
+				f = LostFile{FileID: id, Problem: err.Error()}
 			}
 			f.Date = folder
 			files = append(files, f)

@@ -56,7 +56,7 @@ var endpoints = []endpoint{
 	{Route{"POST /v1/saf/retry", RoleOperate, []string{"host", "seq"}}, unlessHeld((*API).serveSAFDecision)},
 	{Route{"POST /v1/saf/close", RoleApprove, []string{"host", "seq"}}, unlessHeld((*API).serveSAFDecision)},
 	{Route{"GET /v1/days", RoleRead, nil}, (*API).serveDays},
-	{Route{"POST /v1/cutover", RoleOperate, []string{"wait", "ahead", "to"}}, unlessHeld((*API).serveCutover)},
+	{Route{"POST /v1/cutover", RoleOperate, []string{"wait", "ahead", "to", "window"}}, unlessHeld((*API).serveCutover)},
 	{Route{"GET /v1/clearing/check", RoleRead, []string{"date"}}, (*API).serveClearingCheck},
 	{Route{"POST /v1/clearing/rebuild", RoleOperate, []string{"date", "dir"}}, (*API).serveRebuild},
 	{Route{"POST /v1/clearing/release", RoleApprove, []string{"date"}}, unlessHeld((*API).serveRelease)},

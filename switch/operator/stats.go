@@ -112,6 +112,11 @@ func (a *API) Warnings() (warnings []string) {
 		warnings = append(warnings, warning)
 	}
 	for _, p := range a.o.Cutover.Problems() {
+		if p.Date == a.o.Journal.OpenDay() {
+			warnings = append(warnings, fmt.Sprintf("business date %s has a window that could not be written since %s: %v",
+				p.Date, p.Since.Format(time.RFC3339), p.Err))
+			continue
+		}
 		warnings = append(warnings, fmt.Sprintf("business date %s is closed, and since %s its files cannot be written: %v",
 			p.Date, p.Since.Format(time.RFC3339), p.Err))
 	}

@@ -191,6 +191,9 @@ type Op struct {
 	// Carried is the later business date in whose clearing the presentment stands, 0 while it stands in Date's: its
 	// record could not be built when its date was sealed, or its destination had no settlement on it.
 	Carried Date
+	// Window is in which of its destination's windows on that date it stands, from 1: the file of the window has it,
+	// whether the date is sealed or not. 0 while it is left for the cutover.
+	Window int
 
 	// Of the operation that makes a payment: what holds of it later is fixed with it, as Payment.Expires is.
 	CaptureAt time.Time // all of it is captured then by the switch; zero: a gateway captures

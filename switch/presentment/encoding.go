@@ -8,8 +8,11 @@ import (
 	"math"
 )
 
-// encoding is the first byte of what Encode makes; JSON, which it made before, begins with a brace. It stands on disks.
-const encoding = 2
+// The first byte of what Encode makes; JSON, which it made before, begins with a brace. It stands on disks.
+const (
+	encoding         = 2
+	encodingInWindow = 3 // the window stands before the rest
+)
 
 // texts are a snapshot's texts in the order in which they are written: append only, with another encoding.
 func (s *Snapshot) texts() [11]*string {
@@ -19,16 +22,19 @@ func (s *Snapshot) texts() [11]*string {
 	}
 }
 
-// Encode makes the bytes that the journal keeps: the encoding; Format, Sequence and Count; then each text behind its
-// length. All numbers are uvarints. A day of ten million captures is encoded and decoded several times while it is
-// closed, and JSON took most of that.
+// Encode makes the bytes that the journal keeps: the encoding; the window, where there is one; Format, Sequence and
+// Count; then each text behind its length. All numbers are uvarints. A day of ten million captures is encoded and
+// decoded several times while it is closed, and JSON took most of that.
 func (s Snapshot) Encode() []byte {
 	texts := s.texts()
-	size := 1 + (3+len(texts))*binary.MaxVarintLen16
+	size := 1 + (4+len(texts))*binary.MaxVarintLen16
 	for _, text := range texts {
 		size += len(*text)
 	}
 	b := append(make([]byte, 0, size), encoding)
+	if s.Window != 0 {
+		b = binary.AppendUvarint(append(b[:0], encodingInWindow), uint64(s.Window))
+	}
 	for _, n := range [...]int{s.Format, s.Sequence, s.Count} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
@@ -47,11 +53,16 @@ func DecodeSnapshot(b []byte) (s Snapshot, err error) {
 		err = json.Unmarshal(b, &s)
 		return s, err
 	}
-	if len(b) == 0 || b[0] != encoding {
+	if len(b) == 0 || b[0] != encoding && b[0] != encodingInWindow {
 		return s, fmt.Errorf("presentment: the snapshot has an encoding that is not known")
 	}
 	rest := string(b[1:]) // its texts are parts of this one
-	for _, number := range [...]*int{&s.Format, &s.Sequence, &s.Count} {
+	numbers := [...]*int{&s.Window, &s.Format, &s.Sequence, &s.Count}
+	first := 1
+	if b[0] == encodingInWindow {
+		first = 0
+	}
+	for _, number := range numbers[first:] {
 		n, size := uvarint(rest)
 		if size <= 0 || n > math.MaxInt32 {
 			return Snapshot{}, errCut
@@ -68,7 +79,22 @@ func DecodeSnapshot(b []byte) (s Snapshot, err error) {
 	if rest != "" {
 		return Snapshot{}, fmt.Errorf("presentment: %d bytes behind the snapshot", len(rest))
 	}
+	if b[0] == encodingInWindow && s.Window == 0 {
+		return Snapshot{}, errors.New("presentment: the snapshot is of a window without a number")
+	}
 	return s, nil
+}
+
+// WindowOf is the window of a snapshot as the journal keeps it, 0 where it is in none.
+func WindowOf(b []byte) int {
+	if len(b) == 0 || b[0] != encodingInWindow {
+		return 0
+	}
+	n, size := binary.Uvarint(b[1:])
+	if size <= 0 || n > math.MaxInt32 {
+		return 0
+	}
+	return int(n)
 }
 
 // uvarint is binary.Uvarint for the beginning of a string; of a number it takes the shortest form only.

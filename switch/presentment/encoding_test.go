@@ -24,6 +24,19 @@ func TestRecordedSnapshots(t *testing.T) {
 	if got := hex.EncodeToString(shop.Encode()); got != now {
 		t.Errorf("a snapshot is written as\n%s, recorded is\n%s", got, now)
 	}
+	inWindow := shop
+	inWindow.Window = 300
+	if got := hex.EncodeToString(inWindow.Encode()); got != "03ac02"+now[2:] {
+		t.Errorf("a snapshot in window 300 is written as\n%s", got)
+	}
+	if got := presentment.WindowOf(inWindow.Encode()); got != 300 {
+		t.Errorf("its window is read as %d", got)
+	}
+	for _, other := range [][]byte{shop.Encode(), []byte(`{"q":1,"k":1}`), {3}, {3, 0x80}, nil} {
+		if got := presentment.WindowOf(other); got != 0 {
+			t.Errorf("%q is of window %d", other, got)
+		}
+	}
 	before := shop
 	before.Format, before.AuthCode, before.NetworkID = 0, "", ""
 	for _, c := range []struct {
@@ -31,6 +44,7 @@ func TestRecordedSnapshots(t *testing.T) {
 		want presentment.Snapshot
 	}{
 		{string(shop.Encode()), shop},
+		{string(inWindow.Encode()), inWindow},
 		{`{"n":"Shop","s":"Street 1","c":"City","p":"12345","t":"BE","y":"DEU","m":"5411","f":"IC","r":"1403","q":1,` +
 			`"k":300,"v":1,"a":"A1B2C3","w":"MCC012345"}`, shop},
 		{`{"n":"Shop","s":"Street 1","c":"City","p":"12345","t":"BE","y":"DEU","m":"5411","f":"IC","r":"1403","q":1,` +
@@ -54,7 +68,7 @@ func TestSnapshotsReadBack(t *testing.T) {
 			MCC: text.Draw(t, "mcc"), FeePlan: text.Draw(t, "plan"), Reason: text.Draw(t, "reason"),
 			Sequence: rapid.IntRange(0, 1<<20).Draw(t, "sequence"), Count: rapid.IntRange(0, 1<<20).Draw(t, "count"),
 			Format: rapid.IntRange(0, 1).Draw(t, "format"), AuthCode: text.Draw(t, "code"),
-			NetworkID: text.Draw(t, "network"),
+			NetworkID: text.Draw(t, "network"), Window: rapid.IntRange(0, 300).Draw(t, "window"),
 		}
 		b := s.Encode()
 		if got, err := presentment.DecodeSnapshot(b); err != nil || got != s {
@@ -74,6 +88,7 @@ func TestSnapshotsReadBack(t *testing.T) {
 func FuzzDecodeSnapshot(f *testing.F) {
 	f.Add(shop.Encode())
 	f.Add([]byte(`{"q":1,"k":1}`))
+	f.Add([]byte{3, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{2, 0x81, 0x00, 0x01, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -36,6 +36,10 @@ type Snapshot struct {
 	Format    int    `json:"v,omitempty"`
 	AuthCode  string `json:"a,omitempty"` // DE38
 	NetworkID string `json:"w,omitempty"` // DE63, DE105 where it is longer than that
+
+	// Window is Op.Window of its operation, so that a reader of presentments need not read payments to know which file
+	// one stands in.
+	Window int `json:"-"`
 }
 
 // SnapshotOf is the snapshot of operation i, a capture, sale or refund, at a moment.

@@ -33,8 +33,20 @@ func days(t *testing.T, store Store) {
 	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DaySealed}); !errors.Is(err, journal.ErrDayClosed) {
 		t.Errorf("sealing an open day: %v", err)
 	}
+	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DayOpen, Data: []byte("windows")}); err != nil {
+		t.Errorf("what is kept of an open day: %v", err)
+	}
 	if err := j.Cutover(ctx, day1, day2); err != nil || j.OpenDay() != day2 {
 		t.Fatalf("cutover: %v, open is %s", err, j.OpenDay())
+	}
+	if d, err := j.Day(ctx, day1); err != nil || d.State != journal.DayClosing || string(d.Data) != "windows" {
+		t.Errorf("the closing day: %+v, %v", d, err)
+	}
+	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DayOpen}); !errors.Is(err, journal.ErrDayClosed) {
+		t.Errorf("a closing day is opened again: %v", err)
+	}
+	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DayClosing, Data: []byte("more")}); err != nil {
+		t.Errorf("what is kept of a closing day: %v", err)
 	}
 	if err := j.Cutover(ctx, day1, day3); !errors.Is(err, journal.ErrDayClosed) {
 		t.Errorf("a second cutover of the day: %v", err)

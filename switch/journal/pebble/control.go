@@ -103,7 +103,7 @@ func (j *Journal) Cutover(ctx context.Context, from, next payment.Date) error {
 	}, func() { j.openDay.Store(int32(next)) })
 }
 
-// SetDay implements journal.Journal. A sealed day's data may be replaced until it is written. Any other move is
+// SetDay implements journal.Journal. A day's data may be replaced until it is written. Any other move is
 // ErrDayClosed.
 // Once a day is sealed no presentment enters or leaves it: read [Journal.Presentments] after SetDay has returned, not
 // before.

@@ -47,7 +47,8 @@ const (
 	opAutomatic  = 1 << 28 // no bytes follow
 	opPastWindow = 1 << 29 // no bytes follow
 	opDue        = 1 << 30
-	opEnd        = 1 << 31
+	opWindow     = 1 << 31
+	opEnd        = 1 << 32
 )
 
 // AppendPayment appends p's record to b. It refuses what the record could not give back: negative amounts, times that
@@ -107,6 +108,8 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 		return b, "target or number is out of range"
 	case op.Date < 0 || op.Carried < 0 || op.Due < 0:
 		return b, "a date is out of range"
+	case op.Window < 0 || op.Window > math.MaxInt32:
+		return b, "a window is out of range"
 	case !journal.Storable(op.At) || !journal.Storable(op.DoneAt) || !journal.Storable(op.CaptureAt):
 		return b, "at, done-at or capture-at is out of range"
 	case max(
@@ -169,6 +172,8 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 			b = appendTime(b, op.CaptureAt)
 		case opDue:
 			b = binary.AppendUvarint(b, uint64(op.Due))
+		case opWindow:
+			b = binary.AppendUvarint(b, uint64(op.Window))
 		}
 	}
 	return b, ""
@@ -210,6 +215,7 @@ func opSet(op *payment.Op) (set uint32) {
 	bit(op.Automatic, opAutomatic)
 	bit(op.PastWindow, opPastWindow)
 	bit(op.Due != 0, opDue)
+	bit(op.Window != 0, opWindow)
 	return set
 }
 
@@ -384,6 +390,8 @@ func decodeOp(d *decoder, op *payment.Op, count int) {
 			op.PastWindow = true
 		case opDue:
 			op.Due = payment.Date(d.uvarint("due", math.MaxInt32))
+		case opWindow:
+			op.Window = int(d.uvarint("window", math.MaxInt32))
 		}
 	}
 	if got := opSet(op); d.err == nil && got != set {

@@ -37,7 +37,7 @@ func goldenPayment() *payment.Payment {
 				At: goldenTime, DoneAt: goldenTime.Add(-345),
 				Host: "h", STAN: 999999, DE7: "1121", RRN: "R", ResponseCode: "00", AuthCode: "A", NetworkID: "N",
 				AVS: "Y", CVCResult: "M", Late: "91", Date: 20261121, ARN: "7", Source: "s/1", Reason: "4853",
-				Carried:   20261122,
+				Carried: 20261122, Window: 300,
 				CaptureAt: goldenTime.Add(-345), ForcePost: true, Automatic: true, PastWindow: true,
 				Due: 20270105,
 			},
@@ -64,7 +64,7 @@ const goldenHex = `
 	80 00 00 00 00 00 00 00                           -- expires: none
 	02                                                -- two operations
 	06 02                                             -- capture, queued
-	FF FF FF F7 07                                    -- all fields: bits 0 to 23 and 25 to 30
+	FF FF FF F7 0F                                    -- all fields: bits 0 to 23 and 25 to 31
 	01 6B                                             -- key
 	7F  80 01                                         -- amount 127, granted 128
 	00  01                                            -- target 0, number 1 (final and advised have no bytes)
@@ -82,6 +82,7 @@ const goldenHex = `
 	82 D2 D4 09                                       -- carried: 20261122
 	18 EA 07 B4 33 7E 80 00                           -- capture at (force post, automatic, past window: no bytes)
 	99 98 D5 09                                       -- due: 20270105
+	AC 02                                             -- window 300
 	01 01 00                                          -- authorize, pending, no field
 `
 
@@ -200,9 +201,9 @@ func TestPaymentErrors(t *testing.T) {
 			strconv.Itoa(payment.KindCount-1) + " at most, found " + strconv.Itoa(payment.KindCount)},
 		{"state", change(op+1, payment.StateCount), "field ops[0].state at byte " + strconv.Itoa(op+1) + ": expected " +
 			strconv.Itoa(payment.StateCount-1) + " at most, found " + strconv.Itoa(payment.StateCount)},
-		{"unknown field", append(bytes.Clone(whole[:second+2]), 0x80, 0x80, 0x80, 0x80, 0x08),
+		{"unknown field", append(bytes.Clone(whole[:second+2]), 0x80, 0x80, 0x80, 0x80, 0x10),
 			"field ops[1].field set at byte " + strconv.Itoa(second+2) +
-				": expected a number up to 2147483647, found 2147483648"},
+				": expected a number up to 4294967295, found 4294967296"},
 		{"empty field", append(change(second+2, 1), 0), "field ops[1].field set at byte " + strconv.Itoa(second+4) +
 			": expected no bit for an empty field, found bit 0"},
 	} {

@@ -223,9 +223,12 @@ type Cutover struct {
 	Wait  time.Duration // for the files; 0: a minute
 	Ahead bool          // the date after the calendar's, too
 	To    string        // the date that is opened, YYYY-MM-DD; "": the next one
+	// Window is the destination of which a window ends; the date stays open then.
+	Window string
 }
 
-// Cutover closes the open business date and returns once its files are written. Refused says that it stays open.
+// Cutover closes the open business date, or ends a window on it, and returns once the files are written. Refused says
+// that nothing of that was done.
 func (c *Client) Cutover(ctx context.Context, how Cutover) (*cutover.Result, error) {
 	query := url.Values{}
 	if how.Wait != 0 {
@@ -236,6 +239,9 @@ func (c *Client) Cutover(ctx context.Context, how Cutover) (*cutover.Result, err
 	}
 	if how.To != "" {
 		query.Set("to", how.To)
+	}
+	if how.Window != "" {
+		query.Set("window", how.Window)
 	}
 	return object(ctx, c, http.MethodPost, "/v1/cutover", query,
 		func(r *cutover.Result) bool { return r.BusinessDate != "" })
