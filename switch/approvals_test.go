@@ -267,7 +267,7 @@ func TestFilesReleasedByTwo(t *testing.T) {
 	if err != nil || len(day.Files) != 0 || day.Unreleased != 1 {
 		t.Fatalf("%+v, %v", day, err)
 	}
-	ann, bob := s.APIAs(annToken), s.APIAs(bobToken)
+	ann := s.APIAs(annToken)
 	if _, err := ann.Release(ctx, "2001-01-01"); !client.NotFound(err) {
 		t.Errorf("a date that there is not: %v", err)
 	}
@@ -277,7 +277,8 @@ func TestFilesReleasedByTwo(t *testing.T) {
 	wantRefused(t, err, "the same identity twice is not two people")
 	s.CrashSwitch()
 	s.StartSwitch()
-	ann, bob = s.APIAs(annToken), s.APIAs(bobToken)
+	ann = s.APIAs(annToken)
+	bob := s.APIAs(bobToken)
 	released, err := bob.Release(ctx, day.BusinessDate)
 	if err != nil || len(released.Files) != 1 || released.Files[0].Records != 1 {
 		t.Fatalf("%+v, %v", released, err)
