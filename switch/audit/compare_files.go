@@ -54,9 +54,11 @@ func (c *check) presentment(i int) {
 }
 
 // again expects each resubmission of op in the files of its business date, with the reference of op and once, and
-// returns the other presentments of that. They move nothing: the totals have what was presented first.
+// returns the other presentments of that. They move nothing: the totals have what was presented first. With windows op
+// may have been rejected and presented again within its date: then its own record stands in the earlier file.
 func (c *check) again(op *operation, found []*presented) (others []*presented) {
-	others = found
+	others = slices.Clone(found)
+	slices.SortStableFunc(others, func(a, b *presented) int { return cmp.Compare(a.file.id, b.file.id) })
 	for i := op.N + 1; i < len(c.p.Ops); i++ {
 		r := &c.p.Ops[i]
 		if r.Op != opResubmit || r.Target != op.N {
@@ -65,18 +67,20 @@ func (c *check) again(op *operation, found []*presented) (others []*presented) {
 		if r.ARN != op.ARN {
 			c.differ(ARNInvalid, r, op.money(), "%s %d of %s is presented again as %s", op.Op, op.Number, op.ARN, r.ARN)
 		}
-		here := 0
-		others = slices.DeleteFunc(slices.Clone(others), func(p *presented) bool {
+		own := r.filed() == op.filed()
+		at := slices.IndexFunc(others, func(p *presented) bool {
 			if p.file.date != r.filed() {
 				return false
 			}
-			if here++; here > 1 {
-				return false // reported with the others
-			}
-			c.samePresentment(op, r, p)
-			return true
+			before := own
+			own = false
+			return !before
 		})
-		if here == 0 && c.written[r.filed()] && c.counts(r) && !c.inMissingFile(r, op.money()) {
+		switch {
+		case at >= 0:
+			c.samePresentment(op, r, others[at])
+			others = slices.Delete(others, at, at+1)
+		case c.written[r.filed()] && c.counts(r) && !c.inMissingFile(r, op.money()):
 			c.differ(PresentmentMissing, r, op.money(), "%s %d is presented again on %s, no file says so", op.Op, op.Number,
 				r.filed())
 		}
