@@ -53,12 +53,18 @@ func (c *check) presentment(i int) {
 	c.takenBack(op, void, f.reversals)
 }
 
+// inOrder copies presentments, those of earlier files first: a date with windows may have several of one capture.
+func inOrder(found []*presented) []*presented {
+	found = slices.Clone(found)
+	slices.SortStableFunc(found, func(a, b *presented) int { return cmp.Compare(a.file.id, b.file.id) })
+	return found
+}
+
 // again expects each resubmission of op in the files of its business date, with the reference of op and once, and
 // returns the other presentments of that. They move nothing: the totals have what was presented first. With windows op
 // may have been rejected and presented again within its date: then its own record stands in the earlier file.
 func (c *check) again(op *operation, found []*presented) (others []*presented) {
-	others = slices.Clone(found)
-	slices.SortStableFunc(others, func(a, b *presented) int { return cmp.Compare(a.file.id, b.file.id) })
+	others = inOrder(found)
 	for i := op.N + 1; i < len(c.p.Ops); i++ {
 		r := &c.p.Ops[i]
 		if r.Op != opResubmit || r.Target != op.N {
@@ -91,6 +97,7 @@ func (c *check) again(op *operation, found []*presented) (others []*presented) {
 // secondTime expects each second presentment of op in the files of its business date, once, and no other. It moves
 // nothing in the totals, which have what was presented first.
 func (c *check) secondTime(op *operation, found []*presented) {
+	found = inOrder(found)
 	for i := op.N + 1; i < len(c.p.Ops); i++ {
 		r := &c.p.Ops[i]
 		if r.Op != opRepresent || c.p.Ops[r.Target].Target != op.N {
@@ -103,7 +110,7 @@ func (c *check) secondTime(op *operation, found []*presented) {
 		switch {
 		case at >= 0:
 			c.samePresentment(op, r, found[at])
-			found = slices.Delete(slices.Clone(found), at, at+1)
+			found = slices.Delete(found, at, at+1)
 		case c.written[r.filed()] && c.counts(r) && !c.inMissingFile(r, r.Granted):
 			c.differ(PresentmentMissing, r, r.Granted, "%s %d is presented a second time on %s, no file says so", op.Op,
 				op.Number, r.filed())
