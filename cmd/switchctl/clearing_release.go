@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/operatorflags"
-	"switchyard/switch/operator/client"
 	"switchyard/switch/payment"
 )
 
@@ -36,18 +35,9 @@ identity has proposed it; 2 no answer.`,
 			}
 			cmd.SilenceUsage = true
 			result, err := api.Release(cmd.Context(), date)
-			if why, refused := client.Refused(err); refused || client.NotFound(err) {
-				if !refused {
-					why = fmt.Sprintf("the switch has no business date %s: switchctl days lists them", date)
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
-				return errNo
-			}
-			if waits, is := proposal(err); is {
-				return writeProposed(cmd.OutOrStdout(), waits, asJSON)
-			}
 			if err != nil {
-				return err
+				missing := fmt.Sprintf("the switch has no business date %s: switchctl days lists them", date)
+				return undecided(cmd, err, missing, asJSON)
 			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), result)

@@ -31,18 +31,8 @@ func (d deciding[T]) command(asked *operatorflags.Flags, use, short string) *cob
 				return err
 			}
 			told, err := d.call(cmd, api, args[0])
-			if why, refused := client.Refused(err); refused || client.NotFound(err) {
-				if !refused {
-					why = fmt.Sprintf("no %s %s", d.what, args[0])
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
-				return errNo
-			}
-			if waits, is := proposal(err); is {
-				return writeProposed(cmd.OutOrStdout(), waits, asJSON)
-			}
 			if err != nil {
-				return err
+				return undecided(cmd, err, fmt.Sprintf("no %s %s", d.what, args[0]), asJSON)
 			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), told)
@@ -52,4 +42,21 @@ func (d deciding[T]) command(asked *operatorflags.Flags, use, short string) *cob
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	return cmd
+}
+
+// undecided tells of a call by which somebody decides that has decided nothing. It ends with 1 where the switch refuses
+// it, or has nothing to decide about, which missing says then, and says so where it waits for a second person.
+func undecided(cmd *cobra.Command, err error, missing string, asJSON bool) error {
+	why, refused := client.Refused(err)
+	if !refused && missing != "" && client.NotFound(err) {
+		why, refused = missing, true
+	}
+	if refused {
+		fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
+		return errNo
+	}
+	if waits, is := proposal(err); is {
+		return writeProposed(cmd.OutOrStdout(), waits, asJSON)
+	}
+	return err
 }

@@ -37,7 +37,7 @@ Exit codes: 0 kept; 1 refused; 2 no answer.`,
 			cmd.SilenceUsage = true
 			e, err := api.Note(cmd.Context(), args[0], args[1], by)
 			if err != nil {
-				return notEntered(cmd, err)
+				return undecided(cmd, err, "", false)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "noted (%d): %s\n", e.Number, e.Note.Exception)
 			return err
@@ -46,18 +46,6 @@ Exit codes: 0 kept; 1 refused; 2 no answer.`,
 	asked.Add(cmd.Flags(), defaultOperator)
 	cmd.Flags().StringVar(&by, "by", "", "a label that is kept with it, such as a name")
 	return cmd
-}
-
-// notEntered ends with 1 where the switch refuses an entry, and says so where a second person has to ask for the same.
-func notEntered(cmd *cobra.Command, err error) error {
-	if why, refused := client.Refused(err); refused {
-		fmt.Fprintf(cmd.ErrOrStderr(), "refused: %s\n", why)
-		return errNo
-	}
-	if waits, is := proposal(err); is {
-		return writeProposed(cmd.OutOrStdout(), waits, false)
-	}
-	return err
 }
 
 // newReconcileUnmatchCmd is `switchctl reconcile unmatch`.
@@ -82,7 +70,7 @@ Exit codes: 0 done, or proposed where two people are wanted; 1 there is no such 
 			}
 			cmd.SilenceUsage = true
 			if _, err := api.UndoMatch(cmd.Context(), undo.Match, undo.Reason, undo.By); err != nil {
-				return notEntered(cmd, err)
+				return undecided(cmd, err, "", false)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "match %d by hand is taken back\n", undo.Match)
 			return err
@@ -176,7 +164,7 @@ func (r *manualRun) send(ctx context.Context, cmd *cobra.Command, api *client.Cl
 	}
 	e, err := api.MatchManually(ctx, m)
 	if err != nil {
-		return notEntered(cmd, err)
+		return undecided(cmd, err, "", false)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "matched by hand (%d): ours %d, %s, theirs %d, %s\n", e.Number, len(m.Ours),
 		money.Format(matching.Net(m.Ours), m.Currency), len(m.Theirs), money.Format(matching.Net(m.Theirs), m.Currency))
