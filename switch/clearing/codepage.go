@@ -60,13 +60,7 @@ func cp500Tables() (decode, encode [256]byte) {
 
 // portable reports whether a character may stand in merchant and terminal data: printable ASCII at the same place in
 // code pages 037, 500 and 1148, so that a reader that guessed another one of them still reads it right.
-func portable(c byte) bool {
-	switch c {
-	case '!', '[', ']', '^', '|':
-		return false
-	}
-	return c >= ' ' && c <= '~'
-}
+func portable(c byte) bool { return characters[c]&portableBit != 0 }
 
 func translate(b []byte, table *[256]byte) {
 	for i, c := range b {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -327,6 +328,54 @@ func TestDetailPastWindow(t *testing.T) {
 		}
 		if failed == nil || !strings.Contains(failed.Error(), name) {
 			t.Errorf("%v; want %q", failed, name)
+		}
+	}
+}
+
+// Whatever stands in a text, a row is what encoding/csv makes of it.
+func TestDetailTexts(t *testing.T) {
+	p := goldenPresentments()[0]
+	plain, err := csv.NewReader(strings.NewReader(detail(t, p))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const reference, merchantName, feePlan = 10, 13, 24
+	for _, text := range []string{
+		"", " ", " a", "a ", "a b", "\ta", "a\tb", `\.`, `\`, `a\b`, ",", `"`, `a"b`, "'a'", "a\nb", "a\rb", "a\r\nb", "\n",
+		"=1+1", "Müller", "ü", "\u00a0a", "\u2003a", "a\u00a0", "\x7f", "\x00", "\xff", "a\xffb", "日本", "#",
+	} {
+		fields := slices.Clone(plain[1])
+		p.Reference, p.MerchantName, p.FeePlan = text, text, text
+		fields[reference], fields[merchantName], fields[feePlan] = text, text, text
+		var want strings.Builder
+		w := csv.NewWriter(&want)
+		w.UseCRLF = true
+		if err := w.WriteAll([][]string{plain[0], fields}); err != nil {
+			t.Fatal(err)
+		}
+		if got := detail(t, p); got != want.String() {
+			t.Errorf("%q:\ngot  %q\nwant %q", text, got, want.String())
+		}
+	}
+}
+
+func BenchmarkDetail(b *testing.B) {
+	w := clearing.NewDetailWriter(&countingWriter{})
+	p := goldenPresentments()[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.Write(p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkFit(b *testing.B) {
+	a := goldenPresentments()[0].Acceptor
+	b.ReportAllocs()
+	for b.Loop() {
+		if a.Fit() != a {
+			b.Fatal("it fits as it is")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package clearing
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"switchyard/internal/money"
-	"switchyard/internal/pan"
 )
 
 // A DetailRow is one row of the detail file: one presentment as reconciliation sees it, joined on ARN, RRN, AuthCode
@@ -68,9 +68,8 @@ const (
 // A DetailWriter writes the detail file beside an IPM file: RFC 4180, the header row always, a row a presentment in the
 // file's order. It does not close the writer below it.
 type DetailWriter struct {
-	csv        *csv.Writer
-	row        []string
-	header     error
+	out        *bufio.Writer
+	row        csvRow
 	pastWindow bool
 }
 
@@ -81,43 +80,63 @@ func NewDetailWriter(w io.Writer) *DetailWriter { return newDetailWriter(w, fals
 func NewDetailWriterPastWindow(w io.Writer) *DetailWriter { return newDetailWriter(w, true) }
 
 func newDetailWriter(w io.Writer, pastWindow bool) *DetailWriter {
-	d := &DetailWriter{csv: newCSV(w), row: make([]string, 0, len(detailColumns)+1), pastWindow: pastWindow}
-	d.row = append(d.row, detailColumns...)
-	if pastWindow {
-		d.row = append(d.row, ColumnPastWindow)
+	const bufferBytes = 64 << 10
+	d := &DetailWriter{out: bufio.NewWriterSize(w, bufferBytes), pastWindow: pastWindow}
+	for _, name := range detailColumns {
+		d.row.text(name)
 	}
-	d.header = d.csv.Write(d.row)
+	if pastWindow {
+		d.row.text(ColumnPastWindow)
+	}
+	_ = d.row.writeTo(d.out) // an error of out is also that of all that comes
 	return d
 }
 
 // Write appends the row of p.
 func (d *DetailWriter) Write(p *Presentment) error {
-	if d.header != nil {
-		return fmt.Errorf("clearing: %w", d.header)
-	}
 	kind := kindPurchase
 	if p.Credit {
 		kind = kindRefund
 	}
-	d.row = append(d.row[:0],
-		p.PaymentID, p.CaptureID, kind, strconv.FormatBool(!p.ReversalOf.IsZero()), direction(p.Debits()),
-		strconv.FormatInt(p.AmountMinor, 10), p.Currency, p.ARN, p.RRN, p.AuthCode,
-		p.Reference, p.Key, p.Merchant, p.MerchantName, p.Terminal,
-		pan.Mask(p.PAN), p.MCC, p.FunctionCode, p.MessageReason, strconv.Itoa(p.Sequence),
-		strconv.Itoa(p.Count), p.NetworkID, p.LocalTime.Format(localTimeLayout), p.AcceptedAt.UTC().Format(
-			time.RFC3339Nano,
-		), p.FeePlan)
+	r := &d.row // in the order of detailColumns
+	r.text(p.PaymentID)
+	r.text(p.CaptureID)
+	r.text(kind)
+	r.bool(!p.ReversalOf.IsZero())
+	r.text(direction(p.Debits()))
+	r.int(p.AmountMinor)
+	r.text(p.Currency)
+	r.text(p.ARN)
+	r.text(p.RRN)
+	r.text(p.AuthCode)
+	r.text(p.Reference)
+	r.text(p.Key)
+	r.text(p.Merchant)
+	r.text(p.MerchantName)
+	r.text(p.Terminal)
+	r.mask(p.PAN)
+	r.text(p.MCC)
+	r.text(p.FunctionCode)
+	r.text(p.MessageReason)
+	r.int(int64(p.Sequence))
+	r.int(int64(p.Count))
+	r.text(p.NetworkID)
+	r.localTime(p.LocalTime)
+	r.moment(p.AcceptedAt)
+	r.text(p.FeePlan)
 	if d.pastWindow {
-		d.row = append(d.row, strconv.FormatBool(p.PastWindow))
+		r.bool(p.PastWindow)
 	}
-	if err := d.csv.Write(d.row); err != nil {
+	return r.writeTo(d.out)
+}
+
+// Close hands the rest to the writer below.
+func (d *DetailWriter) Close() error {
+	if err := d.out.Flush(); err != nil {
 		return fmt.Errorf("clearing: %w", err)
 	}
 	return nil
 }
-
-// Close hands the rest to the writer below.
-func (d *DetailWriter) Close() error { return flushCSV(d.csv) }
 
 // ReadDetail yields the rows of a detail file. Each error names the line and the column; it ends the reading, except
 // that a row with a wrong value yields its error and the next row follows. Memory is bounded by the longest row taken,
@@ -239,19 +258,4 @@ func (l *rowLimit) Read(b []byte) (int, error) {
 	n, err := l.r.Read(b[:min(len(b), l.left)])
 	l.left -= n
 	return n, err
-}
-
-// newCSV makes a writer as RFC 4180 has it: lines end with CR LF.
-func newCSV(w io.Writer) *csv.Writer {
-	c := csv.NewWriter(w)
-	c.UseCRLF = true
-	return c
-}
-
-func flushCSV(c *csv.Writer) error {
-	c.Flush()
-	if err := c.Error(); err != nil {
-		return fmt.Errorf("clearing: %w", err)
-	}
-	return nil
 }

@@ -111,11 +111,10 @@ func (r *Record) soundBefore(end int) bool {
 // valueFault says what is wrong with the value of an element, or nothing.
 func valueFault(r *Record, de int) string {
 	value := r.Get(de)
-	reason := check(&layout[de], value)
-	if rule := elementRules[de]; reason == "" && rule != nil {
-		reason = rule(utf8FromLatin1(value))
+	if reason := check(&layout[de], value); reason != "" {
+		return reason
 	}
-	return reason
+	return elementFault(de, value)
 }
 
 // chipFault looks through DE55 as BER-TLV (EMV book 3, annex B), where zeros may stand between. It returns where in the

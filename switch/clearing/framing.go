@@ -21,18 +21,19 @@ const (
 type frameWriter struct {
 	w       *bufio.Writer
 	framing Framing
-	column  int // bytes in the current block, 0 to blockData − 1
+	column  int              // bytes in the current block, 0 to blockData − 1
+	word    [lengthSize]byte // before the record at hand
 }
 
 // record writes a record, of at most maxRecord bytes, behind the word that says how long it is.
 func (f *frameWriter) record(record []byte) error {
-	var word [lengthSize]byte
+	word := f.word[:]
 	if f.framing.RDW { // counts itself; 00 00 says that the record is not in pieces
-		binary.BigEndian.PutUint16(word[:], uint16(lengthSize+len(record)))
+		binary.BigEndian.PutUint16(word, uint16(lengthSize+len(record)))
 	} else {
-		binary.BigEndian.PutUint32(word[:], uint32(len(record)))
+		binary.BigEndian.PutUint32(word, uint32(len(record)))
 	}
-	if err := f.data(word[:]); err != nil {
+	if err := f.data(word); err != nil {
 		return err
 	}
 	return f.data(record)

@@ -144,28 +144,44 @@ func check[T string | []byte](el *element, value T) string {
 	if len(value) < el.min || len(value) > el.max {
 		return "is " + strconv.Itoa(len(value)) + " long, " + el.lengths() + " expected"
 	}
-	switch el.kind {
-	case kindN:
-		for i := range len(value) {
-			if value[i] < '0' || value[i] > '9' {
-				return "character " + strconv.Itoa(i+1) + " is not a digit"
-			}
-		}
-	case kindAN:
-		for i := range len(value) {
-			if c := value[i]; (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != ' ' {
-				return "character " + strconv.Itoa(i+1) + " is neither letter, digit nor blank"
-			}
-		}
-	case kindANS:
-		for i := range len(value) {
-			if c := value[i]; c < ' ' || c >= 0x7F && c < 0xA0 {
-				return "character " + strconv.Itoa(i+1) + " is not printable"
-			}
+	may := uint8(1) << el.kind
+	for i := range len(value) {
+		if characters[value[i]]&may == 0 {
+			return "character " + strconv.Itoa(i+1) + [...]string{
+				kindN: " is not a digit", kindAN: " is neither letter, digit nor blank", kindANS: " is not printable", kindB: "",
+			}[el.kind]
 		}
 	}
 	return ""
 }
+
+// characters says of each character of ISO 8859-1 in values of which kinds it may stand, a bit each, and whether it is
+// portable. Every character of every record is looked up here.
+var characters = func() (table [256]uint8) {
+	for i := range table {
+		c := byte(i)
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		digit := c >= '0' && c <= '9'
+		for _, is := range []struct {
+			bit bool
+			of  uint8
+		}{
+			{digit, 1 << kindN},
+			{digit || letter || c == ' ', 1 << kindAN},
+			{c >= ' ' && (c < 0x7F || c >= 0xA0), 1 << kindANS},
+			{true, 1 << kindB},
+			{c >= ' ' && c <= '~' && c != '!' && c != '[' && c != ']' && c != '^' && c != '|', portableBit},
+		} {
+			if is.bit {
+				table[c] |= is.of
+			}
+		}
+	}
+	return table
+}()
+
+// portableBit stands apart from those of the kinds.
+const portableBit = 1 << 7
 
 func (el *element) lengths() string {
 	if el.min == el.max {

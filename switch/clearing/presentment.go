@@ -130,6 +130,9 @@ var lookAlikes = map[rune]string{
 }
 
 func fit(s string, width int) string {
+	if fits(s) { // as most are
+		return strings.TrimRight(s[:min(len(s), width)], " ")
+	}
 	var b strings.Builder
 	for _, r := range norm.NFKD.String(s) {
 		switch like, ok := lookAlikes[r]; {
@@ -143,6 +146,19 @@ func fit(s string, width int) string {
 	}
 	fitted := strings.Join(strings.Fields(b.String()), " ")
 	return strings.TrimRight(fitted[:min(len(fitted), width)], " ")
+}
+
+// fits tells whether nothing of a text has to be replaced: portable characters, and no blank before it or two in a row.
+func fits(s string) bool {
+	blank := true
+	for i := range len(s) {
+		c := s[i]
+		if !portable(c) || c == '\\' || blank && c == ' ' {
+			return false
+		}
+		blank = c == ' '
+	}
+	return true
 }
 
 // A FieldError says which element of a presentment or header cannot be written, and why. It never quotes card data.

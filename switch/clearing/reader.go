@@ -15,6 +15,7 @@ type Reader struct {
 	framing  Framing
 	page     CodePage
 	record   Record
+	head     [lengthSize]byte
 	buf      [maxRecord]byte
 	number   int            // of the record at hand
 	ended    bool           // behind the last one
@@ -111,7 +112,7 @@ func (r *Reader) Next() (*Record, error) {
 // advance reads the next record into buf, or returns what ends the file.
 func (r *Reader) advance() error {
 	offset := r.in.offset()
-	var head [lengthSize]byte
+	head := &r.head
 	n, err := r.in.read(head[:])
 	padding := r.framing.Blocked && n > 0 && isAll(head[:n], blockFiller)
 	switch {
@@ -132,7 +133,7 @@ func (r *Reader) advance() error {
 	case err != nil:
 		return r.fatal(offset, "the file ends within the record's length")
 	case !ok || length < minRecord || length > maxRecord:
-		return r.fatal(offset, fmt.Sprintf("its length stands as % x, %d to %d expected", head, minRecord, maxRecord))
+		return r.fatal(offset, fmt.Sprintf("its length stands as % x, %d to %d expected", *head, minRecord, maxRecord))
 	}
 	if n, err = r.in.read(r.buf[:length]); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

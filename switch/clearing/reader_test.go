@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"switchyard/internal/extsort"
 	"switchyard/switch/clearing"
 )
 
@@ -351,6 +352,22 @@ func BenchmarkVerify(b *testing.B) {
 			b.Fatal(report, err)
 		}
 	}
+}
+
+// BenchmarkVerifyMany is of more records than are compared as they come: their keys are sorted, in pieces in a file.
+func BenchmarkVerifyMany(b *testing.B) {
+	const records = 300_000
+	data, _ := writeFile(b, clearing.Header{FileID: testFileID, Blocked: true}, manyPresentments(records)...)
+	b.ReportAllocs()
+	for b.Loop() {
+		report, err := clearing.Verify(bytes.NewReader(data), clearing.VerifyOptions{
+			Strict: true, KeyMemoryBytes: 8 << 20, Spill: func() (extsort.File, error) { return &spilled{}, nil },
+		})
+		if err != nil || !report.OK {
+			b.Fatal(report, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/records, "ns/record")
 }
 
 // The code page against Python's own codec.

@@ -1,7 +1,9 @@
 package clearing
 
 import (
+	"encoding/binary"
 	"iter"
+	"math/bits"
 	"strconv"
 
 	"switchyard/internal/money"
@@ -85,7 +87,7 @@ func (r *Record) Subelements() iter.Seq[PDS] {
 }
 
 // FunctionCode is DE24, which with the MTI says what the message is.
-func (r *Record) FunctionCode() string { return string(r.Get(24)) }
+func (r *Record) FunctionCode() string { return internCode(r.Get(24)) }
 
 // AmountMinor is DE4 in minor units of DE49, and whether it is there and a number.
 func (r *Record) AmountMinor() (int64, bool) {
@@ -93,17 +95,17 @@ func (r *Record) AmountMinor() (int64, bool) {
 	if check(&layout[4], v) != "" {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(string(v), 10, 64)
-	return n, err == nil
+	n, ok := parseDigits(v)
+	return int64(n), ok
 }
 
 // Currency is DE49 as ISO 4217 letters, or as it stands if it names no currency.
 func (r *Record) Currency() string {
-	numeric := string(r.Get(49))
-	if c, ok := money.ByNumeric(numeric); ok {
+	numeric := r.Get(49)
+	if c, ok := money.ByNumeric(string(numeric)); ok {
 		return c.Alpha
 	}
-	return numeric
+	return string(numeric)
 }
 
 // Debits reports whether the record debits the cardholder: by DE3, where 20 and 28 credit, turned round by a reversal
@@ -177,15 +179,20 @@ func (r *Record) parse(page CodePage) *FormatError {
 		return r.fault(mtiLength, "", "bit 1 is not set, but the bitmap always has 16 bytes")
 	}
 	pos := minRecord
-	for de := 2; de <= maxDE; de++ {
-		if bitmap[(de-1)/8]&(0x80>>((de-1)%8)) == 0 {
-			continue
+	for half := 0; half < bitmapLength; half += 8 {
+		set := binary.BigEndian.Uint64(bitmap[half:])
+		if half == 0 {
+			set &^= 1 << 63 // bit 1
 		}
-		end, err := r.element(de, pos)
-		if err != nil {
-			return err
+		for set != 0 {
+			n := bits.LeadingZeros64(set)
+			set &^= 1 << (63 - n)
+			end, err := r.element(half*8+1+n, pos)
+			if err != nil {
+				return err
+			}
+			pos = end
 		}
-		pos = end
 	}
 	if pos < len(r.raw) {
 		return r.fault(pos, "", strconv.Itoa(len(r.raw)-pos)+" bytes follow the last data element")
@@ -277,6 +284,15 @@ func (r *Record) de71() string {
 	return ""
 }
 
+// number is de71 as a number.
+func (r *Record) number() (n int, ok bool) {
+	v := r.Get(71)
+	if check(&layout[71], v) != "" {
+		return 0, false
+	}
+	return parseDigits(v)
+}
+
 func parseDigits(b []byte) (n int, ok bool) {
 	for _, c := range b {
 		if c < '0' || c > '9' {
@@ -296,6 +312,25 @@ func internMTI(b []byte) string {
 		return "1442"
 	case "1644":
 		return "1644"
+	}
+	return string(b)
+}
+
+// internCode is internMTI for function codes.
+func internCode(b []byte) string {
+	switch string(b) {
+	case "200":
+		return "200"
+	case "205":
+		return "205"
+	case "282":
+		return "282"
+	case "450":
+		return "450"
+	case "453":
+		return "453"
+	case "691":
+		return "691"
 	}
 	return string(b)
 }

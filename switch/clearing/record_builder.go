@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"switchyard/internal/money"
 )
@@ -18,7 +19,21 @@ type recordBuilder struct {
 	pds                []PDS // of the record, ascending
 	carriers           [len(pdsCarriers)][]byte
 	scratch            []byte
+	exponents          exponents
 	err                *FieldError
+}
+
+// exponents keeps PDS0148 of the last currency, which is mostly the next record's, too.
+type exponents struct {
+	of    money.Currency
+	value string
+}
+
+func (e *exponents) text(c money.Currency) string {
+	if e.of != c {
+		e.of, e.value = c, c.Numeric+string(rune('0'+c.Exponent))
+	}
+	return e.value
 }
 
 // presentment builds the 1240 of p with the message number de71.
@@ -45,7 +60,7 @@ func (r *recordBuilder) presentment(p *Presentment, de71 int) error {
 		r.put(3, processingDebit)
 	}
 	r.putNumber(4, uint64(p.AmountMinor))
-	r.scratch = p.LocalTime.AppendFormat(r.scratch[:0], de12Layout)
+	r.scratch = appendDigits(r.scratch[:0], p.LocalTime)
 	putValue(r, 12, r.scratch)
 	if p.Expiry != "" {
 		if len(p.Expiry) == 4 && (p.Expiry[2:] < "01" || p.Expiry[2:] > "12") {
@@ -90,8 +105,8 @@ func (r *recordBuilder) presentment(p *Presentment, de71 int) error {
 	r.putCarrier(1)
 	long := len(p.NetworkID) > shortNetworkID
 	if p.NetworkID != "" && !long {
-		r.scratch = append(append(r.scratch[:0], ' '), p.NetworkID...)
-		r.putBlanks(63, string(r.scratch))
+		r.scratch = appendBlanks(append(r.scratch[:0], ' '), p.NetworkID, layout[63].max-1)
+		putValue(r, 63, r.scratch)
 	}
 	r.putNumber(71, uint64(de71))
 	r.put(94, p.ForwarderID)
@@ -119,6 +134,19 @@ const (
 	processingCredit = "200000"
 	de12Layout       = "060102150405"
 )
+
+// appendDigits appends a time as de12Layout has it, of a year from 2000 to 2099.
+func appendDigits(b []byte, t time.Time) []byte {
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	for _, n := range [...]int{year % 100, int(month), day, hour, minute, second} {
+		b = append2(b, n)
+	}
+	return b
+}
+
+// append2 appends a number from 0 to 99 as two digits.
+func append2(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
 // checkFunction holds together the elements by which a second presentment differs from a first, and reports whether p
 // is one.
@@ -215,7 +243,7 @@ func putValue[T string | []byte](r *recordBuilder, de int, value T) {
 	}
 	el := &layout[de]
 	reason := check(el, value)
-	if reason == "" {
+	if reason == "" && el.kind == kindANS { // what the others may hold is ASCII
 		reason = asciiFault(value)
 	}
 	if reason != "" {
@@ -229,8 +257,11 @@ func putValue[T string | []byte](r *recordBuilder, de int, value T) {
 // mark sets the element's bit and appends its length, if it tells one.
 func (r *recordBuilder) mark(de, length int) {
 	r.buf[mtiLength+(de-1)/8] |= 0x80 >> ((de - 1) % 8)
-	if digits := layout[de].lengthDigits; digits > 0 {
-		r.buf = appendPadded(r.buf, uint64(length), digits)
+	switch layout[de].lengthDigits {
+	case 2:
+		r.buf = append2(r.buf, length)
+	case 3:
+		r.buf = append2(append(r.buf, byte('0'+length/100)), length%100)
 	}
 }
 
@@ -352,8 +383,7 @@ func (r *recordBuilder) collectPDS(p *Presentment, currency money.Currency) {
 	if p.ECommerceLevel != "" {
 		r.addPDS(52, p.ECommerceLevel, 3)
 	}
-	r.scratch = append(append(r.scratch[:0], currency.Numeric...), byte('0'+currency.Exponent))
-	r.pds = append(r.pds, PDS{148, string(r.scratch)})
+	r.pds = append(r.pds, PDS{148, r.exponents.text(currency)})
 	if len(p.PDS) == 0 {
 		return
 	}
@@ -365,7 +395,7 @@ func (r *recordBuilder) collectPDS(p *Presentment, currency money.Currency) {
 		}
 	}
 	for _, sub := range p.PDS {
-		if pdsRules[sub.Tag] != nil {
+		if _, known := pdsFault(sub.Tag, sub.Value); known {
 			r.fail(0, sub.Tag, "is made from other fields or belongs to other messages")
 		}
 	}

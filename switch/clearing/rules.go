@@ -1,8 +1,7 @@
 package clearing
 
 import (
-	"strings"
-	"time"
+	"bytes"
 
 	"switchyard/internal/money"
 )
@@ -64,109 +63,133 @@ var (
 // anyMessage is what every message has.
 var anyMessage = messageRule{"message of another kind", []int{24, 71}, nil}
 
-// elementRules say what is wrong with a value whose length and characters are right.
-var elementRules = map[int]func(value string) string{
-	12: func(v string) string {
-		if _, err := time.Parse("20"+de12Layout, "20"+v); err != nil {
+// elementFault says what is wrong with a value whose length and characters are right. It is no table of functions: what
+// is called through one is allocated, for each value of each record.
+func elementFault(de int, v []byte) string {
+	switch de {
+	case 12:
+		if !isTime(v) {
 			return "is no date and time, YYMMDDhhmmss expected"
 		}
-		return ""
-	},
-	14: func(v string) string {
-		if v[2:] < "01" || v[2:] > "12" {
+	case 14:
+		if month := string(v[2:]); month < "01" || month > "12" {
 			return "month is not 01 to 12, YYMM expected"
 		}
-		return ""
-	},
-	22: func(v string) string {
-		if strings.Contains(v, " ") {
+	case 22:
+		if bytes.IndexByte(v, ' ') >= 0 {
 			return "holds a blank"
 		}
-		return ""
-	},
-	31: arnFault,
-	43: acceptorFault,
-	73: func(v string) string {
-		if !isDate(v) {
+	case 31:
+		return arnFault(string(v))
+	case 43:
+		return acceptorFault(v)
+	case 73:
+		if !isDate(string(v)) {
 			return "is no date, YYMMDD expected"
 		}
-		return ""
-	},
+	}
+	return ""
+}
+
+// isTime tells whether twelve digits are YYMMDDhhmmss.
+func isTime(v []byte) bool {
+	return isDate(string(v[:6])) && string(v[6:8]) < "24" && string(v[8:10]) < "60" && string(v[10:]) < "60"
 }
 
 // acceptorFault holds DE43 against name\street\city\, postal code 10, state 3, country 3.
-func acceptorFault(v string) string {
-	parts := strings.Split(v, `\`)
-	if len(parts) != 4 || len([]rune(parts[3])) != acceptorTail || strings.TrimSpace(parts[0]) == "" {
+func acceptorFault(v []byte) string {
+	name := bytes.IndexByte(v, '\\')
+	last := bytes.LastIndexByte(v, '\\')
+	if bytes.Count(v, []byte{'\\'}) != 3 || len(v)-last-1 != acceptorTail || isBlank(v[:name]) {
 		return `is not name\street\city\ with 16 characters of postal code, state and country`
 	}
-	if !isAlpha3(parts[3][len(parts[3])-acceptorCountry:]) {
+	if !isAlpha3(string(v[len(v)-acceptorCountry:])) {
 		return "country is not three capital letters"
 	}
 	return ""
 }
 
-// pdsRules say what is wrong with a subelement's value.
-var pdsRules = map[int]func(value string) string{
-	23: exactly(3),
-	pdsReversal: func(v string) string {
+// isBlank tells whether a text is nothing but blanks, those that break no line among them.
+func isBlank(latin1 []byte) bool {
+	for _, c := range latin1 {
+		if c != ' ' && c != 0xA0 {
+			return false
+		}
+	}
+	return true
+}
+
+// pdsFault says what is wrong with a subelement's value. known is false for those that anything may stand in.
+func pdsFault(tag int, v string) (fault string, known bool) {
+	switch tag {
+	case 23, 52:
+		fault = notLong(v, 3)
+	case pdsReversal:
 		if len(v) != 7 || v[0] != 'R' || !isDate(v[1:]) {
-			return "is not R and a date, YYMMDD"
+			fault = "is not R and a date, YYMMDD"
 		}
-		return ""
-	},
-	52: exactly(3),
-	pdsFileID: func(v string) string {
+	case pdsFileID:
 		if _, err := ParseFileID(v); err != nil {
-			return "is not 25 digits: type 3, YYMMDD, processor 11, sequence 5"
+			fault = "is not 25 digits: type 3, YYMMDD, processor 11, sequence 5"
 		}
-		return ""
-	},
-	pdsMode: func(v string) string {
+	case pdsMode:
 		if v != "P" && v != "T" {
-			return "is neither P nor T"
+			fault = "is neither P nor T"
 		}
-		return ""
-	},
-	pdsExponents: func(v string) string {
-		if len(v)%4 != 0 || !allDigits(v) {
-			return "is not entries of four digits: currency 3, exponent 1"
-		}
-		return ""
-	},
-	pdsSum:   digits(sumDigits),
-	pdsCount: digits(8),
-	pdsErrors: func(v string) string {
+	case pdsExponents:
+		fault = exponentsFault(v)
+	case pdsSum:
+		fault = notDigits(v, sumDigits)
+	case pdsCount, pdsFailing:
+		fault = notDigits(v, 8)
+	case pdsErrors:
 		if len(v) == 0 || len(v)%14 != 0 {
-			return "is not entries of 14 characters"
+			fault = "is not entries of 14 characters"
 		}
-		return ""
-	},
-	pdsFailing:    digits(8),
-	pdsSourceFile: digits(fileIDLength),
-}
-
-func exactly(n int) func(string) string {
-	return func(v string) string {
-		if len(v) != n {
-			return "is " + plural(len(v), "character") + " long, " + plural(n, "character") + " expected"
-		}
-		return ""
+	case pdsSourceFile:
+		fault = notDigits(v, fileIDLength)
+	default:
+		return "", false
 	}
+	return fault, true
 }
 
-func digits(n int) func(string) string {
-	return func(v string) string {
-		if len(v) != n || !allDigits(v) {
-			return "is not " + plural(n, "digit")
-		}
-		return ""
+func exponentsFault(v string) string {
+	if len(v)%4 != 0 || !allDigits(v) {
+		return "is not entries of four digits: currency 3, exponent 1"
 	}
+	return ""
 }
 
+func notLong(v string, n int) string {
+	if len(v) != n {
+		return "is " + plural(len(v), "character") + " long, " + plural(n, "character") + " expected"
+	}
+	return ""
+}
+
+func notDigits(v string, n int) string {
+	if len(v) != n || !allDigits(v) {
+		return "is not " + plural(n, "digit")
+	}
+	return ""
+}
+
+// isDate tells whether a text is YYMMDD, of this century.
 func isDate(yymmdd string) bool {
-	_, err := time.Parse("20"+fileIDDateLayout, "20"+yymmdd)
-	return err == nil
+	if len(yymmdd) != len(fileIDDateLayout) || !allDigits(yymmdd) {
+		return false
+	}
+	two := func(i int) int { return int(yymmdd[i]-'0')*10 + int(yymmdd[i+1]-'0') }
+	year, month, day := two(0), two(2), two(4)
+	if month < 1 || month > 12 || day < 1 {
+		return false
+	}
+	days := [...]int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[month-1]
+	if month == 2 && year%4 == 0 { // 2000 too
+		days = 29
+	}
+	return day <= days
 }
 
 // exponentFault holds PDS0148 against DE49: the record's own currency must be among its entries, with the exponent that

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"switchyard/internal/extsort"
+	"switchyard/internal/money"
 )
 
 // VerifyOptions say what a file is held to.
@@ -87,8 +88,8 @@ func (v *verifier) read(r io.Reader) error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		var format *FormatError
-		if err != nil && !errors.As(err, &format) {
+		format, err := formatOf(err)
+		if err != nil {
 			return err
 		}
 		if format != nil {
@@ -120,6 +121,19 @@ func (v *verifier) read(r io.Reader) error {
 	return nil
 }
 
+// formatOf tells a FormatError from others. It stands by itself because what it looks with goes to the heap, which a
+// record without an error need not pay for.
+func formatOf(err error) (*FormatError, error) {
+	if err == nil {
+		return nil, nil
+	}
+	var format *FormatError
+	if errors.As(err, &format) {
+		return format, nil
+	}
+	return nil, err
+}
+
 // A verifier holds what the rules that span records need.
 type verifier struct {
 	strict     bool
@@ -128,6 +142,9 @@ type verifier struct {
 	rdw        bool // the manifest says that the file has descriptor words
 	report     Report
 	tally      Tally
+	kind       messageKind // of the record before, and its rule, if there is one
+	rule       messageRule
+	ruled      bool
 	keys       *recordKeys
 	part       part
 	cutShort   bool // the end cannot be judged
@@ -172,9 +189,13 @@ func (v *verifier) record(r *Record, whole bool) error {
 }
 
 func (v *verifier) mandatory(r *Record, kind messageKind) {
-	rule, known := messages[kind]
+	if kind != v.kind { // it is mostly that of the record before
+		v.kind = kind
+		v.rule, v.ruled = messages[kind]
+	}
+	rule := v.rule
 	switch {
-	case !known:
+	case !v.ruled:
 		rule = anyMessage
 		v.warn(r, 0, "", fmt.Sprintf(
 			"message %s with function code %q is not of this layout; only the general rules were checked", r.MTI, kind.function,
@@ -197,9 +218,12 @@ func (v *verifier) mandatory(r *Record, kind messageKind) {
 
 // values holds each element and subelement against its format.
 func (v *verifier) values(r *Record) {
-	for de := range r.Elements() {
-		value := r.Get(de)
+	for de := 2; de <= maxDE; de++ {
 		at := int(r.spans[de].start)
+		if at == 0 {
+			continue
+		}
+		value := r.Get(de)
 		if reason := valueFault(r, de); reason != "" {
 			v.fail(r, at, fieldName(de, 0), reason)
 			continue
@@ -217,25 +241,26 @@ func (v *verifier) values(r *Record) {
 				}
 			}
 		case 49:
-			if numeric := string(value); r.Currency() == numeric {
-				v.warn(r, at, fieldName(de, 0), numeric+" is no currency of ISO 4217")
+			if _, known := money.ByNumeric(string(value)); !known {
+				v.warn(r, at, fieldName(de, 0), string(value)+" is no currency of ISO 4217")
 			}
 		}
 	}
 	previous := 0
 	for _, sub := range r.pds {
 		at := int(sub.value.start)
-		value := utf8FromLatin1(r.text[sub.value.start:sub.value.end])
-		reason := ""
-		if rule := pdsRules[sub.tag]; rule != nil {
-			reason = rule(value)
+		value, reason := r.text[sub.value.start:sub.value.end], ""
+		if sub.tag == pdsExponents { // every presentment has it: it is looked at where it stands
+			if reason = exponentsFault(string(value)); reason == "" {
+				if reason := exponentFault(string(value), string(r.Get(49))); reason != "" {
+					v.mild(r, at, fieldName(0, sub.tag), reason)
+				}
+			}
+		} else {
+			reason, _ = pdsFault(sub.tag, utf8FromLatin1(value))
 		}
 		if reason != "" {
 			v.fail(r, at, fieldName(0, sub.tag), reason)
-		} else if sub.tag == pdsExponents {
-			if reason := exponentFault(value, string(r.Get(49))); reason != "" {
-				v.mild(r, at, fieldName(0, sub.tag), reason)
-			}
 		}
 		if sub.tag <= previous {
 			v.warn(r, at, fieldName(0, sub.tag), fmt.Sprintf("does not stand above PDS%04d before it", previous))

@@ -32,7 +32,7 @@ type keyedRecord struct {
 	number int
 	before int   // records before its file, where several stand one behind the other
 	offset int64 // of its DE31
-	de71   string
+	de71   int   // -1 where it has none that is one
 }
 
 // recordKeys are the keys of all records so far.
@@ -40,8 +40,9 @@ type recordKeys struct {
 	first  map[arnKey]keyedRecord // nil once they are too many
 	memory int                    // bytes, of the sorter
 	spill  func() (extsort.File, error)
-	sorter *extsort.Sorter // nil before
-	full   bool            // no further ones are taken
+	sorter *extsort.Sorter   // nil before
+	row    [keyRowBytes]byte // that is added
+	full   bool              // no further ones are taken
 }
 
 func newRecordKeys(o *VerifyOptions) *recordKeys {
@@ -78,7 +79,10 @@ func (v *verifier) duplicate(r *Record) error {
 	if !ok || v.keys.full {
 		return nil
 	}
-	at := keyedRecord{number: r.Number, before: v.part.before, offset: r.at(int(r.spans[31].start)), de71: r.de71()}
+	at := keyedRecord{number: r.Number, before: v.part.before, offset: r.at(int(r.spans[31].start)), de71: -1}
+	if n, ok := r.number(); ok {
+		at.de71 = n
+	}
 	if v.keys.sorter != nil {
 		err := v.keys.add(key, &at)
 		if errors.Is(err, extsort.ErrFull) {
@@ -102,8 +106,11 @@ func (v *verifier) duplicate(r *Record) error {
 // twice reports a record that has the key of an earlier one.
 func (v *verifier) twice(first int, at *keyedRecord) {
 	f := Finding{
-		Record: at.number, Offset: at.offset, DE71: at.de71, Field: fieldName(31, 0),
+		Record: at.number, Offset: at.offset, Field: fieldName(31, 0),
 		Message: "record " + strconv.Itoa(first) + " has the same message, reference and reversal",
+	}
+	if at.de71 >= 0 {
+		f.DE71 = string(appendPadded(nil, uint64(at.de71), layout[71].max))
 	}
 	if v.livable(first, at) {
 		v.addWarning(f)
@@ -154,8 +161,7 @@ func (v *verifier) duplicates() error {
 // A row of the sorter: the key, the record's number and those before its file, where its DE31 stands, and DE71.
 const (
 	keyBytes    = arnLength + mtiLength + 3 + reversalLength
-	de71Length  = 8
-	keyRowBytes = keyBytes + 4 + 4 + 8 + de71Length
+	keyRowBytes = keyBytes + 4 + 4 + 8 + 4
 )
 
 func (k *recordKeys) toSorter() error {
@@ -171,15 +177,14 @@ func (k *recordKeys) toSorter() error {
 
 // add takes a key to the sorter. Of equal ones the first record comes first.
 func (k *recordKeys) add(key arnKey, at *keyedRecord) error {
-	var room [keyRowBytes]byte
-	row := append(room[:0], key.arn[:]...)
+	row := append(k.row[:0], key.arn[:]...)
 	row = append(row, key.kind[:]...)
 	row = append(row, key.reversal[:]...)
 	row = binary.BigEndian.AppendUint32(row, uint32(at.number))
 	row = binary.BigEndian.AppendUint32(row, uint32(at.before))
 	row = binary.BigEndian.AppendUint64(row, uint64(at.offset))
-	copy(room[len(row):], at.de71)
-	return k.sorter.Add(room[:])
+	row = binary.BigEndian.AppendUint32(row, uint32(int32(at.de71)))
+	return k.sorter.Add(row)
 }
 
 func parseKeyRow(row []byte) (key arnKey, at keyedRecord) {
@@ -189,8 +194,6 @@ func parseKeyRow(row []byte) (key arnKey, at keyedRecord) {
 	at.number = int(binary.BigEndian.Uint32(row[n:]))
 	at.before = int(binary.BigEndian.Uint32(row[n+4:]))
 	at.offset = int64(binary.BigEndian.Uint64(row[n+8:]))
-	if de71 := row[n+16:]; de71[0] != 0 {
-		at.de71 = string(de71)
-	}
+	at.de71 = int(int32(binary.BigEndian.Uint32(row[n+16:])))
 	return key, at
 }

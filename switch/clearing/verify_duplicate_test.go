@@ -106,7 +106,7 @@ func TestDuplicatesOfManyRecords(t *testing.T) {
 // be made is an error, and no report.
 func TestKeysThatFindNoRoom(t *testing.T) {
 	file := manyRecords(t, 70_000, func(n int) int { return n })
-	const rowBytes = 77 // with its place in the order
+	const rowBytes = 73 // with its place in the order
 	report, err := clearing.Verify(bytes.NewReader(file), clearing.VerifyOptions{
 		Strict: true, KeyMemoryBytes: 68_000 * rowBytes,
 	})

@@ -16,9 +16,10 @@ type part struct {
 	before   int // records before it
 	messages int
 	sumMinor int64
-	unread   bool   // an amount could not be read or added, so the sum cannot be judged
-	last     string // DE71 of the last record that had one
-	shift    int    // of DE71 against the records' numbers, after records went missing
+	unread   bool // an amount could not be read or added, so the sum cannot be judged
+	last     int  // DE71 of the last record that had one, where hasLast
+	hasLast  bool
+	shift    int // of DE71 against the records' numbers, after records went missing
 	trailer  bool
 	sum      trailerValue
 	count    trailerValue
@@ -33,22 +34,20 @@ type trailerValue struct {
 // number checks DE71. It begins with 1, rises strictly and ends with the number of messages, so it is the record's
 // number. After records went missing the numbers go on shifted; that is one error, not one for each that follows.
 func (v *verifier) number(r *Record) {
-	de71 := r.de71()
-	if de71 == "" {
+	n, ok := r.number()
+	if !ok {
 		return // reported already, as missing or malformed
 	}
 	p := &v.part
-	n, _ := strconv.Atoi(de71)
-	last, _ := strconv.Atoi(p.last)
-	follows := p.last != "" && n == last+1
+	follows := p.hasLast && n == p.last+1
 	switch number := r.Number - p.before; {
 	case n == number+p.shift:
 	case follows:
 		p.shift = n - number
 	default:
-		v.fail(r, int(r.spans[71].start), fieldName(71, 0), fmt.Sprintf("is %s, %08d expected", de71, number+p.shift))
+		v.fail(r, int(r.spans[71].start), fieldName(71, 0), fmt.Sprintf("is %08d, %08d expected", n, number+p.shift))
 	}
-	p.last = de71
+	p.last, p.hasLast = n, true
 }
 
 func (v *verifier) fileID(r *Record, kind messageKind) {
@@ -56,14 +55,15 @@ func (v *verifier) fileID(r *Record, kind messageKind) {
 		return
 	}
 	id, ok := r.PDS(pdsFileID)
-	if !ok || pdsRules[pdsFileID](id) != "" {
+	if fault, _ := pdsFault(pdsFileID, id); !ok || fault != "" {
 		return
 	}
 	p := &v.part
 	if kind == kindHeader && r.Number == p.before+1 {
 		p.id = id
 		v.known(r, id)
-		if mode, _ := r.PDS(pdsMode); p.before == 0 && pdsRules[pdsMode](mode) == "" {
+		mode, _ := r.PDS(pdsMode)
+		if fault, _ := pdsFault(pdsMode, mode); p.before == 0 && fault == "" {
 			v.report.Mode = mode
 		}
 		if back, ok := r.PDS(pdsFileReversal); ok && p.before == 0 {
@@ -103,7 +103,7 @@ func (v *verifier) known(r *Record, id string) {
 // trailerValue takes a subelement of the trailer if it is well-formed.
 func (v *verifier) trailerValue(r *Record, tag int) trailerValue {
 	value, ok := r.PDS(tag)
-	if !ok || pdsRules[tag](value) != "" {
+	if fault, _ := pdsFault(tag, value); !ok || fault != "" {
 		return trailerValue{}
 	}
 	return trailerValue{value, r.fault(r.pdsStart(tag), fieldName(0, tag), "").Finding}
