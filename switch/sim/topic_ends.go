@@ -183,7 +183,11 @@ func (e *endsPart) arns(b *books) {
 	for i := range b.list {
 		for j := range b.list[i].Ops {
 			op := &b.list[i].Ops[j]
-			if op.ARN == "" || op.Op == "void_presentment" { // repeats its original's, of an earlier date
+			switch op.Op {
+			case "void_presentment", "resubmit", "represent": // repeat their original's, of an earlier date
+				continue
+			}
+			if op.ARN == "" {
 				continue
 			}
 			bin, count := op.ARN[1:7], op.ARN[13:22] // behind BIN, date and node; one check digit follows

@@ -77,6 +77,8 @@ func (s *settlementPart) play() {
 type taken struct {
 	mu    sync.Mutex
 	paths map[string]bool
+	known int // deliveries that were refused since a file of that id was taken before
+	lost  int // and that nobody saw an answer of
 }
 
 func (t *taken) has(path string) bool {
@@ -92,6 +94,21 @@ func (t *taken) add(path string) {
 		t.paths = map[string]bool{}
 	}
 	t.paths[path] = true
+}
+
+// count counts what came of a delivery.
+func (t *taken) count(known, lost int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known += known
+	t.lost += lost
+}
+
+// again tells how often a file was refused since one of its id was taken before: at least and at most.
+func (t *taken) again() (atLeast, atMost int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.known, t.known + t.lost
 }
 
 // bring hands the files that have a manifest to the issuer. What it does not take for now is brought again.
@@ -146,11 +163,13 @@ func (n *switchNode) bringOne(path string, text []byte) {
 	case err == nil:
 		n.w.faults.add("file brought while the plan is played", 1)
 		n.w.trace.addf("issuer", "has taken %s%s", path, n.suffix())
-	case errors.As(err, &refused) && refused.Status == http.StatusConflict: // taken before, and the answer was lost
+	case errors.As(err, &refused) && refused.Status == http.StatusConflict: // by another's delivery, or one without answer
+		n.taken.count(1, 0)
 	case errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity:
 		n.w.failf("I8 the issuer cannot read a clearing file", "%s: %v", path, err)
 		return
 	default:
+		n.taken.count(0, 1)
 		return
 	}
 	if !n.w.ruled(result.Exceptions) {
