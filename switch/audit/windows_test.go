@@ -93,3 +93,65 @@ func TestWindows(t *testing.T) {
 		})
 	}
 }
+
+// A capture may be presented, refused and presented again within one date, in the files of its windows; and so may what
+// is presented a second time. Each record is held against its own operation.
+func TestRefusedAndPresentedAgainWithinADate(t *testing.T) {
+	resubmit := func(p *payment, of *op, city string) *op {
+		again := p.came("resubmit", "anna", of, of.Amount, of.Amount)
+		again.RRN, again.ARN, again.BusinessDate = of.RRN, of.ARN, of.BusinessDate
+		fixed, record := *of.Clearing, *of.in
+		fixed.City, record.Acceptor.City = city, city
+		again.Clearing = &fixed
+		record.of, record.Key, record.AcceptedAt = again, "", again.At
+		again.in = &record
+		p.w.presentments = append(p.w.presentments, again.in)
+		return again
+	}
+	second := func(p *payment, back *op, amount int64, window int) *op {
+		o := p.represent(back, amount, monday)
+		o.in.window = window
+		return o
+	}
+	for name, c := range map[string]struct {
+		play func(p *payment, capture *op)
+		want audit.Kind
+	}{
+		"corrected": {func(p *payment, capture *op) {
+			p.came("reject", "f/2", capture, 700, 700)
+			resubmit(p, capture, "Berlin").in.window = 2
+		}, ""},
+		"corrected in the file before its own": {func(p *payment, capture *op) {
+			p.came("reject", "f/2", capture, 700, 700)
+			resubmit(p, capture, "Berlin").in.window = 1
+			capture.in.window = 2
+		}, audit.PresentmentData},
+		"twice": {func(p *payment, capture *op) {
+			p.came("reject", "f/2", capture, 700, 700)
+			resubmit(p, capture, "Berlin").in.window = 2
+			p.came("reject", "f/3", capture, 700, 700)
+			resubmit(p, capture, "Hamburg").in.window = 3
+		}, ""},
+		"a second presentment": {func(p *payment, capture *op) {
+			back := p.came("chargeback", "f/2", capture, 400, 400)
+			p.came("reject", "f/3", second(p, back, 300, 2), 300, 300)
+			second(p, back, 200, 3)
+		}, ""},
+		"a second presentment, the later one first": {func(p *payment, capture *op) {
+			back := p.came("chargeback", "f/2", capture, 400, 400)
+			p.came("reject", "f/3", second(p, back, 300, 3), 300, 300)
+			second(p, back, 200, 2)
+		}, audit.PresentmentAmount},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.windows = map[string]int{monday: 3}
+			p := w.authorize(700, "EUR")
+			c.play(p, p.capture(700, monday))
+			report := w.run(t)
+			if c.want == "" && !report.Clean() || c.want != "" && report.ByKind[c.want] == 0 {
+				t.Errorf("%d differences %+v, want %q", report.DifferenceCount, report.Differences, c.want)
+			}
+		})
+	}
+}

@@ -43,6 +43,8 @@ type world struct {
 	rebuilt func(date string, sums map[string]*fileSum) error
 	// again are dates whose file stands there twice.
 	again []string
+	// windows says how many files a date with windows has.
+	windows map[string]int
 
 	serial int
 }
@@ -138,6 +140,8 @@ type daySettings struct {
 	CodePage    string    `json:"code_page"`
 	Location    string    `json:"location"`
 	Result      dayResult `json:"result"`
+
+	Windows []*daySettings `json:"windows,omitempty"`
 }
 
 type dayResult struct {
@@ -203,8 +207,9 @@ type account struct {
 // A presentment stands in the file of a business date.
 type presentment struct {
 	clearing.Presentment
-	date string
-	of   *op
+	date   string
+	window int // whose file of its date has it, from 1; 0: 1
+	of     *op
 }
 
 func newWorld() *world {
@@ -509,24 +514,27 @@ func dayOf(date string) time.Time {
 	return d
 }
 
-func fileID(date string) clearing.FileID {
-	return clearing.FileID{Date: dayOf(date), ProcessorID: processor, Sequence: 1}
+func fileID(date string) clearing.FileID { return windowFile(date, 1) }
+
+// windowFile is the file of a date's window, from 1.
+func windowFile(date string, window int) clearing.FileID {
+	return clearing.FileID{Date: dayOf(date), ProcessorID: processor, Sequence: window}
 }
 
 // sealedAt is when a date was sealed.
 func sealedAt(date string) time.Time { return dayOf(date).Add(24*time.Hour + time.Second) }
 
-// files writes the four clearing files of a date, by their names.
-func (w *world) files(date string) (map[string][]byte, error) {
+// files writes the four clearing files of a date's window, by their names.
+func (w *world) files(date string, window int) (map[string][]byte, error) {
 	var ipm, detail, summary bytes.Buffer
-	header := clearing.Header{FileID: fileID(date), CodePage: clearing.ASCII}
+	header := clearing.Header{FileID: windowFile(date, window), CodePage: clearing.ASCII}
 	out, err := clearing.NewWriter(&ipm, header)
 	if err != nil {
 		return nil, err
 	}
 	rows, sums := clearing.NewDetailWriter(&detail), clearing.NewSummary()
 	for _, p := range w.presentments {
-		if p.date != date {
+		if p.date != date || max(p.window, 1) != window {
 			continue
 		}
 		if err := errors.Join(out.Write(&p.Presentment), rows.Write(&p.Presentment), sums.Add(&p.Presentment)); err != nil {
@@ -561,19 +569,21 @@ func (w *world) files(date string) (map[string][]byte, error) {
 func (w *world) folder() (map[string][]byte, error) {
 	folder := map[string][]byte{}
 	for i, date := range slices.Concat(w.written, w.again) {
-		files, err := w.files(date)
-		if err != nil {
-			return nil, err
-		}
-		for name, text := range files {
-			if i >= len(w.written) {
-				name = "again-" + name
+		for window := range max(w.windows[date], 1) {
+			files, err := w.files(date, window+1)
+			if err != nil {
+				return nil, err
 			}
-			if w.spoil != nil {
-				text = w.spoil(name, text)
-			}
-			if text != nil {
-				folder[date+"/"+name] = text
+			for name, text := range files {
+				if i >= len(w.written) {
+					name = "again-" + name
+				}
+				if w.spoil != nil {
+					text = w.spoil(name, text)
+				}
+				if text != nil {
+					folder[date+"/"+name] = text
+				}
 			}
 		}
 	}
@@ -590,10 +600,19 @@ func (w *world) listedDays() []*day {
 		d := &day{Date: date, State: "open"}
 		if slices.Contains(w.written, date) {
 			d.State = "written"
-			d.Data = &daySettings{
-				SealedAt: sealedAt(date), AcquirerID: acquirer, ProcessorID: processor, CodePage: "ascii",
-				Location: location.String(),
-				Result:   dayResult{Files: []dayFile{{destination, fileID(date).String()}}},
+			var files []*daySettings
+			for window := range max(w.windows[date], 1) {
+				files = append(files, &daySettings{
+					SealedAt: sealedAt(date), AcquirerID: acquirer, ProcessorID: processor, CodePage: "ascii",
+					Location: location.String(),
+					Result:   dayResult{Files: []dayFile{{destination, windowFile(date, window+1).String()}}},
+				})
+			}
+			last := len(files) - 1
+			d.Data = files[last]
+			d.Data.Windows = files[:last]
+			for _, window := range files[:last] { // a date's list has those of its windows, too
+				d.Data.Result.Files = append(d.Data.Result.Files, window.Result.Files...)
 			}
 		}
 		days = append(days, d)
