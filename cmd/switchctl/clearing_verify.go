@@ -107,7 +107,7 @@ func (v *clearingVerify) file(cmd *cobra.Command, name string) (report *clearing
 
 // spillFile makes a file that has no name, so that it is gone with the process, whatever ends that.
 func spillFile() (extsort.File, error) {
-	file, err := os.CreateTemp("", "switchctl-verify-*")
+	file, err := os.CreateTemp("", "switchctl-*")
 	if err != nil {
 		return nil, err
 	}

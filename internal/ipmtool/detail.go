@@ -135,7 +135,7 @@ type detailDiffer struct {
 	rows    *detailFile
 	compare []int // of detailColumns
 	entries []detailEntry
-	left    []entry // records without a row
+	left    []place // records without a row
 	reader  *clearing.Reader
 	summary DiffSummary
 	sums    [2]clearing.Tally
@@ -232,7 +232,7 @@ func (d *detailDiffer) readRecords(a File) (err error) {
 		}
 		switch {
 		case e == nil:
-			d.left = append(d.left, entry{offset: r.Offset, number: int32(r.Number)})
+			d.left = append(d.left, place{uint32(r.Number), r.Offset})
 			return nil
 		case e.content == d.content(values):
 			d.summary.Alike++

@@ -1,12 +1,15 @@
 package ipmtool
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
 
+	"switchyard/internal/extsort"
 	"switchyard/switch/clearing"
 )
 
@@ -85,84 +88,224 @@ func parseIgnored(names []string) (ignored, error) {
 // DiffOptions say what is compared.
 type DiffOptions struct {
 	Ignore []string // elements, such as DE71 and PDS0105
+	// MemoryBytes is for sorting. Default 128 MiB, which is two million records.
+	MemoryBytes int
+	// Spill makes a file for what is more than that. It is closed with the end of Diff.
+	Spill func() (extsort.File, error)
 }
 
+const defaultDiffMemory = 128 << 20
+
 // Diff compares two files, record by record, whatever their order, code page and blocking: by acquirer reference with
-// message and reversal, and what is left by RRN with the same. It hands each difference to tell, those of B first in
-// its order, then what only A has. An error of tell ends it.
-func Diff(a, b File, o DiffOptions, tell func(*Difference) error) (*DiffSummary, error) {
+// message and reversal, and what is left by RRN with the same. It hands what cannot be read to tell, then each
+// difference, those of B first in its order, then what only A has. An error of tell ends it.
+//
+// Both files are read as streams; what is kept of a record, what it is known by and where it stands, is sorted.
+func Diff(a, b File, o DiffOptions, tell func(*Difference) error) (_ *DiffSummary, err error) {
 	ign, err := parseIgnored(o.Ignore)
 	if err != nil {
 		return nil, err
 	}
-	d := differ{a: a, b: b, ignored: ign, tell: tell, sums: [2]clearing.Tally{{}, {}}}
+	memory := cmp.Or(o.MemoryBytes, defaultDiffMemory)
+	d := differ{
+		a: a, b: b, ignored: ign, tell: tell, sums: [2]clearing.Tally{{}, {}}, all: extsort.New(entryBytes, memory, o.Spill),
+		ofB: extsort.New(pairBytes, memory/diffShare, o.Spill), ofA: extsort.New(pairBytes, memory/diffShare, o.Spill),
+	}
+	defer func() { err = errors.Join(err, d.all.Close(), d.ofB.Close(), d.ofA.Close()) }()
 	seeds := [3]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed(), maphash.MakeSeed()}
-	if err := d.readA(newHasher(seeds, ign)); err != nil {
+	if d.readerA, err = d.read(a, sideA, newHasher(seeds, ign)); err != nil {
 		return nil, fmt.Errorf("the first file: %w", err)
 	}
-	if err := d.readB(newHasher(seeds, ign)); err != nil {
+	if d.readerB, err = d.read(b, sideB, newHasher(seeds, ign)); err != nil {
 		return nil, fmt.Errorf("the second file: %w", err)
 	}
-	if err := d.rest(); err != nil {
+	if err := d.pair(); err != nil {
+		return nil, err
+	}
+	if err := d.tellB(); err != nil {
+		return nil, err
+	}
+	if err := d.tellA(); err != nil {
 		return nil, err
 	}
 	d.summary.SumsA, d.summary.SumsB = d.sums[0].Sorted(), d.sums[1].Sorted()
 	return &d.summary, nil
 }
 
+// diffShare is which part of the memory each of the sorters of differences has. There are mostly few.
+const diffShare = 4
+
 // differ is a comparison under way.
 type differ struct {
-	a, b    File
-	ignored ignored
-	tell    func(*Difference) error
-	summary DiffSummary
-	sums    [2]clearing.Tally // of A and B
-	of      index             // A
-	readerB *clearing.Reader
-	leftB   []entry // what A has not, as many as are looked for by their RRNs
+	a, b             File
+	readerA, readerB *clearing.Reader
+	ignored          ignored
+	tell             func(*Difference) error
+	summary          DiffSummary
+	sums             [2]clearing.Tally // of A and B
+	all              *extsort.Sorter   // entries of both
+	ofB, ofA         *extsort.Sorter   // pairs: records of B that differ or are alone; those of A that are alone
+	aloneA, aloneB   int
+	byRRN            map[string][]place // of A's that are alone, where they are looked for
+	gone             map[uint32]bool    // of these, by their numbers: a record of B was found by it
 }
 
-func (d *differ) readA(h *hasher) (err error) {
-	d.of.reader, err = each(d.a, func(r *clearing.Record) error {
-		d.summary.RecordsA++
-		add(d.sums[0], r)
-		d.of.entries = append(d.of.entries, h.entry(r))
+// read takes the entries of a file.
+func (d *differ) read(f File, of side, h *hasher) (*clearing.Reader, error) {
+	records := [...]*int{&d.summary.RecordsA, &d.summary.RecordsB}[of]
+	var row []byte
+	return each(f, func(r *clearing.Record) error {
+		*records++
+		add(d.sums[of], r)
+		row = h.entry(row[:0], of, r)
+		return d.all.Add(row)
+	}, func(f *clearing.FormatError) error {
+		d.summary.Unreadable++
+		return d.tell(&Difference{
+			Kind: Unreadable, Message: "file " + string("AB"[of]) + ": " + f.Finding.String(),
+		})
+	})
+}
+
+// pair goes through the entries of both files by their keys: the first of A belongs to the first of B, and so on. What
+// is alike is counted.
+func (d *differ) pair() error {
+	var key [keyBytes]byte
+	var waiting []entry // of A, with that key
+	next := 0           // of them
+	var row [pairBytes]byte
+	alone := func() error {
+		for ; next < len(waiting); next++ {
+			d.aloneA++
+			if err := d.ofA.Add(appendPair(row[:0], waiting[next].place, place{})); err != nil {
+				return err
+			}
+		}
+		waiting, next = waiting[:0], 0
 		return nil
-	}, d.unreadable("A"))
-	d.of.sort()
-	return err
-}
-
-func (d *differ) readB(h *hasher) (err error) {
-	d.readerB, err = each(d.b, func(r *clearing.Record) error {
-		d.summary.RecordsB++
-		add(d.sums[1], r)
-		e := h.entry(r)
-		is := d.of.take(e.key)
+	}
+	err := d.all.Each(func(b []byte) error {
+		if string(b[:keyBytes]) != string(key[:]) {
+			if err := alone(); err != nil {
+				return err
+			}
+			copy(key[:], b)
+		}
+		e := parseEntry(b)
 		switch {
-		case is == nil && len(d.leftB) < mostByRRN:
-			d.leftB = append(d.leftB, e)
+		case e.of == sideA:
+			waiting = append(waiting, e)
 			return nil
-		case is == nil:
-			return d.only(OnlyB, r)
-		case is.content == e.content:
+		case next == len(waiting):
+			d.aloneB++
+			return d.ofB.Add(appendPair(row[:0], e.place, place{}))
+		}
+		was := &waiting[next]
+		next++
+		if was.content == e.content {
 			d.summary.Alike++
 			return nil
 		}
-		was, err := clearing.ReadAt(d.a, d.of.reader, int(is.number), is.offset)
-		if err != nil {
-			return fmt.Errorf("read record %d of the first file again: %w", is.number, err)
-		}
-		return d.compare(was, r)
-	}, d.unreadable("B"))
-	return err
+		return d.ofB.Add(appendPair(row[:0], e.place, was.place))
+	})
+	if err != nil {
+		return err
+	}
+	return alone()
 }
 
-func (d *differ) unreadable(file string) func(*clearing.FormatError) error {
-	return func(f *clearing.FormatError) error {
-		d.summary.Unreadable++
-		return d.tell(&Difference{Kind: Unreadable, Message: "file " + file + ": " + f.Finding.String()})
+// tellB tells of the records of B that differ, then of those that are alone: they are looked for by their RRNs where
+// there are not too many.
+func (d *differ) tellB() error {
+	d.summary.ByRRN = d.aloneA <= mostByRRN && d.aloneB <= mostByRRN
+	if d.summary.ByRRN && d.aloneB > 0 {
+		if err := d.readAlone(); err != nil {
+			return err
+		}
 	}
+	var alone []place
+	err := d.ofB.Each(func(row []byte) error {
+		is, was := parsePair(row)
+		if was == (place{}) && d.summary.ByRRN {
+			alone = append(alone, is)
+			return nil
+		}
+		r, err := d.readB(is)
+		if err != nil {
+			return err
+		}
+		if was == (place{}) {
+			return d.only(OnlyB, r)
+		}
+		return d.compare(was, r)
+	})
+	if err != nil {
+		return err
+	}
+	for _, at := range alone {
+		r, err := d.readB(at)
+		if err != nil {
+			return err
+		}
+		k := rrnKey(r)
+		if partners := d.byRRN[k]; k != "" && len(partners) > 0 {
+			d.byRRN[k] = partners[1:]
+			d.gone[partners[0].number] = true
+			err = d.compare(partners[0], r)
+		} else {
+			err = d.only(OnlyB, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAlone reads the RRNs of what is alone in A.
+func (d *differ) readAlone() error {
+	d.byRRN, d.gone = map[string][]place{}, map[uint32]bool{}
+	return d.ofA.Each(func(row []byte) error {
+		at, _ := parsePair(row)
+		r, err := d.readA(at)
+		if k := ""; err == nil {
+			if k = rrnKey(r); k != "" {
+				d.byRRN[k] = append(d.byRRN[k], at)
+			}
+		}
+		return err
+	})
+}
+
+// tellA tells of what only A has.
+func (d *differ) tellA() error {
+	return d.ofA.Each(func(row []byte) error {
+		at, _ := parsePair(row)
+		if d.gone[at.number] {
+			return nil
+		}
+		r, err := d.readA(at)
+		if err != nil {
+			return err
+		}
+		return d.only(OnlyA, r)
+	})
+}
+
+func (d *differ) readA(at place) (*clearing.Record, error) {
+	r, err := clearing.ReadAt(d.a, d.readerA, int(at.number), at.offset)
+	if err != nil {
+		return nil, fmt.Errorf("read record %d of the first file again: %w", at.number, err)
+	}
+	return r, nil
+}
+
+func (d *differ) readB(at place) (*clearing.Record, error) {
+	r, err := clearing.ReadAt(d.b, d.readerB, int(at.number), at.offset)
+	if err != nil {
+		return nil, fmt.Errorf("read record %d of the second file again: %w", at.number, err)
+	}
+	return r, nil
 }
 
 // only tells of a record that one of the files has.
@@ -181,8 +324,12 @@ func (d *differ) only(kind string, r *clearing.Record) error {
 	return d.tell(&out)
 }
 
-// compare tells how two records differ.
-func (d *differ) compare(a, b *clearing.Record) error {
+// compare tells how a record of B differs from one of A.
+func (d *differ) compare(was place, b *clearing.Record) error {
+	a, err := d.readA(was)
+	if err != nil {
+		return err
+	}
 	fields := d.fields(a, b)
 	if len(fields) == 0 {
 		d.summary.Alike++ // the order of subelements alone
@@ -200,7 +347,7 @@ func (d *differ) fields(a, b *clearing.Record) (fields []FieldDiff) {
 		fields = append(fields, FieldDiff{"MTI", a.MTI, b.MTI})
 	}
 	for de := 2; de <= 128; de++ {
-		if carriers[de] || d.ignored.de[de] || a.Has(de) == b.Has(de) && string(a.Get(de)) == string(b.Get(de)) {
+		if clearing.CarriesPDS(de) || d.ignored.de[de] || a.Has(de) == b.Has(de) && string(a.Get(de)) == string(b.Get(de)) {
 			continue
 		}
 		fields = append(fields, FieldDiff{clearing.FieldName(de, 0), a.Shown(de), b.Shown(de)})
@@ -221,60 +368,6 @@ func (d *differ) fields(a, b *clearing.Record) (fields []FieldDiff) {
 		fields = append(fields, FieldDiff{clearing.FieldName(0, tag), a.ShownPDS(tag), b.ShownPDS(tag)})
 	}
 	return fields
-}
-
-// rest looks for what is left by RRN, and tells of what has no partner.
-func (d *differ) rest() error {
-	left := slices.DeleteFunc(d.of.entries, func(e entry) bool { return e.found })
-	slices.SortFunc(left, func(a, b entry) int { return int(a.number) - int(b.number) })
-	byRRN := map[string][]entry{}
-	if d.summary.ByRRN = len(left) <= mostByRRN && len(d.leftB) < mostByRRN; d.summary.ByRRN {
-		for _, e := range left {
-			r, err := clearing.ReadAt(d.a, d.of.reader, int(e.number), e.offset)
-			if err != nil {
-				return err
-			}
-			if k := rrnKey(r); k != "" {
-				byRRN[k] = append(byRRN[k], e)
-			}
-		}
-	}
-	gone := map[int32]bool{}
-	for _, e := range d.leftB {
-		r, err := clearing.ReadAt(d.b, d.readerB, int(e.number), e.offset)
-		if err != nil {
-			return err
-		}
-		k := rrnKey(r)
-		if partners := byRRN[k]; k != "" && len(partners) > 0 {
-			byRRN[k] = partners[1:]
-			gone[partners[0].number] = true
-			was, err := clearing.ReadAt(d.a, d.of.reader, int(partners[0].number), partners[0].offset)
-			if err == nil {
-				err = d.compare(was, r)
-			}
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if err := d.only(OnlyB, r); err != nil {
-			return err
-		}
-	}
-	for _, e := range left {
-		if gone[e.number] {
-			continue
-		}
-		r, err := clearing.ReadAt(d.a, d.of.reader, int(e.number), e.offset)
-		if err == nil {
-			err = d.only(OnlyA, r)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // rrnKey is what a record is looked for by where its acquirer reference is another one.

@@ -3,6 +3,6 @@
 // other formats and files with other cards, and sends records again. It knows no journal and no switch; files of others
 // are read as ours are.
 //
-// Files are read as streams. What must be kept of 10,000,000 records to compare them is 40 bytes each, of the one file
-// only.
+// Files are read as streams. What must be kept of 10,000,000 records to compare them is sorted, in a file where it is
+// more than memory is given; a table that a file is held against takes 40 bytes a row.
 package ipmtool

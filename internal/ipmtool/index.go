@@ -1,12 +1,10 @@
 package ipmtool
 
 import (
-	"cmp"
+	"encoding/binary"
 	"errors"
 	"hash/maphash"
 	"io"
-	"slices"
-	"sort"
 	"strconv"
 
 	"switchyard/switch/clearing"
@@ -18,14 +16,53 @@ type File interface {
 	io.ReaderAt
 }
 
-// An entry is what is kept of a record: two hashes of what it is known by, one of what it holds, and where it stands.
-type entry struct {
-	key     [2]uint64
-	content uint64
-	offset  int64
-	number  int32
-	found   bool // the other file has it
+// side is which file of a comparison a record stands in.
+type side byte
+
+const (
+	sideA side = 0
+	sideB side = 1
+)
+
+// A place is where a record stands. No record stands at the zero place.
+type place struct {
+	number uint32 // from 1
+	offset int64
 }
+
+// An entry is what is kept of a record: two hashes of what it is known by, which file it stands in and where, and a
+// hash of what it holds. As a row it sorts by that, so that what belongs together stands together.
+type entry struct {
+	of side
+	place
+	content uint64
+}
+
+const (
+	keyBytes   = 16
+	placeBytes = 4 + 8
+	entryBytes = keyBytes + 1 + placeBytes + 8
+	pairBytes  = 2 * placeBytes
+)
+
+func appendPlace(row []byte, p place) []byte {
+	row = binary.BigEndian.AppendUint32(row, p.number)
+	return binary.BigEndian.AppendUint64(row, uint64(p.offset))
+}
+
+func parsePlace(row []byte) place {
+	return place{binary.BigEndian.Uint32(row), int64(binary.BigEndian.Uint64(row[4:]))}
+}
+
+func parseEntry(row []byte) entry {
+	row = row[keyBytes:]
+	return entry{side(row[0]), parsePlace(row[1:]), binary.BigEndian.Uint64(row[1+placeBytes:])}
+}
+
+// appendPair appends a record's place and that of one of the other file, which may be the zero place.
+func appendPair(row []byte, of, other place) []byte { return appendPlace(appendPlace(row, of), other) }
+
+func parsePair(row []byte) (of, other place) { return parsePlace(row), parsePlace(row[placeBytes:]) }
 
 // hasher hashes records alike for both files of a comparison.
 type hasher struct {
@@ -33,40 +70,46 @@ type hasher struct {
 	ignored ignored
 	nth     map[string]int // of each kind of message without an acquirer reference
 	hash    maphash.Hash
+	tag     [2]byte
 }
 
 func newHasher(seeds [3]maphash.Seed, ignored ignored) *hasher {
 	return &hasher{seeds: seeds, ignored: ignored, nth: map[string]int{}}
 }
 
-// entry makes the entry of a record. A message without an acquirer reference, such as a header, is known by its kind
-// and by how many of it there were.
-func (h *hasher) entry(r *clearing.Record) entry {
-	k := r.Key()
-	if k.ARN == "" {
-		kind := k.MTI + k.FunctionCode
+// entry appends the entry of a record, as a row. A message without an acquirer reference, such as a header, is known by
+// its kind and by how many of it there were.
+func (h *hasher) entry(row []byte, of side, r *clearing.Record) []byte {
+	reversal, _ := r.PDS(25)
+	function, nth := r.FunctionCode(), 0
+	arn := r.Get(31)
+	if len(arn) == 0 {
+		kind := r.MTI + function
 		h.nth[kind]++
-		k.ARN = "#" + strconv.Itoa(h.nth[kind])
+		nth = h.nth[kind]
 	}
-	e := entry{offset: r.Offset, number: int32(r.Number)}
-	for i := range e.key {
-		h.hash.SetSeed(h.seeds[i])
-		for _, part := range [...]string{k.ARN, k.MTI, k.FunctionCode, k.Reversal} {
-			_, _ = h.hash.WriteString(part)
-			_ = h.hash.WriteByte(0)
+	for _, seed := range h.seeds[:2] {
+		h.hash.SetSeed(seed)
+		_, _ = h.hash.Write(arn)
+		if nth > 0 {
+			_, _ = h.hash.WriteString("#" + strconv.Itoa(nth))
 		}
-		e.key[i] = h.hash.Sum64()
+		for _, part := range [...]string{r.MTI, function, reversal} {
+			_ = h.hash.WriteByte(0)
+			_, _ = h.hash.WriteString(part)
+		}
+		row = binary.BigEndian.AppendUint64(row, h.hash.Sum64())
 	}
-	e.content = h.content(r)
-	return e
+	row = appendPlace(append(row, byte(of)), place{uint32(r.Number), r.Offset})
+	return binary.BigEndian.AppendUint64(row, h.content(r))
 }
 
-// content hashes all of a record that is not ignored.
+// content hashes all of a record that is not ignored. Elements that carry subelements are compared by these.
 func (h *hasher) content(r *clearing.Record) uint64 {
 	h.hash.SetSeed(h.seeds[2])
 	_, _ = h.hash.WriteString(r.MTI)
 	for de := range r.Elements() {
-		if carriers[de] || h.ignored.de[de] {
+		if clearing.CarriesPDS(de) || h.ignored.de[de] {
 			continue
 		}
 		_ = h.hash.WriteByte(byte(de))
@@ -75,21 +118,12 @@ func (h *hasher) content(r *clearing.Record) uint64 {
 	}
 	for sub := range r.Subelements() {
 		if !h.ignored.pds[sub.Tag] {
-			_, _ = h.hash.WriteString(strconv.Itoa(sub.Tag))
-			_, _ = h.hash.WriteString("=" + sub.Value)
+			_, _ = h.hash.Write(binary.BigEndian.AppendUint16(h.tag[:0], uint16(sub.Tag)))
+			_, _ = h.hash.WriteString(sub.Value)
 			_ = h.hash.WriteByte(0)
 		}
 	}
 	return h.hash.Sum64()
-}
-
-// carriers are the elements whose subelements are compared in their place.
-var carriers = map[int]bool{48: true, 62: true, 123: true, 124: true, 125: true}
-
-// index holds the entries of a file by their keys.
-type index struct {
-	entries []entry
-	reader  *clearing.Reader
 }
 
 // each reads a file and hands each of its records on; what cannot be read goes to unreadable.
@@ -118,26 +152,4 @@ func each(f io.Reader, take func(*clearing.Record) error, unreadable func(*clear
 			}
 		}
 	}
-}
-
-// sort puts the entries into the order in which they are looked up; those of one key stay in the file's.
-func (x *index) sort() {
-	slices.SortFunc(x.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.key[0], b.key[0]), cmp.Compare(a.key[1], b.key[1]), cmp.Compare(a.number, b.number))
-	})
-}
-
-// take finds the first record of a key that was not found before, nil where there is none.
-func (x *index) take(key [2]uint64) *entry {
-	at := sort.Search(len(x.entries), func(i int) bool {
-		e := &x.entries[i]
-		return e.key[0] > key[0] || e.key[0] == key[0] && e.key[1] >= key[1]
-	})
-	for ; at < len(x.entries) && x.entries[at].key == key; at++ {
-		if !x.entries[at].found {
-			x.entries[at].found = true
-			return &x.entries[at]
-		}
-	}
-	return nil
 }

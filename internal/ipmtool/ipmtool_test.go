@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/extsort"
 	"switchyard/internal/ipmtool"
 	"switchyard/switch/clearing"
 )
@@ -52,11 +53,59 @@ func file(t testing.TB, sequence int, h clearing.Header, ps []clearing.Presentme
 	return bytes.NewReader(b.Bytes())
 }
 
-// diff compares two files and returns a line a difference.
-func diff(t testing.TB, a, b ipmtool.File, ignore ...string) (string, *ipmtool.DiffSummary) {
+// diff compares two files and returns a line a difference: the same in whatever memory.
+func diff(t testing.TB, a, b *bytes.Reader, ignore ...string) (string, *ipmtool.DiffSummary) {
+	t.Helper()
+	said, summary := diffIn(t, a, b, ipmtool.DiffOptions{Ignore: ignore})
+	for _, f := range []*bytes.Reader{a, b} {
+		f.Reset(content(t, f))
+	}
+	var files []*spilled
+	spill := func() (extsort.File, error) {
+		files = append(files, &spilled{})
+		return files[len(files)-1], nil
+	}
+	again, same := diffIn(t, a, b, ipmtool.DiffOptions{Ignore: ignore, MemoryBytes: 200, Spill: spill})
+	if again != said || fmt.Sprint(same) != fmt.Sprint(summary) {
+		t.Errorf("in little memory\n%s%v\nwant\n%s%v", again, same, said, summary)
+	}
+	for _, f := range files {
+		if !f.closed {
+			t.Error("a file is left open")
+		}
+	}
+	return said, summary
+}
+
+// content is all of a file, whatever was read of it.
+func content(t testing.TB, f *bytes.Reader) []byte {
+	t.Helper()
+	text := make([]byte, f.Size())
+	if _, err := f.ReadAt(text, 0); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// A spilled is a file in memory.
+type spilled struct {
+	bytes.Buffer
+	closed bool
+}
+
+func (s *spilled) ReadAt(b []byte, at int64) (int, error) {
+	return bytes.NewReader(s.Bytes()).ReadAt(b, at)
+}
+
+func (s *spilled) Close() error {
+	s.closed = true
+	return nil
+}
+
+func diffIn(t testing.TB, a, b ipmtool.File, o ipmtool.DiffOptions) (string, *ipmtool.DiffSummary) {
 	t.Helper()
 	var out strings.Builder
-	summary, err := ipmtool.Diff(a, b, ipmtool.DiffOptions{Ignore: ignore}, func(d *ipmtool.Difference) error {
+	summary, err := ipmtool.Diff(a, b, o, func(d *ipmtool.Difference) error {
 		text, err := json.Marshal(d)
 		if strings.Contains(string(text), "41111111111") {
 			t.Errorf("a card number is shown: %s", text)
@@ -190,8 +239,10 @@ func BenchmarkDiff(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.SetBytes(2 * f.Size())
+	b.ReportAllocs()
 	for b.Loop() {
-		if _, summary := diff(b, bytes.NewReader(text), bytes.NewReader(text)); !summary.Same() {
+		_, summary := diffIn(b, bytes.NewReader(text), bytes.NewReader(text), ipmtool.DiffOptions{})
+		if !summary.Same() {
 			b.Fatal(summary)
 		}
 	}
