@@ -250,10 +250,10 @@ func TestRefusedFiles(t *testing.T) {
 	}
 }
 
-// brokenFS fails to sync, or to rename, what has an ending, while it is told to.
+// brokenFS fails to sync, to rename or to remove files of the clearing system, while it is told to.
 type brokenFS struct {
 	vfs.FS
-	sync, rename bool
+	sync, rename, remove bool
 }
 
 func (fs *brokenFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -269,6 +269,13 @@ func (fs *brokenFS) Rename(from, to string) error {
 		return errBroken
 	}
 	return fs.FS.Rename(from, to)
+}
+
+func (fs *brokenFS) Remove(name string) error {
+	if fs.remove && strings.HasSuffix(name, ".part") {
+		return errBroken
+	}
+	return fs.FS.Remove(name)
 }
 
 type brokenFile struct {
@@ -352,5 +359,32 @@ func TestAnswerThatBreaksOff(t *testing.T) {
 	}
 	if windows != 1 {
 		t.Errorf("%d files tell of the window", windows)
+	}
+}
+
+// An answer that was never made, and could not be removed, is none: not at the next start either, when others were made
+// after it.
+func TestAnswerThatWasNotMadeStays(t *testing.T) {
+	fs := &brokenFS{FS: vfs.NewMem()}
+	options := issuersim.Options{FS: fs, DataDir: "data", Clearing: issuersim.Clearing{Out: "out"}}
+	s := start(t, options)
+	file := present(t, 1, sale(t, 1, 700))
+	fs.sync, fs.remove = true, true
+	if status, body := s.http("POST", "/v1/clearing", file); status != http.StatusServiceUnavailable {
+		t.Fatalf("the answer cannot be synced: %d %s", status, body)
+	}
+	fs.sync, fs.remove = false, false
+	if status, got := s.clear(file); status != http.StatusOK {
+		t.Fatalf("given again: %d %s", status, got)
+	}
+	s.stop()
+	made, err := fs.List("out")
+	if err != nil || len(made) != 2 {
+		t.Fatalf("the answer, and what is left of the one before: %q, %v", made, err)
+	}
+	start(t, options)
+	left, err := fs.List("out")
+	if err != nil || len(left) != 1 || !strings.HasSuffix(left[0], "00002.ipm") {
+		t.Errorf("after a restart: %q, %v", left, err)
 	}
 }

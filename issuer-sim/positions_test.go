@@ -153,3 +153,118 @@ func TestFeeOfASecondPresentment(t *testing.T) {
 		t.Errorf("after the second presentment the member is owed %s", got)
 	}
 }
+
+// Of a presentment that the clearing system has rejected nothing is taken back: the member's totals never had it, and
+// the cardholder's posting is not the record's to undo. What was rejected may come again.
+func TestReversalOfWhatARuleRejected(t *testing.T) {
+	rules, err := issuersim.ParseRules("rules", strings.NewReader(
+		`clearing: [{when: {amount: {from: 700, to: 700}}, reject: {element: 26, code: "0150"}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := issuersim.Options{FS: vfs.NewMem(), DataDir: "data", Rules: rules}
+	s := start(t, options)
+	line := "0200 stan=1 amount=700 date=1121 arn=" + testARN(t, 1)
+	if got := s.exchange(s.line(line)).String(39); got != "00" {
+		t.Fatalf("the sale: %s", got)
+	}
+	if _, got := s.clear(present(t, 1, sale(t, 1, 700), sale(t, 2, 30))); got != "messages=2 posted=1 excepted=1" {
+		t.Fatalf("the file: %s", got)
+	}
+	s.server.SetRules(nil)
+	books := showLedger(s.server.Ledger())
+	_, body := s.http("POST", "/v1/clearing", present(t, 2, takenBack(sale(t, 1, 700))))
+	if !strings.Contains(body, `"reversed":0`) || !strings.Contains(body, `"code":"0304"`) {
+		t.Errorf("the reversal: %s", body)
+	}
+	for range 2 {
+		if got := s.owed(); got != "30-0-0=30" {
+			t.Errorf("the member is owed %s", got)
+		}
+		if got := showLedger(s.server.Ledger()); got != books {
+			t.Errorf("the books are %s, were %s", got, books)
+		}
+		s.audit()
+		s.stop()
+		s = start(t, options)
+	}
+	s.server.SetRules(nil)
+	if _, got := s.clear(present(t, 3, sale(t, 1, 700), takenBack(sale(t, 1, 700)))); got !=
+		"messages=2 settled=1 reversed=1" {
+		t.Errorf("presented again, and taken back: %s", got)
+	}
+}
+
+// What is of test files and what is of production ones is told apart, each in files of its own mode: presentments,
+// chargebacks, also of a file that a crash cut short, and what is asked for. A fee that is ordered is of the mode of
+// the member's newest file.
+func TestTestAndProductionInOneWindow(t *testing.T) {
+	rules, err := issuersim.ParseRules("rules", strings.NewReader(
+		`clearing: [{when: {amount: {from: 50, to: 50}}, chargeback: {reason: "4853"}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fs := &brokenFS{FS: vfs.NewMem()}
+	options := issuersim.Options{FS: fs, DataDir: "data", Rules: rules, Clearing: issuersim.Clearing{Out: "out"}}
+	s := start(t, options)
+	header := func(sequence int, production bool) clearing.Header {
+		return clearing.Header{Production: production, FileID: clearing.FileID{
+			Date: day, ProcessorID: "400001", Sequence: sequence,
+		}}
+	}
+	for n, production := range []bool{true, false} {
+		amount := 700 + int64(n)*100
+		if _, got := s.clear(presentAs(t, header(n+1, production), sale(t, uint64(n+1), amount))); got !=
+			"messages=1 posted=1" {
+			t.Fatal(got)
+		}
+	}
+	fs.sync = true // its chargeback is ordered, and its end never comes
+	cut := presentAs(t, header(3, true), sale(t, 3, 50))
+	if status, body := s.http("POST", "/v1/clearing", cut); status != http.StatusServiceUnavailable {
+		t.Fatalf("the answer cannot be synced: %d %s", status, body)
+	}
+	fs.sync = false
+	s.stop()
+	s = start(t, options)
+	s.order("chargebacks", `{"arn":"`+testARN(t, 1)+`","reason":"4853"}`, 200, `"amount":700`)
+	s.order("retrievals", `{"arn":"`+testARN(t, 2)+`","reason":"6341"}`, 200, "retrieval_request")
+	s.order("fees", `{"member":"400001","reason":"7601","amount":3,"currency":"EUR"}`, 200, "fee")
+	_, status := s.http("GET", "/v1/clearing", "")
+	for _, want := range []string{
+		`{"member":"00000400001","mode":"P","currency":"EUR","debits":700,"credits":750,"fees":0,"owed":-50}`,
+		`{"member":"00000400001","mode":"T","currency":"EUR","debits":800,"credits":0,"fees":3,"owed":797}`,
+	} {
+		if !strings.Contains(status, want) {
+			t.Errorf("the status is %s, without %s", status, want)
+		}
+	}
+	before := outFiles(t, fs)
+	if code, body := s.http("POST", "/v1/clearing/window", ""); code != http.StatusOK {
+		t.Fatalf("the window: %d %s", code, body)
+	}
+	told := map[string]string{} // by mode
+	for name, file := range outFiles(t, fs) {
+		if before[name] != nil {
+			continue
+		}
+		verified(t, file)
+		lines := recordsOf(t, file)
+		_, mode, _ := strings.Cut(lines[0], "P122=")
+		if told[mode] != "" {
+			t.Errorf("two files of mode %s", mode)
+		}
+		for _, line := range lines[1 : len(lines)-1] {
+			told[mode] += line[:len("1644/688")] + " "
+			if _, owed, net := strings.Cut(line, "P396="); net {
+				told[mode] += owed[:17]
+			}
+		}
+	}
+	want := map[string]string{
+		"P": "1442/450 1442/450 1644/688 D0000000000000050", "T": "1644/603 1740/700 1644/688 C0000000000000797",
+	}
+	if len(told) != 2 || told["P"] != want["P"] || told["T"] != want["T"] {
+		t.Errorf("the window tells %q, want %q", told, want)
+	}
+}

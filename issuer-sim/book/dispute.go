@@ -115,6 +115,7 @@ func (s *shard) item(a *authorization, p *posting) Item {
 	return Item{
 		Card: a.card, Acquirer: a.Acquirer, RRN: a.rrn, ARN: p.arn, AuthCode: a.authCode, Merchant: a.merchant,
 		Currency: a.currency, Local: p.local, Original: p.amount, Credit: p.credit, Source: s.book.files.name(p.file),
+		To: s.book.files.addressee(p.file),
 	}
 }
 
@@ -203,8 +204,8 @@ type Fee struct {
 
 func (f *Fee) item() Item {
 	return Item{
-		Kind: ItemFee, Member: f.Member, Currency: f.Currency, Amount: f.Amount, Credit: f.Pays, Reason: f.Reason, ARN: f.ARN,
-		Terms: f.Terms,
+		Kind: ItemFee, To: Addressee{Member: f.Member}, Currency: f.Currency, Amount: f.Amount, Credit: f.Pays,
+		Reason: f.Reason, ARN: f.ARN, Terms: f.Terms,
 	}
 }
 

@@ -2,10 +2,12 @@ package book
 
 import "sync"
 
-// fileNames are the clearing files by their ids: numbered as they come, taken when they are done.
+// fileNames are the clearing files by their ids: numbered as they come, of a mode once they are begun, taken when they
+// are done.
 type fileNames struct {
 	mu    sync.Mutex
 	names []string
+	modes map[uint32]string // PDS0122
 	index map[string]uint32
 	taken map[uint32]bool
 }
@@ -23,6 +25,15 @@ func (f *fileNames) name(number uint32) string {
 	return f.names[number-1]
 }
 
+// addressee is who is told of what is in a file.
+func (f *fileNames) addressee(number uint32) (to Addressee) {
+	to.Member = MemberOf(f.name(number))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	to.Mode = f.modes[number]
+	return to
+}
+
 // number returns the number of a file id, given if it is new, and whether the file was taken before; 0 if there is no
 // room.
 func (f *fileNames) number(name string) (number uint32, taken bool) {
@@ -35,12 +46,19 @@ func (f *fileNames) number(name string) (number uint32, taken bool) {
 		return 0, false
 	}
 	if f.index == nil {
-		f.index, f.taken = map[string]uint32{}, map[uint32]bool{}
+		f.index, f.taken, f.modes = map[string]uint32{}, map[uint32]bool{}, map[uint32]string{}
 	}
 	f.names = append(f.names, name)
 	n := uint32(len(f.names))
 	f.index[name] = n
 	return n, false
+}
+
+// begin says the mode of a file that has a number.
+func (f *fileNames) begin(number uint32, mode string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.modes[number] = mode
 }
 
 func (f *fileNames) take(number uint32) {
@@ -55,10 +73,12 @@ func (f *fileNames) take(number uint32) {
 // there is no room.
 func (b *Book) FileNumber(name string) (number uint32, taken bool) { return b.files.number(name) }
 
-// FileBegins logs that the presentments that follow are of a clearing file.
-func (b *Book) FileBegins(name string) {
+// FileBegins logs that the presentments that follow are of a clearing file, of a mode, which has a number.
+func (b *Book) FileBegins(name, mode string) {
+	number, _ := b.files.number(name)
+	b.files.begin(number, mode)
 	if b.log != nil {
-		b.log.FileBegins(name)
+		b.log.FileBegins(name, mode)
 	}
 }
 

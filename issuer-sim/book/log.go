@@ -11,7 +11,7 @@ type Log interface {
 	Message(r *message.Request, out *Outcome, at uint32, id *uint32) (position int64)
 	Change(number message.Digits, c Change, id *uint32) (position int64)
 	Presentment(p *Presentment, id *uint32) (position int64)
-	FileBegins(name string) (position int64)
+	FileBegins(name, mode string) (position int64)
 	Taken(t *Taken) (position int64)
 	ChargeBack(c *ChargeBack, id *uint32) (position int64)
 	Retrieval(arn message.ARN, reason uint16) (position int64)

@@ -24,16 +24,18 @@ func (b *Book) ReplayChange(number message.Digits, c Change, id uint32) {
 	s.name(number, id)
 }
 
-// ReplayFileBegins returns the number of a clearing file that was begun.
-func (b *Book) ReplayFileBegins(name string) (file uint32) {
-	file, _ = b.files.number(name)
+// ReplayFileBegins returns the number of a clearing file that was begun. A log of earlier days does not say its mode.
+func (b *Book) ReplayFileBegins(name, mode string) (file uint32) {
+	if file, _ = b.files.number(name); file != 0 && mode != "" {
+		b.files.begin(file, mode)
+	}
 	return file
 }
 
-// ReplayPresentment settles a presentment again.
+// ReplayPresentment settles a presentment again, also one that was accepted when less was refused.
 func (b *Book) ReplayPresentment(p *Presentment, file, id uint32) {
 	s := b.shardOf(p.Card)
-	s.settle(p, file)
+	s.settle(p, file, true)
 	s.name(p.Card, id)
 }
 

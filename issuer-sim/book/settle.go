@@ -48,7 +48,7 @@ const (
 	SettledAlready                      // done before, by this record of this file
 	SettledMismatch                     // the posting is of another amount, side or currency
 	SettledUndone                       // the posting was reversed: nothing is due
-	SettledUnknown                      // the reversal of no posting
+	SettledUnknown                      // the reversal of what no record has presented
 	SettledDuplicate                    // another record has done it
 	SettledUndisputed                   // a second presentment of what was not charged back
 	SettledOver                         // … of more than was, or called full and of less
@@ -60,7 +60,7 @@ const (
 var settlementReasons = [settlements]string{
 	SettledMismatch:   "the posting is of another amount, side or currency",
 	SettledUndone:     "the posting was reversed before",
-	SettledUnknown:    "it takes back what was never posted",
+	SettledUnknown:    "it takes back what no file has presented",
 	SettledDuplicate:  "it was presented before, by another record",
 	SettledUndisputed: "no chargeback stands that it could answer",
 	SettledOver:       "it is not of what was charged back",
@@ -78,8 +78,9 @@ func (s Settlement) Accepted() bool { return s <= SettledAlready }
 func (s Settlement) Reason() string { return settlementReasons[s] }
 
 // settle takes a presentment: it moves the posting that it is about from unsettled to settled. Only where there is none
-// does it post one, so nothing is debited twice. It goes by the presentment and the shard alone, as apply does.
-func (s *shard) settle(p *Presentment, file uint32) Settlement {
+// does it post one, so nothing is debited twice. It goes by the presentment and the shard alone, as apply does. Of what
+// the log has, accepted is known.
+func (s *shard) settle(p *Presentment, file uint32, accepted bool) Settlement {
 	if !p.Card.Luhn() || testCardIndex[p.Card].code.Is(message.CodeUnknownCard) || !s.room(p.Card) {
 		return SettledNoCard
 	}
@@ -114,8 +115,11 @@ func (s *shard) settle(p *Presentment, file uint32) Settlement {
 		return SettledDuplicate
 	case p.Reversal && l != nil && l.dispute.stands() > 0:
 		return SettledDisputed // the cardholder has it back
-	case p.Reversal && posting.state == postingReversed && posting.file == 0:
-		return SettledUndone // no file has presented it: there is nothing that one could take back
+	// Where no file has presented it there is nothing that one could take back: the member's totals never had it.
+	case p.Reversal && posting.file == 0 && posting.state == postingReversed:
+		return SettledUndone
+	case p.Reversal && posting.file == 0 && !accepted:
+		return SettledUnknown
 	case p.Reversal:
 		// By now there is no hold to return to. Where an 0420 has taken it back nothing moves, and the member's totals have
 		// it once, by this record.
@@ -212,7 +216,7 @@ func (s *shard) settlePosting(number, file uint32, by *Presentment) {
 func (b *Book) Settle(p *Presentment, file uint32) (Settlement, error) {
 	s := b.shardOf(p.Card)
 	s.mu.Lock()
-	did := s.settle(p, file)
+	did := s.settle(p, file, false)
 	var position int64
 	if b.log != nil && did.Changed() {
 		position = b.log.Presentment(p, s.logID(p.Card))

@@ -1,6 +1,7 @@
 package book
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -16,6 +17,7 @@ type window struct {
 	queue     []Item
 	positions map[PositionKey]*Position
 	members   map[string]string // members of whom files came, to the mode of the newest
+	files     map[string]bool   // ids of the clearing system's own files that were made
 	sequences map[string]int    // the last of a date, YYMMDD
 	cycles    map[string]int    // windows that were closed, of a date
 	seen      map[string]Seen   // files of a watched folder that were answered, by their paths
@@ -40,7 +42,7 @@ const (
 // Item is a message that waits for the end of the window.
 type Item struct {
 	Kind     ItemKind
-	Member   string // of a fee; else that of the source
+	To       Addressee
 	Card     message.Digits
 	Acquirer message.Digits
 	RRN      message.Reference
@@ -67,13 +69,20 @@ type Terms struct {
 	FeeIn    int64   // in the one that is settled in
 }
 
+// Addressee is a member as it is told: what is of its test files apart from what is of its production files.
+type Addressee struct {
+	Member string // as in PDS0105, 11 digits
+	Mode   string // PDS0122, P or T
+}
+
 // PositionKey names a position.
 type PositionKey struct {
-	Member   string // as in PDS0105, 11 digits
+	Addressee
 	Currency uint16 // that is settled in
 }
 
-// Position is what the window has come to so far for a member in a currency. Debits and credits are the cardholders'.
+// Position is what the window has come to so far for an addressee in a currency. Debits and credits are the
+// cardholders'.
 type Position struct {
 	Debits, Credits Sum
 	Fees            int64 // that the member owes, minor units
@@ -128,8 +137,8 @@ type Closed struct {
 
 func newWindow() window {
 	return window{
-		positions: map[PositionKey]*Position{}, members: map[string]string{}, sequences: map[string]int{},
-		cycles: map[string]int{}, seen: map[string]Seen{},
+		positions: map[PositionKey]*Position{}, members: map[string]string{}, files: map[string]bool{},
+		sequences: map[string]int{}, cycles: map[string]int{}, seen: map[string]Seen{},
 	}
 }
 
@@ -155,29 +164,44 @@ func (w *window) room() bool {
 	return len(w.queue) < MaxQueued
 }
 
-// add puts an item at the end of the queue and its amount into its member's position.
+// add puts an item at the end of the queue and its amount into its addressee's position. A fee, and what is about a
+// file of which a log of earlier days does not say the mode, is told as the member's newest file was.
 func (w *window) add(i Item) {
-	if i.Kind != ItemFee {
-		i.Member = MemberOf(i.Source)
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if i.To.Mode == "" {
+		i.To = addressee(i.To.Member, w.members[i.To.Member])
+	}
 	w.queue = append(w.queue, i)
 	switch i.Kind {
 	case ItemChargeback:
-		w.position(i.Member, i.Terms.Currency).Count(true, &i.Terms)
+		w.position(i.To, i.Terms.Currency).Count(true, &i.Terms)
 	case ItemFee:
 		fee := i.Terms.Amount
 		if i.Credit {
 			fee = -fee
 		}
-		w.position(i.Member, i.Terms.Currency).Fees += fee
+		w.position(i.To, i.Terms.Currency).Fees += fee
 	default: // a request moves no money
 	}
 }
 
-func (w *window) position(member string, currency uint16) *Position {
-	key := PositionKey{member, currency}
+// The modes of PDS0122.
+const (
+	modeProduction = "P"
+	modeTest       = "T"
+)
+
+// addressee is a member with a mode; where that is not known, it is told as of tests.
+func addressee(member, mode string) Addressee {
+	if mode != modeProduction {
+		mode = modeTest
+	}
+	return Addressee{member, mode}
+}
+
+func (w *window) position(to Addressee, currency uint16) *Position {
+	key := PositionKey{to, currency}
 	p := w.positions[key]
 	if p == nil {
 		p = &Position{}
@@ -190,7 +214,7 @@ func (w *window) position(member string, currency uint16) *Position {
 func (w *window) taken(t *Taken) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.made(t.Answer)
+	w.give(t.Answer)
 	if t.Path != "" {
 		w.seen[t.Path] = t.Seen
 	}
@@ -200,15 +224,16 @@ func (w *window) taken(t *Taken) {
 	member := MemberOf(t.File)
 	w.members[member] = t.Mode
 	for currency, p := range t.Amounts {
-		w.position(member, currency).Add(p)
+		w.position(addressee(member, t.Mode), currency).Add(p)
 	}
 }
 
-// made marks a file's number as given.
-func (w *window) made(id string) {
+// give marks a file as made and its number as given.
+func (w *window) give(id string) {
 	if len(id) != fileIDLength {
 		return
 	}
+	w.files[id] = true
 	sequence := 0
 	for _, digit := range []byte(id[memberEnd:]) {
 		sequence = sequence*10 + int(digit-'0')
@@ -221,7 +246,7 @@ func (w *window) close(c *Closed) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, id := range c.Files {
-		w.made(id)
+		w.give(id)
 	}
 	w.cycles[c.Date]++
 	w.queue = nil
@@ -237,16 +262,9 @@ func (b *Book) Sequence(date string) int {
 
 // Made tells whether a file of the clearing system was made, by its id.
 func (b *Book) Made(id string) bool {
-	return len(id) == fileIDLength && id[memberEnd:] <= sequenceText(b.Sequence(id[dateStart:memberStart]))
-}
-
-func sequenceText(n int) string {
-	var digits [fileIDLength - memberEnd]byte
-	for i := len(digits) - 1; i >= 0; i-- {
-		digits[i] = '0' + byte(n%10)
-		n /= 10
-	}
-	return string(digits[:])
+	b.window.mu.Lock()
+	defer b.window.mu.Unlock()
+	return b.window.files[id]
 }
 
 // SeenAt is what was answered of a watched folder under a path, the zero Seen for nothing; false if there is no room to
@@ -260,9 +278,8 @@ func (b *Book) SeenAt(path string) (Seen, bool) {
 
 // Window is what the end of the window would tell.
 type Window struct {
-	Members   []string          // of whom files came, or to whom something is to be told
-	Modes     map[string]string // PDS0122 of a member's newest file
-	Items     []Item            // in the order in which they came
+	Tells     []Addressee // those who are told of something, in their order
+	Items     []Item      // in the order in which they came
 	Positions map[PositionKey]Position
 	Cycle     int // how many windows of the date were closed before
 }
@@ -273,21 +290,19 @@ func (b *Book) Window(date string) Window {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := Window{
-		Modes: maps.Clone(w.members), Items: slices.Clone(w.queue), Positions: map[PositionKey]Position{},
-		Cycle: w.cycles[date],
+		Items: slices.Clone(w.queue), Positions: map[PositionKey]Position{}, Cycle: w.cycles[date],
 	}
-	members := map[string]bool{}
-	for member := range w.members {
-		members[member] = true
-	}
+	tells := map[Addressee]bool{}
 	for key, p := range w.positions {
 		v.Positions[key] = *p
-		members[key.Member] = true
+		tells[key.Addressee] = true
 	}
 	for i := range w.queue {
-		members[w.queue[i].Member] = true
+		tells[w.queue[i].To] = true
 	}
-	v.Members = slices.Sorted(maps.Keys(members))
+	v.Tells = slices.SortedFunc(maps.Keys(tells), func(a, b Addressee) int {
+		return cmp.Or(cmp.Compare(a.Member, b.Member), cmp.Compare(a.Mode, b.Mode))
+	})
 	return v
 }
 
@@ -320,6 +335,7 @@ func (b *Book) FileEnds(t *Taken) error {
 func (b *Book) ends(t *Taken) {
 	if t.File != "" {
 		if number, _ := b.files.number(t.File); number != 0 {
+			b.files.begin(number, t.Mode) // a log of earlier days says it only here
 			b.files.take(number)
 		}
 	}

@@ -161,7 +161,7 @@ func (d *Desk) apply(file *inspected, number uint32, in io.Reader, from source) 
 			return i.result, err
 		}
 	}
-	d.books.FileBegins(file.id)
+	d.books.FileBegins(file.id, file.mode)
 	ended := &book.Taken{File: file.id, Mode: file.mode, Path: from.path, Seen: from.seen}
 	err := i.records(in)
 	if err == nil {

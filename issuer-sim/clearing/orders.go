@@ -44,11 +44,8 @@ var kindNames = map[book.ItemKind]string{
 
 func ordered(i *book.Item) Ordered {
 	o := Ordered{
-		Kind: kindNames[i.Kind], ARN: i.ARN.Text(), Member: i.Member, Amount: i.Amount, Reason: fmt.Sprintf("%04d", i.Reason),
-		Source: i.Source,
-	}
-	if o.Member == "" {
-		o.Member = book.MemberOf(i.Source)
+		Kind: kindNames[i.Kind], ARN: i.ARN.Text(), Member: i.To.Member, Amount: i.Amount,
+		Reason: fmt.Sprintf("%04d", i.Reason), Source: i.Source,
 	}
 	if c, ok := message.CurrencyOf(i.Currency); ok {
 		o.Currency = c.Alpha
@@ -163,9 +160,10 @@ type Status struct {
 	Positions []StatusPosition `json:"positions"`
 }
 
-// StatusPosition is what the window has come to so far, for a member and a currency; minor units.
+// StatusPosition is what the window has come to so far, for a member, a mode and a currency; minor units.
 type StatusPosition struct {
 	Member   string `json:"member"`
+	Mode     string `json:"mode"` // PDS0122, P or T
 	Currency string `json:"currency"`
 	Debits   int64  `json:"debits"`  // of cardholders
 	Credits  int64  `json:"credits"` // of cardholders: refunds and chargebacks
@@ -179,7 +177,7 @@ func (d *Desk) Status() Status {
 	s := Status{Taken: d.books.FilesTaken(), Waiting: len(w.Items), Positions: []StatusPosition{}}
 	for key, p := range w.Positions {
 		one := StatusPosition{
-			Member: key.Member, Debits: p.Debits.AmountMinor, Credits: p.Credits.AmountMinor, Fees: p.Fees,
+			Member: key.Member, Mode: key.Mode, Debits: p.Debits.AmountMinor, Credits: p.Credits.AmountMinor, Fees: p.Fees,
 			Owed: p.Net() - p.Fees,
 		}
 		if c, ok := message.CurrencyOf(key.Currency); ok {
@@ -188,7 +186,7 @@ func (d *Desk) Status() Status {
 		s.Positions = append(s.Positions, one)
 	}
 	slices.SortFunc(s.Positions, func(a, b StatusPosition) int {
-		return cmp.Or(cmp.Compare(a.Member, b.Member), cmp.Compare(a.Currency, b.Currency))
+		return cmp.Or(cmp.Compare(a.Member, b.Member), cmp.Compare(a.Mode, b.Mode), cmp.Compare(a.Currency, b.Currency))
 	})
 	return s
 }

@@ -18,13 +18,14 @@ import (
 type WindowResult struct {
 	Date  string       `json:"date"`
 	Cycle int          `json:"cycle"` // of the date, from 1
-	Files []WindowFile `json:"files"` // one a member; none where there is nothing to tell
+	Files []WindowFile `json:"files"` // one a member and mode; none where there is nothing to tell
 }
 
 // WindowFile is a file that tells a member of a window.
 type WindowFile struct {
 	FileID      string `json:"file_id"`
 	Member      string `json:"member"`
+	Mode        string `json:"mode"` // PDS0122, P or T
 	Chargebacks int    `json:"chargebacks"`
 	Retrievals  int    `json:"retrievals"`
 	Fees        int    `json:"fees"`
@@ -38,7 +39,7 @@ var ErrNoOut = errors.New("there is no folder for files: clearing.out")
 var errWindows = fmt.Errorf("more than %d windows of a date", maxWindowsOfADate)
 
 // CloseWindow ends the window: each member of whom something came since the last, or to whom something is to be told,
-// gets a file.
+// gets a file; one for what is of test files, one for what is of production files.
 func (d *Desk) CloseWindow() (result WindowResult, _ error) {
 	if d.o.Out == "" {
 		return result, ErrNoOut
@@ -79,36 +80,33 @@ func (d *Desk) CloseWindow() (result WindowResult, _ error) {
 	return result, nil
 }
 
-// windowFiles writes what the window tells, a file a member.
+// windowFiles writes what the window tells, a file an addressee.
 func (d *Desk) windowFiles(w *book.Window, now time.Time, result *WindowResult) (made []*outgoing, _ error) {
-	told := map[string][]book.Item{}
+	told := map[book.Addressee][]book.Item{}
 	for _, i := range w.Items {
-		told[i.Member] = append(told[i.Member], i)
+		told[i.To] = append(told[i.To], i)
 	}
-	for _, member := range w.Members {
+	for _, to := range w.Tells {
 		var keys []book.PositionKey
 		for key := range w.Positions {
-			if key.Member == member {
+			if key.Addressee == to {
 				keys = append(keys, key)
 			}
-		}
-		if len(told[member]) == 0 && len(keys) == 0 {
-			continue
 		}
 		page := clearing.CP500
 		if d.o.ASCII {
 			page = clearing.ASCII
 		}
-		out, err := d.outgoing(member, w.Modes[member], page, clearing.Framing{Blocked: !d.o.Unblocked})
+		out, err := d.outgoing(to.Member, to.Mode, page, clearing.Framing{Blocked: !d.o.Unblocked})
 		if err != nil {
 			return made, err
 		}
 		made = append(made, out)
-		file := WindowFile{FileID: out.id, Member: member, Positions: len(keys)}
+		file := WindowFile{FileID: out.id, Member: to.Member, Mode: to.Mode, Positions: len(keys)}
 		// Chargebacks come first, then requests, then fees; each in the order of their orders.
-		slices.SortStableFunc(told[member], func(a, b book.Item) int { return cmp.Compare(a.Kind, b.Kind) })
-		for n := range told[member] {
-			if err := out.item(&told[member][n], now, result.Cycle, &file); err != nil {
+		slices.SortStableFunc(told[to], func(a, b book.Item) int { return cmp.Compare(a.Kind, b.Kind) })
+		for n := range told[to] {
+			if err := out.item(&told[to][n], now, result.Cycle, &file); err != nil {
 				return made, err
 			}
 		}
@@ -161,7 +159,7 @@ func (o *outgoing) item(i *book.Item, date time.Time, cycle int, file *WindowFil
 	add(25, fmt.Sprintf("%04d", i.Reason))
 	add(31, i.ARN.Text())
 	add(33, id)
-	add(93, i.Member)
+	add(93, i.To.Member)
 	add(94, id)
 	if i.Kind != book.ItemFee {
 		o.presentment(i, add)

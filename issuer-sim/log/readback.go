@@ -203,7 +203,10 @@ func (r *reader) payload(b []byte, first bool) error {
 			}
 			r.books.ReplayChange(number, change, card)
 		case recordFileBegin:
-			r.clearing = r.books.ReplayFileBegins(in.string(int(in.byte())))
+			r.clearing = r.books.ReplayFileBegins(in.string(int(in.byte())), "")
+		case recordFileBegun:
+			name := in.string(int(in.byte()))
+			r.clearing = r.books.ReplayFileBegins(name, in.string(int(in.byte())))
 		case recordPresentment, recordPresented:
 			p, card := in.presentment(&r.cards, kind == recordPresented)
 			if in.err != nil {

@@ -20,7 +20,8 @@ import (
 //	change  card, status, limit + 1, currency, balance zigzag
 //	partial the amount that was asked for, then a message as above: one that was approved in part
 //	file begin, file end  length and id of the clearing file; those presentments that it changed something with are
-//	        between
+//	        between; file begin of logs until November 2026
+//	file begun   length and id of the clearing file, length and mode
 //	presentment  1 credit + 2 reversal, card, DE32, RRN 12, ARN 12, amount, currency, date, length and DE42; of logs
 //	        until November 2026, as is file end
 //	presented    bits: those, 4 DE38 is there, and 8 times the function; the rest as in a presentment, then DE71, DE12 in
@@ -50,6 +51,7 @@ const (
 	recordRetrieval  = 12
 	recordFee        = 13
 	recordClosed     = 14
+	recordFileBegun  = 15
 )
 
 const logVersion = 1

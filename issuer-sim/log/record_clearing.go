@@ -10,8 +10,8 @@ import (
 )
 
 // FileBegins implements book.Log.
-func (l *Log) FileBegins(name string) int64 {
-	return l.add(func(b []byte) []byte { return appendText(append(b, recordFileBegin), name) })
+func (l *Log) FileBegins(name, mode string) int64 {
+	return l.add(func(b []byte) []byte { return appendText(appendText(append(b, recordFileBegun), name), mode) })
 }
 
 // Bits of a presentment's first byte.
