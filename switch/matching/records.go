@@ -164,22 +164,28 @@ func (m *matcher) eachRecord(f *File, take func(*clearing.Record) error) (err er
 	}
 	for {
 		r, err := in.Next()
-		broken := (*clearing.FormatError)(nil)
-		switch {
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			return nil
-		case errors.As(err, &broken):
-			if err := m.unreadable(f.Name, broken.Finding.String()); err != nil || broken.Fatal {
-				return err
-			}
-			continue
-		case err != nil:
-			return fmt.Errorf("%s: %w", f.Name, err)
 		}
-		if err := take(r); err != nil {
+		more := true
+		if err != nil {
+			more, err = m.broken(f, err)
+		} else {
+			err = take(r)
+		}
+		if err != nil || !more {
 			return err
 		}
 	}
+}
+
+// broken tells of what could not be read of a file; more says that something may stand behind it.
+func (m *matcher) broken(f *File, err error) (more bool, _ error) {
+	broken := (*clearing.FormatError)(nil)
+	if !errors.As(err, &broken) {
+		return false, fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return !broken.Fatal, m.unreadable(f.Name, broken.Finding.String())
 }
 
 // unreadable tells of a file, or a record of one, that cannot be taken.
@@ -251,12 +257,11 @@ func (m *matcher) presentment(g *group) error {
 
 // pairUp pairs presentments of the journal with records of files, those that are alike first.
 func (m *matcher) pairUp(journal, out []row) error {
-	taken := make([]bool, len(out))
-	paired := make([]bool, len(journal))
+	var taken, paired [mostOfAReference]bool
 	for _, alike := range []bool{true, false} {
 		for i := range journal {
 			for k := range out {
-				if paired[i] || taken[k] || alike && len(m.differences(&journal[i], &out[k])) > 0 {
+				if paired[i] || taken[k] || alike && !journal[i].alike(&out[k]) {
 					continue
 				}
 				paired[i], taken[k] = true, true
@@ -320,12 +325,21 @@ func (m *matcher) pair(ours, theirs *row, by []string, late *Reason) error {
 
 // differences are the fields that differ.
 func (m *matcher) differences(ours, theirs *row) (reasons []Reason) {
+	if ours.alike(theirs) { // as most are
+		return nil
+	}
 	if ours.reference != theirs.reference {
 		reasons = append(reasons, Reason{
 			Field: "acquirer_reference", Ours: text(ours.reference[:]), Theirs: text(theirs.reference[:]),
 		})
 	}
 	return append(reasons, m.moneyDifferences(ours, theirs)...)
+}
+
+// alike tells whether there are no differences.
+func (r *row) alike(other *row) bool {
+	return r.reference == other.reference && r.amountMinor == other.amountMinor && r.currency == other.currency &&
+		r.debits == other.debits && r.card == other.card
 }
 
 // moneyDifferences are those of amount, currency, side and card.
