@@ -36,7 +36,8 @@ manifest; one that is not there is a warning. FILE may be - for standard input.
 
 Of several files no two may have the same id, and no record may stand in two. With --date the journal, that of a
 running switch or with --data that of one that is stopped, is asked what must stand in the files of that date, given
-all of them: each exactly once with its amount, and nothing else.
+all of them: each exactly once with its amount, and nothing else. What was rejected within the date and presented again
+stands in a file each time.
 
 Exits with 1 if anything is wrong, with 2 if a file cannot be opened or read.`,
 		Example: `  switchctl clearing verify file.ipm
@@ -164,7 +165,7 @@ func (v *clearingVerify) several(cmd *cobra.Command, names []string) error {
 			}
 		}
 	}
-	err := match.Twice()
+	err := match.Twice(v.date != "")
 	if err == nil && v.date != "" {
 		err = v.journal(cmd, match)
 	}

@@ -15,7 +15,7 @@ import (
 
 // What a Mismatch is.
 const (
-	MismatchTwice   = "twice"   // a record stands in two places
+	MismatchTwice   = "twice"   // a record stands more often than it may
 	MismatchFileID  = "file_id" // two files have the same id
 	MismatchMissing = "missing" // the journal has it, no file does
 	MismatchUnknown = "unknown" // a file has it, the journal does not
@@ -39,7 +39,8 @@ type Mismatch struct {
 	Places  []Place `json:"places,omitempty"`
 }
 
-// A Booked is what must stand in the files once, as a journal says.
+// A Booked is what must stand in the files once, as a journal says: each time that it says so in a file of its own. A
+// presentment that is rejected in one file of a date may be presented again in another.
 type Booked struct {
 	Payment     string
 	ARN         string
@@ -55,6 +56,7 @@ type Match struct {
 	names []string
 	ids   map[string]string // of files: the name of the one that has it
 	stood []stood
+	other []Booked // whose amount none of several records of their key has: another may be of one of these
 	tell  func(*Mismatch) error
 	Found int // how many mismatches were told
 }
@@ -66,8 +68,11 @@ type stood struct {
 	money  uint64 // the currency
 	file   int32
 	record int32
-	seen   bool
+	of     uint64 // the payment by which the journal has it; noPayment: none so far
 }
+
+// noPayment is the hash of none.
+const noPayment = 0
 
 // NewMatch begins one. Each mismatch is handed to tell, whose error ends it.
 func NewMatch(tell func(*Mismatch) error) *Match {
@@ -120,72 +125,131 @@ func reversed(is bool) string {
 
 func (m *Match) place(s *stood) Place { return Place{m.names[s.file], int(s.record)} }
 
-// Twice tells of records that stand in two places.
-func (m *Match) Twice() error {
+// Twice tells of records that stand twice in a file. Whether one may stand in several files a journal knows, by which
+// Booked and Unknown tell; where there is none it tells of these, too.
+func (m *Match) Twice(journal bool) error {
 	slices.SortFunc(m.stood, func(a, b stood) int {
 		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
 	})
 	for i := 1; i < len(m.stood); i++ {
-		if a, b := &m.stood[i-1], &m.stood[i]; a.key == b.key {
-			first, second := m.place(a), m.place(b)
-			if err := m.found(Mismatch{
-				Kind: MismatchTwice, Message: "a record stands twice, in " + first.String() + " and in " + second.String(),
-				Places: []Place{first, second},
-			}); err != nil {
+		if a, b := &m.stood[i-1], &m.stood[i]; a.key == b.key && (a.file == b.file || !journal) {
+			if err := m.twice(a, b, ""); err != nil {
 				return err
 			}
 		}
 	}
+	m.stood = slices.CompactFunc(m.stood, func(a, b stood) bool { return a.key == b.key && a.file == b.file })
 	return nil
+}
+
+func (m *Match) twice(a, b *stood, why string) error {
+	first, second := m.place(a), m.place(b)
+	return m.found(Mismatch{
+		Kind: MismatchTwice, Message: "a record stands twice, in " + first.String() + " and in " + second.String() + why,
+		Places: []Place{first, second},
+	})
+}
+
+// named are the records that a Booked may be.
+func (m *Match) named(b *Booked) []stood {
+	key := m.key(b.ARN, "1240"+cmp.Or(b.Function, "200")+reversed(b.Reversal))
+	at := sort.Search(len(m.stood), func(i int) bool { return m.stood[i].key >= key })
+	end := at
+	for end < len(m.stood) && m.stood[end].key == key {
+		end++
+	}
+	return m.stood[at:end]
 }
 
 // Booked looks for what a journal says that it must stand in the files. Twice was called before.
 func (m *Match) Booked(b *Booked) error {
-	key := m.key(b.ARN, "1240"+cmp.Or(b.Function, "200")+reversed(b.Reversal))
-	at := sort.Search(len(m.stood), func(i int) bool { return m.stood[i].key >= key })
-	if at == len(m.stood) || m.stood[at].key != key {
-		return m.found(Mismatch{
-			Kind: MismatchMissing, ARN: b.ARN, Payment: b.Payment, Message: "it is in the journal and in no file",
-		})
-	}
-	if m.stood[at].seen {
-		return m.found(Mismatch{
-			Kind: MismatchTwice, ARN: b.ARN, Payment: b.Payment, Message: "the journal has its reference before, too",
-		})
-	}
-	var other *stood
-	for ; at < len(m.stood) && m.stood[at].key == key; at++ {
-		s := &m.stood[at]
-		s.seen = true
-		if other == nil && (s.amount != b.AmountMinor || s.money != m.key(money.Current(b.Currency), "")) {
-			other = s
-		}
-	}
-	if other == nil {
-		return nil
-	}
-	return m.found(Mismatch{
-		Kind: MismatchAmount, ARN: b.ARN, Payment: b.Payment,
-		Message: fmt.Sprintf("its amount is another than the journal's %d %s", b.AmountMinor, b.Currency),
-		Places:  []Place{m.place(other)},
-	})
-}
-
-// Unknown tells of what stands in the files and was not booked.
-func (m *Match) Unknown() error {
-	left := slices.DeleteFunc(m.stood, func(s stood) bool { return s.seen })
-	slices.SortFunc(left, func(a, b stood) int {
-		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
-	})
-	for i := range left {
-		place := m.place(&left[i])
+	named, payment, currency := m.named(b), m.key(b.Payment, ""), m.key(money.Current(b.Currency), "")
+	if slices.ContainsFunc(named, func(s stood) bool { return s.of != noPayment && s.of != payment }) {
 		if err := m.found(Mismatch{
-			Kind: MismatchUnknown, Message: "a record is not in the journal: " + place.String(), Places: []Place{place},
+			Kind: MismatchTwice, ARN: b.ARN, Payment: b.Payment,
+			Message: "another payment of the journal has its reference, too",
 		}); err != nil {
 			return err
 		}
 	}
+	for i := range named {
+		if s := &named[i]; s.of == noPayment && s.amount == b.AmountMinor && s.money == currency {
+			s.of = payment
+			return nil
+		}
+	}
+	if len(named) > 1 {
+		m.other = append(m.other, *b)
+		return nil
+	}
+	return m.unlike(b)
+}
+
+// unlike gives a Booked the first record that it may be, of another amount, or tells that there is none.
+func (m *Match) unlike(b *Booked) error {
+	named := m.named(b)
+	at := slices.IndexFunc(named, func(s stood) bool { return s.of == noPayment })
+	is := Mismatch{Kind: MismatchMissing, ARN: b.ARN, Payment: b.Payment}
+	switch {
+	case len(named) == 0:
+		is.Message = "it is in the journal and in no file"
+	case at < 0:
+		is.Message = "the journal has it more often than the files have"
+	default:
+		named[at].of = m.key(b.Payment, "")
+		is.Kind, is.Places = MismatchAmount, []Place{m.place(&named[at])}
+		is.Message = fmt.Sprintf("its amount is another than the journal's %d %s", b.AmountMinor, b.Currency)
+	}
+	return m.found(is)
+}
+
+// Unknown tells of what stands in the files and was not booked. The journal has nothing more.
+func (m *Match) Unknown() error {
+	for i := range m.other {
+		if err := m.unlike(&m.other[i]); err != nil {
+			return err
+		}
+	}
+	var left []unknown
+	for from, to := 0, 0; from < len(m.stood); from = to {
+		for to < len(m.stood) && m.stood[to].key == m.stood[from].key {
+			to++
+		}
+		of := m.stood[from:to]
+		booked := slices.IndexFunc(of, func(s stood) bool { return s.of != noPayment })
+		for i := range of {
+			if of[i].of == noPayment {
+				one := unknown{stood: &of[i]}
+				if booked >= 0 {
+					one.beside = &of[booked]
+				}
+				left = append(left, one)
+			}
+		}
+	}
+	slices.SortFunc(left, func(a, b unknown) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
+	})
+	for _, one := range left {
+		var err error
+		if place := m.place(one.stood); one.beside != nil {
+			err = m.twice(one.beside, one.stood, "; the journal has it less often")
+		} else {
+			err = m.found(Mismatch{
+				Kind: MismatchUnknown, Message: "a record is not in the journal: " + place.String(), Places: []Place{place},
+			})
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// unknown is a record that the journal does not have, though it may have one of the same name.
+type unknown struct {
+	*stood
+	beside *stood // that one
 }
 
 // String is the mismatch for a person.

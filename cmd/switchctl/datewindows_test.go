@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"switchyard/internal/httpcall"
+	"switchyard/internal/vfs"
+	"switchyard/switch/api"
+	"switchyard/switch/incoming"
+	"switchyard/switch/operator/client"
+	"switchyard/switch/switchtest"
+)
+
+// issuerAsked asks the issuer's control HTTP.
+func issuerAsked(t *testing.T, s *switchtest.System, path, body string, answer any) {
+	t.Helper()
+	control := httpcall.Port{Addr: s.ControlAddr}
+	text, err := control.Read(t.Context(), http.MethodPost, path, nil, []byte(body))
+	if err == nil && answer != nil {
+		err = json.Unmarshal(text, answer)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fileText reads a file of a file system in memory.
+func fileText(t *testing.T, fs vfs.FS, path string) []byte {
+	t.Helper()
+	f, err := fs.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// cameBack gives the switch a file of the issuer's, as of the clearing system.
+func cameBack(t *testing.T, s *switchtest.System, id string) *incoming.Received {
+	t.Helper()
+	r, err := s.API().Receive(t.Context(), id, bytes.NewReader(fileText(t, s.IssuerFS, "out/"+id+".ipm")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A sale and a refund are rejected, put right and presented again within a date, and the sale is charged back and
+// in part presented a second time: the sale stands in all three files of the date, the refund in two. The books agree.
+func TestPresentedAgainWithinADate(t *testing.T) {
+	const wrong, right = "5999", "5411"
+	ctx := context.Background()
+	s := switchtest.Start(t, switchtest.Options{
+		IssuerData: true, IssuerOut: true,
+		Rules: fmt.Sprintf("clearing: [{name: no such category, when: {category: [%q]}, reject: {element: 26, code: %q}}]",
+			wrong, "0150"),
+	})
+	sold := func(key string) string {
+		t.Helper()
+		sale := switchtest.Authorize(key, 1000)
+		sale.Op = api.OpSale
+		return s.Do(sale).Payment
+	}
+	charged, refunded := sold("k1"), sold("k2")
+	if a := s.Do(switchtest.On(api.OpRefund, "k3", refunded, 400)); !a.Approved {
+		t.Fatalf("%+v", a)
+	}
+	date := ""
+	answered := func(window string) *incoming.Received {
+		t.Helper()
+		s.AwaitDrained()
+		day, err := s.API().Cutover(ctx, client.Cutover{Window: window})
+		if err != nil || len(day.Files) == 0 {
+			t.Fatal(day, err)
+		}
+		if window == "" {
+			date = day.BusinessDate
+		}
+		var taken struct{ Answer string }
+		file := fileText(t, s.FS, day.Files[len(day.Files)-1].IPM)
+		issuerAsked(t, s, "/v1/clearing", string(file), &taken)
+		return cameBack(t, s, taken.Answer)
+	}
+	if r := answered("visa"); r.Rejected != 3 || r.Exceptions != 0 {
+		t.Fatalf("the first window: %+v", r)
+	}
+	var ids []string
+	err := s.API().EachReject(ctx, false, func(r *incoming.Reject) error {
+		ids = append(ids, r.ID)
+		return nil
+	})
+	if err != nil || len(ids) != 3 {
+		t.Fatal(ids, err)
+	}
+	for _, id := range ids {
+		if _, err := s.API().FixReject(ctx, id, map[string]string{"mcc": right}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.API().ResubmitReject(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := answered("visa"); r.Settled != 3 || r.Exceptions != 0 {
+		t.Fatalf("the second window: %+v", r)
+	}
+	p, err := s.API().Payment(ctx, charged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuerAsked(t, s, "/v1/clearing/chargebacks", fmt.Sprintf(`{"arn":%q,"reason":"4853"}`, p.Ops[0].ARN), nil)
+	var ended struct {
+		Files []struct {
+			FileID string `json:"file_id"`
+		}
+	}
+	issuerAsked(t, s, "/v1/clearing/window", "", &ended)
+	if len(ended.Files) != 1 {
+		t.Fatal(ended)
+	}
+	if r := cameBack(t, s, ended.Files[0].FileID); r.ChargedBack != 1 || r.Exceptions != 0 {
+		t.Fatalf("the chargeback: %+v", r)
+	}
+	var dispute string
+	err = s.API().EachDispute(ctx, "open", "", func(d *incoming.Dispute) error {
+		dispute = d.ID
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.API().Represent(ctx, dispute, "2700", 600, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	if r := answered(""); r.Settled != 1 || r.Exceptions != 0 {
+		t.Fatalf("the cutover: %+v", r)
+	}
+
+	data, in := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "in")
+	if _, err := vfs.Clone(s.FS, vfs.Default, s.Config.Data, data); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vfs.Clone(s.IssuerFS, vfs.Default, "out", in); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(data, "clearing", date, "*.ipm"))
+	if err != nil || len(files) != 3 {
+		t.Fatal(files, err)
+	}
+	verify := append([]string{"verify", "--operator", s.OperatorAddr, "--date", date}, files...)
+	out, err := clearingRun(t, nil, verify...)
+	if err != nil || !strings.Contains(out, "\njournal: 7 presentments on "+date+"\n") {
+		t.Errorf("verify = %v\n%s", err, out)
+	}
+	out, err = clearingRun(t, nil, verify[:len(verify)-1]...)
+	if err == nil || !strings.Contains(out, p.Ops[0].ARN+" of payment "+charged+": it is in the journal and in no file") {
+		t.Errorf("without the file of the cutover, verify = %v\n%s", err, out)
+	}
+}
