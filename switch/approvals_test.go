@@ -10,6 +10,7 @@ import (
 
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
+	dates "switchyard/switch/cutover"
 	"switchyard/switch/incoming"
 	"switchyard/switch/matching"
 	"switchyard/switch/operator"
@@ -268,30 +269,94 @@ func TestFilesReleasedByTwo(t *testing.T) {
 		t.Fatalf("%+v, %v", day, err)
 	}
 	ann := s.APIAs(annToken)
-	if _, err := ann.Release(ctx, "2001-01-01"); !client.NotFound(err) {
+	if _, err := ann.Release(ctx, "2001-01-01", dates.WindowName{}); !client.NotFound(err) {
 		t.Errorf("a date that there is not: %v", err)
 	}
-	_, err = ann.Release(ctx, day.BusinessDate)
+	_, err = ann.Release(ctx, day.BusinessDate, dates.WindowName{})
 	wantProposed(t, err, 1)
-	_, err = ann.Release(ctx, day.BusinessDate)
+	_, err = ann.Release(ctx, day.BusinessDate, dates.WindowName{})
 	wantRefused(t, err, "the same identity twice is not two people")
 	s.CrashSwitch()
 	s.StartSwitch()
 	ann = s.APIAs(annToken)
 	bob := s.APIAs(bobToken)
-	released, err := bob.Release(ctx, day.BusinessDate)
+	released, err := bob.Release(ctx, day.BusinessDate, dates.WindowName{})
 	if err != nil || len(released.Files) != 1 || released.Files[0].Records != 1 {
 		t.Fatalf("%+v, %v", released, err)
 	}
 	if _, err := s.FS.Stat(released.Files[0].IPM); err != nil {
 		t.Error(err)
 	}
-	_, err = ann.Release(ctx, day.BusinessDate)
+	_, err = ann.Release(ctx, day.BusinessDate, dates.WindowName{})
 	wantRefused(t, err, "its files do not wait to be released")
 	days, err := ann.Days(ctx)
 	if err != nil || !strings.Contains(string(days[0].Data), `"by": "ann and bob"`) {
 		t.Errorf("%+v, %v", days, err)
 	}
+}
+
+// A window's file goes out when two identities have released it, while its date is open. What it has is taken
+// back by a record from when the window ends.
+func TestWindowReleasedByTwo(t *testing.T) {
+	ctx := t.Context()
+	s := switchtest.Start(t, switchtest.Options{
+		Operators: annAndBob, Configure: func(c *txswitch.Config) { c.Operator.TwoPeople = operator.Topics() },
+	})
+	sale := func(key string) string {
+		t.Helper()
+		request := switchtest.Authorize(key, 1000)
+		request.Op = api.OpSale
+		a := s.Do(request)
+		wantApproved(t, a, "00")
+		return a.Payment
+	}
+	kept, back := sale("k1"), sale("k2")
+	ended, err := s.API().Cutover(ctx, client.Cutover{Window: "visa"})
+	if err != nil || ended.Window != 1 || ended.Unreleased != 1 || len(ended.Files) > 0 {
+		t.Fatalf("%+v, %v", ended, err)
+	}
+	wantApproved(t, s.Do(void("v2", back, back+"-0")), "") // a record takes it back
+	of := dates.WindowName{Destination: "visa", Window: ended.Window}
+	ann, bob := s.APIAs(annToken), s.APIAs(bobToken)
+	explained := func(says string) {
+		t.Helper()
+		stories, err := ann.Explain(ctx, kept)
+		if text := fmt.Sprintf("%+v", stories); err != nil || !strings.Contains(text, says) {
+			t.Errorf("%v; %s; want %q", err, text, says)
+		}
+	}
+	explained("(waits for its release)")
+	_, err = ann.Release(ctx, ended.BusinessDate, dates.WindowName{Destination: "visa", Window: 2})
+	wantRefused(t, err, "the date has no such window")
+	_, err = ann.Release(ctx, ended.BusinessDate, dates.WindowName{Destination: "visa"})
+	if _, refused := client.Refused(err); err == nil || refused {
+		t.Errorf("a window without its number: %v", err)
+	}
+	_, err = ann.Release(ctx, ended.BusinessDate, of)
+	wantProposed(t, err, 1)
+	s.CrashSwitch()
+	s.StartSwitch()
+	ann, bob = s.APIAs(annToken), s.APIAs(bobToken)
+	s.Audit()
+	released, err := bob.Release(ctx, ended.BusinessDate, of)
+	if err != nil || released.Window != 1 || len(released.Files) != 1 || released.Files[0].Records != 2 {
+		t.Fatalf("%+v, %v", released, err)
+	}
+	if _, err := s.FS.Stat(released.Files[0].IPM); err != nil {
+		t.Error(err)
+	}
+	explained(", file " + released.Files[0].FileID + ", ARN")
+	day, err := s.API().Cutover(ctx, client.Cutover{Ahead: true})
+	if err != nil || len(day.Files) != 1 || day.Unreleased != 1 {
+		t.Fatalf("%+v, %v", day, err)
+	}
+	_, err = ann.Release(ctx, day.BusinessDate, dates.WindowName{})
+	wantProposed(t, err, 2)
+	whole, err := bob.Release(ctx, day.BusinessDate, dates.WindowName{})
+	if err != nil || len(whole.Files) != 2 || whole.Files[1].Records != 1 {
+		t.Fatalf("%+v, %v", whole, err)
+	}
+	s.Audit()
 }
 
 // Two people are wanted only where there are two who can be told apart.

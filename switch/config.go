@@ -12,7 +12,6 @@ import (
 	"switchyard/internal/config"
 	"switchyard/switch/clearing"
 	"switchyard/switch/merchant"
-	"switchyard/switch/operator"
 )
 
 // Config is switchd's configuration, as configs/switchd.yaml shows it. DefaultConfig is what holds without a file.
@@ -245,10 +244,6 @@ func (c *Config) Check() error {
 	}
 	if _, err := c.Clearing.windows(c.BusinessDay.Cutover); err != nil {
 		return err
-	}
-	if len(c.Clearing.Windows) > 0 && slices.Contains(c.Operator.TwoPeople, operator.TopicFileRelease) {
-		return fmt.Errorf("clearing.windows: operator.two_people has %s, by which the files of a date leave as a whole; "+
-			"expected one of them", operator.TopicFileRelease)
 	}
 	if _, err := time.LoadLocation(c.BusinessDay.Timezone); err != nil {
 		return fmt.Errorf("business_day.timezone: %w", err)

@@ -11,7 +11,6 @@ import (
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/merchant"
-	"switchyard/switch/operator"
 	"switchyard/switch/switchtest"
 )
 
@@ -124,10 +123,6 @@ func TestConfigThatCannotBeCleared(t *testing.T) {
 		"clearing.windows[1].destinations: \"visa\": expected": windows(
 			txswitch.WindowsConfig{Destinations: []string{"visa"}, At: hours(6)},
 			txswitch.WindowsConfig{Destinations: []string{"amex", "visa"}, At: hours(6)}),
-		"clearing.windows: operator.two_people has file_release": func(c *txswitch.Config) {
-			c.Clearing.Windows = []txswitch.WindowsConfig{{Destinations: []string{"visa"}, At: hours(6)}}
-			c.Operator.TwoPeople = []operator.Topic{operator.TopicFileRelease}
-		},
 		"clearing.windows: \"visa\": expected a destination of a route": func(c *txswitch.Config) {
 			c.Clearing.Windows = []txswitch.WindowsConfig{{Destinations: []string{"visa"}, At: hours(6)}}
 			c.Routes.Rules = []txswitch.RouteRule{{Route: "r", Destination: "VISA", Host: c.Issuers[0].Name}}

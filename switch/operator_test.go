@@ -36,7 +36,7 @@ var operatorRequests = []struct {
 	{"POST", "/v1/cutover", "operate", []string{"wait", "ahead", "to", "window"}},
 	{"GET", "/v1/clearing/check", "read", []string{"date"}},
 	{"POST", "/v1/clearing/rebuild", "operate", []string{"date", "dir"}},
-	{"POST", "/v1/clearing/release", "approve", []string{"date"}},
+	{"POST", "/v1/clearing/release", "approve", []string{"date", "destination", "window"}},
 	{"GET", "/v1/reconciliations", "read", []string{"date"}},
 	{"GET", "/v1/reconciliations/counted", "read", []string{"date", "host"}},
 	{"POST", "/v1/reconciliations/again", "operate", []string{"date"}},

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/operatorflags"
+	"switchyard/switch/cutover"
 	"switchyard/switch/payment"
 )
 
@@ -14,16 +15,21 @@ import (
 func newClearingReleaseCmd() *cobra.Command {
 	var asked operatorflags.Flags
 	var date string
+	var of cutover.WindowName
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "release --date DATE",
-		Short: "Let the files of a sealed date out, which wait for two people",
-		Long: `Let the clearing files of a sealed business date out. Where the switch wants two people for it (file_release of
-operator.two_people), nothing of a date stands in the clearing folder before: the first one's command proposes it, and
-that of another identity has the files written. What they will be, clearing rebuild --out shows before.
+		Use:   "release --date DATE [--destination NAME --window NUMBER]",
+		Short: "Let the files of a sealed date or window out, which wait for two people",
+		Long: `Let the clearing files of a sealed business date out, with those of all its windows that wait. Where the switch wants
+two people for it (file_release of operator.two_people), nothing of a date stands in the clearing folder before: the first
+one's command proposes it, and that of another identity has the files written. What they will be, clearing rebuild --out
+shows before.
 
-Exit codes: 0 the files are written, or the release is proposed; 1 the files of the date do not wait for it, or the same
-identity has proposed it; 2 no answer.`,
+With --destination and --window it is the files of one window, whether its date is open or not. Those of a destination are
+released in their order.
+
+Exit codes: 0 the files are written, or the release is proposed; 1 the files do not wait for it, an earlier window
+does, or the same identity has proposed it; 2 no answer.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := payment.ParseDate(date); err != nil {
@@ -34,7 +40,7 @@ identity has proposed it; 2 no answer.`,
 				return err
 			}
 			cmd.SilenceUsage = true
-			result, err := api.Release(cmd.Context(), date)
+			result, err := api.Release(cmd.Context(), date, of)
 			if err != nil {
 				missing := fmt.Sprintf("the switch has no business date %s: switchctl days lists them", date)
 				return undecided(cmd, err, missing, asJSON)
@@ -43,13 +49,20 @@ identity has proposed it; 2 no answer.`,
 				return writeJSON(cmd.OutOrStdout(), result)
 			}
 			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintf(t, "business date %s is released; clearing files: %d\n", result.BusinessDate, len(result.Files))
+			what := "business date " + result.BusinessDate
+			if result.Window > 0 {
+				what = fmt.Sprintf("window %d of %s of %s", result.Window, of.Destination, what)
+			}
+			fmt.Fprintf(t, "%s is released; clearing files: %d\n", what, len(result.Files))
 			writeClearingFiles(t, result.Files)
 			return t.Flush()
 		},
 	}
 	asked.Add(cmd.Flags(), defaultOperator)
 	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD")
+	cmd.Flags().StringVar(&of.Destination, "destination", "", "of a window alone: whose it is")
+	cmd.Flags().IntVar(&of.Window, "window", 0, "of a window alone: which of the destination's on the date, from 1")
+	cmd.MarkFlagsRequiredTogether("destination", "window")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the switch's answer as JSON")
 	_ = cmd.MarkFlagRequired("date") // it is there
 	return cmd

@@ -91,6 +91,9 @@ func writeJSON(w io.Writer, v any) error {
 func writeCutover(w io.Writer, r *cutover.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	switch {
+	case r.Window > 0 && r.Unreleased > 0:
+		fmt.Fprintf(t, "business date %s is open; window %d is sealed; clearing files that wait for switchctl clearing "+
+			"release: %d\n", r.BusinessDate, r.Window, r.Unreleased)
 	case r.Window > 0:
 		fmt.Fprintf(t, "business date %s is open; window %d is sealed; clearing files: %d\n", r.BusinessDate, r.Window,
 			len(r.Files))

@@ -26,12 +26,12 @@ func newDaysCmd() *cobra.Command {
 		Use:   "days [DATE]",
 		Short: "List the business dates of a running switch, and what is wrong with one",
 		Long: `List the business dates of a running switch: where each stands (open, closing, sealed, written), how many
-files and presentments it has, its windows, why it could not be closed so far, and which records could not be built and were put
-aside. With DATE, YYYY-MM-DD, that one alone, and of it what its files are made with, what they add up to, and where they
+files and presentments it has, its windows, what waits for its release, why it could not be closed so far, and which
+records could not be built and were put aside. With DATE, YYYY-MM-DD, that one alone, and of it what its files are made with, what they add up to, and where they
 stand.
 
-Exit codes: 0 nothing is in the way; 1 a date could not be closed so far or waits to be released, or the one that was
-sealed last has records put aside; 2 no answer, or no such date.`,
+Exit codes: 0 nothing is in the way; 1 a date could not be closed so far, it or a window waits to be released, or the one
+that was sealed last has records put aside; 2 no answer, or no such date.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := asked.Client()
@@ -119,7 +119,8 @@ type window struct {
 	Files       []struct {
 		Records int `json:"records"`
 	} `json:"files"`
-	Result *cutover.Result `json:"result"`
+	Release *cutover.Release `json:"release"`
+	Result  *cutover.Result  `json:"result"`
 }
 
 func dayOf(x *operator.DayExport) (businessDay, error) {
@@ -152,15 +153,27 @@ func (d *businessDay) counts() (files, presentments int) {
 }
 
 // windows lists the destinations that have windows on the date, with how many they have.
-func (d *businessDay) windows() (list []string) {
+func (d *businessDay) windows() []string {
+	return counted(d.data.Windows, func(*window) bool { return true })
+}
+
+// counted lists the destinations of which some windows are meant, with how many.
+func counted(windows []window, meant func(*window) bool) (list []string) {
 	count := map[string]int{}
-	for i := range d.data.Windows {
-		count[d.data.Windows[i].Destination]++
+	for i := range windows {
+		if w := &windows[i]; meant(w) {
+			count[w.Destination]++
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(count)) {
 		list = append(list, fmt.Sprintf("%s %d", name, count[name]))
 	}
 	return list
+}
+
+// waitingWindows lists the destinations of which windows wait until people release them, with how many do.
+func (d *businessDay) waitingWindows() []string {
+	return counted(d.data.Windows, func(w *window) bool { return waits(w.Release) })
 }
 
 // writeFiles tells what the files of a date are made with, and of those that are written what is in them.
@@ -171,10 +184,13 @@ func (d *businessDay) writeFiles(w io.Writer) error {
 		switch {
 		case len(x.Files) == 0:
 			is = "being sealed"
+		case waits(x.Release):
+			is = "sealed, waits for release"
 		case x.Result == nil:
 			is = "sealed, not written"
 		}
-		fmt.Fprintf(w, "window %d of %s, of %s: %s\n", x.Window, x.Destination, x.SealedAt.UTC().Format(time.RFC3339), is)
+		fmt.Fprintf(w, "window %d of %s, of %s: %s%s\n", x.Window, x.Destination, x.SealedAt.UTC().Format(time.RFC3339), is,
+			released(x.Release))
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if d.data.SealedAt.IsZero() {
@@ -191,8 +207,8 @@ func (d *businessDay) writeFiles(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "sealed at %s: processor %s, %s, %s, %s\n", d.data.SealedAt.UTC().Format(time.RFC3339),
 		d.data.ProcessorID, d.data.CodePage, clearing.Framing{Blocked: d.data.Blocked, RDW: d.data.RDW}, mode)
-	if r := d.data.Release; r != nil && !d.waits() {
-		fmt.Fprintf(w, "released at %s by %s\n", r.At.UTC().Format(time.RFC3339), r.By)
+	if by := released(d.data.Release); by != "" {
+		fmt.Fprintln(w, strings.TrimPrefix(by, ", "))
 	}
 	if d.data.Result == nil {
 		return nil
@@ -201,14 +217,22 @@ func (d *businessDay) writeFiles(w io.Writer) error {
 	return t.Flush()
 }
 
-// waits tells whether the files of a date wait until people release them.
-func (d *businessDay) waits() bool { return d.data.Release != nil && d.data.Release.By == "" }
+// waits tells whether files wait until people release them.
+func waits(r *cutover.Release) bool { return r != nil && r.By == "" }
+
+// released tells when and by whom files were released that waited for it, behind something else.
+func released(r *cutover.Release) string {
+	if r == nil || r.By == "" {
+		return ""
+	}
+	return fmt.Sprintf(", released at %s by %s", r.At.UTC().Format(time.RFC3339), r.By)
+}
 
 // inTheWay tells whether something of the dates waits for a person.
 func inTheWay(days []businessDay) bool {
 	aside := false
 	for i := range days {
-		if days[i].Problem != "" || days[i].waits() {
+		if days[i].Problem != "" || waits(days[i].data.Release) || len(days[i].waitingWindows()) > 0 {
 			return true
 		}
 		if days[i].State == "sealed" || days[i].State == "written" {
@@ -232,8 +256,11 @@ func writeDays(w io.Writer, days []businessDay) error {
 		if without := slices.Concat(d.NoSettlement, d.data.Held); len(without) > 0 {
 			fmt.Fprintf(t, "\tno settlement: %s", strings.Join(without, ", "))
 		}
-		if d.waits() {
+		if waits(d.data.Release) {
 			fmt.Fprint(t, "\twaits for release")
+		}
+		if windows := d.waitingWindows(); len(windows) > 0 {
+			fmt.Fprintf(t, "\twindows that wait for release: %s", strings.Join(windows, ", "))
 		}
 		fmt.Fprintln(t)
 	}

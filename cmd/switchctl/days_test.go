@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,12 @@ func TestDays(t *testing.T) {
 			true},
 		"unreleased": {`[{"date": "2026-11-19", "state": "sealed", "data": {"files": [{"records": 2}], "release": {}}}]`,
 			"2026-11-19  sealed  files: 1  presentments: 2  waits for release\n", true},
+		"unreleased windows": {`[{"date": "2026-11-19", "state": "open", "data": {"windows": [
+			{"destination": "visa", "window": 1, "files": [{"records": 2}], "release": {"by": "ann and bob"}, "result": {}},
+			{"destination": "visa", "window": 2, "files": [{"records": 1}], "release": {}},
+			{"destination": "jcb", "window": 1, "files": [{"records": 0}], "release": {}}]}}]`,
+			"2026-11-19  open  files: 3  presentments: 3  windows: jcb 1, visa 2  " +
+				"windows that wait for release: jcb 1, visa 1\n", true},
 		"aside": {`[{"date": "2026-11-20", "state": "written", "data": {"aside": ` + asideAnswer + `}}]`,
 			"2026-11-20  written\n\n2026-11-20: " + asideText, true},
 		"aside once": {
@@ -93,7 +100,12 @@ func TestDaysOfOneDate(t *testing.T) {
 			"processor_id": "400001", "code_page": "ascii", "production": true, "files": [{"records": 2}]}},
 		{"date": "2026-11-21", "state": "open"},
 		{"date": "2026-11-18", "state": "written", "data": {"sealed_at": "2026-11-19T00:00:02Z", "processor_id": "400001",
-			"code_page": "ascii", "release": {"by": "ann and bob", "at": "2026-11-19T07:30:00Z"}}}]`
+			"code_page": "ascii", "release": {"by": "ann and bob", "at": "2026-11-19T07:30:00Z"}}},
+		{"date": "2026-11-17", "state": "open", "data": {"windows": [
+			{"destination": "visa", "window": 1, "sealed_at": "2026-11-17T06:00:00Z", "files": [{"records": 2}], "result": {},
+				"release": {"by": "ann and bob", "at": "2026-11-17T07:30:00Z"}},
+			{"destination": "visa", "window": 2, "sealed_at": "2026-11-17T12:00:00Z", "files": [{"records": 1}],
+				"release": {}}]}}]`
 	for date, c := range map[string]struct {
 		want, failed string
 	}{
@@ -117,7 +129,11 @@ sealed at 2026-11-21T00:00:02Z: processor 400001, ascii, no blocks, production
 sealed at 2026-11-19T00:00:02Z: processor 400001, ascii, no blocks, test
 released at 2026-11-19T07:30:00Z by ann and bob
 `, ""},
-		"2026-11-22": {"", "2026-11-22: the switch has no such business date; it has 2026-11-19 to 2026-11-18"},
+		"2026-11-17": {`2026-11-17  open  files: 2  presentments: 3  windows: visa 2  windows that wait for release: visa 1
+window 1 of visa, of 2026-11-17T06:00:00Z: sealed, released at 2026-11-17T07:30:00Z by ann and bob
+window 2 of visa, of 2026-11-17T12:00:00Z: sealed, waits for release
+`, "no"},
+		"2026-11-22": {"", "2026-11-22: the switch has no such business date; it has 2026-11-19 to 2026-11-17"},
 		"20261119":   {"", `"20261119": expected a business date, YYYY-MM-DD`},
 	} {
 		got, err := operatorSays(t, answer, newDaysCmd(), date)
@@ -137,6 +153,40 @@ released at 2026-11-19T07:30:00Z by ann and bob
 	}
 	if _, err := operatorSays(t, `[]`, newDaysCmd(), "2026-11-21"); err == nil || errors.Is(err, errNo) {
 		t.Errorf("of no dates: %v", err)
+	}
+}
+
+// What is released is named, and what waits.
+func TestReleaseTellsOfWindows(t *testing.T) {
+	const files = `"files": [{"destination": "visa", "presentments": 2, "file_id": "f"}]`
+	date := []string{"--date=2026-11-19"}
+	whose := slices.Concat(date, []string{"--destination=visa"})
+	window := slices.Concat(whose, []string{"--window=2"})
+	for name, c := range map[string]struct {
+		answer string
+		cmd    *cobra.Command
+		args   []string
+		want   string
+	}{
+		"date": {
+			`{"business_date": "2026-11-19", ` + files + `}`, newClearingReleaseCmd(), date,
+			"business date 2026-11-19 is released; clearing files: 1\n",
+		},
+		"window": {
+			`{"business_date": "2026-11-19", "window": 2, ` + files + `}`, newClearingReleaseCmd(), window,
+			"window 2 of visa of business date 2026-11-19 is released; clearing files: 1\n",
+		},
+		"window that waits": {
+			`{"business_date": "2026-11-19", "window": 2, "files": [], "unreleased": 1}`, newCutoverCmd(), nil,
+			"business date 2026-11-19 is open; window 2 is sealed; clearing files that wait for switchctl clearing release: 1\n",
+		},
+	} {
+		if got, err := operatorSays(t, c.answer, c.cmd, c.args...); !strings.HasPrefix(got, c.want) || err != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if _, err := operatorSays(t, `{}`, newClearingReleaseCmd(), whose...); err == nil {
+		t.Error("a destination without its window is taken")
 	}
 }
 

@@ -22,6 +22,8 @@ type businessDay struct {
 	Date  string       `json:"date"`
 	State string       `json:"state"`
 	Data  *daySettings `json:"data"`
+
+	windows []*daySettings // also of a date that is not sealed
 }
 
 // daySettings are what the files of a date, or of one of its windows, are made with, fixed when that was sealed.
@@ -39,6 +41,13 @@ type daySettings struct {
 		Files []writtenFile `json:"files"`
 	} `json:"result"`
 	Windows []*daySettings `json:"windows"`
+	// Destination and Window name one of the date's windows.
+	Destination string `json:"destination"`
+	Window      int    `json:"window"`
+	// Release is there where the files wait for people, or did so.
+	Release *struct {
+		By string `json:"by"`
+	} `json:"release"`
 
 	location *time.Location
 }
@@ -82,7 +91,8 @@ func readDays(ctx context.Context, open Open) (*calendar, error) {
 				return nil, fmt.Errorf("business dates: %s: location: %w", d.Date, err)
 			}
 		}
-		for _, w := range d.Data.Windows {
+		d.windows = d.Data.Windows
+		for _, w := range d.windows {
 			if w.Result == nil {
 				continue
 			}
@@ -116,8 +126,16 @@ func (c *calendar) files(date string) []writtenFile {
 	return nil
 }
 
-// overdue reports the dates that should have been written: so long after their own end, which is midnight UTC, or after
-// they were sealed.
+// forRelease says what settings that nothing is written with wait for, if it is people.
+func (s *daySettings) forRelease() string {
+	if s == nil || s.Release == nil || s.Release.By != "" {
+		return ""
+	}
+	return "; it waits for its release"
+}
+
+// overdueDates reports the dates that should have been written: so long after their own end, which is midnight UTC, or
+// after they were sealed; and of one that is not reported its windows, so long after they were sealed.
 func (a *auditor) overdueDates() {
 	if a.now.IsZero() || a.options.DateAge <= 0 {
 		return
@@ -139,8 +157,16 @@ func (a *auditor) overdueDates() {
 		}
 		if age := a.now.Sub(since); age > a.options.DateAge {
 			a.report.differ(Difference{Kind: DateOverdue,
-				Detail: fmt.Sprintf("business date %s is %s %s after it should have been written", date,
-					d.State, age.Round(time.Second))})
+				Detail: fmt.Sprintf("business date %s is %s %s after it should have been written%s", date,
+					d.State, age.Round(time.Second), d.Data.forRelease())})
+			continue
+		}
+		for _, w := range d.windows {
+			if age := a.now.Sub(w.SealedAt); w.Result == nil && age > a.options.DateAge {
+				a.report.differ(Difference{Kind: DateOverdue,
+					Detail: fmt.Sprintf("window %d of %s of business date %s is not written %s after it was sealed%s", w.Window,
+						w.Destination, date, age.Round(time.Second), w.forRelease())})
+			}
 		}
 	}
 }

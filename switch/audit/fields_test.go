@@ -299,6 +299,38 @@ func TestAgeOfADate(t *testing.T) {
 	}
 }
 
+// A window that is not written long after it was sealed is told of, though its date is young.
+func TestAgeOfAWindow(t *testing.T) {
+	sealed := dayOf(wednesday).Add(6 * time.Hour)
+	for name, c := range map[string]struct {
+		is    daySettings
+		after time.Duration
+		says  string // of the difference; "": there is none
+	}{
+		"written":          {daySettings{Result: dayResult{[]dayFile{}}}, 30 * time.Hour, ""},
+		"young":            {daySettings{}, 24 * time.Hour, ""},
+		"not written":      {daySettings{}, 25 * time.Hour, " is not written 25h0m0s after it was sealed"},
+		"released":         {daySettings{Release: &dayRelease{"ann and bob"}}, 25 * time.Hour, "25h0m0s after it was sealed"},
+		"waits for people": {daySettings{Release: &dayRelease{}}, 25 * time.Hour, "; it waits for its release"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			town := newTown()
+			c.is.Location, c.is.Destination, c.is.Window, c.is.SealedAt = "UTC", "visa", 3, sealed
+			town.now, town.days = sealed.Add(c.after), town.listedDays()
+			town.days[2].State, town.days[2].Data = "open", &daySettings{Location: "UTC", Windows: []*daySettings{&c.is}}
+			report := town.run(t)
+			switch {
+			case c.says == "" && report.DifferenceCount > 0:
+				t.Errorf("differences %+v", report.Differences)
+			case c.says != "" && (report.DifferenceCount != 1 || report.Differences[0].Kind != audit.DateOverdue ||
+				!strings.HasPrefix(report.Differences[0].Detail, "window 3 of visa of business date ") ||
+				!strings.HasSuffix(report.Differences[0].Detail, c.says)):
+				t.Errorf("differences %+v, want %q", report.Differences, c.says)
+			}
+		})
+	}
+}
+
 // What was accepted while a clock stood days ahead is listed apart, and is no difference.
 func TestBusinessDateAheadOfTheClock(t *testing.T) {
 	town := newTown()

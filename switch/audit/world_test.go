@@ -139,9 +139,17 @@ type daySettings struct {
 	ProcessorID string    `json:"processor_id"`
 	CodePage    string    `json:"code_page"`
 	Location    string    `json:"location"`
-	Result      dayResult `json:"result"`
+	Result      dayResult `json:"result,omitzero"`
 
 	Windows []*daySettings `json:"windows,omitempty"`
+	// Of a window:
+	Destination string      `json:"destination,omitempty"`
+	Window      int         `json:"window,omitempty"`
+	Release     *dayRelease `json:"release,omitempty"`
+}
+
+type dayRelease struct {
+	By string `json:"by"`
 }
 
 type dayResult struct {

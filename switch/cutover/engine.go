@@ -62,7 +62,7 @@ type Settings struct {
 	NodeInFileID bool
 	Node         uint32
 	Calendar     Calendar
-	// Release has the files of a date that is sealed wait until they are released.
+	// Release has the files of a date or a window that is sealed wait until they are released.
 	Release bool
 	Windows Windows
 }
@@ -105,7 +105,7 @@ type Engine struct {
 
 	mu      slowlock.Mutex                // held through a cutover: one at a time
 	written map[payment.Date]map[int]File // under mu: what this run has written of unfinished dates, by sequence
-	waiting map[payment.Date]bool         // under mu: dates whose files wait to be released
+	waiting map[payment.Date]unreleased   // under mu: dates of which files wait to be released
 
 	problems problems
 	metrics  metrics
@@ -134,7 +134,7 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{
 		o: o, started: make(chan struct{}), wake: make(chan struct{}, 1), written: map[payment.Date]map[int]File{},
-		waiting: map[payment.Date]bool{}, metrics: newMetrics(o.Registerer),
+		waiting: map[payment.Date]unreleased{}, metrics: newMetrics(o.Registerer),
 		source: &Source{o.Journal, o.Keyring, o.FS, o.Dir},
 	}
 	e.running, e.stop = context.WithCancel(context.Background())

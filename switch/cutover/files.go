@@ -17,6 +17,8 @@ type SealedFile struct {
 	// Records is how many of the destination's presentments in the window it takes, in the journal's order, after those of
 	// the files before it; below 0: all.
 	Records int
+	// Waiting: it is not made before people have released it.
+	Waiting bool
 }
 
 // SealedFiles lists the files of a date that is sealed or written, and of another those of its windows. delivered are
@@ -40,6 +42,7 @@ func SealedFiles(d journal.Day) (files []SealedFile, delivered []string, err err
 			}
 			files = append(files, SealedFile{
 				FileID: id.String(), Destination: f.Destination, Window: part.Window, Records: f.Records,
+				Waiting: part.waits(),
 			})
 		}
 		delivered = append(delivered, part.Delivered...)

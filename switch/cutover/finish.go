@@ -33,8 +33,12 @@ func (e *Engine) resume(ctx context.Context) error {
 	days, err := e.unfinished(ctx)
 	err = errors.Join(err, e.resumeWindows(ctx))
 	for _, d := range days {
-		if e.waiting[d.Date] {
-			continue
+		if d.State == journal.DaySealed {
+			var p plan
+			if json.Unmarshal(d.Data, &p) == nil && p.rests() { // finish tells what is wrong with it
+				e.noteWaiting(d.Date, &p)
+				continue
+			}
 		}
 		e.o.Logger.Info("finishing a business date that was being closed", zap.Stringer("date", d.Date))
 		_, failed := e.finish(ctx, &d)
@@ -159,14 +163,17 @@ func (e *Engine) finish(ctx context.Context, d *journal.Day) (result Result, err
 			return Result{}, fmt.Errorf("clearing files of %s: look at what is there: %w", d.Date, err)
 		}
 	}
-	e.noteWaiting(d.Date, p.waits())
+	e.noteWaiting(d.Date, &p)
+	keep := func() error { return e.move(ctx, d, journal.DaySealed, &p) }
+	windowErr := e.writeWindows(ctx, d.Date, &p, keep)
 	if p.waits() {
+		if windowErr != nil {
+			return Result{}, fmt.Errorf("clearing files of %s: %w", d.Date, windowErr)
+		}
 		result = p.waiting(d.Date)
 		result.Aside = p.Aside
 		return result, nil
 	}
-	keep := func() error { return e.move(ctx, d, journal.DaySealed, &p) }
-	windowErr := e.writeWindows(ctx, d.Date, &p, keep)
 	result, err = e.writeOnce(ctx, d.Date, &p, p.Windows, keep)
 	if err = errors.Join(windowErr, err); err != nil {
 		return Result{}, fmt.Errorf("clearing files of %s: %w", d.Date, err)

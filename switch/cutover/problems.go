@@ -58,7 +58,7 @@ func (e *Engine) note(ctx context.Context, date payment.Date, err error) {
 	e.metrics.unwritten.Set(float64(len(e.problems.byDate)))
 }
 
-type metrics struct{ unwritten, aside, unreleased prometheus.Gauge }
+type metrics struct{ unwritten, aside, unreleased, unreleasedWindows prometheus.Gauge }
 
 func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{
@@ -74,9 +74,13 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "switchyard_clearing_dates_unreleased",
 			Help: "Sealed business dates whose files are not made before people have released them.",
 		}),
+		unreleasedWindows: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "switchyard_clearing_windows_unreleased",
+			Help: "Windows within business dates whose files are not made before people have released them.",
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.unwritten, m.aside, m.unreleased)
+		reg.MustRegister(m.unwritten, m.aside, m.unreleased, m.unreleasedWindows)
 	}
 	return m
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"switchyard/internal/vfs"
@@ -58,14 +59,15 @@ func (e *Engine) Check(ctx context.Context, date payment.Date) (*Rebuilt, error)
 	return e.source.Check(ctx, date)
 }
 
-// Rebuild writes the files of a sealed date once more, into a new folder.
+// Rebuild writes the files of a sealed date once more, or those that the windows of another one have so far, into a new
+// folder.
 func (e *Engine) Rebuild(ctx context.Context, date payment.Date, dir string) (*Rebuilt, error) {
 	return e.source.Rebuild(ctx, date, dir)
 }
 
 // Check is Engine.Check.
 func (s *Source) Check(ctx context.Context, date payment.Date) (*Rebuilt, error) {
-	p, state, err := s.planOf(ctx, date)
+	parts, state, err := s.partsOf(ctx, date)
 	if err == nil && state != journal.DayWritten {
 		err = ErrUnwritten
 	}
@@ -73,7 +75,7 @@ func (s *Source) Check(ctx context.Context, date payment.Date) (*Rebuilt, error)
 		return nil, fmt.Errorf("business date %s: %w", date, err)
 	}
 	c := &comparison{ctx: ctx, folder: folder{s.FS, s.FS.PathJoin(s.Dir, date.String())}}
-	for _, part := range p.parts() {
+	for _, part := range parts {
 		told := len(c.differences)
 		made, err := s.make(ctx, date, part, c, map[int]File{})
 		if err != nil {
@@ -92,7 +94,7 @@ func (s *Source) Check(ctx context.Context, date payment.Date) (*Rebuilt, error)
 
 // Rebuild is Engine.Rebuild.
 func (s *Source) Rebuild(ctx context.Context, date payment.Date, dir string) (*Rebuilt, error) {
-	p, _, err := s.planOf(ctx, date)
+	parts, _, err := s.partsOf(ctx, date)
 	if err != nil {
 		return nil, fmt.Errorf("business date %s: %w", date, err)
 	}
@@ -100,7 +102,7 @@ func (s *Source) Rebuild(ctx context.Context, date payment.Date, dir string) (*R
 		return nil, err
 	}
 	to := &listing{folder: folder{s.FS, dir}}
-	for _, part := range p.parts() {
+	for _, part := range parts {
 		if _, err = s.make(ctx, date, part, to, map[int]File{}); err != nil {
 			break
 		}
@@ -114,14 +116,19 @@ func (s *Source) Rebuild(ctx context.Context, date payment.Date, dir string) (*R
 	return &Rebuilt{BusinessDate: date.String(), Files: to.made, Dir: dir}, nil
 }
 
-// planOf is what a date was sealed with.
-func (s *Source) planOf(ctx context.Context, date payment.Date) (*plan, journal.DayState, error) {
+// partsOf are the plans of a date whose files are fixed: all, once it is sealed, and before those of its windows.
+func (s *Source) partsOf(ctx context.Context, date payment.Date) ([]*plan, journal.DayState, error) {
 	day, err := s.Journal.Day(ctx, date)
 	if err != nil {
 		return nil, 0, err
 	}
 	if day.State != journal.DaySealed && day.State != journal.DayWritten {
-		return nil, 0, ErrUnwritten
+		windows, err := windowsOf(&day)
+		windows = slices.DeleteFunc(windows, func(w *plan) bool { return len(w.Files) == 0 })
+		if err == nil && len(windows) == 0 {
+			err = ErrUnwritten
+		}
+		return windows, day.State, err
 	}
 	var p plan
 	if err := json.Unmarshal(day.Data, &p); err != nil {
@@ -130,7 +137,7 @@ func (s *Source) planOf(ctx context.Context, date payment.Date) (*plan, journal.
 	if p.Unseen { // its sequences are not final
 		return nil, 0, ErrUnwritten
 	}
-	return &p, day.State, nil
+	return p.parts(), day.State, nil
 }
 
 // newFolder makes a folder that was not there and in which nobody looks for delivered files.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,62 +14,114 @@ import (
 	"switchyard/switch/payment"
 )
 
-// Where a date's files are to be released by people, nothing of them stands in the clearing folder before: whatever
-// takes the files from there cannot come too early. What they will be is fixed when the date is sealed, and Rebuild
-// makes them elsewhere for whoever wants to look first. That they wait, and by whom and when they were released, stands
-// in the date's record, so that it holds over a restart and whatever the configuration says by then.
+// Where files are to be released by people, nothing of them stands in the clearing folder before: whatever takes the
+// files from there cannot come too early. What they will be is fixed when their date or window is sealed, and Rebuild
+// makes those of a date elsewhere for whoever wants to look first. That they wait, and by whom and when they were
+// released, stands in the date's record, so that it holds over a restart and whatever the configuration says by then.
+//
+// Each window waits by itself, and leaves behind those before it of its destination: what takes a record back follows
+// that. A date waits where one of its windows does, and is released with all of them.
 
-// Release is how the files of a date that wait for people stand.
+// Release is how the files of a date or a window that wait for people stand.
 type Release struct {
 	By string    `json:"by,omitempty"` // "": nobody has released them
 	At time.Time `json:"at,omitzero"`
 }
 
-// ErrNotWaiting is returned for the release of a date whose files do not wait for one.
+// WindowName names a window of a business date; the zero WindowName is the date as a whole.
+type WindowName struct {
+	Destination string
+	Window      int // of the destination's on the date, from 1
+}
+
+// ErrNotWaiting is returned for the release of files that do not wait for one.
 var ErrNotWaiting = errors.New("its files do not wait to be released")
 
-// waits tells whether the files of a sealed date wait for their release.
+// ErrNoWindow is returned for the release of a window that a date does not have.
+var ErrNoWindow = errors.New("the date has no such window")
+
+// ErrEarlierWaits is returned for the release of a window behind another one that waits.
+var ErrEarlierWaits = errors.New("an earlier window of its destination waits, which is released before it")
+
+// waits tells whether the files of a plan wait for their release.
 func (p *plan) waits() bool { return p.Release != nil && p.Release.By == "" }
 
-// waiting is what a cutover answers of a date whose files wait.
+// windowWaits tells whether one of some windows does.
+func windowWaits(windows []*plan) bool { return slices.ContainsFunc(windows, (*plan).waits) }
+
+// waiting is what is told of a date or a window whose files wait: those of a date's windows that do not, too.
 func (p *plan) waiting(date payment.Date) Result {
-	return Result{BusinessDate: date.String(), Files: []File{}, Unreleased: p.files()}
-}
-
-// files counts those of the date and of its windows.
-func (p *plan) files() (n int) {
+	result := Result{BusinessDate: date.String(), Window: p.Window, Files: []File{}}
 	for _, part := range p.parts() {
-		n += len(part.Files)
+		switch {
+		case part.waits():
+			result.Unreleased += len(part.Files)
+		case part.Result != nil:
+			result.Files = append(result.Files, part.Result.Files...)
+		}
 	}
-	return n
+	return result
 }
 
-// MayRelease says what Release would have against a date now.
-func (e *Engine) MayRelease(ctx context.Context, date payment.Date) error {
-	_, _, err := e.waitingDay(ctx, date)
+// MayRelease says what Release would have against it now.
+func (e *Engine) MayRelease(ctx context.Context, date payment.Date, of WindowName) error {
+	_, _, _, err := e.waitingParts(ctx, date, of)
 	return err
 }
 
-// waitingDay is a sealed date whose files wait for their release.
-func (e *Engine) waitingDay(ctx context.Context, date payment.Date) (d journal.Day, p plan, err error) {
+// waitingParts is a date, its plan, and the parts of that which are released together: one window, or the date's own
+// and those of all its windows that wait.
+func (e *Engine) waitingParts(ctx context.Context, date payment.Date, of WindowName) (
+	d journal.Day, p *plan, parts []*plan, err error,
+) {
+	p = &plan{}
 	d, err = e.o.Journal.Day(ctx, date)
-	if err == nil && d.State == journal.DaySealed {
-		if err = json.Unmarshal(d.Data, &p); err != nil {
+	if err == nil && len(d.Data) > 0 {
+		if err = json.Unmarshal(d.Data, p); err != nil {
 			err = fmt.Errorf("its record: %w", err)
 		}
 	}
-	if err == nil && !p.waits() {
+	switch {
+	case err != nil:
+	case of != WindowName{}:
+		parts, err = p.waitingWindow(of)
+	case d.State != journal.DaySealed || !p.waits():
 		err = ErrNotWaiting
+	default:
+		parts = slices.DeleteFunc(p.parts(), func(part *plan) bool { return !part.waits() })
 	}
-	if err != nil {
-		return d, p, fmt.Errorf("business date %s: %w", date, err)
+	switch {
+	case err == nil:
+	case of != WindowName{}:
+		err = fmt.Errorf("window %d of %s of business date %s: %w", of.Window, of.Destination, date, err)
+	default:
+		err = fmt.Errorf("business date %s: %w", date, err)
 	}
-	return d, p, nil
+	return d, p, parts, err
 }
 
-// Release lets the files of a sealed date out: that they are released, and by whom, is durable before anything is
-// written. Should the writing fail, the schedule goes on with it.
-func (e *Engine) Release(ctx context.Context, date payment.Date, by string) (Result, error) {
+// waitingWindow finds a window whose files are fixed and wait, with none before it of its destination.
+func (p *plan) waitingWindow(of WindowName) ([]*plan, error) {
+	var before bool
+	for _, w := range p.Windows {
+		switch {
+		case w.Destination != of.Destination:
+		case w.Window < of.Window:
+			before = before || w.waits()
+		case !w.waits() || len(w.Files) == 0:
+			return nil, ErrNotWaiting
+		case before:
+			return nil, ErrEarlierWaits
+		default:
+			return []*plan{w}, nil
+		}
+	}
+	return nil, ErrNoWindow
+}
+
+// Release lets the files of a window out, or those of a sealed date with all of its windows that wait: that they are
+// released, and by whom, is durable before anything is written. Should the writing fail, the schedule goes on with it.
+func (e *Engine) Release(ctx context.Context, date payment.Date, of WindowName, by string) (Result, error) {
 	if err := e.ready(ctx); err != nil {
 		return Result{}, err
 	}
@@ -77,16 +130,30 @@ func (e *Engine) Release(ctx context.Context, date payment.Date, by string) (Res
 	if e.running.Err() != nil {
 		return Result{}, ErrClosed
 	}
-	d, p, err := e.waitingDay(ctx, date)
+	d, p, parts, err := e.waitingParts(ctx, date, of)
 	if err != nil {
 		return Result{}, err
 	}
-	p.Release = &Release{By: by, At: e.o.Clock.Now().UTC().Truncate(time.Millisecond)}
-	if err := e.move(ctx, &d, journal.DaySealed, &p); err != nil {
+	for _, part := range parts {
+		part.Release = &Release{By: by, At: e.o.Clock.Now().UTC().Truncate(time.Millisecond)}
+	}
+	keep := func() error {
+		if d.State == journal.DaySealed {
+			return e.move(ctx, &d, journal.DaySealed, p)
+		}
+		return e.keepWindows(ctx, &d, p.Windows)
+	}
+	if err := keep(); err != nil {
 		return Result{}, fmt.Errorf("release business date %s: %w", date, err)
 	}
-	e.o.Logger.Info("clearing files are released", zap.Stringer("date", date), zap.String("by", by))
-	result, err := e.finish(ctx, &d)
+	e.o.Logger.Info("clearing files are released", zap.Stringer("date", date), zap.String("by", by),
+		zap.String("destination", of.Destination), zap.Int("window", of.Window))
+	var result Result
+	if of == (WindowName{}) {
+		result, err = e.finish(ctx, &d)
+	} else {
+		result, err = e.writeReleased(ctx, date, p, parts[0], keep)
+	}
 	if err != nil {
 		e.Recheck()
 		return Result{}, fmt.Errorf("%s is released, and its files are not written yet, which is tried again: %w", date, err)
@@ -94,12 +161,52 @@ func (e *Engine) Release(ctx context.Context, date payment.Date, by string) (Res
 	return result, nil
 }
 
-// noteWaiting keeps for the metric whether the files of a date wait. It comes under mu, or before anything else runs.
-func (e *Engine) noteWaiting(date payment.Date, waits bool) {
-	if waits {
-		e.waiting[date] = true
-	} else {
+// writeReleased writes a window that is released, of a date's plan.
+func (e *Engine) writeReleased(
+	ctx context.Context, date payment.Date, p, window *plan, keep func() error,
+) (Result, error) {
+	e.noteWaiting(date, p)
+	err := e.writeWindows(ctx, date, p, keep)
+	e.note(ctx, date, err)
+	if window.Result == nil {
+		return Result{}, err
+	}
+	return *window.Result, nil
+}
+
+// rests tells whether nothing is to be done about a sealed date before people release it.
+func (p *plan) rests() bool {
+	return p.waits() && !p.Unseen && !slices.ContainsFunc(p.Windows, func(w *plan) bool {
+		return !w.waits() && w.Result == nil
+	})
+}
+
+// unreleased is what of a date waits.
+type unreleased struct {
+	date    bool // it is sealed, and waits
+	windows int
+}
+
+// noteWaiting keeps for the metrics what of a date waits; p is its plan, or has the windows of one that is not sealed.
+// It comes under mu, or before anything else runs.
+func (e *Engine) noteWaiting(date payment.Date, p *plan) {
+	is := unreleased{date: p.waits()}
+	for _, w := range p.Windows {
+		if w.waits() {
+			is.windows++
+		}
+	}
+	e.waiting[date] = is
+	if (is == unreleased{}) {
 		delete(e.waiting, date)
 	}
-	e.metrics.unreleased.Set(float64(len(e.waiting)))
+	dates, windows := 0, 0
+	for _, is := range e.waiting {
+		windows += is.windows
+		if is.date {
+			dates++
+		}
+	}
+	e.metrics.unreleased.Set(float64(dates))
+	e.metrics.unreleasedWindows.Set(float64(windows))
 }

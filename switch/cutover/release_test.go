@@ -1,9 +1,13 @@
 package cutover_test
 
 import (
+	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -33,7 +37,7 @@ func TestFilesWaitForRelease(t *testing.T) {
 		}
 		again, err := e.Rebuild(t.Context(), 20261120, "looked-at")
 		b.must(err)
-		if err := e.MayRelease(t.Context(), 20261120); err != nil {
+		if err := e.MayRelease(t.Context(), 20261120, cutover.WindowName{}); err != nil {
 			t.Error(err)
 		}
 		stop()
@@ -46,7 +50,7 @@ func TestFilesWaitForRelease(t *testing.T) {
 			t.Fatalf("the date behind: %+v, %v", result, err)
 		}
 		wantDay(t, b.j, 20261120, journal.DaySealed)
-		result, err = e.Release(t.Context(), 20261120, "ann and bob")
+		result, err = e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann and bob")
 		if err != nil || len(result.Files) != 1 || result.Files[0].Records != 1 {
 			t.Fatalf("%+v, %v", result, err)
 		}
@@ -61,13 +65,14 @@ func TestFilesWaitForRelease(t *testing.T) {
 		if len(there) != len(looked) {
 			t.Errorf("released were %q, looked at %q", names(there), names(looked))
 		}
-		if _, err := e.Release(t.Context(), 20261120, "ann"); !errors.Is(err, cutover.ErrNotWaiting) {
+		if _, err := e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann"); !errors.Is(
+			err, cutover.ErrNotWaiting) {
 			t.Errorf("twice: %v", err)
 		}
-		if err := e.MayRelease(t.Context(), 20261122); !errors.Is(err, cutover.ErrNotWaiting) {
+		if err := e.MayRelease(t.Context(), 20261122, cutover.WindowName{}); !errors.Is(err, cutover.ErrNotWaiting) {
 			t.Errorf("the open date: %v", err)
 		}
-		if err := e.MayRelease(t.Context(), 20260101); !errors.Is(err, journal.ErrNotFound) {
+		if err := e.MayRelease(t.Context(), 20260101, cutover.WindowName{}); !errors.Is(err, journal.ErrNotFound) {
 			t.Errorf("a date that was never opened: %v", err)
 		}
 		stop()
@@ -91,7 +96,8 @@ func TestReleaseThatCannotBeWritten(t *testing.T) {
 		if _, err := e.Cutover(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Release(t.Context(), 20261120, "ann and bob"); err == nil || len(e.Problems()) != 1 {
+		_, err := e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann and bob")
+		if err == nil || len(e.Problems()) != 1 {
 			t.Fatalf("released with %v, problems %v", err, e.Problems())
 		}
 		stop()
@@ -105,20 +111,265 @@ func TestReleaseThatCannotBeWritten(t *testing.T) {
 	})
 }
 
+// Windows wait, each by itself, as dates do: over a restart, and where nothing is to wait any more what comes behind
+// them does, too. A destination's are released in their order, and those that are left with their date.
+func TestWindowsWaitForRelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-20 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		defer b.close()
+		visa := func(window int) cutover.WindowName {
+			return cutover.WindowName{Destination: "visa", Window: window}
+		}
+		ended := func(e *cutover.Engine, destination string, unreleased int) {
+			t.Helper()
+			result, err := e.Window(t.Context(), destination)
+			if err != nil || result.Window == 0 || result.Unreleased != unreleased || len(result.Files) != 1-unreleased {
+				t.Fatalf("window of %s: %+v, %v", destination, result, err)
+			}
+		}
+		both := func(o *cutover.Options) { o.Settings.Destinations = []string{"visa", "jcb"} }
+		e, stop := b.run(settings(both, func(o *cutover.Options) { o.Settings.Release = true }))
+		for destination, captures := range map[string]int{"visa": 2, "jcb": 1} {
+			b.captured(destination, captures)
+		}
+		ended(e, "visa", 1)
+		ended(e, "jcb", 1)
+		b.captured("visa", 1)
+		ended(e, "visa", 1)
+		if there := tree(t, b.fs, "clearing"); len(there) > 0 {
+			t.Errorf("before the release there is %q", names(there))
+		}
+		again, err := e.Rebuild(t.Context(), 20261120, "looked-at")
+		if err != nil || len(again.Files) != 12 {
+			t.Fatalf("%+v, %v", again, err)
+		}
+		for _, c := range []struct {
+			of   cutover.WindowName
+			want error
+		}{
+			{visa(1), nil}, {visa(2), cutover.ErrEarlierWaits}, {visa(3), cutover.ErrNoWindow},
+			{cutover.WindowName{Destination: "amex", Window: 1}, cutover.ErrNoWindow},
+			{cutover.WindowName{}, cutover.ErrNotWaiting},
+		} {
+			if err := e.MayRelease(t.Context(), 20261120, c.of); !errors.Is(err, c.want) {
+				t.Errorf("%+v: %v, want %v", c.of, err, c.want)
+			}
+		}
+		result, err := e.Release(t.Context(), 20261120, visa(1), "ann and bob")
+		if err != nil || result.Window != 1 || len(result.Files) != 1 || result.Files[0].Records != 2 {
+			t.Fatalf("%+v, %v", result, err)
+		}
+		if _, err := e.Release(t.Context(), 20261120, visa(1), "ann"); !errors.Is(err, cutover.ErrNotWaiting) {
+			t.Errorf("twice: %v", err)
+		}
+		stop()
+
+		registry := prometheus.NewRegistry()
+		e, stop = b.run(settings(both, func(o *cutover.Options) { o.Registerer = registry }))
+		defer stop()
+		wantGauge(t, registry, "switchyard_clearing_windows_unreleased", 2)
+		b.captured("visa", 1)
+		ended(e, "visa", 1) // behind one that waits
+		b.captured("amex", 1)
+		ended(e, "amex", 0)
+		wantGauge(t, registry, "switchyard_clearing_windows_unreleased", 3)
+		if got, want := parts(t, b.fs, 20261120), []string{"visa 00001: 2 of 300", "amex 00005: 1 of 100"}; !slices.Equal(
+			got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		b.captured("jcb", 2)
+		result, err = e.Cutover(t.Context(), false)
+		if err != nil || len(result.Files) != 2 || result.Unreleased != 6 {
+			t.Fatalf("the date: %+v, %v", result, err)
+		}
+		wantUnreleased(t, registry, 1)
+		if _, err := e.Release(t.Context(), 20261120, visa(2), "ann and bob"); err != nil {
+			t.Fatal(err)
+		}
+		wantDay(t, b.j, 20261120, journal.DaySealed)
+		wantGauge(t, registry, "switchyard_clearing_windows_unreleased", 2)
+		result, err = e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann and bob")
+		if err != nil || len(result.Files) != 8 {
+			t.Fatalf("%+v, %v", result, err)
+		}
+		wantDay(t, b.j, 20261120, journal.DayWritten)
+		wantUnreleased(t, registry, 0)
+		wantGauge(t, registry, "switchyard_clearing_windows_unreleased", 0)
+		want := []string{
+			"visa 00001: 2 of 300", "jcb 00002: 1 of 100", "visa 00003: 1 of 100", "visa 00004: 1 of 100",
+			"amex 00005: 1 of 100", "amex 00006: 0 of 0", "jcb 00007: 2 of 300", "visa 00008: 0 of 0",
+		}
+		if got := parts(t, b.fs, 20261120); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		looked, there := tree(t, b.fs, "looked-at"), tree(t, b.fs, "clearing/2026-11-20")
+		for _, f := range again.Files {
+			if text := there["clearing/2026-11-20/"+f.Name]; text == "" || text != looked["looked-at/"+f.Name] {
+				t.Errorf("%s is not what was looked at", f.Name)
+			}
+		}
+	})
+}
+
+// A window that is released and cannot be written at once is written by the schedule, while its date is open and while
+// that waits.
+func TestReleasedWindowIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-20 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		defer b.close()
+		failing := false
+		fs := errorfs.Wrap(b.fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if failing && op.Kind == errorfs.OpFileSync {
+				return errorfs.ErrInjected
+			}
+			return nil
+		}))
+		e, stop := b.run(settings(func(o *cutover.Options) { o.FS, o.Settings.Release = fs, true }))
+		defer stop()
+		released := func(window int) {
+			t.Helper()
+			failing = true
+			of := cutover.WindowName{Destination: "visa", Window: window}
+			if _, err := e.Release(t.Context(), 20261120, of, "ann and bob"); err == nil || len(e.Problems()) != 1 {
+				t.Fatalf("window %d: %v, problems %v", window, err, e.Problems())
+			}
+			if _, err := e.Release(t.Context(), 20261120, of, "ann"); !errors.Is(err, cutover.ErrNotWaiting) {
+				t.Errorf("twice: %v", err)
+			}
+			failing = false
+			time.Sleep(2 * time.Minute)
+			if got := parts(t, b.fs, 20261120); len(got) != window || len(e.Problems()) > 0 {
+				t.Errorf("window %d: there is %q, problems %v", window, got, e.Problems())
+			}
+		}
+		for range 2 {
+			if _, err := e.Window(t.Context(), "visa"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		released(1)
+		if _, err := e.Cutover(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		released(2)
+		wantDay(t, b.j, 20261120, journal.DaySealed)
+	})
+}
+
+// A crash at any commit or file operation while windows and their date wait and are released: nothing of what waits
+// stands in the folder, and in the end each presentment stands in exactly one file.
+func TestCrashAnywhereInReleases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-23 12:00:00")
+		waiting := func(o *cutover.Options) { o.Settings.Release = true }
+		release := func(b *book, e *cutover.Engine, window int) error {
+			of := cutover.WindowName{Destination: "visa", Window: window}
+			if window == 0 {
+				of = cutover.WindowName{}
+			}
+			_, err := e.Release(t.Context(), 20261123, of, "ann and bob")
+			return err
+		}
+		crashed := 0
+		for n := int64(1); ; n++ {
+			fs := vfs.NewCrashableMem()
+			b := openBook(t, fs)
+			b.must(b.j.Cutover(t.Context(), 0, 20261123))
+			left := &countdown{left: n}
+			e := b.engine(settings(waiting, func(o *cutover.Options) {
+				o.FS = errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+					if strings.HasPrefix(op.Path, "clearing") {
+						return left.step(op.Path)
+					}
+					return nil
+				}))
+				o.Journal = &stumblingCommits{stumbling{b.j, left}}
+			}))
+			b.must(e.Start(context.Background()))
+			var err error
+			for range 2 {
+				b.captured("visa", 2)
+				if _, err = e.Window(t.Context(), "visa"); err != nil {
+					break
+				}
+			}
+			for _, step := range []func() error{
+				func() error { return release(b, e, 1) },
+				func() error { _, err := e.Cutover(t.Context(), false); return err },
+				func() error { return release(b, e, 0) },
+			} {
+				if err == nil {
+					err = step()
+				}
+			}
+			e.Close()
+			after := fs.CrashClone(vfs.CrashCloneCfg{})
+			b.close()
+			b = openBook(t, after)
+			wrong := standsAndWaits(b)
+			e, stop := b.run(settings(waiting))
+			if b.j.OpenDay() == 20261123 {
+				_, err := e.Cutover(t.Context(), false)
+				b.must(err)
+			}
+			if failed := release(b, e, 0); failed != nil && !errors.Is(failed, cutover.ErrNotWaiting) {
+				wrong = append(wrong, failed.Error())
+			}
+			wantDay(t, b.j, 20261123, journal.DayWritten)
+			wrong = append(wrong, wrongWindows(b, e)...)
+			stop()
+			if len(wrong) > 0 {
+				t.Errorf("crash at %d, %s: %s", n, left.at, strings.Join(wrong, "; "))
+			}
+			b.close()
+			if err == nil {
+				break
+			}
+			crashed++
+		}
+		if crashed < 40 {
+			t.Errorf("only %d places to crash at were found", crashed)
+		}
+	})
+}
+
+// standsAndWaits lists the files that wait and of which something stands in the clearing folder.
+func standsAndWaits(b *book) (wrong []string) {
+	d, err := b.j.Day(b.t.Context(), 20261123)
+	b.must(err)
+	files, _, err := cutover.SealedFiles(d)
+	b.must(err)
+	for _, name := range names(tree(b.t, b.fs, "clearing")) {
+		for _, f := range files {
+			if f.Waiting && strings.Contains(name, f.FileID) {
+				wrong = append(wrong, name+" is there before its release")
+			}
+		}
+	}
+	return wrong
+}
+
 // wantUnreleased expects the metric of dates that wait.
 func wantUnreleased(t *testing.T, registry *prometheus.Registry, want float64) {
+	t.Helper()
+	wantGauge(t, registry, "switchyard_clearing_dates_unreleased", want)
+}
+
+func wantGauge(t *testing.T, registry *prometheus.Registry, name string, want float64) {
 	t.Helper()
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range families {
-		if f.GetName() == "switchyard_clearing_dates_unreleased" {
+		if f.GetName() == name {
 			if got := f.GetMetric()[0].GetGauge().GetValue(); got != want {
-				t.Errorf("%v dates wait, want %v", got, want)
+				t.Errorf("%s is %v, want %v", name, got, want)
 			}
 			return
 		}
 	}
-	t.Error("there is no metric of dates that wait")
+	t.Errorf("there is no %s", name)
 }

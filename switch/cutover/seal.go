@@ -79,6 +79,9 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, windows []*plan) (
 		p.Held = []string{emptyDay}
 	}
 	slices.Sort(p.Held)
+	if set.Release && len(s.files.parts) > 0 || windowWaits(windows) {
+		p.Release = &Release{}
+	}
 	if len(p.Held) > 0 && len(s.files.parts) == 0 {
 		return p, nil
 	}
@@ -93,9 +96,6 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, windows []*plan) (
 	}
 	for i := range p.Files {
 		p.Files[i].Sequence += highest
-	}
-	if set.Release {
-		p.Release = &Release{}
 	}
 	return p, nil
 }

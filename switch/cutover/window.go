@@ -37,9 +37,6 @@ var ErrNoDestination = errors.New("the configuration has no such destination, an
 // ErrNotSettling is returned for a window of a destination without settlement on the open date.
 var ErrNotSettling = errors.New("it has no settlement on the open business date")
 
-// ErrReleased is returned for a window where people release the files of whole dates.
-var ErrReleased = errors.New("the files of a date are released as a whole (operator.two_people), and it has no windows")
-
 // ErrNoFileIDs is returned for a window for which the date has no file id left.
 var ErrNoFileIDs = errors.New("the business date has no file ids (PDS0105) left for another window")
 
@@ -83,7 +80,7 @@ func (e *Engine) keepWindows(ctx context.Context, d *journal.Day, windows []*pla
 }
 
 // Window ends a window of a destination: what the open business date has for it, and no window before, is sealed and
-// written. When it fails, or ctx ends, once it has begun, the schedule finishes the rest.
+// written, or waits for its release. When it fails, or ctx ends, once it has begun, the schedule finishes the rest.
 func (e *Engine) Window(ctx context.Context, destination string) (Result, error) {
 	if err := e.ready(ctx); err != nil {
 		return Result{}, err
@@ -113,8 +110,6 @@ func (e *Engine) endWindow(ctx context.Context, destination string, since time.T
 	}
 	known, err := e.destined(ctx, d.Date, destination)
 	switch {
-	case e.o.Settings.Release:
-		return Result{}, ErrReleased
 	case err != nil:
 		return Result{}, err
 	case !known:
@@ -140,7 +135,12 @@ func (e *Engine) endWindow(ctx context.Context, destination string, since time.T
 	if err := e.fillWindows(ctx, &d, windows); err != nil {
 		return Result{}, err
 	}
-	err = e.writeWindows(ctx, d.Date, &plan{Windows: windows}, func() error { return e.keepWindows(ctx, &d, windows) })
+	of := &plan{Windows: windows}
+	e.noteWaiting(d.Date, of)
+	err = e.writeWindows(ctx, d.Date, of, func() error { return e.keepWindows(ctx, &d, windows) })
+	if p.waits() {
+		return p.waiting(d.Date), nil
+	}
 	if p.Result == nil {
 		return Result{}, err
 	}
@@ -168,10 +168,14 @@ func (e *Engine) beginWindow(
 ) (p *plan, err error) {
 	p = e.newPlan()
 	p.Destination, p.Window = destination, 1
+	waits := e.o.Settings.Release
 	for _, before := range windows {
 		if before.Destination == destination {
-			p.Window = before.Window + 1
+			p.Window, waits = before.Window+1, waits || before.waits()
 		}
+	}
+	if waits {
+		p.Release = &Release{}
 	}
 	if p.After, err = e.look(ctx, d.Date, p, windows); err != nil {
 		return nil, fmt.Errorf("look at the clearing files that are there: %w", err)
@@ -324,11 +328,11 @@ func (e *Engine) fixFiles(ctx context.Context, date payment.Date, p *plan) error
 	return err
 }
 
-// writeWindows writes the windows of a date that are not written yet; of is the date's plan, keep stores it. One that
-// cannot be written keeps no other from being.
+// writeWindows writes the windows of a date that are not written yet and do not wait for their release; of is the
+// date's plan, keep stores it. One that cannot be written keeps no other from being.
 func (e *Engine) writeWindows(ctx context.Context, date payment.Date, of *plan, keep func() error) (err error) {
 	for _, p := range of.Windows {
-		if p.Result != nil {
+		if p.Result != nil || p.waits() {
 			continue
 		}
 		others := slices.DeleteFunc(of.parts(), func(other *plan) bool { return other == p })
@@ -373,11 +377,12 @@ func (e *Engine) resumeWindows(ctx context.Context) (err error) {
 	if err == nil {
 		err = e.fillWindows(ctx, &d, windows)
 	}
-	if err != nil || e.o.Settings.Release { // then they leave with their date
+	if err != nil {
 		return err
 	}
-	return e.writeWindows(ctx, d.Date, &plan{Windows: windows},
-		func() error { return e.keepWindows(ctx, &d, windows) })
+	of := &plan{Windows: windows}
+	e.noteWaiting(d.Date, of)
+	return e.writeWindows(ctx, d.Date, of, func() error { return e.keepWindows(ctx, &d, windows) })
 }
 
 // dueWindows ends the windows whose time on the open date has come; of one destination one, however many times have

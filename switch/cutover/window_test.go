@@ -357,6 +357,11 @@ func restoredWindows(b *book, another bool) (wrong []string) {
 		_, err := e.Cutover(b.t.Context(), false)
 		b.must(err)
 	}
+	return wrongWindows(b, e)
+}
+
+// wrongWindows tells what is wrong with the files of a date with windows.
+func wrongWindows(b *book, e *cutover.Engine) (wrong []string) {
 	due := map[string]int{} // by ARN
 	b.must(b.j.Payments(b.t.Context(), payment.ID{}, func(p *payment.Payment) bool {
 		for i := range p.Ops {

@@ -21,7 +21,7 @@ type Result struct {
 	// Window is which of its destination's windows on the date it is, where it is one.
 	Window int    `json:"window,omitempty"`
 	Files  []File `json:"files"`
-	// Unreleased is how many files the date will have once it is released; it has none before.
+	// Unreleased is how many files are not made before they are released.
 	Unreleased int `json:"unreleased,omitempty"`
 	// Aside tells of what could not be built and stands in no file; nil where there is nothing.
 	Aside *Aside `json:"aside,omitempty"`

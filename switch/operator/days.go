@@ -128,6 +128,5 @@ func refusedCutover(err error) bool {
 	return slices.ContainsFunc([]error{
 		cutover.ErrNotBegun, cutover.ErrOvertaken, cutover.ErrTooFar, cutover.ErrUsed, cutover.ErrPast,
 		cutover.ErrUnconfirmed, cutover.ErrNoDestination, cutover.ErrNotSettling, cutover.ErrNoFileIDs,
-		cutover.ErrReleased,
 	}, func(reason error) bool { return errors.Is(err, reason) })
 }

@@ -335,29 +335,37 @@ func authCode(op *payment.Op) string {
 	return ", authorization code " + op.AuthCode
 }
 
-// fileOf names the clearing file of an operation's date, if it is written, or of its window.
+// fileOf names the clearing file of an operation's date, if it is written, or of its window, and tells where it waits
+// for its release.
 func (a *API) fileOf(ctx context.Context, p *payment.Payment, op *payment.Op) string {
+	const notYet = " (not closed yet)"
 	d, err := a.o.Journal.Day(ctx, op.Filed())
-	if err != nil || d.State != journal.DayWritten && op.Window == 0 {
-		return " (not closed yet)"
+	if err != nil {
+		return notYet
 	}
 	files, _, err := cutover.SealedFiles(d)
 	if err != nil {
 		return ""
 	}
 	var ids []string
+	waits := ""
 	for _, f := range files {
 		if f.Destination == p.Route && f.Window == op.Window {
 			ids = append(ids, f.FileID)
+			if f.Waiting {
+				waits = " (waits for its release)"
+			}
 		}
 	}
-	switch len(ids) {
-	case 0:
+	switch {
+	case d.State != journal.DayWritten && op.Window == 0 && waits == "":
+		return notYet
+	case len(ids) == 0:
 		return ""
-	case 1:
-		return ", file " + ids[0]
+	case len(ids) == 1:
+		return ", file " + ids[0] + waits
 	}
-	return ", one of files " + strings.Join(ids, " ")
+	return ", one of files " + strings.Join(ids, " ") + waits
 }
 
 // wire rebuilds an operation's frame and describes it, masked; "" where it cannot.

@@ -130,8 +130,8 @@ type Cutover interface {
 	NoSettlement(date payment.Date) []string
 	Check(ctx context.Context, date payment.Date) (*cutover.Rebuilt, error)
 	Rebuild(ctx context.Context, date payment.Date, dir string) (*cutover.Rebuilt, error)
-	Release(ctx context.Context, date payment.Date, by string) (cutover.Result, error)
-	MayRelease(ctx context.Context, date payment.Date) error
+	Release(ctx context.Context, date payment.Date, of cutover.WindowName, by string) (cutover.Result, error)
+	MayRelease(ctx context.Context, date payment.Date, of cutover.WindowName) error
 }
 
 // Reconciler is what the API asks of the engine that holds business dates against the hosts.

@@ -247,10 +247,15 @@ func (c *Client) Cutover(ctx context.Context, how Cutover) (*cutover.Result, err
 		func(r *cutover.Result) bool { return r.BusinessDate != "" })
 }
 
-// Release lets the clearing files of a business date, YYYY-MM-DD, out, which wait for it. NotFound says that there is
-// no such date, Refused that its files do not wait.
-func (c *Client) Release(ctx context.Context, date string) (*cutover.Result, error) {
-	return decided(ctx, c, http.MethodPost, "/v1/clearing/release", url.Values{"date": {date}},
+// Release lets the clearing files of a business date, YYYY-MM-DD, or of one of its windows, out, which wait for it.
+// NotFound says that there is no such date, Refused that the files do not wait.
+func (c *Client) Release(ctx context.Context, date string, of cutover.WindowName) (*cutover.Result, error) {
+	query := url.Values{"date": {date}}
+	if of != (cutover.WindowName{}) {
+		query.Set("destination", of.Destination)
+		query.Set("window", strconv.Itoa(of.Window))
+	}
+	return decided(ctx, c, http.MethodPost, "/v1/clearing/release", query,
 		func(r *cutover.Result) bool { return r.BusinessDate != "" })
 }
 
