@@ -4,8 +4,6 @@
 // It validates no card and stores nothing; a number whose Luhn digit fits need not exist.
 package pan
 
-import "strings"
-
 // Luhn reports whether digits is a number of two digits or more whose last digit is the Luhn digit over the others.
 // Anything but ASCII digits is false.
 func Luhn(digits string) bool {
@@ -74,26 +72,25 @@ func AppendMask(b []byte, pan string) []byte {
 	return b
 }
 
-// MaskIn masks what could be a card number in a text: each run of 13 to 19 digits with a right Luhn digit.
+// MaskIn masks what could be a card number in a text: each run of 13 to 19 digits with a right Luhn digit. A text
+// without one is returned as it is.
 func MaskIn(text string) string {
-	var b strings.Builder
-	for len(text) > 0 {
-		digits := 0
-		for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
-			digits++
+	var masked []byte // nil while there was none
+	done := 0         // of text that stands in masked
+	for i := 0; i < len(text); i++ {
+		begin := i
+		for i < len(text) && text[i] >= '0' && text[i] <= '9' {
+			i++
 		}
-		if run := text[:digits]; digits >= minShown && digits <= maxPAN && Luhn(run) {
-			b.WriteString(Mask(run))
-		} else {
-			b.WriteString(run)
-		}
-		text = text[digits:]
-		if len(text) > 0 {
-			b.WriteByte(text[0])
-			text = text[1:]
+		if run := text[begin:i]; len(run) >= minShown && len(run) <= maxPAN && Luhn(run) {
+			masked = AppendMask(append(masked, text[done:begin]...), run)
+			done = i
 		}
 	}
-	return b.String()
+	if masked == nil {
+		return text
+	}
+	return string(append(masked, text[done:]...))
 }
 
 // Brands lists what Brand returns.

@@ -54,6 +54,7 @@ type Keyring struct {
 	keys     map[uint32]cipher.AEAD
 	sealing  uint32
 	sealings sync.Pool // of *sealState
+	openings sync.Pool // of *openState
 	hashes   macPool
 	macs     macPool
 	check    [16]byte
@@ -77,6 +78,7 @@ func GenerateKey(rand io.Reader) (text string, err error) {
 // name the line and never show what stands in it.
 func ParseKeyring(text string) (*Keyring, error) {
 	k := &Keyring{keys: map[uint32]cipher.AEAD{}}
+	k.openings.New = func() any { return new(openState) }
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -199,14 +201,26 @@ func (k *Keyring) Open(keyID uint32, nonce [12]byte, sealed []byte) (pan, expiry
 	if aead == nil || keyID != k.sealing && mutant.On(mutant.OldKeysDropped) {
 		return "", "", fmt.Errorf("pan: the card is sealed with key %08x, which is not in the key file", keyID)
 	}
-	var id [4]byte
-	binary.BigEndian.PutUint32(id[:], keyID)
-	b, err := aead.Open(nil, nonce[:], sealed, id[:])
-	if err != nil || len(b) == 0 || 1+int(b[0]) > len(b) {
+	s := k.openings.Get().(*openState)
+	s.nonce = nonce
+	binary.BigEndian.PutUint32(s.id[:], keyID)
+	b, err := aead.Open(s.text[:0], s.nonce[:], sealed, s.id[:])
+	text, n := "", 0
+	if err == nil && len(b) > 0 {
+		text, n = string(b[1:]), int(b[0]) // both are parts of one text
+	}
+	clear(b)
+	k.openings.Put(s)
+	if err != nil || len(b) == 0 || n > len(text) {
 		return "", "", fmt.Errorf("%w %08x", ErrSealed, keyID)
 	}
-	n := 1 + int(b[0])
-	return string(b[1:n]), string(b[n:]), nil
+	return text[:n], text[n:], nil
+}
+
+// openState is sealState with room for what is opened.
+type openState struct {
+	sealState
+	text [32]byte // a card number and its expiry, which are 24
 }
 
 // Hash returns the keyed hash (HMAC-SHA-256, its first 16 bytes) under which a card number is looked up.

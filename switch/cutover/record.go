@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"switchyard/internal/mutant"
@@ -27,10 +28,12 @@ type maker struct {
 	keyring  *pan.Keyring
 	plan     *plan
 	location *time.Location
+
+	made clearing.Presentment // the last one
 }
 
-// record makes the record of operation i. fault says why there can be none, which is this record's own affair; err is
-// what nothing can be made without.
+// record makes the record of operation i, in the place of the one before. fault says why there can be none, which is
+// this record's own affair; err is what nothing can be made without.
 func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 	_ *clearing.Presentment, fault, err error,
 ) {
@@ -47,12 +50,13 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 	}
 	op := &pay.Ops[i]
 	cleared := op // what the record is of
-	r := &clearing.Presentment{
+	r := &m.made
+	*r = clearing.Presentment{
 		PAN: number, Expiry: expiry, Currency: pay.Currency, FunctionCode: firstPresentment, MessageReason: s.Reason,
 		MCC:          s.MCC,
 		CardSequence: cardSequence(pay.Sequence), ARN: op.ARN, AcquirerID: acquirer, ForwarderID: m.plan.ProcessorID,
 		RRN: op.RRN, Terminal: pay.Terminal, Merchant: pay.Merchant, POSDataCode: posDataCode(api.Entry(pay.Entry)),
-		Acceptor: acceptor(s), PaymentID: pay.ID.String(), CaptureID: fmt.Sprintf("%s-%d", pay.ID, i),
+		Acceptor: acceptor(s), PaymentID: pay.ID.String(), CaptureID: captureID(pay, i),
 		Reference: pay.Reference, Key: op.Key, Sequence: s.Sequence, Count: s.Count, AcceptedAt: op.At, MerchantName: s.Name,
 		FeePlan: s.FeePlan, AuthCode: s.AuthCode, NetworkID: s.NetworkID, PastWindow: op.PastWindow,
 	}
@@ -65,17 +69,17 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 	if op.Kind == payment.KindVoidPresentment {
 		cleared = &pay.Ops[op.Target]
 		r.ReversalOf = cleared.Filed().Time()
-		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, op.Target)
+		r.CaptureID = captureID(pay, op.Target)
 	}
 	if op.Kind == payment.KindResubmit {
 		cleared = &pay.Ops[op.Target]
-		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, op.Target)
+		r.CaptureID = captureID(pay, op.Target)
 	}
 	r.AmountMinor = moved(pay, i)
 	if op.Kind == payment.KindRepresent {
 		presented := pay.Ops[op.Target].Target
 		cleared = &pay.Ops[presented]
-		r.CaptureID = fmt.Sprintf("%s-%d", pay.ID, presented)
+		r.CaptureID = captureID(pay, presented)
 		r.FunctionCode, r.OriginalMinor = secondPart, cleared.Clears()
 		if pay.WholeDispute(i) {
 			r.FunctionCode = secondWhole
@@ -104,6 +108,11 @@ func moved(pay *payment.Payment, i int) int64 {
 		op = &pay.Ops[op.Target]
 	}
 	return op.Clears()
+}
+
+func captureID(pay *payment.Payment, i int) string {
+	var room [32]byte
+	return string(strconv.AppendInt(append(pay.ID.AppendTo(room[:0]), '-'), int64(i), 10))
 }
 
 func acceptor(s *presentment.Snapshot) clearing.Acceptor {

@@ -84,6 +84,13 @@ func (c *calendar) Presentments(context.Context, payment.Date, func(journal.Pres
 	return nil
 }
 
+func (c *calendar) Walk() journal.Walk { return noPayments{} }
+
+// noPayments is a walk that finds none.
+type noPayments struct{ journal.Walk }
+
+func (noPayments) Close() error { return nil }
+
 // scheduled starts an engine on a calendar.
 func scheduled(t *testing.T, location *time.Location, cutoverAt time.Duration) (*calendar, *cutover.Engine, func()) {
 	t.Helper()

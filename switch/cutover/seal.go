@@ -28,6 +28,8 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, windows []*plan) (
 	p := e.newPlan()
 	p.Windows = windows
 	s := e.newSealing(ctx, p)
+	s.walk = e.o.Journal.Walk()
+	defer func() { _ = s.walk.Close() }() // it was only read
 	var err error
 	if s.later, err = e.laterClosed(ctx, date); err != nil {
 		return nil, err
@@ -130,6 +132,7 @@ type sealing struct {
 	maker   maker
 	checker clearing.Checker
 	files   *splitter
+	walk    journal.Walk // of the payments whose presentments are decided on; nil for a window
 	mover   *mover
 	later   []payment.Date        // closed and not sealed: see laterClosed
 	amended []journal.Presentment // to be rewritten
@@ -146,11 +149,14 @@ const (
 
 // payment decides on the presentments of one payment.
 func (s *sealing) payment(rows []journal.Presentment) error {
-	p, err := s.e.o.Journal.Payment(s.ctx, rows[0].Payment)
+	p, err := s.walk.Payment(rows[0].Payment)
 	if err != nil {
 		return err
 	}
-	decided := map[int]*presentment.Snapshot{} // by operation; nil: put aside
+	var decided map[int]*presentment.Snapshot // by operation; nil: put aside
+	if len(rows) > 1 {
+		decided = map[int]*presentment.Snapshot{}
+	}
 	for _, row := range rows {
 		if row.Op >= len(p.Ops) {
 			return fmt.Errorf("payment %s has %d operations, and a presentment of operation %d", p.ID, len(p.Ops), row.Op)
@@ -159,7 +165,9 @@ func (s *sealing) payment(rows []journal.Presentment) error {
 		if err != nil {
 			return fmt.Errorf("payment %s, operation %d: %w", p.ID, row.Op, err)
 		}
-		decided[row.Op] = snapshot
+		if decided != nil {
+			decided[row.Op] = snapshot
+		}
 		if fault != nil {
 			stands, err := s.stands(&p.Ops[row.Op])
 			if err != nil {
@@ -167,7 +175,9 @@ func (s *sealing) payment(rows []journal.Presentment) error {
 					"already cannot be told: %w", p.ID, row.Op, fault, err)
 			}
 			if stands {
-				decided[row.Op] = s.asItStands(row)
+				if decided != nil {
+					decided[row.Op] = s.asItStands(row)
+				}
 				s.files.add(row.Destination, p.Merchant, p.Currency, 0)
 				continue
 			}

@@ -73,10 +73,12 @@ func (s *splitter) add(destination, merchant, currency string, amountMinor int64
 	}
 	if len(parts) == 0 || !parts[len(parts)-1].takes(one, s.bounds) {
 		parts, one.rows = append(parts, part{}), 1
-		s.rows = map[summaryRow]bool{}
+		s.parts[destination], s.rows = parts, map[summaryRow]bool{}
 	}
 	parts[len(parts)-1].add(one)
-	s.parts[destination], s.rows[row] = parts, true
+	if one.rows > 0 {
+		s.rows[row] = true
+	}
 }
 
 func (p *part) add(more part) {

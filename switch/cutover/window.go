@@ -304,13 +304,15 @@ func voidUnderWay(p *payment.Payment) bool {
 // fixFiles lays what is in a window into files.
 func (e *Engine) fixFiles(ctx context.Context, date payment.Date, p *plan) error {
 	files := newSplitter(e.o.Bounds, []string{p.Destination})
+	walk := e.o.Journal.Walk()
+	defer func() { _ = walk.Close() }() // it was only read
 	var failed error
 	err := e.o.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
 		if !p.has(&row) {
 			return true
 		}
 		var pay *payment.Payment
-		if pay, failed = e.o.Journal.Payment(ctx, row.Payment); failed != nil {
+		if pay, failed = walk.Payment(row.Payment); failed != nil {
 			return false
 		}
 		p.PastWindow = p.PastWindow || pay.Ops[row.Op].PastWindow

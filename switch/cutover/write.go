@@ -105,7 +105,7 @@ type Source struct {
 // Records is what the files of a sealed date need of a journal, which may be a stopped switch's.
 type Records interface {
 	Day(ctx context.Context, date payment.Date) (journal.Day, error)
-	Payment(ctx context.Context, id payment.ID) (*payment.Payment, error)
+	Walk() journal.Walk
 	Presentments(ctx context.Context, date payment.Date, yield func(journal.Presentment) bool) error
 }
 
@@ -125,7 +125,9 @@ func (s *Source) make(
 	w := &dateWriter{
 		before: before, s: s, ctx: ctx, date: date, to: to, plan: p, done: done,
 		maker: maker{keyring: s.Keyring, plan: p, location: location}, waiting: map[string][]*fileWriter{},
+		walk: s.Journal.Walk(),
 	}
+	defer func() { _ = w.walk.Close() }() // it was only read
 	for i := range p.Files {
 		f := &fileWriter{d: w, planFile: p.Files[i], left: p.Files[i].Records}
 		if p.Format == 0 {
@@ -159,6 +161,7 @@ type dateWriter struct {
 	to    outlet
 	plan  *plan
 	maker maker
+	walk  journal.Walk // of the payments whose records are made
 	// before are the records that stand in files which were there when the date was sealed; they are not written again.
 	before deliveredRecords
 
@@ -176,7 +179,9 @@ func (w *dateWriter) row(row journal.Presentment) error {
 	for len(waiting) > 0 && waiting[0].left == 0 {
 		waiting = waiting[1:]
 	}
-	w.waiting[row.Destination] = waiting
+	if len(waiting) < len(w.waiting[row.Destination]) {
+		w.waiting[row.Destination] = waiting
+	}
 	if len(waiting) == 0 {
 		return fmt.Errorf("payment %s, operation %d: no file of %q in the plan of the day has room for it",
 			row.Payment, row.Op, row.Destination)
@@ -303,7 +308,7 @@ func (f *fileWriter) row(row journal.Presentment) error {
 // record makes a presentment's record, as it was decided when the date was sealed; nil where it stands in a file that
 // was there before.
 func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, error) {
-	pay, err := w.s.Journal.Payment(w.ctx, row.Payment)
+	pay, err := w.walk.Payment(row.Payment)
 	if err != nil {
 		return nil, err
 	}

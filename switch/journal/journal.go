@@ -54,6 +54,8 @@ type Journal interface {
 	ByReference(ctx context.Context, merchant, reference string, limit int) (ids []payment.ID, more bool, err error)
 	// Payments calls yield for each payment after a given id (zero: from the first) in the order of ids.
 	Payments(ctx context.Context, after payment.ID, yield func(*payment.Payment) bool) error
+	// Walk begins to read many payments, one after the other. The caller closes it.
+	Walk() Walk
 	// OpenIntents lists the intents without an outcome, as found when the journal was opened.
 	OpenIntents(ctx context.Context) ([]IntentRef, error)
 
@@ -111,6 +113,16 @@ type Journal interface {
 
 	// Close refuses everything from now on with ErrClosed, waits for what was taken before, and gives everything back.
 	// Closing twice is ErrClosed.
+	Close() error
+}
+
+// Walk reads payments by their ids, fastest where these rise: then each is found from the one before it. It looks at
+// one moment, that of its first read. It is for one goroutine.
+type Walk interface {
+	// Payment is Journal.Payment. What it returns is the walk's and holds until the next call, but for its texts:
+	// whoever changes a payment reads one of its own.
+	Payment(id payment.ID) (*payment.Payment, error)
+	// Close ends the walk.
 	Close() error
 }
 

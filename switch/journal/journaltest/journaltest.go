@@ -34,6 +34,7 @@ func Run(t *testing.T, store Store) {
 		{"CanceledContext", canceledContext},
 		{"ByReference", byReference},
 		{"PaymentsInOrder", paymentsInOrder},
+		{"Walk", walk},
 		{"KeyTaken", keyTaken},
 		{"BurnKey", burnKey},
 		{"ConcurrentClaims", concurrentClaims},

@@ -153,6 +153,33 @@ func (j *Journal) Payment(ctx context.Context, id payment.ID) (p *payment.Paymen
 	return p, err
 }
 
+// Walk implements journal.Journal.
+func (j *Journal) Walk() journal.Walk { return &walk{j: j} }
+
+// walk reads each payment by itself; at is the moment of the first read.
+type walk struct {
+	j  *Journal
+	at map[payment.ID]stored // nil before
+}
+
+// Payment implements journal.Walk.
+func (w *walk) Payment(id payment.ID) (p *payment.Payment, err error) {
+	err = w.j.with(context.Background(), func(s *Store) error {
+		if w.at == nil {
+			w.at = maps.Clone(s.payments)
+		}
+		found, err := find(w.at, id)
+		if err == nil {
+			p, err = record.DecodePayment(id, found.record)
+		}
+		return err
+	})
+	return p, err
+}
+
+// Close implements journal.Walk.
+func (w *walk) Close() error { return nil }
+
 // Key implements journal.Journal.
 func (j *Journal) Key(ctx context.Context, merchant, key string) (e journal.KeyEntry, err error) {
 	err = j.with(context.WithoutCancel(ctx), func(s *Store) (err error) {

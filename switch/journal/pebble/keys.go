@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"strings"
 	"time"
 
 	"switchyard/switch/journal"
@@ -154,11 +153,14 @@ func parsePaymentKey(key []byte) (id payment.ID, err error) {
 func parseTexts(key []byte, texts ...*string) (rest []byte, ok bool) {
 	rest = key[1:]
 	for _, t := range texts {
-		i := strings.IndexByte(string(rest), textEnd)
+		i := bytes.IndexByte(rest, textEnd)
 		if i < 0 {
 			return nil, false
 		}
-		*t, rest = string(rest[:i]), rest[i+1:]
+		if *t != string(rest[:i]) { // in a scan it is mostly that of the row before
+			*t = string(rest[:i])
+		}
+		rest = rest[i+1:]
 	}
 	return rest, true
 }
@@ -173,18 +175,24 @@ func parseSAFKey(key []byte) (ref journal.SAFRef, err error) {
 }
 
 func parsePresentedKey(key []byte) (ref journal.PresentmentRef, err error) {
+	err = readPresentedKey(&ref, key)
+	return ref, err
+}
+
+// readPresentedKey is parsePresentedKey into a reference that may be the row's before.
+func readPresentedKey(ref *journal.PresentmentRef, key []byte) error {
 	const want = "T, a date, a destination, 00, 12 and 2 bytes"
 	if len(key) < 5 {
-		return ref, badKey(key, want)
+		return badKey(key, want)
 	}
 	ref.Date = payment.Date(binary.BigEndian.Uint32(key[1:]))
 	rest, ok := parseTexts(key[4:], &ref.Destination)
 	if !ok || len(rest) != len(ref.Payment)+presentedOpLen {
-		return ref, badKey(key, want)
+		return badKey(key, want)
 	}
 	copy(ref.Payment[:], rest)
 	ref.Op = int(binary.BigEndian.Uint16(rest[len(ref.Payment):]))
-	return ref, nil
+	return nil
 }
 
 // parseNumberKey reads the key of a log row, an event or an act.

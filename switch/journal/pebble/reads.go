@@ -306,9 +306,10 @@ func readDay(it *pebble.Iterator) (journal.Day, error) {
 // Presentments implements journal.Journal.
 func (j *Journal) Presentments(ctx context.Context, date payment.Date, yield func(journal.Presentment) bool) error {
 	prefix := appendPresentedDate(nil, date)
+	var ref journal.PresentmentRef
 	return j.scan(prefix, after(prefix), func(it *pebble.Iterator) error {
 		return each(ctx, it, it.First(), func() (bool, error) {
-			ref, err := parsePresentedKey(it.Key())
+			err := readPresentedKey(&ref, it.Key())
 			return err == nil && yield(journal.Presentment{PresentmentRef: ref, Data: bytes.Clone(it.Value())}), err
 		})
 	})

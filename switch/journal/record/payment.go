@@ -222,8 +222,18 @@ func opSet(op *payment.Op) (set uint32) {
 // DecodePayment reads the record of payment id. Of the newest format it takes exactly what AppendPayment writes: one
 // payment, one record.
 func DecodePayment(id payment.ID, value []byte) (*payment.Payment, error) {
+	p := new(payment.Payment)
+	if err := DecodePaymentInto(p, id, value); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// DecodePaymentInto is DecodePayment for one after the other: into the same payment, whose operations and sealed card
+// are written over.
+func DecodePaymentInto(p *payment.Payment, id payment.ID, value []byte) error {
 	d := newDecoder(value, func() string { return "payment " + id.String() })
-	p := &payment.Payment{ID: id}
+	*p = payment.Payment{ID: id, Ops: p.Ops[:0], SealedCard: p.SealedCard[:0]}
 	// Each format has its reader, which stays for good: what it was given to read is on disks. They are called by a switch
 	// because the decoder would be allocated for a call through a table.
 	switch d.version(paymentFormat) {
@@ -232,10 +242,7 @@ func DecodePayment(id payment.ID, value []byte) (*payment.Payment, error) {
 	case 2:
 		readPayment2(d, p)
 	}
-	if err := d.end(); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return d.end()
 }
 
 // readPayment1 reads what was written before payments recorded their acquirer and acceptor.
@@ -256,10 +263,10 @@ func readPayment1(d *decoder, p *payment.Payment) {
 	p.MaskedPAN = d.text("masked pan")
 	copy(p.PANHash[:], d.bytes("pan hash", len(p.PANHash)))
 	p.SealKey = d.uint32("seal key")
-	p.SealedCard = d.sealed("sealed card")
+	p.SealedCard = d.sealed("sealed card", p.SealedCard)
 	p.Created = d.time("created")
 	p.Expires = d.time("expires")
-	p.Ops = d.operations()
+	p.Ops = d.operations(p.Ops)
 }
 
 // readPayment2 reads what AppendPayment writes.
@@ -280,32 +287,36 @@ func readPayment2(d *decoder, p *payment.Payment) {
 	p.MaskedPAN = d.text("masked pan")
 	copy(p.PANHash[:], d.bytes("pan hash", len(p.PANHash)))
 	p.SealKey = d.uint32("seal key")
-	p.SealedCard = d.sealed("sealed card")
+	p.SealedCard = d.sealed("sealed card", p.SealedCard)
 	p.Acquirer = d.text("acquirer")
 	p.AcceptorName = d.text("acceptor name")
 	p.AcceptorCity = d.text("acceptor city")
 	p.AcceptorCountry = d.text("acceptor country")
 	p.Created = d.time("created")
 	p.Expires = d.time("expires")
-	p.Ops = d.operations()
+	p.Ops = d.operations(p.Ops)
 }
 
-// sealed reads a sealed card: nil where there is none.
-func (d *decoder) sealed(field string) []byte {
+// sealed reads a sealed card, into room where it suffices: nil where there is none.
+func (d *decoder) sealed(field string, room []byte) []byte {
 	n := d.uvarint(field, journal.MaxText)
 	if n == 0 {
 		return nil
 	}
-	return []byte(d.bytes(field, int(n)))
+	return append(room[:0], d.bytes(field, int(n))...)
 }
 
-// operations reads a payment's operations, the same in every format: their field sets grow instead.
-func (d *decoder) operations() []payment.Op {
+// operations reads a payment's operations, the same in every format: their field sets grow instead. They are in room
+// where it suffices.
+func (d *decoder) operations(room []payment.Op) []payment.Op {
 	n := int(d.uvarint("operations", payment.MaxOps))
 	if n == 0 {
 		return nil
 	}
-	ops := make([]payment.Op, n, n+1) // most readers append one
+	ops := room[:min(n, cap(room))]
+	if clear(ops); len(ops) < n {
+		ops = make([]payment.Op, n, n+1) // most readers append one
+	}
 	d.group = "ops"
 	for d.index = 0; d.index < n && d.err == nil; d.index++ {
 		decodeOp(d, &ops[d.index], n)
