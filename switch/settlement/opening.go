@@ -33,7 +33,7 @@ func ReadRun(r io.Reader) (*Run, error) {
 		return nil, fmt.Errorf("at byte %d: something follows the statement", decoder.InputOffset())
 	}
 	if run.Version != RunVersion {
-		return nil, fmt.Errorf("version: %d: expected %d", run.Version, RunVersion)
+		return nil, fmt.Errorf("version: %d: expected %d: make the statements of that period again", run.Version, RunVersion)
 	}
 	seen := map[Key]bool{}
 	for i := range run.Statements {

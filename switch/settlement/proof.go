@@ -28,6 +28,7 @@ type Proof struct {
 //
 //	gross − refunds + represented    = debits − credits of our files − what they present again and is not counted
 //	                                   + what clearing systems' files represent
+//	what more than one of our files counts by = 0
 //	rejected, chargebacks, fees passed on = what clearing systems' files say, without exceptions
 //	interchange                      = what they say, without exceptions and what is kept
 //	net = gross − refunds − rejected − chargebacks + represented − fees − held + released
@@ -91,6 +92,7 @@ func (p *Proof) holds() bool {
 	for _, equal := range [][2]int64{
 		{t.presented(), p.FilesDebitMinor - p.FilesCreditMinor - p.Received.PresentedAgainMinor +
 			all.RepresentedMinor - excepted.RepresentedMinor},
+		{p.Received.CountedTwiceMinor, 0},
 		{t.RejectedMinor, all.RejectedMinor - excepted.RejectedMinor},
 		{t.ChargebacksMinor, all.ChargebacksMinor - excepted.ChargebacksMinor},
 		{t.FeePassedMinor, all.PassedMinor - excepted.PassedMinor},

@@ -128,15 +128,28 @@ type Received struct {
 	Excepted Moved  `json:"excepted"` // of it, what is an exception and counts to nobody
 	// KeptInterchangeMinor is interchange that the acquirer bears.
 	KeptInterchangeMinor int64 `json:"kept_interchange_minor"`
-	// PresentedAgainMinor is what our files present that stands in an earlier one and is not counted, debits less
-	// credits, less what of an earlier period is counted now.
+	// PresentedAgainMinor is what our files present that stands in an earlier one, or that they present a second time
+	// though nothing is known to be charged back, and is not counted, debits less credits, less what of an earlier period
+	// is counted now.
 	PresentedAgainMinor int64 `json:"presented_again_minor"`
+	// CountedTwiceMinor is what is counted by more than one file of ours, but for the first: nothing, unless the program
+	// is wrong.
+	CountedTwiceMinor int64 `json:"counted_twice_minor"`
 }
 
 // AddAgain adds to what is presented again and not counted.
 func (r *Received) AddAgain(minor int64) error {
 	adder := Ledger{}
 	if adder.add(&r.PresentedAgainMinor, minor); adder.tooMuch {
+		return errTooMuch
+	}
+	return nil
+}
+
+// AddTwice adds to what is counted by more than one file of ours.
+func (r *Received) AddTwice(minor int64) error {
+	adder := Ledger{}
+	if adder.add(&r.CountedTwiceMinor, minor); adder.tooMuch {
 		return errTooMuch
 	}
 	return nil

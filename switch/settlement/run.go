@@ -2,8 +2,9 @@ package settlement
 
 import "switchyard/internal/workday"
 
-// RunVersion is that of the JSON of a Run.
-const RunVersion = 1
+// RunVersion is that of the JSON of a Run. Of 1 second presentments counted without a chargeback, and records that two
+// files of one date have counted twice: what follows from one is not settled behind it.
+const RunVersion = 2
 
 // A Run is the statements of a period.
 type Run struct {

@@ -295,6 +295,11 @@ func TestExample(t *testing.T) {
 			t.Errorf("it does not add up: %+v", p)
 		}
 	}
+	twice := slices.Clone(run.Received)
+	twice = append(twice, settlement.Received{Currency: run.Proof[0].Currency, CountedTwiceMinor: 1})
+	if proofs, err := settlement.Proofs(run.Statements, run.Files, twice); err != nil || proofs[0].Holds {
+		t.Errorf("a unit that two files count: %+v, %v", proofs, err)
+	}
 	run.Files[0].Totals[0].CreditMinor++
 	proofs, err := settlement.Proofs(run.Statements, run.Files, run.Received)
 	if err != nil || proofs[0].Holds || !proofs[1].Holds {
@@ -542,8 +547,8 @@ func TestReadRun(t *testing.T) {
 		t.Fatalf("%v\n%+v\nwant\n%+v", err, back, run)
 	}
 	for _, x := range []struct{ from, to, want string }{
-		{`"version":1`, `"version":2`, "version: 2: expected 1"},
-		{`"version":1`, `"version":1,"x":1`, `unknown field "x"`},
+		{`"version":2`, `"version":1`, "version: 1: expected 2: make the statements of that period again"},
+		{`"version":2`, `"version":2,"x":1`, `unknown field "x"`},
 		{`"opening_minor":-505,"totals"`, `"opening_minor":-5,"totals"`, "its sums do not add up"},
 		{`"gross_minor":300`, `"gross_minor":301`, "its sums do not add up"},
 		{`"items":[]}`, `"items":[]}]`, "at byte"},

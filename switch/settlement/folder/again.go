@@ -9,20 +9,24 @@ import (
 	"switchyard/switch/settlement"
 )
 
-// A record of ours that was rejected is presented again under its reference, in the file of a later date. Of those that
-// stand one counts: a record that stands already is held until a reject of the one before it is found, which may come
-// with a file of the same date or a later one. As long as none is known it does not count, and is told of.
+// A record of ours that was rejected is presented again under its reference, in a later file of the same date or of
+// another. Of those that stand one counts: a record that stands already is held until a reject of the one before it is
+// found, which may come with a file of the same date or a later one. As long as none is known it does not count, and is
+// told of. So is a second presentment of what no chargeback is known of.
 
-// maxAgain bounds the records whose reference is of another date: but for few they are of the date of their file.
+// maxAgain bounds the records that may have been presented before: few are, and all others are of the date of their
+// file and there for the first time.
 const maxAgain = 1 << 17
 
-// held is a record that is presented again, and not counted yet.
+// held is a record of ours that may not count, yet.
 type held struct {
 	presented settlement.Presented
 	key       clearing.RecordKey
 	file      string // PDS0105
-	exception settlement.Exception
+	date      workday.Date
+	record    int
 	inPeriod  bool
+	waits     bool // else it counts, or was rejected
 }
 
 // debitsMinor is what a record adds to debits less credits of its file.
@@ -33,59 +37,86 @@ func debitsMinor(p *settlement.Presented) int64 {
 	return -p.AmountMinor
 }
 
-// mayBeAgain tells whether a record may have been presented before: its reference is of another date than its file.
-// What takes a record back has the reference of that, and second presentments are counted by themselves.
-func mayBeAgain(p *settlement.Presented, r *clearing.Record, today workday.Date) bool {
-	return !p.Reversal && !p.Second && !referenceOf(r.Get(31), today)
+// maybeAgain tells whether a record may have been presented before, or asks for what was: its reference is of another
+// date than its file, or seems to stand in the date's files already. A record that takes another back is not presented
+// again.
+func (s *settling) maybeAgain(p *settlement.Presented, r *clearing.Record) bool {
+	switch {
+	case p.Reversal:
+		return false
+	case p.Second, !referenceOf(r.Get(31), s.today):
+		return true
+	}
+	return s.ofToday.add(r.Get(31))
 }
 
-// ask notes a reference of which has to be known whether it was presented before. Unless something that came tells of
-// it the files of all dates have to be read once more.
-func (s *settling) ask(p *settlement.Presented, r *clearing.Record) error {
+// ask notes a reference of which has to be known what was presented before. Unless something that came tells of it the
+// files of all dates have to be read once more.
+func (s *settling) ask(p *settlement.Presented, r *clearing.Record, fileID string) error {
 	arn := string(r.Get(31))
-	if s.matcher.subjects[arn] == nil {
+	subject := s.matcher.subjects[arn]
+	if subject == nil && s.counting {
 		if len(s.asked) == maxAgain {
-			return fmt.Errorf("DE31: with it more than %d records have a reference of another date", maxAgain)
+			return fmt.Errorf("DE31: with it more than %d records may have been presented before", maxAgain)
 		}
 		s.asked[arn] = true
 	}
-	if since := referenceDate(r.Get(31), s.today); since < s.first && s.inPeriod && !s.matcher.wasRejected(r.Key()) {
+	if subject == nil && !s.inPeriod {
+		return nil
+	}
+	since := referenceDate(r.Get(31), s.today)
+	if since >= s.first {
+		return nil
+	}
+	if subject != nil {
+		subject.before = true
+	}
+	if s.inPeriod && !s.matcher.wasRejected(r.Key()) {
+		why := "if it was presented before, it counts twice"
+		if p.Second {
+			why = "it counts whether that was charged back or not"
+		}
 		s.except(settlement.Exception{
-			Kind: settlement.PresentedAgain, Date: s.today, Record: r.Number, ARN: arn, AmountMinor: p.AmountMinor,
-			Currency: p.Currency, Message: fmt.Sprintf("its reference is of %s, and the clearing folder begins with %s: "+
-				"if it was presented before, it counts twice", since, s.first),
+			Kind: settlement.PresentedAgain, Date: s.today, File: fileID + ipmEnding, Record: r.Number, ARN: arn,
+			AmountMinor: p.AmountMinor, Currency: p.Currency,
+			Message: fmt.Sprintf("its reference is of %s, and the clearing folder begins with %s: %s", since, s.first, why),
 		})
 	}
 	return nil
 }
 
-// hold keeps a record that stands already from being counted.
+// takes tells whether a record of ours counts by now.
+func (s *subject) takes(ours *ourRecord, p *settlement.Presented) bool {
+	return !ours.stands() && (!p.Second || p.Reversal || s.before || p.AmountMinor <= s.chargedBackMinor)
+}
+
+// hold keeps a record from being counted.
 func (s *settling) hold(p *settlement.Presented, r *clearing.Record, fileID string) error {
-	s.matcher.held = append(s.matcher.held, held{
-		presented: *p, key: r.Key(), file: fileID, inPeriod: s.inPeriod,
-		exception: settlement.Exception{
-			Kind: settlement.PresentedAgain, Date: s.today, File: fileID + ipmEnding, Record: r.Number, ARN: r.Text(31),
-			AmountMinor: p.AmountMinor, Currency: p.Currency,
-			Message: "it was presented before, and no reject of that is known: it is not counted",
-		},
-	})
+	h := &held{
+		presented: *p, key: r.Key(), file: fileID, date: s.today, record: r.Number, inPeriod: s.inPeriod, waits: true,
+	}
+	subject := s.matcher.subjects[h.key.ARN]
+	subject.held, s.matcher.held = append(subject.held, h), append(s.matcher.held, h)
 	if !s.inPeriod {
 		return nil
 	}
 	return s.matcher.countAgain(p.Currency, debitsMinor(p))
 }
 
-// release counts what was held and stands alone by now.
-func (s *settling) release() error {
-	m := s.matcher
-	waiting := m.held[:0]
-	for _, h := range m.held {
-		subject := m.subjects[h.key.ARN]
+// release counts what was held under a reference and may count by now.
+func (s *settling) release(arn string) error {
+	subject := s.matcher.subjects[arn]
+	if subject == nil {
+		return nil
+	}
+	for i := 0; i < len(subject.held); i++ {
+		h := subject.held[i]
 		ours := subject.records[h.key]
-		if ours.stands() {
-			waiting = append(waiting, h)
+		if !subject.takes(ours, &h.presented) {
 			continue
 		}
+		subject.held, h.waits = slices.Delete(subject.held, i, i+1), false
+		i = -1 // those before it may count now
 		subject.present(ours, &h.presented, h.file)
 		if !s.counting {
 			continue
@@ -94,20 +125,57 @@ func (s *settling) release() error {
 			return err
 		}
 		if s.inPeriod {
-			if err := m.countAgain(h.presented.Currency, -debitsMinor(&h.presented)); err != nil {
+			if err := s.matcher.countAgain(h.presented.Currency, -debitsMinor(&h.presented)); err != nil {
 				return err
 			}
 		}
 	}
-	m.held = waiting
 	return nil
 }
 
-// drop takes away what is held of a file and was rejected: the record of a key, or all.
-func (m *matcher) drop(file string, key *clearing.RecordKey) (dropped bool) {
-	before := len(m.held)
-	m.held = slices.DeleteFunc(m.held, func(h held) bool { return h.file == file && (key == nil || h.key == *key) })
-	return len(m.held) < before
+// drop takes away a record that is held, of a file that was rejected.
+func (m *matcher) drop(file string, key clearing.RecordKey) (dropped bool) {
+	s := m.subjects[key.ARN]
+	if s == nil {
+		return false
+	}
+	s.held = slices.DeleteFunc(s.held, func(h *held) bool {
+		is := h.file == file && h.key == key
+		if is {
+			h.waits, dropped = false, true
+		}
+		return is
+	})
+	return dropped
+}
+
+// exception tells of a record that is held in the end.
+func (m *matcher) exception(h *held) settlement.Exception {
+	e := settlement.Exception{
+		Kind: settlement.PresentedAgain, Date: h.date, File: h.file + ipmEnding, Record: h.record, ARN: h.key.ARN,
+		AmountMinor: h.presented.AmountMinor, Currency: h.presented.Currency,
+		Message: "it was presented before, and no reject of that is known: it is not counted",
+	}
+	if s := m.subjects[h.key.ARN]; !s.records[h.key].stands() {
+		e.Kind = settlement.Excess
+		e.Message = fmt.Sprintf("a second presentment, and only %d are known to be charged back: it is not counted",
+			s.chargedBackMinor)
+	}
+	return e
+}
+
+// countTwice adds up what counts by more than one file of ours: nothing, unless there is a fault here.
+func (m *matcher) countTwice() error {
+	for _, s := range m.subjects {
+		for _, ours := range s.records {
+			for range len(ours.standing) - 1 {
+				if err := m.of(ours.Currency).AddTwice(ours.AmountMinor); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // wasRejected tells whether a reject of a record is known.

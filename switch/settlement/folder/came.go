@@ -76,7 +76,7 @@ func (s *settling) record(f *incomingFile, i *incomingRecord, d workday.Date) er
 	switch {
 	case i.refused != "":
 		return s.refused(f, i, d)
-	case i.rejected && s.matcher.drop(i.source, &i.key):
+	case i.rejected && s.matcher.drop(i.source, i.key):
 		return nil // it was not counted
 	}
 	receipt, moved, why := s.matcher.receive(f, i)
@@ -87,14 +87,15 @@ func (s *settling) record(f *incomingFile, i *incomingRecord, d workday.Date) er
 			return err
 		}
 	}
-	if !s.inPeriod {
-		return nil
+	if s.inPeriod {
+		s.unfit(f, i, d, why)
+		if moved != (settlement.Moved{}) {
+			if err := s.matcher.count(i.currency, moved, why != nil, keptMinor); err != nil {
+				return err
+			}
+		}
 	}
-	s.unfit(f, i, d, why)
-	if moved == (settlement.Moved{}) {
-		return nil
-	}
-	return s.matcher.count(i.currency, moved, why != nil, keptMinor)
+	return s.release(i.key.ARN)
 }
 
 // refused settles that a file of ours was refused as a whole: nothing of it counts any more.
@@ -107,11 +108,13 @@ func (s *settling) refused(f *incomingFile, i *incomingRecord, d workday.Date) e
 				return err
 			}
 		}
-		if !s.inPeriod {
-			continue
+		if s.inPeriod {
+			moved := settlement.Moved{RejectedMinor: -receipt.AmountMinor}
+			if err := s.matcher.count(receipt.Currency, moved, false, 0); err != nil {
+				return err
+			}
 		}
-		moved := settlement.Moved{RejectedMinor: -receipt.AmountMinor}
-		if err := s.matcher.count(receipt.Currency, moved, false, 0); err != nil {
+		if err := s.release(receipt.ARN); err != nil {
 			return err
 		}
 	}

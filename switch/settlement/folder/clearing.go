@@ -52,42 +52,67 @@ func (c *clearingFolder) has(d workday.Date) bool {
 // A taker is handed what a record presents, the record, which is valid until it returns, and the id of its file.
 type taker func(p *settlement.Presented, r *clearing.Record, fileID string) error
 
-// day hands out what the files of a date present, in the order of their ids.
-func (c *clearingFolder) day(d workday.Date, take taker) ([]settlement.File, error) {
-	dir := c.fs.PathJoin(c.dir, d.String())
-	names, err := c.fs.List(dir)
+// A datedFile is a clearing file of a date by its manifest.
+type datedFile struct {
+	id       clearing.FileID
+	name     string // without its ending
+	manifest *clearing.Manifest
+}
+
+// datedFiles are those of a date, in the order of their ids.
+type datedFiles struct {
+	date         workday.Date
+	dir          string
+	files        []datedFile
+	presentments int // of all, as their manifests say
+}
+
+// list finds the files of a date, and whether none is missing.
+func (c *clearingFolder) list(d workday.Date) (*datedFiles, error) {
+	l := &datedFiles{date: d, dir: c.fs.PathJoin(c.dir, d.String())}
+	names, err := c.fs.List(l.dir)
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(names)
-	var files []settlement.File
 	var before clearing.FileID
 	for _, name := range names {
 		if id, ok := strings.CutSuffix(name, ipmEnding); ok && !slices.Contains(names, id+manifestEnding) {
 			return nil, fmt.Errorf("%s: it has no manifest beside it: the business date is not written to its end",
-				c.fs.PathJoin(dir, name))
+				c.fs.PathJoin(l.dir, name))
 		}
 		name, ok := strings.CutSuffix(name, manifestEnding)
 		if !ok {
 			continue
 		}
-		manifest := c.fs.PathJoin(dir, name+manifestEnding)
-		id, err := clearing.ParseFileID(name)
+		f := datedFile{name: name}
+		if f.id, err = clearing.ParseFileID(name); err == nil {
+			err = follows(before, f.id)
+		}
 		if err == nil {
-			err = follows(before, id)
+			f.manifest, err = c.manifest(l.dir, name, d)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", manifest, err)
+			return nil, fmt.Errorf("%s: %w", c.fs.PathJoin(l.dir, name+manifestEnding), err)
 		}
-		before = id
-		file, err := c.file(dir, name, d, take)
+		before = f.id
+		l.files = append(l.files, f)
+		l.presentments += f.manifest.Totals.Presentments
+	}
+	if len(l.files) == 0 {
+		return nil, fmt.Errorf("%s: it holds no clearing file", l.dir)
+	}
+	return l, nil
+}
+
+// read hands out what the files of a date present.
+func (c *clearingFolder) read(l *datedFiles, take taker) (files []settlement.File, err error) {
+	for i := range l.files {
+		file, err := c.file(l, &l.files[i], take)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, *file)
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: it holds no clearing file", dir)
 	}
 	return files, nil
 }
@@ -110,18 +135,8 @@ func follows(before, id clearing.FileID) error {
 }
 
 // file hands out what one file presents.
-func (c *clearingFolder) file(dir, id string, d workday.Date, take taker) (*settlement.File, error) {
-	name := c.fs.PathJoin(dir, id+manifestEnding)
-	m, err := c.manifest(name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	switch {
-	case m.FileID != id:
-		return nil, fmt.Errorf("%s: file_id: %s: expected that of its name", name, m.FileID)
-	case m.BusinessDate != d.String():
-		return nil, fmt.Errorf("%s: business_date: %s: expected that of its folder", name, m.BusinessDate)
-	}
+func (c *clearingFolder) file(l *datedFiles, f *datedFile, take taker) (out *settlement.File, err error) {
+	dir, id, m := l.dir, f.name, f.manifest
 	p := pair{manifest: m, take: take, tally: clearing.Tally{}}
 	if p.ipm, err = c.open(dir, id+ipmEnding, m); err != nil {
 		return nil, err
@@ -134,8 +149,8 @@ func (c *clearingFolder) file(dir, id string, d workday.Date, take taker) (*sett
 	if err := p.read(); err != nil {
 		return nil, err
 	}
-	out := &settlement.File{
-		Name: id + ipmEnding, BusinessDate: d, Destination: m.Destination, Mode: m.Mode,
+	out = &settlement.File{
+		Name: id + ipmEnding, BusinessDate: l.date, Destination: m.Destination, Mode: m.Mode,
 		Presentments: m.Totals.Presentments, SHA256: p.ipm.told.SHA256, Totals: []settlement.FileTotals{},
 	}
 	for _, t := range m.Totals.Currencies {
@@ -146,13 +161,21 @@ func (c *clearingFolder) file(dir, id string, d workday.Date, take taker) (*sett
 	return out, nil
 }
 
-func (c *clearingFolder) manifest(name string) (*clearing.Manifest, error) {
-	f, err := openRegular(c.fs, name)
+// manifest reads the manifest of a file of a date.
+func (c *clearingFolder) manifest(dir, id string, d workday.Date) (*clearing.Manifest, error) {
+	f, err := openRegular(c.fs, c.fs.PathJoin(dir, id+manifestEnding))
 	if err != nil {
 		return nil, err
 	}
 	m, err := clearing.ReadManifest(f)
-	return m, errors.Join(err, f.Close())
+	switch err = errors.Join(err, f.Close()); {
+	case err != nil:
+	case m.FileID != id:
+		err = fmt.Errorf("file_id: %s: expected that of its name", m.FileID)
+	case m.BusinessDate != d.String():
+		err = fmt.Errorf("business_date: %s: expected that of its folder", m.BusinessDate)
+	}
+	return m, err
 }
 
 // openRegular opens a regular file; a FIFO would not end the wait for its other side.

@@ -1,7 +1,8 @@
 // Package folder settles merchants from the clearing files that stand in a switch's clearing folder, a folder a
 // business date: nothing is given by hand.
 //
-// Read first: settle.go (the period), clearing.go (the dates), pair.go (a file with its table).
+// Read first: settle.go (the period), clearing.go (the dates), pair.go (a file with its table), match.go (whose money
+// what came moves), again.go (what is presented more than once).
 //
 // It guarantees that nothing is settled of a file that is not whole: its manifest's sums, its trailer and its detail
 // file must say what its records say, record by record, and no file of a date may be missing between others. The first

@@ -21,6 +21,8 @@ type subject struct {
 	presentedMinor   int64           // less what was taken back
 	chargedBackMinor int64           // less what was presented again
 	came             map[cameAs]bool // records of clearing systems
+	held             []*held         // of ours, that do not count
+	before           bool            // the first presentment may be of a date before all files
 }
 
 // cameAs is what a record of a clearing system is known by: also by its amount where it charges a part back, since
@@ -53,8 +55,8 @@ func (r *ourRecord) stands() bool { return r != nil && len(r.standing) > 0 }
 type matcher struct {
 	plan     *settlement.Plan
 	subjects map[string]*subject             // by acquirer reference
-	refused  map[string][]clearing.RecordKey // by the id of a file of ours that was refused as a whole: what it presents
-	held     []held
+	refused  map[string][]clearing.RecordKey // by the id of a file of ours that was refused as a whole: what it has
+	held     []*held                         // in the order in which they were presented
 	received map[string]*settlement.Received
 }
 
@@ -92,11 +94,9 @@ func (m *matcher) subject(arn string) *subject {
 	return s
 }
 
-// presented notes a record of ours, if something tells of it or of its file. One that may have been presented before,
-// and stands already, is not: stands says so.
-func (m *matcher) presented(p *settlement.Presented, r *clearing.Record, fileID string, maybeAgain bool) (
-	stands bool, err error,
-) {
+// presented notes a record of ours, if something tells of it or of its file. One that may not count yet is not noted:
+// waits says so.
+func (m *matcher) presented(p *settlement.Presented, r *clearing.Record, fileID string) (waits bool, err error) {
 	keys, refused := m.refused[fileID]
 	s := m.subjects[string(r.Get(31))]
 	if s == nil && !refused {
@@ -115,11 +115,11 @@ func (m *matcher) presented(p *settlement.Presented, r *clearing.Record, fileID 
 		ours = &ourRecord{}
 		s.records[key] = ours
 	}
-	if maybeAgain && ours.stands() {
-		return true, nil
-	}
 	if refused {
 		m.refused[fileID] = append(keys, key)
+	}
+	if !s.takes(ours, p) {
+		return true, nil
 	}
 	s.present(ours, p, fileID)
 	return false, nil
@@ -282,17 +282,19 @@ func (m *matcher) refuse(f *incomingFile, i *incomingRecord) (receipts []*settle
 		return nil, unfitf(settlement.RejectedFile, "file %s was refused as a whole%s: what it presents stays counted",
 			i.refused, i.doubted)
 	}
-	if dropped := m.drop(i.refused, nil); len(m.refused[i.refused]) == 0 && !dropped {
-		return nil, unfitf(settlement.RejectedFile, "file %s was refused as a whole, and nothing of it stands", i.refused)
-	}
+	dropped := false
 	for _, key := range m.refused[i.refused] {
 		s := m.subjects[key.ARN]
 		ours := s.records[key]
 		if at := slices.Index(ours.standing, i.refused); at >= 0 {
 			receipts = append(receipts, s.reject(ours, at, debitsMinor(&ours.Presented), key.ARN, f, i))
+		} else if m.drop(i.refused, key) {
+			dropped = true
 		}
 	}
-	m.refused[i.refused] = m.refused[i.refused][:0]
+	if len(receipts) == 0 && !dropped {
+		return nil, unfitf(settlement.RejectedFile, "file %s was refused as a whole, and nothing of it stands", i.refused)
+	}
 	return receipts, nil
 }
 

@@ -94,7 +94,8 @@ type settling struct {
 	counting bool // the ledger is told; else it is looked what was presented, and what came of it
 	inPeriod bool
 	today    workday.Date
-	asked    map[string]bool // acquirer references of which has to be known whether they were presented before
+	ofToday  *sieve          // acquirer references that stand in its files
+	asked    map[string]bool // those of which has to be known what was presented before
 }
 
 // restore begins with the statements of the period before.
@@ -128,6 +129,8 @@ func (s *settling) days(from, to workday.Date) error {
 	return nil
 }
 
+// day settles a date. Nothing says which of our files were made before which of those that came: so all of ours are
+// read first, and what only counts since something came is counted as soon as that is known.
 func (s *settling) day(d workday.Date) error {
 	s.today = d
 	if err := s.presented(d); err != nil {
@@ -138,7 +141,7 @@ func (s *settling) day(d workday.Date) error {
 			return err
 		}
 	}
-	return s.release()
+	return nil
 }
 
 // presented settles the clearing files of a date.
@@ -146,7 +149,12 @@ func (s *settling) presented(d workday.Date) error {
 	if !s.clearing.has(d) {
 		return s.none(d)
 	}
-	files, err := s.clearing.day(d, s.take)
+	listed, err := s.clearing.list(d)
+	if err != nil {
+		return err
+	}
+	s.ofToday = newSieve(listed.presentments)
+	files, err := s.clearing.read(listed, s.take)
 	if err != nil {
 		return err
 	}
@@ -165,17 +173,16 @@ func (s *settling) presented(d workday.Date) error {
 }
 
 func (s *settling) take(p *settlement.Presented, r *clearing.Record, fileID string) error {
-	again := mayBeAgain(p, r, s.today)
-	if again {
-		if err := s.ask(p, r); err != nil {
+	if s.maybeAgain(p, r) {
+		if err := s.ask(p, r, fileID); err != nil {
 			return err
 		}
 	}
-	stands, err := s.matcher.presented(p, r, fileID, again)
+	waits, err := s.matcher.presented(p, r, fileID)
 	switch {
 	case err != nil:
 		return err
-	case stands:
+	case waits:
 		return s.hold(p, r, fileID)
 	case !s.counting:
 		return nil
@@ -201,9 +208,12 @@ func (s *settling) none(d workday.Date) error {
 func (s *settling) finish() (err error) {
 	run := s.run
 	for _, h := range s.matcher.held {
-		if h.inPeriod {
-			s.except(h.exception)
+		if h.inPeriod && h.waits {
+			s.except(s.matcher.exception(h))
 		}
+	}
+	if err := s.matcher.countTwice(); err != nil {
+		return err
 	}
 	run.Statements = s.ledger.Statements()
 	run.Received = s.matcher.sorted()
