@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -85,9 +87,7 @@ func TestPresentedAgainWithinADate(t *testing.T) {
 		if err != nil || len(day.Files) == 0 {
 			t.Fatal(day, err)
 		}
-		if window == "" {
-			date = day.BusinessDate
-		}
+		date = day.BusinessDate
 		var taken struct{ Answer string }
 		file := fileText(t, s.FS, day.Files[len(day.Files)-1].IPM)
 		issuerAsked(t, s, "/v1/clearing", string(file), &taken)
@@ -143,11 +143,31 @@ func TestPresentedAgainWithinADate(t *testing.T) {
 	if _, err := s.API().Represent(ctx, dispute, "2700", 600, "anna"); err != nil {
 		t.Fatal(err)
 	}
+	in := filepath.Join(t.TempDir(), "in")
+	if err := os.Mkdir(in, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	reconciled := func(clearing string, want ...string) error {
+		t.Helper()
+		out, said, err := execute(t, newReconcileCmd(), "--operator", s.OperatorAddr, "--date", date, "--as-of", date,
+			"--clearing", clearing, "--incoming", in)
+		for _, want := range want {
+			if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+				t.Errorf("reconcile = %v: want %q in\n%s%s", err, want, out, said)
+			}
+		}
+		return err
+	}
+	// What a window's file should have is not there; what goes with the cutover cannot be yet.
+	err = reconciled(t.TempDir(), "presented local only wrong 6 32.00 EUR 0", "presented local only late 1 6.00 EUR 0")
+	if !errors.Is(err, errNo) {
+		t.Errorf("before the cutover, with no file: %v", err)
+	}
 	if r := answered(""); r.Settled != 1 || r.Exceptions != 0 {
 		t.Fatalf("the cutover: %+v", r)
 	}
 
-	data, in := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "in")
+	data := filepath.Join(t.TempDir(), "data")
 	if _, err := vfs.Clone(s.FS, vfs.Default, s.Config.Data, data); err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +182,11 @@ func TestPresentedAgainWithinADate(t *testing.T) {
 	out, err := clearingRun(t, nil, verify...)
 	if err != nil || !strings.Contains(out, "\njournal: 7 presentments on "+date+"\n") {
 		t.Errorf("verify = %v\n%s", err, out)
+	}
+	err = reconciled(filepath.Join(data, "clearing"), "presented matched 7 38.00 EUR 7", "rejected matched 3 16.00 EUR 3",
+		"charged back matched 1 -10.00 EUR 1", "settled matched 4 22.00 EUR 2", " 0 wrong, 1 late")
+	if err != nil {
+		t.Error(err)
 	}
 	out, err = clearingRun(t, nil, verify[:len(verify)-1]...)
 	if err == nil || !strings.Contains(out, p.Ops[0].ARN+" of payment "+charged+": it is in the journal and in no file") {

@@ -176,6 +176,13 @@ func (d *businessDay) waitingWindows() []string {
 	return counted(d.data.Windows, func(w *window) bool { return waits(w.Release) })
 }
 
+// wroteWindow tells whether the files of a window of a destination are written.
+func (d *businessDay) wroteWindow(destination string, n int) bool {
+	return slices.ContainsFunc(d.data.Windows, func(w window) bool {
+		return w.Window == n && w.Destination == destination && w.Result != nil
+	})
+}
+
 // writeFiles tells what the files of a date are made with, and of those that are written what is in them.
 func (d *businessDay) writeFiles(w io.Writer) error {
 	for i := range d.data.Windows {

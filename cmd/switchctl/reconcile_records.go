@@ -142,7 +142,7 @@ func (r *recordsRun) match(
 	if o.Notes, o.Manual, err = books.casebook(ctx); err != nil {
 		return nil, err
 	}
-	src, err := r.sources(ctx, books)
+	src, err := r.sources(ctx, books, &days[at])
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +173,14 @@ func (r *recordsRun) today(ctx context.Context, books *recordBooks) (workday.Dat
 	return workday.Of(now.UTC()), err
 }
 
-// sources are the books as they are matched.
-func (r *recordsRun) sources(ctx context.Context, books *recordBooks) (src matching.Sources, err error) {
+// sources are the books as they are matched for a date.
+func (r *recordsRun) sources(
+	ctx context.Context, books *recordBooks, of *operator.DayExport,
+) (src matching.Sources, err error) {
+	day, err := dayOf(of)
+	if err != nil {
+		return src, err
+	}
 	own, err := books.clearing(ctx)
 	if err != nil {
 		return src, err
@@ -193,7 +199,11 @@ func (r *recordsRun) sources(ctx context.Context, books *recordBooks) (src match
 	}
 	src.Journal = func(ctx context.Context, date workday.Date, take func(*matching.Booked) error) error {
 		open := func(ctx context.Context) (io.ReadCloser, error) { return books.dated(ctx, date.String()) }
-		return eachCleared(ctx, open, date.String(), func(c *cleared) error { return take(bookedOf(c)) })
+		return eachCleared(ctx, open, date.String(), func(c *cleared) error {
+			b := bookedOf(c)
+			b.Written = date.String() == day.Date && day.wroteWindow(c.op.Clearing.Destination, c.op.Window)
+			return take(b)
+		})
 	}
 	src.Out = func(date workday.Date) ([]matching.File, error) { return ipmFiles(filepath.Join(out, date.String())) }
 	for _, name := range r.advice {
@@ -260,7 +270,8 @@ func incomingFiles(dir string, depth int) ([]matching.File, error) {
 func bookedOf(c *cleared) *matching.Booked {
 	b := &matching.Booked{
 		Payment: c.payment.Payment, Operation: c.op.N, ARN: c.op.ARN, Reversal: c.reversal, AmountMinor: c.amountMinor,
-		Currency: c.payment.Currency, Card: c.payment.PAN, RRN: c.op.RRN, AuthCode: c.op.AuthCode,
+		Currency: c.payment.Currency, Card: c.payment.PAN, RRN: c.op.RRN, Second: c.function != "",
+		AuthCode: cmp.Or(c.op.AuthCode, c.of.AuthCode), // a record says again what the one before it said
 	}
 	credits := c.of.Op == "refund" || c.of.Op == "credit"
 	b.Debits = credits == c.reversal
@@ -274,6 +285,7 @@ func bookedOf(c *cleared) *matching.Booked {
 		told := matching.Told{Source: op.Source, AmountMinor: op.Amount}
 		switch op.Op {
 		case "resubmit": // what follows is about that one
+			b.Again = true
 			return b
 		case "reject":
 			told.Kind = matching.ToldRejected

@@ -237,7 +237,10 @@ type bareKey struct {
 	rrn      [12]byte
 	authCode [6]byte
 	reversal bool
+	second   bool
 }
+
+func (r *row) bareKey() bareKey { return bareKey{r.rrn, r.authCode, r.reversal, r.second} }
 
 // mostBare is how many records without an acquirer reference are matched.
 const mostBare = 65_536
@@ -245,7 +248,7 @@ const mostBare = 65_536
 // keep puts a record that came back where its presentment finds it.
 func (m *matcher) keep(r *row) error {
 	if r.reference == [23]byte{} && m.bares < mostBare {
-		key := bareKey{r.rrn, r.authCode, r.reversal}
+		key := r.bareKey()
 		m.bare[key] = append(m.bare[key], *r)
 		m.bares++
 		return nil
@@ -254,8 +257,12 @@ func (m *matcher) keep(r *row) error {
 }
 
 // takeBare adds to a presentment the records without a reference that have its RRN, authorization code and amount.
-func (m *matcher) takeBare(g *group, booked *row) {
-	key := bareKey{booked.rrn, booked.authCode, booked.reversal}
+func (m *matcher) takeBare(g *group) {
+	if len(g.rows[ofJournal]) == 0 || len(m.bare) == 0 {
+		return
+	}
+	booked := &g.rows[ofJournal][0] // what is presented again is the same
+	key := booked.bareKey()
 	left := m.bare[key][:0]
 	for _, r := range m.bare[key] {
 		if r.originalMinor == booked.amountMinor {
@@ -320,18 +327,37 @@ func (m *matcher) refuse(r *clearing.Record) error {
 	return nil
 }
 
+// wasRejected tells whether a record of a file out is one that came back, or all of its file did.
+func (m *matcher) wasRejected(g *group, out *row) bool {
+	id := m.files[out.file].id
+	return m.refused[id] != nil || slices.ContainsFunc(g.rows[ofReject], func(r row) bool { return m.names(&r, id) })
+}
+
+// names tells whether a reject names a file.
+func (m *matcher) names(reject *row, id string) bool {
+	return reject.of > 0 && m.named[reject.of-1] == id
+}
+
 // rejects matches the records of a presentment with the message exceptions about them.
-func (m *matcher) rejects(g *group, booked *row) error {
-	out := g.rows[ofFileOut]
-	rejected := make([]bool, len(out))
+func (m *matcher) rejects(g *group, of *pairs) error {
+	journal, out := g.rows[ofJournal], g.rows[ofFileOut]
+	var rejected [mostOfAReference]bool
+	strange := false // a reject is of no record
 	for i := range g.rows[ofReject] {
 		r := &g.rows[ofReject][i]
-		at := slices.IndexFunc(out, func(o row) bool { return r.of == 0 || m.files[o.file].id == m.named[r.of-1] })
-		if at < 0 || rejected[at] {
-			why := ""
-			if at >= 0 {
-				why = "the record was rejected before"
+		why, at := "", -1
+		for k := range out {
+			if r.of > 0 && !m.names(r, m.files[out[k].file].id) {
+				continue
 			}
+			if !rejected[k] {
+				at = k
+				break
+			}
+			why = "the record was rejected before"
+		}
+		if at < 0 {
+			strange = true
 			if err := m.leave(r, why); err != nil {
 				return err
 			}
@@ -339,16 +365,35 @@ func (m *matcher) rejects(g *group, booked *row) error {
 		}
 		rejected[at] = true
 		m.files[out[at].file].out.add(m, &out[at], -1)
+		var booked *row
+		if of[at] > 0 {
+			booked = &journal[of[at]-1]
+		}
 		if err := m.rejectPair(&out[at], r, booked); err != nil {
 			return err
 		}
 	}
-	if booked == nil || !booked.rejected || slices.Contains(rejected, true) {
-		return nil
+	for i := range journal {
+		if !journal[i].rejected {
+			continue
+		}
+		at := slices.Index(of[:len(out)], uint8(i+1))
+		if at >= 0 && rejected[at] || at < 0 && strange {
+			continue
+		}
+		if err := m.rejectedWhole(&journal[i], out, at); err != nil {
+			return err
+		}
 	}
-	for i := range out {
-		if refusal := m.refused[m.files[out[i].file].id]; refusal != nil {
-			m.addSum(&refusal.booked, Sum{1, out[i].netMinor()})
+	return nil
+}
+
+// rejectedWhole takes what the journal has as rejected, and no record says so: its file was refused as a whole. at is
+// the place of its record, less than 0 where it has none.
+func (m *matcher) rejectedWhole(booked *row, out []row, at int) error {
+	if at >= 0 {
+		if refusal := m.refused[m.files[out[at].file].id]; refusal != nil {
+			m.addSum(&refusal.booked, Sum{1, out[at].netMinor()})
 			return nil
 		}
 	}
@@ -377,10 +422,11 @@ func (m *matcher) rejectPair(out, reject, booked *row) error {
 	return m.add(&x)
 }
 
-// chargebacks matches what the journal has of chargebacks with the records of them.
-func (m *matcher) chargebacks(g *group, booked *row) error {
-	came := g.rows[ofChargeback]
-	if booked == nil {
+// chargebacks matches what the journal has of chargebacks with the records of them. Of what was rejected and presented
+// again they are about what stands in the last file; if that is of another date, so are they.
+func (m *matcher) chargebacks(g *group) error {
+	journal, came := g.rows[ofJournal], g.rows[ofChargeback]
+	if len(journal) == 0 {
 		for i := range came {
 			if err := m.leave(&came[i], ""); err != nil {
 				return err
@@ -388,15 +434,21 @@ func (m *matcher) chargebacks(g *group, booked *row) error {
 		}
 		return nil
 	}
-	if len(came) == 0 && booked.chargedBacks == 0 {
-		return nil
-	}
-	x := Match{Relation: ChargedBack, Class: Matched, Currency: text(booked.currency[:]), By: byReference}
-	if booked.chargedBacks > 0 {
-		item := m.item(booked)
-		item.NetMinor = -booked.chargedBack
+	x := Match{Relation: ChargedBack, Class: Matched, Currency: text(journal[0].currency[:]), By: byReference}
+	var booked Sum
+	stands := false
+	for i := range journal {
+		stands = stands || !journal[i].again
+		if journal[i].chargedBacks == 0 {
+			continue
+		}
+		item := m.item(&journal[i])
+		item.NetMinor = -journal[i].chargedBack
 		m.put(&x.Ours, item)
-		x.Ours.Count = int(booked.chargedBacks)
+		m.addSum(&booked, Sum{int(journal[i].chargedBacks), journal[i].chargedBack})
+	}
+	if x.Ours.Count = booked.Count; len(came)+booked.Count == 0 || !stands {
+		return nil
 	}
 	var total int64
 	newest := workday.Date(0)
@@ -406,15 +458,15 @@ func (m *matcher) chargebacks(g *group, booked *row) error {
 		m.put(&x.Theirs, item)
 		m.sum(&total, came[i].amountMinor)
 		newest = max(newest, m.files[came[i].file].date)
-		for _, differs := range m.moneyDifferences(booked, &came[i]) {
+		for _, differs := range m.moneyDifferences(&journal[0], &came[i]) {
 			if differs.Field == "currency" || differs.Field == "card" {
 				x.Reasons = append(x.Reasons, differs)
 			}
 		}
 	}
-	if len(came) > 0 && booked.chargedBacks > 0 && total != booked.chargedBack {
+	if len(came) > 0 && booked.Count > 0 && total != booked.NetMinor {
 		x.Reasons = append(x.Reasons, Reason{
-			Field: "amount", Ours: amountText(booked.chargedBack, booked), Theirs: amountText(total, booked),
+			Field: "amount", Ours: amountText(booked.NetMinor, &journal[0]), Theirs: amountText(total, &journal[0]),
 		})
 	}
 	differ := len(x.Reasons) > 0
@@ -422,7 +474,7 @@ func (m *matcher) chargebacks(g *group, booked *row) error {
 	case len(came) == 0:
 		x.Class, x.Cause = LocalOnly, Wrong
 		x.Reasons = []Reason{{Why: "the journal has booked it by a record that stands in no file that came back"}}
-	case booked.chargedBacks == 0:
+	case booked.Count == 0:
 		x.Class, x.Cause = FileOnly, m.since(newest)
 		x.Reasons = append(x.Reasons, Reason{Why: "the journal has not booked it"})
 	case differ:

@@ -85,7 +85,7 @@ func (m *matcher) byRRN() error {
 		if l.side > ofFileOut || l.rrn == [12]byte{} {
 			continue
 		}
-		key := rrnKey{bareKey{l.rrn, l.authCode, l.reversal}, l.currency, l.debits}
+		key := rrnKey{l.bareKey(), l.currency, l.debits}
 		if sides[key] == nil {
 			sides[key] = &[2][]*lone{}
 			keys = append(keys, key)
@@ -164,10 +164,15 @@ func (m *matcher) oneToMany(ours, theirs []*lone) error {
 	return m.add(&x)
 }
 
-// presentmentKey is a row's reference, a reversal apart.
+// presentmentKey is a row's reference, a reversal and a second presentment apart.
 type presentmentKey struct {
 	reference [23]byte
 	reversal  bool
+	second    bool
+}
+
+func (r *row) presentmentKey() presentmentKey {
+	return presentmentKey{r.reference, r.reversal, r.second}
 }
 
 // wanted are the rows of some sides that are still alone.
@@ -175,7 +180,7 @@ func (m *matcher) wanted(of func(side) bool) map[presentmentKey][]*lone {
 	by := map[presentmentKey][]*lone{}
 	for _, l := range m.alone {
 		if !l.found && of(l.side) && l.reference != [23]byte{} {
-			key := presentmentKey{l.reference, l.reversal}
+			key := l.presentmentKey()
 			by[key] = append(by[key], l)
 		}
 	}
@@ -217,7 +222,7 @@ func (m *matcher) filesNearby() error {
 					return nil
 				}
 				theirs := m.rowOf(r, ofFileOut)
-				for _, l := range wanted[presentmentKey{theirs.reference, theirs.reversal}] {
+				for _, l := range wanted[theirs.presentmentKey()] {
 					if !l.found {
 						l.found = true
 						return m.pair(&l.row, &theirs, byReference, &Reason{
@@ -246,7 +251,7 @@ func (m *matcher) journalNearby(ctx context.Context) error {
 		return m.src.Journal(ctx, date, func(b *Booked) error {
 			ours := m.bookedRow(b)
 			paired := false
-			for _, l := range wanted[presentmentKey{ours.reference, ours.reversal}] {
+			for _, l := range wanted[ours.presentmentKey()] {
 				switch {
 				case l.found:
 				case l.side == ofChargeback:
@@ -274,7 +279,7 @@ func (m *matcher) tellAlone(l *lone) error {
 	switch l.side {
 	case ofJournal:
 		x.Relation, x.Class, why = Presented, LocalOnly, "no file has it"
-		if (m.o.Unwritten || len(m.outs) == 0) && m.since(m.o.Date) == Late {
+		if !l.written && (m.o.Unwritten || len(m.outs) == 0) && m.since(m.o.Date) == Late {
 			x.Cause, why = Late, "the files of the date are not all there yet"
 		}
 	case ofFileOut:

@@ -16,8 +16,8 @@ import (
 // outFile is a clearing file of the date that went out.
 type outFile struct {
 	*readFile
-	presented Sum
-	by        map[string]*presented // by currency
+	accepted Sum                   // what it presents, and was not rejected by a record of its own
+	by       map[string]*presented // that by currency
 }
 
 // presented is what a file says in a currency, and what of it was not rejected.
@@ -41,7 +41,8 @@ func (m *matcher) readJournal(ctx context.Context) error {
 // bookedRow is a presentment of the journal as a row.
 func (m *matcher) bookedRow(b *Booked) row {
 	r := row{
-		side: ofJournal, reversal: b.Reversal, debits: b.Debits, amountMinor: b.AmountMinor, record: uint32(b.Operation),
+		side: ofJournal, reversal: b.Reversal, second: b.Second, debits: b.Debits, amountMinor: b.AmountMinor,
+		record: uint32(b.Operation), again: b.Again, written: b.Written,
 	}
 	for _, field := range []struct {
 		into []byte
@@ -101,7 +102,6 @@ func (m *matcher) readOut(context.Context) error {
 			}
 			one := m.rowOf(r, ofFileOut)
 			out.add(m, &one, 1)
-			m.addSum(&out.presented, Sum{1, one.netMinor()})
 			buf = one.encode(buf[:0])
 			return m.sorter.Add(buf)
 		})
@@ -127,6 +127,7 @@ func (f *outFile) add(m *matcher, r *row, sign int64) {
 		p = &presented{}
 		f.by[currency] = p
 	}
+	m.addSum(&f.accepted, Sum{int(sign), sign * r.netMinor()})
 	m.addSum(&p.accepted, Sum{int(sign), sign * r.netMinor()})
 	if r.debits {
 		m.sum(&p.debits, sign*r.amountMinor)
@@ -196,11 +197,11 @@ func (m *matcher) unreadable(name, why string) error {
 	})
 }
 
-// mostOfAReference bounds the rows of a side that have an acquirer reference: ours are one. Those beyond have no
-// partner.
+// mostOfAReference bounds the rows of a side that have an acquirer reference: ours are one, and one more each time that
+// it was rejected within the date and presented again. Those beyond have no partner.
 const mostOfAReference = 100
 
-// group is the rows of a presentment.
+// group is the rows of a presentment, or of the second one of what was charged back.
 type group struct {
 	key  [keyBytes]byte
 	rows [4][]row // by side
@@ -240,33 +241,45 @@ func (m *matcher) matchRecords(context.Context) error {
 
 // presentment matches the rows of a presentment.
 func (m *matcher) presentment(g *group) error {
-	journal, out := g.rows[ofJournal], g.rows[ofFileOut]
-	if err := m.pairUp(journal, out); err != nil {
+	m.takeBare(g)
+	of, err := m.pairUp(g)
+	if err != nil {
 		return err
 	}
-	var booked *row
-	if len(journal) > 0 {
-		booked = &journal[0]
-		m.takeBare(g, booked)
-	}
-	if err := m.rejects(g, booked); err != nil {
+	if err := m.rejects(g, &of); err != nil {
 		return err
 	}
-	return m.chargebacks(g, booked)
+	return m.chargebacks(g)
 }
 
-// pairUp pairs presentments of the journal with records of files, those that are alike first.
-func (m *matcher) pairUp(journal, out []row) error {
-	var taken, paired [mostOfAReference]bool
-	for _, alike := range []bool{true, false} {
+// pairs say of each record of a file which presentment of the journal it is: one more than its place, 0 for none.
+type pairs [mostOfAReference]uint8
+
+// How alike the sides of a pair are.
+const (
+	alikeAndRejected = iota // or neither is: which of several it is, if it was presented again
+	alike
+	unlike
+)
+
+// pairUp pairs presentments of the journal with records of files, those that are most alike first.
+func (m *matcher) pairUp(g *group) (of pairs, _ error) {
+	journal, out := g.rows[ofJournal], g.rows[ofFileOut]
+	var paired [mostOfAReference]bool
+	most := alikeAndRejected
+	if len(journal) < 2 && len(out) < 2 { // as most are
+		most = alike
+	}
+	for how := most; how <= unlike; how++ {
 		for i := range journal {
 			for k := range out {
-				if paired[i] || taken[k] || alike && !journal[i].alike(&out[k]) {
+				if paired[i] || of[k] > 0 || how < unlike && !journal[i].alike(&out[k]) ||
+					how == alikeAndRejected && journal[i].rejected != m.wasRejected(g, &out[k]) {
 					continue
 				}
-				paired[i], taken[k] = true, true
+				paired[i], of[k] = true, uint8(i+1)
 				if err := m.pair(&journal[i], &out[k], byReference, nil); err != nil {
-					return err
+					return of, err
 				}
 			}
 		}
@@ -274,22 +287,22 @@ func (m *matcher) pairUp(journal, out []row) error {
 	for i := range journal {
 		if !paired[i] {
 			if err := m.leave(&journal[i], ""); err != nil {
-				return err
+				return of, err
 			}
 		}
 	}
 	for k := range out {
-		if !taken[k] {
+		if of[k] == 0 {
 			why := ""
 			if len(journal) > 0 {
 				why = "another record has its acquirer reference, too"
 			}
 			if err := m.leave(&out[k], why); err != nil {
-				return err
+				return of, err
 			}
 		}
 	}
-	return nil
+	return of, nil
 }
 
 // What two sides have in common by which they are found.

@@ -10,11 +10,13 @@ import (
 	"switchyard/switch/clearing"
 )
 
-// A row is a presentment or a record, as it is sorted: by acquirer reference, a reversal apart from what it takes back,
-// the journal's before those of files.
+// A row is a presentment or a record, as it is sorted: by acquirer reference, a reversal apart from what it takes back
+// and a second presentment from the first, the journal's before those of files, and of each in the order of their
+// files or operations where they are of one amount.
 type row struct {
 	reference [23]byte // DE31
 	reversal  bool     // PDS0025
+	second    bool     // DE24 205 or 282; a chargeback is of the first presentment, whichever it is of
 	side      side
 
 	amountMinor   int64
@@ -31,6 +33,8 @@ type row struct {
 	payment      [16]byte // the journal's alone, as the rest
 	rejected     bool
 	settled      bool
+	again        bool // it was presented again
+	written      bool // its files are there, whatever else of the date is not
 	chargedBacks uint32
 	chargedBack  int64
 }
@@ -46,7 +50,7 @@ const (
 )
 
 // rowBytes is the width of a row.
-const rowBytes = 23 + 1 + 1 + 8 + 8 + 3 + 1 + 19 + 12 + 6 + 4 + 4 + 4 + 16 + 1 + 1 + 4 + 8
+const rowBytes = 23 + 1 + 1 + 8 + 8 + 3 + 1 + 19 + 12 + 6 + 4 + 4 + 4 + 16 + 1 + 4 + 8
 
 // keyBytes is what of it says which presentment it is of.
 const keyBytes = 23 + 1
@@ -54,11 +58,11 @@ const keyBytes = 23 + 1
 // encode appends the row.
 func (r *row) encode(b []byte) []byte {
 	b = append(b, r.reference[:]...)
-	b = append(b, bit(r.reversal), byte(r.side))
+	b = append(b, flags(r.reversal, r.second), byte(r.side))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.amountMinor))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.originalMinor))
 	b = append(b, r.currency[:]...)
-	b = append(b, bit(r.debits))
+	b = append(b, flags(r.debits))
 	b = append(b, r.card[:]...)
 	b = append(b, r.rrn[:]...)
 	b = append(b, r.authCode[:]...)
@@ -66,7 +70,7 @@ func (r *row) encode(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, r.record)
 	b = binary.BigEndian.AppendUint32(b, r.of)
 	b = append(b, r.payment[:]...)
-	b = append(b, bit(r.rejected), bit(r.settled))
+	b = append(b, flags(r.rejected, r.settled, r.again, r.written))
 	b = binary.BigEndian.AppendUint32(b, r.chargedBacks)
 	return binary.BigEndian.AppendUint64(b, uint64(r.chargedBack))
 }
@@ -80,26 +84,35 @@ func (r *row) decode(b []byte) {
 	}
 	number := func() uint32 { return binary.BigEndian.Uint32(take(4)) }
 	amount := func() int64 { return int64(binary.BigEndian.Uint64(take(8))) }
-	flag := func() bool { return take(1)[0] == 1 }
+	flags := func(into ...*bool) {
+		is := take(1)[0]
+		for i := range into {
+			*into[i] = is&(1<<i) != 0
+		}
+	}
 	copy(r.reference[:], take(len(r.reference)))
-	r.reversal, r.side = flag(), side(take(1)[0])
+	flags(&r.reversal, &r.second)
+	r.side = side(take(1)[0])
 	r.amountMinor, r.originalMinor = amount(), amount()
 	copy(r.currency[:], take(len(r.currency)))
-	r.debits = flag()
+	flags(&r.debits)
 	copy(r.card[:], take(len(r.card)))
 	copy(r.rrn[:], take(len(r.rrn)))
 	copy(r.authCode[:], take(len(r.authCode)))
 	r.file, r.record, r.of = number(), number(), number()
 	copy(r.payment[:], take(len(r.payment)))
-	r.rejected, r.settled = flag(), flag()
+	flags(&r.rejected, &r.settled, &r.again, &r.written)
 	r.chargedBacks, r.chargedBack = number(), amount()
 }
 
-func bit(is bool) byte {
-	if is {
-		return 1
+// flags are bits of a byte, the first the lowest.
+func flags(are ...bool) (b byte) {
+	for i, is := range are {
+		if is {
+			b |= 1 << i
+		}
 	}
-	return 0
+	return b
 }
 
 // text is what stands in an array, without what fills it.
@@ -135,6 +148,9 @@ func (m *matcher) item(r *row) Item {
 func (m *matcher) rowOf(r *clearing.Record, of side) row {
 	one := row{
 		side: of, reversal: r.Reversal(), debits: r.Debits(), file: uint32(len(m.files) - 1), record: uint32(r.Number),
+	}
+	if function := r.FunctionCode(); r.MTI == "1240" {
+		one.second = function == "205" || function == "282"
 	}
 	one.amountMinor, _ = r.AmountMinor() // one that is none is of nothing
 	fill(one.reference[:], r.Text(31))

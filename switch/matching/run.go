@@ -22,7 +22,7 @@ type File struct {
 type Sources struct {
 	// Journal hands out what stands in the clearing of a business date.
 	Journal func(ctx context.Context, date workday.Date, take func(*Booked) error) error
-	// Out are the clearing files of a business date; none where it has none.
+	// Out are the clearing files of a business date, in the order in which they were made; none where it has none.
 	Out func(date workday.Date) ([]File, error)
 	// In are all files that came back, in any order.
 	In []File
@@ -68,6 +68,9 @@ type Booked struct {
 	Operation   int
 	ARN         string
 	Reversal    bool // takes an earlier one back
+	Second      bool // presents a second time what was charged back
+	Again       bool // was rejected and presented again: what came later is told of that one
+	Written     bool // the files that it must stand in are written, whatever else of the date is not
 	Debits      bool // the cardholder
 	AmountMinor int64
 	Currency    string // ISO 4217 letters

@@ -286,19 +286,19 @@ func (m *matcher) matchFile(f *outFile) error {
 	return nil
 }
 
-// fileRejected matches a file with the 699 that rejects it whole.
+// fileRejected matches what of a file no record of its own rejects with the 699 that rejects it whole.
 func (m *matcher) fileRejected(f *outFile, refusal *refusal) error {
 	x := Match{Relation: Rejected, Class: Matched, By: []string{"file_id"}}
-	m.put(&x.Ours, Item{Ref: f.id, NetMinor: f.presented.NetMinor})
-	x.Ours.Count = f.presented.Count
+	m.put(&x.Ours, Item{Ref: f.id, NetMinor: f.accepted.NetMinor})
+	x.Ours.Count = f.accepted.Count
 	m.put(&x.Theirs, refusal.item)
-	if refusal.booked.Count < f.presented.Count {
+	if refusal.booked.Count < f.accepted.Count {
 		x.Class, x.Cause = Mismatched, Wrong
 		if refusal.booked.Count == 0 {
 			x.Cause = m.since(refusal.date)
 		}
 		x.Reasons = []Reason{{
-			Field: "rejected", Ours: fmt.Sprint(refusal.booked.Count), Theirs: fmt.Sprint(f.presented.Count),
+			Field: "rejected", Ours: fmt.Sprint(refusal.booked.Count), Theirs: fmt.Sprint(f.accepted.Count),
 			Why: "the journal has not booked all of its presentments as rejected",
 		}}
 	}
