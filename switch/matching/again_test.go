@@ -1,9 +1,11 @@
 package matching_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"switchyard/switch/clearing"
 	"switchyard/switch/matching"
 )
 
@@ -28,6 +30,23 @@ func (p *presented) second(minor int64) presented {
 	}
 	return one
 }
+
+// secondOfTwo presents two parts of a presentment a second time in one file, of which the other, of 400, is rejected.
+func (w *world) secondOfTwo(first int64, rejected func(p presented, file string) []message) {
+	p := w.purchase(1000, "EUR", false)
+	one, two := p.second(first), p.second(400)
+	two.booked.Operation++
+	two.told(matching.ToldRejected, "0012611260000001234500001/00000002", 400)
+	w.book(thursday, one, two)
+	w.come(thursday, 1, rejected(two, w.send(thursday, 1, one, two))...)
+}
+
+// secondOfTwo is what it comes to.
+const secondOfTwo = `presented matched EUR: 2 700, 2 700
+rejected matched EUR: 1 400, 1 400
+settled local_only late EUR: 1 300, 0 0
+settled/0022611260000001234500001/EUR: local_only late; |  no 1644/685 has come for it
+`
 
 const (
 	firstWindow  = "0022611260000001234500001"
@@ -150,6 +169,24 @@ charged_back matched EUR: 1 -1000, 1 -1000
 settled mismatched late EUR: 1 1000, 1 1000
 settled/0022611260000001234500001/EUR: mismatched late; settled 0, 0.00 EUR | 1, 10.00 EUR the journal has not booked all of its presentments as settled
 `},
+		{"two parts of it a second time, and one is rejected", func(w *world) {
+			w.secondOfTwo(300, func(p presented, file string) []message { return []message{reject(p, file)} })
+		}, secondOfTwo},
+		{"two parts of it of one amount, and one is rejected", func(w *world) {
+			w.secondOfTwo(400, func(p presented, file string) []message { return []message{reject(p, file)} })
+		}, strings.NewReplacer("700", "800", "300", "400").Replace(secondOfTwo)},
+		{"two parts of it a second time, and one is rejected without a reference", func(w *world) {
+			w.secondOfTwo(300, func(p presented, file string) []message {
+				about := reject(p, file)
+				about.rejects = nil
+				return []message{about, {Message: clearing.Message{
+					MTI: "1240", FunctionCode: p.record.FunctionCode, Elements: []clearing.Element{
+						{DE: 2, Value: card}, {DE: 3, Value: "000000"}, {DE: 4, Value: fmt.Sprintf("%012d", p.record.AmountMinor)},
+						{DE: 37, Value: p.record.RRN}, {DE: 38, Value: "A1    "}, {DE: 49, Value: "978"},
+					},
+				}}}
+			})
+		}, secondOfTwo},
 		{"one file is refused, and a record of the next", func(w *world) {
 			p := w.purchase(1000, "EUR", false)
 			p.told(matching.ToldRejected, answer+"/00000002", 1000)
@@ -208,6 +245,69 @@ presented/P10000000002-1: local_only late; |  the files of the date are not all 
 		if got != x.want {
 			t.Errorf("%s:\n%s\nwant\n%s", x.name, got, x.want)
 		}
+	}
+}
+
+// A record that the journal has on another date is late where no file of that date has it; else it is one too many.
+func TestPresentedOnTwoDates(t *testing.T) {
+	const twice = "presented/0022611270000001234500001/00000002: file_only wrong; |  the journal does not have it; " +
+		"|  the journal has it on 2026-11-26, and so have the files of that date\n"
+	for _, x := range []struct {
+		name string
+		make func(w *world, p presented)
+		want string
+	}{
+		{"a file too late", func(w *world, p presented) {
+			w.book(thursday, p)
+			w.send(thursday, 1)
+			w.send(friday, 1, p)
+		}, "presented/P10000000001-1: mismatched late; business_date 2026-11-26 | 2026-11-27\n"},
+		{"two files", func(w *world, p presented) {
+			w.book(thursday, p)
+			w.send(thursday, 1, p)
+			w.send(friday, 1, p)
+		}, twice},
+		{"rejected and presented again, twice", func(w *world, p presented) {
+			again := p.again()
+			w.book(thursday, p)
+			w.book(friday, again)
+			w.send(thursday, 1, p)
+			w.send(friday, 1, again, again)
+		}, strings.Replace(strings.Replace(twice, "/00000002", "/00000003", 1), "it; |  the",
+			"it; |  another record has its acquirer reference, too; |  the", 1)},
+		{"rejected and presented again, in one file too late", func(w *world, p presented) {
+			again := p.again()
+			w.book(thursday, p, again)
+			w.send(thursday, 1, p)
+			w.send(friday, 1, again)
+		}, "presented/P10000000001-3: mismatched late; business_date 2026-11-26 | 2026-11-27\n"},
+	} {
+		w := newWorld(t)
+		w.options.Date = friday
+		x.make(w, w.purchase(1000, "EUR", false))
+		got := ""
+		for _, line := range strings.SplitAfter(said(w.run()), "\n") {
+			if strings.HasPrefix(line, "presented/") {
+				got += line
+			}
+		}
+		if got != x.want {
+			t.Errorf("%s:\n%s\nwant\n%s", x.name, got, x.want)
+		}
+	}
+}
+
+// What was rejected stood in a file of its date: that of another date has it as presented again.
+func TestRejectedIsNotLate(t *testing.T) {
+	w := newWorld(t)
+	p := w.purchase(1000, "EUR", false)
+	again := p.again()
+	w.book(thursday, p)
+	w.book(friday, again)
+	w.send(thursday, 1)
+	w.send(friday, 1, again)
+	if got := said(w.run()); !strings.Contains(got, "presented/P10000000001-1: local_only wrong; |  no file has it\n") {
+		t.Error(got)
 	}
 }
 

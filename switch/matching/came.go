@@ -258,15 +258,15 @@ func (m *matcher) keep(r *row) error {
 
 // takeBare adds to a presentment the records without a reference that have its RRN, authorization code and amount.
 func (m *matcher) takeBare(g *group) {
-	if len(g.rows[ofJournal]) == 0 || len(m.bare) == 0 {
+	journal := g.rows[ofJournal]
+	if len(journal) == 0 || len(m.bare) == 0 {
 		return
 	}
-	booked := &g.rows[ofJournal][0] // what is presented again is the same
-	key := booked.bareKey()
+	key := journal[0].bareKey() // all have the same
 	left := m.bare[key][:0]
 	for _, r := range m.bare[key] {
-		if r.originalMinor == booked.amountMinor {
-			r.reference = booked.reference
+		if slices.ContainsFunc(journal, func(j row) bool { return j.amountMinor == r.originalMinor }) {
+			r.reference = journal[0].reference
 			g.rows[r.side] = append(g.rows[r.side], r)
 			m.bares--
 		} else {
@@ -347,14 +347,13 @@ func (m *matcher) rejects(g *group, of *pairs) error {
 		r := &g.rows[ofReject][i]
 		why, at := "", -1
 		for k := range out {
-			if r.of > 0 && !m.names(r, m.files[out[k].file].id) {
-				continue
-			}
-			if !rejected[k] {
+			switch {
+			case r.of > 0 && !m.names(r, m.files[out[k].file].id):
+			case rejected[k]:
+				why = "the record was rejected before"
+			case at < 0 || r.alike(&out[k]) && !r.alike(&out[at]): // several in a file are parts, presented a second time
 				at = k
-				break
 			}
-			why = "the record was rejected before"
 		}
 		if at < 0 {
 			strange = true
@@ -434,22 +433,24 @@ func (m *matcher) chargebacks(g *group) error {
 		}
 		return nil
 	}
-	x := Match{Relation: ChargedBack, Class: Matched, Currency: text(journal[0].currency[:]), By: byReference}
 	var booked Sum
 	stands := false
 	for i := range journal {
 		stands = stands || !journal[i].again
-		if journal[i].chargedBacks == 0 {
-			continue
-		}
-		item := m.item(&journal[i])
-		item.NetMinor = -journal[i].chargedBack
-		m.put(&x.Ours, item)
 		m.addSum(&booked, Sum{int(journal[i].chargedBacks), journal[i].chargedBack})
 	}
-	if x.Ours.Count = booked.Count; len(came)+booked.Count == 0 || !stands {
+	if len(came)+booked.Count == 0 || !stands {
 		return nil
 	}
+	x := Match{Relation: ChargedBack, Class: Matched, Currency: text(journal[0].currency[:]), By: byReference}
+	for i := range journal {
+		if journal[i].chargedBacks > 0 {
+			item := m.item(&journal[i])
+			item.NetMinor = -journal[i].chargedBack
+			m.put(&x.Ours, item)
+		}
+	}
+	x.Ours.Count = booked.Count
 	var total int64
 	newest := workday.Date(0)
 	for i := range came {

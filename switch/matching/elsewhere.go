@@ -11,7 +11,7 @@ import (
 // A lone is a row without a partner by its acquirer reference on the date.
 type lone struct {
 	row
-	why   string // that is more than that it has none
+	whys  []string // that is more than that it has none
 	found bool
 }
 
@@ -20,10 +20,15 @@ func (m *matcher) leave(r *row, why string) error {
 	if (r.side == ofReject || r.side == ofChargeback) && !m.about(r) {
 		return nil
 	}
-	l := &lone{row: *r, why: why}
+	l := &lone{row: *r}
+	if why != "" {
+		l.whys = []string{why}
+	}
 	if len(m.alone) == m.o.MostAlone {
 		m.unfound++
-		l.why = fmt.Sprintf("more than %d records have no partner: it was not looked for elsewhere", m.o.MostAlone)
+		l.whys = []string{
+			fmt.Sprintf("more than %d records have no partner: it was not looked for elsewhere", m.o.MostAlone),
+		}
 		return m.tellAlone(l)
 	}
 	m.alone = append(m.alone, l)
@@ -175,11 +180,11 @@ func (r *row) presentmentKey() presentmentKey {
 	return presentmentKey{r.reference, r.reversal, r.second}
 }
 
-// wanted are the rows of some sides that are still alone.
-func (m *matcher) wanted(of func(side) bool) map[presentmentKey][]*lone {
+// wanted are the rows that are still alone and may be on other dates.
+func (m *matcher) wanted(may func(*lone) bool) map[presentmentKey][]*lone {
 	by := map[presentmentKey][]*lone{}
 	for _, l := range m.alone {
-		if !l.found && of(l.side) && l.reference != [23]byte{} {
+		if !l.found && l.reference != [23]byte{} && may(l) {
 			key := l.presentmentKey()
 			by[key] = append(by[key], l)
 		}
@@ -200,75 +205,115 @@ func (m *matcher) eachNearby(visit func(workday.Date) error) error {
 	return nil
 }
 
-// filesNearby looks for what no file of the date has in those of the dates nearby.
+// eachOut hands out what the files of a date nearby present.
+func (m *matcher) eachOut(date workday.Date, take func(theirs *row) error) error {
+	files, err := m.src.Out(date)
+	if err != nil {
+		return err
+	}
+	for i := range files {
+		f := &readFile{name: files[i].Name, date: date}
+		m.files = append(m.files, f)
+		err := m.eachRecord(&files[i], func(r *clearing.Record) error {
+			if r.MTI == "1644" && r.FunctionCode() == "697" {
+				f.id = pds(r, pdsFileID)
+			}
+			if r.MTI != "1240" {
+				return nil
+			}
+			theirs := m.rowOf(r, ofFileOut)
+			return take(&theirs)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filesNearby looks for what no file of the date has in those of the dates nearby. What was presented again stood in
+// one of the date: another has it as that.
 func (m *matcher) filesNearby() error {
-	wanted := m.wanted(func(s side) bool { return s == ofJournal })
+	wanted := m.wanted(func(l *lone) bool { return l.side == ofJournal && !l.again })
 	if len(wanted) == 0 {
 		return nil
 	}
 	return m.eachNearby(func(date workday.Date) error {
-		files, err := m.src.Out(date)
-		if err != nil {
-			return err
-		}
-		for i := range files {
-			f := &readFile{name: files[i].Name, date: date}
-			m.files = append(m.files, f)
-			err := m.eachRecord(&files[i], func(r *clearing.Record) error {
-				if r.MTI == "1644" && r.FunctionCode() == "697" {
-					f.id = pds(r, pdsFileID)
+		return m.eachOut(date, func(theirs *row) error {
+			for _, l := range wanted[theirs.presentmentKey()] {
+				if !l.found {
+					l.found = true
+					return m.pair(&l.row, theirs, byReference, &Reason{
+						Field: "business_date", Ours: m.o.Date.String(), Theirs: date.String(),
+					})
 				}
-				if r.MTI != "1240" {
-					return nil
-				}
-				theirs := m.rowOf(r, ofFileOut)
-				for _, l := range wanted[theirs.presentmentKey()] {
-					if !l.found {
-						l.found = true
-						return m.pair(&l.row, &theirs, byReference, &Reason{
-							Field: "business_date", Ours: m.o.Date.String(), Theirs: date.String(),
-						})
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				return err
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 
 // journalNearby looks for what the journal does not have on the date on the dates nearby. A chargeback that is found
 // there is one of that date.
 func (m *matcher) journalNearby(ctx context.Context) error {
-	wanted := m.wanted(func(s side) bool { return s == ofFileOut || s == ofChargeback })
+	wanted := m.wanted(func(l *lone) bool { return l.side == ofFileOut || l.side == ofChargeback })
 	if len(wanted) == 0 {
 		return nil
 	}
 	return m.eachNearby(func(date workday.Date) error {
-		return m.src.Journal(ctx, date, func(b *Booked) error {
+		booked := map[presentmentKey][]row{}
+		err := m.src.Journal(ctx, date, func(b *Booked) error {
 			ours := m.bookedRow(b)
-			paired := false
-			for _, l := range wanted[ours.presentmentKey()] {
-				switch {
-				case l.found:
-				case l.side == ofChargeback:
+			key, any := ours.presentmentKey(), false
+			for _, l := range wanted[key] {
+				if l.side == ofChargeback {
 					l.found = true
-				case !paired:
-					l.found, paired = true, true
-					err := m.pair(&ours, &l.row, byReference, &Reason{
-						Field: "business_date", Ours: date.String(), Theirs: m.o.Date.String(),
-					})
-					if err != nil {
-						return err
-					}
 				}
+				any = any || !l.found
+			}
+			if any {
+				booked[key] = append(booked[key], ours)
 			}
 			return nil
 		})
+		if err != nil || len(booked) == 0 {
+			return err
+		}
+		return m.bookedNearby(date, booked)
 	})
+}
+
+// bookedNearby takes what the journal has on a date nearby of the records that it does not have on the date. It is late
+// only where no file of its own date has it: else the record is one too many.
+func (m *matcher) bookedNearby(date workday.Date, booked map[presentmentKey][]row) error {
+	filed := map[presentmentKey]int{}
+	err := m.eachOut(date, func(theirs *row) error {
+		if key := theirs.presentmentKey(); booked[key] != nil {
+			filed[key]++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, l := range m.alone {
+		key := l.presentmentKey()
+		ours := booked[key]
+		switch {
+		case l.found || l.side != ofFileOut || ours == nil:
+		case len(ours) > filed[key]: // the last ones
+			l.found, booked[key] = true, ours[:len(ours)-1]
+			err := m.pair(&ours[len(ours)-1], &l.row, byReference, &Reason{
+				Field: "business_date", Ours: date.String(), Theirs: m.o.Date.String(),
+			})
+			if err != nil {
+				return err
+			}
+		case filed[key] > 0:
+			l.whys = append(l.whys, fmt.Sprintf("the journal has it on %s, and so have the files of that date", date))
+		}
+	}
+	return nil
 }
 
 // tellAlone tells of what has no partner anywhere.
@@ -291,8 +336,8 @@ func (m *matcher) tellAlone(l *lone) error {
 		item.NetMinor = -l.amountMinor
 	}
 	x.Reasons = []Reason{{Why: why}}
-	if l.why != "" {
-		x.Reasons = append(x.Reasons, Reason{Why: l.why})
+	for _, why := range l.whys {
+		x.Reasons = append(x.Reasons, Reason{Why: why})
 	}
 	if l.side == ofJournal {
 		m.put(&x.Ours, item)

@@ -84,24 +84,19 @@ func (r *row) decode(b []byte) {
 	}
 	number := func() uint32 { return binary.BigEndian.Uint32(take(4)) }
 	amount := func() int64 { return int64(binary.BigEndian.Uint64(take(8))) }
-	flags := func(into ...*bool) {
-		is := take(1)[0]
-		for i := range into {
-			*into[i] = is&(1<<i) != 0
-		}
-	}
 	copy(r.reference[:], take(len(r.reference)))
-	flags(&r.reversal, &r.second)
-	r.side = side(take(1)[0])
+	is := take(1)[0]
+	r.reversal, r.second, r.side = flag(is, 0), flag(is, 1), side(take(1)[0])
 	r.amountMinor, r.originalMinor = amount(), amount()
 	copy(r.currency[:], take(len(r.currency)))
-	flags(&r.debits)
+	r.debits = flag(take(1)[0], 0)
 	copy(r.card[:], take(len(r.card)))
 	copy(r.rrn[:], take(len(r.rrn)))
 	copy(r.authCode[:], take(len(r.authCode)))
 	r.file, r.record, r.of = number(), number(), number()
 	copy(r.payment[:], take(len(r.payment)))
-	flags(&r.rejected, &r.settled, &r.again, &r.written)
+	is = take(1)[0]
+	r.rejected, r.settled, r.again, r.written = flag(is, 0), flag(is, 1), flag(is, 2), flag(is, 3)
 	r.chargedBacks, r.chargedBack = number(), amount()
 }
 
@@ -114,6 +109,8 @@ func flags(are ...bool) (b byte) {
 	}
 	return b
 }
+
+func flag(of byte, n int) bool { return of&(1<<n) != 0 }
 
 // text is what stands in an array, without what fills it.
 func text(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }
