@@ -263,6 +263,8 @@ func (a *applying) operation(ctx context.Context, p *payment.Payment, target int
 		return op, fmt.Sprintf("it is of the card %s, the payment of %s", it.card, p.MaskedPAN), nil
 	case it.file != "" && !slices.Contains(day.ids, it.file):
 		return op, fmt.Sprintf("file %s is none of %s, on which its presentment stands", it.file, presented.Filed()), nil
+	case it.file != "" && !day.mayHold(it.file, presented.Window):
+		return op, fmt.Sprintf("its presentment stands in another file of %s, not in %s", presented.Filed(), it.file), nil
 	}
 	now := a.o.Clock.Now()
 	op = payment.Op{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -66,6 +67,12 @@ func (d *Desk) day(ctx context.Context, date payment.Date) (*sealedDay, error) {
 		d.days.mu.Unlock()
 	}
 	return s, nil
+}
+
+// mayHold tells whether a file of the date is of a window, 0: of what is in none. Of one that was there before nobody
+// knows.
+func (s *sealedDay) mayHold(id string, window int) bool {
+	return !slices.ContainsFunc(s.files, func(f cutover.SealedFile) bool { return f.FileID == id && f.Window != window })
 }
 
 // layout tells as which message of which file of a date each of its presentments stands, as they come in their order.
