@@ -212,7 +212,7 @@ func eachBooked(ctx context.Context, open audit.Open, date string, take func(*ip
 	return eachCleared(ctx, open, date, func(c *cleared) error {
 		return take(&ipmtool.Booked{
 			Payment: c.payment.Payment, ARN: c.op.ARN, Reversal: c.reversal, AmountMinor: c.amountMinor,
-			Currency: c.payment.Currency, Function: c.function,
+			Currency: c.payment.Currency, Function: c.function, IssuerReference: c.issuerReference,
 		})
 	})
 }
@@ -225,6 +225,8 @@ type cleared struct {
 	reversal    bool               // it takes of back
 	function    string             // DE24 of a second presentment, else ""
 	amountMinor int64
+	// issuerReference is DE95 of a second presentment: that of the chargeback which it answers, if it has one.
+	issuerReference string
 }
 
 // eachCleared hands on what of an export of payments stands in the clearing of a date.
@@ -268,6 +270,7 @@ func clearedOf(p *operator.PaymentExport, op *operator.OpExport) *cleared {
 		if c.function = "282"; op.Granted == back.Amount {
 			c.function = "205"
 		}
+		c.issuerReference = back.IssuerReference
 		if back.Target >= 0 && back.Target < len(p.Ops) {
 			c.of = &p.Ops[back.Target]
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -64,10 +65,10 @@ func newDisputesListCmd(asked *operatorflags.Flags) *cobra.Command {
 					func(d *incoming.Dispute) error { return enc.Encode(d) })
 			}
 			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "ID\tDUE\tAMOUNT\tOF\tMERCHANT\tREASON\tSTATE")
+			fmt.Fprintln(table, "ID\tDUE\tAMOUNT\tOF\tMERCHANT\tREASON\tISSUER REF\tSTATE")
 			err = api.EachDispute(cmd.Context(), state, dueBefore, func(d *incoming.Dispute) error {
-				_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.ID, d.Due, money.Format(d.Amount, d.Currency),
-					money.Format(d.Of, d.Currency), d.Merchant, d.Reason, d.State)
+				_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.ID, d.Due, money.Format(d.Amount, d.Currency),
+					money.Format(d.Of, d.Currency), d.Merchant, d.Reason, cmp.Or(d.IssuerReference, "-"), d.State)
 				return err
 			})
 			if err != nil {
@@ -125,6 +126,7 @@ func writeDispute(w io.Writer, d *incoming.Dispute) error {
 	f.fact("arn", d.ARN)
 	f.fact("rrn", d.RRN)
 	f.fact("reason", d.Reason)
+	f.fact("issuer ref", d.IssuerReference)
 	for i := range d.Steps {
 		s := &d.Steps[i]
 		text := fmt.Sprintf("%s %s of %s by %s", s.At.Format(time.RFC3339), s.Op, money.Format(s.Amount, d.Currency), s.By)

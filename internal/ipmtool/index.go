@@ -94,7 +94,7 @@ func (h *hasher) entry(row []byte, of side, r *clearing.Record) []byte {
 		if nth > 0 {
 			_, _ = h.hash.WriteString("#" + strconv.Itoa(nth))
 		}
-		for _, part := range [...]string{r.MTI, function, reversal} {
+		for _, part := range [...]string{r.MTI, function, reversal, r.IssuerReference()} {
 			_ = h.hash.WriteByte(0)
 			_, _ = h.hash.WriteString(part)
 		}

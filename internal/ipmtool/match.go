@@ -48,6 +48,8 @@ type Booked struct {
 	Function    string // DE24; "": 200, a first presentment
 	AmountMinor int64
 	Currency    string // ISO 4217 letters
+	// IssuerReference is DE95 of a second presentment, or "".
+	IssuerReference string
 }
 
 // A Match holds several files against each other, and against a journal. It keeps 40 bytes a record.
@@ -108,7 +110,7 @@ func (m *Match) Add(name string, r io.Reader) error {
 		}
 		amount, _ := r.AmountMinor()
 		m.stood = append(m.stood, stood{
-			key: m.key(k.ARN, k.MTI+k.FunctionCode+reversed(k.Reversal != "")), amount: amount,
+			key: m.key(k.ARN, k.MTI+k.FunctionCode+reversed(k.Reversal != "")+k.IssuerReference), amount: amount,
 			money: m.key(money.Current(r.Currency()), ""), file: file, record: int32(r.Number),
 		})
 		return nil
@@ -152,7 +154,7 @@ func (m *Match) twice(a, b *stood, why string) error {
 
 // named are the records that a Booked may be.
 func (m *Match) named(b *Booked) []stood {
-	key := m.key(b.ARN, "1240"+cmp.Or(b.Function, "200")+reversed(b.Reversal))
+	key := m.key(b.ARN, "1240"+cmp.Or(b.Function, "200")+reversed(b.Reversal)+b.IssuerReference)
 	at := sort.Search(len(m.stood), func(i int) bool { return m.stood[i].key >= key })
 	end := at
 	for end < len(m.stood) && m.stood[end].key == key {

@@ -94,8 +94,8 @@ func (c *check) again(op *operation, found []*presented) (others []*presented) {
 	return others
 }
 
-// secondTime expects each second presentment of op in the files of its business date, once, and no other. It moves
-// nothing in the totals, which have what was presented first.
+// secondTime expects each second presentment of op in the files of its business date, once, and no other: several of
+// one date are told apart by DE95. It moves nothing in the totals, which have what was presented first.
 func (c *check) secondTime(op *operation, found []*presented) {
 	found = inOrder(found)
 	for i := op.N + 1; i < len(c.p.Ops); i++ {
@@ -106,7 +106,12 @@ func (c *check) secondTime(op *operation, found []*presented) {
 		if r.ARN != op.ARN {
 			c.differ(ARNInvalid, r, r.Granted, "%s %d of %s is presented a second time as %s", op.Op, op.Number, op.ARN, r.ARN)
 		}
-		at := slices.IndexFunc(found, func(p *presented) bool { return p.file.date == r.filed() })
+		at := slices.IndexFunc(found, func(p *presented) bool {
+			return p.file.date == r.filed() && p.common.Value().issuerRef == c.p.Ops[r.Target].IssuerReference
+		})
+		if at < 0 { // one that says another is different
+			at = slices.IndexFunc(found, func(p *presented) bool { return p.file.date == r.filed() })
+		}
 		switch {
 		case at >= 0:
 			c.samePresentment(op, r, found[at])

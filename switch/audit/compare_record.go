@@ -116,7 +116,7 @@ func commonFields(want, is *common) []commonField {
 		{"DE26", want.category, is.category}, {"DE30", want.original, is.original},
 		{"DE32", want.acquirer, is.acquirer}, {"DE33", want.forwarder, is.forwarder}, {"DE41", want.terminal, is.terminal},
 		{"merchant", want.merchant, is.merchant}, {"DE43", want.acceptor, is.acceptor}, {"DE94", want.originator,
-			is.originator},
+			is.originator}, {"DE95", want.issuerRef, is.issuerRef},
 		{"PDS0023", want.terminalType, is.terminalType}, {"PDS0052", want.ecommerce, is.ecommerce},
 		{"PDS0148", want.exponents, is.exponents}, {"other elements", want.others, is.others},
 		{"CSV merchant_name", want.merchantName, is.merchantName}, {"CSV fee_plan", want.feePlan, is.feePlan},
@@ -140,6 +140,7 @@ func (c *check) common(via *operation, p *presented, settings *daySettings) comm
 	if via.Op == opRepresent {
 		back := &c.p.Ops[via.Target]
 		want.function, want.original = functionPart, fmt.Sprintf("%012d%012d", c.p.Ops[back.Target].money(), 0)
+		want.issuerRef = back.IssuerReference
 		if via.Granted == back.Amount {
 			want.function = functionWhole
 		}

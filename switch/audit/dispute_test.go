@@ -17,6 +17,7 @@ func (p *payment) represent(back *op, amount int64, date string) *op {
 	again := *target.in
 	again.of, again.date, again.Key, again.AcceptedAt = o, date, "", o.At
 	again.FunctionCode, again.MessageReason, again.OriginalMinor = "282", "2700", target.posted.Amount
+	again.IssuerReference = back.IssuerRef
 	if again.AmountMinor = amount; amount == back.Amount {
 		again.FunctionCode = "205"
 	}
@@ -102,6 +103,68 @@ func TestAnswersToChargebacks(t *testing.T) {
 			p := w.authorize(700, "EUR")
 			capture := p.capture(700, monday)
 			c.change(p, p.came("chargeback", "f/2", capture, 400, 400))
+			report := w.run(t)
+			if c.want == "" && !report.Clean() || c.want != "" && report.ByKind[c.want] == 0 {
+				t.Errorf("%d differences %+v, want %q", report.DifferenceCount, report.Differences, c.want)
+			}
+		})
+	}
+}
+
+// part is a chargeback of a part of an operation's presentment, with an issuer reference.
+func (p *payment) part(record, reference string, about *op, amount, counts int64) *op {
+	o := p.came("chargeback", record, about, amount, counts)
+	o.IssuerRef = reference
+	return o
+}
+
+// Parts that are charged back under references of the issuer's are answered one by one: what counts twice, is presented
+// a second time twice, or under another reference, is found.
+func TestPartsOfAChargeback(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(p *payment, capture, a, b *op)
+		want   audit.Kind
+	}{
+		"both presented": {func(p *payment, _, a, b *op) {
+			p.represent(a, 200, tuesday)
+			p.represent(b, 200, tuesday)
+		}, ""},
+		"one presented twice": {func(p *payment, _, a, b *op) {
+			p.represent(a, 200, monday)
+			p.represent(b, 200, tuesday)
+			p.represent(a, 200, tuesday)
+		}, audit.PresentmentTwice},
+		"presented as the other": {func(p *payment, _, a, b *op) {
+			p.represent(a, 200, tuesday)
+			p.represent(b, 200, tuesday).in.IssuerReference = a.IssuerRef
+		}, audit.PresentmentData},
+		"presented without": {func(p *payment, _, a, _ *op) {
+			p.represent(a, 200, tuesday).in.IssuerReference = ""
+		}, audit.PresentmentData},
+		"once more": {func(p *payment, capture, _, _ *op) { p.part("f/9", "A", capture, 200, 0) }, ""},
+		"counts twice": {func(p *payment, capture, _, _ *op) {
+			p.part("f/9", "A", capture, 200, 200)
+		}, audit.RecordTwice},
+		"charged back again": {func(p *payment, capture, a, _ *op) {
+			p.represent(a, 200, tuesday)
+			p.part("f/9", "A", capture, 200, 200).Number = 2
+		}, ""},
+		"charged back again twice": {func(p *payment, capture, a, b *op) {
+			p.represent(a, 200, tuesday)
+			p.represent(b, 200, tuesday)
+			p.part("f/8", "A", capture, 200, 200).Number = 2
+			p.part("f/9", "A", capture, 200, 200).Number = 2
+		}, audit.RecordTwice},
+		"more than was presented": {func(p *payment, capture, a, _ *op) {
+			p.represent(a, 200, tuesday)
+			p.part("f/9", "C", capture, 400, 400)
+		}, audit.Invariant},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			p := w.authorize(700, "EUR")
+			capture := p.capture(700, monday)
+			c.change(p, capture, p.part("f/2", "A", capture, 200, 200), p.part("f/3", "B", capture, 200, 200))
 			report := w.run(t)
 			if c.want == "" && !report.Clean() || c.want != "" && report.ByKind[c.want] == 0 {
 				t.Errorf("%d differences %+v, want %q", report.DifferenceCount, report.Differences, c.want)

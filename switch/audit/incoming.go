@@ -12,6 +12,7 @@ func (c *check) incoming() {
 	back := map[int]int64{}          // charged back, by presentment
 	rejected := map[int]*operation{} // by presentment: of those that wait for a person
 	var d disputes
+	told := chargedParts{counted: map[chargedPart]bool{}, sum: map[int]int64{}}
 	var s sums
 	for i := range c.p.Ops {
 		before := s
@@ -48,6 +49,7 @@ func (c *check) incoming() {
 			}
 			delete(rejected, op.Target)
 		case opChargeback:
+			told.charge(c, op, about)
 			if back[op.Target] += op.Granted; back[op.Target] > about.money() || !about.captures() {
 				c.differ(Invariant, op, back[op.Target]-about.money(), "%s of %d is charged back by %d", about.Op, about.money(),
 					back[op.Target])
@@ -69,17 +71,54 @@ func (c *check) incoming() {
 	}
 }
 
+// chargedParts are the chargebacks of a payment that the issuer tells apart by DE95.
+type chargedParts struct {
+	counted map[chargedPart]bool
+	sum     map[int]int64 // by presentment: of those of the first one
+}
+
+// chargedPart is one of them.
+type chargedPart struct {
+	presentment int
+	reference   string // DE95
+	again       bool   // of what was presented a second time
+}
+
+// secondChargeback is the number of a chargeback of what was presented a second time.
+const secondChargeback = 2
+
+// charge holds a chargeback against those before it: one that came before counts for nothing, and all together for no
+// more than was presented.
+func (all *chargedParts) charge(c *check, op, about *operation) {
+	of := chargedPart{op.Target, op.IssuerReference, op.Number == secondChargeback}
+	if of.reference == "" || op.Granted == 0 {
+		return
+	}
+	if all.counted[of] {
+		c.differ(RecordTwice, op, op.Granted, "a chargeback with the issuer reference %s (DE95) counts for %s %d twice",
+			of.reference, about.Op, about.Number)
+	}
+	all.counted[of] = true
+	if of.again {
+		return
+	}
+	if all.sum[op.Target] += op.Granted; all.sum[op.Target] > about.money() {
+		c.differ(Invariant, op, all.sum[op.Target]-about.money(), "parts of %s of %d are charged back by %d", about.Op,
+			about.money(), all.sum[op.Target])
+	}
+}
+
 // disputes are the chargebacks of a payment that somebody has answered.
 type disputes struct {
-	accepted map[int]bool       // by chargeback
-	second   map[int]*operation // by presentment: the second one that stands
+	accepted map[int]bool               // by chargeback
+	second   map[chargedPart]*operation // the second presentment that stands, by presentment and reference
 }
 
 // answer holds what somebody decided about a chargeback: what is presented a second time is no more than it took, once
 // at a time, and nothing once it was accepted.
 func (d *disputes) answer(c *check, op *operation, back map[int]int64) {
 	if d.accepted == nil {
-		d.accepted, d.second = map[int]bool{}, map[int]*operation{}
+		d.accepted, d.second = map[int]bool{}, map[chargedPart]*operation{}
 	}
 	of := &c.p.Ops[op.Target]
 	if d.accepted[of.N] {
@@ -89,7 +128,8 @@ func (d *disputes) answer(c *check, op *operation, back map[int]int64) {
 		d.accepted[of.N] = true
 		return
 	}
-	if before := d.second[of.Target]; before != nil {
+	is := chargedPart{presentment: of.Target, reference: of.IssuerReference}
+	if before := d.second[is]; before != nil {
 		c.differ(PresentmentTwice, op, op.Granted, "operation %d is presented a second time by operations %d and %d",
 			of.Target, before.N, op.N)
 	}
@@ -97,7 +137,7 @@ func (d *disputes) answer(c *check, op *operation, back map[int]int64) {
 		c.differ(Invariant, op, op.Granted, "%d of %d that were charged back are presented a second time", op.Granted,
 			of.Granted)
 	}
-	d.second[of.Target] = op
+	d.second[is] = op
 	back[of.Target] -= op.Granted
 }
 

@@ -57,6 +57,8 @@ type operation struct {
 	Source       string    `json:"source"` // the record of an incoming file that it is
 	At           time.Time `json:"at"`
 	Clearing     *note     `json:"clearing"`
+	// IssuerReference is DE95 of a chargeback.
+	IssuerReference string `json:"issuer_reference"`
 
 	row *opRow
 }

@@ -59,6 +59,7 @@ type common struct {
 	acceptor       string // DE43
 	currency       string // DE49
 	originator     string // DE94
+	issuerRef      string // DE95 of a second presentment
 	terminalType   string // PDS0023
 	ecommerce      string // PDS0052
 	exponents      string // PDS0148
@@ -84,7 +85,9 @@ func currencyLetters(numeric string) string {
 
 // ours are the elements and private subelements that a presentment may have.
 var (
-	ours = elementSet(2, 3, 4, 12, 14, 22, 23, 24, 25, 26, 30, 31, 32, 33, 37, 38, 41, 42, 43, 48, 49, 55, 63, 71, 94, 105)
+	ours = elementSet(
+		2, 3, 4, 12, 14, 22, 23, 24, 25, 26, 30, 31, 32, 33, 37, 38, 41, 42, 43, 48, 49, 55, 63, 71, 94, 95, 105,
+	)
 	// Of PDS tags.
 	oursPrivate = []int{pdsTerminalType, pdsReversal, pdsECommerce, pdsExponents}
 )
@@ -153,7 +156,7 @@ func (r *fileReader) commonOf(rec *clearing.Record) common {
 		reason: text(25), original: text(30), category: text(26),
 		acquirer: text(32), forwarder: text(33), terminal: text(41), merchant: text(42), acceptor: text(43),
 		currency:   text(49),
-		originator: text(94), terminalType: private(pdsTerminalType), ecommerce: private(pdsECommerce),
+		originator: text(94), issuerRef: text(95), terminalType: private(pdsTerminalType), ecommerce: private(pdsECommerce),
 		exponents: private(pdsExponents),
 	}
 	for de := range rec.Elements() {

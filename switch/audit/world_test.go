@@ -98,6 +98,7 @@ type op struct {
 	BusinessDate string    `json:"business_date"`
 	ARN          string    `json:"arn"`
 	Source       string    `json:"source"`
+	IssuerRef    string    `json:"issuer_reference,omitempty"`
 	At           time.Time `json:"at"`
 	Clearing     *note     `json:"clearing,omitempty"`
 

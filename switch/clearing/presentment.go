@@ -45,6 +45,10 @@ type Presentment struct {
 	ECommerceLevel string    // PDS0052, three characters, or ""
 	PDS            []PDS     // any others, in any order, none twice; not those above nor those of other messages
 
+	// IssuerReference is DE95 of a second presentment, that of the chargeback which it answers: up to 10 characters, or
+	// "".
+	IssuerReference string
+
 	// For the CSV files only.
 	PaymentID    string
 	CaptureID    string

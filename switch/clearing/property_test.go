@@ -69,6 +69,7 @@ func drawPresentment(t *rapid.T, sequence int) *clearing.Presentment {
 	}
 	if p.FunctionCode != "200" {
 		p.MessageReason, p.OriginalMinor = "2700", rapid.Int64Range(1, 999_999_999_999).Draw(t, "original")
+		p.IssuerReference = rapid.StringMatching("([A-Z0-9-]{1,10})?").Draw(t, "issuer reference")
 	}
 	if rapid.Bool().Draw(t, "reversal") {
 		p.ReversalOf = p.LocalTime

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math/bits"
 	"strconv"
+	"strings"
 
 	"switchyard/internal/money"
 )
@@ -130,13 +131,20 @@ type RecordKey struct {
 	MTI          string
 	FunctionCode string // DE24
 	Reversal     string // PDS0025, or ""
+	// IssuerReference is DE95, or "": a presentment may be charged back in parts, and each presented a second time.
+	IssuerReference string
 }
 
 // Key is the record's key; its ARN is empty for messages that concern no transaction.
 func (r *Record) Key() RecordKey {
 	reversal, _ := r.PDS(pdsReversal)
-	return RecordKey{ARN: r.Text(31), MTI: r.MTI, FunctionCode: r.FunctionCode(), Reversal: reversal}
+	return RecordKey{
+		ARN: r.Text(31), MTI: r.MTI, FunctionCode: r.FunctionCode(), Reversal: reversal, IssuerReference: r.IssuerReference(),
+	}
 }
+
+// IssuerReference is DE95 without the blanks behind it, or "".
+func (r *Record) IssuerReference() string { return strings.TrimRight(r.Text(95), " ") }
 
 // The subelements that this package reads.
 const (

@@ -110,6 +110,7 @@ func (r *recordBuilder) presentment(p *Presentment, de71 int) error {
 	}
 	r.putNumber(71, uint64(de71))
 	r.put(94, p.ForwarderID)
+	r.putOptional(95, p.IssuerReference)
 	if long {
 		if len(p.NetworkID) > maxNetworkID {
 			r.fail(105, 0, fmt.Sprintf("a network id is %d long, at most %d are expected", len(p.NetworkID), maxNetworkID))
@@ -155,6 +156,9 @@ func (r *recordBuilder) checkFunction(p *Presentment) (second bool) {
 	case "200":
 		if p.OriginalMinor != 0 {
 			r.fail(30, 0, "is given, but only a second presentment (205, 282) has original amounts")
+		}
+		if p.IssuerReference != "" {
+			r.fail(95, 0, "is given, but only a second presentment (205, 282) answers a chargeback")
 		}
 		return false
 	case "205", "282":

@@ -32,7 +32,7 @@ type VerifyOptions struct {
 	// Spill makes a file for what of records' keys is more than memory holds, which it is from about a million on. It is
 	// closed with the end of Verify. Without it duplicates are looked for among the first million, and a warning says so.
 	Spill func() (extsort.File, error)
-	// KeyMemoryBytes is the memory for these keys once they are many. Default 64 MiB.
+	// KeyMemoryBytes is the memory for these keys once they are many. Default 72 MiB.
 	KeyMemoryBytes int
 }
 

@@ -1,6 +1,7 @@
 package clearing
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -14,7 +15,7 @@ import (
 // finds equal ones at the end: a map of all would take gigabytes where a sorted file takes none.
 const (
 	keysInMap             = 1 << 16
-	defaultKeyMemoryBytes = 64 << 20
+	defaultKeyMemoryBytes = 72 << 20
 )
 
 // An arnKey is a RecordKey in a fixed space.
@@ -22,10 +23,13 @@ type arnKey struct {
 	arn      [arnLength]byte
 	kind     [mtiLength + 3]byte // MTI, DE24
 	reversal [reversalLength]byte
+	issuer   [issuerReferenceLength]byte // DE95
 }
 
-// reversalLength is as long as PDS0025 is: R and YYMMDD.
-const reversalLength = 7
+const (
+	reversalLength        = 7 // of PDS0025: R and YYMMDD
+	issuerReferenceLength = 10
+)
 
 // A keyedRecord is where a record with a key stands.
 type keyedRecord struct {
@@ -70,6 +74,7 @@ func keyOf(r *Record) (key arnKey, ok bool) {
 	copy(key.kind[len(r.MTI):], function)
 	reversal, _ := r.PDS(pdsReversal)
 	copy(key.reversal[:], reversal)
+	copy(key.issuer[:], bytes.TrimRight(r.Get(95), " "))
 	return key, true
 }
 
@@ -160,7 +165,7 @@ func (v *verifier) duplicates() error {
 
 // A row of the sorter: the key, the record's number and those before its file, where its DE31 stands, and DE71.
 const (
-	keyBytes    = arnLength + mtiLength + 3 + reversalLength
+	keyBytes    = arnLength + mtiLength + 3 + reversalLength + issuerReferenceLength
 	keyRowBytes = keyBytes + 4 + 4 + 8 + 4
 )
 
@@ -180,6 +185,7 @@ func (k *recordKeys) add(key arnKey, at *keyedRecord) error {
 	row := append(k.row[:0], key.arn[:]...)
 	row = append(row, key.kind[:]...)
 	row = append(row, key.reversal[:]...)
+	row = append(row, key.issuer[:]...)
 	row = binary.BigEndian.AppendUint32(row, uint32(at.number))
 	row = binary.BigEndian.AppendUint32(row, uint32(at.before))
 	row = binary.BigEndian.AppendUint64(row, uint64(at.offset))
@@ -191,6 +197,7 @@ func parseKeyRow(row []byte) (key arnKey, at keyedRecord) {
 	n := copy(key.arn[:], row)
 	n += copy(key.kind[:], row[n:])
 	n += copy(key.reversal[:], row[n:])
+	n += copy(key.issuer[:], row[n:])
 	at.number = int(binary.BigEndian.Uint32(row[n:]))
 	at.before = int(binary.BigEndian.Uint32(row[n+4:]))
 	at.offset = int64(binary.BigEndian.Uint64(row[n+8:]))

@@ -53,6 +53,39 @@ func manyRecords(t *testing.T, presentments int, sequence func(n int) int) []byt
 	return file.Bytes()
 }
 
+// Second presentments of one reference are told apart by what they answer (DE95), with the sorter, too.
+func TestSecondPresentmentsAreNotTwice(t *testing.T) {
+	p := *goldenPresentments()[0]
+	p.FunctionCode, p.MessageReason, p.OriginalMinor = "282", "2700", p.AmountMinor
+	var file bytes.Buffer
+	w, err := clearing.NewWriter(&file, clearing.Header{
+		FileID: clearing.FileID{Date: day(2026, 11, 21), ProcessorID: "12345", Sequence: 1},
+	})
+	for _, p.IssuerReference = range []string{"", "A", "B", "A", ""} {
+		if err == nil {
+			err = w.Write(&p)
+		}
+	}
+	if err == nil {
+		_, err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := clearing.Verify(bytes.NewReader(file.Bytes()), clearing.VerifyOptions{Strict: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range r.Errors {
+		got = append(got, fmt.Sprintf("%d: %s", f.Record, f.Message))
+	}
+	const same = " has the same message, reference and reversal"
+	if want := []string{"5: record 3" + same, "6: record 2" + same}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A record that stands twice is found wherever it stands, also among more records than are kept in memory.
 func TestDuplicatesOfManyRecords(t *testing.T) {
 	const presentments = 70_000
@@ -106,7 +139,7 @@ func TestDuplicatesOfManyRecords(t *testing.T) {
 // be made is an error, and no report.
 func TestKeysThatFindNoRoom(t *testing.T) {
 	file := manyRecords(t, 70_000, func(n int) int { return n })
-	const rowBytes = 73 // with its place in the order
+	const rowBytes = 83 // with its place in the order
 	report, err := clearing.Verify(bytes.NewReader(file), clearing.VerifyOptions{
 		Strict: true, KeyMemoryBytes: 68_000 * rowBytes,
 	})

@@ -168,6 +168,7 @@ func TestRefusedPresentments(t *testing.T) {
 		"second, no reason":   {func(p *clearing.Presentment) { p.FunctionCode, p.MessageReason = "205", "" }, "DE25 "},
 		"second, no original": {func(p *clearing.Presentment) { p.FunctionCode = "282" }, "DE30 "},
 		"first with original": {func(p *clearing.Presentment) { p.OriginalMinor = 1 }, "DE30 "},
+		"first with answer":   {func(p *clearing.Presentment) { p.IssuerReference = "REF" }, "DE95 "},
 		"message reason":      {func(p *clearing.Presentment) { p.MessageReason = "140" }, "DE25 "},
 		"MCC":                 {func(p *clearing.Presentment) { p.MCC = "" }, "DE26 "},
 		"ARN digit":           {func(p *clearing.Presentment) { p.ARN = "12345676325000000000013" }, "DE31 "},

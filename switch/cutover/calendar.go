@@ -108,7 +108,7 @@ func (s *sealing) hold(rows []journal.Presentment) error {
 			if err != nil {
 				return err
 			}
-			stands, err := s.stands(&p.Ops[row.Op])
+			stands, err := s.stands(p, row.Op)
 			if err != nil {
 				return err
 			}

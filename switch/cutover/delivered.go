@@ -140,10 +140,12 @@ func (p *plan) sequenceOf(id clearing.FileID) int {
 // deliveredRecords are the presentments in files.
 type deliveredRecords map[deliveredRecord]bool
 
-// deliveredRecord names a presentment: a reversal has the ARN of what it takes back, a second one that of the first.
+// deliveredRecord names a presentment: a reversal has the ARN of what it takes back, a second one that of the first
+// and, as there may be several, the issuer's reference of the chargeback that it answers.
 type deliveredRecord struct {
 	arn              string
 	reversal, second bool
+	issuerReference  string
 }
 
 // delivered reads what stands in the files that were there before a date was sealed, its own and those of later dates.
@@ -154,29 +156,73 @@ func (s *Source) delivered(p *plan) (deliveredRecords, error) {
 		if err != nil {
 			return nil, fmt.Errorf("a file that was there when the date was sealed: %w", err)
 		}
-		name := s.FS.PathJoin(s.Dir, id.Date.Format(time.DateOnly), text+".detail.csv")
-		f, err := s.FS.Open(name)
+		name := s.FS.PathJoin(s.Dir, id.Date.Format(time.DateOnly), text)
+		seconds, err := all.read(s.FS, name+".detail.csv")
+		if err == nil && seconds {
+			err = all.readSeconds(s.FS, name+".ipm")
+		}
 		if err != nil {
-			return nil, fmt.Errorf("a file that was there when the date was sealed: %w", err)
-		}
-		for row, failed := range clearing.ReadDetail(f) {
-			if failed != nil {
-				err = failed
-				break
-			}
-			all[deliveredRecord{row.ARN, row.Reversal, row.FunctionCode != firstPresentment}] = true
-		}
-		if err = errors.Join(err, f.Close()); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// has tells whether the presentment of an operation stands there. Its name is the operation's own, so that it is told
-// of one of which no record can be built, too.
-func (d deliveredRecords) has(op *payment.Op) bool {
-	return d[deliveredRecord{op.ARN, op.Kind == payment.KindVoidPresentment, op.Kind == payment.KindRepresent}]
+// read takes what a detail file tells of first presentments, and tells whether there are second ones in it.
+func (d deliveredRecords) read(fsys vfs.FS, name string) (seconds bool, err error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return false, fmt.Errorf("a file that was there when the date was sealed: %w", err)
+	}
+	for row, failed := range clearing.ReadDetail(f) {
+		if failed != nil {
+			err = failed
+			break
+		}
+		if row.FunctionCode != firstPresentment {
+			seconds = true
+			continue
+		}
+		d[deliveredRecord{arn: row.ARN, reversal: row.Reversal}] = true
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return false, fmt.Errorf("%s: %w", name, err)
+	}
+	return seconds, nil
+}
+
+// readSeconds takes the second presentments of a clearing file: what they answer stands there alone (DE95).
+func (d deliveredRecords) readSeconds(fsys vfs.FS, name string) (err error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return fmt.Errorf("a file that was there when the date was sealed: %w", err)
+	}
+	in, err := clearing.NewReader(f)
+	for err == nil {
+		var r *clearing.Record
+		r, err = in.Next()
+		if err == nil && r.MTI == "1240" && r.FunctionCode() != firstPresentment {
+			d[deliveredRecord{arn: r.Text(31), second: true, issuerReference: r.IssuerReference()}] = true
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// has tells whether the presentment of operation i stands there. Its name is the operation's own, so that it is told of
+// one of which no record can be built, too.
+func (d deliveredRecords) has(p *payment.Payment, i int) bool {
+	op := &p.Ops[i]
+	is := deliveredRecord{arn: op.ARN, reversal: op.Kind == payment.KindVoidPresentment}
+	if op.Kind == payment.KindRepresent {
+		is.second, is.issuerReference = true, p.Ops[op.Target].IssuerReference
+	}
+	return d[is]
 }
 
 // OccupiedError says that a file with other bytes stands where one was to be written.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchyard/internal/vfs"
+	"switchyard/switch/clearing"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
@@ -73,6 +74,65 @@ func TestDeliveredDateIsClosedAgain(t *testing.T) {
 		}
 		if fresh != 1 {
 			t.Errorf("%d new files of the date in %q", fresh, names(files))
+		}
+	})
+}
+
+// I8: of several second presentments of one capture those that were delivered are not presented again, and the others
+// are: they are told apart by what they answer.
+func TestDeliveredSecondPresentments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-22 20:26:01")
+		b := openBook(t, vfs.NewMem())
+		b.must(b.j.Cutover(t.Context(), 0, 20261121))
+		p := b.authorized("visa", 10_000)
+		for _, reference := range []string{"REF-A", "REF-B"} {
+			p.Ops = append(p.Ops, payment.Op{
+				Kind: payment.KindChargeback, State: payment.StateApproved, Amount: 300, Granted: 300, Target: 3,
+				Source: "1/" + reference, IssuerReference: reference, At: time.Now(), DoneAt: time.Now(),
+			})
+		}
+		b.must(b.present(p, capture(4000, 1), presentment.Snapshot{})) // operation 3
+		represent := func(p *payment.Payment, chargeback int) {
+			b.must(b.present(p, payment.Op{
+				Kind: payment.KindRepresent, State: payment.StateApproved, Amount: 300, Granted: 300, Target: chargeback,
+				Source: "anna", Reason: "2700", ARN: p.Ops[3].ARN,
+			}, presentment.Snapshot{Reason: "2700"}))
+		}
+		b.must(b.j.Checkpoint("earlier"))
+		represent(p, 1)
+		b.must(b.j.Cutover(t.Context(), 20261121, 20261122))
+		_, stop := b.run(settings())
+		stop()
+		delivered := tree(t, b.fs, "clearing")
+		b.close()
+		b.must(b.fs.RemoveAll("journal"))
+		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
+		b.must(err)
+		b = openBook(t, b.fs)
+		defer b.close()
+		p, err = b.j.Payment(t.Context(), p.ID)
+		b.must(err)
+		represent(p, 1)
+		represent(p, 2)
+		b.must(b.j.Cutover(t.Context(), 20261121, 20261122))
+		_, stop = b.run(settings())
+		stop()
+		var fresh []string
+		for name, text := range tree(t, b.fs, "clearing") {
+			if _, was := delivered[name]; was || !strings.HasSuffix(name, ".ipm") || !strings.Contains(name, "2026-11-21") {
+				continue
+			}
+			in, err := clearing.NewReader(strings.NewReader(text))
+			for err == nil {
+				var r *clearing.Record
+				if r, err = in.Next(); err == nil && r.MTI == "1240" {
+					fresh = append(fresh, r.FunctionCode()+" "+r.IssuerReference())
+				}
+			}
+		}
+		if !slices.Equal(fresh, []string{"205 REF-B"}) {
+			t.Errorf("presented are %q, want what was in no file", fresh)
 		}
 	})
 }

@@ -78,7 +78,7 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 	r.AmountMinor = moved(pay, i)
 	if op.Kind == payment.KindRepresent {
 		presented := pay.Ops[op.Target].Target
-		cleared = &pay.Ops[presented]
+		cleared, r.IssuerReference = &pay.Ops[presented], pay.Ops[op.Target].IssuerReference
 		r.CaptureID = captureID(pay, presented)
 		r.FunctionCode, r.OriginalMinor = secondPart, cleared.Clears()
 		if pay.WholeDispute(i) {

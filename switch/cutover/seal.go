@@ -169,7 +169,7 @@ func (s *sealing) payment(rows []journal.Presentment) error {
 			decided[row.Op] = snapshot
 		}
 		if fault != nil {
-			stands, err := s.stands(&p.Ops[row.Op])
+			stands, err := s.stands(p, row.Op)
 			if err != nil {
 				return fmt.Errorf("payment %s, operation %d: no record can be built (%w), and whether it stands in a file "+
 					"already cannot be told: %w", p.ID, row.Op, fault, err)
@@ -200,7 +200,7 @@ func (s *sealing) payment(rows []journal.Presentment) error {
 }
 
 // stands tells whether a presentment stands in a file that is there already: then it needs no record.
-func (s *sealing) stands(op *payment.Op) (bool, error) {
+func (s *sealing) stands(p *payment.Payment, i int) (bool, error) {
 	if s.unseen != nil {
 		return false, s.unseen
 	}
@@ -210,7 +210,7 @@ func (s *sealing) stands(op *payment.Op) (bool, error) {
 			return false, err
 		}
 	}
-	return s.before.has(op) && !mutant.On(mutant.DeliveredIsCarried), nil
+	return s.before.has(p, i) && !mutant.On(mutant.DeliveredIsCarried), nil
 }
 
 // asItStands is what a reversal repeats of a presentment that was delivered and of which no record can be built now.

@@ -315,7 +315,7 @@ func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, err
 	if row.Op >= len(pay.Ops) {
 		return nil, fmt.Errorf("the payment has %d operations", len(pay.Ops))
 	}
-	if w.before.has(&pay.Ops[row.Op]) {
+	if w.before.has(pay, row.Op) {
 		return nil, nil
 	}
 	s, err := presentment.DecodeSnapshot(row.Data)

@@ -199,7 +199,7 @@ func (a *applying) came(ctx context.Context, it *item, of payment.ID, op int, o 
 func (a *applying) exception(it *item, p *payment.Payment, op int, why string) *Exception {
 	e := &Exception{
 		FileID: a.file.FileID, Record: it.number, Message: it.of, ARN: it.arn, RRN: it.rrn, Card: it.card,
-		Amount: it.amount, Currency: it.currency, Reason: it.reason, Why: why,
+		Amount: it.amount, Currency: it.currency, Reason: it.reason, IssuerReference: it.issuerReference, Why: why,
 	}
 	if p != nil {
 		e.Payment = p.ID.String()
@@ -218,7 +218,7 @@ func (a *applying) book(ctx context.Context, p *payment.Payment, target int, it 
 ) {
 	at := p.Told(a.source(it), target)
 	if it.second {
-		if at, target = secondOf(p, a.source(it), target); target == payment.NoTarget {
+		if at, target = secondOf(p, a.source(it), it.issuerReference, target); target == payment.NoTarget {
 			why := "it rejects a second presentment, and there was none"
 			return outcome{exception: a.exception(it, p, target, why)}, payment.KindNone, nil
 		}
@@ -239,8 +239,11 @@ func (a *applying) book(ctx context.Context, p *payment.Payment, target int, it 
 	_, opened := p.Dispute(at)
 	o.listed = opened || it.kind == payment.KindReject && p.Ops[target].Kind != payment.KindRepresent
 	if excess := p.ExcessOf(at); excess > 0 {
-		o.exception = a.exception(it, p, target,
-			"it is of more than the cardholder was still owed: the excess is booked with it")
+		why := "it is of more than the cardholder was still owed: the excess is booked with it"
+		if p.Repeats(at) {
+			why = "a chargeback of the presentment had its issuer reference (DE95) before: it counts for nothing, and is booked"
+		}
+		o.exception = a.exception(it, p, target, why)
 		o.exception.Operation, o.exception.Excess = at, excess
 	}
 	return o, adds, nil
@@ -280,13 +283,9 @@ func (a *applying) operation(ctx context.Context, p *payment.Payment, target int
 		r = p.CheckSettle(target)
 		op.Amount, op.Granted = presented.Clears(), presented.Clears()
 	default:
-		var filed bool
-		if filed, err = a.secondFiled(ctx, p, target); err != nil {
+		op.Amount, op.Due, op.IssuerReference = it.amount, a.due(op.Source, it.reason), it.issuerReference
+		if r, err = a.charge(ctx, p, target, it, &op); err != nil {
 			return op, "", err
-		}
-		op.Amount, op.Due = it.amount, a.due(op.Source, it.reason)
-		if op.Granted, r = p.CheckChargeback(target, it.amount, filed); filed {
-			op.Number = payment.SecondChargeback
 		}
 	}
 	if r != nil {
@@ -295,25 +294,43 @@ func (a *applying) operation(ctx context.Context, p *payment.Payment, target int
 	return op, "", nil
 }
 
-// secondFiled tells whether a second presentment of an operation stands in a file.
-func (d *Desk) secondFiled(ctx context.Context, p *payment.Payment, of int) (bool, error) {
-	second := p.Represented(of)
-	if second == payment.NoTarget {
-		return false, nil
+// charge says what of a chargeback counts, and whether it takes what was presented a second time: nobody can charge
+// that back before it stands in a file.
+func (a *applying) charge(ctx context.Context, p *payment.Payment, target int, it *item, op *payment.Op) (
+	r *payment.Refusal, err error,
+) {
+	says := payment.Chargeback{Amount: it.amount, IssuerReference: it.issuerReference, Arbitration: it.arbitration}
+	second, r := p.TakesAgain(target, says)
+	if r != nil {
+		return r, nil
 	}
-	day, err := d.day(ctx, p.Ops[second].Filed())
-	return err == nil && (day.sealed || p.Ops[second].Window != 0), err
+	if second != payment.NoTarget {
+		day, err := a.day(ctx, p.Ops[second].Filed())
+		if err != nil {
+			return nil, err
+		}
+		if day.sealed || p.Ops[second].Window != 0 {
+			op.Number = payment.SecondChargeback
+		} else {
+			second = payment.NoTarget
+		}
+	}
+	op.Granted, r = p.CheckChargeback(target, says, second)
+	return r, nil
 }
 
 // secondOf finds the second presentment of an operation that a record rejects, and the operation that the record is
-// already, or NoTarget. One that was rejected before is found by its record, whatever was presented since.
-func secondOf(p *payment.Payment, source string, of int) (told, second int) {
+// already, or NoTarget. One that was rejected before is found by its record, whatever was presented since; another by
+// the issuer reference that it has, where the record has one.
+func secondOf(p *payment.Payment, source, issuerReference string, of int) (told, second int) {
 	second = payment.NoTarget
 	for _, i := range p.SecondPresentments(of) {
 		if told = p.Told(source, i); told != payment.NoTarget {
 			return told, i
 		}
-		second = i
+		if issuerReference == p.Ops[p.Ops[i].Target].IssuerReference {
+			second = i
+		}
 	}
 	return payment.NoTarget, second
 }

@@ -16,20 +16,23 @@ import (
 
 // Dispute is a chargeback, with what became of it since.
 type Dispute struct {
-	ID       string        `json:"id"`    // the payment's, a dash and the number of the chargeback's operation
-	State    string        `json:"state"` // open: somebody has to decide; represented, accepted, lost
-	Due      string        `json:"due"`   // the last business date of a second presentment
-	Payment  string        `json:"payment"`
-	Capture  string        `json:"capture"` // what was charged back: the id of a capture or sale
-	Merchant string        `json:"merchant"`
-	Card     string        `json:"card"`         // first six and last four
-	Amount   int64         `json:"amount_minor"` // charged back, as far as it counts
-	Of       int64         `json:"of_minor"`     // that was presented
-	Currency string        `json:"currency"`
-	ARN      string        `json:"arn"`
-	RRN      string        `json:"rrn,omitempty"`
-	Reason   string        `json:"reason,omitempty"` // DE25 of the chargeback
-	Steps    []DisputeStep `json:"steps"`            // in their order, the chargeback first
+	ID       string `json:"id"`    // the payment's, a dash and the number of the chargeback's operation
+	State    string `json:"state"` // open: somebody has to decide; represented, accepted, lost
+	Due      string `json:"due"`   // the last business date of a second presentment
+	Payment  string `json:"payment"`
+	Capture  string `json:"capture"` // what was charged back: the id of a capture or sale
+	Merchant string `json:"merchant"`
+	Card     string `json:"card"`         // first six and last four
+	Amount   int64  `json:"amount_minor"` // charged back, as far as it counts
+	Of       int64  `json:"of_minor"`     // that was presented
+	Currency string `json:"currency"`
+	ARN      string `json:"arn"`
+	RRN      string `json:"rrn,omitempty"`
+	Reason   string `json:"reason,omitempty"` // DE25 of the chargeback
+	// IssuerReference is DE95, which tells the chargebacks of parts of one presentment apart.
+	IssuerReference string `json:"issuer_reference,omitempty"`
+
+	Steps []DisputeStep `json:"steps"` // in their order, the chargeback first
 }
 
 // DisputeStep is something that came, or that somebody decided: an operation of the payment.
@@ -150,6 +153,7 @@ func (d *Desk) disputeOf(p *payment.Payment, i int) Dispute {
 		ID: operationID(p.ID, i), State: is.State.String(), Due: due.String(), Payment: p.ID.String(),
 		Capture: operationID(p.ID, is.Presentment), Merchant: p.Merchant, Card: p.MaskedPAN, Amount: op.Granted,
 		Of: of.Clears(), Currency: p.Currency, ARN: of.ARN, RRN: of.RRN, Reason: op.Reason,
+		IssuerReference: op.IssuerReference,
 	}
 	for _, j := range is.Steps {
 		step := &p.Ops[j]
@@ -211,7 +215,8 @@ func (d *Desk) Represent(ctx context.Context, id, who, reason string, amount int
 	return d.dispute(ctx, id, func(p *payment.Payment, i int) (*journal.Transition, error) {
 		date := d.o.Journal.OpenDay()
 		counts, refused := p.CheckRepresent(i, amount, date, d.dueOf(&p.Ops[i]))
-		if mutant.On(mutant.RepresentedTwice) && p.Represented(p.Ops[i].Target) != payment.NoTarget {
+		if mutant.On(mutant.RepresentedTwice) &&
+			p.Represented(p.Ops[i].Target, p.Ops[i].IssuerReference) != payment.NoTarget {
 			counts, refused = p.Ops[i].Granted, nil
 		}
 		if refused != nil {

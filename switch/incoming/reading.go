@@ -26,13 +26,16 @@ type item struct {
 
 	reason   string
 	arn, rrn string
-	authCode string
-	reversal bool // of the presentment that is rejected
-	second   bool // what is rejected is a second presentment
-	card     string
-	amount   int64
-	original int64 // what was presented, DE30; 0: it does not say
-	currency string
+	// issuerReference is DE95 of a chargeback, or of what presents it a second time.
+	issuerReference string
+	arbitration     bool // a chargeback of what was presented a second time, as DE24 says
+	authCode        string
+	reversal        bool // of the presentment that is rejected
+	second          bool // what is rejected is a second presentment
+	card            string
+	amount          int64
+	original        int64 // what was presented, DE30; 0: it does not say
+	currency        string
 
 	sums            bool // it says what the file came to: the sums below
 	debits, credits int64
@@ -123,7 +126,11 @@ func (r *reading) next() (*item, error) {
 		it.position(record)
 	case "1442/450", "1442/453", "1442/451", "1442/454":
 		it.kind, it.reason = payment.KindChargeback, clean(record.Text(25))
+		it.arbitration = it.of == "1442/451" || it.of == "1442/454"
 		it.presentment(record)
+		if !repeatable(record.IssuerReference()) {
+			it.why = "its issuer reference (DE95) has characters that a second presentment could not repeat"
+		}
 		if text := record.Text(30); len(text) >= amountDigits {
 			it.original, _ = strconv.ParseInt(text[:amountDigits], 10, 64)
 		}
@@ -144,8 +151,14 @@ const amountDigits = 12
 func (it *item) presentment(r *clearing.Record) {
 	it.arn, it.rrn = clean(r.Text(31)), clean(strings.TrimRight(r.Text(37), " "))
 	it.authCode, it.card = strings.TrimRight(r.Text(38), " "), r.Card()
+	it.issuerReference = clean(r.IssuerReference())
 	it.amount, _ = r.AmountMinor()
 	it.currency, it.reversal = clean(r.Currency()), r.Reversal()
+}
+
+// repeatable tells whether a record of ours can say a text.
+func repeatable(s string) bool {
+	return strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) < 0
 }
 
 // position takes what a settlement says that a file came to; one without sums says that all of it is settled.

@@ -48,6 +48,8 @@ type Exception struct {
 	Operation int    `json:"operation,omitempty"` // of the payment, where the record is booked as one
 	Excess    int64  `json:"excess_minor,omitempty"`
 	Why       string `json:"why"`
+	// IssuerReference is DE95.
+	IssuerReference string `json:"issuer_reference,omitempty"`
 }
 
 // maxFiles is as many as have numbers.

@@ -204,6 +204,9 @@ func incomingEvent(p *payment.Payment, i int) Event {
 	if op.Reason != "" {
 		text += ", reason " + op.Reason
 	}
+	if op.IssuerReference != "" {
+		text += ", issuer reference " + op.IssuerReference
+	}
 	if excess := p.ExcessOf(i); op.Kind == payment.KindChargeback && excess > 0 {
 		text += fmt.Sprintf("; %s of it is more than the cardholder was still owed", money.Format(excess, p.Currency))
 	}
@@ -215,6 +218,9 @@ func (a *API) decidedEvent(ctx context.Context, p *payment.Payment, i int, about
 	op, of := &p.Ops[i], &p.Ops[presented]
 	text := fmt.Sprintf("%s of %s by %s, of "+about, op.Kind, money.Format(op.Amount, p.Currency), op.Source, of.Kind,
 		of.At.UTC().Format(time.RFC3339))
+	if reference := p.Ops[op.Target].IssuerReference; reference != "" {
+		text += ", issuer reference " + reference
+	}
 	if op.Reason != "" {
 		text += ": " + op.Reason
 	}

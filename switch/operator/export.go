@@ -65,9 +65,12 @@ type OpExport struct {
 	Automatic    bool       `json:"automatic,omitempty"`   // a capture by the switch
 	PastWindow   bool       `json:"past_window,omitempty"` // a capture that came past the capture window
 	// Source is the record of an incoming file that it is, PDS0105, a slash and DE71, or who decided; Reason is why.
-	Source string     `json:"source,omitempty"`
-	Reason string     `json:"reason,omitempty"`
-	Due    string     `json:"due,omitempty"` // of a chargeback: the last business date of a second presentment
+	Source string `json:"source,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Due    string `json:"due,omitempty"` // of a chargeback: the last business date of a second presentment
+	// IssuerReference is DE95 of a chargeback.
+	IssuerReference string `json:"issuer_reference,omitempty"`
+
 	At     time.Time  `json:"at"`
 	DoneAt *time.Time `json:"done_at,omitempty"`
 
@@ -129,7 +132,7 @@ func ExportPayment(ctx context.Context, j Records, p *payment.Payment) (PaymentE
 			BusinessDate: op.Date.String(), CarriedTo: op.Carried.String(), Window: op.Window,
 			ARN: op.ARN, At: op.At,
 			ForcePost: op.ForcePost, Automatic: op.Automatic, PastWindow: op.PastWindow,
-			Source: op.Source, Reason: op.Reason, Due: op.Due.String(),
+			Source: op.Source, Reason: op.Reason, Due: op.Due.String(), IssuerReference: op.IssuerReference,
 		}
 		if !op.CaptureAt.IsZero() {
 			x.CaptureAt = &op.CaptureAt

@@ -1,8 +1,14 @@
 package payment
 
+import "slices"
+
 // A dispute is what a chargeback opens: the acquirer presents a second time what was charged back, or accepts that it
 // is. What is decided is an operation whose Target is the chargeback's; what is presented a second time is a
 // presentment of its own, which the clearing system may reject or settle.
+//
+// Several chargebacks of parts of one presentment are told apart by the issuer's reference, which their second
+// presentments repeat: each has a dispute of its own. Those without one are not: of them one is presented a second
+// time.
 
 // DisputeState is where a dispute has got to.
 type DisputeState uint8
@@ -62,8 +68,7 @@ func (p *Payment) dispute(i int) Dispute {
 		case op.Kind == KindReject && op.Target == d.Represented:
 			d.State, d.Represented = DisputeOpen, NoTarget
 		case op.Kind == KindSettle && op.Target == d.Represented:
-		case op.Number == SecondChargeback && op.Kind == KindChargeback && op.Target == d.Presentment &&
-			d.Represented != NoTarget:
+		case d.Represented != NoTarget && p.takesAgain(j) == d.Represented:
 			d.State = DisputeLost
 		default:
 			continue
@@ -100,15 +105,126 @@ func (p *Payment) rejectsSecond(j int) int {
 	return NoTarget
 }
 
-// Represented is the second presentment of operation i that stands, or NoTarget.
-func (p *Payment) Represented(i int) int {
-	stands := NoTarget
-	for _, j := range p.SecondPresentments(i) {
-		if p.Presentment(j) != PresentmentRejected {
-			stands = j
+// standingSeconds are the second presentments of operation i that were made before operation end, and not rejected.
+func (p *Payment) standingSeconds(i, end int) (all []int) {
+	for j := i + 1; j < end; j++ {
+		if p.SecondOf(j) == i {
+			all = append(all, j)
+		} else if second := p.rejectsSecond(j); second != NoTarget {
+			all = slices.DeleteFunc(all, func(of int) bool { return of == second })
 		}
 	}
-	return stands
+	return all
+}
+
+// Represented is the second presentment that stands of what a chargeback of operation i with an issuer reference took,
+// or NoTarget.
+func (p *Payment) Represented(i int, issuerReference string) int {
+	second, _ := p.secondFor(i, issuerReference, len(p.Ops))
+	return second
+}
+
+// secondFor is Represented as it stood before operation end; all are those of any reference.
+func (p *Payment) secondFor(i int, issuerReference string, end int) (second int, all []int) {
+	second, all = NoTarget, p.standingSeconds(i, end)
+	for _, j := range all {
+		if p.Ops[p.Ops[j].Target].IssuerReference == issuerReference {
+			second = j
+		}
+	}
+	return second, all
+}
+
+// Chargeback is what a record of one says.
+type Chargeback struct {
+	Amount          int64
+	IssuerReference string // DE95, or ""
+	Arbitration     bool   // DE24 says that it takes what was presented a second time
+}
+
+// TakesAgain is the second presentment of operation i that a chargeback takes, or NoTarget where it takes of the first.
+// An arbitration is of the second presentment with its reference, or of the only one that stands, as it may have
+// another than the first chargeback. Of what has no reference the function says nothing: it takes the second
+// presentment of what had none.
+func (p *Payment) TakesAgain(i int, c Chargeback) (second int, r *Refusal) {
+	second, all := p.secondFor(i, c.IssuerReference, len(p.Ops))
+	switch {
+	case !c.Arbitration && c.IssuerReference != "":
+		return NoTarget, nil
+	case second != NoTarget || !c.Arbitration || len(all) == 0:
+		return second, nil
+	case len(all) == 1:
+		return all[0], nil
+	}
+	return NoTarget, state("its issuer reference (DE95) does not say which of %d second presentments it takes", len(all))
+}
+
+// takesAgain is the second presentment that operation j, a chargeback, took, or NoTarget.
+func (p *Payment) takesAgain(j int) int {
+	op := &p.Ops[j]
+	if op.Kind != KindChargeback || op.Number != SecondChargeback {
+		return NoTarget
+	}
+	second, all := p.secondFor(op.Target, op.IssuerReference, j)
+	if second == NoTarget && len(all) == 1 {
+		return all[0]
+	}
+	return second
+}
+
+// Repeats tells whether operation i is a chargeback that came before: of the same presentment, with the same reference.
+func (p *Payment) Repeats(i int) bool {
+	op := &p.Ops[i]
+	return op.Kind == KindChargeback && p.charged(op.Target, op.IssuerReference, p.takesAgain(i), i)
+}
+
+// charged tells whether a chargeback of operation of with an issuer reference stands before operation end; of its
+// second presentment second, unless that is NoTarget.
+func (p *Payment) charged(of int, issuerReference string, second, end int) bool {
+	for j := of + 1; j < end && issuerReference != ""; j++ {
+		if op := &p.Ops[j]; op.Kind == KindChargeback && op.Target == of && op.IssuerReference == issuerReference &&
+			p.takesAgain(j) == second {
+			return true
+		}
+	}
+	return false
+}
+
+// chargeable is what a chargeback of operation i may count for: what no other took of the presentment that it takes,
+// the first or second, and never more than is not charged back of what was presented. One that came before counts for
+// nothing.
+func (p *Payment) chargeable(i int, c Chargeback, second int) int64 {
+	if p.charged(i, c.IssuerReference, second, len(p.Ops)) {
+		return 0
+	}
+	ofFirst := p.Ops[i].Clears()
+	all, ofSecond := ofFirst, int64(0)
+	for _, j := range p.standingSeconds(i, len(p.Ops)) {
+		all += p.Ops[j].Granted
+		if j == second {
+			ofSecond = p.Ops[j].Granted
+		}
+	}
+	for j := i + 1; j < len(p.Ops); j++ {
+		op := &p.Ops[j]
+		if op.Kind != KindChargeback || op.Target != i {
+			continue
+		}
+		all -= op.Granted
+		switch p.takesAgain(j) {
+		case NoTarget:
+			ofFirst -= op.Granted
+		case second:
+			ofSecond -= op.Granted
+		}
+	}
+	switch {
+	case second == NoTarget:
+		return min(ofFirst, all)
+	case c.IssuerReference == "" && p.Ops[p.Ops[second].Target].IssuerReference == "":
+		return min(ofFirst+ofSecond, all) // nothing tells the two apart
+	}
+	return min(ofSecond, all)
 }
 
 // WholeDispute tells whether operation i, a second presentment, is of all that was charged back (DE24 205), and not of
@@ -122,7 +238,8 @@ func (p *Payment) WholeDispute(i int) bool {
 // asks for all that counts of it. date is the business date in whose file it would stand, due the last one that is in
 // time.
 //
-// Of a presentment there is one second one at most (I8): a record is known by its acquirer reference and function.
+// Of a presentment there is one second one at most by issuer reference (I8): a record is known by that, its acquirer
+// reference and its function.
 func (p *Payment) CheckRepresent(i int, amount int64, date, due Date) (int64, *Refusal) {
 	d, opened := p.Dispute(i)
 	switch {
@@ -132,7 +249,7 @@ func (p *Payment) CheckRepresent(i int, amount int64, date, due Date) (int64, *R
 		return 0, state("the dispute is accepted")
 	case d.State == DisputeLost:
 		return 0, state("it was charged back again after it was presented a second time: it is lost, or for arbitration")
-	case p.Represented(d.Presentment) != NoTarget:
+	case p.Represented(d.Presentment, p.Ops[i].IssuerReference) != NoTarget:
 		return 0, state("its presentment is presented a second time already")
 	case date > due:
 		return 0, state("the last day for a second presentment was %s; its file would be of %s", due, date)
@@ -159,7 +276,10 @@ func (p *Payment) CheckAcceptDispute(i int) *Refusal {
 }
 
 func notDisputed(p *Payment, i int) *Refusal {
-	if p.Ops[i].Kind == KindChargeback && p.Ops[i].Granted == 0 {
+	switch {
+	case p.Repeats(i):
+		return state("nothing of the chargeback counts, as it came before: it is an exception")
+	case p.Ops[i].Kind == KindChargeback && p.Ops[i].Granted == 0:
 		return state("nothing of the chargeback counts, as it is of more than was presented: it is an exception")
 	}
 	return state("the operation opened no dispute")

@@ -152,7 +152,11 @@ func TestMoneyOfSecondPresentments(t *testing.T) {
 	capture := op(payment.KindCapture, 600)
 	p := made(of1000(capture, record(payment.KindChargeback, 1, 600, 600), record(payment.KindRepresent, 2, 600, 600))...)
 	for filed, want := range map[bool]int64{true: 600, false: 0} {
-		if counts, r := p.CheckChargeback(1, 600, filed); counts != want || r != nil {
+		says, second := payment.Chargeback{Amount: 600}, payment.NoTarget
+		if filed {
+			second, _ = p.TakesAgain(1, says)
+		}
+		if counts, r := p.CheckChargeback(1, says, second); counts != want || r != nil {
 			t.Errorf("in a file %t: %d count (%v), want %d", filed, counts, r, want)
 		}
 	}
@@ -172,7 +176,139 @@ func TestMoneyOfSecondPresentments(t *testing.T) {
 	}
 	p = made(of1000(capture, record(payment.KindChargeback, 1, 600, 600), record(payment.KindRepresent, 2, 600, 600),
 		op(payment.KindRefund, 600), record(payment.KindReject, 3, 600, 600))...)
-	if broken := p.Invariant(); broken != "" || p.ExcessOf(5) != 600 || p.Represented(1) != payment.NoTarget {
+	if broken := p.Invariant(); broken != "" || p.ExcessOf(5) != 600 || p.Represented(1, "") != payment.NoTarget {
 		t.Errorf("refunded and then rejected: %s, excess %d", broken, p.ExcessOf(5))
+	}
+}
+
+// referenced is an operation with an issuer reference.
+func referenced(o payment.Op, reference string) payment.Op {
+	o.IssuerReference = reference
+	return o
+}
+
+// Chargebacks of parts are told apart by the issuer's reference: each is decided about by itself, and the presentment
+// is represented once all are.
+func TestPartsAreDisputedByThemselves(t *testing.T) {
+	capture, part := op(payment.KindCapture, 600), record(payment.KindChargeback, 1, 200, 200)
+	ops := of1000(capture, referenced(part, "A"), referenced(part, "B"), record(payment.KindRepresent, 2, 200, 200))
+	second := record(payment.KindRepresent, 3, 200, 200)
+	for _, c := range []struct {
+		why, first, second string // states of the disputes
+		more               []payment.Op
+		presentment        string
+		refundable         int64
+		again              string // what refuses to present the second part, "" if nothing does
+	}{
+		{"one of them", "represented", "open", nil, "charged_back", 400, ""},
+		{"both", "represented", "represented", []payment.Op{second}, "represented", 600, "a second time already"},
+		{
+			"the second rejected", "represented", "open", []payment.Op{second, record(payment.KindReject, 5, 200, 200)},
+			"charged_back", 400, "",
+		},
+		{
+			"the first charged back again", "lost", "represented", []payment.Op{second, referenced(again(1, 200), "A")},
+			"charged_back", 400, "a second time already",
+		},
+		{
+			"the second accepted", "represented", "accepted", []payment.Op{record(payment.KindAcceptDispute, 3, 200, 200)},
+			"charged_back", 400, "accepted",
+		},
+	} {
+		p := made(append(slices.Clone(ops), c.more...)...)
+		first, _ := p.Dispute(2)
+		other, _ := p.Dispute(3)
+		if first.State.String() != c.first || other.State.String() != c.second {
+			t.Errorf("%s: %s and %s, want %s and %s", c.why, first.State, other.State, c.first, c.second)
+		}
+		if got := p.Presentment(1).String(); got != c.presentment || p.Refundable() != c.refundable || p.Invariant() != "" {
+			t.Errorf("%s: %s, refundable %d, want %s, %d; %s", c.why, got, p.Refundable(), c.presentment, c.refundable,
+				p.Invariant())
+		}
+		if _, r := p.CheckRepresent(3, 0, inTime, dueDate); !refusedWith(r, c.again) {
+			t.Errorf("%s: the second is presented: %v, want %q", c.why, r, c.again)
+		}
+	}
+	p := made(append(slices.Clone(ops), second, referenced(again(1, 200), "A"))...)
+	if r := p.CheckReject(4); !refusedWith(r, "charged back again") {
+		t.Errorf("the second presentment that was charged back again is rejected: %v", r)
+	}
+	if r := p.CheckReject(5); r != nil {
+		t.Errorf("the other is not: %v", r)
+	}
+}
+
+// All chargebacks of a presentment together count for no more than was presented, those of second presentments for no
+// more than these; and one that came before counts for nothing.
+func TestWhatOfPartsCounts(t *testing.T) {
+	capture, part := op(payment.KindCapture, 600), record(payment.KindChargeback, 1, 200, 200)
+	first := of1000(capture, referenced(part, "A"), referenced(part, "B"))
+	presented := append(slices.Clone(first), record(payment.KindRepresent, 2, 200, 200),
+		record(payment.KindRepresent, 3, 150, 150))
+	lost := append(slices.Clone(presented), referenced(again(1, 120), "A"))
+	bare := of1000(capture, part, record(payment.KindRepresent, 2, 200, 200))
+	for _, c := range []struct {
+		why    string
+		ops    []payment.Op
+		says   payment.Chargeback
+		takes  int
+		counts int64
+		refuse string
+	}{
+		{"a third part", first, payment.Chargeback{Amount: 300, IssuerReference: "C"}, payment.NoTarget, 200, ""},
+		{"without a reference", first, payment.Chargeback{Amount: 300}, payment.NoTarget, 200, ""},
+		{"the first once more", first, payment.Chargeback{Amount: 200, IssuerReference: "A"}, payment.NoTarget, 0, ""},
+		{
+			"once more, with more", first, payment.Chargeback{Amount: 600, IssuerReference: "A"}, payment.NoTarget, 0, "",
+		},
+		{
+			"the first once more, late", presented, payment.Chargeback{Amount: 200, IssuerReference: "A"}, payment.NoTarget, 0,
+			"",
+		},
+		{
+			"a third part, late", presented, payment.Chargeback{Amount: 600, IssuerReference: "C"}, payment.NoTarget, 200, "",
+		},
+		{
+			"of the second presentment", presented,
+			payment.Chargeback{Amount: 600, IssuerReference: "B", Arbitration: true}, 5, 150, "",
+		},
+		{
+			"of one of two", presented, payment.Chargeback{Amount: 1, IssuerReference: "X", Arbitration: true},
+			payment.NoTarget, 0, "which of 2 second presentments",
+		},
+		{
+			"arbitration once more", lost, payment.Chargeback{Amount: 80, IssuerReference: "A", Arbitration: true}, 4, 0, "",
+		},
+		{
+			"of the only one", append(slices.Clone(first), record(payment.KindRepresent, 3, 200, 200)),
+			payment.Chargeback{Amount: 600, IssuerReference: "X", Arbitration: true}, 4, 200, "",
+		},
+		{"nothing tells apart", bare, payment.Chargeback{Amount: 600}, 3, 600, ""},
+		{"by the function", bare, payment.Chargeback{Amount: 600, Arbitration: true}, 3, 600, ""},
+		{
+			"never more than was presented", append(slices.Clone(bare), again(1, 600)),
+			payment.Chargeback{Amount: 400, IssuerReference: "C"}, payment.NoTarget, 0, "",
+		},
+		{
+			"arbitration of none", first, payment.Chargeback{Amount: 200, IssuerReference: "A", Arbitration: true},
+			payment.NoTarget, 0, "",
+		},
+	} {
+		p := made(c.ops...)
+		takes, r := p.TakesAgain(1, c.says)
+		if takes != c.takes || !refusedWith(r, c.refuse) {
+			t.Errorf("%s: it takes %d (%v), want %d, %q", c.why, takes, r, c.takes, c.refuse)
+		}
+		if r != nil {
+			continue
+		}
+		if counts, r := p.CheckChargeback(1, c.says, takes); counts != c.counts || r != nil {
+			t.Errorf("%s: %d count (%v), want %d", c.why, counts, r, c.counts)
+		}
+	}
+	p := made(append(slices.Clone(first), referenced(record(payment.KindChargeback, 1, 200, 0), "A"))...)
+	if _, r := p.CheckRepresent(4, 0, inTime, dueDate); !p.Repeats(4) || p.Repeats(2) || p.Repeats(3) ||
+		!refusedWith(r, "came before") {
+		t.Errorf("what came before: %t, %t, %t, %v", p.Repeats(4), p.Repeats(2), p.Repeats(3), r)
 	}
 }

@@ -14,7 +14,7 @@ const (
 	PresentmentSettled                             // it takes and settles it
 	PresentmentChargedBack                         // the issuer charged it back, or a part of it
 	PresentmentWrittenOff                          // it was rejected, and is not presented again
-	PresentmentRepresented                         // what was charged back of it is presented a second time
+	PresentmentRepresented                         // what each chargeback of it took is presented a second time
 )
 
 var presentmentStates = [...]string{"presented", "rejected", "settled", "charged_back", "written_off", "represented"}
@@ -28,10 +28,6 @@ func (p *Payment) Presentment(i int) PresentmentState {
 	for j := i + 1; j < len(p.Ops); j++ {
 		op := &p.Ops[j]
 		switch {
-		case p.SecondOf(j) == i:
-			s = PresentmentRepresented
-		case p.rejectsSecond(j) != NoTarget && p.SecondOf(op.Target) == i:
-			s = PresentmentChargedBack
 		case op.Target != i:
 		case op.Kind == KindReject:
 			s = PresentmentRejected
@@ -45,7 +41,24 @@ func (p *Payment) Presentment(i int) PresentmentState {
 			s = PresentmentSettled
 		}
 	}
+	if s == PresentmentChargedBack && p.allRepresented(i) {
+		return PresentmentRepresented
+	}
 	return s
+}
+
+// allRepresented tells whether what each dispute about operation i took is presented a second time, and there is one.
+func (p *Payment) allRepresented(i int) bool {
+	all := false
+	for j := i + 1; j < len(p.Ops); j++ {
+		if p.Ops[j].Target == i && p.opens(j) {
+			if p.dispute(j).State != DisputeRepresented {
+				return false
+			}
+			all = true
+		}
+	}
+	return all
 }
 
 // LastPresented is the operation by which operation i is presented now: its newest resubmission, or itself.
@@ -118,8 +131,10 @@ func (p *Payment) CheckReject(i int) *Refusal {
 	if s := p.Presentment(i); s != PresentmentSent {
 		return state("its presentment is %s already", s)
 	}
-	if of := p.SecondOf(i); of != NoTarget && p.Presentment(of) == PresentmentChargedBack {
-		return state("it was charged back again already")
+	for j := i + 1; j < len(p.Ops); j++ {
+		if p.takesAgain(j) == i {
+			return state("it was charged back again already")
+		}
 	}
 	return nil
 }
@@ -139,16 +154,16 @@ func (p *Payment) CheckSettle(i int) *Refusal {
 }
 
 // CheckChargeback refuses a chargeback that can be none, and returns what of its amount is of the presentment: all that
-// is beyond it, such as that of a second one, is excess. What is presented a second time can be charged back a second
-// time once it stands in a file (secondFiled): before, nobody has read it.
-func (p *Payment) CheckChargeback(i int, amount int64, secondFiled bool) (counts int64, r *Refusal) {
+// is beyond it is excess. second is the second presentment that it takes (TakesAgain), once that stands in a file, and
+// NoTarget before: nobody has read it then.
+func (p *Payment) CheckChargeback(i int, c Chargeback, second int) (counts int64, r *Refusal) {
 	op := &p.Ops[i]
 	switch r := p.heardOf(i); {
 	case r != nil:
 		return 0, r
 	case !op.Kind.Row().Captures:
 		return 0, state("a %s debits no cardholder", op.Kind)
-	case amount <= 0:
+	case c.Amount <= 0:
 		return 0, state("it is of no amount")
 	case p.Presentment(i) == PresentmentRejected, p.Presentment(i) == PresentmentWrittenOff:
 		return 0, state("its presentment was rejected")
@@ -156,16 +171,7 @@ func (p *Payment) CheckChargeback(i int, amount int64, secondFiled bool) (counts
 	if p.Voided(i) {
 		return 0, nil // taken back: it is all excess, and nothing that is captured pays for it
 	}
-	left := op.Clears()
-	for j := i + 1; j < len(p.Ops); j++ {
-		if back := &p.Ops[j]; back.Kind == KindChargeback && back.Target == i {
-			left -= back.Granted
-		}
-	}
-	if second := p.Represented(i); second != NoTarget && secondFiled {
-		left += p.Ops[second].Granted
-	}
-	return min(amount, max(0, left)), nil
+	return min(c.Amount, max(0, p.chargeable(i, c, second))), nil
 }
 
 // heardOf refuses what is said of an operation that has no presentment, and what the record has no room for.

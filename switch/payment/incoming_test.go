@@ -92,7 +92,7 @@ func TestPresentmentState(t *testing.T) {
 		if got := p.Presentment(1).String(); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		_, noBack := p.CheckChargeback(1, 1, true)
+		_, noBack := p.CheckChargeback(1, payment.Chargeback{Amount: 1}, payment.NoTarget)
 		noReject, noSettle := p.CheckReject(1), p.CheckSettle(1)
 		if (noReject == nil) != (want == "presented") || (noSettle == nil) != (want == "presented") ||
 			(noBack == nil) != (want != "rejected") {
@@ -118,13 +118,15 @@ func TestPresentmentState(t *testing.T) {
 		}
 	}
 	voided := made(of1000(capture, op(payment.KindVoid, 600, of(1)))...)
-	if _, refused := voided.CheckChargeback(1, 1, true); refused == nil {
+	little, all := payment.Chargeback{Amount: 1}, payment.Chargeback{Amount: 600}
+	if _, refused := voided.CheckChargeback(1, little, payment.NoTarget); refused == nil {
 		t.Error("what was voided before it stood in a file is charged back")
 	}
-	if counts, refused := made(of1000(capture, back)...).CheckChargeback(1, 600, true); counts != 500 || refused != nil {
+	twice := made(of1000(capture, back)...)
+	if counts, refused := twice.CheckChargeback(1, all, payment.NoTarget); counts != 500 || refused != nil {
 		t.Errorf("of a second chargeback %d count (%v), want 500", counts, refused)
 	}
-	if counts, refused := made(op(payment.KindCredit, 1000)).CheckChargeback(0, 1, true); refused == nil {
+	if counts, refused := made(op(payment.KindCredit, 1000)).CheckChargeback(0, little, payment.NoTarget); refused == nil {
 		t.Errorf("of a credit %d are charged back", counts)
 	}
 }
@@ -165,7 +167,7 @@ func TestCapturesAsideAreFree(t *testing.T) {
 	}
 	// What was taken back before it was charged back is paid by no other capture.
 	p := made(of1000(first, second, op(payment.KindVoidPresentment, 600, of(1)))...)
-	counts, refused := p.CheckChargeback(1, 600, true)
+	counts, refused := p.CheckChargeback(1, payment.Chargeback{Amount: 600}, payment.NoTarget)
 	if counts != 0 || refused != nil {
 		t.Fatalf("of the chargeback %d count (%v), want 0", counts, refused)
 	}
@@ -186,7 +188,7 @@ func TestRecordsLeaveRoom(t *testing.T) {
 	booked := 0
 	p := made(of1000(op(payment.KindCapture, 600))...)
 	for ; ; booked++ {
-		counts, refused := p.CheckChargeback(1, 1, true)
+		counts, refused := p.CheckChargeback(1, payment.Chargeback{Amount: 1}, payment.NoTarget)
 		if refused != nil {
 			break
 		}

@@ -201,6 +201,9 @@ type Op struct {
 
 	// Of a chargeback: the last business date in whose file what it took may stand a second time. 0: none was fixed.
 	Due Date
+	// Of a chargeback: DE95, by which the issuer tells those of one presentment apart; "" where its record has none, or
+	// came before it was kept.
+	IssuerReference string
 
 	// Of a capture.
 	Automatic  bool // the switch's own, by CaptureAt

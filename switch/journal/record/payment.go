@@ -48,7 +48,8 @@ const (
 	opPastWindow = 1 << 29 // no bytes follow
 	opDue        = 1 << 30
 	opWindow     = 1 << 31
-	opEnd        = 1 << 32
+	opIssuerRef  = 1 << 32
+	opEnd        = 1 << 33
 )
 
 // AppendPayment appends p's record to b. It refuses what the record could not give back: negative amounts, times that
@@ -114,12 +115,13 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 		return b, "at, done-at or capture-at is out of range"
 	case max(
 		len(op.Key), len(op.Host), len(op.DE7), len(op.RRN), len(op.ResponseCode), len(op.AuthCode), len(op.NetworkID),
-		len(op.AVS), len(op.CVCResult), len(op.Late), len(op.ARN), len(op.Source), len(op.Reason)) > journal.MaxText:
+		len(op.AVS), len(op.CVCResult), len(op.Late), len(op.ARN), len(op.Source), len(op.Reason),
+		len(op.IssuerReference)) > journal.MaxText:
 		return b, "a text is too long"
 	}
 	set := opSet(op)
 	b = append(b, byte(op.Kind), byte(op.State))
-	b = binary.AppendUvarint(b, uint64(set))
+	b = binary.AppendUvarint(b, set)
 	for rest := set; rest != 0; rest &= rest - 1 {
 		switch rest & -rest {
 		case opKey:
@@ -174,13 +176,15 @@ func appendOp(b []byte, op *payment.Op) (_ []byte, problem string) {
 			b = binary.AppendUvarint(b, uint64(op.Due))
 		case opWindow:
 			b = binary.AppendUvarint(b, uint64(op.Window))
+		case opIssuerRef:
+			b = appendText(b, op.IssuerReference)
 		}
 	}
 	return b, ""
 }
 
-func opSet(op *payment.Op) (set uint32) {
-	bit := func(present bool, b uint32) {
+func opSet(op *payment.Op) (set uint64) {
+	bit := func(present bool, b uint64) {
 		if present {
 			set |= b
 		}
@@ -216,6 +220,7 @@ func opSet(op *payment.Op) (set uint32) {
 	bit(op.PastWindow, opPastWindow)
 	bit(op.Due != 0, opDue)
 	bit(op.Window != 0, opWindow)
+	bit(op.IssuerReference != "", opIssuerRef)
 	return set
 }
 
@@ -337,7 +342,7 @@ func decodeOp(d *decoder, op *payment.Op, count int) {
 		d.off--
 		d.fail("state", "%d at most, found %d", payment.StateCount-1, op.State)
 	}
-	set := uint32(d.uvarint("field set", opEnd-1))
+	set := d.uvarint("field set", opEnd-1)
 	op.Target = payment.NoTarget
 	for rest := set; rest != 0; rest &= rest - 1 {
 		switch rest & -rest {
@@ -403,10 +408,12 @@ func decodeOp(d *decoder, op *payment.Op, count int) {
 			op.Due = payment.Date(d.uvarint("due", math.MaxInt32))
 		case opWindow:
 			op.Window = int(d.uvarint("window", math.MaxInt32))
+		case opIssuerRef:
+			op.IssuerReference = d.text("issuer reference")
 		}
 	}
 	if got := opSet(op); d.err == nil && got != set {
-		d.fail("field set", "no bit for an empty field, found bit %d", bits.TrailingZeros32(got^set))
+		d.fail("field set", "no bit for an empty field, found bit %d", bits.TrailingZeros64(got^set))
 	}
 }
 

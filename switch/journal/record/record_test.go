@@ -39,7 +39,7 @@ func goldenPayment() *payment.Payment {
 				AVS: "Y", CVCResult: "M", Late: "91", Date: 20261121, ARN: "7", Source: "s/1", Reason: "4853",
 				Carried: 20261122, Window: 300,
 				CaptureAt: goldenTime.Add(-345), ForcePost: true, Automatic: true, PastWindow: true,
-				Due: 20270105,
+				Due: 20270105, IssuerReference: "X-1",
 			},
 			{Kind: payment.KindAuthorize, State: payment.StatePending, Target: payment.NoTarget},
 		},
@@ -64,7 +64,7 @@ const goldenHex = `
 	80 00 00 00 00 00 00 00                           -- expires: none
 	02                                                -- two operations
 	06 02                                             -- capture, queued
-	FF FF FF F7 0F                                    -- all fields: bits 0 to 23 and 25 to 31
+	FF FF FF F7 1F                                    -- all fields: bits 0 to 23 and 25 to 32
 	01 6B                                             -- key
 	7F  80 01                                         -- amount 127, granted 128
 	00  01                                            -- target 0, number 1 (final and advised have no bytes)
@@ -83,6 +83,7 @@ const goldenHex = `
 	18 EA 07 B4 33 7E 80 00                           -- capture at (force post, automatic, past window: no bytes)
 	99 98 D5 09                                       -- due: 20270105
 	AC 02                                             -- window 300
+	03 58 2D 31                                       -- issuer reference X-1
 	01 01 00                                          -- authorize, pending, no field
 `
 
@@ -107,6 +108,21 @@ func goldenOf(t testing.TB, format, added string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// A record of before issuer references were kept is read as it was, and written the same.
+func TestPaymentWithoutIssuerReference(t *testing.T) {
+	want, p := golden(t), goldenPayment()
+	p.Ops[0].IssuerReference = ""
+	want = bytes.Replace(want, []byte("\x03X-1"), nil, 1)
+	want = bytes.Replace(want, []byte{0xFF, 0xFF, 0xFF, 0xF7, 0x1F}, []byte{0xFF, 0xFF, 0xFF, 0xF7, 0x0F}, 1)
+	back, err := DecodePayment(p.ID, want)
+	if err != nil || !reflect.DeepEqual(back, p) {
+		t.Errorf("got  %+v, %v\nwant %+v", back, err, p)
+	}
+	if got, err := AppendPayment(nil, p); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got  %X, %v\nwant %X", got, err, want)
+	}
 }
 
 func TestGoldenPayment(t *testing.T) {
@@ -201,9 +217,9 @@ func TestPaymentErrors(t *testing.T) {
 			strconv.Itoa(payment.KindCount-1) + " at most, found " + strconv.Itoa(payment.KindCount)},
 		{"state", change(op+1, payment.StateCount), "field ops[0].state at byte " + strconv.Itoa(op+1) + ": expected " +
 			strconv.Itoa(payment.StateCount-1) + " at most, found " + strconv.Itoa(payment.StateCount)},
-		{"unknown field", append(bytes.Clone(whole[:second+2]), 0x80, 0x80, 0x80, 0x80, 0x10),
+		{"unknown field", append(bytes.Clone(whole[:second+2]), 0x80, 0x80, 0x80, 0x80, 0x20),
 			"field ops[1].field set at byte " + strconv.Itoa(second+2) +
-				": expected a number up to 4294967295, found 4294967296"},
+				": expected a number up to 8589934591, found 8589934592"},
 		{"empty field", append(change(second+2, 1), 0), "field ops[1].field set at byte " + strconv.Itoa(second+4) +
 			": expected no bit for an empty field, found bit 0"},
 	} {
