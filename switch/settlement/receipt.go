@@ -17,6 +17,8 @@ type Item struct {
 	Reason      string       `json:"reason,omitempty"` // DE25
 	File        string       `json:"file"`             // PDS0105
 	Record      int          `json:"record"`
+	// IssuerReference is DE95, by which chargebacks of parts of one presentment are told apart.
+	IssuerReference string `json:"issuer_reference,omitempty"`
 }
 
 // ItemKind says what an item is.

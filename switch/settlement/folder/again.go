@@ -85,9 +85,21 @@ func (s *settling) ask(p *settlement.Presented, r *clearing.Record, fileID strin
 	return nil
 }
 
-// takes tells whether a record of ours counts by now.
-func (s *subject) takes(ours *ourRecord, p *settlement.Presented) bool {
-	return !ours.stands() && (!p.Second || p.Reversal || s.before || p.AmountMinor <= s.chargedBackMinor)
+// takes tells whether a record of ours counts by now: a second presentment by the chargeback that has its reference of
+// the issuer's.
+func (s *subject) takes(ours *ourRecord, p *settlement.Presented, issuerReference string) bool {
+	return !ours.stands() && (!p.Second || p.Reversal || s.before || p.AmountMinor <= s.chargedBack(issuerReference))
+}
+
+// chargedBack is what is charged back, under a reference of the issuer's where there is one.
+func (s *subject) chargedBack(issuerReference string) int64 {
+	if issuerReference == "" {
+		return s.chargedBackMinor
+	}
+	if of := s.parts[issuerReference]; of != nil {
+		return of.backMinor
+	}
+	return 0
 }
 
 // hold keeps a record from being counted.
@@ -112,12 +124,12 @@ func (s *settling) release(arn string) error {
 	for i := 0; i < len(subject.held); i++ {
 		h := subject.held[i]
 		ours := subject.records[h.key]
-		if !subject.takes(ours, &h.presented) {
+		if !subject.takes(ours, &h.presented, h.key.IssuerReference) {
 			continue
 		}
 		subject.held, h.waits = slices.Delete(subject.held, i, i+1), false
 		i = -1 // those before it may count now
-		subject.present(ours, &h.presented, h.file)
+		subject.present(ours, &h.presented, h.key.IssuerReference, h.file)
 		if !s.counting {
 			continue
 		}
@@ -159,7 +171,7 @@ func (m *matcher) exception(h *held) settlement.Exception {
 	if s := m.subjects[h.key.ARN]; !s.records[h.key].stands() {
 		e.Kind = settlement.Excess
 		e.Message = fmt.Sprintf("a second presentment, and only %d are known to be charged back: it is not counted",
-			s.chargedBackMinor)
+			s.chargedBack(h.key.IssuerReference))
 	}
 	return e
 }

@@ -579,6 +579,52 @@ func TestPartsChargedBack(t *testing.T) {
 	}
 }
 
+// Parts of one amount that references of the issuer's tell apart are charged one by one, and each is paid again that is
+// presented a second time, by our files or those of others. What came before, and what goes beyond the part that it is
+// of, is an exception.
+func TestPartsWithReferences(t *testing.T) {
+	d := newDesk(t)
+	p := d.purchase("SHOP", 10_000)
+	second := func(reference string) clearing.Presentment {
+		s := p
+		s.FunctionCode, s.MessageReason, s.OriginalMinor, s.AmountMinor = "205", "2700", 10_000, 3_000
+		s.IssuerReference = reference
+		return s
+	}
+	part := func(function, reference string, minor int64, change ...func(*clearing.Message)) told {
+		return of(&p, "1442", function, minor, append(change, with(95, reference))...)
+	}
+	d.write("2026-11-26", 1, p)
+	d.receive("2026-11-26", 1, part("453", "A", 3_000), part("453", "B", 3_000), part("453", "C", 3_000))
+	d.write("2026-11-27", 1, second("A"), second("B"))
+	d.receive("2026-11-27", 1, part("453", "A", 3_000), // came before, also as a whole
+		part("450", "A", 500),
+		part("453", "D", 1_001),                                              // with it more than was presented
+		part("454", "A", 3_000),                                              // arbitration
+		part("454", "B", 3_001),                                              // of more than was presented a second time
+		of(&p, "1240", "282", 3_001, with(95, "C")),                          // of more than was charged back
+		of(&p, "1240", "282", 2_000, with(95, "C")), part("453", "E", 1_000)) // presented by another, and the rest
+	d.receive("2026-11-28", 1, part("453", "B", 3_000, takenBack), part("453", "E", 1_000, takenBack))
+	run, err := d.settle("2026-11-26", "2026-11-28", fromIncoming)
+	d.must(err)
+	days := run.Statements[0].Days
+	if days[0].ChargebacksMinor != 9_000 || days[0].Chargebacks != 3 || days[1].RepresentedMinor != 8_000 ||
+		days[1].ChargebacksMinor != 4_000 || days[2].ChargebacksMinor != -1_000 || !run.Proof[0].Holds {
+		t.Errorf("%+v\n%+v", days, run.Proof)
+	}
+	if items := run.Statements[0].Items; len(items) == 0 || items[0].IssuerReference != "A" {
+		t.Errorf("items %+v", items)
+	}
+	var kinds []settlement.ExceptionKind
+	for _, e := range run.Exceptions {
+		kinds = append(kinds, e.Kind)
+	}
+	const twice, excess = settlement.Twice, settlement.Excess
+	if want := []settlement.ExceptionKind{twice, twice, excess, excess, excess, excess}; !slices.Equal(kinds, want) {
+		t.Errorf("%v, want %v\n%+v", kinds, want, run.Exceptions)
+	}
+}
+
 // Whatever comes, of whatever reference and amount: all adds up, every record is an item, an exception, or was given
 // back, and no more is charged back than was presented.
 func TestIncomingAddsUp(t *testing.T) {
@@ -605,6 +651,7 @@ func TestIncomingAddsUp(t *testing.T) {
 			if rapid.Bool().Draw(rt, "reversal") {
 				change = append(change, takenBack)
 			}
+			change = append(change, with(95, rapid.SampledFrom([]string{"", "A", "B"}).Draw(rt, "DE95")))
 			if rapid.Bool().Draw(rt, "interchange") {
 				processing := rapid.SampledFrom([]string{"00", "19", "29", "33"}).Draw(rt, "processing")
 				change = append(change, withPDS(146, entry(processing, "978", rapid.Int64Range(0, 99).Draw(rt, "fee"), "978", 0)))

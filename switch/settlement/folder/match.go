@@ -18,15 +18,22 @@ type subject struct {
 	feePlan          string
 	refund           bool
 	records          map[clearing.RecordKey]*ourRecord
-	presentedMinor   int64           // less what was taken back
-	chargedBackMinor int64           // less what was presented again
-	came             map[cameAs]bool // records of clearing systems
-	held             []*held         // of ours, that do not count
-	before           bool            // the first presentment may be of a date before all files
+	presentedMinor   int64            // less what was taken back
+	chargedBackMinor int64            // less what was presented again
+	came             map[cameAs]bool  // records of clearing systems
+	held             []*held          // of ours, that do not count
+	before           bool             // the first presentment may be of a date before all files
+	parts            map[string]*part // of what is charged back: by the issuer's reference (DE95), where there is one
 }
 
-// cameAs is what a record of a clearing system is known by: also by its amount where it charges a part back, since
-// several parts may be.
+// A part is what came of a chargeback that has a reference of the issuer's.
+type part struct {
+	firstMinor int64 // charged back at first
+	backMinor  int64 // less what was presented again, and with what was charged back of that
+}
+
+// cameAs is what a record of a clearing system is known by: also by its amount where it charges a part back that no
+// reference of the issuer's tells from others.
 type cameAs struct {
 	clearing.RecordKey
 	partMinor int64
@@ -34,7 +41,8 @@ type cameAs struct {
 
 func (i *incomingRecord) cameAs() cameAs {
 	as := cameAs{RecordKey: i.key}
-	if i.key.MTI == "1442" && (i.key.FunctionCode == "453" || i.key.FunctionCode == "454") {
+	if i.key.MTI == "1442" && i.key.IssuerReference == "" &&
+		(i.key.FunctionCode == "453" || i.key.FunctionCode == "454") {
 		as.partMinor = i.amountMinor
 	}
 	return as
@@ -88,7 +96,9 @@ func (m *matcher) asks() bool { return len(m.subjects)+len(m.refused) > 0 }
 func (m *matcher) subject(arn string) *subject {
 	s := m.subjects[arn]
 	if s == nil {
-		s = &subject{records: map[clearing.RecordKey]*ourRecord{}, came: map[cameAs]bool{}}
+		s = &subject{
+			records: map[clearing.RecordKey]*ourRecord{}, came: map[cameAs]bool{}, parts: map[string]*part{},
+		}
 		m.subjects[arn] = s
 	}
 	return s
@@ -118,24 +128,24 @@ func (m *matcher) presented(p *settlement.Presented, r *clearing.Record, fileID 
 	if refused {
 		m.refused[fileID] = append(keys, key)
 	}
-	if !s.takes(ours, p) {
+	if !s.takes(ours, p, key.IssuerReference) {
 		return true, nil
 	}
-	s.present(ours, p, fileID)
+	s.present(ours, p, key.IssuerReference, fileID)
 	return false, nil
 }
 
-// present notes that a record is presented by a file.
-func (s *subject) present(ours *ourRecord, p *settlement.Presented, fileID string) {
+// present notes that a record is presented by a file, with a reference of the issuer's where it is a second one.
+func (s *subject) present(ours *ourRecord, p *settlement.Presented, issuerReference, fileID string) {
 	s.found, s.feePlan = true, p.FeePlan
 	s.merchant = settlement.Key{Merchant: p.Merchant, Currency: p.Currency}
 	ours.Presented = *p
 	ours.standing = append(ours.standing, fileID)
-	s.note(p, 1)
+	s.note(p, issuerReference, 1)
 }
 
 // note adds a record to what is presented under the reference, or with -1 takes it away.
-func (s *subject) note(p *settlement.Presented, sign int64) {
+func (s *subject) note(p *settlement.Presented, issuerReference string, sign int64) {
 	amount := sign * p.AmountMinor
 	if p.Reversal {
 		amount = -amount
@@ -143,6 +153,9 @@ func (s *subject) note(p *settlement.Presented, sign int64) {
 	switch {
 	case p.Second:
 		s.chargedBackMinor -= amount
+		if of := s.parts[issuerReference]; of != nil {
+			of.backMinor -= amount
+		}
 	case p.Refund:
 		s.refund = true
 	default:
@@ -229,6 +242,7 @@ func (m *matcher) receive(
 		Key: c.subject.merchant, FeePlan: c.subject.feePlan, InterchangeMinor: c.interchangeMinor,
 		Item: settlement.Item{
 			Kind: c.what, AmountMinor: c.effectMinor, ARN: i.key.ARN, Reason: i.reason, File: f.id, Record: i.number,
+			IssuerReference: settlement.Printable(i.key.IssuerReference),
 		},
 	}
 	if c.isOurs {
@@ -266,7 +280,7 @@ func (s *subject) reject(
 	ours *ourRecord, at int, debitsMinor int64, arn string, f *incomingFile, i *incomingRecord,
 ) *settlement.Receipt {
 	ours.standing, ours.rejected = slices.Delete(ours.standing, at, at+1), true
-	s.note(&ours.Presented, -1)
+	s.note(&ours.Presented, i.key.IssuerReference, -1)
 	presented := ours.Presented
 	return &settlement.Receipt{
 		Key: s.merchant, FeePlan: presented.FeePlan, Presented: &presented,
@@ -352,7 +366,45 @@ func (c *claim) excessive() *unfit {
 	case after < 0:
 		return unfitf(settlement.Excess, "%s: DE4: %d: only %d are charged back", c.kind, c.amountMinor, s.chargedBackMinor)
 	}
+	if reference := c.key.IssuerReference; reference != "" {
+		if why := c.excessivePart(reference); why != nil {
+			return why
+		}
+	}
 	s.chargedBackMinor = after
+	return nil
+}
+
+// excessivePart is excessive of what has a reference of the issuer's: the first chargebacks of all references come to
+// no more than was presented, and what follows moves no more than the first one of its reference. Of an arbitration
+// with another reference nobody knows which that is.
+func (c *claim) excessivePart(reference string) *unfit {
+	s, of := c.subject, c.subject.parts[reference]
+	first := c.key.FunctionCode == "450" || c.key.FunctionCode == "453"
+	if of == nil && !first {
+		return nil
+	}
+	if of == nil {
+		of = &part{}
+	}
+	after, firsts := of.backMinor-c.effectMinor, int64(0)
+	for _, other := range s.parts {
+		firsts += other.firstMinor
+	}
+	switch {
+	case first && !c.reversal && of.firstMinor > 0:
+		return unfitf(settlement.Twice, "%s: DE95: a chargeback of %d with this reference came before", c.kind, of.firstMinor)
+	case first && firsts-c.effectMinor > s.presentedMinor:
+		return unfitf(settlement.Excess, "%s: DE4: %d: first chargebacks of %d that were presented come to %d already",
+			c.kind, c.amountMinor, s.presentedMinor, firsts)
+	case after < 0, !first && after > of.firstMinor:
+		return unfitf(settlement.Excess, "%s: DE4: %d: of %d that were charged back with the reference in DE95 %d are so now",
+			c.kind, c.amountMinor, of.firstMinor, of.backMinor)
+	}
+	if of.backMinor = after; first {
+		of.firstMinor -= c.effectMinor
+	}
+	s.parts[reference] = of
 	return nil
 }
 
