@@ -16,10 +16,15 @@ import (
 // A Manifest says which files belong together, what each must hash to and what they add up to. It is made from the
 // journal's facts alone: writing it again gives the same bytes (I8).
 type Manifest struct {
-	BusinessDate string         `json:"business_date"` // YYYY-MM-DD
-	Destination  string         `json:"destination"`
-	FileID       string         `json:"file_id"` // PDS0105
-	SealedAt     string         `json:"sealed_at,omitempty"`
+	BusinessDate string `json:"business_date"` // YYYY-MM-DD
+	Destination  string `json:"destination"`
+	FileID       string `json:"file_id"` // PDS0105
+	SealedAt     string `json:"sealed_at,omitempty"`
+	// Window is which of its destination's windows on the date the file is of, from 1; 0: it is of none. LastSequence is,
+	// of a file that is of none, the sequence of the date's last file: with it the date is whole. It is 0 where nobody
+	// knows, as in manifests that were made before there was one.
+	Window       int            `json:"window,omitempty"`
+	LastSequence int            `json:"last_sequence,omitempty"`
 	Mode         string         `json:"mode"`      // PDS0122: P or T
 	CodePage     string         `json:"code_page"` // CodePage.String
 	Blocked      bool           `json:"blocked"`
@@ -67,8 +72,8 @@ func (m *Manifest) Encode() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// ReadManifest reads what Encode wrote. Unknown fields, more than 1 MiB and names that point out of the manifest's own
-// folder are errors.
+// ReadManifest reads what Encode wrote. Unknown fields, more than 1 MiB, a window with a last sequence and names that
+// point out of the manifest's own folder are errors.
 func ReadManifest(r io.Reader) (*Manifest, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
 	if err != nil {
@@ -91,6 +96,10 @@ func ReadManifest(r io.Reader) (*Manifest, error) {
 	}
 	if _, err := time.Parse(time.DateOnly, m.BusinessDate); err != nil {
 		return nil, errors.New("clearing: manifest: business_date is no date, YYYY-MM-DD expected")
+	}
+	if m.Window < 0 || m.LastSequence < 0 || m.Window > 0 && m.LastSequence > 0 {
+		return nil, fmt.Errorf("clearing: manifest: window: %d, last_sequence: %d: expected one of them, or none",
+			m.Window, m.LastSequence)
 	}
 	for _, file := range m.Files {
 		if file.Name == "" || file.Name == "." || file.Name == ".." || strings.ContainsAny(file.Name, `/\`) {

@@ -78,7 +78,8 @@ type plan struct {
 	// the window is being filled.
 	After int `json:"after,omitempty"`
 
-	// Format is 1 where Files say how many records each takes. Before it was 0, with a file a destination.
+	// Format is 2 where manifests say which window their file is of, or which is the last of the date. Before it was 1,
+	// where Files say how many records each takes, and 0, with a file a destination.
 	Format      int       `json:"format,omitempty"`
 	SealedAt    time.Time `json:"sealed_at"`
 	AcquirerID  string    `json:"acquirer_id"`
@@ -107,7 +108,7 @@ type plan struct {
 }
 
 // planFormat is that of the plans made now.
-const planFormat = 1
+const planFormat = 2
 
 type planFile struct {
 	Destination string `json:"destination"`

@@ -35,13 +35,13 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, windows []*plan) (
 		return nil, err
 	}
 	p.Held = e.NoSettlement(date)
-	destinations := slices.Clone(set.Destinations)
-	for _, w := range windows {
+	destinations := slices.DeleteFunc(slices.Clone(set.Destinations), func(name string) bool {
+		return !set.Calendar.Settles(name, date)
+	})
+	for _, w := range windows { // the last file of a date with windows is never of one, whatever the config says by now
 		destinations = append(destinations, w.Destination)
 	}
-	s.files = newSplitter(e.o.Bounds, slices.DeleteFunc(destinations, func(name string) bool {
-		return !set.Calendar.Settles(name, date)
-	}))
+	s.files = newSplitter(e.o.Bounds, destinations)
 	highest, err := e.look(ctx, date, p, windows)
 	if err != nil {
 		// The date is sealed all the same: nothing can be written to what cannot be read, and it is looked at before that.

@@ -207,5 +207,9 @@ func TestPlanOfBefore(t *testing.T) {
 		if got := parts(t, b.fs, date); !slices.Equal(got, want) {
 			t.Errorf("the files are %q, want %q", got, want)
 		}
+		want = []string{"00001: window 0, last 0", "00002: window 0, last 0"} // as they may have been written before
+		if got := places(t, b.fs, date); !slices.Equal(got, want) {
+			t.Errorf("the manifests say %q, want %q", got, want)
+		}
 	})
 }

@@ -3,6 +3,7 @@ package cutover_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -35,6 +36,23 @@ func (b *book) stored(id payment.ID) *payment.Payment {
 	p, err := b.j.Payment(b.t.Context(), id)
 	b.must(err)
 	return p
+}
+
+// places tells what the manifests of a date say of where their files stand in it, by sequence.
+func places(t *testing.T, fs vfs.FS, date payment.Date) (told []string) {
+	t.Helper()
+	files := tree(t, fs, path.Join("clearing", date.String()))
+	for _, name := range names(files) {
+		if !strings.HasSuffix(name, ".manifest.json") {
+			continue
+		}
+		m, err := clearing.ReadManifest(strings.NewReader(files[name]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, fmt.Sprintf("%s: window %d, last %d", m.FileID[20:], m.Window, m.LastSequence))
+	}
+	return told
 }
 
 // Each window has what came since the one before; the cutover has the rest, and all are the date's files. They are made
@@ -100,6 +118,13 @@ func TestWindows(t *testing.T) {
 		if got := parts(t, b.fs, 20261120); !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
+		want = []string{
+			"00001: window 1, last 0", "00002: window 2, last 0", "00003: window 3, last 0", "00004: window 0, last 6",
+			"00005: window 0, last 6", "00006: window 0, last 6",
+		}
+		if got := places(t, b.fs, 20261120); !slices.Equal(got, want) {
+			t.Errorf("the manifests say %q, want %q", got, want)
+		}
 		files := tree(t, b.fs, "clearing")
 		if text := shown(t, files["clearing/2026-11-20/0022611200000040000200003.ipm"]); strings.Count(
 			text, "R261120") != 1 {
@@ -144,6 +169,40 @@ func TestNoWindow(t *testing.T) {
 		}
 		if d, err := b.j.Day(t.Context(), 20261121); err != nil || len(d.Data) > 0 {
 			t.Errorf("stored is %s, %v", d.Data, err)
+		}
+	})
+}
+
+// A date with a window has a last file, also where its destination is without settlement by the time of the cutover,
+// and of a node, whose number stands in the sequence.
+func TestLastFileBehindAWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-20 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		defer b.close()
+		ofNode := func(o *cutover.Options) {
+			o.Settings.Destinations, o.Settings.NodeInFileID, o.Settings.Node = []string{"visa"}, true, 7
+		}
+		e, stop := b.run(settings(ofNode))
+		b.captured("visa", 1)
+		_, err := e.Window(t.Context(), "visa")
+		b.must(err)
+		stop()
+		b.captured("visa", 1)
+		e, stop = b.run(settings(ofNode, func(o *cutover.Options) {
+			o.Settings.Calendar.Others.Dates = []payment.Date{20261120}
+		}))
+		defer stop()
+		_, err = e.Cutover(t.Context(), false)
+		b.must(err)
+		want := []string{"07001: window 1, last 0", "07002: window 0, last 7002"}
+		if got := places(t, b.fs, 20261120); !slices.Equal(got, want) {
+			t.Errorf("the manifests say %q, want %q", got, want)
+		}
+		// What is in no window is carried on.
+		want = []string{"visa 07001: 1 of 100", "visa 07002: 0 of 0"}
+		if got := parts(t, b.fs, 20261120); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 	})
 }

@@ -326,6 +326,18 @@ func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, err
 	return record, errors.Join(fault, err)
 }
 
+// place says of which window a plan's files are, or of which sequence in PDS0105 the date's last one is.
+func (p *plan) place(date payment.Date) (window, lastSequence int, err error) {
+	switch {
+	case p.Format < 2:
+		return 0, 0, nil // what was written says nothing of it
+	case p.Window > 0:
+		return p.Window, 0, nil
+	}
+	last, err := p.fileID(date, p.Files[len(p.Files)-1].Sequence)
+	return 0, last.Sequence, err
+}
+
 // finish ends the file and gives it and what goes with it their names, the manifest last.
 func (f *fileWriter) finish() error {
 	if err := f.open(); err != nil {
@@ -364,6 +376,9 @@ func (f *fileWriter) finish() error {
 		}
 	}
 	manifest := clearing.NewManifest(f.header, f.file.Destination, sealedAt, totals, names...)
+	if manifest.Window, manifest.LastSequence, err = f.d.plan.place(f.d.date); err != nil {
+		return err
+	}
 	text, err := manifest.Encode()
 	if err != nil {
 		return err

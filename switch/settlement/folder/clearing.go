@@ -59,7 +59,7 @@ type datedFile struct {
 	manifest *clearing.Manifest
 }
 
-// datedFiles are those of a date, in the order of their ids.
+// datedFiles are those of a date, in the order of their sequences.
 type datedFiles struct {
 	date         workday.Date
 	dir          string
@@ -67,7 +67,7 @@ type datedFiles struct {
 	presentments int // of all, as their manifests say
 }
 
-// list finds the files of a date, and whether none is missing.
+// list finds the files of a date. One that is missing, before others or behind them, is an error.
 func (c *clearingFolder) list(d workday.Date) (*datedFiles, error) {
 	l := &datedFiles{date: d, dir: c.fs.PathJoin(c.dir, d.String())}
 	names, err := c.fs.List(l.dir)
@@ -75,7 +75,6 @@ func (c *clearingFolder) list(d workday.Date) (*datedFiles, error) {
 		return nil, err
 	}
 	slices.Sort(names)
-	var before clearing.FileID
 	for _, name := range names {
 		if id, ok := strings.CutSuffix(name, ipmEnding); ok && !slices.Contains(names, id+manifestEnding) {
 			return nil, fmt.Errorf("%s: it has no manifest beside it: the business date is not written to its end",
@@ -87,20 +86,19 @@ func (c *clearingFolder) list(d workday.Date) (*datedFiles, error) {
 		}
 		f := datedFile{name: name}
 		if f.id, err = clearing.ParseFileID(name); err == nil {
-			err = follows(before, f.id)
-		}
-		if err == nil {
 			f.manifest, err = c.manifest(l.dir, name, d)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.fs.PathJoin(l.dir, name+manifestEnding), err)
 		}
-		before = f.id
 		l.files = append(l.files, f)
 		l.presentments += f.manifest.Totals.Presentments
 	}
 	if len(l.files) == 0 {
 		return nil, fmt.Errorf("%s: it holds no clearing file", l.dir)
+	}
+	if f, err := l.whole(); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.fs.PathJoin(l.dir, f.name+manifestEnding), err)
 	}
 	return l, nil
 }
@@ -115,23 +113,6 @@ func (c *clearingFolder) read(l *datedFiles, take taker) (files []settlement.Fil
 		files = append(files, *file)
 	}
 	return files, nil
-}
-
-// follows tells whether a file is the next of its date: sequences of a processor begin with 1 and have no gap, and
-// those of a node that shares its id with others begin with 1 behind the node's number.
-func follows(before, id clearing.FileID) error {
-	same := before.ProcessorID == id.ProcessorID
-	if same && id.Sequence == before.Sequence+1 {
-		return nil
-	}
-	if _, n := clearing.SplitNodeSequence(id.Sequence); n == 1 {
-		return nil
-	}
-	missing := 1
-	if same {
-		missing = before.Sequence + 1
-	}
-	return fmt.Errorf("the file of sequence %05d before it is missing", missing)
 }
 
 // file hands out what one file presents.

@@ -111,6 +111,12 @@ func (d *desk) writeAs(date string, h clearing.Header, sequence int, presentment
 	at, err := time.Parse(time.DateOnly, date)
 	d.must(err)
 	h.FileID = clearing.FileID{Date: at, ProcessorID: "12345", Sequence: sequence}
+	d.writeFile(h, func(*clearing.Manifest) {}, presentments...)
+}
+
+// writeFile writes a file whose manifest says what it says of it, changed.
+func (d *desk) writeFile(h clearing.Header, change func(*clearing.Manifest), presentments ...clearing.Presentment) {
+	d.t.Helper()
 	id := h.FileID.String()
 	var ipm, detail, summary bytes.Buffer
 	ipmSum, detailSum := clearing.NewDigest(&ipm), clearing.NewDigest(&detail)
@@ -126,10 +132,12 @@ func (d *desk) writeAs(date string, h clearing.Header, sequence int, presentment
 	d.must(err)
 	d.must(rows.Close())
 	d.must(sums.WriteCSV(&summary))
-	text, err := clearing.NewManifest(h, "visa", time.Time{}, totals, ipmSum.File(id+".ipm"),
-		detailSum.File(id+".detail.csv")).Encode()
+	manifest := clearing.NewManifest(h, "visa", time.Time{}, totals, ipmSum.File(id+".ipm"),
+		detailSum.File(id+".detail.csv"))
+	change(manifest)
+	text, err := manifest.Encode()
 	d.must(err)
-	dir := "clearing/" + date + "/"
+	dir := "clearing/" + h.FileID.Date.Format(time.DateOnly) + "/"
 	d.put(dir+id+".ipm", ipm.Bytes())
 	d.put(dir+id+".detail.csv", detail.Bytes())
 	d.put(dir+id+".summary.csv", summary.Bytes())

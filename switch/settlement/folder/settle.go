@@ -104,6 +104,9 @@ func (s *settling) restore() error {
 	if err := s.ledger.Restore(before, s.o.From); err != nil {
 		return fmt.Errorf("the opening statements: %w", err)
 	}
+	if err := s.settledBefore(before); err != nil {
+		return fmt.Errorf("the opening statements: %w", err)
+	}
 	s.run.Opening = fmt.Sprintf("statements of %s to %s", before.From, before.To)
 	s.run.Mode = before.Mode
 	s.run.Incoming = append(s.run.Incoming, before.Incoming...)
@@ -111,6 +114,30 @@ func (s *settling) restore() error {
 		return nil
 	}
 	return s.days(s.first, s.o.From-1)
+}
+
+// settledBefore tells whether the statements of a period were made of all files that its dates have by now.
+func (s *settling) settledBefore(before *settlement.Run) error {
+	settled := map[string]bool{}
+	for i := range before.Files {
+		settled[before.Files[i].Name] = true
+	}
+	for _, d := range s.clearing.dates {
+		if d < before.From || d > before.To {
+			continue
+		}
+		listed, err := s.clearing.list(d)
+		if err != nil {
+			return err
+		}
+		for i := range listed.files {
+			if name := listed.files[i].name + ipmEnding; !settled[name] {
+				return fmt.Errorf("files: %s of %s is not among them, and was never settled: make the statements of %s to %s again",
+					name, d, before.From, before.To)
+			}
+		}
+	}
+	return nil
 }
 
 // days settles dates one after the other.
