@@ -55,17 +55,23 @@ func newClearingCmd() *cobra.Command {
 		},
 	}
 	var amount int64
-	var reason, arn string
+	var reason, arn, reference string
+	var second bool
 	chargeback := &cobra.Command{
 		Use:   "chargeback ARN",
-		Short: "Charge back a presentment, or a part of it",
+		Short: "Charge back a presentment or what is presented again, or a part of it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			order := map[string]any{"arn": args[0], "amount": amount, "reason": reason}
+			order := map[string]any{
+				"arn": args[0], "amount": amount, "reason": reason, "second": second, "reference": reference,
+			}
 			return ask(cmd, port(), http.MethodPost, "/v1/clearing/chargebacks", order)
 		},
 	}
-	chargeback.Flags().Int64Var(&amount, "amount", 0, "minor `units`; 0 for all of it")
+	chargeback.Flags().Int64Var(&amount, "amount", 0, "minor `units`; 0 for all that is left")
+	chargeback.Flags().BoolVar(&second, "second", false, "it is of a second presentment")
+	chargeback.Flags().StringVar(&reference, "reference", "",
+		"which one: `DE95` of the chargeback that it answers; the oldest if left out")
 	retrieve := &cobra.Command{
 		Use:   "retrieve ARN",
 		Short: "Ask for the papers of a presentment",

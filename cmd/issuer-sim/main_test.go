@@ -314,12 +314,14 @@ func TestClearingCommands(t *testing.T) {
 		{[]string{"take", name}, 0, `"posted":1`},
 		{[]string{"take", name}, 1, "taken before"},
 		{[]string{"take", filepath.Dir(name)}, 1, "is a directory, expected a file"},
-		{[]string{"chargeback", arn, "--reason", "4853", "--amount", "200"}, 0, `"amount":200`},
+		{[]string{"chargeback", arn, "--reason", "4853", "--amount", "200"}, 0, `"reference":"0000000001"`},
+		{[]string{"chargeback", arn, "--reason", "4853"}, 0, `"amount":500`},
 		{[]string{"chargeback", arn, "--reason", "4853"}, 1, "charged back before"},
+		{[]string{"chargeback", arn, "--second", "--reference", "0000000001"}, 1, "no second presentment"},
 		{[]string{"retrieve", arn, "--reason", "6341"}, 0, "retrieval_request"},
 		{[]string{"fee", "400001", "--reason", "7601", "--amount", "30", "--pays"}, 0, `"kind":"fee"`},
-		{[]string{"status"}, 0, `"waiting":3`},
-		{[]string{"window"}, 0, `"chargebacks":1,"retrievals":1,"fees":1,"positions":1`},
+		{[]string{"status"}, 0, `"waiting":4`},
+		{[]string{"window"}, 0, `"chargebacks":2,"retrievals":1,"fees":1,"positions":1`},
 		{[]string{"status"}, 0, `"waiting":0`},
 	} {
 		said, err := command(t, append([]string{"clearing", "--control", d.Control}, c.args...)...).CombinedOutput()

@@ -213,10 +213,7 @@ func (s *shard) reversePosting(a *authorization, p *posting, rehold bool) {
 	}
 	p.state = postingReversed
 	before := a.hold()
-	debit := p.amount
-	if l := s.later[p.arn]; l != nil {
-		debit -= l.dispute.stands() // the cardholder has that back
-	}
+	debit := p.amount - s.later[p.arn].stands() // that the cardholder has back
 	if p.credit {
 		debit = -debit
 	} else {

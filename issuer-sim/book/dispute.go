@@ -1,7 +1,9 @@
 package book
 
 import (
-	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"switchyard/issuer-sim/message"
 )
@@ -9,22 +11,116 @@ import (
 // later is what came of a posting after it was settled.
 type later struct {
 	reversal origin // the record that took it back
-	dispute  dispute
+	disputes []dispute
 }
 
 // origin is a record of a clearing file.
 type origin struct{ file, record uint32 }
 
-// dispute is a chargeback and what the acquirer answered.
+// dispute is a chargeback and what came of it: the acquirer's answer, and what of that was charged back again.
 type dispute struct {
-	charged     int64 // 0: there is none
-	reason      uint16
+	reference   uint64 // DE95 of all its messages, which names it; 0 in logs of earlier days
+	reason      uint16 // of the newest chargeback
+	ruled       bool   // by a rule
+	charged     int64
 	represented int64 // of it, debited again
 	answer      origin
+	again       int64 // of what was represented, credited again
+}
+
+// referenceDigits is the length of DE95 in the clearing system's messages.
+const referenceDigits = 10
+
+// ReferenceText is a chargeback's reference as DE95 has it; empty for none.
+func ReferenceText(reference uint64) string {
+	if reference == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%0*d", referenceDigits, reference)
+}
+
+// ParseReference reads DE95; false if it is no reference of the clearing system's.
+func ParseReference(text string) (uint64, bool) {
+	reference, err := strconv.ParseUint(text, 10, 64)
+	return reference, err == nil && reference != 0 && len(text) == referenceDigits && !strings.HasPrefix(text, "+")
+}
+
+func (d *dispute) stands() int64 { return d.charged - d.represented + d.again }
+
+// fits tells whether a second presentment is of what was charged back: of all of it, or of a part.
+func (d *dispute) fits(p *Presentment) bool {
+	return p.Amount > 0 && p.Amount <= d.charged && (p.Function != SecondFull || p.Amount == d.charged)
 }
 
 // stands is what of a posting the cardholder has back.
-func (d *dispute) stands() int64 { return d.charged - d.represented }
+func (l *later) stands() (minor int64) {
+	if l != nil {
+		for i := range l.disputes {
+			minor += l.disputes[i].stands()
+		}
+	}
+	return minor
+}
+
+// charged is what of a posting was charged back first.
+func (l *later) charged() (minor int64) {
+	if l != nil {
+		for i := range l.disputes {
+			minor += l.disputes[i].charged
+		}
+	}
+	return minor
+}
+
+// ruled is how many chargebacks are a rule's.
+func (l *later) ruled() (n int) {
+	if l != nil {
+		for i := range l.disputes {
+			if l.disputes[i].ruled {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// answeredBy is the dispute that a record has answered; nil if there is none.
+func (l *later) answeredBy(by origin) *dispute {
+	if l != nil {
+		for i := range l.disputes {
+			if d := &l.disputes[i]; d.answer == by {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// answers finds the chargeback that a second presentment answers: that of its reference or, where it has none, the
+// first that waits for an answer and that it fits. Without one it says why.
+func (l *later) answers(p *Presentment, by origin) (*dispute, Settlement) {
+	if d := l.answeredBy(by); d != nil {
+		return d, SettledAlready
+	}
+	why := SettledUndisputed
+	if l == nil {
+		return nil, why
+	}
+	for i := range l.disputes {
+		switch d := &l.disputes[i]; {
+		case p.Reference != 0 && p.Reference != d.reference:
+		case d.answer != origin{}:
+			if why == SettledUndisputed {
+				why = SettledDuplicate
+			}
+		case !d.fits(p):
+			why = SettledOver
+		default:
+			return d, SettledSecond
+		}
+	}
+	return nil, why
+}
 
 // laterOf returns what came of a posting, to be changed.
 func (s *shard) laterOf(arn message.ARN) *later {
@@ -36,189 +132,24 @@ func (s *shard) laterOf(arn message.ARN) *later {
 	return l
 }
 
-// represent takes a second presentment: what was charged back is debited again, as a whole or in part, once.
+// represent takes a second presentment: what was charged back is debited again, as a whole or in part, once. It says in
+// the presentment which chargeback that was.
 func (s *shard) represent(p *Presentment, a *authorization, posting *posting, by origin) Settlement {
-	l := s.later[posting.arn]
+	d, did := s.later[posting.arn].answers(p, by)
+	if d != nil {
+		p.Reference = d.reference
+	}
 	switch {
-	case l == nil || l.dispute.charged == 0:
-		return SettledUndisputed
-	case l.dispute.answer == by:
-		return SettledAlready
-	case l.dispute.answer != origin{}:
-		return SettledDuplicate
+	case did != SettledSecond && did != SettledOver:
+		return did
 	case posting.state == postingReversed:
 		return SettledUndone
 	case a.currency != p.Currency || a.card != p.Card || p.Credit || p.Reversal:
 		return SettledMismatch
-	case p.Function == SecondFull && p.Amount != l.dispute.charged, p.Amount > l.dispute.charged, p.Amount == 0:
-		return SettledOver
+	case did == SettledOver:
+		return did
 	}
-	l.dispute.represented, l.dispute.answer = p.Amount, by
+	d.represented, d.answer = p.Amount, by
 	s.move(s.open(s.keep(a.card), a.currency), a.currency, 0, p.Amount, settled)
 	return SettledSecond
-}
-
-// Why a chargeback or a request is refused.
-var (
-	ErrUnpresented = errors.New("no presentment of this acquirer reference stands")
-	ErrDisputed    = errors.New("it was charged back before")
-	ErrTooMuch     = errors.New("it is more than was presented")
-	ErrNotCharged  = errors.New("it did not debit the cardholder")
-)
-
-// ChargeBack is an order to give a cardholder back what a presentment debited, or a part of it.
-type ChargeBack struct {
-	Card   message.Digits // of the presentment: two cards may have one acquirer reference
-	ARN    message.ARN
-	Amount int64  // minor units; 0 for all of it
-	Reason uint16 // DE25
-	Terms  Terms
-}
-
-// presented finds the presentment of a reference, with the lock of its shard held; nil if none stands.
-func (s *shard) presented(arn message.ARN) (*authorization, *posting) {
-	p := s.posted(arn)
-	if p == nil || p.state != postingSettled {
-		return nil, nil
-	}
-	return s.authorizations.at(p.authorization), p
-}
-
-// chargeBack credits the cardholder. It goes by the order and the shard alone, as settle does.
-func (s *shard) chargeBack(c *ChargeBack) (Item, error) {
-	a, p := s.presented(c.ARN)
-	if p == nil || a.card != c.Card {
-		return Item{}, ErrUnpresented
-	}
-	l := s.later[c.ARN]
-	if c.Amount == 0 {
-		c.Amount = p.amount
-	}
-	switch {
-	case p.credit:
-		return Item{}, ErrNotCharged
-	case l != nil && l.dispute.charged != 0:
-		return Item{}, ErrDisputed
-	case c.Amount > p.amount || c.Amount < 0:
-		return Item{}, ErrTooMuch
-	}
-	d := &s.laterOf(c.ARN).dispute
-	d.charged, d.reason = c.Amount, c.Reason
-	s.move(s.open(s.keep(a.card), a.currency), a.currency, 0, -c.Amount, settled)
-	item := s.item(a, p)
-	item.Kind, item.Amount, item.Reason, item.Terms = ItemChargeback, c.Amount, c.Reason, c.Terms
-	return item, nil
-}
-
-// item is what a message about a presentment repeats of it.
-func (s *shard) item(a *authorization, p *posting) Item {
-	return Item{
-		Card: a.card, Acquirer: a.Acquirer, RRN: a.rrn, ARN: p.arn, AuthCode: a.authCode, Merchant: a.merchant,
-		Currency: a.currency, Local: p.local, Original: p.amount, Credit: p.credit, Source: s.book.files.name(p.file),
-		To: s.book.files.addressee(p.file),
-	}
-}
-
-// Lookup finds the presentment of a reference that stands, as a message about it repeats it.
-func (b *Book) Lookup(arn message.ARN) (Item, error) {
-	for _, s := range b.shards {
-		s.mu.Lock()
-		a, p := s.presented(arn)
-		if p == nil {
-			s.mu.Unlock()
-			continue
-		}
-		item := s.item(a, p)
-		s.mu.Unlock()
-		return item, nil
-	}
-	return Item{}, ErrUnpresented
-}
-
-// ChargeBack credits the cardholder what a presentment debited, logs it, and puts it among what the next window tells
-// its member. Flush writes it.
-func (b *Book) ChargeBack(c ChargeBack) (Item, error) {
-	if !b.window.room() {
-		return Item{}, ErrQueueFull
-	}
-	s := b.shardOf(c.Card)
-	s.mu.Lock()
-	item, err := s.chargeBack(&c)
-	if err != nil {
-		s.mu.Unlock()
-		return Item{}, err
-	}
-	var position int64
-	if b.log != nil {
-		position = b.log.ChargeBack(&c, s.logID(c.Card))
-	}
-	b.window.add(item)
-	s.mu.Unlock()
-	return item, b.throttle(position)
-}
-
-// Original is the amount of a card's presentment, 0 if none of this reference stands; minor units.
-func (b *Book) Original(card message.Digits, arn message.ARN) int64 {
-	s := b.shardOf(card)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if a, p := s.presented(arn); p != nil && a.card == card {
-		return p.amount
-	}
-	return 0
-}
-
-// Retrieve puts a request for the papers of a card's presentment among what the next window tells its member.
-func (b *Book) Retrieve(card message.Digits, arn message.ARN, reason uint16) (Item, error) {
-	if !b.window.room() {
-		return Item{}, ErrQueueFull
-	}
-	s := b.shardOf(card)
-	s.mu.Lock()
-	a, p := s.presented(arn)
-	if p == nil || a.card != card {
-		s.mu.Unlock()
-		return Item{}, ErrUnpresented
-	}
-	item := s.item(a, p)
-	item.Kind, item.Reason = ItemRetrieval, reason
-	var position int64
-	if b.log != nil { // before anything else happens to it, since the log is gone through in its order
-		position = b.log.Retrieval(arn, reason)
-	}
-	b.window.add(item)
-	s.mu.Unlock()
-	return item, b.throttle(position)
-}
-
-// Fee is an order to collect a fee from a member, or to pay it one.
-type Fee struct {
-	Member   string // as in PDS0105, 11 digits
-	Currency uint16
-	Amount   int64
-	Pays     bool // the member is paid
-	Reason   uint16
-	ARN      message.ARN // of the presentment that it is about; zero for none
-	Terms    Terms
-}
-
-func (f *Fee) item() Item {
-	return Item{
-		Kind: ItemFee, To: Addressee{Member: f.Member}, Currency: f.Currency, Amount: f.Amount, Credit: f.Pays,
-		Reason: f.Reason, ARN: f.ARN, Terms: f.Terms,
-	}
-}
-
-// Charge puts a fee among what the next window tells its member.
-func (b *Book) Charge(f *Fee) (Item, error) {
-	if !b.window.room() {
-		return Item{}, ErrQueueFull
-	}
-	item := f.item()
-	var position int64
-	if b.log != nil {
-		position = b.log.Fee(f)
-	}
-	b.window.add(item)
-	return item, b.throttle(position)
 }

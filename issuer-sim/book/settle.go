@@ -17,9 +17,11 @@ type Presentment struct {
 	AuthCode [6]byte // DE38; zero for none
 	Local    uint32  // DE12, seconds since 2000 where the card was used; 0 if it is not known
 	Record   uint32  // DE71; 0 in logs of earlier days
-	Function Function
-	Credit   bool
-	Reversal bool // PDS0025: it takes an earlier one back
+	// Reference is DE95 of a second presentment: that of the chargeback that it answers; 0 if it says none.
+	Reference uint64
+	Function  Function
+	Credit    bool
+	Reversal  bool // PDS0025: it takes an earlier one back
 }
 
 // Function is what DE24 makes of a presentment. The numbers stand in the data log.
@@ -113,7 +115,7 @@ func (s *shard) settle(p *Presentment, file uint32, accepted bool) Settlement {
 		return SettledAlready
 	case p.Reversal && l != nil && l.reversal != (origin{}):
 		return SettledDuplicate
-	case p.Reversal && l != nil && l.dispute.stands() > 0:
+	case p.Reversal && l.stands() > 0:
 		return SettledDisputed // the cardholder has it back
 	// Where no file has presented it there is nothing that one could take back: the member's totals never had it.
 	case p.Reversal && posting.file == 0 && posting.state == postingReversed:
@@ -235,5 +237,5 @@ func (b *Book) Presented(p *Presentment, file uint32) bool {
 		return false
 	}
 	by, l := origin{file, p.Record}, s.later[p.ARN]
-	return posting.file == file && posting.record == p.Record || l != nil && (l.reversal == by || l.dispute.answer == by)
+	return posting.file == file && posting.record == p.Record || l != nil && l.reversal == by || l.answeredBy(by) != nil
 }

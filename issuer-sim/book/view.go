@@ -37,6 +37,17 @@ func currencyName(numeric uint16) string {
 	return fmt.Sprintf("%03d", numeric)
 }
 
+// dispute adds what was charged back and came of it.
+func (v *postingView) dispute(d *dispute) {
+	reason := fmt.Sprintf("%04d", d.reason)
+	v.ChargedBack += d.charged + d.again
+	v.Represented += d.represented
+	v.Reason = reason
+	v.Disputes = append(v.Disputes, disputeView{
+		Reference: ReferenceText(d.reference), Reason: reason, Amount: d.charged, Represented: d.represented, Again: d.again,
+	})
+}
+
 // AuthorizationView is a line of GET /v1/authorizations.
 type AuthorizationView struct {
 	Kind         string         `json:"kind"`
@@ -80,6 +91,16 @@ type postingView struct {
 	ChargedBack  int64  `json:"charged_back,omitempty"` // credited by a chargeback, whatever came after it
 	Reason       string `json:"chargeback_reason,omitempty"`
 	Represented  int64  `json:"represented,omitempty"` // of it, debited again by a second presentment
+	// Disputes are its chargebacks, of which the figures before are the sums and the newest reason.
+	Disputes []disputeView `json:"disputes,omitempty"`
+}
+
+type disputeView struct {
+	Reference   string `json:"reference,omitempty"` // DE95
+	Reason      string `json:"reason"`
+	Amount      int64  `json:"amount"`
+	Represented int64  `json:"represented,omitempty"`
+	Again       int64  `json:"charged_back_again,omitempty"` // of what was represented
 }
 
 var kindNames = map[message.Kind]string{
@@ -110,9 +131,10 @@ func (s *shard) view(a *authorization) AuthorizationView {
 		if p.number != 0 {
 			one.Number = strconv.Itoa(int(p.number))
 		}
-		if l := s.later[p.arn]; l != nil && l.dispute.charged != 0 {
-			one.ChargedBack, one.Represented = l.dispute.charged, l.dispute.represented
-			one.Reason = fmt.Sprintf("%04d", l.dispute.reason)
+		if l := s.later[p.arn]; l != nil {
+			for i := range l.disputes {
+				one.dispute(&l.disputes[i])
+			}
 		}
 		if p.date != 0 {
 			one.BusinessDate = fmt.Sprintf("%04d", p.date)

@@ -21,6 +21,7 @@ type window struct {
 	sequences map[string]int    // the last of a date, YYMMDD
 	cycles    map[string]int    // windows that were closed, of a date
 	seen      map[string]Seen   // files of a watched folder that were answered, by their paths
+	reference uint64            // the last that a chargeback was given
 }
 
 // MaxQueued is how many chargebacks, requests and fees wait for the end of a window at the most.
@@ -54,9 +55,13 @@ type Item struct {
 	Original int64  // of the presentment
 	Amount   int64  // of this
 	Credit   bool   // of a fee: the member is paid
+	Second   bool   // of a chargeback: it is of a second presentment
+	Part     bool   // … of a part of what was presented, or presented again
 	Reason   uint16
-	Source   string // the file of the presentment
-	Terms    Terms
+	// Reference is DE95 of a chargeback, which all messages of its dispute have; 0 in logs of earlier days.
+	Reference uint64
+	Source    string // the file of the presentment
+	Terms     Terms
 }
 
 // Terms are what the clearing system adds to an amount: the same in the currency that is settled in, and its fee.
@@ -173,6 +178,7 @@ func (w *window) add(i Item) {
 		i.To = addressee(i.To.Member, w.members[i.To.Member])
 	}
 	w.queue = append(w.queue, i)
+	w.reference = max(w.reference, i.Reference)
 	switch i.Kind {
 	case ItemChargeback:
 		w.position(i.To, i.Terms.Currency).Count(true, &i.Terms)
@@ -198,6 +204,13 @@ func addressee(member, mode string) Addressee {
 		mode = modeTest
 	}
 	return Addressee{member, mode}
+}
+
+// nextReference is the one that the next chargeback gets.
+func (w *window) nextReference() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reference + 1
 }
 
 func (w *window) position(to Addressee, currency uint16) *Position {

@@ -226,7 +226,7 @@ func (i *intake) record(r *clearing.Record, format *clearing.FormatError) error 
 	}
 	order := i.desk.rules.Load().JudgeClearing(&rules.Cleared{
 		Card: p.Card, Merchant: p.Merchant, Currency: p.Currency, Amount: p.Amount, Category: r.Text(26), ARN: p.ARN,
-		File: i.file.id, Second: p.Function != book.FirstPresentment,
+		File: i.file.id, Second: p.Function != book.FirstPresentment, Reference: p.Reference,
 	}, i.desk.books.Seed())
 	if order.Reject != "" && !i.desk.books.Presented(&p, i.number) {
 		return i.reject(r, &fault{order.Element, order.Reject, "rejected by a rule"}, true)
@@ -239,8 +239,8 @@ func (i *intake) record(r *clearing.Record, format *clearing.FormatError) error 
 		return i.reject(r, settlementFault(did), true)
 	}
 	i.accept(did, &p, r.Debits(), &terms)
-	if order.ChargeBack && !p.Credit && !p.Reversal && p.Function == book.FirstPresentment {
-		return i.chargeBack(&p, order.Reason, order.Percent)
+	if order.ChargeBack && !p.Credit && !p.Reversal {
+		return i.chargeBack(&p, &order)
 	}
 	return nil
 }
@@ -283,16 +283,33 @@ func (i *intake) reject(r *clearing.Record, why *fault, whole bool) error {
 	return i.out.rejected(r, i.file.id, why, whole)
 }
 
-// chargeBack charges back what a rule tells to, unless that was done before.
-func (i *intake) chargeBack(p *book.Presentment, reason uint16, percent int) error {
-	amount := max(1, p.Amount*int64(percent)/100)
-	terms, ok := i.desk.money.of(p.Card, p.Currency, amount, amount < p.Amount)
-	if !ok {
+// chargeBack charges back what a rule tells to: a presentment in as many parts as it says, a second one as it was
+// presented again. What was done before, of a file that was cut short, is not done again.
+func (i *intake) chargeBack(p *book.Presentment, order *rules.ClearingOrder) error {
+	amount := max(1, p.Amount*int64(order.Percent)/100)
+	parts := min(int64(order.Parts), amount)
+	for n := range parts {
+		c := book.ChargeBack{
+			Card: p.Card, ARN: p.ARN, Amount: amount / parts, Reason: order.Reason, Ruled: true,
+			Second: p.Function != book.FirstPresentment, Reference: p.Reference, Nth: int(n + 1),
+		}
+		if n < amount%parts {
+			c.Amount++
+		}
+		if err := i.chargeBackOne(&c, p.Currency); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *intake) chargeBackOne(c *book.ChargeBack, currency uint16) error {
+	var ok bool
+	part := c.Amount < i.desk.books.Original(c.Card, c.ARN)
+	if c.Terms, ok = i.desk.money.of(c.Card, currency, c.Amount, part); !ok {
 		return nil // the whole was converted: a part is
 	}
-	_, err := i.desk.books.ChargeBack(book.ChargeBack{
-		Card: p.Card, ARN: p.ARN, Amount: amount, Reason: reason, Terms: terms,
-	})
+	_, err := i.desk.books.ChargeBack(*c)
 	switch {
 	case err == nil:
 		i.result.ChargedBack++

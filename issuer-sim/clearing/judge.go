@@ -60,6 +60,11 @@ func judge(r *clearing.Record, format *clearing.FormatError, date uint16) (p boo
 	p.ARN, _ = message.ParseARN(r.Get(31))
 	p.Amount, p.Currency, p.Date = amount, uint16(currency), date
 	p.Local, p.Record, p.Function = localTime(r.Text(12)), uint32(r.Number), function
+	if p.Function != book.FirstPresentment && r.Has(95) {
+		if p.Reference, ok = book.ParseReference(strings.TrimRight(r.Text(95), " ")); !ok {
+			return p, &fault{"D0095", codeDispute, "no chargeback has this reference"}
+		}
+	}
 	p.Reversal = r.Reversal()
 	// DE3 is the original's, so the side of what is taken back is found by turning a reversal round.
 	p.Credit = r.Debits() == p.Reversal

@@ -13,11 +13,15 @@ import (
 // An Order is what somebody tells the clearing system to send at the end of the window.
 type Order struct {
 	ARN      string `json:"arn"`
-	Amount   int64  `json:"amount"`   // minor units; of a chargeback 0 for all of it
+	Amount   int64  `json:"amount"`   // minor units; of a chargeback 0 for all that is left
 	Reason   string `json:"reason"`   // DE25, four digits
 	Member   string `json:"member"`   // of a fee
 	Currency string `json:"currency"` // of a fee, letters
 	Pays     bool   `json:"pays"`     // of a fee: the member is paid
+	Second   bool   `json:"second"`   // of a chargeback: it is of a second presentment
+	// Reference is DE95 of the chargeback that a second presentment has answered; empty for the first that was answered
+	// and is not charged back again.
+	Reference string `json:"reference"`
 }
 
 // Ordered is what will be sent.
@@ -29,6 +33,9 @@ type Ordered struct {
 	Currency string `json:"currency"`
 	Reason   string `json:"reason"`
 	Source   string `json:"source_file,omitempty"` // of the presentment
+	Second   bool   `json:"second,omitempty"`
+	// Reference is DE95, which the messages of the dispute have: a chargeback, its answer, a second chargeback.
+	Reference string `json:"reference,omitempty"`
 }
 
 // ErrOrder is an order that cannot be read.
@@ -45,7 +52,8 @@ var kindNames = map[book.ItemKind]string{
 func ordered(i *book.Item) Ordered {
 	o := Ordered{
 		Kind: kindNames[i.Kind], ARN: i.ARN.Text(), Member: i.To.Member, Amount: i.Amount,
-		Reason: fmt.Sprintf("%04d", i.Reason), Source: i.Source,
+		Reason: fmt.Sprintf("%04d", i.Reason), Source: i.Source, Second: i.Second,
+		Reference: book.ReferenceText(i.Reference),
 	}
 	if c, ok := message.CurrencyOf(i.Currency); ok {
 		o.Currency = c.Alpha
@@ -74,8 +82,8 @@ func (d *Desk) of(o *Order) (item book.Item, reason uint16, err error) {
 	return item, reason, err
 }
 
-// ChargeBack credits a cardholder what a presentment debited, or a part of it, and tells the member at the end of the
-// window.
+// ChargeBack credits a cardholder what a presentment debited, or what a second one debited again, or a part of it, and
+// tells the member at the end of the window.
 func (d *Desk) ChargeBack(o *Order) (Ordered, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -83,20 +91,29 @@ func (d *Desk) ChargeBack(o *Order) (Ordered, error) {
 	if err != nil {
 		return Ordered{}, err
 	}
-	amount := o.Amount
-	switch {
-	case amount == 0:
-		amount = of.Original
-	case amount < 0 || amount > of.Original:
-		return Ordered{}, fmt.Errorf("%w: %d of %d", book.ErrTooMuch, amount, of.Original)
+	c := book.ChargeBack{Card: of.Card, ARN: of.ARN, Reason: reason, Second: o.Second}
+	if o.Reference != "" {
+		var ok bool
+		if c.Reference, ok = book.ParseReference(o.Reference); !ok || !o.Second {
+			return Ordered{}, orderError("reference: expected the ten digits of a chargeback's DE95, with second")
+		}
 	}
-	terms, ok := d.money.of(of.Card, of.Currency, amount, amount < of.Original)
-	if !ok {
+	most, err := d.books.Chargeable(c)
+	switch {
+	case err != nil:
+		return Ordered{}, err
+	case o.Amount == 0:
+		c.Amount = most
+	case o.Amount < 0 || o.Amount > most:
+		return Ordered{}, fmt.Errorf("%w: %d of %d", book.ErrTooMuch, o.Amount, most)
+	default:
+		c.Amount = o.Amount
+	}
+	var ok bool
+	if c.Terms, ok = d.money.of(c.Card, of.Currency, c.Amount, c.Amount < of.Original); !ok {
 		return Ordered{}, orderError("the amount has more than twelve digits in what is settled in")
 	}
-	item, err := d.books.ChargeBack(book.ChargeBack{
-		Card: of.Card, ARN: of.ARN, Amount: amount, Reason: reason, Terms: terms,
-	})
+	item, err := d.books.ChargeBack(c)
 	if err != nil {
 		return Ordered{}, err
 	}

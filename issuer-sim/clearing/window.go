@@ -134,16 +134,20 @@ func (o *outgoing) net(currency uint16, p *book.Position, date time.Time, cycle 
 	})
 }
 
+// chargeback is what DE24 of a chargeback says: that it is of a second presentment, and of a part of it.
+type chargeback struct{ second, part bool }
+
+var chargebackFunctions = map[chargeback]string{
+	{}: "450", {part: true}: "453", {second: true}: "451", {second: true, part: true}: "454",
+}
+
 // item writes a chargeback, a request or a fee.
 func (o *outgoing) item(i *book.Item, date time.Time, cycle int, file *WindowFile) error {
 	m := &clearing.Message{MTI: "1644", FunctionCode: "603"}
 	switch i.Kind {
 	case book.ItemChargeback:
 		file.Chargebacks++
-		m.MTI, m.FunctionCode = "1442", "450"
-		if i.Amount < i.Original {
-			m.FunctionCode = "453"
-		}
+		m.MTI, m.FunctionCode = "1442", chargebackFunctions[chargeback{i.Second, i.Part}]
 	case book.ItemFee:
 		file.Fees++
 		m.MTI, m.FunctionCode = "1740", "700"
@@ -210,6 +214,7 @@ func (o *outgoing) money(
 		add(10, fmt.Sprintf("%08d", 1))
 		add(51, number3(i.Currency))
 		add(30, number12(i.Original)+number12(0))
+		add(95, book.ReferenceText(i.Reference))
 		if c, ok := message.CurrencyOf(i.Currency); ok {
 			m.PDS = append(m.PDS, clearing.PDS{Tag: 148, Value: fmt.Sprintf("%s%d", c.Numeric, c.Exponent)})
 		}

@@ -236,8 +236,8 @@ func (r *reader) system(kind byte, in *records) error {
 		if t := in.taken(); in.err == nil {
 			r.books.ReplayTaken(&t)
 		}
-	case recordChargeBack:
-		c, card := in.chargeBack(&r.cards)
+	case recordChargeBack, recordChargedBack:
+		c, card := in.chargeBack(&r.cards, kind == recordChargedBack)
 		if in.err != nil {
 			return in.err
 		}

@@ -24,12 +24,14 @@ import (
 //	file begun   length and id of the clearing file, length and mode
 //	presentment  1 credit + 2 reversal, card, DE32, RRN 12, ARN 12, amount, currency, date, length and DE42; of logs
 //	        until November 2026, as is file end
-//	presented    bits: those, 4 DE38 is there, and 8 times the function; the rest as in a presentment, then DE71, DE12 in
-//	        seconds since 2000, [auth code 6]
+//	presented    bits: those, 4 DE38 is there, 8 times the function, 128 DE95 is there; the rest as in a presentment,
+//	        then DE71, DE12 in seconds since 2000, [auth code 6] [DE95]
 //	taken   length and id of the file, empty where it was refused; length and mode; length and id of its answer; length
 //	        (2 bytes) and path, its bytes, its time zigzag; how many currencies, and of each: number, debits: number and
 //	        amount zigzag, credits alike, fees zigzag
-//	charge back  card, ARN 12, amount, reason, terms: currency, amount, rate, fee kind 4, fee zigzag, fee zigzag
+//	charge back  card, ARN 12, amount, reason, terms: currency, amount, rate, fee kind 4, fee zigzag, fee zigzag; of logs
+//	        until November 2026
+//	charged back the same, then bits: 1 of a second presentment, 2 by a rule; DE95
 //	retrieval    ARN 12, reason
 //	fee     length and member, currency, amount, 1 if it is paid, reason, ARN 12, terms
 //	closed  length and date, how many files, and of each length and id
@@ -52,6 +54,8 @@ const (
 	recordFee        = 13
 	recordClosed     = 14
 	recordFileBegun  = 15
+
+	recordChargedBack = 16
 )
 
 const logVersion = 1

@@ -19,7 +19,8 @@ const (
 	presentedCredit   = 0x01
 	presentedReversal = 0x02
 	presentedAuthCode = 0x04
-	presentedFunction = 3 // from this bit on
+	presentedFunction = 3 // from this bit on, up to the next
+	presentedAnswers  = 0x80
 )
 
 // Presentment implements book.Log.
@@ -31,6 +32,7 @@ func (l *Log) Presentment(p *book.Presentment, id *uint32) int64 {
 			set bool
 		}{
 			{presentedCredit, p.Credit}, {presentedReversal, p.Reversal}, {presentedAuthCode, p.AuthCode != [6]byte{}},
+			{presentedAnswers, p.Reference != 0},
 		} {
 			if one.set {
 				bits |= one.bit
@@ -48,6 +50,9 @@ func (l *Log) Presentment(p *book.Presentment, id *uint32) int64 {
 		b = binary.AppendUvarint(b, uint64(p.Local))
 		if bits&presentedAuthCode != 0 {
 			b = append(b, p.AuthCode[:]...)
+		}
+		if bits&presentedAnswers != 0 {
+			b = binary.AppendUvarint(b, p.Reference)
 		}
 		return b
 	})
@@ -77,14 +82,28 @@ func (l *Log) Taken(t *book.Taken) int64 {
 	})
 }
 
+// Bits of a chargeback.
+const (
+	chargedBackSecond = 0x01
+	chargedBackRuled  = 0x02
+)
+
 // ChargeBack implements book.Log.
 func (l *Log) ChargeBack(c *book.ChargeBack, id *uint32) int64 {
 	return l.add(func(b []byte) []byte {
-		b = l.appendCard(append(b, recordChargeBack), c.Card, id)
+		b = l.appendCard(append(b, recordChargedBack), c.Card, id)
 		b = append(b, c.ARN[:]...)
 		b = binary.AppendUvarint(b, uint64(c.Amount))
 		b = binary.AppendUvarint(b, uint64(c.Reason))
-		return appendTerms(b, &c.Terms)
+		b = appendTerms(b, &c.Terms)
+		var bits byte
+		if c.Second {
+			bits |= chargedBackSecond
+		}
+		if c.Ruled {
+			bits |= chargedBackRuled
+		}
+		return binary.AppendUvarint(append(b, bits), c.Reference)
 	})
 }
 
@@ -155,7 +174,10 @@ func (r *records) presentment(c *cardsRead, presented bool) (p book.Presentment,
 	if bits&presentedAuthCode != 0 {
 		r.bytes(p.AuthCode[:])
 	}
-	if p.Function = book.Function(bits >> presentedFunction); !p.Function.Valid() {
+	if bits&presentedAnswers != 0 {
+		p.Reference = r.uvarint()
+	}
+	if p.Function = book.Function(bits &^ presentedAnswers >> presentedFunction); !p.Function.Valid() {
 		r.fail()
 	}
 	return p, card
@@ -182,11 +204,20 @@ func (r *records) taken() (t book.Taken) {
 	return t
 }
 
-func (r *records) chargeBack(c *cardsRead) (of book.ChargeBack, card uint32) {
+// chargeBack reads a chargeback behind its type; numbered says that it is one of today's. Of the others, of which there
+// was one a presentment, no rule charges back once more.
+func (r *records) chargeBack(c *cardsRead, numbered bool) (of book.ChargeBack, card uint32) {
 	of.Card, card = c.read(r)
 	r.bytes(of.ARN[:])
 	of.Amount, of.Reason = int64(r.uvarint()), uint16(r.uvarint())
 	of.Terms = r.terms()
+	if !numbered {
+		of.Ruled = true
+		return of, card
+	}
+	bits := r.byte()
+	of.Second, of.Ruled = bits&chargedBackSecond != 0, bits&chargedBackRuled != 0
+	of.Reference = r.uvarint()
 	return of, card
 }
 

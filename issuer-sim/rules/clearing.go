@@ -19,6 +19,8 @@ type Cleared struct {
 	ARN      message.ARN
 	File     string // its id
 	Second   bool   // a second presentment
+	// Reference is DE95 of a second presentment; 0 if it has none.
+	Reference uint64
 }
 
 // ClearingOrder is what they say of it.
@@ -28,18 +30,21 @@ type ClearingOrder struct {
 	ChargeBack bool
 	Reason     uint16 // DE25
 	Percent    int    // of the amount
+	Parts      int    // into which it goes, each charged back by itself
 }
 
 // clearingRule is one of them.
 type clearingRule struct {
 	rule       // what it asks for
 	categories []string
+	second     *bool // second presentments alone, or first ones alone
 	order      ClearingOrder
 }
 
 // JudgeClearing holds the rules for clearing files against a presentment. Of those that fit, the first that rejects
 // rejects, and the first that charges back does that. A draw to reject is of the file, too, so that a record which
-// comes again in another file draws anew; one to charge back is of the acquirer reference alone.
+// comes again in another file draws anew; one to charge back is of the acquirer reference, and of a second presentment
+// of the chargeback that it answers.
 func (rs *Rules) JudgeClearing(c *Cleared, seed uint64) (order ClearingOrder) {
 	if rs == nil || len(rs.clearing) == 0 {
 		return order
@@ -48,19 +53,23 @@ func (rs *Rules) JudgeClearing(c *Cleared, seed uint64) (order ClearingOrder) {
 	for n := range rs.clearing {
 		one := &rs.clearing[n]
 		rejects := one.order.Reject != ""
-		if rejects && order.Reject != "" || !rejects && (order.ChargeBack || c.Second) || !one.fitsCleared(c) {
+		if rejects && order.Reject != "" || !rejects && order.ChargeBack || !one.fitsCleared(c) {
 			continue
 		}
 		draw := message.Mix(h ^ message.Mix(uint64(n)+1))
-		if rejects {
+		switch {
+		case rejects:
 			draw = hashBytes(draw, []byte(c.File))
+		case c.Reference != 0:
+			draw = message.Mix(draw ^ c.Reference)
 		}
 		switch {
 		case one.probability < 1 && unit(draw) >= one.probability:
 		case rejects:
 			order.Reject, order.Element = one.order.Reject, one.order.Element
 		default:
-			order.ChargeBack, order.Reason, order.Percent = true, one.order.Reason, one.order.Percent
+			order.ChargeBack, order.Reason = true, one.order.Reason
+			order.Percent, order.Parts = one.order.Percent, one.order.Parts
 		}
 	}
 	return order
@@ -74,6 +83,9 @@ func hashBytes(h uint64, b []byte) uint64 {
 }
 
 func (r *clearingRule) fitsCleared(c *Cleared) bool {
+	if r.second != nil && *r.second != c.Second {
+		return false
+	}
 	if len(r.categories) > 0 && !slices.Contains(r.categories, c.Category) {
 		return false
 	}
@@ -95,6 +107,7 @@ type clearedShape struct {
 	Category []string     `yaml:"category"`
 	Currency []string     `yaml:"currency"`
 	Amount   *amountShape `yaml:"amount"`
+	Second   *bool        `yaml:"second"`
 }
 
 type rejectShape struct {
@@ -105,13 +118,19 @@ type rejectShape struct {
 type chargeBackShape struct {
 	Reason  string `yaml:"reason"`
 	Percent *int   `yaml:"percent"`
+	Parts   *int   `yaml:"parts"`
 }
+
+// maxParts bounds the parts in which a rule charges back.
+const maxParts = 20
 
 // maxElement is the last data element.
 const maxElement = 128
 
 func (f *clearingShape) compile() (clearingRule, error) {
-	r := clearingRule{rule: rule{name: f.Name, probability: 1, to: math.MaxInt64}, categories: f.When.Category}
+	r := clearingRule{
+		rule: rule{name: f.Name, probability: 1, to: math.MaxInt64}, categories: f.When.Category, second: f.When.Second,
+	}
 	asks := whenShape{
 		BIN: f.When.BIN, PAN: f.When.PAN, Merchant: f.When.Merchant, Currency: f.When.Currency, Amount: f.When.Amount,
 	}
@@ -138,17 +157,34 @@ func (f *clearingShape) compile() (clearingRule, error) {
 		}
 		return r, nil
 	}
-	reason, ok := message.ParseNumber([]byte(f.ChargeBack.Reason))
-	if !ok || len(f.ChargeBack.Reason) != 4 {
-		return r, errors.New("chargeback, reason: want four digits, in quotes")
+	if r.second == nil { // one of first presentments, if it does not say
+		r.second = new(bool)
 	}
-	r.order = ClearingOrder{ChargeBack: true, Reason: uint16(reason), Percent: 100}
-	if f.ChargeBack.Percent != nil {
-		if r.order.Percent = *f.ChargeBack.Percent; r.order.Percent < 1 || r.order.Percent > 100 {
-			return r, errors.New("chargeback, percent: want 1 to 100")
+	return r, f.ChargeBack.compile(&r.order, *r.second)
+}
+
+func (f *chargeBackShape) compile(order *ClearingOrder, second bool) error {
+	reason, ok := message.ParseNumber([]byte(f.Reason))
+	if !ok || len(f.Reason) != 4 {
+		return errors.New("chargeback, reason: want four digits, in quotes")
+	}
+	*order = ClearingOrder{ChargeBack: true, Reason: uint16(reason), Percent: 100, Parts: 1}
+	if f.Percent != nil {
+		if order.Percent = *f.Percent; order.Percent < 1 || order.Percent > 100 {
+			return errors.New("chargeback, percent: want 1 to 100")
 		}
 	}
-	return r, nil
+	if f.Parts == nil {
+		return nil
+	}
+	order.Parts = *f.Parts
+	switch {
+	case order.Parts < 1 || order.Parts > maxParts:
+		return fmt.Errorf("chargeback, parts: want 1 to %d", maxParts)
+	case second && order.Parts > 1:
+		return errors.New("chargeback, parts: want 1 of second presentments")
+	}
+	return nil
 }
 
 func isDigits(s string) bool {

@@ -65,7 +65,8 @@ func (s *Server) order(give func(*clearing.Order) (clearing.Ordered, error)) htt
 			writeError(w, http.StatusBadRequest, err)
 		case errors.Is(err, book.ErrUnpresented):
 			writeError(w, http.StatusNotFound, err)
-		case errors.Is(err, book.ErrDisputed), errors.Is(err, book.ErrTooMuch), errors.Is(err, book.ErrNotCharged):
+		case errors.Is(err, book.ErrDisputed), errors.Is(err, book.ErrTooMuch), errors.Is(err, book.ErrNotCharged),
+			errors.Is(err, book.ErrUnanswered):
 			writeError(w, http.StatusConflict, err)
 		default:
 			writeError(w, http.StatusServiceUnavailable, err)
