@@ -274,8 +274,10 @@ type exported struct {
 		Number       int    `json:"number"`
 		Automatic    bool   `json:"automatic"`
 		Reason       string `json:"reason"`
-		At           time.Time
-		Clearing     *struct {
+		// IssuerReference is DE95 of a chargeback.
+		IssuerReference string `json:"issuer_reference"`
+		At              time.Time
+		Clearing        *struct {
 			Destination string `json:"destination"`
 		} `json:"clearing"` // of a presentment that stands in its date
 	} `json:"ops"`

@@ -60,6 +60,10 @@ type (
 	sees interface {
 		sends(n *switchNode, mti string)
 	}
+	// delivers is told of each file that the clearing system has taken while the plan is played, and in quiet times.
+	delivers interface {
+		delivered(path string, text []byte)
+	}
 	// calms takes the topic's faults back: from now on everything must come to its end.
 	calms interface{ calm() }
 	// hastens says what has not come to its end yet although no node says so, "" if everything is.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -349,8 +350,8 @@ func (s *disputesPart) ended() {
 				s.w.failf("a second presentment is too late", "%+v", *d)
 			}
 		}
-		accepted := d.State == payment.DisputeAccepted.String()
-		if stands > 1 || total > d.Amount || accepted == (stands == 1) {
+		accepted, again := d.State == payment.DisputeAccepted.String(), chargedBackAgain(d)
+		if stands > 1 || total > d.Amount || accepted == (stands == 1 && !again) {
 			s.w.failf("I8 a dispute has not ended once", "%+v", *d)
 		}
 		return nil
@@ -360,21 +361,26 @@ func (s *disputesPart) ended() {
 	}
 }
 
+// chargedBackAgain tells whether what was presented a second time is charged back again.
+func chargedBackAgain(d *incoming.Dispute) bool {
+	return slices.ContainsFunc(d.Steps[1:], func(step incoming.DisputeStep) bool { return step.Op == "chargeback" })
+}
+
 // check implements checks: what is presented a second time has the reference of the first, was charged back, and stands
 // once at a time.
 func (s *disputesPart) check(all []*books) {
 	for _, b := range all {
 		for i := range b.list {
 			p := &b.list[i]
-			stands := map[int]int{} // by presentment: the second one
+			stands := map[answered]int{} // the second presentments
 			for j := range p.Ops {
 				switch op := &p.Ops[j]; {
 				case op.Op == "reject" && p.Ops[op.Target].Op == "represent":
-					delete(stands, p.Ops[p.Ops[op.Target].Target].Target)
+					delete(stands, p.answers(op.Target))
 				case op.Op == "represent":
-					chargeback := &p.Ops[op.Target]
+					chargeback, answers := &p.Ops[op.Target], p.answers(j)
 					of := chargeback.Target
-					if second, twice := stands[of]; twice {
+					if second, twice := stands[answers]; twice {
 						s.w.failf("I8 a presentment is presented a second time twice", "payment %s: operation %d by %d and %d",
 							p.Payment, of, second, j)
 					}
@@ -382,11 +388,23 @@ func (s *disputesPart) check(all []*books) {
 						s.w.failf("I8 a second presentment is of something else", "payment %s: operation %d is %+v, of %+v", p.Payment, j,
 							*op, *chargeback)
 					}
-					stands[of] = j
+					stands[answers] = j
 				}
 			}
 		}
 	}
+}
+
+// answered is what a second presentment answers, once: what was charged back of a presentment under a reference.
+type answered struct {
+	presentment int
+	reference   string
+}
+
+// answers is what operation i, a second presentment, answers.
+func (p *exported) answers(i int) answered {
+	chargeback := &p.Ops[p.Ops[i].Target]
+	return answered{chargeback.Target, chargeback.IssuerReference}
 }
 
 // takeBack is what of the clearing system's files is taken back, in further files of its.

@@ -46,14 +46,15 @@ func (s incomingSection) String() string {
 }
 
 func (s incomingSection) begin(w *world) any {
-	return &incomingPart{w: w, every: s.Every, given: map[string]bool{}}
+	return &incomingPart{w: w, every: s.Every, tried: map[string]bool{}, given: map[string]bool{}}
 }
 
 type incomingPart struct {
 	w      *world
 	every  time.Duration
 	mu     slowlock.Mutex  // one at a time brings
-	given  map[string]bool // the files that the switch has taken
+	tried  map[string]bool // the files that the switch was given
+	given  map[string]bool // and those that it has taken
 	rounds uint64
 }
 
@@ -133,6 +134,16 @@ func (s *incomingPart) comeBack() (failed error) {
 	defer s.mu.Unlock()
 	names, texts := s.answers()
 	for _, name := range names {
+		for _, changed := range partsOf[*changedPart](s.w) {
+			switch {
+			case s.given[name]:
+				changed.offer(name, texts[name])
+			case s.tried[name] && changed.begun(name):
+				s.w.faults.add("file that a crash has cut short may come with other bytes", 1)
+				changed.offer(name, texts[name])
+			}
+		}
+		s.tried[name] = true
 		over, as := func() {}, name
 		if s.given[name] {
 			as = "again-" + name
@@ -240,8 +251,11 @@ func (s *incomingPart) conclude() {
 				}
 				booked++
 				about := fmt.Sprintf("%s of operation %d", op.Op, op.Target)
-				if op.Op == "reject" {
+				switch op.Op {
+				case "reject":
 					about += " by " + op.Source // what is presented again may be rejected again
+				case "chargeback":
+					about += fmt.Sprintf(" with reference %s, number %d", op.IssuerReference, op.Number)
 				}
 				if once[about] {
 					s.w.failf("I18 a record is applied twice", "payment %s: %s by %s", p.Payment, about, op.Source)

@@ -177,4 +177,7 @@ func (n *switchNode) bringOne(path string, text []byte) {
 	}
 	n.taken.add(path)
 	n.files.noteOne(path, text)
+	for _, topic := range partsOf[delivers](n.w) {
+		topic.delivered(path, text)
+	}
 }
