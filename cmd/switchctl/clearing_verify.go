@@ -230,7 +230,12 @@ type cleared struct {
 }
 
 // eachCleared hands on what of an export of payments stands in the clearing of a date.
-func eachCleared(ctx context.Context, open audit.Open, date string, take func(*cleared) error) (err error) {
+func eachCleared(ctx context.Context, open audit.Open, date string, take func(*cleared) error) error {
+	return eachExported(ctx, open, func(p *operator.PaymentExport) error { return clearedOn(p, date, take) })
+}
+
+// eachExported hands on the payments of an export.
+func eachExported(ctx context.Context, open audit.Open, take func(*operator.PaymentExport) error) (err error) {
 	in, err := open(ctx)
 	if err != nil {
 		return err
@@ -243,20 +248,28 @@ func eachCleared(ctx context.Context, open audit.Open, date string, take func(*c
 		} else if err != nil {
 			return fmt.Errorf("the journal's export: %w", err)
 		}
-		for i := range p.Ops {
-			op := &p.Ops[i]
-			filed := op.BusinessDate
-			if op.CarriedTo != "" {
-				filed = op.CarriedTo
-			}
-			if op.Clearing == nil || filed != date {
-				continue
-			}
-			if err := take(clearedOf(&p, op)); err != nil {
-				return err
-			}
+		if err := take(&p); err != nil {
+			return err
 		}
 	}
+}
+
+// clearedOn hands on what of a payment stands in the clearing of a date.
+func clearedOn(p *operator.PaymentExport, date string, take func(*cleared) error) error {
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		filed := op.BusinessDate
+		if op.CarriedTo != "" {
+			filed = op.CarriedTo
+		}
+		if op.Clearing == nil || filed != date {
+			continue
+		}
+		if err := take(clearedOf(p, op)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clearedOf says what an operation clears.

@@ -61,8 +61,8 @@ func (r *recordsRun) given() bool {
 
 // recordBooks are the books of a switch, one that runs or one that does not.
 type recordBooks struct {
-	// dated is the export of the payments that clear on a date.
-	dated    func(ctx context.Context, date string) (io.ReadCloser, error)
+	// dated hands on the payments that clear on a date, each take's until it returns.
+	dated    func(ctx context.Context, date string, take func(*operator.PaymentExport) error) error
 	days     func(ctx context.Context) ([]operator.DayExport, error)
 	now      func(ctx context.Context) (time.Time, error)
 	clearing func(ctx context.Context) (string, error) // folder of the files that went out
@@ -71,9 +71,12 @@ type recordBooks struct {
 
 func runningRecords(api *client.Client) *recordBooks {
 	return &recordBooks{
-		dated: func(ctx context.Context, date string) (io.ReadCloser, error) { return api.OpenDated(ctx, date, date) },
-		days:  api.Days,
-		now:   api.Now,
+		dated: func(ctx context.Context, date string, take func(*operator.PaymentExport) error) error {
+			open := func(ctx context.Context) (io.ReadCloser, error) { return api.OpenDated(ctx, date, date) }
+			return eachExported(ctx, open, take)
+		},
+		days: api.Days,
+		now:  api.Now,
 		clearing: func(ctx context.Context) (string, error) {
 			stats, err := api.Stats(ctx)
 			if err != nil {
@@ -87,12 +90,12 @@ func runningRecords(api *client.Client) *recordBooks {
 
 func stoppedRecords(j journal.Journal, data string) *recordBooks {
 	return &recordBooks{
-		dated: func(ctx context.Context, text string) (io.ReadCloser, error) {
+		dated: func(ctx context.Context, text string, take func(*operator.PaymentExport) error) error {
 			date, err := payment.ParseDate(text)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			return piped(func(w io.Writer) error { return operator.ExportDated(ctx, j, w, date, date) }), nil
+			return operator.EachDated(ctx, j, date, take)
 		},
 		days:     func(ctx context.Context) ([]operator.DayExport, error) { return operator.ExportDays(ctx, j) },
 		now:      func(context.Context) (time.Time, error) { return time.Now(), nil },
@@ -198,12 +201,13 @@ func (r *recordsRun) sources(
 		return src, fmt.Errorf("files that came back: %w", err)
 	}
 	src.Journal = func(ctx context.Context, date workday.Date, take func(*matching.Booked) error) error {
-		open := func(ctx context.Context) (io.ReadCloser, error) { return books.dated(ctx, date.String()) }
-		return eachCleared(ctx, open, date.String(), func(c *cleared) error {
+		text := date.String()
+		booked := func(c *cleared) error {
 			b := bookedOf(c)
-			b.Written = date.String() == day.Date && day.wroteWindow(c.op.Clearing.Destination, c.op.Window)
+			b.Written = text == day.Date && day.wroteWindow(c.op.Clearing.Destination, c.op.Window)
 			return take(b)
-		})
+		}
+		return books.dated(ctx, text, func(p *operator.PaymentExport) error { return clearedOn(p, text, booked) })
 	}
 	src.Out = func(date workday.Date) ([]matching.File, error) { return ipmFiles(filepath.Join(out, date.String())) }
 	for _, name := range r.advice {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"switchyard/switch/api"
@@ -116,6 +117,13 @@ func ExportDays(ctx context.Context, j Records) ([]DayExport, error) {
 
 // ExportPayment makes the export of one payment.
 func ExportPayment(ctx context.Context, j Records, p *payment.Payment) (PaymentExport, error) {
+	return exportPayment(ctx, j, p, nil)
+}
+
+// exportPayment is ExportPayment; read are presentments of the payment that need not be read again.
+func exportPayment(
+	ctx context.Context, j Records, p *payment.Payment, read []journal.Presentment,
+) (PaymentExport, error) {
 	e := PaymentExport{
 		Payment: p.ID.String(), Version: p.Version, Gateway: p.Gateway, Merchant: p.Merchant, Terminal: p.Terminal,
 		Currency: p.Currency, Reference: p.Reference, Created: p.Created, Expires: p.Expires, PAN: p.MaskedPAN,
@@ -144,7 +152,7 @@ func ExportPayment(ctx context.Context, j Records, p *payment.Payment) (PaymentE
 			x.DoneAt = &op.DoneAt
 		}
 		var err error
-		if x.Clearing, err = exportClearing(ctx, j, p, i); err != nil {
+		if x.Clearing, err = exportClearing(ctx, j, p, i, read); err != nil {
 			return e, fmt.Errorf("payment %s, operation %d: %w", p.ID, i, err)
 		}
 		e.Ops[i] = x
@@ -153,16 +161,24 @@ func ExportPayment(ctx context.Context, j Records, p *payment.Payment) (PaymentE
 }
 
 // exportClearing returns what stands in the clearing of operation i's date, nil for one that does not stand there.
-func exportClearing(ctx context.Context, j Records, p *payment.Payment, i int) (*ClearingExport, error) {
+func exportClearing(
+	ctx context.Context, j Records, p *payment.Payment, i int, read []journal.Presentment,
+) (*ClearingExport, error) {
 	if p.Ops[i].Date == 0 {
 		return nil, nil
 	}
-	row, err := j.Presentment(ctx, presentment.RefOf(p, i, p.Ops[i].Filed()))
-	if errors.Is(err, journal.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
+	ref := presentment.RefOf(p, i, p.Ops[i].Filed())
+	var row journal.Presentment
+	at := slices.IndexFunc(read, func(r journal.Presentment) bool { return r.PresentmentRef == ref })
+	if at >= 0 {
+		row = read[at]
+	} else {
+		var err error
+		if row, err = j.Presentment(ctx, ref); errors.Is(err, journal.ErrNotFound) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
 	}
 	s, err := presentment.DecodeSnapshot(row.Data)
 	if err != nil {
@@ -198,6 +214,43 @@ func ExportDated(ctx context.Context, j Records, w io.Writer, first, last paymen
 		}
 		return nil
 	})
+}
+
+// EachDated hands the payments that ExportDated writes of one date to take, each take's until it returns. It is for a
+// journal that nothing is written to meanwhile: a payment and its presentments are read at different moments.
+func EachDated(
+	ctx context.Context, j journal.Journal, date payment.Date, take func(*PaymentExport) error,
+) (err error) {
+	walk := j.Walk()
+	defer func() { err = errors.Join(err, walk.Close()) }()
+	var rows []journal.Presentment // of one payment
+	flush := func() error {
+		if len(rows) == 0 {
+			return nil
+		}
+		p, err := walk.Payment(rows[0].Payment)
+		if err != nil {
+			return err
+		}
+		e, err := exportPayment(ctx, j, p, rows)
+		if err != nil {
+			return err
+		}
+		rows = rows[:0]
+		return take(&e)
+	}
+	var failed error
+	err = j.Presentments(ctx, date, func(row journal.Presentment) bool {
+		if len(rows) > 0 && row.Payment != rows[0].Payment {
+			failed = flush()
+		}
+		rows = append(rows, row)
+		return failed == nil
+	})
+	if err = errors.Join(failed, err); err != nil {
+		return err
+	}
+	return flush()
 }
 
 // exportDate calls each with the payments of a date that no earlier date since first has.
