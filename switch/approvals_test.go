@@ -359,6 +359,72 @@ func TestWindowReleasedByTwo(t *testing.T) {
 	s.Audit()
 }
 
+// The files of a date that two identities refuse never go out: what stands in it does with the next date, once.
+func TestFilesRefusedByTwo(t *testing.T) {
+	ctx := t.Context()
+	s := switchtest.Start(t, switchtest.Options{
+		Operators: annAndBob, Configure: func(c *txswitch.Config) { c.Operator.TwoPeople = operator.Topics() },
+		IssuerData: true, IssuerOut: true,
+	})
+	sale := func(key string) string {
+		t.Helper()
+		request := switchtest.Authorize(key, 1000)
+		request.Op = api.OpSale
+		a := s.Do(request)
+		wantApproved(t, a, "00")
+		return a.Payment
+	}
+	kept, back := sale("k1"), sale("k2")
+	day, err := s.API().Cutover(ctx, client.Cutover{Ahead: true})
+	if err != nil || day.Unreleased != 1 {
+		t.Fatalf("%+v, %v", day, err)
+	}
+	wantApproved(t, s.Do(void("v2", back, back+"-0")), "")
+	ann := s.APIAs(annToken)
+	if _, err := ann.Refuse(ctx, "2001-01-01", "wrong"); !client.NotFound(err) {
+		t.Errorf("a date that there is not: %v", err)
+	}
+	if _, err := ann.Refuse(ctx, day.BusinessDate, ""); err == nil || !strings.Contains(err.Error(), "reason") {
+		t.Errorf("without a reason: %v", err)
+	}
+	_, err = ann.Refuse(ctx, day.BusinessDate, "wrong categories")
+	wantProposed(t, err, 1)
+	_, err = ann.Refuse(ctx, day.BusinessDate, "wrong categories")
+	wantRefused(t, err, "the same identity twice is not two people")
+	s.CrashSwitch()
+	s.StartSwitch()
+	s.Audit()
+	ann, bob := s.APIAs(annToken), s.APIAs(bobToken)
+	told, err := bob.Refuse(ctx, day.BusinessDate, "wrong categories")
+	if err != nil || told.Refused.By != "ann and bob" || len(told.Refused.Files) != 1 ||
+		told.Refused.Files[0].Records != 2 {
+		t.Fatalf("%+v, %v", told, err)
+	}
+	_, err = ann.Release(ctx, day.BusinessDate, dates.WindowName{})
+	wantRefused(t, err, "its files do not wait to be released")
+	s.Audit()
+	wantApproved(t, s.Do(void("v1", kept, kept+"-0")), "00") // the issuer's answer: it stands in no file
+	last := sale("k3")
+	s.AwaitDrained()
+	next, err := s.API().Cutover(ctx, client.Cutover{Ahead: true})
+	if err != nil || next.Unreleased != 1 {
+		t.Fatalf("%+v, %v", next, err)
+	}
+	_, err = bob.Release(ctx, next.BusinessDate, dates.WindowName{})
+	wantProposed(t, err, 2)
+	released, err := ann.Release(ctx, next.BusinessDate, dates.WindowName{})
+	if err != nil || len(released.Files) != 1 || released.Files[0].Records != 3 || released.Files[0].SumMinor != 3000 {
+		t.Fatalf("%+v, %v", released, err) // k2, what takes it back, and k3
+	}
+	if r := comesBack(t, s, goesOut(t, s, released.Files[0].IPM)); r.Settled != 3 || r.Exceptions != 0 {
+		t.Errorf("the answer: %+v", r)
+	}
+	if h := s.Do(switchtest.On(api.OpStatus, "", last, 0)).History; h[0].Presentment != "settled" {
+		t.Errorf("%+v", h)
+	}
+	s.Audit()
+}
+
 // Two people are wanted only where there are two who can be told apart.
 func TestTwoPeopleNeedIdentities(t *testing.T) {
 	identity := func(name, token string, roles ...operator.Role) string {

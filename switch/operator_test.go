@@ -37,6 +37,7 @@ var operatorRequests = []struct {
 	{"GET", "/v1/clearing/check", "read", []string{"date"}},
 	{"POST", "/v1/clearing/rebuild", "operate", []string{"date", "dir"}},
 	{"POST", "/v1/clearing/release", "approve", []string{"date", "destination", "window"}},
+	{"POST", "/v1/clearing/refuse", "approve", []string{"date", "reason"}},
 	{"GET", "/v1/reconciliations", "read", []string{"date"}},
 	{"GET", "/v1/reconciliations/counted", "read", []string{"date", "host"}},
 	{"POST", "/v1/reconciliations/again", "operate", []string{"date"}},

@@ -25,7 +25,8 @@ func newClearingCmd() *cobra.Command {
 	cmd.AddCommand(newClearingShowCmd(), newClearingVerifyCmd(), newClearingDiffCmd(), newClearingStatsCmd(),
 		newClearingConvertCmd(), newClearingNewCmd(), newClearingAnonymizeCmd(), newClearingReplayCmd(),
 		newClearingRebuildCmd(), newClearingReceiveCmd(), newClearingReceivedCmd(), newClearingExceptionsCmd(),
-		newClearingRejectsCmd(), newClearingReleaseCmd(), newClearingHolidaysCmd())
+		newClearingRejectsCmd(), newClearingReleaseCmd(), newClearingRefuseCmd(),
+		newClearingHolidaysCmd())
 	return cmd
 }
 

@@ -11,6 +11,62 @@ import (
 	"switchyard/switch/payment"
 )
 
+// newClearingRefuseCmd is `switchctl clearing refuse`.
+func newClearingRefuseCmd() *cobra.Command {
+	var asked operatorflags.Flags
+	var date, reason string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "refuse --date DATE --reason TEXT",
+		Short: "Keep the files of a sealed date, which wait for two people, from ever going out",
+		Long: `Refuse the clearing files of a sealed business date that wait for their release: they are never made, and what stands in
+the date is carried into the open one and leaves in the files of that, under the same acquirer references. That takes two
+people where the release does. Nothing of the date may be released, and no later date may have files: that one is refused
+first.
+
+Exit codes: 0 the files are refused, or that is proposed; 1 they cannot be, or the same identity has proposed it; 2 no
+answer.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := payment.ParseDate(date); err != nil {
+				return fmt.Errorf("--date: %w", err)
+			}
+			api, err := asked.Client()
+			if err != nil {
+				return err
+			}
+			cmd.SilenceUsage = true
+			result, err := api.Refuse(cmd.Context(), date, reason)
+			if err != nil {
+				return undecided(cmd, err, noSuchDate(date), asJSON)
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), result)
+			}
+			records := 0
+			for _, f := range result.Refused.Files {
+				records += f.Records
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "business date %s is refused; clearing files that are never made: %d; "+
+				"presentments carried on: %d\n", result.BusinessDate, len(result.Refused.Files), records)
+			return err
+		},
+	}
+	asked.Add(cmd.Flags(), defaultOperator)
+	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, as it is kept")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the switch's answer as JSON")
+	for _, name := range []string{"date", "reason"} {
+		_ = cmd.MarkFlagRequired(name) // it is there
+	}
+	return cmd
+}
+
+// noSuchDate is what is said where the switch does not know a date.
+func noSuchDate(date string) string {
+	return fmt.Sprintf("the switch has no business date %s: switchctl days lists them", date)
+}
+
 // newClearingReleaseCmd is `switchctl clearing release`.
 func newClearingReleaseCmd() *cobra.Command {
 	var asked operatorflags.Flags
@@ -42,8 +98,7 @@ does, or the same identity has proposed it; 2 no answer.`,
 			cmd.SilenceUsage = true
 			result, err := api.Release(cmd.Context(), date, of)
 			if err != nil {
-				missing := fmt.Sprintf("the switch has no business date %s: switchctl days lists them", date)
-				return undecided(cmd, err, missing, asJSON)
+				return undecided(cmd, err, noSuchDate(date), asJSON)
 			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), result)

@@ -106,6 +106,8 @@ type businessDay struct {
 		Windows []window       `json:"windows"`
 		// Release is there where the files wait until people release them, or did so.
 		Release *cutover.Release `json:"release"`
+		// Refused is there where people refused them.
+		Refused *cutover.Refusal `json:"refused"`
 		// Result is there once the files are written; plans of before files were split count records only in it.
 		Result *cutover.Result `json:"result"`
 	}
@@ -214,6 +216,12 @@ func (d *businessDay) writeFiles(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "sealed at %s: processor %s, %s, %s, %s\n", d.data.SealedAt.UTC().Format(time.RFC3339),
 		d.data.ProcessorID, d.data.CodePage, clearing.Framing{Blocked: d.data.Blocked, RDW: d.data.RDW}, mode)
+	if r := d.data.Refused; r != nil {
+		fmt.Fprintf(w, "refused at %s by %s: %s\n", r.At.UTC().Format(time.RFC3339), r.By, r.Reason)
+		for _, f := range r.Files {
+			fmt.Fprintf(w, "never made: %s, file %s, %d presentments\n", f.Destination, f.FileID, f.Records)
+		}
+	}
 	if by := released(d.data.Release); by != "" {
 		fmt.Fprintln(w, strings.TrimPrefix(by, ", "))
 	}
@@ -260,7 +268,9 @@ func writeDays(w io.Writer, days []businessDay) error {
 		if windows := d.windows(); len(windows) > 0 {
 			fmt.Fprintf(t, "\twindows: %s", strings.Join(windows, ", "))
 		}
-		if without := slices.Concat(d.NoSettlement, d.data.Held); len(without) > 0 {
+		if r := d.data.Refused; r != nil {
+			fmt.Fprint(t, "\trefused")
+		} else if without := slices.Concat(d.NoSettlement, d.data.Held); len(without) > 0 {
 			fmt.Fprintf(t, "\tno settlement: %s", strings.Join(without, ", "))
 		}
 		if waits(d.data.Release) {

@@ -101,6 +101,10 @@ func TestDaysOfOneDate(t *testing.T) {
 		{"date": "2026-11-21", "state": "open"},
 		{"date": "2026-11-18", "state": "written", "data": {"sealed_at": "2026-11-19T00:00:02Z", "processor_id": "400001",
 			"code_page": "ascii", "release": {"by": "ann and bob", "at": "2026-11-19T07:30:00Z"}}},
+		{"date": "2026-11-16", "state": "written", "data": {"sealed_at": "2026-11-17T00:00:02Z", "processor_id": "400001",
+			"code_page": "ascii", "held": ["visa"], "files": null, "result": {"files": []},
+			"refused": {"by": "ann and bob", "at": "2026-11-17T07:30:00Z", "reason": "wrong categories",
+				"files": [{"destination": "visa", "file_id": "0022611160000040000100001", "presentments": 2}]}}},
 		{"date": "2026-11-17", "state": "open", "data": {"windows": [
 			{"destination": "visa", "window": 1, "sealed_at": "2026-11-17T06:00:00Z", "files": [{"records": 2}], "result": {},
 				"release": {"by": "ann and bob", "at": "2026-11-17T07:30:00Z"}},
@@ -133,6 +137,11 @@ released at 2026-11-19T07:30:00Z by ann and bob
 window 1 of visa, of 2026-11-17T06:00:00Z: sealed, released at 2026-11-17T07:30:00Z by ann and bob
 window 2 of visa, of 2026-11-17T12:00:00Z: sealed, waits for release
 `, "no"},
+		"2026-11-16": {`2026-11-16  written  refused
+sealed at 2026-11-17T00:00:02Z: processor 400001, ascii, no blocks, test
+refused at 2026-11-17T07:30:00Z by ann and bob: wrong categories
+never made: visa, file 0022611160000040000100001, 2 presentments
+`, ""},
 		"2026-11-22": {"", "2026-11-22: the switch has no such business date; it has 2026-11-19 to 2026-11-17"},
 		"20261119":   {"", `"20261119": expected a business date, YYYY-MM-DD`},
 	} {
@@ -175,6 +184,11 @@ func TestReleaseTellsOfWindows(t *testing.T) {
 		"window": {
 			`{"business_date": "2026-11-19", "window": 2, ` + files + `}`, newClearingReleaseCmd(), window,
 			"window 2 of visa of business date 2026-11-19 is released; clearing files: 1\n",
+		},
+		"refused": {
+			`{"business_date": "2026-11-19", "files": [], "refused": {"files": [{"presentments": 2}, {"presentments": 1}]}}`,
+			newClearingRefuseCmd(), []string{"--date=2026-11-19", "--reason=wrong"},
+			"business date 2026-11-19 is refused; clearing files that are never made: 2; presentments carried on: 3\n",
 		},
 		"window that waits": {
 			`{"business_date": "2026-11-19", "window": 2, "files": [], "unreleased": 1}`, newCutoverCmd(), nil,

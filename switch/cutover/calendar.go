@@ -94,8 +94,8 @@ func (m *mover) wait() error {
 	return m.failed
 }
 
-// hold carries the presentments of a payment on, since their destination has no settlement on the date. What stands in
-// a file that is there already stays.
+// hold carries the presentments of a payment on, since their destination has no settlement on the date, or the date was
+// refused. What stands in a file that is there already stays.
 func (s *sealing) hold(rows []journal.Presentment) error {
 	name := rows[0].Destination
 	if !slices.Contains(s.plan.Held, name) {
@@ -168,6 +168,9 @@ func (s *sealing) move(row journal.Presentment, into payment.Date) (to payment.D
 			return row.Date, nil
 		}
 		moved := row
+		if err := outOfWindow(p, &moved); err != nil {
+			return 0, err
+		}
 		t := &journal.Transition{
 			Payment: p, Unsealed: into, Withdraw: []journal.PresentmentRef{row.PresentmentRef},
 			EvenBroken: true, // moves no money

@@ -101,6 +101,8 @@ type plan struct {
 	// Held are the destinations without settlement on the date, which have no files of it: what stood in it for them was
 	// carried into the next one.
 	Held []string `json:"held,omitempty"`
+	// Refused is there where people have refused the files of the date, which has none then. Held are all destinations.
+	Refused *Refusal `json:"refused,omitempty"`
 	// Release is there where the files wait until people have released them, or did so.
 	Release *Release `json:"release,omitempty"`
 	Aside   *Aside   `json:"aside,omitempty"`
@@ -142,11 +144,11 @@ func (e *Engine) finish(ctx context.Context, d *journal.Day) (result Result, err
 		if err := e.o.Days.Seal(ctx, d.Date); err != nil {
 			return Result{}, fmt.Errorf("business date %s: waiting for outcomes: %w", d.Date, err)
 		}
-		windows, err := e.closeWindows(ctx, d)
+		was, err := e.closeWindows(ctx, d)
 		if err != nil {
 			return Result{}, fmt.Errorf("seal business date %s: %w", d.Date, err)
 		}
-		p, err := e.seal(ctx, d.Date, windows)
+		p, err := e.seal(ctx, d.Date, was)
 		if err != nil {
 			return Result{}, fmt.Errorf("seal business date %s: %w", d.Date, err)
 		}
@@ -188,7 +190,7 @@ func (e *Engine) finish(ctx context.Context, d *journal.Day) (result Result, err
 	}
 	delete(e.written, d.Date)
 	e.o.Logger.Info("clearing files written", zap.Stringer("date", d.Date), zap.Int("files", len(result.Files)))
-	result.Aside = p.Aside
+	result.Aside, result.Refused = p.Aside, p.Refused
 	return result, nil
 }
 

@@ -91,7 +91,6 @@ func TestReleaseThatCannotBeWritten(t *testing.T) {
 			}
 			return nil
 		}))
-		waiting := func(o *cutover.Options) { o.Settings.Release = true }
 		e, stop := b.run(settings(waiting, func(o *cutover.Options) { o.FS = failing }))
 		if _, err := e.Cutover(t.Context(), true); err != nil {
 			t.Fatal(err)
@@ -263,7 +262,6 @@ func TestReleasedWindowIsTriedAgain(t *testing.T) {
 func TestCrashAnywhereInReleases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at(t, "UTC", "2026-11-23 12:00:00")
-		waiting := func(o *cutover.Options) { o.Settings.Release = true }
 		release := func(b *book, e *cutover.Engine, window int) error {
 			of := cutover.WindowName{Destination: "visa", Window: window}
 			if window == 0 {

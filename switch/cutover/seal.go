@@ -22,9 +22,10 @@ import (
 // built once: which place it has among its authorization's is known now, and what cannot be built is carried into the
 // next date.
 //
-// windows are those of the date, all filled: what is in them stays as it is.
-func (e *Engine) seal(ctx context.Context, date payment.Date, windows []*plan) (*plan, error) {
-	set := e.o.Settings
+// was is the record of the date, its windows all filled: what is in them stays as it is. Of a date that was refused all
+// is carried on.
+func (e *Engine) seal(ctx context.Context, date payment.Date, was openDate) (*plan, error) {
+	set, windows := e.o.Settings, was.Windows
 	p := e.newPlan()
 	p.Windows = windows
 	s := e.newSealing(ctx, p)
@@ -35,9 +36,11 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, windows []*plan) (
 		return nil, err
 	}
 	p.Held = e.NoSettlement(date)
-	destinations := slices.DeleteFunc(slices.Clone(set.Destinations), func(name string) bool {
-		return !set.Calendar.Settles(name, date)
-	})
+	s.refuse(was)
+	settles := func(destination string) bool {
+		return p.Refused == nil && set.Calendar.Settles(destination, date)
+	}
+	destinations := slices.DeleteFunc(slices.Clone(set.Destinations), func(name string) bool { return !settles(name) })
 	for _, w := range windows { // the last file of a date with windows is never of one, whatever the config says by now
 		destinations = append(destinations, w.Destination)
 	}
@@ -52,7 +55,7 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, windows []*plan) (
 	var failed error
 	flush := func() {
 		if len(rows) > 0 && failed == nil {
-			if set.Calendar.Settles(rows[0].Destination, date) {
+			if settles(rows[0].Destination) {
 				failed = s.payment(rows)
 			} else {
 				failed = s.hold(rows)
@@ -61,7 +64,7 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, windows []*plan) (
 		}
 	}
 	err = e.o.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
-		if presentment.WindowOf(row.Data) != 0 {
+		if presentment.WindowOf(row.Data) != 0 && p.Refused == nil {
 			return failed == nil
 		}
 		if len(rows) > 0 && (row.Payment != rows[0].Payment || row.Destination != rows[0].Destination) {
@@ -77,10 +80,11 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, windows []*plan) (
 	if err := s.amend(); err != nil {
 		return nil, err
 	}
-	if len(p.Held) == 0 && len(s.files.parts) == 0 && !set.Calendar.Settles(emptyDay, date) {
+	if len(p.Held) == 0 && len(s.files.parts) == 0 && !settles(emptyDay) {
 		p.Held = []string{emptyDay}
 	}
 	slices.Sort(p.Held)
+	p.Held = slices.Compact(p.Held)
 	if set.Release && len(s.files.parts) > 0 || windowWaits(windows) {
 		p.Release = &Release{}
 	}

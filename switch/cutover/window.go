@@ -50,24 +50,33 @@ func (p *plan) has(row *journal.Presentment) bool {
 
 // openDate is the record of a date that is not sealed.
 type openDate struct {
-	Windows []*plan `json:"windows"`
+	Windows []*plan `json:"windows,omitempty"`
+	// Refused is there where the date was sealed before, and what stands in it is to be carried on; Aside is what was put
+	// aside then.
+	Refused *Refusal `json:"refused,omitempty"`
+	Aside   *Aside   `json:"aside,omitempty"`
+}
+
+// openDateOf reads the record of a date that is not sealed.
+func openDateOf(d *journal.Day) (is openDate, err error) {
+	if len(d.Data) == 0 {
+		return is, nil
+	}
+	if err := json.Unmarshal(d.Data, &is); err != nil {
+		return is, fmt.Errorf("record of business date %s: %w", d.Date, err)
+	}
+	return is, nil
 }
 
 // windowsOf are the windows of a date, in their order.
 func windowsOf(d *journal.Day) ([]*plan, error) {
-	if len(d.Data) == 0 {
-		return nil, nil
-	}
-	var is openDate
-	if err := json.Unmarshal(d.Data, &is); err != nil {
-		return nil, fmt.Errorf("record of business date %s: %w", d.Date, err)
-	}
-	return is.Windows, nil
+	is, err := openDateOf(d)
+	return is.Windows, err
 }
 
 // keepWindows stores the windows of a date that is not sealed.
 func (e *Engine) keepWindows(ctx context.Context, d *journal.Day, windows []*plan) error {
-	data, err := json.Marshal(openDate{windows})
+	data, err := json.Marshal(openDate{Windows: windows})
 	if err != nil {
 		return err
 	}
@@ -353,13 +362,13 @@ func (e *Engine) writeWindows(ctx context.Context, date payment.Date, of *plan, 
 	return err
 }
 
-// closeWindows fills what was begun on a date that is being sealed, and returns its windows.
-func (e *Engine) closeWindows(ctx context.Context, d *journal.Day) ([]*plan, error) {
-	windows, err := windowsOf(d)
+// closeWindows fills what was begun on a date that is being sealed, and returns its record.
+func (e *Engine) closeWindows(ctx context.Context, d *journal.Day) (openDate, error) {
+	is, err := openDateOf(d)
 	if err == nil {
-		err = e.fillWindows(ctx, d, windows)
+		err = e.fillWindows(ctx, d, is.Windows)
 	}
-	return windows, err
+	return is, err
 }
 
 // resumeWindows finishes the windows of the open date that were begun.

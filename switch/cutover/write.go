@@ -23,6 +23,8 @@ type Result struct {
 	Files  []File `json:"files"`
 	// Unreleased is how many files are not made before they are released.
 	Unreleased int `json:"unreleased,omitempty"`
+	// Refused is there where the date has no files because people have refused them.
+	Refused *Refusal `json:"refused,omitempty"`
 	// Aside tells of what could not be built and stands in no file; nil where there is nothing.
 	Aside *Aside `json:"aside,omitempty"`
 }

@@ -258,7 +258,7 @@ func (a *applying) operation(ctx context.Context, p *payment.Payment, target int
 	switch {
 	case err != nil:
 		return op, "", err
-	case !day.sealed && presented.Window == 0:
+	case !day.filed(p.Route, presented):
 		return op, "its presentment stands in no file yet", nil
 	case it.currency != p.Currency:
 		return op, fmt.Sprintf("it is in %s, the payment in %s", it.currency, p.Currency), nil
@@ -309,7 +309,7 @@ func (a *applying) charge(ctx context.Context, p *payment.Payment, target int, i
 		if err != nil {
 			return nil, err
 		}
-		if day.sealed || p.Ops[second].Window != 0 {
+		if day.filed(p.Route, &p.Ops[second]) {
 			op.Number = payment.SecondChargeback
 		} else {
 			second = payment.NoTarget

@@ -666,6 +666,37 @@ func TestFileRejectComesLate(t *testing.T) {
 	}
 }
 
+// Nobody has a file that waits for its release, so nothing is booked by what comes back of it: not by a record, and not
+// by one about the file. Once it is released it is booked.
+func TestWhatWaitsIsInNoFile(t *testing.T) {
+	b := newBench(t)
+	b.received(file(t, theirs, false, reject(ourFile, arn(t, 11), rrn(1))...))
+	_, err := b.desk.Resubmit(ctx, b.payment(1).ID.String()+"-1", "anna")
+	must(t, err)
+	again := b.sealOpen(1)
+	day, err := b.journal.Day(ctx, date.Next())
+	must(t, err)
+	release := func(is string) {
+		t.Helper()
+		data := strings.Replace(string(day.Data), "{", `{"release":`+is+`,`, 1)
+		must(t, b.journal.SetDay(ctx, journal.Day{Date: day.Date, State: day.State, Data: []byte(data)}))
+	}
+	release(`{}`)
+	said := []*clearing.Message{
+		settlement(again, original, 0), chargeback(arn(t, 11), rrn(1), original),
+	}
+	said = append(said, reject(again, arn(t, 11), rrn(1))...)
+	r := b.received(file(t, next(2), false, said...))
+	if got := b.payment(1).Presentment(1); got != payment.PresentmentSent || r.Exceptions != 3 {
+		t.Errorf("it is %s: %+v, %+v", got, r, b.exceptions())
+	}
+	release(`{"by":"ann and bob"}`)
+	r = b.received(file(t, next(3), false, said[0]))
+	if got := b.payment(1).Presentment(1); got != payment.PresentmentSettled || r.Exceptions != 0 {
+		t.Errorf("released it is %s: %+v, %+v", got, r, b.exceptions())
+	}
+}
+
 // A presentment is found by its ARN whatever RRN the record has, and without an ARN by RRN, code and amount.
 func TestPresentmentIsFound(t *testing.T) {
 	for name, c := range map[string]struct {

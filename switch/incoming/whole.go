@@ -20,7 +20,9 @@ type sealedDay struct {
 	sealed    bool
 	files     []cutover.SealedFile
 	delivered bool     // others were there before: which presentments stand in which file is not known
-	ids       []string // of both
+	ids       []string // of both, but for those that wait
+	// waits are the runs of which no file is out yet, since people have not released them.
+	waits map[run]bool
 	// carriedUntil is the last date into which what stood in this one may have been carried; 0: nothing was.
 	carriedUntil payment.Date
 }
@@ -56,9 +58,13 @@ func (d *Desk) day(ctx context.Context, date payment.Date) (*sealedDay, error) {
 	}
 	s := &sealedDay{
 		sealed: day.State == journal.DaySealed || day.State == journal.DayWritten, files: files,
-		delivered: len(delivered) > 0, ids: delivered, carriedUntil: until,
+		delivered: len(delivered) > 0, ids: delivered, carriedUntil: until, waits: map[run]bool{},
 	}
 	for _, f := range files {
+		if f.Waiting {
+			s.waits[run{f.Destination, f.Window}] = true
+			continue
+		}
 		s.ids = append(s.ids, f.FileID)
 	}
 	if day.State == journal.DayWritten {
@@ -73,6 +79,11 @@ func (d *Desk) day(ctx context.Context, date payment.Date) (*sealedDay, error) {
 // knows.
 func (s *sealedDay) mayHold(id string, window int) bool {
 	return !slices.ContainsFunc(s.files, func(f cutover.SealedFile) bool { return f.FileID == id && f.Window != window })
+}
+
+// filed tells whether the presentment of an operation, for a destination, stands in a file that is out, or on its way.
+func (s *sealedDay) filed(destination string, op *payment.Op) bool {
+	return (s.sealed || op.Window != 0) && !s.waits[run{destination, op.Window}]
 }
 
 // layout tells as which message of which file of a date each of its presentments stands, as they come in their order.
@@ -170,7 +181,12 @@ func (d *Desk) ourFile(ctx context.Context, id string) (file ourFile, why string
 		return file, "", err
 	}
 	for i := range file.day.files {
-		if file.day.files[i].FileID == id && !file.day.delivered {
+		f := &file.day.files[i]
+		switch {
+		case f.FileID != id:
+		case f.Waiting:
+			return file, fmt.Sprintf("file %s waits for its release: nobody can have it yet", id), nil
+		case !file.day.delivered:
 			return file, "", nil
 		}
 	}

@@ -225,8 +225,8 @@ func (d *Day) Check() error {
 	return nil
 }
 
-// Follows tells whether SetDay may move a date to a state: closing to sealed, sealed to written. The data of one that
-// is not written yet may be replaced.
+// Follows tells whether SetDay may move a date to a state: closing to sealed, sealed to written, or back to closing
+// where its files are never made. The data of one that is not written yet may be replaced.
 func (s DayState) Follows(before DayState) bool {
 	switch before {
 	case DayOpen:
@@ -234,7 +234,7 @@ func (s DayState) Follows(before DayState) bool {
 	case DayClosing:
 		return s == DayClosing || s == DaySealed
 	case DaySealed:
-		return s == DaySealed || s == DayWritten
+		return s == DayClosing || s == DaySealed || s == DayWritten
 	case DayWritten:
 	}
 	return false

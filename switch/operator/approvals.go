@@ -28,7 +28,7 @@ const (
 	TopicDispute  Topic = "dispute"   // to present a second time, and to accept a chargeback
 	TopicWriteOff Topic = "write_off" // to give a rejected presentment up
 	TopicMatch    Topic = "match"     // to match exceptions by hand, and to take that back
-	// TopicFileRelease is to let the clearing files of a sealed date out, which wait for it.
+	// TopicFileRelease is to let the clearing files of a sealed date out, which wait for it, and to refuse them.
 	TopicFileRelease Topic = "file_release"
 )
 
@@ -48,6 +48,7 @@ var approvals = map[string]approval{
 	"POST /v1/disputes/represent":        {TopicDispute, (*API).mayRepresent},
 	"POST /v1/disputes/accept":           {TopicDispute, (*API).mayAcceptDispute},
 	"POST /v1/clearing/release":          {TopicFileRelease, (*API).mayRelease},
+	"POST /v1/clearing/refuse":           {TopicFileRelease, (*API).mayRefuse},
 	"POST /v1/reconciliations/match":     {TopicMatch, (*API).mayMatch},
 	"POST /v1/reconciliations/unmatch":   {TopicMatch, (*API).mayUndoMatch},
 }

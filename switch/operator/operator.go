@@ -132,6 +132,8 @@ type Cutover interface {
 	Rebuild(ctx context.Context, date payment.Date, dir string) (*cutover.Rebuilt, error)
 	Release(ctx context.Context, date payment.Date, of cutover.WindowName, by string) (cutover.Result, error)
 	MayRelease(ctx context.Context, date payment.Date, of cutover.WindowName) error
+	Refuse(ctx context.Context, date payment.Date, by, reason string) (cutover.Result, error)
+	MayRefuse(ctx context.Context, date payment.Date) error
 }
 
 // Reconciler is what the API asks of the engine that holds business dates against the hosts.

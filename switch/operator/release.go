@@ -5,9 +5,12 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"strings"
+	"unicode"
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/pan"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -55,15 +58,54 @@ func releaseOf(r *http.Request) (date payment.Date, of cutover.WindowName, err e
 	return date, of, err
 }
 
+// serveRefusal keeps the clearing files of ?date=, which wait for their release, from ever being made, for a ?reason=;
+// it returns once what stands in the date is carried on.
+func (a *API) serveRefusal(w http.ResponseWriter, r *http.Request) {
+	date, reason, err := refusalOf(r)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return
+	}
+	result, err := a.o.Cutover.Refuse(context.WithoutCancel(r.Context()), date, asking(r).name, reason)
+	if err != nil {
+		a.refuseRelease(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, result)
+}
+
+// mayRefuse tells whether it could be done now.
+func (a *API) mayRefuse(w http.ResponseWriter, r *http.Request) bool {
+	date, _, err := refusalOf(r)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err)
+		return false
+	}
+	if err = a.o.Cutover.MayRefuse(r.Context(), date); err != nil {
+		a.refuseRelease(w, err)
+	}
+	return err == nil
+}
+
+// refusalOf is the date whose files are refused, and why, as it is kept.
+func refusalOf(r *http.Request) (date payment.Date, reason string, err error) {
+	reason = pan.MaskIn(r.FormValue("reason"))
+	if reason == "" || strings.ContainsFunc(reason, unicode.IsControl) {
+		return 0, "", errors.New("reason: expected why the files are refused, without control characters")
+	}
+	date, err = dateParameter(r, "date")
+	return date, reason, err
+}
+
 func (a *API) refuseRelease(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
 		writeError(w, http.StatusNotFound, err)
 	case errors.Is(err, cutover.ErrNotWaiting), errors.Is(err, cutover.ErrNoWindow),
-		errors.Is(err, cutover.ErrEarlierWaits):
+		errors.Is(err, cutover.ErrEarlierWaits), errors.Is(err, cutover.ErrOut), errors.Is(err, cutover.ErrLaterFiled):
 		writeError(w, http.StatusConflict, err)
 	default:
-		a.o.Logger.Error("clearing files could not be released", zap.Error(err))
+		a.o.Logger.Error("clearing files could not be released or refused", zap.Error(err))
 		writeError(w, http.StatusInternalServerError, err)
 	}
 }

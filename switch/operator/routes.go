@@ -61,6 +61,7 @@ var endpoints = []endpoint{
 	{Route{"POST /v1/clearing/rebuild", RoleOperate, []string{"date", "dir"}}, (*API).serveRebuild},
 	{Route{"POST /v1/clearing/release", RoleApprove, []string{"date", "destination", "window"}},
 		unlessHeld((*API).serveRelease)},
+	{Route{"POST /v1/clearing/refuse", RoleApprove, []string{"date", "reason"}}, unlessHeld((*API).serveRefusal)},
 	{Route{"GET /v1/reconciliations", RoleRead, []string{"date"}}, (*API).serveReconciliations},
 	{Route{"GET /v1/reconciliations/counted", RoleRead, []string{"date", "host"}}, (*API).serveCounted},
 	{Route{"POST /v1/reconciliations/again", RoleOperate, []string{"date"}}, unlessHeld((*API).serveReconcileAgain)},

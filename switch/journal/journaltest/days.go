@@ -104,8 +104,27 @@ func days(t *testing.T, store Store) {
 			t.Errorf("the open day is %s", j.OpenDay())
 		}
 	}
-	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DayWritten}); err != nil {
-		t.Error(err)
+	// Its files are never made: it is emptied, and sealed again.
+	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DayOpen}); !errors.Is(err, journal.ErrDayClosed) {
+		t.Errorf("a sealed day is opened again: %v", err)
+	}
+	if err := j.SetDay(ctx, journal.Day{Date: day1, State: journal.DayClosing}); err != nil {
+		t.Fatal(err)
+	}
+	p.Version++
+	commit(t, j, &journal.Transition{
+		Payment: p, Day: day2, Withdraw: []journal.PresentmentRef{Ref(p, 1)},
+		Present: []journal.Presentment{{PresentmentRef: refOn(p, 1, day2), Data: []byte("data")}},
+	})
+	for _, state := range []journal.DayState{journal.DaySealed, journal.DayWritten} {
+		if err := j.SetDay(ctx, journal.Day{Date: day1, State: state}); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, state := range []journal.DayState{journal.DayClosing, journal.DaySealed} {
+		if err := j.SetDay(ctx, journal.Day{Date: day1, State: state}); !errors.Is(err, journal.ErrDayClosed) {
+			t.Errorf("a written day moves to state %d: %v", state, err)
+		}
 	}
 	if err := j.Commit(ctx, &journal.Transition{Payment: Fresh(3), Unsealed: day1}); !errors.Is(
 		err, journal.ErrDayClosed,
@@ -113,6 +132,13 @@ func days(t *testing.T, store Store) {
 		t.Errorf("a written day: %v", err)
 	}
 	commit(t, j, &journal.Transition{Payment: Fresh(3), Day: day2, Unsealed: day2})
+}
+
+// refOn is Ref on another date.
+func refOn(p *payment.Payment, op int, date payment.Date) journal.PresentmentRef {
+	ref := Ref(p, op)
+	ref.Date = date
+	return ref
 }
 
 // Presentments sort by destination, payment and operation, and a withdrawn one is gone.

@@ -259,6 +259,13 @@ func (c *Client) Release(ctx context.Context, date string, of cutover.WindowName
 		func(r *cutover.Result) bool { return r.BusinessDate != "" })
 }
 
+// Refuse keeps the clearing files of a business date, YYYY-MM-DD, which wait for their release, from ever being made.
+// NotFound says that there is no such date, Refused why it cannot be.
+func (c *Client) Refuse(ctx context.Context, date, reason string) (*cutover.Result, error) {
+	return decided(ctx, c, http.MethodPost, "/v1/clearing/refuse", url.Values{"date": {date}, "reason": {reason}},
+		func(r *cutover.Result) bool { return r.Refused != nil })
+}
+
 // CheckClearing makes the clearing files of a business date, YYYY-MM-DD, once more and tells where the delivered ones
 // differ. NotFound says that there is no such date, Refused that it has no files yet.
 func (c *Client) CheckClearing(ctx context.Context, date string) (*cutover.Rebuilt, error) {
