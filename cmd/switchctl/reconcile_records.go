@@ -275,7 +275,8 @@ func bookedOf(c *cleared) *matching.Booked {
 	b := &matching.Booked{
 		Payment: c.payment.Payment, Operation: c.op.N, ARN: c.op.ARN, Reversal: c.reversal, AmountMinor: c.amountMinor,
 		Currency: c.payment.Currency, Card: c.payment.PAN, RRN: c.op.RRN, Second: c.function != "",
-		AuthCode: cmp.Or(c.op.AuthCode, c.of.AuthCode), // a record says again what the one before it said
+		IssuerReference: c.issuerReference,
+		AuthCode:        cmp.Or(c.op.AuthCode, c.of.AuthCode), // a record says again what the one before it said
 	}
 	credits := c.of.Op == "refund" || c.of.Op == "credit"
 	b.Debits = credits == c.reversal
@@ -286,7 +287,9 @@ func bookedOf(c *cleared) *matching.Booked {
 		if op.Target != c.op.N && (c.op.Op != "resubmit" || op.Target != c.op.Target) {
 			continue
 		}
-		told := matching.Told{Source: op.Source, AmountMinor: op.Amount}
+		told := matching.Told{
+			Source: op.Source, AmountMinor: op.Amount, Operation: op.N, IssuerReference: op.IssuerReference,
+		}
 		switch op.Op {
 		case "resubmit": // what follows is about that one
 			b.Again = true

@@ -421,70 +421,97 @@ func (m *matcher) rejectPair(out, reject, booked *row) error {
 	return m.add(&x)
 }
 
-// chargebacks matches what the journal has of chargebacks with the records of them. Of what was rejected and presented
-// again they are about what stands in the last file; if that is of another date, so are they.
+// chargebacks matches what the journal has of chargebacks with the records that they are. Of what was rejected and
+// presented again they are about what stands in the last file; if that is of another date, so are they.
 func (m *matcher) chargebacks(g *group) error {
-	journal, came := g.rows[ofJournal], g.rows[ofChargeback]
-	if len(journal) == 0 {
-		for i := range came {
-			if err := m.leave(&came[i], ""); err != nil {
-				return err
-			}
-		}
+	journal, booked, came := g.rows[ofJournal], g.rows[ofChargedBack], g.rows[ofChargeback]
+	if len(journal) > 0 && !slices.ContainsFunc(journal, func(r row) bool { return !r.again }) {
 		return nil
 	}
-	var booked Sum
-	stands := false
-	for i := range journal {
-		stands = stands || !journal[i].again
-		m.addSum(&booked, Sum{int(journal[i].chargedBacks), journal[i].chargedBack})
-	}
-	if len(came)+booked.Count == 0 || !stands {
-		return nil
-	}
-	x := Match{Relation: ChargedBack, Class: Matched, Currency: text(journal[0].currency[:]), By: byReference}
-	for i := range journal {
-		if journal[i].chargedBacks > 0 {
-			item := m.item(&journal[i])
-			item.NetMinor = -journal[i].chargedBack
-			m.put(&x.Ours, item)
-		}
-	}
-	x.Ours.Count = booked.Count
-	var total int64
-	newest := workday.Date(0)
+	var paired [mostOfAReference]bool
 	for i := range came {
-		item := m.item(&came[i])
-		item.NetMinor = -came[i].amountMinor
-		m.put(&x.Theirs, item)
-		m.sum(&total, came[i].amountMinor)
-		newest = max(newest, m.files[came[i].file].date)
-		for _, differs := range m.moneyDifferences(&journal[0], &came[i]) {
-			if differs.Field == "currency" || differs.Field == "card" {
-				x.Reasons = append(x.Reasons, differs)
-			}
+		theirs := &came[i]
+		at := slices.IndexFunc(booked, func(ours row) bool {
+			return ours.file == theirs.record && m.named[ours.of-1] == m.files[theirs.file].id
+		})
+		var err error
+		switch {
+		case at >= 0 && !paired[at]:
+			paired[at] = true
+			err = m.chargebackPair(&booked[at], theirs)
+		case len(journal) == 0:
+			err = m.leave(theirs, "")
+		default:
+			err = m.unbookedChargeback(&journal[0], theirs)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	if len(came) > 0 && booked.Count > 0 && total != booked.NetMinor {
-		x.Reasons = append(x.Reasons, Reason{
-			Field: "amount", Ours: amountText(booked.NetMinor, &journal[0]), Theirs: amountText(total, &journal[0]),
-		})
-	}
-	differ := len(x.Reasons) > 0
-	switch {
-	case len(came) == 0:
+	for i := range booked {
+		if paired[i] {
+			continue
+		}
+		x := m.chargeback(&booked[i])
 		x.Class, x.Cause = LocalOnly, Wrong
 		x.Reasons = []Reason{{Why: "the journal has booked it by a record that stands in no file that came back"}}
-	case booked.Count == 0:
-		x.Class, x.Cause = FileOnly, m.since(newest)
-		x.Reasons = append(x.Reasons, Reason{Why: "the journal has not booked it"})
-	case differ:
-		x.Class = Mismatched
+		m.put(&x.Ours, m.chargebackItem(&booked[i]))
+		if err := m.add(&x); err != nil {
+			return err
+		}
 	}
-	if differ {
+	return nil
+}
+
+// chargebackPair tells of a chargeback that the journal has and its record. What came before issuer references were
+// kept has none in the journal.
+func (m *matcher) chargebackPair(ours, theirs *row) error {
+	x := m.chargeback(ours)
+	x.Class, x.Reasons = Matched, m.partyDifferences(ours, theirs)
+	if ours.amountMinor != theirs.amountMinor {
+		x.Reasons = append(x.Reasons, Reason{
+			Field: "amount", Ours: amountText(ours.amountMinor, ours), Theirs: amountText(theirs.amountMinor, theirs),
+		})
+	}
+	if ours.issuer != theirs.issuer && ours.issuer != [len(ours.issuer)]byte{} {
+		x.Reasons = append(x.Reasons, issuerDiffers(ours, theirs))
+	}
+	if len(x.Reasons) > 0 {
+		x.Class, x.Cause = Mismatched, Wrong
+	}
+	m.put(&x.Ours, m.chargebackItem(ours))
+	m.put(&x.Theirs, m.chargebackItem(theirs))
+	return m.add(&x)
+}
+
+// unbookedChargeback tells of a record that the journal has not booked on a presentment of its reference.
+func (m *matcher) unbookedChargeback(presented, theirs *row) error {
+	x := m.chargeback(theirs)
+	x.Class, x.Cause, x.Reasons = FileOnly, m.since(m.files[theirs.file].date), m.partyDifferences(presented, theirs)
+	if len(x.Reasons) > 0 {
 		x.Cause = Wrong
 	}
+	x.Reasons = append(x.Reasons, Reason{Why: "the journal has not booked it"})
+	m.put(&x.Theirs, m.chargebackItem(theirs))
 	return m.add(&x)
+}
+
+func (m *matcher) chargeback(r *row) Match {
+	return Match{Relation: ChargedBack, Currency: text(r.currency[:]), By: byReference}
+}
+
+// chargebackItem is an item of what goes back to the cardholder.
+func (m *matcher) chargebackItem(r *row) Item {
+	item := m.item(r)
+	item.NetMinor = -r.amountMinor
+	return item
+}
+
+// partyDifferences are those of currency and card.
+func (m *matcher) partyDifferences(ours, theirs *row) []Reason {
+	return slices.DeleteFunc(m.moneyDifferences(ours, theirs), func(differs Reason) bool {
+		return differs.Field != "currency" && differs.Field != "card"
+	})
 }
 
 // settles counts a record of the date's files as settled in the journal, if its presentment is.

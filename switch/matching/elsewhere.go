@@ -169,15 +169,20 @@ func (m *matcher) oneToMany(ours, theirs []*lone) error {
 	return m.add(&x)
 }
 
-// presentmentKey is a row's reference, a reversal and a second presentment apart.
+// presentmentKey is a row's reference, a reversal and second presentments apart.
 type presentmentKey struct {
 	reference [23]byte
 	reversal  bool
 	second    bool
+	issuer    [10]byte // of a second presentment
 }
 
 func (r *row) presentmentKey() presentmentKey {
-	return presentmentKey{r.reference, r.reversal, r.second}
+	key := presentmentKey{reference: r.reference, reversal: r.reversal, second: r.second}
+	if r.second {
+		key.issuer = r.issuer
+	}
+	return key
 }
 
 // wanted are the rows that are still alone and may be on other dates.
@@ -331,6 +336,7 @@ func (m *matcher) tellAlone(l *lone) error {
 		x.Relation, why = Presented, "the journal does not have it"
 	case ofReject:
 		x.Relation, why = Rejected, "the file that it names does not have it"
+	case ofChargedBack, sides: // they are told of with their presentment
 	case ofChargeback:
 		x.Relation, why = ChargedBack, "nothing was presented under its acquirer reference"
 		item.NetMinor = -l.amountMinor

@@ -137,13 +137,13 @@ charged_back/0012611270000001234500002/00000002: file_only wrong; |  the journal
 netted/0012611260000001234500002/00000005: local_only wrong; |  no 1644/688 in the currency has come since`},
 		{"a chargeback that is booked otherwise", func(_ *world, all []presented) { all[0].booked.Told[1].AmountMinor = 999 }, `
 charged_back mismatched wrong EUR: 1 -999, 1 -1000
-charged_back/P10000000001-1: mismatched wrong; amount 9.99 EUR | 10.00 EUR`},
+charged_back/P10000000001-3: mismatched wrong; amount 9.99 EUR | 10.00 EUR`},
 		{"a chargeback of a file that is not there", func(w *world, all []presented) {
 			all[1].told(matching.ToldChargedBack, "0012611270000001234500009/00000002", 50)
 			all[2].told(matching.ToldChargedBack, "0012612240000001234500009/00000002", 50) // of a day far behind
 		}, `
 charged_back local_only wrong EUR: 1 -50, 0 0
-charged_back/P10000000002-1: local_only wrong; |  the journal has booked it by a record that stands in no file that came back`},
+charged_back/P10000000002-3: local_only wrong; |  the journal has booked it by a record that stands in no file that came back`},
 		{"a reject that is not booked", func(_ *world, all []presented) { all[4].booked.Told = nil }, `
 rejected mismatched late EUR: 1 300, 1 300
 rejected/0022611260000001234500002/00000004: mismatched late; |  the journal has not booked the reject`},

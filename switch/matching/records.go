@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"switchyard/internal/money"
@@ -34,8 +35,34 @@ func (m *matcher) readJournal(ctx context.Context) error {
 	return m.src.Journal(ctx, m.o.Date, func(b *Booked) error {
 		r := m.bookedRow(b)
 		buf = r.encode(buf[:0])
-		return m.sorter.Add(buf)
+		if err := m.sorter.Add(buf); err != nil {
+			return err
+		}
+		for i := range b.Told {
+			if back, is := m.chargedBack(&r, &b.Told[i]); is {
+				buf = back.encode(buf[:0])
+				if err := m.sorter.Add(buf); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	})
+}
+
+// chargedBack is a chargeback of a presentment that the journal has booked, as a row; false where it is none, or of a
+// file that is not among those that are read.
+func (m *matcher) chargedBack(of *row, t *Told) (r row, is bool) {
+	id, number, _ := strings.Cut(t.Source, "/")
+	if date, known := dateOf(id); t.Kind != ToldChargedBack || !known || !m.nearby(date) {
+		return r, false
+	}
+	r = *of
+	r.side, r.amountMinor, r.record = ofChargedBack, t.AmountMinor, uint32(t.Operation)
+	message, _ := strconv.ParseUint(number, 10, 32) // one that is none is of no record
+	r.of, r.file = m.idNumber(id), uint32(message)
+	fill(r.issuer[:], t.IssuerReference)
+	return r, true
 }
 
 // bookedRow is a presentment of the journal as a row.
@@ -49,7 +76,7 @@ func (m *matcher) bookedRow(b *Booked) row {
 		text string
 	}{
 		{r.reference[:], b.ARN}, {r.currency[:], money.Current(b.Currency)}, {r.card[:], b.Card}, {r.rrn[:], b.RRN},
-		{r.authCode[:], strings.TrimRight(b.AuthCode, " ")}, {r.payment[:], b.Payment},
+		{r.authCode[:], strings.TrimRight(b.AuthCode, " ")}, {r.payment[:], b.Payment}, {r.issuer[:], b.IssuerReference},
 	} {
 		fill(field.into, field.text)
 	}
@@ -61,11 +88,9 @@ func (m *matcher) bookedRow(b *Booked) row {
 		switch t.Kind {
 		case ToldRejected:
 			r.rejected = true
-		case ToldChargedBack:
-			r.chargedBacks++
-			m.sum(&r.chargedBack, t.AmountMinor)
 		case ToldSettled:
 			r.settled = true
+		case ToldChargedBack: // a row of its own
 		}
 	}
 	return r
@@ -204,7 +229,7 @@ const mostOfAReference = 100
 // group is the rows of a presentment, or of the second one of what was charged back.
 type group struct {
 	key  [keyBytes]byte
-	rows [4][]row // by side
+	rows [sides][]row // by side
 }
 
 // matchRecords goes through all rows, a presentment at a time.
@@ -346,13 +371,20 @@ func (m *matcher) differences(ours, theirs *row) (reasons []Reason) {
 			Field: "acquirer_reference", Ours: text(ours.reference[:]), Theirs: text(theirs.reference[:]),
 		})
 	}
+	if ours.issuer != theirs.issuer {
+		reasons = append(reasons, issuerDiffers(ours, theirs))
+	}
 	return append(reasons, m.moneyDifferences(ours, theirs)...)
+}
+
+func issuerDiffers(ours, theirs *row) Reason {
+	return Reason{Field: "issuer_reference", Ours: text(ours.issuer[:]), Theirs: text(theirs.issuer[:])}
 }
 
 // alike tells whether there are no differences.
 func (r *row) alike(other *row) bool {
 	return r.reference == other.reference && r.amountMinor == other.amountMinor && r.currency == other.currency &&
-		r.debits == other.debits && r.card == other.card
+		r.debits == other.debits && r.card == other.card && r.issuer == other.issuer
 }
 
 // moneyDifferences are those of amount, currency, side and card.

@@ -26,17 +26,16 @@ type row struct {
 	card          [19]byte
 	rrn           [12]byte
 	authCode      [6]byte
-	file          uint32 // of files; a journal's has none
-	record        uint32 // DE71 by place; of the journal's the operation
-	of            uint32 // of a reject: the file of ours, of ids
+	issuer        [10]byte // DE95 of a chargeback, and of what presents it a second time
+	file          uint32   // of files; of a chargeback of the journal's DE71 of the record that it is
+	record        uint32   // DE71 by place; of the journal's the operation
+	of            uint32   // of ids: of a reject the file of ours, of a chargeback of the journal's that of its record
 
-	payment      [16]byte // the journal's alone, as the rest
-	rejected     bool
-	settled      bool
-	again        bool // it was presented again
-	written      bool // its files are there, whatever else of the date is not
-	chargedBacks uint32
-	chargedBack  int64
+	payment  [16]byte // the journal's alone, as the rest
+	rejected bool
+	settled  bool
+	again    bool // it was presented again
+	written  bool // its files are there, whatever else of the date is not
 }
 
 // side is whose a row is. The numbers order rows and stand nowhere else.
@@ -47,10 +46,12 @@ const (
 	ofFileOut
 	ofReject
 	ofChargeback
+	ofChargedBack // a chargeback that the journal has
+	sides
 )
 
 // rowBytes is the width of a row.
-const rowBytes = 23 + 1 + 1 + 8 + 8 + 3 + 1 + 19 + 12 + 6 + 4 + 4 + 4 + 16 + 1 + 4 + 8
+const rowBytes = 23 + 1 + 1 + 8 + 8 + 3 + 1 + 19 + 12 + 6 + 10 + 4 + 4 + 4 + 16 + 1
 
 // keyBytes is what of it says which presentment it is of.
 const keyBytes = 23 + 1
@@ -66,13 +67,12 @@ func (r *row) encode(b []byte) []byte {
 	b = append(b, r.card[:]...)
 	b = append(b, r.rrn[:]...)
 	b = append(b, r.authCode[:]...)
+	b = append(b, r.issuer[:]...)
 	b = binary.BigEndian.AppendUint32(b, r.file)
 	b = binary.BigEndian.AppendUint32(b, r.record)
 	b = binary.BigEndian.AppendUint32(b, r.of)
 	b = append(b, r.payment[:]...)
-	b = append(b, flags(r.rejected, r.settled, r.again, r.written))
-	b = binary.BigEndian.AppendUint32(b, r.chargedBacks)
-	return binary.BigEndian.AppendUint64(b, uint64(r.chargedBack))
+	return append(b, flags(r.rejected, r.settled, r.again, r.written))
 }
 
 // decode takes apart what encode made.
@@ -93,11 +93,11 @@ func (r *row) decode(b []byte) {
 	copy(r.card[:], take(len(r.card)))
 	copy(r.rrn[:], take(len(r.rrn)))
 	copy(r.authCode[:], take(len(r.authCode)))
+	copy(r.issuer[:], take(len(r.issuer)))
 	r.file, r.record, r.of = number(), number(), number()
 	copy(r.payment[:], take(len(r.payment)))
 	is = take(1)[0]
 	r.rejected, r.settled, r.again, r.written = flag(is, 0), flag(is, 1), flag(is, 2), flag(is, 3)
-	r.chargedBacks, r.chargedBack = number(), amount()
 }
 
 // flags are bits of a byte, the first the lowest.
@@ -125,7 +125,7 @@ func (r *row) netMinor() int64 {
 
 // ref names the row.
 func (m *matcher) ref(r *row) string {
-	if r.side == ofJournal {
+	if r.side == ofJournal || r.side == ofChargedBack {
 		return fmt.Sprintf("%s-%d", text(r.payment[:]), r.record)
 	}
 	return recordRef(m.files[r.file], int(r.record))
@@ -155,6 +155,7 @@ func (m *matcher) rowOf(r *clearing.Record, of side) row {
 	fill(one.card[:], r.Card())
 	fill(one.rrn[:], strings.TrimRight(r.Text(37), " "))
 	fill(one.authCode[:], strings.TrimRight(r.Text(38), " "))
+	fill(one.issuer[:], r.IssuerReference())
 	return one
 }
 

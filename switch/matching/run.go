@@ -77,7 +77,9 @@ type Booked struct {
 	Card        string // first six, last four
 	RRN         string
 	AuthCode    string
-	Told        []Told
+	// IssuerReference is DE95 of a second presentment: that of the chargeback which it answers, or "".
+	IssuerReference string
+	Told            []Told
 }
 
 // A Told is what of the files that came back is booked for a presentment.
@@ -85,6 +87,9 @@ type Told struct {
 	Kind        ToldKind
 	Source      string // PDS0105, a slash and DE71
 	AmountMinor int64
+	// Operation is that of the payment; IssuerReference DE95 of a chargeback, or "".
+	Operation       int
+	IssuerReference string
 }
 
 // ToldKind is what a file told.

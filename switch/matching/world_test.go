@@ -92,7 +92,9 @@ func (w *world) purchase(minor int64, currency string, credit bool) presented {
 
 // told books what a file told of a presentment.
 func (p *presented) told(kind matching.ToldKind, source string, minor int64) {
-	p.booked.Told = append(p.booked.Told, matching.Told{Kind: kind, Source: source, AmountMinor: minor})
+	p.booked.Told = append(p.booked.Told, matching.Told{
+		Kind: kind, Source: source, AmountMinor: minor, Operation: p.booked.Operation + 1 + len(p.booked.Told),
+	})
 }
 
 // book puts presentments into the journal.
