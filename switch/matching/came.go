@@ -220,9 +220,22 @@ func (m *matcher) idNumber(id string) uint32 {
 	return n
 }
 
-// chargebackRecord takes a 1442.
+// chargebackRecord takes a 1442. What takes one back is an exception of the switch's, and told as that.
 func (m *matcher) chargebackRecord(r *clearing.Record) error {
 	one := m.rowOf(r, ofChargeback)
+	if one.reversal {
+		if !m.about(&one) {
+			return nil
+		}
+		x := Match{
+			Relation: ChargedBack, Class: FileOnly, Cause: Wrong, Currency: text(one.currency[:]),
+			Reasons: []Reason{{Why: "it takes a chargeback back (PDS0025), which nothing books"}},
+		}
+		item := m.item(&one)
+		item.NetMinor = one.amountMinor
+		m.put(&x.Theirs, item)
+		return m.add(&x)
+	}
 	one.originalMinor = one.amountMinor
 	if text := r.Text(30); len(text) >= amountDigits {
 		one.originalMinor, _ = strconv.ParseInt(text[:amountDigits], 10, 64)

@@ -124,6 +124,21 @@ charged_back/0012611270000001234500002/00000002: file_only wrong; |  nothing was
 			all[1].told(matching.ToldChargedBack, id+"/00000002", 50)
 		}, `
 charged_back matched EUR: 2 -1050, 2 -1050`},
+		{"a chargeback that is taken back", func(w *world, all []presented) {
+			back := chargeback(all[0], 1000)
+			back.PDS = append(back.PDS, clearing.PDS{Tag: 25, Value: "R261127"})
+			w.come(friday, 2, back)
+		}, `
+charged_back file_only wrong EUR: 0 0, 1 1000
+charged_back/0012611270000001234500002/00000002: file_only wrong; |  it takes a chargeback back (PDS0025), which nothing books`},
+		{"a chargeback of another date that is taken back", func(w *world, all []presented) {
+			back := chargeback(all[0], 1000)
+			back.PDS = append(back.PDS, clearing.PDS{Tag: 25, Value: "R261127"})
+			other, err := clearing.ARN("234567", friday.Time(), 1)
+			w.must(err)
+			back.Elements[5].Value = other
+			w.come(friday, 2, back)
+		}, ``},
 		{"a chargeback that is not booked yet", func(w *world, all []presented) { w.come(friday, 2, chargeback(all[1], 50)) }, `
 charged_back file_only late EUR: 0 0, 1 -50
 charged_back/0012611270000001234500002/00000002: file_only late; |  the journal has not booked it`},
