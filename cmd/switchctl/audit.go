@@ -121,9 +121,14 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 	src.Authorizations = control.Opener("/v1/authorizations", nil)
 	src.Ledger = control.Opener("/v1/ledger", url.Values{"audit": {"1"}})
 	for _, name := range a.told {
-		src.Told = append(src.Told, func(context.Context) (io.ReadCloser, error) { return infile.Open(name) })
+		src.Told = append(src.Told, func(ctx context.Context) (io.ReadCloser, error) {
+			return infile.OpenUntil(ctx, name)
+		})
 	}
 	report, err := audit.Run(ctx, src, a.auditOptions())
+	if err == nil {
+		err = ctx.Err() // by then a file that was not read to its end is a difference
+	}
 	if err != nil {
 		return err
 	}
@@ -320,7 +325,7 @@ func clearingFiles(ctx context.Context, dir string, own bool, days audit.Open) (
 	if err != nil {
 		return nil, fmt.Errorf("clearing files, said to be written: %w (--clearing names another folder)", err)
 	}
-	return audit.Files(os.DirFS(dir))
+	return audit.Files(infile.DirUntil(ctx, dir))
 }
 
 func anyWritten(ctx context.Context, days audit.Open) (bool, error) {

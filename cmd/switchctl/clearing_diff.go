@@ -32,7 +32,7 @@ rrn and other columns of a detail file: what those it has say is compared with t
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cmd.SilenceUsage = true
-			opts.Spill = spillFile
+			opts.Spill = spillUntil(cmd.Context())
 			var files [2]*infile.File
 			for i, name := range args {
 				f, err := infile.OpenUntil(cmd.Context(), name)

@@ -88,7 +88,7 @@ func (v *clearingVerify) file(cmd *cobra.Command, name string) (report *clearing
 	if name == "-" && v.manifest != "" {
 		return nil, errors.New("--manifest: expected a FILE: a manifest tells of files by their names")
 	}
-	opts := clearing.VerifyOptions{Strict: v.strict, Name: filepath.Base(name), Spill: spillFile}
+	opts := clearing.VerifyOptions{Strict: v.strict, Name: filepath.Base(name), Spill: spillUntil(cmd.Context())}
 	if opts.Manifest, err = manifestOf(name, v.manifest); err != nil {
 		return nil, err
 	}
@@ -106,16 +106,40 @@ func (v *clearingVerify) file(cmd *cobra.Command, name string) (report *clearing
 	return report, err
 }
 
-// spillFile makes a file that has no name, so that it is gone with the process, whatever ends that.
-func spillFile() (extsort.File, error) {
-	file, err := os.CreateTemp("", "switchctl-*")
-	if err != nil {
-		return nil, err
+// spillUntil makes files that have no name, so that they are gone with the process, whatever ends that. They are
+// written and read until ctx ends.
+func spillUntil(ctx context.Context) func() (extsort.File, error) {
+	return func() (extsort.File, error) {
+		file, err := os.CreateTemp("", "switchctl-*")
+		if err != nil {
+			return nil, err
+		}
+		if err := os.Remove(file.Name()); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+		return &spill{file, ctx}, nil
 	}
-	if err := os.Remove(file.Name()); err != nil {
-		return nil, errors.Join(err, file.Close())
+}
+
+type spill struct {
+	*os.File
+	ctx context.Context
+}
+
+// Write implements io.Writer.
+func (s *spill) Write(b []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
 	}
-	return file, nil
+	return s.File.Write(b)
+}
+
+// ReadAt implements io.ReaderAt.
+func (s *spill) ReadAt(b []byte, offset int64) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.File.ReadAt(b, offset)
 }
 
 // verified is a file's report.
@@ -165,7 +189,7 @@ func (v *clearingVerify) several(cmd *cobra.Command, names []string) error {
 			}
 		}
 	}
-	err := match.Twice(v.date != "")
+	err := match.Twice(cmd.Context(), v.date != "")
 	if err == nil && v.date != "" {
 		err = v.journal(cmd, match)
 	}
@@ -199,7 +223,7 @@ func (v *clearingVerify) journal(cmd *cobra.Command, match *ipmtool.Match) error
 		return match.Booked(b)
 	})
 	if err == nil {
-		err = match.Unknown()
+		err = match.Unknown(cmd.Context())
 	}
 	if err == nil && !v.asJSON {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "journal: %d presentments on %s\n", n, v.date)

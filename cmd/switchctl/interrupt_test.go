@@ -2,12 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // Ctrl-C ends a replay whose host says nothing, with the report of what there is until then, and 130; started again it
@@ -51,6 +57,74 @@ func TestReplayIsInterrupted(t *testing.T) {
 	for _, temporary := range []string{"*.tmp", ".*.tmp"} {
 		if left, err := filepath.Glob(filepath.Join(dir, temporary)); err != nil || len(left) > 0 {
 			t.Errorf("%q is left, %v", left, err)
+		}
+	}
+}
+
+// ending is a context that ends once it was asked so often.
+type ending struct {
+	context.Context
+	left atomic.Int64
+}
+
+// Err implements context.Context.
+func (e *ending) Err() error {
+	if e.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// endsAnywhere ends a command at one place after the other, until it is done before: each time it says that it was
+// ended, and nothing of what it read. It returns at how many.
+func endsAnywhere(t *testing.T, command func() *cobra.Command, args ...string) (places int) {
+	t.Helper()
+	for n := int64(0); ; n += 1 + n/8 {
+		ctx := &ending{Context: t.Context()}
+		ctx.left.Store(n)
+		cmd := command()
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		cmd.SetOut(io.Discard)
+		cmd.SetErr(io.Discard)
+		cmd.SetArgs(args)
+		err := cmd.ExecuteContext(ctx)
+		if ctx.left.Load() >= 0 {
+			if err != nil && !errors.Is(err, errNo) {
+				t.Errorf("%s, to its end: %v", args, err)
+			}
+			return places
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("%s, ended at %d: %v", args, n, err)
+		}
+		places++
+	}
+}
+
+// Whatever a command is at that reads files, it hears that it is ended.
+func TestCommandsThatReadFilesAreEnded(t *testing.T) {
+	books := newAuditBooks(t)
+	at := books.serve(t)
+	ours, theirs := settlementFolder(t), testClearingFile(t, asWritten)
+	told := filepath.Join(t.TempDir(), "told.jsonl")
+	if err := os.WriteFile(told, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(books.dir, "2026-11-20", testFileID.String()+".ipm")
+	for name, c := range map[string]struct {
+		command func() *cobra.Command
+		args    []string
+	}{
+		"audit": {newAuditCmd, []string{"--operator", at, "--issuer", at, "--told", told}},
+		"settlement": {newSettlementCmd, []string{
+			"statement", "--plan", filepath.Join("..", "..", "configs", "settlement.yaml"), "--clearing", ours, "--from",
+			"2026-11-26", "--to", "2026-11-26",
+		}},
+		"verify": {newClearingCmd, []string{"verify", file, theirs}},
+		"diff":   {newClearingCmd, []string{"diff", file, theirs}},
+	} {
+		if places := endsAnywhere(t, c.command, c.args...); places < 4 {
+			t.Errorf("%s could be ended at %d places", name, places)
 		}
 	}
 }

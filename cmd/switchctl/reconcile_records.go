@@ -126,7 +126,7 @@ func refusedDate(err error) (why string, refused bool) {
 func (r *recordsRun) match(
 	ctx context.Context, books *recordBooks, date string, limit int,
 ) (_ *matching.Report, err error) {
-	o := matching.Options{LateDays: r.lateDays, Limit: limit, Spill: spillFile}
+	o := matching.Options{LateDays: r.lateDays, Limit: limit, Spill: spillUntil(ctx)}
 	if o.Date, err = workday.Parse(date); err != nil {
 		return nil, fmt.Errorf("--date: %w", err)
 	}
@@ -150,7 +150,7 @@ func (r *recordsRun) match(
 		return nil, err
 	}
 	if r.matches == "" {
-		return matching.Run(ctx, src, o)
+		return matchUntil(ctx, src, o)
 	}
 	file, err := os.OpenFile(r.matches, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -159,8 +159,20 @@ func (r *recordsRun) match(
 	out := bufio.NewWriter(file)
 	enc := json.NewEncoder(out)
 	o.Each = func(x *matching.Match) error { return enc.Encode(x) }
+	report, err := matchUntil(ctx, src, o)
+	if err = errors.Join(err, out.Flush(), file.Close()); err != nil {
+		err = errors.Join(err, os.Remove(r.matches)) // nothing half made is left
+	}
+	return report, err
+}
+
+// matchUntil matches until ctx ends: by then a file that was not read to its end is an exception, and says nothing.
+func matchUntil(ctx context.Context, src matching.Sources, o matching.Options) (*matching.Report, error) {
 	report, err := matching.Run(ctx, src, o)
-	return report, errors.Join(err, out.Flush(), file.Close())
+	if err == nil {
+		err = ctx.Err()
+	}
+	return report, err
 }
 
 // today is --as-of, or today by the switch's clock.
@@ -194,7 +206,7 @@ func (r *recordsRun) sources(
 	}
 	in := cmp.Or(r.incoming, filepath.Join(filepath.Dir(out), "incoming"))
 	if _, err := os.Stat(in); err == nil {
-		if src.In, err = incomingFiles(in, maxIncomingDepth); err != nil {
+		if src.In, err = incomingFiles(ctx, in, maxIncomingDepth); err != nil {
 			return src, err
 		}
 	} else if r.incoming != "" || !errors.Is(err, fs.ErrNotExist) {
@@ -209,27 +221,32 @@ func (r *recordsRun) sources(
 		}
 		return books.dated(ctx, text, func(p *operator.PaymentExport) error { return clearedOn(p, text, booked) })
 	}
-	src.Out = func(date workday.Date) ([]matching.File, error) { return ipmFiles(filepath.Join(out, date.String())) }
+	src.Out = func(date workday.Date) ([]matching.File, error) {
+		return ipmFiles(ctx, filepath.Join(out, date.String()))
+	}
 	for _, name := range r.advice {
-		src.Advice = append(src.Advice, fileOf(name))
+		src.Advice = append(src.Advice, fileOf(ctx, name))
 	}
 	return src, nil
 }
 
-// fileOf is a file as it is read when it is needed.
-func fileOf(name string) matching.File {
-	return matching.File{Name: name, Open: func() (io.ReadCloser, error) { return infile.Open(name) }}
+// fileOf is a file as it is read when it is needed, until ctx ends.
+func fileOf(ctx context.Context, name string) matching.File {
+	return matching.File{Name: name, Open: func() (io.ReadCloser, error) { return infile.OpenUntil(ctx, name) }}
 }
 
 // ipmFiles lists the clearing files of a folder, by name; none where it is not there.
-func ipmFiles(dir string) (files []matching.File, err error) {
+func ipmFiles(ctx context.Context, dir string) (files []matching.File, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	for _, entry := range entries {
 		if isIPM(entry) {
-			files = append(files, fileOf(filepath.Join(dir, entry.Name())))
+			files = append(files, fileOf(ctx, filepath.Join(dir, entry.Name())))
 		}
 	}
 	return files, err
@@ -248,8 +265,8 @@ const (
 )
 
 // incomingFiles lists the files that came back, in a folder and those below it.
-func incomingFiles(dir string, depth int) ([]matching.File, error) {
-	files, err := ipmFiles(dir)
+func incomingFiles(ctx context.Context, dir string, depth int) ([]matching.File, error) {
+	files, err := ipmFiles(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +278,7 @@ func incomingFiles(dir string, depth int) ([]matching.File, error) {
 		if !entry.IsDir() || depth == 0 || entry.Name() == refusedFolder || strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
-		below, err := incomingFiles(filepath.Join(dir, entry.Name()), depth-1)
+		below, err := incomingFiles(ctx, filepath.Join(dir, entry.Name()), depth-1)
 		if err != nil {
 			return nil, err
 		}

@@ -73,6 +73,14 @@ func TestReconcileRecords(t *testing.T) {
 	if err != nil || json.Unmarshal([]byte(out), &told) != nil || told.Hosts != nil || told.Records.Late != 1 {
 		t.Errorf("of a stopped switch: %s, %s, %v", out, said, err)
 	}
+	if places := endsAnywhere(t, newReconcileCmd, "--date", date, "--as-of", date, "--data", data); places < 4 {
+		t.Errorf("it could be ended at %d places", places)
+	}
+	half := filepath.Join(t.TempDir(), "half.jsonl") // which no run would write over
+	endsAnywhere(t, newReconcileCmd, "--date", date, "--as-of", date, "--data", data, "--matches", half)
+	if _, err := os.Stat(half); err != nil {
+		t.Errorf("the matches of the run that came to its end: %v", err)
+	}
 	name := filepath.Join(data, "clearing", date, filepath.Base(closed.Files[0].IPM))
 	text, err = os.ReadFile(name)
 	if err != nil {

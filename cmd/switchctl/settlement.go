@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -64,7 +65,10 @@ settled.`,
     --from 2026-12-01 --to 2026-12-01 --opening november.json --html statements`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			run, err := s.run()
+			run, err := s.run(cmd.Context())
+			if err == nil {
+				err = cmd.Context().Err() // whatever was made of a file that was not read to its end
+			}
 			if err == nil {
 				err = s.write(cmd.OutOrStdout(), run)
 			}
@@ -104,8 +108,8 @@ settled.`,
 }
 
 // run reads what is given and settles.
-func (s *settlementStatement) run() (*settlement.Run, error) {
-	o := folder.Options{FS: vfs.Default, Clearing: s.clearing, Incoming: s.incoming, Merchant: s.merchant}
+func (s *settlementStatement) run(ctx context.Context) (*settlement.Run, error) {
+	o := folder.Options{FS: vfs.Until(ctx, vfs.Default), Clearing: s.clearing, Incoming: s.incoming, Merchant: s.merchant}
 	var err error
 	if o.From, err = workday.Parse(s.from); err != nil {
 		return nil, fmt.Errorf("--from: %w", err)
@@ -113,11 +117,11 @@ func (s *settlementStatement) run() (*settlement.Run, error) {
 	if o.To, err = workday.Parse(s.to); err != nil {
 		return nil, fmt.Errorf("--to: %w", err)
 	}
-	if o.Plan, err = s.readPlan(); err != nil {
+	if o.Plan, err = s.readPlan(ctx); err != nil {
 		return nil, err
 	}
 	if s.opening != "" {
-		file, err := infile.Open(s.opening)
+		file, err := infile.OpenUntil(ctx, s.opening)
 		if err != nil {
 			return nil, err
 		}
@@ -132,8 +136,8 @@ func (s *settlementStatement) run() (*settlement.Run, error) {
 // maxPlanBytes is more than any plan has; ParsePlan refuses what is as long.
 const maxPlanBytes = 32 << 20
 
-func (s *settlementStatement) readPlan() (*settlement.Plan, error) {
-	file, err := infile.Open(s.plan)
+func (s *settlementStatement) readPlan(ctx context.Context) (*settlement.Plan, error) {
+	file, err := infile.OpenUntil(ctx, s.plan)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // A File is one that is read until a context ends: then reading it fails with the context's error, so that whoever
@@ -47,6 +48,56 @@ func (f *File) Stat() (fs.FileInfo, error) { return f.file.Stat() }
 
 // Close implements io.Closer.
 func (f *File) Close() error { return f.file.Close() }
+
+// DirUntil is a folder, to list it and to read the regular files in it until ctx ends.
+func DirUntil(ctx context.Context, dir string) fs.FS { return &folder{ctx, dir} }
+
+type folder struct {
+	ctx context.Context
+	dir string
+}
+
+// path is where something of the folder stands.
+func (f *folder) path(op, name string) (string, error) {
+	if err := f.ctx.Err(); err != nil {
+		return "", err
+	}
+	if !fs.ValidPath(name) {
+		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	return filepath.Join(f.dir, filepath.FromSlash(name)), nil
+}
+
+// Open implements fs.FS.
+func (f *folder) Open(name string) (fs.File, error) {
+	path, err := f.path("open", name)
+	if err != nil {
+		return nil, err
+	}
+	file, err := OpenUntil(f.ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (f *folder) ReadDir(name string) ([]fs.DirEntry, error) {
+	path, err := f.path("readdir", name)
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadDir(path)
+}
+
+// Stat implements fs.StatFS.
+func (f *folder) Stat(name string) (fs.FileInfo, error) {
+	path, err := f.path("stat", name)
+	if err != nil {
+		return nil, err
+	}
+	return os.Stat(path)
+}
 
 // Until reads r until ctx ends. A reading of r that waits is not ended by it.
 func Until(ctx context.Context, r io.Reader) io.Reader { return &until{ctx, r} }

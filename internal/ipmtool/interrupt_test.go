@@ -79,3 +79,16 @@ func TestEndedTools(t *testing.T) {
 		t.Errorf("a comparison: %v", err)
 	}
 }
+
+// Files are not held against each other for somebody who has ended it.
+func TestEndedMatch(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	m := ipmtool.NewMatch(func(*ipmtool.Mismatch) error { return nil })
+	if err := m.Twice(ctx, false); !errors.Is(err, context.Canceled) {
+		t.Errorf("what stands twice: %v", err)
+	}
+	if err := m.Unknown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("what is unknown: %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package ipmtool
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -127,12 +128,35 @@ func reversed(is bool) string {
 
 func (m *Match) place(s *stood) Place { return Place{m.names[s.file], int(s.record)} }
 
+// aside does what takes the processor's time alone, for seconds where there is much: when ctx ends it is left to
+// itself, and what it works on must not be touched any more.
+func aside(ctx context.Context, do func()) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Twice tells of records that stand twice in a file. Whether one may stand in several files a journal knows, by which
-// Booked and Unknown tell; where there is none it tells of these, too.
-func (m *Match) Twice(journal bool) error {
-	slices.SortFunc(m.stood, func(a, b stood) int {
-		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
-	})
+// Booked and Unknown tell; where there is none it tells of these, too. When ctx ends the Match is of no use any more.
+func (m *Match) Twice(ctx context.Context, journal bool) error {
+	if err := aside(ctx, func() {
+		slices.SortFunc(m.stood, func(a, b stood) int {
+			return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
+		})
+	}); err != nil {
+		return err
+	}
 	for i := 1; i < len(m.stood); i++ {
 		if a, b := &m.stood[i-1], &m.stood[i]; a.key == b.key && (a.file == b.file || !journal) {
 			if err := m.twice(a, b, ""); err != nil {
@@ -205,14 +229,36 @@ func (m *Match) unlike(b *Booked) error {
 	return m.found(is)
 }
 
-// Unknown tells of what stands in the files and was not booked. The journal has nothing more.
-func (m *Match) Unknown() error {
+// Unknown tells of what stands in the files and was not booked. The journal has nothing more. When ctx ends the Match
+// is of no use any more.
+func (m *Match) Unknown(ctx context.Context) error {
 	for i := range m.other {
 		if err := m.unlike(&m.other[i]); err != nil {
 			return err
 		}
 	}
 	var left []unknown
+	if err := aside(ctx, func() { left = m.left() }); err != nil {
+		return err
+	}
+	for _, one := range left {
+		var err error
+		if place := m.place(one.stood); one.beside != nil {
+			err = m.twice(one.beside, one.stood, "; the journal has it less often")
+		} else {
+			err = m.found(Mismatch{
+				Kind: MismatchUnknown, Message: "a record is not in the journal: " + place.String(), Places: []Place{place},
+			})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// left are the records that were not booked, in their order.
+func (m *Match) left() (left []unknown) {
 	for from, to := 0, 0; from < len(m.stood); from = to {
 		for to < len(m.stood) && m.stood[to].key == m.stood[from].key {
 			to++
@@ -232,20 +278,7 @@ func (m *Match) Unknown() error {
 	slices.SortFunc(left, func(a, b unknown) int {
 		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
 	})
-	for _, one := range left {
-		var err error
-		if place := m.place(one.stood); one.beside != nil {
-			err = m.twice(one.beside, one.stood, "; the journal has it less often")
-		} else {
-			err = m.found(Mismatch{
-				Kind: MismatchUnknown, Message: "a record is not in the journal: " + place.String(), Places: []Place{place},
-			})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return left
 }
 
 // unknown is a record that the journal does not have, though it may have one of the same name.

@@ -1,6 +1,7 @@
 package ipmtool_test
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,7 @@ func matched(t *testing.T, files [][]clearing.Presentment, booked []ipmtool.Book
 			t.Fatal(err)
 		}
 	}
-	if err := m.Twice(booked != nil); err != nil {
+	if err := m.Twice(context.Background(), booked != nil); err != nil {
 		t.Fatal(err)
 	}
 	if booked == nil {
@@ -34,7 +35,7 @@ func matched(t *testing.T, files [][]clearing.Presentment, booked []ipmtool.Book
 			t.Fatal(err)
 		}
 	}
-	if err := m.Unknown(); err != nil {
+	if err := m.Unknown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	return said.String()
