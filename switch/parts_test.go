@@ -3,6 +3,7 @@ package txswitch_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"testing"
@@ -111,6 +112,91 @@ func TestPartsArePresentedASecondTime(t *testing.T) {
 	}
 	status := s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0))
 	if status.ChargedBack != 0 || status.Refundable != 1000 || status.History[0].Presentment != "represented" {
+		t.Errorf("%+v", status)
+	}
+	s.Audit()
+}
+
+// The issuer charges two parts of a sale back, takes the second presentment of each, and charges one back again: the
+// switch, the issuer's ledger, the clearing files and the audit agree at each step.
+func TestPartsThereAndBack(t *testing.T) {
+	ctx := context.Background()
+	s := switchtest.Start(t, switchtest.Options{IssuerData: true, IssuerOut: true})
+	sale := switchtest.Authorize("k1", 1000)
+	sale.Op = api.OpSale
+	a := s.Do(sale)
+	wantApproved(t, a, "00")
+	closed := func() incoming.Received {
+		t.Helper()
+		day, err := s.API().Cutover(ctx, client.Cutover{Ahead: true})
+		if err != nil || len(day.Files) != 1 {
+			t.Fatal(day, err)
+		}
+		return comesBack(t, s, goesOut(t, s, day.Files[0].IPM))
+	}
+	if r := closed(); r.Settled != 1 {
+		t.Fatalf("%+v", r)
+	}
+	p, err := s.API().Payment(ctx, a.Payment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := func(amountMinor int, rest string) {
+		t.Helper()
+		tell(t, s, "/v1/clearing/chargebacks", fmt.Sprintf(`{"arn":%q,"reason":"4853","amount":%d%s}`, p.Ops[0].ARN,
+			amountMinor, rest))
+	}
+	charged := func() {
+		t.Helper()
+		var window struct {
+			Files []struct {
+				FileID string `json:"file_id"`
+			}
+		}
+		ended := tell(t, s, "/v1/clearing/window", "")
+		if err := json.Unmarshal([]byte(ended), &window); err != nil || len(window.Files) != 1 {
+			t.Fatal(window, err)
+		}
+		if r := comesBack(t, s, window.Files[0].FileID); r.ChargedBack == 0 || r.Exceptions != 0 {
+			t.Fatalf("%+v", r)
+		}
+	}
+	disputes := func(state string) (found []incoming.Dispute) {
+		t.Helper()
+		err := s.API().EachDispute(ctx, state, "", func(d *incoming.Dispute) error {
+			found = append(found, *d)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	order(300, "")
+	order(300, "")
+	charged()
+	open := disputes("open")
+	if len(open) != 2 || open[0].IssuerReference == "" || open[0].IssuerReference == open[1].IssuerReference {
+		t.Fatalf("open are %+v", open)
+	}
+	for i := range open {
+		if _, err := s.API().Represent(ctx, open[i].ID, "2700", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.CrashSwitch()
+	s.StartSwitch()
+	if r := closed(); r.Settled != 2 || r.Rejected != 0 || r.Exceptions != 0 {
+		t.Fatalf("%+v", r)
+	}
+	s.Audit()
+	order(300, fmt.Sprintf(`,"second":true,"reference":%q`, open[1].IssuerReference))
+	charged()
+	if lost := disputes("lost"); len(lost) != 1 || lost[0].ID != open[1].ID {
+		t.Errorf("lost are %+v, want %s", lost, open[1].ID)
+	}
+	status := s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0))
+	if status.ChargedBack != 300 || status.Refundable != 700 || status.History[0].Presentment != "charged_back" {
 		t.Errorf("%+v", status)
 	}
 	s.Audit()
