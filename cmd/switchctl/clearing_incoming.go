@@ -142,6 +142,7 @@ func writeException(w io.Writer, e *incoming.Exception) error {
 	f.line("file %s record %d: %s", e.FileID, e.Record, e.Message)
 	f.fact("why", e.Why)
 	f.fact("arn", e.ARN)
+	f.fact("issuer ref", e.IssuerReference)
 	f.fact("rrn", e.RRN)
 	f.fact("card", e.Card)
 	f.fact("reason", e.Reason)
