@@ -14,9 +14,63 @@ import (
 // found, which may come with a file of the same date or a later one. As long as none is known it does not count, and is
 // told of. So is a second presentment of what no chargeback is known of.
 
-// maxAgain bounds the records that may have been presented before: few are, and all others are of the date of their
-// file and there for the first time.
-const maxAgain = 1 << 17
+// The bounds of the records that may have been presented before. Few are, as a rule, and all others are of the date of
+// their file and there for the first time; but a file behind days without settlement has those of all of them.
+const (
+	maxAsked = 1 << 14 // references that are looked for by themselves at once; of more, those that stand twice are found
+	maxAgain = 1 << 20 // references that stand twice, or of second presentments
+	maxMore  = 1 << 25 // of those beyond maxAsked, for which there is room; of more, some are looked for in vain
+)
+
+// asked are acquirer references of which has to be known what was presented before.
+type asked struct {
+	arns map[string]bool
+	more *sieve // those beyond maxAsked; nil: there are none
+}
+
+// add adds one. must says that it has to be known even if it stands in no other file.
+func (a *asked) add(arn []byte, must bool) error {
+	switch {
+	case a.arns[string(arn)]:
+	case len(a.arns) >= maxAsked && !must:
+		if a.more == nil {
+			a.more = newSieve(maxMore)
+		}
+		a.more.add(arn)
+	case len(a.arns) == maxAgain:
+		return fmt.Errorf("DE31: with it more than %d records were presented before, or are second presentments", maxAgain)
+	default:
+		a.arns[string(arn)] = true
+	}
+	return nil
+}
+
+// find finds which of those beyond maxAsked stand in the files up to a date more than once. The others need not be
+// known.
+func (a *asked) find(c *clearingFolder, to workday.Date) error {
+	if a.more == nil {
+		return nil
+	}
+	once := newSieve(maxMore)
+	for _, d := range c.dates {
+		if d > to {
+			break
+		}
+		listed, err := c.list(d)
+		if err == nil {
+			_, err = c.read(listed, func(p *settlement.Presented, r *clearing.Record, _ string) error {
+				if arn := r.Get(31); !p.Reversal && !p.Second && a.more.has(arn) && once.add(arn) {
+					return a.add(arn, true)
+				}
+				return nil
+			})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // held is a record of ours that may not count, yet.
 type held struct {
@@ -55,11 +109,10 @@ func (s *settling) maybeAgain(p *settlement.Presented, r *clearing.Record) bool 
 func (s *settling) ask(p *settlement.Presented, r *clearing.Record, fileID string) error {
 	arn := string(r.Get(31))
 	subject := s.matcher.subjects[arn]
-	if subject == nil && s.counting {
-		if len(s.asked) == maxAgain {
-			return fmt.Errorf("DE31: with it more than %d records may have been presented before", maxAgain)
+	if subject == nil && s.counting && s.asked != nil {
+		if err := s.asked.add(r.Get(31), p.Second); err != nil {
+			return err
 		}
-		s.asked[arn] = true
 	}
 	if subject == nil && !s.inPeriod {
 		return nil

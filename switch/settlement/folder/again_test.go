@@ -181,3 +181,35 @@ func TestAgainAmongMany(t *testing.T) {
 		t.Errorf("%s, want %s\n%+v", is, want, run.Exceptions)
 	}
 }
+
+// After days without settlement a file has more records of earlier dates than are remembered one by one: those that
+// stood in an earlier file are found all the same.
+func TestManyCarried(t *testing.T) {
+	d := newDesk(t)
+	const carried = 1<<14 + 100
+	var many []clearing.Presentment
+	for range carried {
+		many = append(many, d.purchase("SHOP", 1))
+	}
+	again, second := d.purchase("SHOP", 10_000), d.purchase("SHOP", 500)
+	d.write(thursday, 1, again, second)
+	d.write(friday, 1, append(many, many[7], again, secondOf(second))...)
+	run, err := d.settle(thursday, friday)
+	got := sums(t, run, err)
+	var told []string
+	for _, e := range run.Exceptions {
+		told = append(told, fmt.Sprint(e.Kind, e.Record, e.AmountMinor))
+	}
+	want := fmt.Sprint([]string{
+		fmt.Sprint(settlement.PresentedAgain, carried+2, 1), fmt.Sprint(settlement.PresentedAgain, carried+3, 10_000),
+		fmt.Sprint(settlement.Excess, carried+4, 500),
+	})
+	if fmt.Sprint(told) != want || got.Purchases != carried+2 || got.RepresentedMinor != 0 {
+		t.Errorf("%v, want %s\n%+v", told, want, got)
+	}
+	d.receive(friday, 1, rejects(name(thursday, 1), &again)...)
+	run, err = d.settle(thursday, friday, fromIncoming)
+	if got := sums(t, run, err); got.Purchases != carried+3 || got.Rejected != 1 || len(run.Exceptions) != 2 {
+		t.Errorf("with a reject: %+v\n%+v", got, run.Exceptions)
+	}
+}

@@ -9,7 +9,7 @@ import (
 
 // receive reads the incoming folder and decides with which date each file is settled: its own, or the first that is
 // settled at all. One that came after the statements of its date were made is settled with the first date behind them.
-func (s *settling) receive(asked map[string]bool) (err error) {
+func (s *settling) receive(known map[string]bool) (err error) {
 	var files []*incomingFile
 	if s.o.Incoming != "" {
 		if files, err = readIncoming(s.o.FS, s.o.Incoming, s.o.To); err != nil {
@@ -40,7 +40,7 @@ func (s *settling) receive(asked map[string]bool) (err error) {
 		f.late = d != f.date && f.wrong == nil && s.o.Opening != nil && d == s.o.From
 		s.incoming[d] = append(s.incoming[d], f)
 	}
-	s.matcher = newMatcher(s.o.Plan, files, asked)
+	s.matcher = newMatcher(s.o.Plan, files, known)
 	return nil
 }
 

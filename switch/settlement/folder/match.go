@@ -69,7 +69,7 @@ type matcher struct {
 }
 
 // newMatcher asks for what incoming files tell of, and for other acquirer references.
-func newMatcher(plan *settlement.Plan, files []*incomingFile, asked map[string]bool) *matcher {
+func newMatcher(plan *settlement.Plan, files []*incomingFile, known map[string]bool) *matcher {
 	m := &matcher{
 		plan: plan, subjects: map[string]*subject{}, refused: map[string][]clearing.RecordKey{},
 		received: map[string]*settlement.Received{},
@@ -83,7 +83,7 @@ func newMatcher(plan *settlement.Plan, files []*incomingFile, asked map[string]b
 			}
 		}
 	}
-	for arn := range asked {
+	for arn := range known {
 		m.subject(arn)
 	}
 	return m

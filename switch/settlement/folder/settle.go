@@ -40,31 +40,31 @@ func Settle(o Options) (*settlement.Run, error) {
 	if !slices.ContainsFunc(c.dates, func(d workday.Date) bool { return d >= o.From && d <= o.To }) {
 		return nil, fmt.Errorf("%s: it has no files of %s to %s", o.Clearing, o.From, o.To)
 	}
-	run, asked, err := settle(&o, c, nil)
-	if err != nil || len(asked) == 0 {
+	asked := &asked{arns: map[string]bool{}}
+	run, err := settle(&o, c, asked, nil)
+	if err != nil || len(asked.arns) == 0 {
 		return run, err
 	}
 	// Whether these were presented before is known once they are looked for from the first date on.
-	run, _, err = settle(&o, c, asked)
-	return run, err
+	if err := asked.find(c, o.To); err != nil {
+		return nil, err
+	}
+	return settle(&o, c, nil, asked.arns)
 }
 
-// settle makes the statements of a period. asked are acquirer references of which has to be known whether they were
-// presented before; it returns those that it did not know of.
-func settle(o *Options, c *clearingFolder, asked map[string]bool) (
-	run *settlement.Run, further map[string]bool, err error,
-) {
+// settle makes the statements of a period. known are acquirer references of which is kept what was presented before;
+// asked is told of those of which it has to be, and is nil where all are known.
+func settle(o *Options, c *clearingFolder, asked *asked, known map[string]bool) (*settlement.Run, error) {
 	first := c.dates[0]
-	s := settling{
-		o: o, clearing: c, ledger: settlement.NewLedger(o.Plan), first: first, asked: map[string]bool{},
-	}
+	s := settling{o: o, clearing: c, ledger: settlement.NewLedger(o.Plan), first: first, asked: asked}
 	s.run = &settlement.Run{
 		Version: settlement.RunVersion, From: o.From, To: o.To, Merchant: o.Merchant, Acquirer: o.Plan.Acquirer,
 		PlanSHA256: o.Plan.SHA256, Opening: "none, as no date is before", Files: []settlement.File{},
 		Incoming: []string{}, Received: []settlement.Received{}, Exceptions: []settlement.Exception{},
 	}
-	if err := s.receive(asked); err != nil {
-		return nil, nil, err
+	err := s.receive(known)
+	if err != nil {
+		return nil, err
 	}
 	if o.Opening != nil {
 		err = s.restore()
@@ -73,14 +73,14 @@ func settle(o *Options, c *clearingFolder, asked map[string]bool) (
 		err = s.days(first, o.From-1)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s.ledger.Begin()
 	s.counting, s.inPeriod = true, true
 	if err := s.days(o.From, o.To); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return s.run, s.asked, s.finish()
+	return s.run, s.finish()
 }
 
 type settling struct {
@@ -94,8 +94,8 @@ type settling struct {
 	counting bool // the ledger is told; else it is looked what was presented, and what came of it
 	inPeriod bool
 	today    workday.Date
-	ofToday  *sieve          // acquirer references that stand in its files
-	asked    map[string]bool // those of which has to be known what was presented before
+	ofToday  *sieve // acquirer references that stand in its files
+	asked    *asked // nil: what was presented before is known
 }
 
 // restore begins with the statements of the period before.

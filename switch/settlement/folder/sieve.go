@@ -31,14 +31,32 @@ func newSieve(keys int) *sieve {
 
 // add adds a key, and tells whether it was there, or seems so.
 func (s *sieve) add(key []byte) (before bool) {
-	hash := maphash.Bytes(s.seed, key)
-	at, step, size := hash, bits.RotateLeft64(hash, wordBits/2)|1, uint64(len(s.bits)*wordBits)
 	before = true
-	for range sieveProbes {
-		word, bit := &s.bits[at%size/wordBits], uint64(1)<<(at%wordBits)
+	for _, at := range s.probes(key) {
+		word, bit := &s.bits[at/wordBits], uint64(1)<<(at%wordBits)
 		before = before && *word&bit != 0
 		*word |= bit
-		at += step
 	}
 	return before
+}
+
+// has tells whether a key is there, or seems so.
+func (s *sieve) has(key []byte) bool {
+	for _, at := range s.probes(key) {
+		if s.bits[at/wordBits]&(1<<(at%wordBits)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// probes are the bits of a key.
+func (s *sieve) probes(key []byte) (at [sieveProbes]uint64) {
+	hash, size := maphash.Bytes(s.seed, key), uint64(len(s.bits)*wordBits)
+	step := bits.RotateLeft64(hash, wordBits/2) | 1
+	for i := range at {
+		at[i] = hash % size
+		hash += step
+	}
+	return at
 }
