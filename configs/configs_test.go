@@ -162,9 +162,9 @@ func TestCommentedSettings(t *testing.T) {
 		})
 	}
 	// gateway.tls, gateways, operator.tls, identities, issuers.framing, mapping, match, sign_on, no_echo, reconcile and
-	// tls, rules, currencies, capture_windows, capture_window_days, limits, no_settlement, windows, reasons,
-	// max_amount_minor, mccs
-	const want = 21
+	// tls, rules, currencies, capture_windows, capture_window_days, limits, forms, no_settlement, windows,
+	// reasons, max_amount_minor, mccs
+	const want = 22
 	if blocks != want {
 		t.Errorf("%d blocks found, want %d", blocks, want)
 	}

@@ -73,7 +73,9 @@ type ClearingConfig struct {
 	CodePage    string `yaml:"code_page"`    // cp500 or ascii
 	Blocked     bool   `yaml:"blocked"`      // 1014 blocking
 	Framing     string `yaml:"framing"`      // vbs, or rdw for record descriptor words
-	Production  bool   `yaml:"production"`   // else the header says test
+	// Forms are the destinations whose files have another code page, blocking or framing.
+	Forms      []FormConfig `yaml:"forms"`
+	Production bool         `yaml:"production"` // else the header says test
 	// NodeInFileID is for nodes that share a processor id: the last five digits of a file id are then the node (2) and the
 	// sequence (3), else all five are the sequence.
 	NodeInFileID bool `yaml:"node_in_file_id"`
@@ -112,12 +114,6 @@ func (d *DisputesConfig) check() error {
 	}
 	return nil
 }
-
-// What clearing.framing may be.
-const (
-	framingVBS = "vbs"
-	framingRDW = "rdw"
-)
 
 // LogConfig says what is logged.
 type LogConfig struct {
@@ -218,8 +214,6 @@ func (c *Config) Check() error {
 	case len(c.Clearing.ProcessorID) < 6 || len(c.Clearing.ProcessorID) > 11 ||
 		strings.Trim(c.Clearing.ProcessorID, "0123456789") != "":
 		return fmt.Errorf("clearing.processor_id: %q: expected 6 to 11 digits", c.Clearing.ProcessorID)
-	case c.Clearing.Framing != framingVBS && c.Clearing.Framing != framingRDW:
-		return fmt.Errorf("clearing.framing: %q: expected %s or %s", c.Clearing.Framing, framingVBS, framingRDW)
 	case c.Clearing.MaxRecords < 1 || c.Clearing.MaxRecords > clearing.MaxPresentments:
 		return fmt.Errorf("clearing.max_records: %d: expected 1 to %d, the presentments of a file", c.Clearing.MaxRecords,
 			clearing.MaxPresentments)
@@ -233,8 +227,11 @@ func (c *Config) Check() error {
 	if err := c.Limits.check(); err != nil {
 		return err
 	}
-	if _, err := clearing.ParseCodePage(c.Clearing.CodePage); err != nil {
-		return fmt.Errorf("clearing.code_page: %w", err)
+	if _, err := c.Clearing.form(); err != nil {
+		return err
+	}
+	if _, err := c.Clearing.forms(); err != nil {
+		return err
 	}
 	if err := c.Clearing.Disputes.check(); err != nil {
 		return fmt.Errorf("clearing.disputes.%w", err)

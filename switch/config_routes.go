@@ -106,7 +106,7 @@ func (c *Config) ruleTable() (*route.Table, error) {
 }
 
 // checkDestinations refuses more destinations, and windows of them, than a date's file ids can tell apart, and windows
-// of a destination that no route has.
+// and forms of a destination that no route has.
 func (c *Config) checkDestinations(t *route.Table) error {
 	named := map[string]bool{}
 	for _, r := range t.Routes() {
@@ -115,6 +115,15 @@ func (c *Config) checkDestinations(t *route.Table) error {
 	most := cutover.MostFiles(c.Clearing.NodeInFileID)
 	if len(named) > most {
 		return fmt.Errorf("routes: %d destinations: a date has at most %d clearing files (PDS0105)", len(named), most)
+	}
+	forms, err := c.Clearing.forms()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(forms)) {
+		if !named[name] && !named[byScheme] {
+			return fmt.Errorf("clearing.forms: %q: expected a destination of a route", name)
+		}
 	}
 	windows, err := c.Clearing.windows(c.BusinessDay.Cutover)
 	if err != nil {

@@ -1,6 +1,7 @@
 package txswitch_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"switchyard/internal/config"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
+	"switchyard/switch/clearing"
 	"switchyard/switch/merchant"
 	"switchyard/switch/switchtest"
 )
@@ -114,6 +116,22 @@ func TestConfigThatCannotBeCleared(t *testing.T) {
 		"clearing.no_settlement[1].destinations: \"visa\": expected": closedOn(
 			txswitch.NoSettlementConfig{Destinations: []string{"visa"}, Dates: []string{"12-25"}},
 			txswitch.NoSettlementConfig{Destinations: []string{"visa"}, Dates: []string{"12-26"}}),
+		"clearing.code_page: clearing: code page \"\" is neither": func(c *txswitch.Config) { c.Clearing.CodePage = "" },
+		"clearing.forms[0].destinations: missing":                 forms(txswitch.FormConfig{Framing: "rdw"}),
+		"clearing.forms[0].code_page, blocked, framing: all": forms(
+			txswitch.FormConfig{Destinations: []string{"visa"}}),
+		"clearing.forms[1].framing: \"1014\": expected vbs or rdw": forms(
+			txswitch.FormConfig{Destinations: []string{"visa"}, Framing: "vbs"},
+			txswitch.FormConfig{Destinations: []string{"amex"}, Framing: "1014"}),
+		"clearing.forms[0].code_page: ": forms(
+			txswitch.FormConfig{Destinations: []string{"visa"}, CodePage: "cp037"}),
+		"clearing.forms[1].destinations: \"visa\": expected": forms(
+			txswitch.FormConfig{Destinations: []string{"visa"}, Framing: "rdw"},
+			txswitch.FormConfig{Destinations: []string{"amex", "visa"}, Framing: "rdw"}),
+		"clearing.forms: \"visa\": expected a destination of a route": func(c *txswitch.Config) {
+			c.Clearing.Forms = []txswitch.FormConfig{{Destinations: []string{"visa"}, Framing: "rdw"}}
+			c.Routes.Rules = []txswitch.RouteRule{{Route: "r", Destination: "VISA", Host: c.Issuers[0].Name}}
+		},
 		"clearing.windows[0].destinations: missing": windows(txswitch.WindowsConfig{At: hours(6)}),
 		"clearing.windows[0].at: missing":           windows(txswitch.WindowsConfig{Destinations: []string{"visa"}}),
 		"clearing.windows[0].at[1]: expected times other than": windows(
@@ -216,6 +234,45 @@ func TestDescriptorWords(t *testing.T) {
 		t.Fatalf("files %+v, days %+v", result.Files, days)
 	}
 	s.Audit()
+}
+
+// clearing.forms reaches the files of its destinations alone; the audit holds them against what was sealed.
+func TestFormOfADestination(t *testing.T) {
+	s := switchtest.Start(t, switchtest.Options{Configure: func(c *txswitch.Config) {
+		c.Clearing.Forms = []txswitch.FormConfig{{Destinations: []string{"visa"}, CodePage: "ascii", Framing: "rdw"}}
+	}})
+	for key, card := range map[string]string{"v": "4000000000000002", "m": "5555555555554444"} {
+		request := switchtest.Authorize(key, 1000)
+		request.Op, request.Card.Number = api.OpSale, card
+		wantApproved(t, s.Do(request), "00")
+	}
+	s.AwaitDrained()
+	var result struct {
+		Files []struct{ Destination, Manifest string }
+	}
+	s.Operator("POST", "/v1/cutover", &result)
+	var told []string
+	for _, f := range result.Files {
+		in, err := s.FS.Open(f.Manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := clearing.ReadManifest(in)
+		if err = errors.Join(err, in.Close()); err != nil {
+			t.Fatal(err)
+		}
+		framing := clearing.Framing{Blocked: m.Blocked, RDW: m.RDW}
+		told = append(told, fmt.Sprintf("%s: %s, %s", f.Destination, m.CodePage, framing))
+	}
+	if want := []string{"mastercard: cp500, 1014 blocks", "visa: ascii, 1014 blocks, RDW"}; !slices.Equal(told, want) {
+		t.Errorf("the files are %q, want %q", told, want)
+	}
+	s.Audit()
+}
+
+// forms is a configuration with forms of destinations.
+func forms(entries ...txswitch.FormConfig) func(*txswitch.Config) {
+	return func(c *txswitch.Config) { c.Clearing.Forms = entries }
 }
 
 // windows is a configuration with windows.

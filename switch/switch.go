@@ -17,7 +17,6 @@ import (
 	"switchyard/internal/pan"
 	"switchyard/internal/vfs"
 	"switchyard/switch/casebook"
-	"switchyard/switch/clearing"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
 	"switchyard/switch/flow"
@@ -251,7 +250,11 @@ func longestDeadline(issuers map[string]*exchange.Issuer) time.Duration {
 
 func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, merchants *merchant.Directory) error {
 	c := s.o.Config
-	codePage, err := clearing.ParseCodePage(c.Clearing.CodePage)
+	form, err := c.Clearing.form()
+	if err != nil {
+		return err
+	}
+	forms, err := c.Clearing.forms()
 	if err != nil {
 		return err
 	}
@@ -276,8 +279,8 @@ func (s *Switch) composeEngine(days *presentment.Days, turns *turn.Table, mercha
 		FS: s.o.FS, Dir: s.o.FS.PathJoin(c.Data, clearingDir),
 		Location: location, At: time.Duration(c.BusinessDay.Cutover), Logger: s.o.Logger.Named("cutover"),
 		Settings: cutover.Settings{
-			AcquirerID: s.past.acquirer, ProcessorID: c.Clearing.ProcessorID, CodePage: codePage, Blocked: c.Clearing.Blocked,
-			RDW: c.Clearing.Framing == framingRDW, Production: c.Clearing.Production, Destinations: s.router.destinations(),
+			AcquirerID: s.past.acquirer, ProcessorID: c.Clearing.ProcessorID, Form: form, Forms: forms,
+			Production: c.Clearing.Production, Destinations: s.router.destinations(),
 			Node: c.Node, NodeInFileID: c.Clearing.NodeInFileID, Calendar: calendar, Windows: windows,
 			Release: slices.Contains(c.Operator.TwoPeople, operator.TopicFileRelease),
 		},

@@ -94,11 +94,10 @@ type businessDay struct {
 	data struct {
 		SealedAt    time.Time `json:"sealed_at"`
 		ProcessorID string    `json:"processor_id"`
-		CodePage    string    `json:"code_page"`
-		Blocked     bool      `json:"blocked"`
-		RDW         bool      `json:"rdw"`
-		Production  bool      `json:"production"`
-		Files       []struct {
+		fileForm
+		Forms      map[string]fileForm `json:"forms"` // of destinations whose files have another one
+		Production bool                `json:"production"`
+		Files      []struct {
 			Records int `json:"records"`
 		} `json:"files"`
 		Aside   *cutover.Aside `json:"aside"`
@@ -111,6 +110,17 @@ type businessDay struct {
 		// Result is there once the files are written; plans of before files were split count records only in it.
 		Result *cutover.Result `json:"result"`
 	}
+}
+
+// fileForm is how clearing files are written.
+type fileForm struct {
+	CodePage string `json:"code_page"`
+	Blocked  bool   `json:"blocked"`
+	RDW      bool   `json:"rdw"`
+}
+
+func (f fileForm) String() string {
+	return fmt.Sprintf("%s, %s", f.CodePage, clearing.Framing{Blocked: f.Blocked, RDW: f.RDW})
 }
 
 // window is a part of a destination's date that is sealed by itself.
@@ -214,8 +224,11 @@ func (d *businessDay) writeFiles(w io.Writer) error {
 	if d.data.Production {
 		mode = "production"
 	}
-	fmt.Fprintf(w, "sealed at %s: processor %s, %s, %s, %s\n", d.data.SealedAt.UTC().Format(time.RFC3339),
-		d.data.ProcessorID, d.data.CodePage, clearing.Framing{Blocked: d.data.Blocked, RDW: d.data.RDW}, mode)
+	fmt.Fprintf(w, "sealed at %s: processor %s, %s, %s\n", d.data.SealedAt.UTC().Format(time.RFC3339),
+		d.data.ProcessorID, d.data.fileForm, mode)
+	for _, name := range slices.Sorted(maps.Keys(d.data.Forms)) {
+		fmt.Fprintf(w, "files of %s: %s\n", name, d.data.Forms[name])
+	}
 	if r := d.data.Refused; r != nil {
 		fmt.Fprintf(w, "refused at %s by %s: %s\n", r.At.UTC().Format(time.RFC3339), r.By, r.Reason)
 		for _, f := range r.Files {

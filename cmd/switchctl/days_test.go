@@ -91,6 +91,7 @@ func TestDays(t *testing.T) {
 func TestDaysOfOneDate(t *testing.T) {
 	const answer = `[{"date": "2026-11-19", "state": "written", "data": {"sealed_at": "2026-11-20T00:00:01Z",
 		"processor_id": "400001", "code_page": "cp500", "blocked": true, "rdw": true, "files": [{"records": 3}],
+		"forms": {"jcb": {"code_page": "ascii", "blocked": false}},
 		"result": {"business_date": "2026-11-19", "files": [{"destination": "visa", "file_id": "0022611190000040000100001",
 			"ipm": "c/f.ipm", "detail_csv": "c/f.detail.csv", "summary_csv": "c/f.summary.csv",
 			"manifest": "c/f.manifest.json", "messages": 5, "presentments": 3, "sum_minor": 3000,
@@ -115,6 +116,7 @@ func TestDaysOfOneDate(t *testing.T) {
 	}{
 		"2026-11-19": {`2026-11-19  written  files: 1  presentments: 3
 sealed at 2026-11-20T00:00:01Z: processor 400001, cp500, 1014 blocks, RDW, test
+files of jcb: ascii, no blocks
 
 visa  3 presentments, file 0022611190000040000100001
       2 debits 25.00 EUR, 1 credits 5.00 EUR

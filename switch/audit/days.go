@@ -28,15 +28,16 @@ type businessDay struct {
 
 // daySettings are what the files of a date, or of one of its windows, are made with, fixed when that was sealed.
 type daySettings struct {
-	SealedAt    time.Time `json:"sealed_at"`
-	AcquirerID  string    `json:"acquirer_id"`
-	ProcessorID string    `json:"processor_id"`
-	CodePage    string    `json:"code_page"`
-	Blocked     bool      `json:"blocked"`
-	RDW         bool      `json:"rdw"`
-	Production  bool      `json:"production"`
-	Location    string    `json:"location"`
-	Held        []string  `json:"held"` // destinations without settlement, which have no files of the date
+	SealedAt    time.Time           `json:"sealed_at"`
+	AcquirerID  string              `json:"acquirer_id"`
+	ProcessorID string              `json:"processor_id"`
+	CodePage    string              `json:"code_page"`
+	Blocked     bool                `json:"blocked"`
+	RDW         bool                `json:"rdw"`
+	Forms       map[string]fileForm `json:"forms"` // of destinations whose files have another one
+	Production  bool                `json:"production"`
+	Location    string              `json:"location"`
+	Held        []string            `json:"held"` // destinations without settlement, which have no files of the date
 	Result      *struct {
 		Files []writtenFile `json:"files"`
 	} `json:"result"`
@@ -50,6 +51,21 @@ type daySettings struct {
 	} `json:"release"`
 
 	location *time.Location
+}
+
+// fileForm is how a file is written.
+type fileForm struct {
+	CodePage string `json:"code_page"`
+	Blocked  bool   `json:"blocked"`
+	RDW      bool   `json:"rdw"`
+}
+
+// form is that of the files of a destination.
+func (s *daySettings) form(destination string) fileForm {
+	if f, own := s.Forms[destination]; own {
+		return f
+	}
+	return fileForm{s.CodePage, s.Blocked, s.RDW}
 }
 
 // writtenFile is a clearing file that the switch says it wrote. A destination may have several on a date.

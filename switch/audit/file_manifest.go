@@ -124,9 +124,10 @@ func (r *fileReader) manifestDay(m *manifestForm) {
 		mode = "P"
 	}
 	says("mode", m.Mode, mode)
-	says("code_page", m.CodePage, s.CodePage)
-	says("blocked", m.Blocked, s.Blocked)
-	says("rdw", m.RDW, s.RDW)
+	form := s.form(m.Destination)
+	says("code_page", m.CodePage, form.CodePage)
+	says("blocked", m.Blocked, form.Blocked)
+	says("rdw", m.RDW, form.RDW)
 	if !s.SealedAt.IsZero() {
 		says("sealed_at", m.SealedAt, s.SealedAt.UTC().Format(time.RFC3339Nano))
 	}

@@ -48,13 +48,19 @@ type Sealer interface {
 	Seal(ctx context.Context, date payment.Date) error
 }
 
+// Form is how a clearing file is written.
+type Form struct {
+	CodePage clearing.CodePage
+	Blocked  bool // in blocks of 1014
+	RDW      bool // record descriptor words; else VBS
+}
+
 // Settings are what the config says of clearing.
 type Settings struct {
-	AcquirerID   string // DE32 of payments whose record has none
-	ProcessorID  string // in PDS0105; DE33 and DE94
-	CodePage     clearing.CodePage
-	Blocked      bool
-	RDW          bool // record descriptor words; else VBS
+	AcquirerID   string          // DE32 of payments whose record has none
+	ProcessorID  string          // in PDS0105; DE33 and DE94
+	Form                         // of the files
+	Forms        map[string]Form // of the files of destinations that have another one, by their names
 	Production   bool
 	Destinations []string // each gets a file every day, an empty one too
 	// NodeInFileID makes the last five digits of a file id the node (2) and the sequence (3), for nodes that share a

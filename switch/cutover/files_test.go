@@ -169,7 +169,8 @@ func crashWhile(t *testing.T, n int64, want map[string]string) bool {
 		again = settings(func(o *cutover.Options) {
 			o.Location = time.FixedZone("elsewhere", 3600)
 			o.Settings = cutover.Settings{
-				AcquirerID: "999999", ProcessorID: "888888", CodePage: clearing.ASCII, Production: true,
+				AcquirerID: "999999", ProcessorID: "888888", Form: cutover.Form{CodePage: clearing.ASCII},
+				Production:   true,
 				Destinations: []string{"zzz"},
 			}
 		})

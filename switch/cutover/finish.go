@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/switch/clearing"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -87,9 +88,12 @@ type plan struct {
 	CodePage    string    `json:"code_page"`
 	Blocked     bool      `json:"blocked"`
 	RDW         bool      `json:"rdw,omitempty"`
-	Production  bool      `json:"production"`
-	Location    string    `json:"location"`
-	Node        *uint32   `json:"node,omitempty"` // in the file ids; none: it is not
+	// Forms are those of destinations whose files have another code page, blocking or framing than the others.
+	Forms map[string]planForm `json:"forms,omitempty"`
+
+	Production bool    `json:"production"`
+	Location   string  `json:"location"`
+	Node       *uint32 `json:"node,omitempty"` // in the file ids; none: it is not
 	// PastWindow: some record is of a capture that came past its window, so that the detail files have a column for it.
 	PastWindow bool       `json:"past_window,omitempty"`
 	Files      []planFile `json:"files"`
@@ -111,6 +115,24 @@ type plan struct {
 
 // planFormat is that of the plans made now.
 const planFormat = 2
+
+// planForm is a Form as it is stored.
+type planForm struct {
+	CodePage string `json:"code_page"`
+	Blocked  bool   `json:"blocked"`
+	RDW      bool   `json:"rdw,omitempty"`
+}
+
+// form is that of the files of a destination.
+func (p *plan) form(destination string) (f Form, err error) {
+	is, own := p.Forms[destination]
+	if !own {
+		is = planForm{p.CodePage, p.Blocked, p.RDW}
+	}
+	f.Blocked, f.RDW = is.Blocked, is.RDW
+	f.CodePage, err = clearing.ParseCodePage(is.CodePage)
+	return f, err
+}
 
 type planFile struct {
 	Destination string `json:"destination"`

@@ -114,7 +114,8 @@ func settings(change ...func(*cutover.Options)) cutover.Options {
 	o := cutover.Options{
 		Dir: "clearing", Location: time.UTC,
 		Settings: cutover.Settings{
-			AcquirerID: "400001", ProcessorID: "400002", CodePage: clearing.CP500, Blocked: true, Destinations: []string{"visa"},
+			AcquirerID: "400001", ProcessorID: "400002", Form: cutover.Form{CodePage: clearing.CP500, Blocked: true},
+			Destinations: []string{"visa"},
 		},
 	}
 	for _, c := range change {

@@ -36,7 +36,7 @@ func put(t *testing.T, fs vfs.FS, name, text string) {
 func otherwise(o *cutover.Options) {
 	o.Location, o.Bounds = time.FixedZone("elsewhere", 3600), cutover.Bounds{Records: 1}
 	o.Settings = cutover.Settings{
-		AcquirerID: "999999", ProcessorID: "888888", CodePage: clearing.CP500, Production: true,
+		AcquirerID: "999999", ProcessorID: "888888", Form: cutover.Form{CodePage: clearing.CP500}, Production: true,
 		Destinations: []string{"zzz"},
 	}
 }

@@ -42,7 +42,8 @@ func startEngine(t *testing.T, days cutover.Sealer, fs vfs.FS) (*cutover.Engine,
 	e := cutover.New(cutover.Options{
 		Journal: j, Days: days, FS: fs, Dir: "clearing", Location: time.UTC, Logger: zap.NewNop(),
 		Settings: cutover.Settings{
-			AcquirerID: "400001", ProcessorID: "400001", CodePage: clearing.CP500, Destinations: []string{"default"},
+			AcquirerID: "400001", ProcessorID: "400001", Form: cutover.Form{CodePage: clearing.CP500},
+			Destinations: []string{"default"},
 		},
 	})
 	if err := errors.Join(e.Open(t.Context()), e.Start(t.Context())); err != nil {

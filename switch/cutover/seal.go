@@ -114,6 +114,12 @@ func (e *Engine) newPlan() *plan {
 		ProcessorID: set.ProcessorID, CodePage: set.CodePage.String(), Blocked: set.Blocked, RDW: set.RDW,
 		Production: set.Production, Location: e.o.Location.String(),
 	}
+	for name, f := range set.Forms {
+		if p.Forms == nil {
+			p.Forms = map[string]planForm{}
+		}
+		p.Forms[name] = planForm{f.CodePage.String(), f.Blocked, f.RDW}
+	}
 	if set.NodeInFileID {
 		p.Node = &set.Node
 	}

@@ -245,12 +245,12 @@ func (f *fileWriter) open() error {
 		return nil
 	}
 	p := f.d.plan
-	codePage, err := clearing.ParseCodePage(p.CodePage)
+	form, err := p.form(f.Destination)
 	if err != nil {
 		return err
 	}
 	f.summary = clearing.NewSummary()
-	f.header = clearing.Header{Production: p.Production, CodePage: codePage, Blocked: p.Blocked, RDW: p.RDW}
+	f.header = clearing.Header{Production: p.Production, CodePage: form.CodePage, Blocked: form.Blocked, RDW: form.RDW}
 	if f.header.FileID, err = p.fileID(f.d.date, f.Sequence); err != nil {
 		return err
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // Clearing files have every form that they may have, another one with each life: record descriptor words or lengths,
-// blocks or none, cp500 or ASCII. What is rebuilt has that of its date's sealing; what answers a file has the file's.
+// blocks or none, cp500 or ASCII, those of a destination one of their own. What is rebuilt has that of its date's
+// sealing; what answers a file has the file's.
 
 func init() { addTopic(topic{name: "forms", since: 24, draw: drawForms}) }
 
@@ -39,6 +40,15 @@ func (f formsPart) configure(n *switchNode, life int, o *txswitch.Options) {
 	c.CodePage = []string{"cp500", "ascii"}[any.below(2, "code page", 0)]
 	c.Blocked = any.oneIn(2, "blocked", 0)
 	f.w.faults.add(fmt.Sprintf("clearing files: %s %s, blocked %t", c.CodePage, c.Framing, c.Blocked), 1)
+	if any.oneIn(2, "form of a destination", 0) {
+		blocked := any.oneIn(2, "blocked for a destination", 0)
+		c.Forms = []txswitch.FormConfig{{
+			Destinations: []string{"visa"}, Blocked: &blocked,
+			CodePage: []string{"cp500", "ascii"}[any.below(2, "code page for a destination", 0)],
+			Framing:  []string{"rdw", "vbs"}[any.below(2, "framing for a destination", 0)],
+		}}
+		f.w.faults.add("clearing files of a destination in a form of their own", 1)
+	}
 }
 
 // equip implements equips: the forms of the clearing system's own files.
