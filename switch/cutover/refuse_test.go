@@ -168,6 +168,54 @@ func TestMayNotRefuse(t *testing.T) {
 	})
 }
 
+// A journal that was put back to before a date was refused has it wait again: what leaves with its release is not what
+// has left with the next date since.
+func TestRefusalThatTheJournalForgot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-20 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		e, stop := b.run(settings(waiting))
+		b.captured("visa", 2)
+		b.captured("amex", 1)
+		_, err := e.Cutover(t.Context(), false)
+		b.must(err)
+		b.must(b.j.Checkpoint("earlier"))
+		_, err = e.Refuse(t.Context(), 20261120, "ann and bob", "wrong")
+		b.must(err)
+		_, err = e.Cutover(t.Context(), true)
+		b.must(err)
+		_, err = e.Release(t.Context(), 20261121, cutover.WindowName{}, "ann and bob")
+		b.must(err)
+		stop()
+		b.close()
+		b.must(b.fs.RemoveAll("journal"))
+		_, err = vfs.Clone(b.fs, b.fs, "earlier", "journal")
+		b.must(err)
+		b = openBook(t, b.fs)
+		defer b.close()
+		e, stop = b.run(settings(waiting))
+		defer stop()
+		_, err = e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann and bob")
+		b.must(err)
+		b.captured("visa", 1)
+		_, err = e.Cutover(t.Context(), true)
+		b.must(err)
+		_, err = e.Release(t.Context(), 20261121, cutover.WindowName{}, "ann and bob")
+		b.must(err)
+		for date, want := range map[payment.Date][]string{
+			20261120: {"amex 00001: 0 of 0", "visa 00002: 0 of 0"},
+			20261121: {"amex 00001: 1 of 100", "visa 00002: 2 of 300", "visa 00003: 1 of 100"},
+		} {
+			if got := parts(t, b.fs, date); !slices.Equal(got, want) {
+				t.Errorf("%s: %q, want %q", date, got, want)
+			}
+			if checked, err := e.Check(t.Context(), date); err != nil || len(checked.Differences) > 0 {
+				t.Errorf("%s, made again: %+v, %v", date, checked, err)
+			}
+		}
+	})
+}
+
 // A crash at any commit or file operation while a date is refused and the next one released: each presentment stands in
 // exactly one file in the end, and none in the refused date's.
 func TestCrashAnywhereInARefusal(t *testing.T) {

@@ -134,8 +134,18 @@ func (e *Engine) Release(ctx context.Context, date payment.Date, of WindowName, 
 	if err != nil {
 		return Result{}, err
 	}
+	// Where the journal was put back to before the date was refused, what stands in it has left with a later one.
+	later, err := e.deliveredLater(ctx, date)
+	if err != nil {
+		return Result{}, fmt.Errorf("release business date %s: look at the later files that are there: %w", date, err)
+	}
 	for _, part := range parts {
 		part.Release = &Release{By: by, At: e.o.Clock.Now().UTC().Truncate(time.Millisecond)}
+		for _, id := range later {
+			if !slices.Contains(part.Delivered, id) {
+				part.Delivered = append(part.Delivered, id)
+			}
+		}
 	}
 	keep := func() error {
 		if d.State == journal.DaySealed {
