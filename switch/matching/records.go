@@ -53,8 +53,11 @@ func (m *matcher) readJournal(ctx context.Context) error {
 // chargedBack is a chargeback of a presentment that the journal has booked, as a row; false where it is none, or of a
 // file that is not among those that are read.
 func (m *matcher) chargedBack(of *row, t *Told) (r row, is bool) {
+	if t.Kind != ToldChargedBack {
+		return r, false
+	}
 	id, number, _ := strings.Cut(t.Source, "/")
-	if date, known := dateOf(id); t.Kind != ToldChargedBack || !known || !m.nearby(date) {
+	if date, known := dateOf(id); !known || !m.nearby(date) {
 		return r, false
 	}
 	r = *of
