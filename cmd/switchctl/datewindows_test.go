@@ -18,6 +18,7 @@ import (
 	"switchyard/switch/api"
 	"switchyard/switch/incoming"
 	"switchyard/switch/operator/client"
+	"switchyard/switch/settlement"
 	"switchyard/switch/switchtest"
 )
 
@@ -57,6 +58,23 @@ func cameBack(t *testing.T, s *switchtest.System, id string) *incoming.Received 
 		t.Fatal(err)
 	}
 	return r
+}
+
+// stated makes the statement of a date's one merchant.
+func stated(t *testing.T, clearing, date string, more ...string) (*settlement.Run, error) {
+	t.Helper()
+	out, _, err := execute(t, newSettlementCmd(), append([]string{
+		"statement", "--clearing", clearing, "--plan", "../../configs/settlement.yaml", "--from", date, "--to", date,
+		"--json",
+	}, more...)...)
+	if err != nil && !errors.Is(err, errNo) {
+		return nil, err
+	}
+	run, failed := settlement.ReadRun(strings.NewReader(out))
+	if failed != nil || len(run.Statements) != 1 || !run.Proof[0].Holds {
+		t.Fatalf("%v, %v\n%s", err, failed, out)
+	}
+	return run, err
 }
 
 // A sale and a refund are rejected, put right and presented again within a date, and the sale is charged back and
@@ -163,6 +181,13 @@ func TestPresentedAgainWithinADate(t *testing.T) {
 	if !errors.Is(err, errNo) {
 		t.Errorf("before the cutover, with no file: %v", err)
 	}
+	open := filepath.Join(t.TempDir(), "clearing")
+	if _, err := vfs.Clone(s.FS, vfs.Default, s.FS.PathJoin(s.Config.Data, "clearing"), open); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stated(t, open, date); err == nil || !strings.Contains(err.Error(), "it is of window 2 of visa") {
+		t.Errorf("statements of the open date: %v", err)
+	}
 	if r := answered(""); r.Settled != 1 || r.Exceptions != 0 {
 		t.Fatalf("the cutover: %+v", r)
 	}
@@ -187,6 +212,21 @@ func TestPresentedAgainWithinADate(t *testing.T) {
 		"charged back matched 1 -10.00 EUR 1", "settled matched 4 22.00 EUR 2", " 0 wrong, 1 late")
 	if err != nil {
 		t.Error(err)
+	}
+	// All that was presented less what was rejected and charged back, and what is asked for again: 6.00 and 6.00.
+	run, err := stated(t, filepath.Join(data, "clearing"), date, "--incoming", in)
+	if err != nil {
+		t.Fatalf("%v, %+v", err, run)
+	}
+	if got := run.Statements[0].Totals; got.GrossMinor != 4000 || got.RefundsMinor != 800 || got.RejectedMinor != 1600 ||
+		got.ChargebacksMinor != 1000 || got.RepresentedMinor != 600 || got.NetMinor+got.FeesMinor != 1200 {
+		t.Errorf("the statement: %+v", got)
+	}
+	// Without what came back each is counted once, and nothing a second time.
+	run, err = stated(t, filepath.Join(data, "clearing"), date)
+	if got := run.Statements[0].Totals; got.GrossMinor != 2000 || got.RefundsMinor != 400 || got.RepresentedMinor != 0 ||
+		len(run.Exceptions) != 4 || !errors.Is(err, errNo) {
+		t.Errorf("without what came back: %+v, %+v, %v", got, run.Exceptions, err)
 	}
 	out, err = clearingRun(t, nil, verify[:len(verify)-1]...)
 	if err == nil || !strings.Contains(out, p.Ops[0].ARN+" of payment "+charged+": it is in the journal and in no file") {

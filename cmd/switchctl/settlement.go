@@ -45,7 +45,8 @@ func newSettlementStatementCmd() *cobra.Command {
 		Long: `Make a statement for each merchant and currency of the clearing files of a period, which stand in the clearing
 folder of a switch, a folder a business date: gross, refunds, fees by the plan, reserve and net of each date, what is
 paid and on which day, and what is carried forward. Nothing is counted of a file that is not whole: manifest, clearing
-file and detail file must say the same, and none may be missing between others.
+file and detail file must say the same, and none of a date may be missing: one that is open, and has the files of
+windows, is not settled.
 
 With --incoming the files of clearing systems in a folder and those below it are settled with their dates: chargebacks,
 second presentments, fees and interchange, each with the merchant of the presentment that its acquirer reference names.
