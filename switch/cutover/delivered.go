@@ -137,8 +137,9 @@ func (p *plan) sequenceOf(id clearing.FileID) int {
 	return sequence
 }
 
-// deliveredRecords are the presentments in files.
-type deliveredRecords map[deliveredRecord]bool
+// deliveredRecords are the presentments in files, and how often each stands there: what was rejected has the name of
+// what it is presented again with.
+type deliveredRecords map[deliveredRecord]int
 
 // deliveredRecord names a presentment: a reversal has the ARN of what it takes back, a second one that of the first
 // and, as there may be several, the issuer's reference of the chargeback that it answers.
@@ -146,6 +147,16 @@ type deliveredRecord struct {
 	arn              string
 	reversal, second bool
 	issuerReference  string
+}
+
+// deliveredAs is the name of the presentment of operation i.
+func deliveredAs(p *payment.Payment, i int) deliveredRecord {
+	op := &p.Ops[i]
+	is := deliveredRecord{arn: op.ARN, reversal: op.Kind == payment.KindVoidPresentment}
+	if op.Kind == payment.KindRepresent {
+		is.second, is.issuerReference = true, p.Ops[op.Target].IssuerReference
+	}
+	return is
 }
 
 // delivered reads what stands in the files that were there before a date was sealed, its own and those of later dates.
@@ -183,7 +194,7 @@ func (d deliveredRecords) read(fsys vfs.FS, name string) (seconds bool, err erro
 			seconds = true
 			continue
 		}
-		d[deliveredRecord{arn: row.ARN, reversal: row.Reversal}] = true
+		d[deliveredRecord{arn: row.ARN, reversal: row.Reversal}]++
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return false, fmt.Errorf("%s: %w", name, err)
@@ -202,7 +213,7 @@ func (d deliveredRecords) readSeconds(fsys vfs.FS, name string) (err error) {
 		var r *clearing.Record
 		r, err = in.Next()
 		if err == nil && r.MTI == "1240" && r.FunctionCode() != firstPresentment {
-			d[deliveredRecord{arn: r.Text(31), second: true, issuerReference: r.IssuerReference()}] = true
+			d[deliveredRecord{arn: r.Text(31), second: true, issuerReference: r.IssuerReference()}]++
 		}
 	}
 	if errors.Is(err, io.EOF) {
@@ -215,14 +226,16 @@ func (d deliveredRecords) readSeconds(fsys vfs.FS, name string) (err error) {
 }
 
 // has tells whether the presentment of operation i stands there. Its name is the operation's own, so that it is told of
-// one of which no record can be built, too.
+// one of which no record can be built, too. Of several with one name that a date has, since what was rejected in one
+// window is presented again in another, those that stand there are the first ones.
 func (d deliveredRecords) has(p *payment.Payment, i int) bool {
-	op := &p.Ops[i]
-	is := deliveredRecord{arn: op.ARN, reversal: op.Kind == payment.KindVoidPresentment}
-	if op.Kind == payment.KindRepresent {
-		is.second, is.issuerReference = true, p.Ops[op.Target].IssuerReference
+	name, earlier := deliveredAs(p, i), 0
+	for j := range i {
+		if p.Ops[j].ARN == name.arn && deliveredAs(p, j) == name && p.Ops[j].Filed() == p.Ops[i].Filed() {
+			earlier++
+		}
 	}
-	return d[is]
+	return earlier < d[name]
 }
 
 // OccupiedError says that a file with other bytes stands where one was to be written.

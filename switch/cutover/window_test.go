@@ -311,6 +311,51 @@ func TestDeliveredWindow(t *testing.T) {
 	})
 }
 
+// A capture whose delivered window is closed again may be rejected by then, and presented again within its date: the
+// files that were there have the first of the two, and not the second.
+func TestPresentedAgainBehindADeliveredWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-21 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		b.must(b.j.Cutover(t.Context(), 0, 20261121))
+		id := b.captured("visa", 2).ID
+		b.must(b.j.Checkpoint("earlier"))
+		e, stop := b.run(settings())
+		if _, err := e.Window(t.Context(), "visa"); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		b.close()
+		b.must(b.fs.RemoveAll("journal"))
+		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
+		b.must(err)
+		b = openBook(t, b.fs)
+		defer b.close()
+		e, stop = b.run(settings())
+		defer stop()
+		if _, err := e.Window(t.Context(), "visa"); err != nil {
+			t.Fatal(err)
+		}
+		p := b.stored(id)
+		of := &p.Ops[1]
+		p.Ops = append(p.Ops, payment.Op{
+			Kind: payment.KindReject, State: payment.StateApproved, Target: 1, Amount: of.Amount, Granted: of.Amount,
+			At: of.At, DoneAt: of.At, Source: "0012611210000012345600001/2",
+		})
+		b.must(b.present(p, payment.Op{
+			Kind: payment.KindResubmit, State: payment.StateApproved, Target: 1, Amount: of.Amount, Granted: of.Amount,
+			Number: of.Number, ARN: of.ARN,
+		}, presentment.Snapshot{}))
+		if _, err := e.Cutover(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"visa 00001: 2 of 300", "visa 00002: 0 of 0", "visa 00003: 1 of 100"}
+		if got := parts(t, b.fs, 20261121); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
+
 // A window whose place another file takes is written behind it; the sequences of the date go on behind that.
 func TestOccupiedWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
