@@ -2,11 +2,16 @@ package txswitch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
+	"switchyard/internal/vfs"
 	"switchyard/switch/api"
+	"switchyard/switch/audit"
+	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
 	"switchyard/switch/switchtest"
 )
@@ -91,6 +96,79 @@ func TestWindowsOfADate(t *testing.T) {
 		t.Error("a window and a cutover at once")
 	}
 	s.Audit()
+}
+
+// A journal that is put back to before a window knows nothing of the window's file, which the issuer has: what stands in
+// it is taken back by a record of its own all the same, and never at the issuer.
+func TestPutBackBeforeAWindow(t *testing.T) {
+	ctx := context.Background()
+	s := switchtest.Start(t, switchtest.Options{IssuerData: true})
+	var payments []string
+	for _, key := range []string{"1", "2"} {
+		p := s.Do(switchtest.Authorize("a"+key, 1000)).Payment
+		wantApproved(t, s.Do(switchtest.On(api.OpCapture, "c"+key, p, 1000)), "")
+		payments = append(payments, p)
+	}
+	s.AwaitDrained()
+	s.StopSwitch()
+	copyData(t, s, s.Config.Data, "earlier")
+	s.StartSwitch()
+	first, err := s.API().Cutover(ctx, client.Cutover{Window: "visa"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delivered := contents(t, s.FS, first.Files[0].IPM)
+	tell(t, s, "/v1/clearing", string(delivered))
+	s.StopSwitch()
+	kept := map[string][]byte{}
+	folder := s.FS.PathJoin(s.Config.Data, "clearing", first.BusinessDate)
+	names, err := s.FS.List(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		kept[name] = contents(t, s.FS, s.FS.PathJoin(folder, name))
+	}
+	copyData(t, s, "earlier", s.Config.Data)
+	if err := s.FS.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range kept {
+		f, err := s.FS.Create(s.FS.PathJoin(folder, name), vfs.WriteCategoryUnspecified)
+		if err == nil {
+			_, err = f.Write(text)
+			err = errors.Join(err, f.Sync(), f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.StartSwitch()
+	var r operator.Review
+	s.Operator("GET", "/v1/restore", &r)
+	if !r.Held || len(r.Files) != 1 {
+		t.Fatalf("review %+v", r)
+	}
+	s.Operator("POST", "/v1/restore/confirm?token="+r.Token, nil)
+	s.AwaitReady()
+	wantApproved(t, s.Do(void("v", payments[0], payments[0]+"-1")), "")
+	if void := last(s, payments[0]); void.Op != "void_presentment" {
+		t.Errorf("what stands in a delivered file is taken back by %+v", void)
+	}
+	s.StopSwitch()
+	s.StartSwitch()
+	cutover(t, s, false)
+	days, err := s.FS.List(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range days {
+		if path := s.FS.PathJoin(folder, name); strings.HasSuffix(name, ".ipm") && path != first.Files[0].IPM {
+			goesOut(t, s, path)
+		}
+	}
+	s.AwaitDrained()
+	s.AuditBut(audit.FileUnknown, audit.Manifest) // of the delivered file, which the journal did not write
 }
 
 // Voids and windows that end beside each other: each capture is in a file and taken back there, or in none and taken

@@ -125,6 +125,61 @@ func (e *Engine) deliveredLater(ctx context.Context, date payment.Date) (whole [
 	return whole, nil
 }
 
+// TakeDelivered ends a window of each destination of which whole files of the open business date are there that the
+// journal does not know, since it was put back: what stands in them was delivered, so it must be taken back by a record
+// of its own and not by a void at the issuer. It comes before the first request. What cannot be taken, or told, is an
+// error; the windows that were begun are finished by the schedule.
+func (e *Engine) TakeDelivered(ctx context.Context) error {
+	d, err := e.o.Journal.Day(ctx, e.o.Journal.OpenDay())
+	if err != nil {
+		return err
+	}
+	windows, err := windowsOf(&d)
+	if err != nil {
+		return err
+	}
+	_, whole, err := e.deliveredFiles(d.Date, e.newPlan(), windows)
+	if err != nil {
+		return err
+	}
+	var destinations []string
+	for _, id := range whole {
+		if slices.ContainsFunc(windows, func(p *plan) bool { return slices.Contains(p.Delivered, id) }) {
+			continue
+		}
+		of, err := e.destinationOf(d.Date, id)
+		if err != nil {
+			e.o.Logger.Warn("the manifest of a delivered file cannot be read; it may be of any destination",
+				zap.String("file", id), zap.Error(err))
+			destinations = append(destinations, e.o.Settings.Destinations...)
+			continue
+		}
+		destinations = append(destinations, of)
+	}
+	slices.Sort(destinations)
+	for _, destination := range slices.Compact(destinations) {
+		e.o.Logger.Warn("files of the open business date were delivered that the journal does not know: what it has for "+
+			"their destination is put into a window", zap.Stringer("date", d.Date), zap.String("destination", destination))
+		if _, failed := e.endWindow(ctx, destination, time.Time{}); failed != nil {
+			err = errors.Join(err, fmt.Errorf("window of %s: %w", destination, failed))
+		}
+	}
+	return err
+}
+
+// destinationOf reads for whom a delivered file is.
+func (e *Engine) destinationOf(date payment.Date, id string) (string, error) {
+	f, err := e.o.FS.Open(e.o.FS.PathJoin(e.o.Dir, date.String(), id+manifestSuffix))
+	if err != nil {
+		return "", err
+	}
+	m, err := clearing.ReadManifest(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", err
+	}
+	return m.Destination, nil
+}
+
 // sequenceOf is the plan's sequence of a file of its processor, 0 for another node's.
 func (p *plan) sequenceOf(id clearing.FileID) int {
 	if p.Node == nil {

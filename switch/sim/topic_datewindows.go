@@ -24,9 +24,6 @@ func drawDateWindows(t *rapid.T, p *Plan) section {
 	if !percent(t, dateWindowsPercent) {
 		return nil
 	}
-	if _, back := sectionOf[restoreSection](p); back {
-		return nil // what was delivered is voided at the issuer where the journal knows nothing of it
-	}
 	s := &dateWindowsSection{}
 	for range 1 + bits(t, 6) {
 		s.Windows = append(s.Windows, dateWindow{
