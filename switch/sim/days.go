@@ -50,3 +50,10 @@ func (n *switchNode) pass(ctx context.Context, days time.Duration) error {
 	_, err := n.api().ConfirmClock(ctx)
 	return err
 }
+
+// confirm is an operator who takes the node's clock for right, whether anybody doubts it or not.
+func (n *switchNode) confirm() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, _ = n.api().ConfirmClock(ctx) // it may be down
+}

@@ -173,7 +173,7 @@ func (w *world) holdTold(ctx context.Context, all []*books) {
 	}
 	t.inJournals(all)
 	t.atIssuer(all[0])
-	t.onCards(ctx, cameBackIn(all))
+	t.onCards(ctx, cameBackIn(all), expiredIn(all))
 	t.inFiles(presentedAgain(all...), representedIn(all...))
 }
 
@@ -312,10 +312,25 @@ func (t *toldBook) of(rrn string) string {
 // openingUnits is what a card has in each currency to begin with.
 const openingUnits = 1_000_000
 
+// expiredIn are the payments whose capture window has ended, maybe since somebody was told of them: time goes on until
+// the last date is closed. That it had ended the audit sees.
+func expiredIn(all []*books) map[string]bool {
+	expired := map[string]bool{}
+	for _, b := range all {
+		for i := range b.list {
+			p := &b.list[i]
+			for j := range p.Ops {
+				expired[p.Payment] = expired[p.Payment] || p.Ops[j].Op == "expire"
+			}
+		}
+	}
+	return expired
+}
+
 // onCards wants the balance of each card to be what it began with less what was told to be captured and not refunded or
 // charged back, and more what was told to be credited, its holds what was told to be left to capture, and the issuer's
 // ledger to have settled as much in total, but for what was rejected and given up.
-func (t *toldBook) onCards(ctx context.Context, back map[string]cameBack) {
+func (t *toldBook) onCards(ctx context.Context, back map[string]cameBack, expired map[string]bool) {
 	type account struct{ card, currency string }
 	taken, held := map[account]int64{}, map[account]int64{}
 	settled, unsettled := map[string]int64{}, map[string]int64{}
@@ -330,7 +345,7 @@ func (t *toldBook) onCards(ctx context.Context, back map[string]cameBack) {
 		taken[key] += stays
 		settled[p.currency] += stays - back[id].writtenOff
 		unsettled[p.currency] += back[id].writtenOff
-		if p.root.req.Op == api.OpAuthorize && !p.refused {
+		if p.root.req.Op == api.OpAuthorize && !p.refused && !expired[id] {
 			held[key] += p.last.Capturable
 		}
 	}

@@ -211,9 +211,7 @@ func (c *clockPart) confirm() {
 	c.trusted = c.trusted || c.wrong != 0
 	c.mu.Unlock()
 	for _, n := range c.w.nodes {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		_, _ = n.api().ConfirmClock(ctx) // it may be down
-		cancel()
+		n.confirm()
 	}
 }
 

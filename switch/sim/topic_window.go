@@ -92,10 +92,15 @@ func (x windowsPart) conclude() {
 	w.mu.Lock()
 	w.armed = nil
 	w.mu.Unlock()
-	if w.quiet() {
-		w.eachKey(x.captureLate)
-		w.quiet()
+	if !w.quiet() {
+		return
 	}
+	for _, n := range w.nodes {
+		n.confirm() // it may have crashed before it was
+	}
+	time.Sleep(dueWithin)
+	w.eachKey(x.captureLate)
+	w.quiet()
 }
 
 // lateKey begins the keys of late captures.
