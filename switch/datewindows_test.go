@@ -98,8 +98,8 @@ func TestWindowsOfADate(t *testing.T) {
 	s.Audit()
 }
 
-// A journal that is put back to before a window knows nothing of the window's file, which the issuer has: what stands in
-// it is taken back by a record of its own all the same, and never at the issuer.
+// A journal that is put back to before a window knows nothing of the window's file, which the issuer has: what stands
+// in it is taken back by a record of its own all the same, and never at the issuer.
 func TestPutBackBeforeAWindow(t *testing.T) {
 	ctx := context.Background()
 	s := switchtest.Start(t, switchtest.Options{IssuerData: true})
@@ -168,7 +168,7 @@ func TestPutBackBeforeAWindow(t *testing.T) {
 		}
 	}
 	s.AwaitDrained()
-	s.AuditBut(audit.FileUnknown, audit.Manifest) // of the delivered file, which the journal did not write
+	s.AuditBut(audit.FileUnknown, audit.Manifest) // of the file that the journal did not write
 }
 
 // Voids and windows that end beside each other: each capture is in a file and taken back there, or in none and taken

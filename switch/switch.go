@@ -426,7 +426,8 @@ func (s *Switch) work(running context.Context) error {
 		return err
 	}
 	if err := s.engine.TakeDelivered(running); err != nil {
-		s.o.Logger.Error("what stands in delivered files of the open business date may be voided at its issuer", zap.Error(err))
+		s.o.Logger.Error("what stands in delivered files of the open business date may be voided at its issuer",
+			zap.Error(err))
 	}
 	if err := s.saf.Start(); err != nil {
 		return err
