@@ -317,7 +317,7 @@ func TestWindowReleasedByTwo(t *testing.T) {
 	}
 	wantApproved(t, s.Do(void("v2", back, back+"-0")), "") // a record takes it back
 	of := dates.WindowName{Destination: "visa", Window: ended.Window}
-	ann, bob := s.APIAs(annToken), s.APIAs(bobToken)
+	ann := s.APIAs(annToken)
 	explained := func(says string) {
 		t.Helper()
 		stories, err := ann.Explain(ctx, kept)
@@ -336,7 +336,8 @@ func TestWindowReleasedByTwo(t *testing.T) {
 	wantProposed(t, err, 1)
 	s.CrashSwitch()
 	s.StartSwitch()
-	ann, bob = s.APIAs(annToken), s.APIAs(bobToken)
+	ann = s.APIAs(annToken)
+	bob := s.APIAs(bobToken)
 	s.Audit()
 	released, err := bob.Release(ctx, ended.BusinessDate, of)
 	if err != nil || released.Window != 1 || len(released.Files) != 1 || released.Files[0].Records != 2 {

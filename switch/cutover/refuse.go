@@ -49,15 +49,15 @@ var ErrLaterFiled = errors.New("a later date has files, which may take back what
 
 // MayRefuse says what Refuse would have against a date now.
 func (e *Engine) MayRefuse(ctx context.Context, date payment.Date) error {
-	_, _, err := e.refusable(ctx, date)
+	_, err := e.refusable(ctx, date)
 	return err
 }
 
-// refusable is a date that can be refused, and its plan.
-func (e *Engine) refusable(ctx context.Context, date payment.Date) (d journal.Day, p *plan, err error) {
-	d, p, waiting, err := e.waitingParts(ctx, date, WindowName{})
+// refusable is the plan of a date that can be refused.
+func (e *Engine) refusable(ctx context.Context, date payment.Date) (*plan, error) {
+	_, p, waiting, err := e.waitingParts(ctx, date, WindowName{})
 	if err != nil {
-		return d, nil, err
+		return nil, err
 	}
 	there, err := e.anyFile(date)
 	if err == nil && (there || len(p.Delivered) > 0 || len(waiting) < 1+len(p.Windows)) {
@@ -67,9 +67,9 @@ func (e *Engine) refusable(ctx context.Context, date payment.Date) (d journal.Da
 		err = e.noneFiledLater(ctx, date)
 	}
 	if err != nil {
-		return d, nil, fmt.Errorf("business date %s: %w", date, err)
+		return nil, fmt.Errorf("business date %s: %w", date, err)
 	}
-	return d, p, nil
+	return p, nil
 }
 
 // anyFile tells whether a clearing file, or a part of one, stands in a date's folder.
@@ -115,7 +115,7 @@ func (e *Engine) Refuse(ctx context.Context, date payment.Date, by, reason strin
 	if e.running.Err() != nil {
 		return Result{}, ErrClosed
 	}
-	d, p, err := e.refusable(ctx, date)
+	p, err := e.refusable(ctx, date)
 	if err != nil {
 		return Result{}, err
 	}
@@ -133,7 +133,7 @@ func (e *Engine) Refuse(ctx context.Context, date payment.Date, by, reason strin
 	if err != nil {
 		return Result{}, err
 	}
-	d = journal.Day{Date: date, State: journal.DayClosing, Data: data}
+	d := journal.Day{Date: date, State: journal.DayClosing, Data: data}
 	if err := e.o.Journal.SetDay(ctx, d); err != nil {
 		return Result{}, fmt.Errorf("refuse business date %s: %w", date, err)
 	}
