@@ -14,6 +14,7 @@ type ConfigClearing struct {
 	Out           string            `yaml:"out"`
 	Poll          rules.Duration    `yaml:"poll"`
 	Patience      rules.Duration    `yaml:"patience"`
+	Windows       []string          `yaml:"windows"`
 	Members       []string          `yaml:"members"`
 	Mode          string            `yaml:"mode"`
 	FileBytes     int64             `yaml:"file_bytes"`
@@ -38,7 +39,8 @@ type ConfigFee struct {
 
 func defaultClearing() ConfigClearing {
 	return ConfigClearing{
-		Poll: rules.Duration(clearing.DefaultPoll), Patience: rules.Duration(clearing.DefaultPatience), Members: []string{},
+		Poll: rules.Duration(clearing.DefaultPoll), Patience: rules.Duration(clearing.DefaultPatience),
+		Windows: []string{}, Members: []string{},
 		FileBytes: clearing.DefaultMaxBytes, ID: clearing.DefaultID, Rates: map[string]string{}, Fees: []ConfigFee{},
 		CodePage: "cp500", Blocking: true,
 	}
@@ -48,8 +50,9 @@ func defaultClearing() ConfigClearing {
 func (c *ConfigClearing) Options() (Clearing, error) {
 	o := Clearing{
 		Incoming: c.Incoming, Out: c.Out, Poll: time.Duration(c.Poll), Patience: time.Duration(c.Patience),
-		Members: c.Members, Mode: c.Mode, MaxBytes: c.FileBytes, ID: c.ID, Settlement: c.Settlement, Rates: c.Rates,
-		TransferAgent: c.TransferAgent, Account: c.Account, ASCII: c.CodePage == "ascii", Unblocked: !c.Blocking,
+		Windows: c.Windows, Members: c.Members, Mode: c.Mode, MaxBytes: c.FileBytes, ID: c.ID, Settlement: c.Settlement,
+		Rates: c.Rates, TransferAgent: c.TransferAgent, Account: c.Account,
+		ASCII: c.CodePage == "ascii", Unblocked: !c.Blocking,
 	}
 	if c.CodePage != "cp500" && !o.ASCII {
 		return o, fmt.Errorf("clearing.code_page: %q: expected cp500 or ascii", c.CodePage)

@@ -20,6 +20,7 @@ type window struct {
 	files     map[string]bool   // ids of the clearing system's own files that were made
 	sequences map[string]int    // the last of a date, YYMMDD
 	cycles    map[string]int    // windows that were closed, of a date
+	clocked   int64             // up to which windows were ended by the clock, Unix seconds; 0: none was ever begun
 	seen      map[string]Seen   // files of a watched folder that were answered, by their paths
 	reference uint64            // the last that a chargeback was given
 }
@@ -134,10 +135,11 @@ type Taken struct {
 	Amounts map[uint16]*Position // of what was accepted, by the currency that is settled in
 }
 
-// Closed is the end of a window.
+// Closed is the end of a window. One without files had nothing to tell, and goes on.
 type Closed struct {
-	Date  string   // YYMMDD
-	Files []string // ids of the files that tell of it
+	Date    string   // YYMMDD
+	Files   []string // ids of the files that tell of it
+	Clocked int64    // at which time it was to end by the clock, Unix seconds; 0: it was told to
 }
 
 func newWindow() window {
@@ -261,6 +263,12 @@ func (w *window) close(c *Closed) {
 	for _, id := range c.Files {
 		w.give(id)
 	}
+	if c.Clocked != 0 {
+		w.clocked = c.Clocked
+	}
+	if len(c.Files) == 0 {
+		return
+	}
 	w.cycles[c.Date]++
 	w.queue = nil
 	clear(w.positions)
@@ -271,6 +279,13 @@ func (b *Book) Sequence(date string) int {
 	b.window.mu.Lock()
 	defer b.window.mu.Unlock()
 	return b.window.sequences[date]
+}
+
+// ClockedUpTo is up to when windows were ended by the clock, Unix seconds; 0 if none was ever begun.
+func (b *Book) ClockedUpTo() int64 {
+	b.window.mu.Lock()
+	defer b.window.mu.Unlock()
+	return b.window.clocked
 }
 
 // Made tells whether a file of the clearing system was made, by its id.

@@ -23,6 +23,7 @@ type Options struct {
 	Spool    string        // where a file stands while it is looked through; empty: in memory
 	Poll     time.Duration // between two looks at Incoming. Default 2 s
 	Patience time.Duration // how long a file may end too early before it is refused. Default 1 min
+	Windows  []string      // times of day, UTC, at which windows end by themselves, such as 08:00; empty: when told to
 	Members  []string      // processor ids whose files are taken; empty: all
 	Mode     string        // PDS0122 of files that are taken, P or T; empty: both
 	MaxBytes int64         // the longest file. Default 64 GiB; without Spool 256 MiB
@@ -60,12 +61,13 @@ const (
 
 // Desk takes clearing files, one after another, and makes those of the clearing system.
 type Desk struct {
-	fs     vfs.FS
-	o      Options
-	money  terms
-	books  *book.Book
-	rules  *rules.Current
-	logger *zap.Logger
+	fs       vfs.FS
+	o        Options
+	money    terms
+	schedule schedule
+	books    *book.Book
+	rules    *rules.Current
+	logger   *zap.Logger
 
 	mu      sync.Mutex // held while the books, or the numbers of files, are changed
 	spooled int        // the number of the last spool file
@@ -99,7 +101,11 @@ func NewDesk(fs vfs.FS, o Options, books *book.Book, current *rules.Current, log
 	if err != nil {
 		return nil, fmt.Errorf("issuersim: clearing.%w", err)
 	}
-	return &Desk{fs: fs, o: o, money: money, books: books, rules: current, logger: logger}, nil
+	windows, err := parseSchedule(o.Windows)
+	if err != nil {
+		return nil, fmt.Errorf("issuersim: clearing.%w", err)
+	}
+	return &Desk{fs: fs, o: o, money: money, schedule: windows, books: books, rules: current, logger: logger}, nil
 }
 
 func (o *Options) check() error {
@@ -110,6 +116,8 @@ func (o *Options) check() error {
 		return errors.New("poll, patience: expected a duration such as 2s")
 	case len(o.ID) < 6 || len(o.ID) > processorDigits || !allDigits(o.ID):
 		return fmt.Errorf("id: %q: expected 6 to %d digits", o.ID, processorDigits)
+	case len(o.Windows) > 0 && o.Out == "":
+		return errors.New("windows: expected out beside them, the folder of the files that tell of windows")
 	case o.Incoming != "" && (within(o.Out, o.Incoming) || within(o.Spool, o.Incoming)):
 		return errors.New("incoming: expected a folder in which answers are not written")
 	}

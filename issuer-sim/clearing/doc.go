@@ -6,7 +6,7 @@
 //	rules, orders ─▶ chargebacks, requests, fees ─▶ books ─▶ end of the window: 1442, 603, 1740, 688
 //
 // Read first: desk.go (what there is), intake.go (the way of a file), inspect.go, judge.go, answer.go (how files are
-// made), window.go, orders.go, terms.go (conversion, fees), watch.go (the watched folder).
+// made), window.go, schedule.go (when it ends), orders.go, terms.go (conversion, fees), watch.go (the watched folder).
 //
 // A file is looked through as a whole before anything is done, and read as a stream both times: what is refused as a
 // whole changes nothing. Then each record stands for itself. One that was cut short by a crash may be handed in again:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"switchyard/issuer-sim/book"
 	"switchyard/issuer-sim/message"
@@ -175,6 +176,7 @@ type Status struct {
 	Taken     int              `json:"taken"`   // files, ever
 	Waiting   int              `json:"waiting"` // chargebacks, requests and fees
 	Positions []StatusPosition `json:"positions"`
+	Ends      *time.Time       `json:"ends,omitempty"` // by the clock
 }
 
 // StatusPosition is what the window has come to so far, for a member, a mode and a currency; minor units.
@@ -192,6 +194,10 @@ type StatusPosition struct {
 func (d *Desk) Status() Status {
 	w := d.books.Window(d.o.Now().UTC().Format(fileIDDateLayout))
 	s := Status{Taken: d.books.FilesTaken(), Waiting: len(w.Items), Positions: []StatusPosition{}}
+	if len(d.schedule) > 0 {
+		ends := d.schedule.after(d.o.Now())
+		s.Ends = &ends
+	}
 	for key, p := range w.Positions {
 		one := StatusPosition{
 			Member: key.Member, Mode: key.Mode, Debits: p.Debits.AmountMinor, Credits: p.Credits.AmountMinor, Fees: p.Fees,

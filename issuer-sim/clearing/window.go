@@ -40,7 +40,10 @@ var errWindows = fmt.Errorf("more than %d windows of a date", maxWindowsOfADate)
 
 // CloseWindow ends the window: each member of whom something came since the last, or to whom something is to be told,
 // gets a file; one for what is of test files, one for what is of production files.
-func (d *Desk) CloseWindow() (result WindowResult, _ error) {
+func (d *Desk) CloseWindow() (WindowResult, error) { return d.closeWindow(time.Time{}) }
+
+// closeWindow ends the window, at a time of the schedule or, without one, when told to.
+func (d *Desk) closeWindow(clocked time.Time) (result WindowResult, _ error) {
 	if d.o.Out == "" {
 		return result, ErrNoOut
 	}
@@ -48,6 +51,9 @@ func (d *Desk) CloseWindow() (result WindowResult, _ error) {
 	defer d.mu.Unlock()
 	now := d.o.Now().UTC()
 	closed := &book.Closed{Date: now.Format(fileIDDateLayout)}
+	if !clocked.IsZero() {
+		closed.Clocked = clocked.Unix()
+	}
 	w := d.books.Window(closed.Date)
 	result = WindowResult{Date: now.Format(time.DateOnly), Cycle: w.Cycle + 1, Files: []WindowFile{}}
 	if result.Cycle > maxWindowsOfADate {
@@ -60,7 +66,7 @@ func (d *Desk) CloseWindow() (result WindowResult, _ error) {
 		}
 		return result, err
 	}
-	if len(made) == 0 {
+	if len(made) == 0 && closed.Clocked == 0 {
 		return result, nil
 	}
 	for _, out := range made {
@@ -75,8 +81,11 @@ func (d *Desk) CloseWindow() (result WindowResult, _ error) {
 			return result, err
 		}
 	}
+	if len(made) == 0 {
+		return result, nil
+	}
 	d.logger.Info("clearing window ended", zap.String("date", result.Date), zap.Int("cycle", result.Cycle),
-		zap.Int("files", len(result.Files)))
+		zap.Int("files", len(result.Files)), zap.Bool("by_the_clock", closed.Clocked != 0))
 	return result, nil
 }
 

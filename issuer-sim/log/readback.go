@@ -252,8 +252,8 @@ func (r *reader) system(kind byte, in *records) error {
 		if f := in.fee(); in.err == nil {
 			r.books.ReplayFee(&f)
 		}
-	case recordClosed:
-		if c := in.closed(); in.err == nil {
+	case recordClosed, recordEnded:
+		if c := in.closed(kind == recordEnded); in.err == nil {
 			r.books.ReplayClosed(&c)
 		}
 	default:

@@ -34,7 +34,8 @@ import (
 //	charged back the same, then bits: 1 of a second presentment, 2 by a rule; DE95
 //	retrieval    ARN 12, reason
 //	fee     length and member, currency, amount, 1 if it is paid, reason, ARN 12, terms
-//	closed  length and date, how many files, and of each length and id
+//	closed  length and date, how many files, and of each length and id; of logs until November 2026
+//	ended   the same, then the time at which it was to end by the clock, Unix seconds, 0 if it was told to
 const (
 	recordHeader  = 1
 	recordEpoch   = 2
@@ -56,6 +57,7 @@ const (
 	recordFileBegun  = 15
 
 	recordChargedBack = 16
+	recordEnded       = 17
 )
 
 const logVersion = 1

@@ -134,12 +134,12 @@ func (l *Log) Fee(f *book.Fee) int64 {
 // Closed implements book.Log.
 func (l *Log) Closed(c *book.Closed) int64 {
 	return l.add(func(b []byte) []byte {
-		b = appendText(append(b, recordClosed), c.Date)
+		b = appendText(append(b, recordEnded), c.Date)
 		b = binary.AppendUvarint(b, uint64(len(c.Files)))
 		for _, id := range c.Files {
 			b = appendText(b, id)
 		}
-		return b
+		return binary.AppendUvarint(b, uint64(c.Clocked))
 	})
 }
 
@@ -230,10 +230,14 @@ func (r *records) fee() (f book.Fee) {
 	return f
 }
 
-func (r *records) closed() (c book.Closed) {
+// closed reads the end of a window behind its type; clocked says that it is one of today's.
+func (r *records) closed(clocked bool) (c book.Closed) {
 	c.Date = r.string(int(r.byte()))
 	for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 		c.Files = append(c.Files, r.string(int(r.byte())))
+	}
+	if clocked {
+		c.Clocked = int64(r.uvarint())
 	}
 	return c
 }

@@ -53,7 +53,7 @@ type Server struct {
 	closing atomic.Bool
 	quit    chan struct{} // closed by Close
 	serving atomic.Bool   // Serve was called
-	watched chan struct{} // closed when no file of the watched folder is worked on any more
+	watched chan struct{} // closed when the clearing system does nothing by itself any more
 	mu      sync.Mutex
 	links   map[*link]struct{}
 	ending  sync.WaitGroup // one for each link
@@ -134,7 +134,7 @@ func (s *Server) Forget() { s.book.Forget() }
 // Serve accepts and makes connections until Close is called, then returns nil. It returns an error at once if the
 // listener is closed by somebody else or the control HTTP fails; Close is to be called then too.
 func (s *Server) Serve() error {
-	serving := []func() error{s.accept, s.serveControl, s.connect, s.watch}
+	serving := []func() error{s.accept, s.serveControl, s.connect, s.clear}
 	ended := make(chan error, len(serving))
 	s.serving.Store(true)
 	for _, serve := range serving {
@@ -148,10 +148,13 @@ func (s *Server) Serve() error {
 	return nil
 }
 
-// watch takes the files of the watched folder.
-func (s *Server) watch() error {
+// clear does what the clearing system does by itself: it takes the files of the watched folder, and ends windows.
+func (s *Server) clear() error {
 	defer close(s.watched)
-	s.desk.Watch(s.quit)
+	var all sync.WaitGroup
+	all.Go(func() { s.desk.Watch(s.quit) })
+	all.Go(func() { s.desk.EndWindows(s.quit) })
+	all.Wait()
 	return nil
 }
 

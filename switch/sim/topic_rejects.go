@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	issuersim "switchyard/issuer-sim"
 	txswitch "switchyard/switch"
 	"switchyard/switch/clearing"
 	"switchyard/switch/incoming"
@@ -109,6 +110,20 @@ type rejectsPart struct {
 // configure implements configures: a switch takes no files of the other mode, and the issuer's money would be another.
 func (s *rejectsPart) configure(_ *switchNode, _ int, o *txswitch.Options) {
 	o.Config.Clearing.Production = false
+}
+
+// equip implements equips: some clearing systems end windows by the clock, too, with each minute about midnight, when
+// most plans begin. Theirs is ahead, so that some minutes end while the plan is played.
+func (s *rejectsPart) equip(o *issuersim.Options) {
+	if !s.w.chance.oneIn(2, "windows by the clock", 0) {
+		return
+	}
+	ahead := s.w.chance.delay(0, time.Minute, "clock of the clearing system", 0)
+	o.Clearing.Now = func() time.Time { return time.Now().Add(ahead) }
+	const minutes = 25 // on both sides: with windows that are ended by command, fewer than a date may have
+	for minute := range minutes {
+		o.Clearing.Windows = append(o.Clearing.Windows, fmt.Sprintf("00:%02d", minute), fmt.Sprintf("23:%02d", 59-minute))
+	}
 }
 
 // play implements plays.
