@@ -116,6 +116,14 @@ const (
 	DifferenceAccepted  Mutant = "difference-accepted" // reconcile: an answer out of balance is taken for in balance
 	// journal: of all keys the newest are looked up only (I3)
 	OldStretchNotAsked Mutant = "old-stretch-not-asked"
+	NodeNotInFileID    Mutant = "node-not-in-file-id" // cutover: nodes of one processor id name files alike (I8)
+	DE7Ahead           Mutant = "de7-ahead"           // identity: DE7 is ahead of the clock by what is reserved of it
+	DamagedLogTaken    Mutant = "damaged-log-taken"   // journal: a log that lost its end counts as a clean one (I2)
+	AnyDateAhead       Mutant = "any-date-ahead"      // cutover: dates are closed however far ahead of the calendar
+	// cutover: what is presented again counts as delivered with what was rejected (I8)
+	AgainIsDelivered Mutant = "again-is-delivered"
+	// cutover: what stands in a delivered file is voided at the issuer where the journal was put back (I8)
+	DeliveredVoided Mutant = "delivered-voided"
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -165,7 +173,13 @@ func ByTest() map[Mutant]Test {
 		UnknownParameter: {"switchyard/switch", "TestOperatorParameters"},
 		RoleForgotten:    {"switchyard/switch", "TestOperatorRoles"},
 		ActNotRecorded:   {"switchyard/switch", "TestActs"},
-		WindowVoided:     {"switchyard/switch", "TestWindowsOfADate"}, // no plan has windows of a date
+		WindowVoided:     {"switchyard/switch", "TestWindowsOfADate"},
+		NodeNotInFileID:  {"switchyard/switch", "TestNodeInFileID"},
+		DE7Ahead:         {"switchyard/switch/issuer/identity", "TestStartsCostNoTime"},
+		DamagedLogTaken:  {"switchyard/switch/journal/pebble", "TestDamagedNewestLog"},
+		AnyDateAhead:     {"switchyard/switch/cutover", "TestManualCutover"},
+		AgainIsDelivered: {"switchyard/switch/cutover", "TestPresentedAgainBehindADeliveredWindow"},
+		DeliveredVoided:  {"switchyard/switch", "TestPutBackBeforeAWindow"},
 		// An answer that is wrong in its amount alone changes no book: the issuer did what it was asked.
 		AmountNotCompared:    {"switchyard/switch/issuer/link", "TestEchoes"},
 		ConstantTakesMoney:   {"switchyard/spec/mapping", "TestWhatNoConstantMayBe"}, // the start refuses it

@@ -120,7 +120,7 @@ func (e *Engine) newPlan() *plan {
 		}
 		p.Forms[name] = planForm{f.CodePage.String(), f.Blocked, f.RDW}
 	}
-	if set.NodeInFileID {
+	if set.NodeInFileID && !mutant.On(mutant.NodeNotInFileID) {
 		p.Node = &set.Node
 	}
 	return p

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"switchyard/internal/mutant"
 	"switchyard/internal/slowlock"
 	"switchyard/switch/clock"
 )
@@ -73,6 +74,9 @@ func (s *Stream) next(ctx context.Context) (stan uint32, de7 string, err error) 
 		return 0, "", err
 	}
 	now := s.clock.Now().Truncate(time.Second)
+	if mutant.On(mutant.DE7Ahead) {
+		now = now.Add(clockReserve * time.Second)
+	}
 	at := now
 	if now.Equal(s.asked) {
 		at = s.found
