@@ -142,6 +142,16 @@ func (c *calendar) files(date string) []writtenFile {
 	return nil
 }
 
+// inWindows lists what the switch says it wrote for the windows of a date.
+func (d *businessDay) inWindows() (files []writtenFile) {
+	for _, w := range d.windows {
+		if w.Result != nil {
+			files = append(files, w.Result.Files...)
+		}
+	}
+	return files
+}
+
 // forRelease says what settings that nothing is written with wait for, if it is people.
 func (s *daySettings) forRelease() string {
 	if s == nil || s.Release == nil || s.Release.By != "" {

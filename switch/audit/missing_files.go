@@ -19,23 +19,28 @@ type missingFiles struct {
 	ids     []string
 	records int
 	minor   map[string]int64 // by currency
+	window  bool             // they are of windows of a date that is not written: nobody counts what is in them
 }
 
 // expectFiles holds the folder against what the switch says it wrote.
 func (a *auditor) expectFiles() {
 	known := map[string]bool{}
 	for date, d := range a.calendar.days {
-		if d.State != dayWritten || !a.options.covers(date) {
+		if !a.options.covers(date) {
 			continue
 		}
+		written := d.State == dayWritten
 		list := a.calendar.files(date)
+		if !written {
+			list = d.inWindows()
+		}
 		for _, f := range list {
 			known[f.FileID] = true
 			if a.files.byID[f.FileID] == nil && !a.files.unreadable[f.FileID] {
-				a.expectFile(missingKey{date, f.Destination}, f.FileID)
+				a.expectFile(missingKey{date, f.Destination}, f.FileID).window = !written
 			}
 		}
-		if list == nil && !a.files.dates[date] {
+		if written && list == nil && !a.files.dates[date] {
 			a.expectFile(missingKey{date: date}, "")
 		}
 	}
@@ -47,13 +52,14 @@ func (a *auditor) expectFiles() {
 	}
 }
 
-func (a *auditor) expectFile(key missingKey, id string) {
+func (a *auditor) expectFile(key missingKey, id string) *missingFiles {
 	m := a.missing[key]
 	if m == nil {
 		m = &missingFiles{minor: map[string]int64{}}
 		a.missing[key] = m
 	}
 	m.ids = append(m.ids, id)
+	return m
 }
 
 // missingOf returns the files that are not there and that the record of an operation may stand in, nil where all are.
@@ -92,6 +98,9 @@ func (a *auditor) missingFiles() {
 		detail := fmt.Sprintf("%s: the switch wrote it, it is not in the folder; "+
 			"what the journal has in it and no other file has: %d records",
 			what, m.records)
+		if m.window {
+			detail = what + ": the switch wrote it for a window, it is not in the folder"
+		}
 		var sums []string
 		for currency, minor := range m.minor {
 			sums = append(sums, money.Format(minor, currency))

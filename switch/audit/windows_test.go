@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,5 +154,23 @@ func TestRefusedAndPresentedAgainWithinADate(t *testing.T) {
 				t.Errorf("%d differences %+v, want %q", report.DifferenceCount, report.Differences, c.want)
 			}
 		})
+	}
+}
+
+// The file of a window is missed while its date is open.
+func TestFileOfAWindowIsMissing(t *testing.T) {
+	w := newWorld()
+	w.days = w.listedDays()
+	open := w.days[len(w.days)-1]
+	window := daySettings{
+		SealedAt: sealedAt(tuesday), AcquirerID: acquirer, ProcessorID: processor, CodePage: "ascii",
+		Location: location.String(),
+		Result:   dayResult{Files: []dayFile{{destination, fileID(open.Date).String()}}},
+	}
+	open.Data = &daySettings{Windows: []*daySettings{&window}}
+	report := w.run(t)
+	if report.DifferenceCount != 1 || report.ByKind[audit.FileMissing] != 1 ||
+		!strings.Contains(report.Differences[0].Detail, fileID(open.Date).String()) {
+		t.Errorf("differences %+v", report.Differences)
 	}
 }
