@@ -97,6 +97,11 @@ func (e *Engine) deliveredLater(ctx context.Context, date payment.Date) (whole [
 		}
 		day, err := e.o.Journal.Day(ctx, later)
 		if err == nil && (day.State == journal.DaySealed || day.State == journal.DayWritten) {
+			_, before, err := SealedFiles(day) // those that were there when it was sealed
+			if err != nil {
+				return nil, err
+			}
+			whole = append(whole, before...)
 			continue
 		}
 		if err != nil && !errors.Is(err, journal.ErrNotFound) {
@@ -122,7 +127,8 @@ func (e *Engine) deliveredLater(ctx context.Context, date payment.Date) (whole [
 			}
 		}
 	}
-	return whole, nil
+	slices.Sort(whole)
+	return slices.Compact(whole), nil
 }
 
 // TakeDelivered ends a window of each destination of which whole files of the open business date are there that the
@@ -138,14 +144,19 @@ func (e *Engine) TakeDelivered(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.mu.Lock()
+	err = e.fillWindows(ctx, &d, windows) // one may be begun
+	e.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	_, whole, err := e.deliveredFiles(d.Date, e.newPlan(), windows)
 	if err != nil {
 		return err
 	}
 	var destinations []string
 	for _, id := range whole {
-		if mutant.On(mutant.DeliveredVoided) ||
-			slices.ContainsFunc(windows, func(p *plan) bool { return slices.Contains(p.Delivered, id) }) {
+		if mutant.On(mutant.DeliveredVoided) {
 			continue
 		}
 		of, err := e.destinationOf(d.Date, id)
@@ -155,7 +166,11 @@ func (e *Engine) TakeDelivered(ctx context.Context) error {
 			destinations = append(destinations, e.o.Settings.Destinations...)
 			continue
 		}
-		destinations = append(destinations, of)
+		if !slices.ContainsFunc(windows, func(p *plan) bool { // of which all whole files are noted, whose ever they are
+			return p.Destination == of && slices.Contains(p.Delivered, id)
+		}) {
+			destinations = append(destinations, of)
+		}
 	}
 	slices.Sort(destinations)
 	for _, destination := range slices.Compact(destinations) {
@@ -193,9 +208,13 @@ func (p *plan) sequenceOf(id clearing.FileID) int {
 	return sequence
 }
 
-// deliveredRecords are the presentments in files, and how often each stands there: what was rejected has the name of
-// what it is presented again with.
-type deliveredRecords map[deliveredRecord]int
+// deliveredRecords are the presentments in files that a plan knows were there before it.
+type deliveredRecords struct {
+	// rows are how often each stands there: what was rejected has the name of what it is presented again with.
+	rows map[deliveredRecord]int
+	// windows are the same of the date's windows but the plan's own: what is in one stands there, or in its own files.
+	windows map[WindowName]deliveredRecords
+}
 
 // deliveredRecord names a presentment: a reversal has the ARN of what it takes back, a second one that of the first
 // and, as there may be several, the issuer's reference of the chargeback that it answers.
@@ -215,13 +234,42 @@ func deliveredAs(p *payment.Payment, i int) deliveredRecord {
 	return is
 }
 
-// delivered reads what stands in the files that were there before a date was sealed, its own and those of later dates.
-func (s *Source) delivered(p *plan) (deliveredRecords, error) {
-	all := deliveredRecords{}
-	for _, text := range p.Delivered {
+// delivered reads what stands in the files that were there before a date, or one of its windows, was sealed, its own and
+// those of later dates.
+func (s *Source) delivered(ctx context.Context, date payment.Date, p *plan) (all deliveredRecords, err error) {
+	if len(p.Delivered) == 0 {
+		return all, nil
+	}
+	if all, err = s.inFiles(p.Delivered); err != nil {
+		return all, err
+	}
+	d, err := s.Journal.Day(ctx, date)
+	if err != nil {
+		return all, err
+	}
+	windows, err := windowsOf(&d)
+	if err != nil {
+		return all, err
+	}
+	all.windows = map[WindowName]deliveredRecords{}
+	for _, w := range windows {
+		if w.Window == p.Window && w.Destination == p.Destination {
+			continue
+		}
+		if all.windows[WindowName{w.Destination, w.Window}], err = s.inFiles(w.Delivered); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// inFiles reads what stands in some files.
+func (s *Source) inFiles(ids []string) (deliveredRecords, error) {
+	all := deliveredRecords{rows: map[deliveredRecord]int{}}
+	for _, text := range ids {
 		id, err := clearing.ParseFileID(text)
 		if err != nil {
-			return nil, fmt.Errorf("a file that was there when the date was sealed: %w", err)
+			return all, fmt.Errorf("a file that was there when the date was sealed: %w", err)
 		}
 		name := s.FS.PathJoin(s.Dir, id.Date.Format(time.DateOnly), text)
 		seconds, err := all.read(s.FS, name+".detail.csv")
@@ -229,7 +277,7 @@ func (s *Source) delivered(p *plan) (deliveredRecords, error) {
 			err = all.readSeconds(s.FS, name+".ipm")
 		}
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 	}
 	return all, nil
@@ -250,7 +298,7 @@ func (d deliveredRecords) read(fsys vfs.FS, name string) (seconds bool, err erro
 			seconds = true
 			continue
 		}
-		d[deliveredRecord{arn: row.ARN, reversal: row.Reversal}]++
+		d.rows[deliveredRecord{arn: row.ARN, reversal: row.Reversal}]++
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return false, fmt.Errorf("%s: %w", name, err)
@@ -269,7 +317,7 @@ func (d deliveredRecords) readSeconds(fsys vfs.FS, name string) (err error) {
 		var r *clearing.Record
 		r, err = in.Next()
 		if err == nil && r.MTI == "1240" && r.FunctionCode() != firstPresentment {
-			d[deliveredRecord{arn: r.Text(31), second: true, issuerReference: r.IssuerReference()}]++
+			d.rows[deliveredRecord{arn: r.Text(31), second: true, issuerReference: r.IssuerReference()}]++
 		}
 	}
 	if errors.Is(err, io.EOF) {
@@ -283,18 +331,23 @@ func (d deliveredRecords) readSeconds(fsys vfs.FS, name string) (err error) {
 
 // has tells whether the presentment of operation i stands there. Its name is the operation's own, so that it is told of
 // one of which no record can be built, too. Of several with one name that a date has, since what was rejected in one
-// window is presented again in another, those that stand there are the first ones.
+// window is presented again in another, those that stand there are the first ones, but for what stands in a window's
+// own files.
 func (d deliveredRecords) has(p *payment.Payment, i int) bool {
 	name, earlier := deliveredAs(p, i), 0
 	for j := range i {
-		if p.Ops[j].ARN == name.arn && deliveredAs(p, j) == name && p.Ops[j].Filed() == p.Ops[i].Filed() {
+		before := &p.Ops[j]
+		if before.ARN != name.arn || deliveredAs(p, j) != name || before.Filed() != p.Ops[i].Filed() {
+			continue
+		}
+		if of, apart := d.windows[WindowName{p.Route, before.Window}]; !apart || of.has(p, j) {
 			earlier++
 		}
 	}
 	if mutant.On(mutant.AgainIsDelivered) {
 		earlier = 0
 	}
-	return earlier < d[name]
+	return earlier < d.rows[name]
 }
 
 // OccupiedError says that a file with other bytes stands where one was to be written.

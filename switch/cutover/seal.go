@@ -147,8 +147,8 @@ type sealing struct {
 	later   []payment.Date        // closed and not sealed: see laterClosed
 	amended []journal.Presentment // to be rewritten
 
-	unseen error            // why the clearing folder could not be looked at
-	before deliveredRecords // what stands in files that are there already; nil until it is asked for
+	unseen error             // why the clearing folder could not be looked at
+	before *deliveredRecords // what stands in files that are there already; nil until it is asked for
 }
 
 // most that is rewritten with one sync, and that the plan names of what was put aside.
@@ -215,10 +215,11 @@ func (s *sealing) stands(p *payment.Payment, i int) (bool, error) {
 		return false, s.unseen
 	}
 	if s.before == nil {
-		var err error
-		if s.before, err = s.e.source.delivered(s.plan); err != nil {
+		before, err := s.e.source.delivered(s.ctx, p.Ops[i].Filed(), s.plan)
+		if err != nil {
 			return false, err
 		}
+		s.before = &before
 	}
 	return s.before.has(p, i) && !mutant.On(mutant.DeliveredIsCarried), nil
 }

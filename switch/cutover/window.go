@@ -287,7 +287,16 @@ func (s *sealing) taken(rows []journal.Presentment) (*journal.Transition, error)
 			return nil, fmt.Errorf("payment %s, operation %d: %w", p.ID, row.Op, err)
 		}
 		decided[row.Op] = snapshot
+		stands := false
 		if fault != nil {
+			if stands, err = s.stands(p, row.Op); err != nil {
+				return nil, err
+			}
+		}
+		if stands {
+			snapshot = s.asItStands(row)
+			decided[row.Op] = snapshot
+		} else if fault != nil {
 			s.e.o.Logger.Warn("a record cannot be built; it is in no window", zap.Stringer("date", row.Date),
 				zap.Stringer("payment", p.ID), zap.Int("operation", row.Op), zap.Error(fault))
 			continue

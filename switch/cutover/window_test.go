@@ -356,6 +356,54 @@ func TestPresentedAgainBehindADeliveredWindow(t *testing.T) {
 	})
 }
 
+// A window that the journal knows has what was rejected; the next one, which was delivered before the journal was put
+// back, has what it was presented again with: that is not written again.
+func TestPresentedAgainInADeliveredWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-21 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		b.must(b.j.Cutover(t.Context(), 0, 20261121))
+		id := b.captured("visa", 1).ID
+		e, stop := b.run(settings())
+		if _, err := e.Window(t.Context(), "visa"); err != nil {
+			t.Fatal(err)
+		}
+		p := b.stored(id)
+		of := p.Ops[1]
+		p.Ops = append(p.Ops, payment.Op{
+			Kind: payment.KindReject, State: payment.StateApproved, Target: 1, Amount: of.Amount, Granted: of.Amount,
+			At: of.At, DoneAt: of.At, Source: "0012611210000012345600001/2",
+		})
+		b.must(b.present(p, payment.Op{
+			Kind: payment.KindResubmit, State: payment.StateApproved, Target: 1, Amount: of.Amount, Granted: of.Amount,
+			Number: of.Number, ARN: of.ARN,
+		}, presentment.Snapshot{}))
+		b.must(b.j.Checkpoint("earlier"))
+		if _, err := e.Window(t.Context(), "visa"); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		b.close()
+		b.must(b.fs.RemoveAll("journal"))
+		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
+		b.must(err)
+		b = openBook(t, b.fs)
+		defer b.close()
+		e = b.engine(settings())
+		b.must(e.TakeDelivered(t.Context()))
+		b.must(e.TakeDelivered(t.Context())) // at the next start
+		b.must(e.Start(t.Context()))
+		defer e.Close()
+		if _, err := e.Cutover(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"visa 00001: 1 of 100", "visa 00002: 1 of 100", "visa 00003: 0 of 0", "visa 00004: 0 of 0"}
+		if got := parts(t, b.fs, 20261121); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
+
 // A window whose place another file takes is written behind it; the sequences of the date go on behind that.
 func TestOccupiedWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -120,7 +120,7 @@ func (s *Source) make(
 	if err != nil {
 		return Result{}, err
 	}
-	before, err := s.delivered(p)
+	before, err := s.delivered(ctx, date, p)
 	if err != nil {
 		return Result{}, err
 	}
