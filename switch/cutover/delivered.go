@@ -154,12 +154,17 @@ func (e *Engine) TakeDelivered(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	later, err := e.deliveredLater(ctx, d.Date) // into which something may have been carried
+	if err != nil {
+		return err
+	}
+	whole = append(whole, later...)
 	var destinations []string
 	for _, id := range whole {
 		if mutant.On(mutant.DeliveredVoided) {
 			continue
 		}
-		of, err := e.destinationOf(d.Date, id)
+		of, err := e.destinationOf(id)
 		if err != nil {
 			e.o.Logger.Warn("the manifest of a delivered file cannot be read; it may be of any destination",
 				zap.String("file", id), zap.Error(err))
@@ -184,8 +189,12 @@ func (e *Engine) TakeDelivered(ctx context.Context) error {
 }
 
 // destinationOf reads for whom a delivered file is.
-func (e *Engine) destinationOf(date payment.Date, id string) (string, error) {
-	f, err := e.o.FS.Open(e.o.FS.PathJoin(e.o.Dir, date.String(), id+manifestSuffix))
+func (e *Engine) destinationOf(id string) (string, error) {
+	parsed, err := clearing.ParseFileID(id)
+	if err != nil {
+		return "", err
+	}
+	f, err := e.o.FS.Open(e.o.FS.PathJoin(e.o.Dir, parsed.Date.Format(time.DateOnly), id+manifestSuffix))
 	if err != nil {
 		return "", err
 	}

@@ -171,6 +171,13 @@ func TestMayNotRefuse(t *testing.T) {
 // A journal that was put back to before a date was refused has it wait again: what leaves with its release is not what
 // has left with the next date since.
 func TestRefusalThatTheJournalForgot(t *testing.T) {
+	for _, late := range []bool{false, true} { // the date is released once the next one is sealed
+		refusalForgotten(t, late)
+	}
+}
+
+func refusalForgotten(t *testing.T, late bool) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		at(t, "UTC", "2026-11-20 12:00:00")
 		b := openBook(t, vfs.NewMem())
@@ -195,11 +202,19 @@ func TestRefusalThatTheJournalForgot(t *testing.T) {
 		defer b.close()
 		e, stop = b.run(settings(waiting))
 		defer stop()
-		_, err = e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann and bob")
-		b.must(err)
+		release := func() {
+			_, err := e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann and bob")
+			b.must(err)
+		}
+		if !late {
+			release()
+		}
 		b.captured("visa", 1)
 		_, err = e.Cutover(t.Context(), true)
 		b.must(err)
+		if late {
+			release()
+		}
 		_, err = e.Release(t.Context(), 20261121, cutover.WindowName{}, "ann and bob")
 		b.must(err)
 		for date, want := range map[payment.Date][]string{
