@@ -243,8 +243,8 @@ func deliveredAs(p *payment.Payment, i int) deliveredRecord {
 	return is
 }
 
-// delivered reads what stands in the files that were there before a date, or one of its windows, was sealed, its own and
-// those of later dates.
+// delivered reads what stands in the files that were there before a date, or one of its windows, was sealed, its own
+// and those of later dates.
 func (s *Source) delivered(ctx context.Context, date payment.Date, p *plan) (all deliveredRecords, err error) {
 	if len(p.Delivered) == 0 {
 		return all, nil

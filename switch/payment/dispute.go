@@ -144,8 +144,8 @@ type Chargeback struct {
 
 // TakesAgain is the second presentment of operation i that a chargeback takes, or NoTarget where it takes of the first.
 // An arbitration is of the second presentment with its reference, or of the only one that stands, as it may have
-// another than the first chargeback. Of what has no reference the function says nothing: it takes the second
-// presentment of what had none.
+// another than the first chargeback; but not where that reference is another chargeback's. Of what has no reference the
+// function says nothing: it takes the second presentment of what had none.
 func (p *Payment) TakesAgain(i int, c Chargeback) (second int, r *Refusal) {
 	second, all := p.secondFor(i, c.IssuerReference, len(p.Ops))
 	switch {
@@ -153,6 +153,9 @@ func (p *Payment) TakesAgain(i int, c Chargeback) (second int, r *Refusal) {
 		return NoTarget, nil
 	case second != NoTarget || !c.Arbitration || len(all) == 0:
 		return second, nil
+	case p.charged(i, c.IssuerReference, NoTarget, len(p.Ops)):
+		return NoTarget, state("its issuer reference (DE95) is that of a chargeback which nothing presented a second time " +
+			"answers")
 	case len(all) == 1:
 		return all[0], nil
 	}

@@ -283,6 +283,11 @@ func TestWhatOfPartsCounts(t *testing.T) {
 			"of the only one", append(slices.Clone(first), record(payment.KindRepresent, 3, 200, 200)),
 			payment.Chargeback{Amount: 600, IssuerReference: "X", Arbitration: true}, 4, 200, "",
 		},
+		{
+			"another's than the only one's", append(slices.Clone(first), record(payment.KindRepresent, 3, 200, 200)),
+			payment.Chargeback{Amount: 600, IssuerReference: "A", Arbitration: true}, payment.NoTarget, 0,
+			"which nothing presented a second time answers",
+		},
 		{"nothing tells apart", bare, payment.Chargeback{Amount: 600}, 3, 600, ""},
 		{"by the function", bare, payment.Chargeback{Amount: 600, Arbitration: true}, 3, 600, ""},
 		{
