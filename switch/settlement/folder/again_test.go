@@ -92,6 +92,23 @@ func TestPresentedAgainAndRefused(t *testing.T) {
 	}
 }
 
+// A second presentment of a part counts once more, too, when the file was refused as a whole in which it stood.
+func TestPartPresentedAgainAndRefused(t *testing.T) {
+	d := newDesk(t)
+	p := d.purchase("SHOP", 10_000)
+	second := secondOf(p)
+	second.AmountMinor, second.IssuerReference = 3_000, "A"
+	d.write(thursday, 1, p)
+	d.receive(thursday, 1, of(&p, "1442", "453", 3_000, with(95, "A")))
+	d.write(friday, 1, second)
+	d.receive(friday, 1, fileReject("D0002"+"02"+"0301"+"000", name(friday, 1)))
+	d.write(saturday, 1, second)
+	run, err := d.settle(thursday, saturday, fromIncoming)
+	if got := sums(t, run, err); got.RepresentedMinor != 6_000 || got.RejectedMinor != 3_000 || len(run.Exceptions) != 0 {
+		t.Errorf("%+v\n%+v", got, run.Exceptions)
+	}
+}
+
 // Chargeback, second presentment, its reject and the second presentment once more stand in files of one date, which say
 // nothing of the order in which they were made: whatever it is, nothing is an exception, and all comes to the same.
 func TestDisputeWithinADate(t *testing.T) {

@@ -625,6 +625,62 @@ func TestPartsWithReferences(t *testing.T) {
 	}
 }
 
+// What is charged back, presented a second time by us and charged back again, with references of the issuer's and
+// without: first chargebacks come to no more than was presented, arbitrations to no more than was presented again.
+func TestPartsAndArbitration(t *testing.T) {
+	type chargeback struct {
+		function, reference string
+		minor               int64
+	}
+	for _, x := range []struct {
+		name                 string
+		first                chargeback
+		reference            string // DE95 of our second presentment, of all of the first chargeback
+		then                 []chargeback
+		chargedMinor, excess int64 // by what came then
+	}{
+		{"the second one without a reference is of the only part", chargeback{"453", "A", 3_000}, "",
+			[]chargeback{{"454", "A", 3_000}}, 3_000, 0},
+		{"an unknown reference, and the known one", chargeback{"453", "A", 3_000}, "A",
+			[]chargeback{{"454", "B", 3_000}, {"454", "A", 3_000}}, 3_000, 3_000},
+		{"without a reference, and with it", chargeback{"453", "A", 3_000}, "A",
+			[]chargeback{{"454", "", 3_000}, {"454", "A", 3_000}}, 3_000, 3_000},
+		{"more than was presented again", chargeback{"453", "A", 3_000}, "A",
+			[]chargeback{{"454", "B", 5_000}}, 0, 5_000},
+		{"in parts", chargeback{"453", "A", 3_000}, "A",
+			[]chargeback{{"454", "B", 1_000}, {"454", "C", 2_000}, {"454", "D", 1}}, 3_000, 1},
+		{"all at first, and once more with a reference", chargeback{"450", "", 10_000}, "",
+			[]chargeback{{"450", "A", 10_000}}, 0, 10_000},
+		{"all at first, and in arbitration with a reference", chargeback{"450", "", 10_000}, "",
+			[]chargeback{{"451", "A", 10_000}}, 10_000, 0},
+		{"no references", chargeback{"453", "", 4_000}, "",
+			[]chargeback{{"453", "", 6_000}, {"454", "", 4_000}}, 10_000, 0},
+		{"the rest without a reference, and arbitration", chargeback{"453", "A", 3_000}, "A",
+			[]chargeback{{"453", "", 7_000}, {"454", "A", 3_000}}, 10_000, 0},
+	} {
+		d := newDesk(t)
+		p := d.purchase("SHOP", 10_000)
+		told1442 := func(c chargeback) told { return of(&p, "1442", c.function, c.minor, with(95, c.reference)) }
+		second := secondOf(p)
+		second.AmountMinor, second.IssuerReference = x.first.minor, x.reference
+		d.write(thursday, 1, p)
+		d.receive(thursday, 1, told1442(x.first))
+		d.write(friday, 1, second)
+		var then []told
+		for _, c := range x.then {
+			then = append(then, told1442(c))
+		}
+		d.receive(saturday, 1, then...)
+		d.write(saturday, 1)
+		run, err := d.settle(thursday, saturday, fromIncoming)
+		got := sums(t, run, err)
+		if got.ChargebacksMinor != x.first.minor+x.chargedMinor || got.RepresentedMinor != x.first.minor ||
+			run.Proof[0].Received.Excepted.ChargebacksMinor != x.excess {
+			t.Errorf("%s: %+v\n%+v", x.name, got, run.Exceptions)
+		}
+	}
+}
+
 // Whatever comes, of whatever reference and amount: all adds up, every record is an item, an exception, or was given
 // back, and no more is charged back than was presented.
 func TestIncomingAddsUp(t *testing.T) {

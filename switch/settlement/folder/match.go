@@ -20,16 +20,13 @@ type subject struct {
 	records          map[clearing.RecordKey]*ourRecord
 	presentedMinor   int64            // less what was taken back
 	chargedBackMinor int64            // less what was presented again
+	takenMinor       [3]int64         // charged back of ofFirst, ofEither and ofSecond
+	secondsMinor     int64            // presented again
+	looseMinor       int64            // of that, without a reference of the issuer's
 	came             map[cameAs]bool  // records of clearing systems
 	held             []*held          // of ours, that do not count
 	before           bool             // the first presentment may be of a date before all files
 	parts            map[string]*part // of what is charged back: by the issuer's reference (DE95), where there is one
-}
-
-// A part is what came of a chargeback that has a reference of the issuer's.
-type part struct {
-	firstMinor int64 // charged back at first
-	backMinor  int64 // less what was presented again, and with what was charged back of that
 }
 
 // cameAs is what a record of a clearing system is known by: also by its amount where it charges a part back that no
@@ -53,6 +50,7 @@ type ourRecord struct {
 	settlement.Presented
 	standing []string // ids of the files that present it: one that was rejected may be presented again
 	rejected bool     // once, at least
+	answers  *part    // of a second presentment: what it presents again, where that is known
 }
 
 // stands tells whether it was presented and not rejected.
@@ -141,25 +139,42 @@ func (s *subject) present(ours *ourRecord, p *settlement.Presented, issuerRefere
 	s.merchant = settlement.Key{Merchant: p.Merchant, Currency: p.Currency}
 	ours.Presented = *p
 	ours.standing = append(ours.standing, fileID)
-	s.note(p, issuerReference, 1)
+	if p.Second {
+		ours.answers = s.answered(issuerReference, signedMinor(p))
+	}
+	s.note(ours, issuerReference, 1)
+}
+
+// signedMinor is the amount of a record of ours, negative where it takes another back.
+func signedMinor(p *settlement.Presented) int64 {
+	if p.Reversal {
+		return -p.AmountMinor
+	}
+	return p.AmountMinor
 }
 
 // note adds a record to what is presented under the reference, or with -1 takes it away.
-func (s *subject) note(p *settlement.Presented, issuerReference string, sign int64) {
-	amount := sign * p.AmountMinor
-	if p.Reversal {
-		amount = -amount
-	}
+func (s *subject) note(ours *ourRecord, issuerReference string, sign int64) {
+	amount := sign * signedMinor(&ours.Presented)
 	switch {
-	case p.Second:
-		s.chargedBackMinor -= amount
-		if of := s.parts[issuerReference]; of != nil {
-			of.backMinor -= amount
-		}
-	case p.Refund:
+	case ours.Second:
+		s.presentAgain(ours.answers, issuerReference, amount)
+	case ours.Refund:
 		s.refund = true
 	default:
 		s.presentedMinor += amount
+	}
+}
+
+// presentAgain notes a second presentment of a part, which may be nil.
+func (s *subject) presentAgain(of *part, issuerReference string, minor int64) {
+	s.chargedBackMinor -= minor
+	s.secondsMinor += minor
+	if issuerReference == "" {
+		s.looseMinor += minor
+	}
+	if of != nil {
+		of.backMinor -= minor
 	}
 }
 
@@ -272,20 +287,20 @@ func (m *matcher) reject(
 		return nil, moved, unfitf(settlement.RejectedRecord, "%s of file %s was rejected, and no such record of it stands",
 			i.kind, i.source)
 	}
-	return s.reject(ours, at, moved.RejectedMinor, i.key.ARN, f, i), moved, nil
+	return s.reject(ours, at, moved.RejectedMinor, i.key, f, i), moved, nil
 }
 
-// reject takes a record of ours away that stands in a file.
+// reject takes a record of ours away that stands in a file: i tells of it, or of the whole file.
 func (s *subject) reject(
-	ours *ourRecord, at int, debitsMinor int64, arn string, f *incomingFile, i *incomingRecord,
+	ours *ourRecord, at int, debitsMinor int64, key clearing.RecordKey, f *incomingFile, i *incomingRecord,
 ) *settlement.Receipt {
 	ours.standing, ours.rejected = slices.Delete(ours.standing, at, at+1), true
-	s.note(&ours.Presented, i.key.IssuerReference, -1)
+	s.note(ours, key.IssuerReference, -1)
 	presented := ours.Presented
 	return &settlement.Receipt{
 		Key: s.merchant, FeePlan: presented.FeePlan, Presented: &presented,
 		Item: settlement.Item{
-			Kind: settlement.Rejected, AmountMinor: -debitsMinor, ARN: arn, File: f.id, Record: i.number,
+			Kind: settlement.Rejected, AmountMinor: -debitsMinor, ARN: key.ARN, File: f.id, Record: i.number,
 		},
 	}
 }
@@ -301,7 +316,7 @@ func (m *matcher) refuse(f *incomingFile, i *incomingRecord) (receipts []*settle
 		s := m.subjects[key.ARN]
 		ours := s.records[key]
 		if at := slices.Index(ours.standing, i.refused); at >= 0 {
-			receipts = append(receipts, s.reject(ours, at, debitsMinor(&ours.Presented), key.ARN, f, i))
+			receipts = append(receipts, s.reject(ours, at, debitsMinor(&ours.Presented), key, f, i))
 		} else if m.drop(i.refused, key) {
 			dropped = true
 		}
@@ -347,64 +362,6 @@ func (c *claim) unmatched() *unfit {
 	case c.what == settlement.Returned && !c.isOurs:
 		return unfitf(settlement.Unmatched, "%s: no such record was presented", c.kind)
 	}
-	return nil
-}
-
-// excessive is why more is charged back, or presented again, than may be; what may be is noted.
-func (c *claim) excessive() *unfit {
-	if c.what != settlement.Chargeback && c.what != settlement.Represented || c.isOurs {
-		return nil
-	}
-	s := c.subject
-	after := s.chargedBackMinor - c.effectMinor
-	switch {
-	case s.refund:
-		return unfitf(settlement.Excess, "%s: a refund was presented under this reference", c.kind)
-	case after > s.presentedMinor:
-		return unfitf(settlement.Excess, "%s: DE4: %d: of %d that were presented %d are charged back already", c.kind,
-			c.amountMinor, s.presentedMinor, s.chargedBackMinor)
-	case after < 0:
-		return unfitf(settlement.Excess, "%s: DE4: %d: only %d are charged back", c.kind, c.amountMinor, s.chargedBackMinor)
-	}
-	if reference := c.key.IssuerReference; reference != "" {
-		if why := c.excessivePart(reference); why != nil {
-			return why
-		}
-	}
-	s.chargedBackMinor = after
-	return nil
-}
-
-// excessivePart is excessive of what has a reference of the issuer's: the first chargebacks of all references come to
-// no more than was presented, and what follows moves no more than the first one of its reference. Of an arbitration
-// with another reference nobody knows which that is.
-func (c *claim) excessivePart(reference string) *unfit {
-	s, of := c.subject, c.subject.parts[reference]
-	first := c.key.FunctionCode == "450" || c.key.FunctionCode == "453"
-	if of == nil && !first {
-		return nil
-	}
-	if of == nil {
-		of = &part{}
-	}
-	after, firsts := of.backMinor-c.effectMinor, int64(0)
-	for _, other := range s.parts {
-		firsts += other.firstMinor
-	}
-	switch {
-	case first && !c.reversal && of.firstMinor > 0:
-		return unfitf(settlement.Twice, "%s: DE95: a chargeback of %d with this reference came before", c.kind, of.firstMinor)
-	case first && firsts-c.effectMinor > s.presentedMinor:
-		return unfitf(settlement.Excess, "%s: DE4: %d: first chargebacks of %d that were presented come to %d already",
-			c.kind, c.amountMinor, s.presentedMinor, firsts)
-	case after < 0, !first && after > of.firstMinor:
-		return unfitf(settlement.Excess, "%s: DE4: %d: of %d that were charged back with the reference in DE95 %d are so now",
-			c.kind, c.amountMinor, of.firstMinor, of.backMinor)
-	}
-	if of.backMinor = after; first {
-		of.firstMinor -= c.effectMinor
-	}
-	s.parts[reference] = of
 	return nil
 }
 
