@@ -53,10 +53,16 @@ func (c *check) presentment(i int) {
 	c.takenBack(op, void, f.reversals)
 }
 
-// inOrder copies presentments, those of earlier files first: a date with windows may have several of one capture.
+// inOrder copies presentments, those of earlier files first: a date with windows may have several of one capture. Its
+// files go on in their sequence, whatever the processor id is by then.
 func inOrder(found []*presented) []*presented {
+	const sequenceDigits = 5 // which end a file id
+	sequence := func(id string) string { return id[max(0, len(id)-sequenceDigits):] }
 	found = slices.Clone(found)
-	slices.SortStableFunc(found, func(a, b *presented) int { return cmp.Compare(a.file.id, b.file.id) })
+	slices.SortStableFunc(found, func(a, b *presented) int {
+		return cmp.Or(cmp.Compare(a.file.date, b.file.date), cmp.Compare(sequence(a.file.id), sequence(b.file.id)),
+			cmp.Compare(a.file.id, b.file.id))
+	})
 	return found
 }
 

@@ -122,6 +122,12 @@ func TestRefusedAndPresentedAgainWithinADate(t *testing.T) {
 			p.came("reject", "f/2", capture, 700, 700)
 			resubmit(p, capture, "Berlin").in.window = 2
 		}, ""},
+		"corrected, under another processor id": {func(p *payment, capture *op) {
+			p.came("reject", "f/2", capture, 700, 700)
+			resubmit(p, capture, "Berlin").in.window = 2
+			p.w.processors = map[int]string{1: "999999"}
+			capture.in.ForwarderID = "999999"
+		}, ""},
 		"corrected in the file before its own": {func(p *payment, capture *op) {
 			p.came("reject", "f/2", capture, 700, 700)
 			resubmit(p, capture, "Berlin").in.window = 1

@@ -45,6 +45,8 @@ type world struct {
 	again []string
 	// windows says how many files a date with windows has.
 	windows map[string]int
+	// processors are the processor ids under which files of windows are made, by window, where it is another one.
+	processors map[int]string
 
 	serial int
 }
@@ -525,6 +527,15 @@ func dayOf(date string) time.Time {
 
 func fileID(date string) clearing.FileID { return windowFile(date, 1) }
 
+// fileOf is the file of a date's window, under the processor id that it is made with.
+func (w *world) fileOf(date string, window int) clearing.FileID {
+	id := windowFile(date, window)
+	if other := w.processors[window]; other != "" {
+		id.ProcessorID = other
+	}
+	return id
+}
+
 // windowFile is the file of a date's window, from 1.
 func windowFile(date string, window int) clearing.FileID {
 	return clearing.FileID{Date: dayOf(date), ProcessorID: processor, Sequence: window}
@@ -536,7 +547,7 @@ func sealedAt(date string) time.Time { return dayOf(date).Add(24*time.Hour + tim
 // files writes the four clearing files of a date's window, by their names.
 func (w *world) files(date string, window int) (map[string][]byte, error) {
 	var ipm, detail, summary bytes.Buffer
-	header := clearing.Header{FileID: windowFile(date, window), CodePage: clearing.ASCII}
+	header := clearing.Header{FileID: w.fileOf(date, window), CodePage: clearing.ASCII}
 	out, err := clearing.NewWriter(&ipm, header)
 	if err != nil {
 		return nil, err
@@ -611,10 +622,11 @@ func (w *world) listedDays() []*day {
 			d.State = "written"
 			var files []*daySettings
 			for window := range max(w.windows[date], 1) {
+				id := w.fileOf(date, window+1)
 				files = append(files, &daySettings{
-					SealedAt: sealedAt(date), AcquirerID: acquirer, ProcessorID: processor, CodePage: "ascii",
+					SealedAt: sealedAt(date), AcquirerID: acquirer, ProcessorID: id.ProcessorID, CodePage: "ascii",
 					Location: location.String(),
-					Result:   dayResult{Files: []dayFile{{destination, windowFile(date, window+1).String()}}},
+					Result:   dayResult{Files: []dayFile{{destination, id.String()}}},
 				})
 			}
 			last := len(files) - 1
