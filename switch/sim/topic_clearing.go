@@ -236,8 +236,8 @@ func (n *switchNode) running() *switchLife {
 // deadline, and what that takes to be stored. Where a record cannot be built and nobody can see whether it was
 // delivered, the date waits for that.
 func (c *clearingPart) closes(n *switchNode) {
-	const begun, stored = time.Second, 3 * time.Second
-	l, since := n.running(), time.Since(c.w.begin)
+	const begun, stored, triedAgain = time.Second, 3 * time.Second, time.Minute
+	l, since := n.running(), time.Since(c.w.begin)-triedAgain // a date that could not be sealed before waits so long
 	if l == nil {
 		return
 	}
