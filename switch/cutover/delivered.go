@@ -144,11 +144,13 @@ func (e *Engine) TakeDelivered(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.mu.Lock()
-	err = e.fillWindows(ctx, &d, windows) // one may be begun
-	e.mu.Unlock()
-	if err != nil {
-		return err
+	if slices.ContainsFunc(windows, func(p *plan) bool { return len(p.Files) == 0 && len(p.Delivered) > 0 }) {
+		e.mu.Lock()
+		err = e.fillWindows(ctx, &d, windows) // a crash left it half filled
+		e.mu.Unlock()
+		if err != nil {
+			return err
+		}
 	}
 	_, whole, err := e.deliveredFiles(d.Date, e.newPlan(), windows)
 	if err != nil {
@@ -164,17 +166,19 @@ func (e *Engine) TakeDelivered(ctx context.Context) error {
 		if mutant.On(mutant.DeliveredVoided) {
 			continue
 		}
-		of, err := e.destinationOf(id)
-		if err != nil {
+		maybe := e.o.Settings.Destinations
+		if of, err := e.destinationOf(id); err == nil {
+			maybe = []string{of}
+		} else {
 			e.o.Logger.Warn("the manifest of a delivered file cannot be read; it may be of any destination",
 				zap.String("file", id), zap.Error(err))
-			destinations = append(destinations, e.o.Settings.Destinations...)
-			continue
 		}
-		if !slices.ContainsFunc(windows, func(p *plan) bool { // of which all whole files are noted, whose ever they are
-			return p.Destination == of && slices.Contains(p.Delivered, id)
-		}) {
-			destinations = append(destinations, of)
+		for _, of := range maybe {
+			if !slices.ContainsFunc(windows, func(p *plan) bool { // which notes all whole files, whosever they are
+				return p.Destination == of && slices.Contains(p.Delivered, id)
+			}) {
+				destinations = append(destinations, of)
+			}
 		}
 	}
 	slices.Sort(destinations)

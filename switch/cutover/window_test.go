@@ -404,6 +404,46 @@ func TestPresentedAgainInADeliveredWindow(t *testing.T) {
 	})
 }
 
+// What the open date has for destinations whose files were delivered is put into windows, each once, also where a crash
+// came between two of them, and what no record can be built of by now.
+func TestDeliveredOfTwoDestinations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-21 12:00:00")
+		both := settings(func(o *cutover.Options) { o.Settings.Destinations = []string{"amex", "visa"} })
+		b := openBook(t, vfs.NewMem())
+		b.must(b.j.Cutover(t.Context(), 0, 20261121))
+		amex, visa := b.captured("amex", 1), b.captured("visa", 1)
+		b.must(b.j.Checkpoint("earlier"))
+		e, stop := b.run(both)
+		for _, destination := range []string{"amex", "visa"} {
+			if _, err := e.Window(t.Context(), destination); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop()
+		b.close()
+		b.must(b.fs.RemoveAll("journal"))
+		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
+		b.must(err)
+		b = openBook(t, b.fs)
+		defer b.close()
+		b.blank(b.stored(visa.ID), 1)
+		e, stop = b.run(both)
+		if _, err := e.Window(t.Context(), "amex"); err != nil { // as far as a crash let it come
+			t.Fatal(err)
+		}
+		stop()
+		for range 2 {
+			b.must(b.engine(both).TakeDelivered(t.Context()))
+		}
+		for _, id := range []payment.ID{amex.ID, visa.ID} {
+			if op := b.stored(id).Ops[1]; op.Window != 1 {
+				t.Errorf("payment %s is in window %d", id, op.Window)
+			}
+		}
+	})
+}
+
 // A window whose place another file takes is written behind it; the sequences of the date go on behind that.
 func TestOccupiedWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
