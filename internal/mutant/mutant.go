@@ -124,6 +124,8 @@ const (
 	AgainIsDelivered Mutant = "again-is-delivered"
 	// cutover: what stands in a delivered file is voided at the issuer where the journal was put back (I8)
 	DeliveredVoided Mutant = "delivered-voided"
+	// cutover: what repeats a record has its DE12 in the zone that is configured by then
+	RepeatedToday Mutant = "repeated-in-todays-zone"
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -180,6 +182,7 @@ func ByTest() map[Mutant]Test {
 		AnyDateAhead:     {"switchyard/switch/cutover", "TestManualCutover"},
 		AgainIsDelivered: {"switchyard/switch/cutover", "TestPresentedAgainBehindADeliveredWindow"},
 		DeliveredVoided:  {"switchyard/switch", "TestPutBackBeforeAWindow"},
+		RepeatedToday:    {"switchyard/switch/cutover", "TestRepeatedInTheZoneOfItsOriginal"},
 		// An answer that is wrong in its amount alone changes no book: the issuer did what it was asked.
 		AmountNotCompared:    {"switchyard/switch/issuer/link", "TestEchoes"},
 		ConstantTakesMoney:   {"switchyard/spec/mapping", "TestWhatNoConstantMayBe"}, // the start refuses it

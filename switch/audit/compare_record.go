@@ -50,8 +50,8 @@ func (c *check) samePresentment(op, via *operation, p *presented) {
 		return
 	}
 	settings := c.calendar.settings(via.filed(), p.file.id)
-	if settings != nil {
-		at := op.At.In(settings.location).Format("060102150405")
+	if zone := c.zone(op, via, settings); zone != nil {
+		at := op.At.In(zone).Format("060102150405")
 		if is := string(p.local[:]); is != at {
 			differ("DE12", at, is)
 		}
@@ -77,6 +77,38 @@ func (c *check) samePresentment(op, via *operation, p *presented) {
 	if p.listed {
 		c.sameRow(op, via, p, differ)
 	}
+}
+
+// zone is that of DE12, nil where nobody knows it: the one of the files that op's own record stands in, for what takes
+// it back or presents it again too, which is another one's where a file of before repeats it.
+func (c *check) zone(op, via *operation, settings *daySettings) *time.Location {
+	const repeatedFormat = 3 // of the first plans that have it so
+	if via != op {
+		if settings == nil {
+			return nil
+		}
+		if settings.Format >= repeatedFormat {
+			own := c.standsIn(op)
+			if own == "" && c.calendar.inZones(op.filed()) > 1 {
+				return nil // its file is not read
+			}
+			settings = c.calendar.settings(op.filed(), own)
+		}
+	}
+	if settings == nil {
+		return nil
+	}
+	return settings.location
+}
+
+// standsIn is the file of op's own record, empty where none was found.
+func (c *check) standsIn(op *operation) string {
+	for _, p := range inOrder(c.files.find(op.ARN).first) {
+		if p.file.date == op.filed() {
+			return p.file.id
+		}
+	}
+	return ""
 }
 
 // sameRow compares what only the detail CSV has.

@@ -28,6 +28,7 @@ type businessDay struct {
 
 // daySettings are what the files of a date, or of one of its windows, are made with, fixed when that was sealed.
 type daySettings struct {
+	Format      int                 `json:"format"`
 	SealedAt    time.Time           `json:"sealed_at"`
 	AcquirerID  string              `json:"acquirer_id"`
 	ProcessorID string              `json:"processor_id"`
@@ -132,6 +133,20 @@ func (c *calendar) settings(date, file string) *daySettings {
 		return d.Data
 	}
 	return nil
+}
+
+// inZones counts the time zones that the files of a date were made in.
+func (c *calendar) inZones(date string) int {
+	zones := map[string]bool{}
+	if d := c.days[date]; d != nil {
+		if d.Data != nil {
+			zones[d.Data.Location] = true
+		}
+		for _, w := range d.windows {
+			zones[w.Location] = true
+		}
+	}
+	return len(zones)
 }
 
 // files lists what the switch says it wrote for a date, nil where it does not say.

@@ -331,6 +331,52 @@ func TestAgeOfAWindow(t *testing.T) {
 	}
 }
 
+// What takes a record back has its DE12 in the zone of that one's file; in files of before, in that of its own.
+func TestTakenBackInAnotherZone(t *testing.T) {
+	tokyo, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		format int // of the plan that takes back
+		zone   *time.Location
+		unread bool // the file whose record is taken back, whose date has windows of several zones
+		want   int
+	}{
+		"now":                              {3, location, false, 0},
+		"now, not repeated":                {3, tokyo, false, 1},
+		"before":                           {2, tokyo, false, 0},
+		"before, repeated":                 {2, location, false, 1},
+		"its window is not read":           {3, tokyo, true, 0},
+		"its window is not read, repeated": {3, location, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			town := newTown()
+			days := town.listedDays()
+			days[1].Data.Location, days[1].Data.Format = tokyo.String(), c.format
+			town.days = days
+			for _, p := range town.presentments {
+				if p.date == tuesday {
+					p.LocalTime = p.LocalTime.In(tokyo)
+				}
+			}
+			town.takenBack.Ops[2].in.LocalTime = town.takenBack.Ops[2].in.LocalTime.In(c.zone)
+			options := audit.Options{Acquirer: acquirer}
+			if c.unread {
+				options.From, options.To = tuesday, tuesday
+				days[0].Data.Windows = []*daySettings{{Location: tokyo.String()}}
+			}
+			report, err := audit.Run(t.Context(), town.sources(), options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.ByKind[audit.PresentmentData] != c.want || report.DifferenceCount != c.want {
+				t.Errorf("differences %+v, want %d of DE12", report.Differences, c.want)
+			}
+		})
+	}
+}
+
 // What was accepted while a clock stood days ahead is listed apart, and is no difference.
 func TestBusinessDateAheadOfTheClock(t *testing.T) {
 	town := newTown()

@@ -137,6 +137,7 @@ type day struct {
 }
 
 type daySettings struct {
+	Format      int       `json:"format,omitempty"`
 	SealedAt    time.Time `json:"sealed_at"`
 	AcquirerID  string    `json:"acquirer_id"`
 	ProcessorID string    `json:"processor_id"`

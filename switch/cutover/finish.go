@@ -79,8 +79,9 @@ type plan struct {
 	// the window is being filled.
 	After int `json:"after,omitempty"`
 
-	// Format is 2 where manifests say which window their file is of, or which is the last of the date. Before it was 1,
-	// where Files say how many records each takes, and 0, with a file a destination.
+	// Format is 3 where DE12 of what takes a record back, or presents it again, is in the zone of that one's file. Before
+	// it was 2, where manifests say which window their file is of, or which is the last of a date; 1, where Files say how
+	// many records each takes; and 0, with a file a destination.
 	Format      int       `json:"format,omitempty"`
 	SealedAt    time.Time `json:"sealed_at"`
 	AcquirerID  string    `json:"acquirer_id"`
@@ -114,7 +115,7 @@ type plan struct {
 }
 
 // planFormat is that of the plans made now.
-const planFormat = 2
+const planFormat = 3
 
 // planForm is a Form as it is stored.
 type planForm struct {

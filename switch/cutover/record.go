@@ -49,7 +49,7 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		acquirer = m.plan.AcquirerID
 	}
 	op := &pay.Ops[i]
-	cleared := op // what the record is of
+	cleared := &pay.Ops[presentedBy(pay, i)]
 	r := &m.made
 	*r = clearing.Presentment{
 		PAN: number, Expiry: expiry, Currency: pay.Currency, FunctionCode: firstPresentment, MessageReason: s.Reason,
@@ -67,19 +67,16 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		_, r.NetworkID = presentment.Answered(pay, i)
 	}
 	if op.Kind == payment.KindVoidPresentment {
-		cleared = &pay.Ops[op.Target]
 		r.ReversalOf = cleared.Filed().Time()
 		r.CaptureID = captureID(pay, op.Target)
 	}
 	if op.Kind == payment.KindResubmit {
-		cleared = &pay.Ops[op.Target]
 		r.CaptureID = captureID(pay, op.Target)
 	}
 	r.AmountMinor = moved(pay, i)
 	if op.Kind == payment.KindRepresent {
-		presented := pay.Ops[op.Target].Target
-		cleared, r.IssuerReference = &pay.Ops[presented], pay.Ops[op.Target].IssuerReference
-		r.CaptureID = captureID(pay, presented)
+		r.IssuerReference = pay.Ops[op.Target].IssuerReference
+		r.CaptureID = captureID(pay, presentedBy(pay, i))
 		r.FunctionCode, r.OriginalMinor = secondPart, cleared.Clears()
 		if pay.WholeDispute(i) {
 			r.FunctionCode = secondWhole
@@ -99,6 +96,20 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		}
 	}
 	return r, nil, nil
+}
+
+// presentedBy is the operation whose record that of operation i is, or repeats: itself, or what it takes back or
+// presents again.
+func presentedBy(pay *payment.Payment, i int) int {
+	op := &pay.Ops[i]
+	switch op.Kind {
+	case payment.KindVoidPresentment, payment.KindResubmit:
+		return op.Target
+	case payment.KindRepresent:
+		return pay.Ops[op.Target].Target
+	default:
+		return i
+	}
 }
 
 // moved is the amount of the record of operation i: what takes a record back, or presents it again, is of that one's.

@@ -127,7 +127,7 @@ func (s *Source) make(
 	w := &dateWriter{
 		before: before, s: s, ctx: ctx, date: date, to: to, plan: p, done: done,
 		maker: maker{keyring: s.Keyring, plan: p, location: location}, waiting: map[string][]*fileWriter{},
-		walk: s.Journal.Walk(),
+		walk: s.Journal.Walk(), zones: zones{journal: s.Journal},
 	}
 	defer func() { _ = w.walk.Close() }() // it was only read
 	for i := range p.Files {
@@ -164,6 +164,7 @@ type dateWriter struct {
 	plan  *plan
 	maker maker
 	walk  journal.Walk // of the payments whose records are made
+	zones zones        // of what these repeat
 	// before are the records that stand in files which were there when the date was sealed; they are not written again.
 	before deliveredRecords
 
@@ -325,7 +326,19 @@ func (w *dateWriter) record(row journal.Presentment) (*clearing.Presentment, err
 		return nil, fmt.Errorf("presentment record: %w", err)
 	}
 	record, fault, err := w.maker.record(pay, row.Op, &s)
-	return record, errors.Join(fault, err)
+	if err = errors.Join(fault, err); err != nil {
+		return nil, err
+	}
+	if of := presentedBy(pay, row.Op); of != row.Op && w.plan.Format >= 3 && !mutant.On(mutant.RepeatedToday) {
+		zone, err := w.zones.of(w.ctx, row.Destination, &pay.Ops[of])
+		if err != nil {
+			return nil, fmt.Errorf("the time zone of what it repeats: %w", err)
+		}
+		if zone != nil {
+			record.LocalTime = record.LocalTime.In(zone)
+		}
+	}
+	return record, nil
 }
 
 // place says of which window a plan's files are, or of which sequence in PDS0105 the date's last one is.
