@@ -82,10 +82,10 @@ one's command proposes it, and that of another identity has the files written. W
 shows before.
 
 With --destination and --window it is the files of one window, whether its date is open or not. Those of a destination are
-released in their order.
+released in their order, and so are its dates: a later file may take back what an earlier one has.
 
-Exit codes: 0 the files are written, or the release is proposed; 1 the files do not wait for it, an earlier window
-does, or the same identity has proposed it; 2 no answer.`,
+Exit codes: 0 the files are written, or the release is proposed; 1 the files do not wait for it, an earlier window or
+date does, or the same identity has proposed it; 2 no answer.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := payment.ParseDate(date); err != nil {

@@ -32,14 +32,7 @@ func putBackDay(t *testing.T) (b *book, delivered map[string]string) {
 	_, stop := b.run(settings())
 	stop()
 	delivered = tree(t, b.fs, "clearing")
-	b.close()
-	if err := b.fs.RemoveAll("journal"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := vfs.Clone(b.fs, b.fs, "earlier", "journal"); err != nil {
-		t.Fatal(err)
-	}
-	b = openBook(t, b.fs)
+	b = b.putBack()
 	b.made += 10
 	late := b.authorized("visa", 500)
 	b.must(b.present(late, capture(500, 1), presentment.Snapshot{}))
@@ -105,14 +98,9 @@ func TestDeliveredSecondPresentments(t *testing.T) {
 		_, stop := b.run(settings())
 		stop()
 		delivered := tree(t, b.fs, "clearing")
-		b.close()
-		b.must(b.fs.RemoveAll("journal"))
-		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
-		b.must(err)
-		b = openBook(t, b.fs)
+		b = b.putBack()
 		defer b.close()
-		p, err = b.j.Payment(t.Context(), p.ID)
-		b.must(err)
+		p = b.stored(p.ID)
 		represent(p, 1)
 		represent(p, 2)
 		b.must(b.j.Cutover(t.Context(), 20261121, 20261122))
@@ -164,11 +152,7 @@ func TestDeliveredLater(t *testing.T) {
 		}
 		cutBoth(settings(), settings(right))
 		delivered := tree(t, b.fs, "clearing")
-		b.close()
-		b.must(b.fs.RemoveAll("journal"))
-		_, err = vfs.Clone(b.fs, b.fs, "earlier", "journal")
-		b.must(err)
-		b = openBook(t, b.fs)
+		b = b.putBack()
 		defer b.close()
 		cutBoth(settings(right), settings(right))
 
@@ -271,12 +255,7 @@ func TestDeliveredThatCannotBeBuilt(t *testing.T) {
 		b.must(b.present(takenBack, reversalOf(takenBack, 1), presentment.Snapshot{}))
 		b.must(b.j.Checkpoint("earlier"))
 		closed("visa 00001: 2 of 3700")
-		b.close()
-		b.must(b.fs.RemoveAll("journal"))
-		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
-		b.must(err)
-
-		b = openBook(t, b.fs)
+		b = b.putBack()
 		defer func() { b.close() }()
 		b.blank(p, 1)
 		for amount := range int64(3) {

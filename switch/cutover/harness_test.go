@@ -100,6 +100,17 @@ func (b *book) close() {
 	}
 }
 
+// putBack closes the book and opens the copy of its journal that the checkpoint "earlier" is, beside the files that are
+// there by now.
+func (b *book) putBack() *book {
+	b.t.Helper()
+	b.close()
+	b.must(b.fs.RemoveAll("journal"))
+	_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
+	b.must(err)
+	return openBook(b.t, b.fs)
+}
+
 func (b *book) states() map[payment.Date]journal.DayState {
 	b.t.Helper()
 	states := map[payment.Date]journal.DayState{}

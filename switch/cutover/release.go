@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -19,8 +20,9 @@ import (
 // makes those of a date elsewhere for whoever wants to look first. That they wait, and by whom and when they were
 // released, stands in the date's record, so that it holds over a restart and whatever the configuration says by then.
 //
-// Each window waits by itself, and leaves behind those before it of its destination: what takes a record back follows
-// that. A date waits where one of its windows does, and is released with all of them.
+// Each date and each window waits by itself, and leaves behind those before it of its destination, of the same date and
+// of earlier ones: what takes a record back follows that. What is sealed behind one that waits does so, too. A date
+// waits where one of its windows does, and is released with all of them.
 
 // Release is how the files of a date or a window that wait for people stand.
 type Release struct {
@@ -42,6 +44,10 @@ var ErrNoWindow = errors.New("the date has no such window")
 
 // ErrEarlierWaits is returned for the release of a window behind another one that waits.
 var ErrEarlierWaits = errors.New("an earlier window of its destination waits, which is released before it")
+
+// ErrEarlierDateWaits is returned for the release of files behind those of an earlier date that wait.
+var ErrEarlierDateWaits = errors.New("files of an earlier date wait for the same destination, of which these may " +
+	"take records back: that date is released first")
 
 // waits tells whether the files of a plan wait for their release.
 func (p *plan) waits() bool { return p.Release != nil && p.Release.By == "" }
@@ -65,8 +71,52 @@ func (p *plan) waiting(date payment.Date) Result {
 
 // MayRelease says what Release would have against it now.
 func (e *Engine) MayRelease(ctx context.Context, date payment.Date, of WindowName) error {
-	_, _, _, err := e.waitingParts(ctx, date, of)
-	return err
+	_, _, parts, err := e.waitingParts(ctx, date, of)
+	if err != nil {
+		return err
+	}
+	return e.inTurn(ctx, date, parts)
+}
+
+// inTurn is ErrEarlierDateWaits where files of a date that wait are behind those of an earlier one.
+func (e *Engine) inTurn(ctx context.Context, date payment.Date, parts []*plan) error {
+	first, err := e.earlierWaiting(ctx, date)
+	if err != nil {
+		return fmt.Errorf("business date %s: look for files of earlier dates that wait: %w", date, err)
+	}
+	for _, p := range parts {
+		for _, f := range p.Files {
+			if earlier, waits := first[f.Destination]; waits {
+				return fmt.Errorf("business date %s: %w: %s, for %s", date, ErrEarlierDateWaits, earlier, f.Destination)
+			}
+		}
+	}
+	return nil
+}
+
+// earlierWaiting is the first of the dates before one of which files wait, by their destination.
+func (e *Engine) earlierWaiting(ctx context.Context, date payment.Date) (map[string]payment.Date, error) {
+	first := map[string]payment.Date{}
+	var failed error
+	err := e.o.Journal.Days(ctx, func(d journal.Day) bool {
+		if d.Date >= date || d.State == journal.DayWritten {
+			return true
+		}
+		var files []SealedFile
+		files, _, failed = SealedFiles(d)
+		for _, f := range files {
+			if before, waits := first[f.Destination]; f.Waiting && (!waits || d.Date < before) {
+				first[f.Destination] = d.Date
+			}
+		}
+		return failed == nil
+	})
+	return first, errors.Join(err, failed)
+}
+
+// waitsBehind tells whether a file of a date is for one of some destinations of which files of earlier dates wait.
+func waitsBehind(first map[string]payment.Date, files []planFile) bool {
+	return slices.ContainsFunc(files, func(f planFile) bool { return first[f.Destination] != 0 })
 }
 
 // waitingParts is a date, its plan, and the parts of that which are released together: one window, or the date's own
@@ -134,18 +184,14 @@ func (e *Engine) Release(ctx context.Context, date payment.Date, of WindowName, 
 	if err != nil {
 		return Result{}, err
 	}
-	// Where the journal was put back to before the date was refused, what stands in it has left with a later one.
-	later, err := e.deliveredLater(ctx, date)
-	if err != nil {
-		return Result{}, fmt.Errorf("release business date %s: look at the later files that are there: %w", date, err)
+	if err := e.inTurn(ctx, date, parts); err != nil {
+		return Result{}, err
+	}
+	if err := e.leaveOutDelivered(ctx, date, parts); err != nil {
+		return Result{}, fmt.Errorf("release business date %s: look at the files that are there: %w", date, err)
 	}
 	for _, part := range parts {
 		part.Release = &Release{By: by, At: e.o.Clock.Now().UTC().Truncate(time.Millisecond)}
-		for _, id := range later {
-			if !slices.Contains(part.Delivered, id) {
-				part.Delivered = append(part.Delivered, id)
-			}
-		}
 	}
 	keep := func() error {
 		if d.State == journal.DaySealed {
@@ -169,6 +215,49 @@ func (e *Engine) Release(ctx context.Context, date payment.Date, of WindowName, 
 		return Result{}, fmt.Errorf("%s is released, and its files are not written yet, which is tried again: %w", date, err)
 	}
 	return result, nil
+}
+
+// leaveOutDelivered has parts of a date that are released leave out what stands in later files. Where the journal was
+// put back to before the date was refused, what is in it has left with a later one. Where it was put back to before the
+// date was released, the part's files are all there, which no refusal allows: they are made as they were, and what
+// stands in a later file as well was presented again there, after a reject that the journal does not know.
+func (e *Engine) leaveOutDelivered(ctx context.Context, date payment.Date, parts []*plan) error {
+	later, err := e.deliveredLater(ctx, date)
+	if err != nil || len(later) == 0 {
+		return err
+	}
+	for _, part := range parts {
+		there, err := e.allThere(date, part)
+		if err != nil {
+			return err
+		}
+		for _, id := range later {
+			if !there && !slices.Contains(part.Delivered, id) {
+				part.Delivered = append(part.Delivered, id)
+			}
+		}
+	}
+	return nil
+}
+
+// allThere tells whether something stands under each name of the files of a plan.
+func (e *Engine) allThere(date payment.Date, p *plan) (bool, error) {
+	for _, f := range p.Files {
+		id, err := p.fileID(date, f.Sequence)
+		if err != nil {
+			return false, err
+		}
+		for _, suffix := range []string{".ipm", ".detail.csv", ".summary.csv", manifestSuffix} {
+			_, err := e.o.FS.Stat(e.o.FS.PathJoin(e.o.Dir, date.String(), id.String()+suffix))
+			if errors.Is(err, fs.ErrNotExist) {
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
 }
 
 // writeReleased writes a window that is released, of a date's plan.

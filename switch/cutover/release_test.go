@@ -3,6 +3,7 @@ package cutover_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -15,11 +16,13 @@ import (
 	"switchyard/internal/vfs/errorfs"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
+	"switchyard/switch/payment"
 	"switchyard/switch/presentment"
 )
 
 // The files of a date that waits for its release are nowhere before, over a restart and under another configuration;
-// they are then those that they would have been. Other dates do not wait for it.
+// they are then those that they would have been. What is closed behind it for the same destination waits, too, and
+// leaves behind it; what is for others does not.
 func TestFilesWaitForRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at(t, "UTC", "2026-11-20 12:00:00")
@@ -42,9 +45,11 @@ func TestFilesWaitForRelease(t *testing.T) {
 		}
 		stop()
 
-		b.must(b.present(b.authorized("visa", 100), capture(100, 1), presentment.Snapshot{}))
+		b.must(b.present(b.authorized("amex", 100), capture(100, 1), presentment.Snapshot{}))
 		registry := prometheus.NewRegistry()
-		e, stop = b.run(settings(func(o *cutover.Options) { o.Registerer = registry })) // nothing is to wait any more
+		e, stop = b.run(settings(func(o *cutover.Options) { // nothing is to wait any more
+			o.Registerer, o.Settings.Destinations = registry, []string{"amex"}
+		}))
 		wantUnreleased(t, registry, 1)
 		if result, err = e.Cutover(t.Context(), true); err != nil || len(result.Files) != 1 {
 			t.Fatalf("the date behind: %+v, %v", result, err)
@@ -76,6 +81,125 @@ func TestFilesWaitForRelease(t *testing.T) {
 			t.Errorf("a date that was never opened: %v", err)
 		}
 		stop()
+	})
+}
+
+// What takes a record back leaves behind it: no file of a date is released, by itself or as a window's, and none is
+// written where nothing is to wait any more, while one of an earlier date waits for the same destination.
+func TestDatesAreReleasedInTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-20 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		defer b.close()
+		e, stop := b.run(settings(waiting))
+		first := b.captured("visa", 1)
+		if _, err := e.Cutover(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		b.takenBack(b.stored(first.ID), 1)
+		b.captured("amex", 1)
+		e, stop = b.run(settings())
+		defer stop()
+		window := cutover.WindowName{Destination: "visa", Window: 1}
+		ended, err := e.Window(t.Context(), "visa")
+		if err != nil || ended.Unreleased != 1 {
+			t.Fatalf("a window behind one that waits: %+v, %v", ended, err)
+		}
+		if other, err := e.Window(t.Context(), "amex"); err != nil || len(other.Files) != 1 {
+			t.Fatalf("a window of another destination: %+v, %v", other, err)
+		}
+		sleepUntil(t, time.UTC, "2026-11-21 12:00:00")
+		closed, err := e.Cutover(t.Context(), false)
+		if err != nil || closed.Unreleased == 0 {
+			t.Fatalf("a date behind one that waits: %+v, %v", closed, err)
+		}
+		before, err := b.j.Day(t.Context(), 20261121)
+		b.must(err)
+		for _, of := range []cutover.WindowName{window, {}} {
+			_, err := e.Release(t.Context(), 20261121, of, "ann and bob")
+			for _, failed := range []error{err, e.MayRelease(t.Context(), 20261121, of)} {
+				if !errors.Is(failed, cutover.ErrEarlierDateWaits) || !strings.Contains(failed.Error(), "2026-11-20, for visa") {
+					t.Errorf("%+v: %v", of, failed)
+				}
+			}
+		}
+		if after, err := b.j.Day(t.Context(), 20261121); err != nil || string(after.Data) != string(before.Data) {
+			t.Errorf("the date's record is changed: %s, %v", after.Data, err)
+		}
+		for _, date := range []payment.Date{20261120, 20261121} {
+			if _, err := e.Release(t.Context(), date, cutover.WindowName{}, "ann and bob"); err != nil {
+				t.Fatal(err)
+			}
+			wantDay(t, b.j, date, journal.DayWritten)
+		}
+		want := []string{"visa 00001: 1 of 100", "amex 00002: 1 of 100", "amex 00003: 0 of 0", "visa 00004: 0 of 0"}
+		if got := parts(t, b.fs, 20261121); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
+
+// A date that was released before the journal was put back is released again as it was, although one of its records
+// was rejected and presented again in a later date's file meanwhile: nothing new is written, and its files are known.
+func TestReleaseThatTheJournalForgot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-20 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		e, stop := b.run(settings(waiting))
+		first := b.captured("visa", 2)
+		_, err := e.Cutover(t.Context(), false)
+		b.must(err)
+		b.must(b.j.Checkpoint("earlier"))
+		released := func(date payment.Date) {
+			t.Helper()
+			_, err := e.Release(t.Context(), date, cutover.WindowName{}, "ann and bob")
+			b.must(err)
+		}
+		released(20261120)
+		again := func() {
+			t.Helper()
+			p := b.stored(first.ID)
+			of := p.Ops[1]
+			b.must(b.present(p, payment.Op{
+				Kind: payment.KindResubmit, State: payment.StateApproved, Amount: of.Amount, Granted: of.Amount, Target: 1,
+				Number: of.Number, ARN: of.ARN,
+			}, presentment.Snapshot{}))
+		}
+		again()
+		_, err = e.Cutover(t.Context(), true)
+		b.must(err)
+		released(20261121)
+		stop()
+		delivered := tree(t, b.fs, "clearing")
+
+		b = b.putBack()
+		defer b.close()
+		e, stop = b.run(settings(waiting))
+		defer stop()
+		released(20261120)
+		wantDay(t, b.j, 20261120, journal.DayWritten)
+		if now := tree(t, b.fs, "clearing"); !maps.Equal(now, delivered) {
+			t.Errorf("there is %q, before the journal was put back %q", names(now), names(delivered))
+		}
+		d, err := b.j.Day(t.Context(), 20261120)
+		b.must(err)
+		if files, others, err := cutover.SealedFiles(d); err != nil || len(files) != 1 || len(others) > 0 {
+			t.Errorf("its files are %+v, beside %q, %v", files, others, err)
+		}
+		again() // the reject comes again, too
+		_, err = e.Cutover(t.Context(), true)
+		b.must(err)
+		released(20261121)
+		want := []string{"visa 00001: 1 of 100", "visa 00002: 0 of 0"}
+		if got := parts(t, b.fs, 20261121); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		for _, date := range []payment.Date{20261120, 20261121} {
+			if checked, err := e.Check(t.Context(), date); err != nil || len(checked.Differences) > 0 {
+				t.Errorf("%s, made again: %+v, %v", date, checked, err)
+			}
+		}
 	})
 }
 

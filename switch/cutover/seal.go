@@ -85,7 +85,7 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, was openDate) (*pl
 	}
 	slices.Sort(p.Held)
 	p.Held = slices.Compact(p.Held)
-	if set.Release && len(s.files.parts) > 0 || windowWaits(windows) {
+	if windowWaits(windows) {
 		p.Release = &Release{}
 	}
 	if len(p.Held) > 0 && len(s.files.parts) == 0 {
@@ -102,6 +102,13 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, was openDate) (*pl
 	}
 	for i := range p.Files {
 		p.Files[i].Sequence += highest
+	}
+	earlier, err := e.earlierWaiting(ctx, date)
+	if err != nil {
+		return nil, err
+	}
+	if set.Release && len(p.Files) > 0 || waitsBehind(earlier, p.Files) {
+		p.Release = &Release{}
 	}
 	return p, nil
 }

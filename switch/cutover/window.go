@@ -177,7 +177,11 @@ func (e *Engine) beginWindow(
 ) (p *plan, err error) {
 	p = e.newPlan()
 	p.Destination, p.Window = destination, 1
-	waits := e.o.Settings.Release
+	earlier, err := e.earlierWaiting(ctx, d.Date)
+	if err != nil {
+		return nil, fmt.Errorf("look for files of earlier dates that wait: %w", err)
+	}
+	waits := e.o.Settings.Release || earlier[destination] != 0
 	for _, before := range windows {
 		if before.Destination == destination {
 			p.Window, waits = before.Window+1, waits || before.waits()

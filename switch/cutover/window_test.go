@@ -286,11 +286,7 @@ func TestDeliveredWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop()
-		b.close()
-		b.must(b.fs.RemoveAll("journal"))
-		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
-		b.must(err)
-		b = openBook(t, b.fs)
+		b = b.putBack()
 		defer b.close()
 		b.made += 10
 		b.captured("visa", 1)
@@ -325,11 +321,7 @@ func TestPresentedAgainBehindADeliveredWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop()
-		b.close()
-		b.must(b.fs.RemoveAll("journal"))
-		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
-		b.must(err)
-		b = openBook(t, b.fs)
+		b = b.putBack()
 		defer b.close()
 		e, stop = b.run(settings())
 		defer stop()
@@ -383,11 +375,7 @@ func TestPresentedAgainInADeliveredWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop()
-		b.close()
-		b.must(b.fs.RemoveAll("journal"))
-		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
-		b.must(err)
-		b = openBook(t, b.fs)
+		b = b.putBack()
 		defer b.close()
 		e = b.engine(settings())
 		b.must(e.TakeDelivered(t.Context()))
@@ -421,11 +409,7 @@ func TestDeliveredOfTwoDestinations(t *testing.T) {
 			}
 		}
 		stop()
-		b.close()
-		b.must(b.fs.RemoveAll("journal"))
-		_, err := vfs.Clone(b.fs, b.fs, "earlier", "journal")
-		b.must(err)
-		b = openBook(t, b.fs)
+		b = b.putBack()
 		defer b.close()
 		b.blank(b.stored(visa.ID), 1)
 		e, stop = b.run(both)

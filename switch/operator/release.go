@@ -102,7 +102,8 @@ func (a *API) refuseRelease(w http.ResponseWriter, err error) {
 	case errors.Is(err, journal.ErrNotFound):
 		writeError(w, http.StatusNotFound, err)
 	case errors.Is(err, cutover.ErrNotWaiting), errors.Is(err, cutover.ErrNoWindow),
-		errors.Is(err, cutover.ErrEarlierWaits), errors.Is(err, cutover.ErrOut), errors.Is(err, cutover.ErrLaterFiled):
+		errors.Is(err, cutover.ErrEarlierWaits), errors.Is(err, cutover.ErrEarlierDateWaits),
+		errors.Is(err, cutover.ErrOut), errors.Is(err, cutover.ErrLaterFiled):
 		writeError(w, http.StatusConflict, err)
 	default:
 		a.o.Logger.Error("clearing files could not be released or refused", zap.Error(err))
