@@ -118,7 +118,9 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 	}
 	defer done()
 	control := httpcall.Port{Addr: a.issuer}
-	src.Authorizations = control.Opener("/v1/authorizations", nil)
+	src.Authorizations = func(ctx context.Context, prefixes []string) (io.ReadCloser, error) {
+		return control.Open(ctx, http.MethodGet, "/v1/authorizations", url.Values{"rrn_prefix": prefixes}, nil)
+	}
 	src.Ledger = control.Opener("/v1/ledger", url.Values{"audit": {"1"}})
 	for _, name := range a.told {
 		src.Told = append(src.Told, func(ctx context.Context) (io.ReadCloser, error) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -54,6 +55,7 @@ type auditBooks struct {
 	journal, issuer string
 	acts            string       // "": the switch has no record of them
 	queued          atomic.Int64 // answers of /v1/stats that still say that an advice is queued
+	asked           sync.Map     // the last query of each path
 	dir             string
 }
 
@@ -134,7 +136,10 @@ func (b *auditBooks) serve(t *testing.T) string {
 		}
 	})
 	text("GET /v1/ledger", func() string { return testLedger })
-	return listen(t, mux)
+	return listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.asked.Store(r.URL.Path, r.URL.RawQuery)
+		mux.ServeHTTP(w, r)
+	}))
 }
 
 func listen(t *testing.T, h http.Handler) string {
@@ -188,6 +193,24 @@ func TestAuditAsJSON(t *testing.T) {
 	}
 	if report.Payments != 1 || report.Presentments != 1 || report.DifferenceCount != 0 {
 		t.Errorf("report: %+v", report)
+	}
+}
+
+// TestAuditOfARange: switch and issuer are asked for what belongs to the dates.
+func TestAuditOfARange(t *testing.T) {
+	b := newAuditBooks(t)
+	at := b.serve(t)
+	const date = "2026-11-20"
+	out, _, err := execute(t, newAuditCmd(), "--operator", at, "--issuer", at, "--from", date, "--to", date)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for path, want := range map[string]string{
+		"/v1/payments": "from=" + date + "&to=" + date, "/v1/authorizations": "rrn_prefix=63241",
+	} {
+		if got, _ := b.asked.Load(path); got != want {
+			t.Errorf("%s is asked for %v, want %s", path, got, want)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ func (d *Day) Audit(ctx context.Context) {
 	operator, control := d.Local.Operator(), d.Control()
 	report, err := audit.Run(ctx, audit.Sources{
 		Switch:         operator.OpenPayments,
-		Authorizations: control.Opener("/v1/authorizations", nil),
+		Authorizations: audit.Whole(control.Opener("/v1/authorizations", nil)),
 		Ledger:         control.Opener("/v1/ledger", nil),
 		Now:            operator.Now,
 		Days:           operator.OpenDays,

@@ -147,24 +147,23 @@ func (s *shard) view(a *authorization) AuthorizationView {
 // viewChunk is how many authorizations are looked at under one hold of a shard's lock.
 const viewChunk = 256
 
-// Each calls do with each authorization, oldest first within a shard, until it returns false. What changes meanwhile is
-// seen before or after its change.
-func (b *Book) Each(do func([]AuthorizationView) bool) {
+// Each calls do with each authorization whose RRN is asked for, with nil each one, oldest first within a shard, until
+// it returns false. What changes meanwhile is seen before or after its change.
+func (b *Book) Each(asked func(rrn *message.Reference) bool, do func([]AuthorizationView) bool) {
 	for _, s := range b.shards {
 		next := uint64(0)
-		for {
+		for more := true; more; {
 			var chunk []AuthorizationView
 			s.mu.Lock()
 			next = max(next, s.authorizations.first)
-			for len(chunk) < viewChunk && next < s.authorizations.next {
-				chunk = append(chunk, s.view(s.authorizations.at(next)))
-				next++
+			for end := min(next+viewChunk, s.authorizations.next); next < end; next++ {
+				if a := s.authorizations.at(next); asked == nil || asked(&a.rrn) {
+					chunk = append(chunk, s.view(a))
+				}
 			}
+			more = next < s.authorizations.next
 			s.mu.Unlock()
-			if len(chunk) == 0 {
-				break
-			}
-			if !do(chunk) {
+			if len(chunk) > 0 && !do(chunk) {
 				return
 			}
 		}

@@ -27,12 +27,10 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /v1/stats", s.getStats)
 	mux.HandleFunc("GET /v1/ledger", s.getLedger)
-	mux.HandleFunc("GET /v1/authorizations", func(w http.ResponseWriter, r *http.Request) {
-		rrn := r.URL.Query().Get("rrn")
-		stream(w, s.book.Each, func(v *book.AuthorizationView) bool { return rrn == "" || v.RRN == rrn })
-	})
+	mux.HandleFunc("GET /v1/authorizations", s.getAuthorizations)
 	mux.HandleFunc("GET /v1/holds", func(w http.ResponseWriter, _ *http.Request) {
-		stream(w, s.book.Each, func(v *book.AuthorizationView) bool { return v.Hold != 0 })
+		all := func(do func([]book.AuthorizationView) bool) { s.book.Each(nil, do) }
+		stream(w, all, func(v *book.AuthorizationView) bool { return v.Hold != 0 })
 	})
 	mux.HandleFunc("GET /v1/test-cards", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, book.TestCards())

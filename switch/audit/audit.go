@@ -18,8 +18,8 @@ type Sources struct {
 	// folder counts as written, and nothing is known of how.
 	Days Open
 	// Authorizations is the issuer's book, newline-delimited JSON, an authorization, sale, refund or voice capture a line.
-	// It must be there.
-	Authorizations Open
+	// It must be there. With a range of business dates it is asked for what may belong to the payments of the range.
+	Authorizations OpenRRNs
 	// Ledger is the issuer's own sums, one JSON object.
 	Ledger Open
 	// Files lists the clearing files. It is called once, after Days was read, and must be there.
@@ -49,6 +49,7 @@ func Run(ctx context.Context, src Sources, opts Options) (*Report, error) {
 		keys:    newRegister(keyWindow),
 		sources: map[string]recorded{},
 		missing: map[missingKey]*missingFiles{},
+		told:    newToldBook(),
 		report:  newReport(opts),
 	}
 	if err := a.read(ctx, &src); err != nil {
@@ -62,7 +63,7 @@ func Run(ctx context.Context, src Sources, opts Options) (*Report, error) {
 
 // read reads all that the payments are then held against.
 func (a *auditor) read(ctx context.Context, src *Sources) (err error) {
-	if a.first, err = readFirst(ctx, src.Switch, a.options.ranged()); err != nil {
+	if a.first, err = readFirst(ctx, src.Switch, a.options.ranged(), a.told); err != nil {
 		return err
 	}
 	if src.Now != nil {
@@ -73,7 +74,7 @@ func (a *auditor) read(ctx context.Context, src *Sources) (err error) {
 	if a.calendar, err = readDays(ctx, src.Days); err != nil {
 		return err
 	}
-	if a.issuer, err = readIssuer(ctx, src.Authorizations, &a.options, a.first.rrns); err != nil {
+	if a.issuer, err = readIssuer(ctx, src.Authorizations, &a.options, a.first); err != nil {
 		return err
 	}
 	if src.Ledger != nil {
@@ -84,7 +85,7 @@ func (a *auditor) read(ctx context.Context, src *Sources) (err error) {
 	if err = readActs(ctx, src.Acts, a.report); err != nil {
 		return err
 	}
-	if a.told, err = readTold(ctx, src.Told); err != nil {
+	if err := a.told.read(ctx, src.Told, a.first); err != nil {
 		return err
 	}
 	files, err := src.Files(ctx)
@@ -140,6 +141,11 @@ type check struct {
 // payment audits one payment of the journal.
 func (a *auditor) payment(p *entry) {
 	a.report.Payments++
+	before, known := a.first.payments[p.id]
+	if known {
+		before.again = true
+		a.first.payments[p.id] = before
+	}
 	p.Currency = money.Current(p.Currency) // as DE49 is read, and what the other books say
 	c := &check{auditor: a, p: p}
 	if fault := p.contradiction(); fault != "" {
@@ -152,7 +158,7 @@ func (a *auditor) payment(p *entry) {
 	c.names()
 	c.rules()
 	c.ages()
-	if before, known := a.first.versions[p.id]; !known || before != p.Version {
+	if !known || before.version != p.Version {
 		c.apart(&a.report.InFlight, &p.Ops[len(p.Ops)-1], "changed meanwhile")
 		c.waiveTold()
 		c.waiveIssuer()
@@ -214,6 +220,9 @@ func (a *auditor) finish() *Report {
 	a.report.Files = len(a.files.files)
 	a.report.Presentments = a.files.count
 	a.report.Told = a.told.lines
+	if a.options.ranged() {
+		a.report.Outside = &Outside{Holdings: a.issuer.outside, Told: a.told.outside}
+	}
 	a.report.To = time.Now()
 	return a.report
 }

@@ -599,7 +599,7 @@ func TestUnreadableBooks(t *testing.T) {
 	} {
 		t.Run("issuer: "+name, func(t *testing.T) {
 			src := newWorld().sources()
-			src.Authorizations = text(c.text)
+			src.Authorizations = audit.Whole(text(c.text))
 			if _, err := audit.Run(t.Context(), src, audit.Options{}); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 				t.Fatalf("error %v, want %s…", err, c.want)
 			}

@@ -59,7 +59,7 @@ func BenchmarkRun(b *testing.B) {
 				}
 			}}, nil
 		},
-		Authorizations: func(context.Context) (io.ReadCloser, error) {
+		Authorizations: func(context.Context, []string) (io.ReadCloser, error) {
 			return &generator{left: b.N, line: benchHolding, atEnd: func() {}}, nil
 		},
 		Files: func(context.Context) ([]audit.File, error) {

@@ -347,7 +347,7 @@ func (a *auditor) unclaimedHoldings() {
 	}
 	var left []*holding
 	for _, h := range a.issuer.byRRN {
-		if !h.waived && (h.owner == 0 || !h.accounted()) {
+		if !h.waived && (h.owner == 0 && !a.left(a.first.rrns[h.rrn]) || h.owner != 0 && !h.accounted()) {
 			left = append(left, h)
 		}
 	}

@@ -125,8 +125,7 @@ func (a *auditor) unclaimedTold() {
 	}
 	var left []*told
 	for _, t := range a.told.byOp {
-		_, read := a.first.versions[t.payment]
-		if !t.found && (read || !a.options.ranged()) {
+		if !t.found && !a.left(t.payment) {
 			left = append(left, t)
 		}
 	}

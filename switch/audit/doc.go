@@ -22,7 +22,8 @@
 // both was at rest while the issuer's book, the logs and the files were read between, and only those are compared.
 //
 // Of a range of business dates ([Options].From and To) the journal's export holds the payments that clear on them, and
-// every other book is read in that light: docs/operations.md says what then cannot be said.
+// of every other book only what belongs to them is asked for, or at least kept: docs/operations.md says what is read,
+// and what then cannot be said.
 //
 // It is not a repair tool: it changes nothing. It reads card numbers from the files, keeps and prints their masks only
 // (I12). It asks no clock but for how long it took: ages are by the switch's.

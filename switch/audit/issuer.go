@@ -130,6 +130,7 @@ type issuerBook struct {
 	byRRN     map[rrn]*holding
 	twice     []*holding    // an RRN that stood there already
 	presented map[word]bool // ids of files that settled something
+	outside   int           // lines that were read and are of other payments than a range's
 }
 
 // presentedFile tells whether a clearing file was presented to the issuer.
@@ -168,13 +169,28 @@ type issuerLine struct {
 	} `json:"postings"`
 }
 
-// readIssuer reads the lines of the issuer's book that the options ask for, of some RRNs or with nil of all.
-func readIssuer(ctx context.Context, open Open, o *Options, wanted map[rrn]bool) (*issuerBook, error) {
+// readIssuer reads the lines of the issuer's book that the options ask for, of a range those of its payments.
+func readIssuer(ctx context.Context, open OpenRRNs, o *Options, first *firstReading) (*issuerBook, error) {
 	book := &issuerBook{byRRN: map[rrn]*holding{}, presented: map[word]bool{}}
-	return book, lines(ctx, "issuer's authorizations", open, func(text []byte) error {
+	prefixes := first.prefixes()
+	if prefixes != nil && len(prefixes) == 0 {
+		return book, nil // no payment, no line
+	}
+	part := func(ctx context.Context) (io.ReadCloser, error) { return open(ctx, prefixes) }
+	return book, lines(ctx, "issuer's authorizations", part, func(text []byte) error {
 		var line issuerLine
 		if err := decode(text, &line); err != nil {
 			return err
+		}
+		if first.rrns != nil {
+			var name rrn
+			if err := fill(name[:], "rrn", line.RRN); err != nil {
+				return err
+			}
+			if _, wanted := first.rrns[name]; !wanted {
+				book.outside++
+				return nil
+			}
 		}
 		if o.Acquirer != "" && line.Acquirer != o.Acquirer || !o.ofNode(line.RRN) {
 			return nil
@@ -182,9 +198,6 @@ func readIssuer(ctx context.Context, open Open, o *Options, wanted map[rrn]bool)
 		h, err := line.holding()
 		if err != nil {
 			return err
-		}
-		if wanted != nil && !wanted[h.rrn] {
-			return nil
 		}
 		for i := range h.postings {
 			if p := &h.postings[i]; p.state == postingSettled && p.file.Value() != "" {

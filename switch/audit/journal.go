@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -97,44 +98,89 @@ var knownStates = []string{
 
 // firstReading is what is kept of the journal's first reading.
 type firstReading struct {
-	versions map[paymentID]uint64
-	rrns     map[rrn]bool // of a range's payments: the lines of the issuer's book that belong to it; nil: all
+	payments map[paymentID]reading
+	// Of a range's payments, nil where there is none: what of the other books belongs to them.
+	rrns map[rrn]paymentID
+	keys map[toldName]bool // with their merchants
 }
 
-// readFirst reads the journal for the first time: each payment's version and, of a range of dates, its RRNs.
-func readFirst(ctx context.Context, open Open, ranged bool) (*firstReading, error) {
-	f := &firstReading{versions: map[paymentID]uint64{}}
+// reading is one payment of it.
+type reading struct {
+	version uint64
+	again   bool // the second reading had it, too
+}
+
+// readFirst reads the journal for the first time: each payment's version and, of a range of dates, its RRNs and keys.
+func readFirst(ctx context.Context, open Open, ranged bool, told *toldBook) (*firstReading, error) {
+	f := &firstReading{payments: map[paymentID]reading{}}
 	if ranged {
-		f.rrns = map[rrn]bool{}
+		f.rrns, f.keys = map[rrn]paymentID{}, map[toldName]bool{}
 	}
 	err := lines(ctx, "journal", open, func(line []byte) error {
 		var head struct {
-			ID      string   `json:"payment"`
-			Version uint64   `json:"version"`
-			Ops     nameList `json:"ops"`
+			ID       string   `json:"payment"`
+			Version  uint64   `json:"version"`
+			Merchant string   `json:"merchant"`
+			Ops      nameList `json:"ops"`
 		}
 		head.Ops.wanted = ranged
 		if err := decode(line, &head); err != nil {
 			return err
 		}
 		id, err := parsePaymentID(head.ID)
-		f.versions[id] = head.Version
-		for _, name := range head.Ops.rrns {
-			var key rrn
-			if err := fill(key[:], "rrn", name); err != nil {
+		f.payments[id] = reading{version: head.Version}
+		for _, op := range head.Ops.names {
+			var name rrn
+			if err := fill(name[:], "rrn", op.RRN); err != nil {
 				return err
 			}
-			f.rrns[key] = true
+			if op.RRN != "" {
+				f.rrns[name] = id
+			}
+			if op.Key != "" {
+				f.keys[told.name(head.Merchant, op.Key)] = true
+			}
 		}
 		return err
 	})
 	return f, err
 }
 
-// nameList takes the RRNs of a payment's operations, where they are wanted: reading them takes as long as the rest.
+// left tells whether a payment of a range was in the journal's first reading alone: what it had there was voided, or
+// carried to another date, before the second. Nothing can be said of it then.
+func (a *auditor) left(id paymentID) bool { return a.options.ranged() && !a.first.payments[id].again }
+
+// rrnPrefix is how much of an RRN is asked for: YDDD of the request and the number of the switch. Asked for RRN by RRN
+// the issuer would be told as much as it answers, and its times are by another clock.
+const rrnPrefix = 5
+
+// maxPrefixes bounds what is asked for: the days of years.
+const maxPrefixes = 1000
+
+// prefixes are the beginnings of a range's RRNs; nil: whatever there is.
+func (f *firstReading) prefixes() []string {
+	if f.rrns == nil {
+		return nil
+	}
+	found := map[string]bool{}
+	for name := range f.rrns {
+		text := name.String()
+		found[text[:min(len(text), rrnPrefix)]] = true
+	}
+	if len(found) > maxPrefixes {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// nameList takes the RRNs and keys of a payment's operations, where they are wanted: reading them takes as long as the
+// rest.
 type nameList struct {
 	wanted bool
-	rrns   []string
+	names  []struct {
+		RRN string `json:"rrn"`
+		Key string `json:"key"`
+	}
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -142,14 +188,7 @@ func (l *nameList) UnmarshalJSON(text []byte) error {
 	if !l.wanted {
 		return nil
 	}
-	var ops []struct {
-		RRN string `json:"rrn"`
-	}
-	err := json.Unmarshal(text, &ops)
-	for i := range ops {
-		l.rrns = append(l.rrns, ops[i].RRN)
-	}
-	return err
+	return json.Unmarshal(text, &l.names)
 }
 
 // readPayments reads the journal for the second time, a payment at a time.

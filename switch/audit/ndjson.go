@@ -13,6 +13,15 @@ import (
 // Open opens a book, or a part of one. What it reads ends when ctx does.
 type Open func(ctx context.Context) (io.ReadCloser, error)
 
+// OpenRRNs opens the lines of a book whose RRNs begin with one of some texts, or all its lines where these are nil. It
+// may give others, too.
+type OpenRRNs func(ctx context.Context, prefixes []string) (io.ReadCloser, error)
+
+// Whole is a book that is given as a whole, whatever of it is asked for.
+func Whole(open Open) OpenRRNs {
+	return func(ctx context.Context, _ []string) (io.ReadCloser, error) { return open(ctx) }
+}
+
 // maxLine bounds a line of an export: a payment has at most 250 operations of well under 1 KB each.
 const maxLine = 1 << 20
 

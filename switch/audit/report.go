@@ -25,6 +25,8 @@ type Report struct {
 	Told         int     `json:"told"`         // answers in gateways' own logs
 	Acts         int     `json:"acts"`         // of operators, in their record
 	Ledger       *Ledger `json:"ledger,omitempty"`
+	// Outside is what was read beside a range of business dates; nil without one.
+	Outside *Outside `json:"outside,omitempty"`
 
 	Totals []Total `json:"totals"` // what the books add up to, side by side; without what is apart
 
@@ -44,6 +46,12 @@ type Report struct {
 	ChargebackExcess Apart `json:"chargeback_excess"`
 
 	limit int
+}
+
+// Outside counts what was read of other payments than those of a range, and dropped.
+type Outside struct {
+	Holdings int `json:"holdings"` // lines of the issuer's book
+	Told     int `json:"told"`     // answers in gateways' own logs
 }
 
 // Apart is what was not compared, and why.
@@ -119,7 +127,12 @@ func (r *Report) apart(a *Apart, item Item) {
 func (r *Report) WriteText(w io.Writer) error {
 	out := &printer{w: w}
 	books := "Three books"
-	if r.Told > 0 {
+	var outside Outside
+	if r.Outside != nil {
+		outside = *r.Outside
+	}
+	told := r.Told+outside.Told > 0
+	if told {
 		books = "Four books"
 	}
 	if r.Dates != "" {
@@ -136,12 +149,12 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	out.table(func(t io.Writer) {
 		fmt.Fprintf(t, "switch\t%d payments, %d of them in flight\n", r.Payments, r.InFlight.Count)
-		fmt.Fprintf(t, "issuer\t%d authorizations, sales and refunds; %s\n", r.Holdings, ledger)
+		fmt.Fprintf(t, "issuer\t%d authorizations, sales and refunds%s; %s\n", r.Holdings, passed(outside.Holdings), ledger)
 		fmt.Fprintf(
 			t, "clearing\t%d files with %d presentments; %d not yet cleared\n", r.Files, r.Presentments, r.NotCleared.Count,
 		)
-		if r.Told > 0 {
-			fmt.Fprintf(t, "gateways\t%d answers in their logs\n", r.Told)
+		if told {
+			fmt.Fprintf(t, "gateways\t%d answers in their logs%s\n", r.Told, passed(outside.Told))
 		}
 	})
 	if len(r.Totals) > 0 {
@@ -162,6 +175,14 @@ func (r *Report) WriteText(w io.Writer) error {
 	out.apart("charged back beyond what was still owed", &r.ChargebackExcess)
 	out.differences(r)
 	return out.err
+}
+
+// passed says how much of a book was read beside a range.
+func passed(outside int) string {
+	if outside == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d more of other payments read and dropped)", outside)
 }
 
 // cell is a sum's count and amount, two columns.

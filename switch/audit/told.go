@@ -20,6 +20,15 @@ type toldBook struct {
 	burned map[toldName]burn  // by merchant and key: a reversal was told that there is nothing under the key
 	lines  int                // answers
 	wrong  []Difference       // what the answers show by themselves
+
+	outside int // answers that were read and are of other payments than a range's
+}
+
+func newToldBook() *toldBook {
+	return &toldBook{
+		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		byOp:  map[toldName]*told{}, byKey: map[toldName]*told{}, burned: map[toldName]burn{},
+	}
 }
 
 // toldName stands for a payment or merchant with a key: its 128-bit hash.
@@ -60,13 +69,23 @@ type burn struct {
 // toldLine is a line of a gateway's log: a request and its answer, as the protocol has them. What else stands there is
 // passed over. An answer that is null or absent did not come.
 type toldLine struct {
-	Request struct {
-		Op       string `json:"op"`
-		Key      string `json:"key"`
-		Merchant string `json:"merchant"`
-		OfKey    string `json:"of_key"`
-	} `json:"request"`
-	Answer *toldAnswer `json:"answer"`
+	Request toldRequest `json:"request"`
+	Answer  *toldAnswer `json:"answer"`
+}
+
+type toldRequest struct {
+	Op       string `json:"op"`
+	Key      string `json:"key"`
+	Merchant string `json:"merchant"`
+	OfKey    string `json:"of_key"`
+}
+
+// toldHead is what of a line tells whose it is.
+type toldHead struct {
+	Request toldRequest `json:"request"`
+	Answer  *struct {
+		Payment string `json:"payment"`
+	} `json:"answer"`
 }
 
 type toldAnswer struct {
@@ -100,20 +119,28 @@ func (a *toldAnswer) underWay(key string) bool {
 	return false
 }
 
-// readTold reads gateways' logs, JSON lines:
+// read reads gateways' logs, JSON lines:
 //
 //	{"request":{"op":…,"key":…,"merchant":…,"payment":…,"of_key":…},"answer":{…}}
 //
 // Request and answer are those of the gateway protocol; of the request, card data must not stand there.
-func readTold(ctx context.Context, logs []Open) (*toldBook, error) {
-	b := &toldBook{
-		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		byOp:  map[toldName]*told{}, byKey: map[toldName]*told{}, burned: map[toldName]burn{},
-	}
+// The lines may be in any order, and a payment may be told of at any time: of a range of dates the whole logs are read,
+// and what is not of its payments is dropped line by line.
+func (b *toldBook) read(ctx context.Context, logs []Open, first *firstReading) error {
 	for _, open := range logs {
 		n := int32(0)
 		err := lines(ctx, "gateways' log", open, func(text []byte) error {
 			n++
+			if first.rrns != nil {
+				var head toldHead
+				if err := decode(text, &head); err != nil {
+					return err
+				}
+				if head.Answer != nil && head.Request.Op != "" && !b.concerns(&head, first) {
+					b.outside++
+					return nil
+				}
+			}
 			var line toldLine
 			if err := decode(text, &line); err != nil {
 				return err
@@ -124,10 +151,21 @@ func readTold(ctx context.Context, logs []Open) (*toldBook, error) {
 			return b.add(&line, n)
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return b, nil
+	return nil
+}
+
+// concerns tells whether a line is about one of a range's payments, or under a key that one of them has: the same key
+// may have been told another payment, or that there is nothing under it.
+func (b *toldBook) concerns(head *toldHead, first *firstReading) bool {
+	id, err := parsePaymentID(head.Answer.Payment)
+	if _, read := first.payments[id]; read || err != nil && head.Answer.Payment != "" {
+		return true // what is no payment is refused with the rest
+	}
+	merchant := head.Request.Merchant
+	return first.keys[b.name(merchant, head.Request.Key)] || first.keys[b.name(merchant, head.Request.OfKey)]
 }
 
 func (b *toldBook) name(owner, key string) toldName {

@@ -201,11 +201,7 @@ func TestRangeOfDates(t *testing.T) {
 	run := func(town *town, from, to string) *audit.Report {
 		t.Helper()
 		all := town.payments
-		town.payments = slices.DeleteFunc(slices.Clone(all), func(p *payment) bool {
-			return !slices.ContainsFunc(p.Ops, func(o *op) bool {
-				return o.in != nil && slices.Contains(town.presentments, o.in) && from <= o.in.date && o.in.date <= to
-			})
-		})
+		town.payments = town.clearing(from, to)
 		report, err := audit.Run(context.Background(), town.sources(), audit.Options{Acquirer: acquirer, From: from, To: to})
 		town.payments = all
 		if err != nil {

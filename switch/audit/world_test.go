@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -49,6 +50,7 @@ type world struct {
 	processors map[int]string
 
 	serial int
+	rrnDay string // YDDD of the RRNs that are made; "": 6320
 }
 
 // The business dates: two with files, and the open one.
@@ -251,7 +253,7 @@ var location = func() *time.Location {
 // rrn makes the next RRN, and stan the STAN that goes with it.
 func (w *world) rrn() string {
 	w.serial++
-	return fmt.Sprintf("63200%07d", w.serial)
+	return fmt.Sprintf("%s0%07d", cmp.Or(w.rrnDay, "6320"), w.serial)
 }
 
 func (w *world) arn() string {
@@ -659,7 +661,7 @@ func (w *world) sources() audit.Sources {
 			return ndjson(w.payments)
 		},
 		Now:            func(context.Context) (time.Time, error) { return w.now, nil },
-		Authorizations: func(context.Context) (io.ReadCloser, error) { return ndjson(w.holdings) },
+		Authorizations: func(context.Context, []string) (io.ReadCloser, error) { return ndjson(w.holdings) },
 		Ledger:         asJSON(func() any { return w.ledger }),
 		Days:           asJSON(func() any { return w.listedDays() }),
 		Files: func(context.Context) ([]audit.File, error) {

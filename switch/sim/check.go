@@ -451,7 +451,7 @@ func (w *world) audit(ctx context.Context, b *books) {
 		options.WindowAge = -1 // a clock that was behind has dated windows that ended before it was right
 	}
 	report, err := audit.Run(ctx, audit.Sources{
-		Switch: opens(b.payments), Authorizations: opens(b.authorizations), Ledger: opens(b.ledger),
+		Switch: opens(b.payments), Authorizations: audit.Whole(opens(b.authorizations)), Ledger: opens(b.ledger),
 		Files:   func(context.Context) ([]audit.File, error) { return b.files, nil },
 		Rebuilt: b.node.api().OpenClearingCheck,
 		Days:    opens(b.days), Acts: opens(b.acts), Now: func(context.Context) (time.Time, error) { return b.now, nil },

@@ -33,7 +33,7 @@ func (s *System) AuditBut(kinds ...audit.Kind) *audit.Report {
 	}
 	report, err := audit.Run(context.Background(), audit.Sources{
 		Switch:         api.OpenPayments,
-		Authorizations: book("/v1/authorizations"),
+		Authorizations: audit.Whole(book("/v1/authorizations")),
 		Ledger:         book("/v1/ledger"),
 		Now:            func(context.Context) (time.Time, error) { return time.Now(), nil },
 		Days:           api.OpenDays,
