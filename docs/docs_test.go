@@ -1,5 +1,5 @@
-// Package docs_test holds design.md and operations.md against the code: what they name is there, and what the code
-// offers an operator is in them.
+// Package docs_test holds design.md, operations.md and reliability.md against the code: what they name is there, and
+// what the code offers an operator is in them.
 package docs_test
 
 import (
