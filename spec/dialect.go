@@ -55,14 +55,29 @@ var stockCodecs = sync.OnceValue(func() []*Codec {
 // MaxSpecFile is the largest JSON spec in bytes that LoadFile reads.
 const MaxSpecFile = 4 << 20
 
-// Open compiles an embedded dialect. The codec knows its name and its edition of ISO 8583.
+// Open returns the codec of an embedded dialect, which is compiled once. It knows its name and its edition of ISO 8583.
 func Open(name string) (*Codec, error) {
-	raw, err := Source(name)
-	if err != nil {
-		return nil, err
+	if opened, ok := opening[name]; ok {
+		return opened()
 	}
-	return OpenFile(name+".json", bytes.NewReader(raw))
+	_, err := Source(name) // there is none
+	return nil, err
 }
+
+// opening compiles the embedded dialects, each the first time that it is asked for.
+var opening = func() map[string]func() (*Codec, error) {
+	all := map[string]func() (*Codec, error){}
+	for _, name := range stock {
+		all[name] = sync.OnceValues(func() (*Codec, error) {
+			raw, err := Source(name)
+			if err != nil {
+				return nil, err
+			}
+			return OpenFile(name+".json", bytes.NewReader(raw))
+		})
+	}
+	return all
+}()
 
 // OpenFile compiles a dialect of one's own, which LoadFile describes; name is the file's, for errors.
 func OpenFile(name string, r io.Reader) (*Codec, error) {
