@@ -70,6 +70,8 @@ type Journal interface {
 	// PutMeta and Meta keep a small named value. ErrNotFound for one that was never put.
 	PutMeta(ctx context.Context, name string, value []byte) error
 	Meta(ctx context.Context, name string) ([]byte, error)
+	// Metas calls yield for the values whose names begin with prefix, in the order of these.
+	Metas(ctx context.Context, prefix string, yield func(name string, value []byte) bool) error
 
 	// OpenDay returns the open business date, 0 in a new journal. It asks no disk: Commit's Day is what decides.
 	OpenDay() payment.Date

@@ -98,6 +98,7 @@ type Journal interface {
 // Values are the journal's small named values.
 type Values interface {
 	Meta(ctx context.Context, name string) ([]byte, error)
+	Metas(ctx context.Context, prefix string, yield func(name string, value []byte) bool) error
 	PutMeta(ctx context.Context, name string, value []byte) error
 }
 

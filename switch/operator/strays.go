@@ -56,7 +56,10 @@ type StrayLog struct {
 	next uint64
 }
 
-func strayName(n uint64) string { return fmt.Sprintf("stray/%04d", n%maxStrays) }
+// strayPrefix begins the names of the values, which go on with the place in the ring.
+const strayPrefix = "stray/"
+
+func strayName(n uint64) string { return fmt.Sprintf(strayPrefix+"%04d", n%maxStrays) }
 
 // NewStrayLog makes the log of a journal, with what it holds.
 func NewStrayLog(j Values, logger *zap.Logger) (*StrayLog, error) {
@@ -69,21 +72,19 @@ func NewStrayLog(j Values, logger *zap.Logger) (*StrayLog, error) {
 }
 
 // list returns what the log holds, oldest first.
-func (l *StrayLog) list(ctx context.Context) ([]Stray, error) {
-	var all []Stray
-	for n := range uint64(maxStrays) {
-		text, err := l.journal.Meta(ctx, strayName(n))
-		if errors.Is(err, journal.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
+func (l *StrayLog) list(ctx context.Context) (all []Stray, err error) {
+	var unread error
+	err = l.journal.Metas(ctx, strayPrefix, func(name string, text []byte) bool {
 		var s Stray
 		if err := json.Unmarshal(text, &s); err != nil {
-			return nil, fmt.Errorf("%s: %w", strayName(n), err)
+			unread = fmt.Errorf("%s: %w", name, err)
+			return false
 		}
 		all = append(all, s)
+		return true
+	})
+	if err = cmp.Or(err, unread); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(all, func(a, b Stray) int { return cmp.Compare(a.N, b.N) })
 	return all, nil

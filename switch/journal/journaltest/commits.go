@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,6 +44,36 @@ func commitAndRead(t *testing.T, store Store) {
 	}
 	if v, err := j.Meta(ctx, "name"); err != nil || string(v) != "value" {
 		t.Errorf("Meta: %q, %v", v, err)
+	}
+}
+
+// metas is what stands under a prefix, and what does not.
+func metas(t *testing.T, store Store) {
+	j := store(t)(t)
+	for _, name := range []string{"ring/0002", "ring", "ring/0000", "rinh", "ring0", "another", "ring/0010"} {
+		if err := j.PutMeta(ctx, name, []byte("of "+name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listed := func(prefix string, most int) (all []string) {
+		t.Helper()
+		if err := j.Metas(ctx, prefix, func(name string, value []byte) bool {
+			all = append(all, name+"="+string(value))
+			return len(all) < most
+		}); err != nil {
+			t.Errorf("Metas %q: %v", prefix, err)
+		}
+		return all
+	}
+	whole := []string{"ring/0000=of ring/0000", "ring/0002=of ring/0002", "ring/0010=of ring/0010"}
+	if got := listed("ring/", 10); !slices.Equal(got, whole) {
+		t.Errorf("Metas: %q; want %q", got, whole)
+	}
+	if got := listed("ring/", 2); !slices.Equal(got, whole[:2]) {
+		t.Errorf("Metas until it is enough: %q; want %q", got, whole[:2])
+	}
+	if got := listed("ring/1", 10); got != nil {
+		t.Errorf("Metas of nothing: %q", got)
 	}
 }
 

@@ -26,6 +26,7 @@ func Run(t *testing.T, store Store) {
 		run  func(t *testing.T, store Store)
 	}{
 		{"CommitAndRead", commitAndRead},
+		{"Metas", metas},
 		{"CommitAll", commitAll},
 		{"CommitAllAsCommit", commitAllAsCommit},
 		{"CommitAllOfMany", commitAllOfMany},

@@ -11,6 +11,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -295,6 +296,27 @@ func (j *Journal) Meta(ctx context.Context, name string) (value []byte, err erro
 		return err
 	})
 	return value, err
+}
+
+// Metas implements journal.Journal.
+func (j *Journal) Metas(ctx context.Context, prefix string, yield func(name string, value []byte) bool) error {
+	type named struct {
+		name  string
+		value []byte
+	}
+	var list []named
+	err := j.with(ctx, func(s *Store) error {
+		for _, name := range slices.Sorted(maps.Keys(s.meta)) {
+			if strings.HasPrefix(name, prefix) {
+				list = append(list, named{name, bytes.Clone(s.meta[name])})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return each(ctx, list, func(n named) bool { return yield(n.name, n.value) })
 }
 
 // SweepKeys implements journal.Journal.

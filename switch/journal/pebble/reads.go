@@ -265,6 +265,16 @@ func (j *Journal) Meta(_ context.Context, name string) (value []byte, err error)
 	return value, err
 }
 
+// Metas implements journal.Journal.
+func (j *Journal) Metas(ctx context.Context, prefix string, yield func(name string, value []byte) bool) error {
+	lower := nameKey(prefixMeta, prefix)
+	return j.scan(lower, after(lower), func(it *pebble.Iterator) error {
+		return each(ctx, it, it.First(), func() (bool, error) {
+			return yield(string(it.Key()[1:]), bytes.Clone(it.Value())), nil
+		})
+	})
+}
+
 // CounterNames lists the durable counters that numbers were ever taken from, sorted.
 func (j *Journal) CounterNames(ctx context.Context) (names []string, err error) {
 	err = j.scan([]byte{prefixCounter}, []byte{prefixCounter + 1}, func(it *pebble.Iterator) error {
