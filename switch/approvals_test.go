@@ -1,6 +1,7 @@
 package txswitch_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -293,6 +294,58 @@ func TestFilesReleasedByTwo(t *testing.T) {
 	if err != nil || !strings.Contains(string(days[0].Data), `"by": "ann and bob"`) {
 		t.Errorf("%+v, %v", days, err)
 	}
+}
+
+// A journal that is put back to before its people released a date has the date wait, whose file is out: the review says
+// so, what comes back of the file is booked, the date is not refused, and its release makes the same file.
+func TestPutBackBeforeARelease(t *testing.T) {
+	ctx := t.Context()
+	s := switchtest.Start(t, switchtest.Options{
+		IssuerData: true, IssuerOut: true, Operators: annAndBob,
+		Configure: func(c *txswitch.Config) { c.Operator.TwoPeople = []operator.Topic{operator.TopicFileRelease} },
+	})
+	request := switchtest.Authorize("k1", 1000)
+	request.Op = api.OpSale
+	wantApproved(t, s.Do(request), "00")
+	day, err := s.API().Cutover(ctx, client.Cutover{Ahead: true})
+	if err != nil || day.Unreleased != 1 {
+		t.Fatalf("%+v, %v", day, err)
+	}
+	s.StopSwitch()
+	copyData(t, s, s.Config.Data, "earlier")
+	s.StartSwitch()
+	release := func(proposal int) string {
+		t.Helper()
+		_, err := s.APIAs(annToken).Release(ctx, day.BusinessDate, dates.WindowName{})
+		wantProposed(t, err, proposal)
+		released, err := s.APIAs(bobToken).Release(ctx, day.BusinessDate, dates.WindowName{})
+		if err != nil || len(released.Files) != 1 || released.Files[0].Records != 1 {
+			t.Fatalf("%+v, %v", released, err)
+		}
+		return released.Files[0].IPM
+	}
+	out := release(1)
+	delivered := contents(t, s.FS, out)
+	s.StopSwitch()
+	putBackJournal(t, s)
+	s.StartSwitch()
+	r, err := s.API().Review(ctx, 0)
+	if err != nil || !r.Held || len(r.Files) != 1 || !r.Files[0].Waits || r.Files[0].Presentments != 1 {
+		t.Fatalf("review %+v, %v", r, err)
+	}
+	if err := s.API().Confirm(ctx, r.Token); err != nil {
+		t.Fatal(err)
+	}
+	s.AwaitReady()
+	if came := comesBack(t, s, goesOut(t, s, out)); came.Settled != 1 || came.Exceptions != 0 {
+		t.Errorf("came back: %+v", came)
+	}
+	_, err = s.APIAs(annToken).Refuse(ctx, day.BusinessDate, "wrong")
+	wantRefused(t, err, "stands in the clearing folder")
+	if again := release(1); again != out || !bytes.Equal(contents(t, s.FS, again), delivered) {
+		t.Errorf("released again is %s, and was %s", again, out)
+	}
+	s.Audit()
 }
 
 // A window's file goes out when two identities have released it, while its date is open. What it has is taken

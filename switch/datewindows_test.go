@@ -120,29 +120,7 @@ func TestPutBackBeforeAWindow(t *testing.T) {
 	delivered := contents(t, s.FS, first.Files[0].IPM)
 	tell(t, s, "/v1/clearing", string(delivered))
 	s.StopSwitch()
-	kept := map[string][]byte{}
-	folder := s.FS.PathJoin(s.Config.Data, "clearing", first.BusinessDate)
-	names, err := s.FS.List(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		kept[name] = contents(t, s.FS, s.FS.PathJoin(folder, name))
-	}
-	copyData(t, s, "earlier", s.Config.Data)
-	if err := s.FS.MkdirAll(folder, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range kept {
-		f, err := s.FS.Create(s.FS.PathJoin(folder, name), vfs.WriteCategoryUnspecified)
-		if err == nil {
-			_, err = f.Write(text)
-			err = errors.Join(err, f.Sync(), f.Close())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	putBackJournal(t, s)
 	s.StartSwitch()
 	var r operator.Review
 	s.Operator("GET", "/v1/restore", &r)
@@ -158,6 +136,7 @@ func TestPutBackBeforeAWindow(t *testing.T) {
 	s.StopSwitch()
 	s.StartSwitch()
 	cutover(t, s, false)
+	folder := s.FS.PathJoin(s.Config.Data, "clearing", first.BusinessDate)
 	days, err := s.FS.List(folder)
 	if err != nil {
 		t.Fatal(err)
@@ -169,6 +148,41 @@ func TestPutBackBeforeAWindow(t *testing.T) {
 	}
 	s.AwaitDrained()
 	s.AuditBut(audit.FileUnknown, audit.Manifest) // of the file that the journal did not write
+}
+
+// putBackJournal replaces the data of a stopped switch by its copy "earlier", beside the clearing files that are there by now.
+func putBackJournal(t *testing.T, s *switchtest.System) {
+	t.Helper()
+	root := s.FS.PathJoin(s.Config.Data, "clearing")
+	dates, err := s.FS.List(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := map[string][]byte{}
+	for _, date := range dates {
+		folder := s.FS.PathJoin(root, date)
+		names, err := s.FS.List(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			kept[s.FS.PathJoin(folder, name)] = contents(t, s.FS, s.FS.PathJoin(folder, name))
+		}
+	}
+	copyData(t, s, "earlier", s.Config.Data)
+	for path, text := range kept {
+		if err := s.FS.MkdirAll(s.FS.PathDir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		f, err := s.FS.Create(path, vfs.WriteCategoryUnspecified)
+		if err == nil {
+			_, err = f.Write(text)
+			err = errors.Join(err, f.Sync(), f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Voids and windows that end beside each other: each capture is in a file and taken back there, or in none and taken

@@ -312,7 +312,8 @@ func (s *Switch) composeIncoming(turns *turn.Table) (err error) {
 		dir = s.o.FS.PathJoin(c.Data, incomingDir)
 	}
 	s.desk, err = incoming.New(incoming.Options{
-		Journal: s.journal, Lock: turns.Lock, Clock: s.clock, FS: s.o.FS, Dir: dir, ProcessorID: c.Clearing.ProcessorID,
+		Journal: s.journal, Lock: turns.Lock, Clock: s.clock, FS: s.o.FS, Dir: dir,
+		ClearingDir: s.o.FS.PathJoin(c.Data, clearingDir), ProcessorID: c.Clearing.ProcessorID,
 		Disputes:   incoming.Days{Any: c.Clearing.Disputes.Days, ByReason: c.Clearing.Disputes.Reasons},
 		Production: c.Clearing.Production, ReserveBytes: uint64(c.Limits.DiskReserveMiB) << 20,
 		Logger: s.o.Logger.Named("incoming"), Registerer: s.o.Registry,

@@ -209,14 +209,19 @@ func writeReview(w io.Writer, r *operator.Review, issuer *issuerSays) error {
 	if err := writeCaptures(w, r, issuer); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nclearing files that it does not know: %d\n", len(r.Files))
+	fmt.Fprintf(w, "\nclearing files that it does not know to be out: %d\n", len(r.Files))
 	for i := range r.Files {
 		f := &r.Files[i]
 		if f.Problem != "" {
 			fmt.Fprintf(w, "  %s  %s  its manifest cannot be read: %s\n", f.Date, f.FileID, f.Problem)
 			continue
 		}
-		fmt.Fprintf(w, "  %s  %s  %s  %d presentments, sum %d\n", f.Date, f.FileID, f.Destination, f.Presentments, f.SumMinor)
+		waits := ""
+		if f.Waits {
+			waits = "; it waits for its release: release it again"
+		}
+		fmt.Fprintf(w, "  %s  %s  %s  %d presentments, sum %d%s\n", f.Date, f.FileID, f.Destination, f.Presentments,
+			f.SumMinor, waits)
 	}
 	if issuer == nil {
 		fmt.Fprintln(w, "\nthe issuer was not asked (--issuer names issuer-sim's control HTTP)")

@@ -41,6 +41,8 @@ type Options struct {
 	Clock *clock.Clock // nil: the machine's
 	FS    vfs.FS
 	Dir   string // the folder that files are put into; made if need be
+	// ClearingDir is where our own files are: one that waits for its release and stands there is out.
+	ClearingDir string
 	// ProcessorID is ours: files for another member are refused, unless a file of ours was of it, and so are those of
 	// another mode.
 	ProcessorID string

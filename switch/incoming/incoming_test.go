@@ -150,8 +150,8 @@ func (b *bench) open() {
 	b.registry = prometheus.NewRegistry()
 	var err error
 	b.desk, err = incoming.New(incoming.Options{
-		Journal: written{b.journal, b}, Lock: table.Lock, FS: filling{b.fs, b}, Dir: folder, ProcessorID: b.processor,
-		ReserveBytes: reserve, Disputes: b.days, Logger: zap.NewNop(), Registerer: b.registry,
+		Journal: written{b.journal, b}, Lock: table.Lock, FS: filling{b.fs, b}, Dir: folder, ClearingDir: "clearing",
+		ProcessorID: b.processor, ReserveBytes: reserve, Disputes: b.days, Logger: zap.NewNop(), Registerer: b.registry,
 	})
 	must(b.t, err)
 }
@@ -695,6 +695,49 @@ func TestWhatWaitsIsInNoFile(t *testing.T) {
 	if got := b.payment(1).Presentment(1); got != payment.PresentmentSettled || r.Exceptions != 0 {
 		t.Errorf("released it is %s: %+v, %+v", got, r, b.exceptions())
 	}
+}
+
+// A file that waits and stands in the clearing folder is out: the journal was put back to before its release. What
+// comes back of it is booked, unless another number of presentments stands in it than the journal has.
+func TestWhatWaitsIsOut(t *testing.T) {
+	for records, want := range map[int]payment.PresentmentState{
+		1: payment.PresentmentSettled, 2: payment.PresentmentSent,
+	} {
+		b := newBench(t)
+		b.received(file(t, theirs, false, reject(ourFile, arn(t, 11), rrn(1))...))
+		_, err := b.desk.Resubmit(ctx, b.payment(1).ID.String()+"-1", "anna")
+		must(t, err)
+		again := b.sealOpen(1)
+		day, err := b.journal.Day(ctx, date.Next())
+		must(t, err)
+		day.Data = []byte(strings.Replace(string(day.Data), "{", `{"release":{},`, 1))
+		must(t, b.journal.SetDay(ctx, day))
+		b.delivered(again, records)
+		r := b.received(file(t, next(2), false, settlement(again, original, 0)))
+		if got := b.payment(1).Presentment(1); got != want || (r.Exceptions == 0) != (want == payment.PresentmentSettled) {
+			t.Errorf("of %d presentments: it is %s: %+v, %+v", records, got, r, b.exceptions())
+		}
+		r = b.received(file(t, next(3), false, chargeback(arn(t, 11), rrn(1), original)))
+		if got := b.payment(1).Sums().ChargedBack; got != original || r.Exceptions != 0 {
+			t.Errorf("of %d presentments: charged back %d: %+v, %+v", records, got, r, b.exceptions())
+		}
+	}
+}
+
+// delivered puts the manifest of a file of ours into the clearing folder.
+func (b *bench) delivered(id string, presentments int) {
+	b.t.Helper()
+	parsed, err := clearing.ParseFileID(id)
+	must(b.t, err)
+	text, err := clearing.NewManifest(clearing.Header{FileID: parsed}, "visa", parsed.Date,
+		clearing.Totals{Presentments: presentments}).Encode()
+	must(b.t, err)
+	dir := b.fs.PathJoin("clearing", parsed.Date.Format(time.DateOnly))
+	must(b.t, b.fs.MkdirAll(dir, 0o700))
+	f, err := b.fs.Create(b.fs.PathJoin(dir, id+".manifest.json"), vfs.WriteCategoryUnspecified)
+	must(b.t, err)
+	_, err = f.Write(text)
+	must(b.t, errors.Join(err, f.Close()))
 }
 
 // A presentment is found by its ARN whatever RRN the record has, and without an ARN by RRN, code and amount.

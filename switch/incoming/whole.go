@@ -20,7 +20,7 @@ type sealedDay struct {
 	sealed    bool
 	files     []cutover.SealedFile
 	delivered bool     // others were there before: which presentments stand in which file is not known
-	ids       []string // of both, but for those that wait
+	ids       []string // of both, but for those that wait and are not out
 	// waits are the runs of which no file is out yet, since people have not released them.
 	waits map[run]bool
 	// carriedUntil is the last date into which what stood in this one may have been carried; 0: nothing was.
@@ -60,12 +60,8 @@ func (d *Desk) day(ctx context.Context, date payment.Date) (*sealedDay, error) {
 		sealed: day.State == journal.DaySealed || day.State == journal.DayWritten, files: files,
 		delivered: len(delivered) > 0, ids: delivered, carriedUntil: until, waits: map[run]bool{},
 	}
-	for _, f := range files {
-		if f.Waiting {
-			s.waits[run{f.Destination, f.Window}] = true
-			continue
-		}
-		s.ids = append(s.ids, f.FileID)
+	if err := d.waiting(date, s); err != nil {
+		return nil, err
 	}
 	if day.State == journal.DayWritten {
 		d.days.mu.Lock()
@@ -191,8 +187,8 @@ func (d *Desk) ourFile(ctx context.Context, id string) (file ourFile, why string
 		}
 	}
 	if file.day.delivered {
-		return file, fmt.Sprintf("the journal was put back before %s was sealed: which of its presentments stand in file %s "+
-			"is not known", file.date, id), nil
+		return file, fmt.Sprintf("the journal was put back before %s was sealed or released: which of its presentments "+
+			"stand in file %s is not known", file.date, id), nil
 	}
 	return file, fmt.Sprintf("file %s is none of ours", id), nil
 }

@@ -43,8 +43,8 @@ type Review struct {
 	CapturesCount int               `json:"captures_count"`
 	CapturesMinor map[string]int64  `json:"captures_minor,omitempty"`
 	Captures      []AwaitingCapture `json:"captures"`
-	// Files stand in the clearing folder, of dates that the journal has not sealed: they were written after it was
-	// copied.
+	// Files stand in the clearing folder, of dates that the journal has not sealed, or that wait in it for people to
+	// release them: they were written after it was copied.
 	Files []LostFile `json:"files"`
 	// Token names all of this; the confirmation gives it back.
 	Token string `json:"token,omitempty"`
@@ -74,13 +74,15 @@ type AwaitingCapture struct {
 	Merchant    string    `json:"merchant"`
 }
 
-// LostFile is a clearing file of which the journal knows nothing.
+// LostFile is a clearing file of which the journal does not know that it is out.
 type LostFile struct {
 	Date         string `json:"date"`
 	FileID       string `json:"file_id"`
 	Destination  string `json:"destination"`
 	Presentments int    `json:"presentments"`
 	SumMinor     int64  `json:"sum_minor"`
+	// Waits: the journal has it, and that it waits for its release.
+	Waits bool `json:"waits,omitempty"`
 	// Problem is why its manifest cannot be read; then only its name is known.
 	Problem string `json:"problem,omitempty"`
 }
@@ -97,7 +99,7 @@ const (
 	manifestFileName = ".manifest.json"
 )
 
-// DetectHold holds the journal where the clearing folder has files of dates that it has not sealed.
+// DetectHold holds the journal where the clearing folder has files of dates that it has not sealed, or not released.
 func (a *API) DetectHold(ctx context.Context) error {
 	if mutant.On(mutant.RestoredNotHeld) {
 		if a.o.Journal.Hold() != nil {
@@ -123,9 +125,12 @@ func (a *API) DetectHold(ctx context.Context) error {
 	if len(files) == 0 {
 		return nil
 	}
-	return a.o.Journal.AddHold(ctx, fmt.Sprintf("the clearing folder has the file %s of business date %s, "+
-		"which the journal has not sealed",
-		files[0].FileID, files[0].Date))
+	why := "which the journal has not sealed"
+	if files[0].Waits {
+		why = "which waits for its release in the journal"
+	}
+	return a.o.Journal.AddHold(ctx, fmt.Sprintf("the clearing folder has the file %s of business date %s, %s",
+		files[0].FileID, files[0].Date, why))
 }
 
 func (a *API) confirmedFiles(ctx context.Context) (ids []string, err error) {
@@ -145,7 +150,8 @@ func (a *API) confirmedFiles(ctx context.Context) (ids []string, err error) {
 // errFolderUnread says that the clearing folder cannot be read.
 var errFolderUnread = errors.New("the clearing folder cannot be read")
 
-// lostFiles lists the manifests of dates that the journal has not sealed, but for those of their windows that it has.
+// lostFiles lists the manifests of files that wait in the journal for their release, and of dates that it has not
+// sealed all but those of their windows.
 func (a *API) lostFiles(ctx context.Context) (files []LostFile, err error) {
 	fsys, root := a.o.FS, a.o.ClearingDir
 	if _, err := fsys.Stat(root); err != nil {
@@ -162,15 +168,16 @@ func (a *API) lostFiles(ctx context.Context) (files []LostFile, err error) {
 			continue
 		}
 		d, err := a.o.Journal.Day(ctx, payment.DateOf(at))
-		if err == nil && (d.State == journal.DaySealed || d.State == journal.DayWritten) {
-			continue
-		}
 		if err != nil && !errors.Is(err, journal.ErrNotFound) {
 			return nil, err
 		}
 		known, _, err := cutover.SealedFiles(d)
 		if err != nil {
 			return nil, err
+		}
+		sealed := d.State == journal.DaySealed || d.State == journal.DayWritten
+		if sealed && !slices.ContainsFunc(known, func(f cutover.SealedFile) bool { return f.Waiting }) {
+			continue
 		}
 		names, err := fsys.List(fsys.PathJoin(root, folder))
 		if err != nil {
@@ -179,15 +186,16 @@ func (a *API) lostFiles(ctx context.Context) (files []LostFile, err error) {
 		slices.Sort(names)
 		for _, name := range names {
 			id, isManifest := strings.CutSuffix(name, manifestFileName)
-			ours := slices.ContainsFunc(known, func(f cutover.SealedFile) bool { return f.FileID == id })
-			if !isManifest || ours {
+			i := slices.IndexFunc(known, func(f cutover.SealedFile) bool { return f.FileID == id })
+			ours, waits := i >= 0, i >= 0 && known[i].Waiting
+			if !isManifest || (ours || sealed) && !waits {
 				continue
 			}
 			f, err := a.lostFile(fsys.PathJoin(root, folder, name))
 			if err != nil { // its name tells enough to hold the switch
 				f = LostFile{FileID: id, Problem: err.Error()}
 			}
-			f.Date = folder
+			f.Date, f.Waits = folder, waits
 			files = append(files, f)
 		}
 	}
