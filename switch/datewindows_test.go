@@ -150,7 +150,8 @@ func TestPutBackBeforeAWindow(t *testing.T) {
 	s.AuditBut(audit.FileUnknown, audit.Manifest) // of the file that the journal did not write
 }
 
-// putBackJournal replaces the data of a stopped switch by its copy "earlier", beside the clearing files that are there by now.
+// putBackJournal replaces the data of a stopped switch by its copy "earlier", beside the clearing files that are there
+// by now.
 func putBackJournal(t *testing.T, s *switchtest.System) {
 	t.Helper()
 	root := s.FS.PathJoin(s.Config.Data, "clearing")

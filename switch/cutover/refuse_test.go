@@ -227,6 +227,60 @@ func refusalForgotten(t *testing.T, late bool) {
 	})
 }
 
+// A journal that was put back to where a date was refused, and what stands in it not carried on yet, has no file of the
+// date, though all that was in it has left with the next one since: it leaves no second time, and what takes it back
+// does.
+func TestRefusalThatWasUndoneByHalf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-20 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		e, stop := b.run(settings(waiting))
+		first := b.captured("visa", 2)
+		_, err := e.Cutover(t.Context(), false)
+		b.must(err)
+		stop()
+		e = b.engine(settings(waiting, func(o *cutover.Options) {
+			o.Journal = &stumblingCommits{stumbling{b.j, &countdown{left: 2}}}
+		}))
+		b.must(e.Start(context.Background()))
+		_, err = e.Refuse(t.Context(), 20261120, "ann and bob", "wrong")
+		e.Close()
+		if err == nil || b.stored(first.ID).Ops[1].Carried != 0 {
+			t.Fatalf("refused, and something carried on: %v", err)
+		}
+		wantDay(t, b.j, 20261120, journal.DayClosing)
+		b.must(b.j.Checkpoint("earlier"))
+		cutAndRelease := func() {
+			t.Helper()
+			_, err := e.Cutover(t.Context(), true)
+			b.must(err)
+			_, err = e.Release(t.Context(), 20261121, cutover.WindowName{}, "ann and bob")
+			b.must(err)
+		}
+		e, stop = b.run(settings(waiting))
+		cutAndRelease()
+		stop()
+
+		b = b.putBack()
+		defer b.close()
+		e, stop = b.run(settings(waiting))
+		defer stop()
+		wantDay(t, b.j, 20261120, journal.DayWritten)
+		b.takenBack(b.stored(first.ID), 1)
+		cutAndRelease()
+		for date, want := range map[payment.Date][]string{
+			20261120: nil, 20261121: {"visa 00001: 2 of 300", "visa 00002: 1 of 100"},
+		} {
+			if got := parts(t, b.fs, date); !slices.Equal(got, want) {
+				t.Errorf("%s: %q, want %q", date, got, want)
+			}
+			if checked, err := e.Check(t.Context(), date); err != nil || len(checked.Differences) > 0 {
+				t.Errorf("%s, made again: %+v, %v", date, checked, err)
+			}
+		}
+	})
+}
+
 // A crash at any commit or file operation while a date is refused and the next one released: each presentment stands in
 // exactly one file in the end, and none in the refused date's.
 func TestCrashAnywhereInARefusal(t *testing.T) {

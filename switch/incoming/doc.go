@@ -13,6 +13,7 @@
 //
 // It is not the issuer's judge: whether a chargeback is right is for people. And it sends nothing.
 //
-// Read desk.go first, then inspect.go, reading.go, apply.go, find.go, whole.go; waiting.go is what is out and
-// waits in a journal that was put back, store.go what the journal keeps, watch.go the folder. search.go looks for what no RRN leads to.
+// Read desk.go first, then inspect.go, reading.go, apply.go, find.go, whole.go; waiting.go is what is out although it
+// waits in a journal that was put back, store.go what the journal keeps, watch.go the folder. search.go looks for what
+// no RRN leads to.
 package incoming
