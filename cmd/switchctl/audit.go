@@ -257,7 +257,7 @@ func (a *auditRun) stopped(ctx context.Context, _ io.Writer) (src audit.Sources,
 		export = func(w io.Writer) error { return operator.ExportDated(ctx, j, w, first, last) }
 	}
 	src.Switch = func(context.Context) (io.ReadCloser, error) { return piped(export), nil }
-	src.Now = func(context.Context) (time.Time, error) { return lastTime(ctx, j) }
+	src.Now = func(context.Context) (time.Time, error) { return lastTime(j), nil }
 	src.Days = func(context.Context) (io.ReadCloser, error) {
 		days, err := operator.ExportDays(ctx, j)
 		if err != nil {
@@ -280,7 +280,7 @@ func (a *auditRun) stopped(ctx context.Context, _ io.Writer) (src audit.Sources,
 }
 
 // stoppedJournal opens the journal of a switch that does not run, or a backup of one, to read it.
-func stoppedJournal(data string) (journal.Journal, error) {
+func stoppedJournal(data string) (journal.Engine, error) {
 	dir := filepath.Join(data, "journal")
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
@@ -299,19 +299,13 @@ func piped(export func(io.Writer) error) io.ReadCloser {
 	return out
 }
 
-// lastTime is the newest time in a journal: what a stopped switch's clock showed last. A stop alone ages nothing.
-func lastTime(ctx context.Context, j journal.Journal) (last time.Time, err error) {
-	err = j.Payments(ctx, payment.ID{}, func(p *payment.Payment) bool {
-		for i := range p.Ops {
-			for _, at := range [...]time.Time{p.Ops[i].At, p.Ops[i].DoneAt} {
-				if at.After(last) {
-					last = at
-				}
-			}
-		}
-		return true
-	})
-	return last, err
+// lastTime is what the clock of a stopped switch showed last, as its journal knows. A stop alone ages nothing.
+func lastTime(past journal.Past) time.Time {
+	shown, committed := past.Seen().At, past.LastCommit()
+	if committed.After(shown) {
+		return committed
+	}
+	return shown
 }
 
 // clearingFiles lists the clearing files of a folder. The switch's own is made with its first file; where that is

@@ -20,6 +20,7 @@ import (
 
 	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
+	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/journal/pebble"
@@ -241,18 +242,20 @@ func TestAuditListsWhatDidNotDrain(t *testing.T) {
 	}
 }
 
+// The ages of a stopped switch are by what its clock showed last, whatever its payments are dated.
 func TestAuditOfAStoppedSwitch(t *testing.T) {
 	data := t.TempDir()
 	dir := filepath.Join(data, "journal")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	j, err := pebble.Open(pebble.Options{FS: vfs.Default, Dir: dir, Node: 1,
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	shows := clock.New(clock.Options{Wall: func() time.Time { return at.Add(time.Hour) }})
+	j, err := pebble.Open(pebble.Options{FS: vfs.Default, Dir: dir, Node: 1, Clock: shows,
 		Fatal: func(msg string, err error) { t.Errorf("%s: %v", msg, err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	err = j.Commit(t.Context(), &journal.Transition{Payment: &payment.Payment{
 		ID: payment.NewID(1, 1), Version: 1, Merchant: "SHOP-7", Currency: "EUR", MaskedPAN: "411111******1111", Created: at,
 		Ops: []payment.Op{{
@@ -263,13 +266,20 @@ func TestAuditOfAStoppedSwitch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Close(); err != nil {
+	err = j.Commit(t.Context(), &journal.Transition{Payment: &payment.Payment{
+		ID: payment.NewID(1, 2), Version: 1, Merchant: "SHOP-7", Currency: "EUR", MaskedPAN: "411111******1111", Created: at,
+		Ops: []payment.Op{{
+			Kind: payment.KindAuthorize, State: payment.StatePending, Amount: 500, Target: payment.NoTarget, At: at,
+			Host: "issuer", STAN: 2, DE7: "1120120000", RRN: "632410000002",
+		}},
+	}})
+	if err := errors.Join(err, j.Close()); err != nil {
 		t.Fatal(err)
 	}
 	b := newAuditBooks(t)
 	b.issuer = ""
 	out, _, err := execute(t, newAuditCmd(), "--data", data, "--issuer", b.serve(t))
-	if err != errNo || !strings.Contains(out, "missing_at_issuer") {
+	if err != errNo || !strings.Contains(out, "missing_at_issuer") || !strings.Contains(out, "intent_overdue") {
 		t.Errorf("error %v, output:\n%s", err, out)
 	}
 }
