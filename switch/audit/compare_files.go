@@ -217,14 +217,15 @@ func (c *check) takenBack(op, void *operation, found []*presented) {
 }
 
 // held tells whether an operation waits for a date with settlement: its destination had none on any date that was
-// sealed since the operation's own.
+// sealed since the operation's own, or it was refused, and none of them has put the operation aside.
 func (c *check) held(op *operation) bool {
 	if op.Clearing == nil {
 		return false
 	}
 	for date, d := range c.calendar.days {
 		between := date == op.BusinessDate || op.BusinessDate < date && date < op.filed()
-		if between && d.Data != nil && !slices.Contains(d.Data.Held, op.Clearing.Destination) {
+		if between && d.Data != nil &&
+			(!slices.Contains(d.Data.Held, op.Clearing.Destination) || d.Data.putAside(c.p.ID, op.N)) {
 			return false
 		}
 	}

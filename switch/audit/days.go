@@ -38,8 +38,13 @@ type daySettings struct {
 	Forms       map[string]fileForm `json:"forms"` // of destinations whose files have another one
 	Production  bool                `json:"production"`
 	Location    string              `json:"location"`
-	Held        []string            `json:"held"` // destinations without settlement, which have no files of the date
-	Result      *struct {
+	// Held are destinations without settlement, which have no files of the date; all of a date that was refused. Of that
+	// Aside names the first that were put aside before.
+	Held  []string `json:"held"`
+	Aside *struct {
+		Records []asideRecord `json:"records"`
+	} `json:"aside"`
+	Result *struct {
 		Files []writtenFile `json:"files"`
 	} `json:"result"`
 	Windows []*daySettings `json:"windows"`
@@ -52,6 +57,17 @@ type daySettings struct {
 	} `json:"release"`
 
 	location *time.Location
+}
+
+// asideRecord is a presentment whose record could not be built when its date was sealed.
+type asideRecord struct {
+	Payment   string `json:"payment"`
+	Operation int    `json:"operation"`
+}
+
+// putAside tells whether the date names a presentment among those that were put aside.
+func (s *daySettings) putAside(payment string, operation int) bool {
+	return s.Aside != nil && slices.Contains(s.Aside.Records, asideRecord{payment, operation})
 }
 
 // fileForm is how a file is written.

@@ -180,3 +180,30 @@ func TestFileOfAWindowIsMissing(t *testing.T) {
 		t.Errorf("differences %+v", report.Differences)
 	}
 }
+
+// What is carried out of a date that has no files, since people refused them, waits for the next one; what was put
+// aside when the date was sealed is told of, as no record of it could be built.
+func TestAsideOfARefusedDate(t *testing.T) {
+	for _, aside := range []bool{false, true} {
+		w := newWorld()
+		w.written = []string{monday}
+		p := w.authorize(700, "EUR")
+		o := p.capture(700, tuesday)
+		o.CarriedTo, o.Clearing = wednesday, &note{Destination: destination}
+		w.days = w.listedDays()
+		refused := &daySettings{
+			SealedAt: sealedAt(tuesday), AcquirerID: acquirer, ProcessorID: processor, CodePage: "ascii",
+			Location: location.String(), Held: []string{destination},
+			Result: dayResult{Files: []dayFile{}},
+		}
+		if aside {
+			refused.Aside = &dayAside{[]asideRecord{{"P00000000000", o.N}, {p.ID, o.N}}}
+		}
+		w.days[1].State, w.days[1].Data = "written", refused
+		report := w.run(t)
+		if aside && (report.DifferenceCount != 1 || report.ByKind[audit.PresentmentAside] != 1) ||
+			!aside && !report.Clean() {
+			t.Errorf("put aside %t: differences %+v", aside, report.Differences)
+		}
+	}
+}

@@ -105,6 +105,7 @@ type op struct {
 	IssuerRef    string    `json:"issuer_reference,omitempty"`
 	At           time.Time `json:"at"`
 	Clearing     *note     `json:"clearing,omitempty"`
+	CarriedTo    string    `json:"carried_to,omitempty"`
 
 	CaptureAt  time.Time `json:"capture_at,omitzero"`
 	Automatic  bool      `json:"automatic,omitempty"`
@@ -152,6 +153,18 @@ type daySettings struct {
 	Destination string      `json:"destination,omitempty"`
 	Window      int         `json:"window,omitempty"`
 	Release     *dayRelease `json:"release,omitempty"`
+
+	Held  []string  `json:"held,omitempty"`
+	Aside *dayAside `json:"aside,omitempty"`
+}
+
+type dayAside struct {
+	Records []asideRecord `json:"records"`
+}
+
+type asideRecord struct {
+	Payment   string `json:"payment"`
+	Operation int    `json:"operation"`
 }
 
 type dayRelease struct {
