@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"switchyard/internal/config"
+	"switchyard/internal/config/configtest"
 	"switchyard/internal/loadgen/scenario"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec"
@@ -103,35 +104,16 @@ func TestIssuerSimYAMLIsTheDefault(t *testing.T) {
 	}
 }
 
-// Each key that the code knows is mentioned, set or in a comment.
+// Each key that the code knows is mentioned, set or in a comment. A merchant's id is not a key of the default profile.
 func TestEveryKeyIsThere(t *testing.T) {
 	for name, of := range map[string]any{"switchd.yaml": txswitch.Config{}, "issuer-sim.yaml": issuersim.Config{}} {
 		text := string(load(t, name))
-		for _, key := range yamlKeys(reflect.TypeOf(of)) {
-			if !regexp.MustCompile(`(^|[^a-z_])` + key + `:`).MatchString(text) {
-				t.Errorf("%s does not mention the key %s", name, key)
+		for _, key := range configtest.Keys(of) {
+			if key.Path != "merchants.default.id" && !regexp.MustCompile(`(^|[^a-z_])`+key.Name+`:`).MatchString(text) {
+				t.Errorf("%s does not mention the key %s", name, key.Path)
 			}
 		}
 	}
-}
-
-// yamlKeys lists the keys of a struct and of those within it. A merchant's id is not a key of the default profile.
-func yamlKeys(of reflect.Type) (keys []string) {
-	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
-		of = of.Elem()
-	}
-	if of.Kind() != reflect.Struct {
-		return nil
-	}
-	for i := range of.NumField() {
-		f := of.Field(i)
-		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if key == "" || key == "-" || of == reflect.TypeFor[merchant.Profile]() && key == "id" {
-			continue
-		}
-		keys = append(append(keys, key), yamlKeys(f.Type)...)
-	}
-	return keys
 }
 
 // A setting that is commented out (a # without a blank behind it) is right when it is commented in, each block by

@@ -42,9 +42,14 @@ type businessDay struct {
 	Date, State string
 	Data        struct {
 		Result struct {
-			Files []struct{ Presentments int }
+			Files []businessFile
 		}
 	}
+}
+
+type businessFile struct {
+	Destination  string
+	Presentments int
 }
 
 func businessDays(t *testing.T, s *switchtest.System) (days []businessDay) {

@@ -2,14 +2,18 @@ package txswitch_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"switchyard/internal/config"
 	"switchyard/internal/pan"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
@@ -140,6 +144,58 @@ func TestMerchantTakenOut(t *testing.T) {
 	s.StartSwitch()
 	wantApproved(t, s.Do(switchtest.On(api.OpIncrement, "i", a.Payment, 100)), "00")
 	wantApproved(t, s.Do(switchtest.On(api.OpRefund, "f", a.Payment, 100)), "00")
+	s.Audit()
+}
+
+// Another destination, and another cutover by which the open date has ended, and then one by which the next has not
+// begun: each date is closed once, and what was accepted for a destination stands in its files, also what is captured
+// later. A destination of the configuration has a file although nothing is for it.
+func TestDestinationAndCutoverChanged(t *testing.T) {
+	begin := time.Now()
+	noon := begin.UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
+	date := func(days int) string { return noon.AddDate(0, 0, days).Format(time.DateOnly) }
+	destination, hour := "OLD", 23
+	s := switchtest.Start(t, switchtest.Options{
+		IssuerData: true, Wall: func() time.Time { return noon.Add(time.Since(begin)) },
+		Configure: func(c *txswitch.Config) {
+			c.Routes.Rules = []txswitch.RouteRule{{Route: "all", Destination: destination, Host: c.Issuers[0].Name}}
+			c.BusinessDay.Cutover = config.TimeOfDay(time.Duration(hour) * time.Hour)
+		},
+	})
+	capture := func(key, payment string) {
+		t.Helper()
+		wantApproved(t, s.Do(switchtest.On(api.OpCapture, key, payment, 0)), "")
+		s.AwaitDrained()
+	}
+	again := func(to string, at int) {
+		s.StopSwitch()
+		destination, hour = to, at
+		s.StartSwitch()
+	}
+	captured, later := s.Do(switchtest.Authorize("k1", 1000)).Payment, s.Do(switchtest.Authorize("k2", 2000)).Payment
+	capture("c1", captured)
+
+	again("NEW", 11)
+	s.Await("the date that would have ended is closed", func() bool { return businessDays(t, s)[0].State == "written" })
+	capture("c2", later)
+	capture("c3", s.Do(switchtest.Authorize("k3", 500)).Payment)
+	s.CrashSwitch()
+
+	again("NEW", 23)
+	if open := s.Switch.Stats().OpenDay; open != date(1) {
+		t.Errorf("%s is open, want the date that was", open)
+	}
+	cutover(t, s, true)
+	var told []string
+	for _, d := range businessDays(t, s) {
+		told = append(told, fmt.Sprint(d.Date, " ", d.State, " ", d.Data.Result.Files))
+	}
+	want := []string{
+		date(0) + " written [{NEW 0} {OLD 1}]", date(1) + " written [{NEW 1} {OLD 1}]", date(2) + " open []",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("the dates are %q, want %q", told, want)
+	}
 	s.Audit()
 }
 
