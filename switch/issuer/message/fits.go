@@ -83,18 +83,19 @@ var repeated = map[int]bool{
 
 // faults are what does not fit: each DE once, the MTI and the message as a whole too.
 type faults struct {
-	codec Codec
-	seen  map[int]bool
-	all   []string
+	codec  Codec
+	seen   map[int]bool
+	all    []string
+	packed []byte // the message at hand
 }
 
 // try packs a message, and reads it back if it is one that comes, without one DE after another that is wrong, so as to
 // find all that are.
 func (f *faults) try(name string, m *spec.Message, comes bool) {
 	for {
-		data, err := f.codec.Pack(nil, m)
-		if err == nil && comes {
-			err = readBack(f.codec, data, m)
+		var err error
+		if f.packed, err = f.codec.Pack(f.packed[:0], m); err == nil && comes {
+			err = readBack(f.codec, f.packed, m)
 		}
 		if err == nil {
 			return
@@ -210,9 +211,9 @@ func (s *sample) everyMessage(yield func(name string, m *spec.Message) bool) {
 			roots = []payment.Kind{kind}
 		}
 		for _, root := range roots {
+			p, i := s.payment(root, kind)
 			for _, repeat := range []bool{false, true} {
 				for _, advised := range []bool{false, true} {
-					p, i := s.payment(root, kind)
 					p.Ops[i].Advised = advised
 					var req *api.Request
 					if i == 0 && !repeat && !advised {
