@@ -70,9 +70,10 @@ func TestSeeds(t *testing.T) {
 	if *flagChild != "seeds" {
 		t.Skip("a process of TestSim")
 	}
-	// Most of what a run leaves behind is garbage at its end. But its pools keep it through two collections, so where each
-	// may wait for four times what the one before left, it never ends: hence the limit.
-	debug.SetGCPercent(400)
+	// Most of what a run leaves behind is garbage at its end, so a collection may wait for twice what the one before left.
+	// Waiting for four times that takes as much CPU and six times the memory, since pools keep theirs through two
+	// collections. The limit is for a run that is larger than others.
+	debug.SetGCPercent(200)
 	debug.SetMemoryLimit(memoryLimit)
 	seed := *flagFirst
 	for range *flagSeeds {
