@@ -21,8 +21,10 @@ import (
 	"switchyard/internal/httpcall"
 	"switchyard/internal/infile"
 	"switchyard/internal/operatorflags"
+	"switchyard/internal/pan"
 	"switchyard/internal/vfs"
 	"switchyard/switch/audit"
+	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/journal/pebble"
 	"switchyard/switch/operator"
@@ -48,7 +50,9 @@ says, and what the clearing files say. Prints the totals side by side, what is a
 yet cleared) and every difference. It changes nothing, and may run while the switch works.
 
 It waits until nothing is in flight and no advice is queued, at most --wait, and then lists apart what still is. With
---data it reads the journal of a stopped switch, or a backup of one, instead of asking a running switch.
+--data it reads the journal of a stopped switch, or a backup of one, instead of asking a running switch; it makes the
+files of the dates again, as a running switch does, where it has the key that sealed the cards: --key-file, or
+switchd.key in the data folder.
 
 Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 		Args: cobra.NoArgs,
@@ -70,7 +74,9 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 	)
 	f.BoolVar(&a.json, "json", false, "print the report as JSON")
 	f.BoolVar(&a.rebuild, "rebuild", true,
-		"have a running switch make the files of the dates again, and hold these against them to the byte")
+		"have the files of the dates made again from the journal, and hold these against them to the byte")
+	f.StringVar(&a.keyFile, "key-file", "",
+		"with --data: the key that seals card numbers, to make the files again (default: switchd.key in it, if there)")
 	f.StringArrayVar(&a.told, "told", nil,
 		"a gateway's own log of what it was told, JSON lines; may be given more than once")
 	f.StringVar(&a.from, "from", "",
@@ -94,6 +100,7 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 type auditRun struct {
 	asked                            operatorflags.Flags
 	issuer, clearing, data, acquirer string
+	keyFile                          string
 	node                             int
 	from, to                         string
 	told                             []string
@@ -107,6 +114,9 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 	ctx := cmd.Context()
 	if a.limit < 1 {
 		return fmt.Errorf("--limit is %d, expected 1 or more", a.limit)
+	}
+	if a.data == "" && a.keyFile != "" {
+		return errors.New("--key-file: expected --data with it: a running switch has its own")
 	}
 	source := a.running
 	if a.data != "" {
@@ -242,7 +252,11 @@ func (a *auditRun) drain(ctx context.Context, api *client.Client) (stats *operat
 }
 
 // stopped are the books in the data folder of a switch that does not run. done closes its journal.
-func (a *auditRun) stopped(ctx context.Context, _ io.Writer) (src audit.Sources, done func(), err error) {
+func (a *auditRun) stopped(ctx context.Context, notices io.Writer) (src audit.Sources, done func(), err error) {
+	keys, err := a.stoppedKeys(notices)
+	if err != nil {
+		return src, nil, err
+	}
 	j, err := stoppedJournal(a.data)
 	if err != nil {
 		return src, nil, err
@@ -276,7 +290,37 @@ func (a *auditRun) stopped(ctx context.Context, _ io.Writer) (src audit.Sources,
 	src.Files = func(ctx context.Context) ([]audit.File, error) {
 		return clearingFiles(ctx, clearing, a.clearing == "", src.Days)
 	}
+	if keys != nil {
+		src.Rebuilt = rebuiltFrom(&cutover.Source{Journal: j, Keyring: keys, FS: vfs.Default, Dir: clearing})
+	}
 	return src, func() { _ = j.Close() }, nil // it was only read
+}
+
+// stoppedKeys are the keys with which the files of a stopped switch are made again; nil where they are not to be, or
+// nobody has named a key file and there is none in the data folder, which is said.
+func (a *auditRun) stoppedKeys(notices io.Writer) (*pan.Keyring, error) {
+	if !a.rebuild {
+		return nil, nil
+	}
+	keys, err := stoppedKeyring(a.data, a.keyFile)
+	if a.keyFile == "" && errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintln(notices, "no key: the clearing files are not made again, and what only the key shows, the middle of "+
+			"card numbers and their expiry, is held against nothing; --key-file names it")
+		return nil, nil
+	}
+	return keys, err
+}
+
+// rebuiltFrom is what the files of a date are when they are made again from the journal of a stopped switch.
+func rebuiltFrom(source *cutover.Source) audit.OpenDate {
+	return func(ctx context.Context, date string) (io.ReadCloser, error) {
+		made, err := stoppedBooks{source}.check(ctx, date)
+		if err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(made)
+		return io.NopCloser(bytes.NewReader(text)), err
+	}
 }
 
 // stoppedJournal opens the journal of a switch that does not run, or a backup of one, to read it.

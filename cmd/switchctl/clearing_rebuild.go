@@ -191,16 +191,8 @@ func (c *clearingRebuild) stopped() (_ rebuilder, done func(), err error) {
 	if source.Dir, err = filepath.Abs(source.Dir); err != nil {
 		return nil, nil, err
 	}
-	keyFile := c.keyFile
-	if keyFile == "" {
-		keyFile = filepath.Join(c.data, "switchd.key")
-	}
-	text, err := infile.Read(keyFile, infile.MaxSecret)
-	if err != nil {
-		return nil, nil, fmt.Errorf("key: %w (--key-file names another one)", err)
-	}
-	if source.Keyring, err = pan.ParseKeyring(string(text)); err != nil {
-		return nil, nil, fmt.Errorf("key: %s: %w", keyFile, err)
+	if source.Keyring, err = stoppedKeyring(c.data, c.keyFile); err != nil {
+		return nil, nil, err
 	}
 	j, err := stoppedJournal(c.data)
 	if err != nil {
@@ -208,6 +200,22 @@ func (c *clearingRebuild) stopped() (_ rebuilder, done func(), err error) {
 	}
 	source.Journal = j
 	return stoppedBooks{source}, func() { _ = j.Close() }, nil // it was only read
+}
+
+// stoppedKeyring reads the keys of a switch that does not run; without a name, those in its data folder.
+func stoppedKeyring(data, keyFile string) (*pan.Keyring, error) {
+	if keyFile == "" {
+		keyFile = filepath.Join(data, "switchd.key")
+	}
+	text, err := infile.Read(keyFile, infile.MaxSecret)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w (--key-file names another one)", err)
+	}
+	keys, err := pan.ParseKeyring(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("key: %s: %w", keyFile, err)
+	}
+	return keys, nil
 }
 
 // stoppedBooks are those of one that does not.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,15 +62,7 @@ func TestClearingRebuild(t *testing.T) {
 		}
 	}
 
-	s.StopSwitch()
-	data := filepath.Join(t.TempDir(), "data")
-	if _, err := vfs.Clone(s.FS, vfs.Default, s.Config.Data, data); err != nil {
-		t.Fatal(err)
-	}
-	keyFile := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(keyFile, []byte(key), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	data, keyFile := stoppedData(t, s, key)
 	stopped := []string{"--data", data, "--key-file", keyFile}
 	if out, said, err := run(append(stopped, "--check")...); err != nil ||
 		out != date+": 4 files, the same to the byte\n" {
@@ -105,6 +99,80 @@ func TestClearingRebuild(t *testing.T) {
 	if _, _, err := run(append(stopped, "--check")...); err == nil || !strings.Contains(err.Error(), "--key-file") {
 		t.Errorf("without a key: %v", err)
 	}
+}
+
+// stoppedData stops a switch and returns what it leaves: its data folder, on the disk, and its key file.
+func stoppedData(t *testing.T, s *switchtest.System, key string) (data, keyFile string) {
+	t.Helper()
+	s.StopSwitch()
+	data, keyFile = filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "key")
+	_, err := vfs.Clone(s.FS, vfs.Default, s.Config.Data, data)
+	if err = errors.Join(err, os.WriteFile(keyFile, []byte(key), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return data, keyFile
+}
+
+// Another card in a file of a stopped switch, with the same first six and last four digits, and sums that fit it: the
+// audit finds it where it has the key, and says that it does not look where it has none.
+func TestAuditOfAStoppedSwitchMakesFilesAgain(t *testing.T) {
+	key := mustKey(t)
+	s := switchtest.Start(t, switchtest.Options{KeyText: key})
+	s.Do(switchtest.On(api.OpCapture, "c", s.Do(switchtest.Authorize("a", 1000)).Payment, 1000))
+	s.AwaitDrained()
+	var closed struct {
+		Files []struct{ IPM, Manifest string }
+	}
+	s.Operator("POST", "/v1/cutover", &closed)
+	data, keyFile := stoppedData(t, s, key)
+	run := func(args ...string) (out, said string, err error) {
+		return execute(t, newAuditCmd(), append([]string{"--data", data, "--issuer", s.ControlAddr}, args...)...)
+	}
+	if out, said, err := run("--key-file", keyFile); err != nil || said != "" {
+		t.Errorf("%s, %q, %v", out, said, err)
+	}
+
+	inData := func(name string) string { return filepath.Join(data, strings.TrimPrefix(name, s.Config.Data)) }
+	ipm, manifest := inData(closed.Files[0].IPM), inData(closed.Files[0].Manifest)
+	const one, two = "\xf1", "\xf2" // in cp500
+	card := "\xf4" + strings.Repeat(one, 15)
+	was, is := change(t, ipm, card, card[:6]+strings.Repeat(two, 6)+card[12:])
+	change(t, manifest, was, is)
+	if out, said, err := run(); err != nil || !strings.HasPrefix(said, "no key: ") {
+		t.Errorf("without the key: %s, %q, %v", out, said, err)
+	}
+	for _, args := range [][]string{{"--key-file", keyFile}, {}} {
+		out, said, err := run(args...)
+		if !errors.Is(err, errNo) || said != "" || !strings.Contains(out, "differences: 2\n") ||
+			!strings.Contains(out, filepath.Base(ipm)+": made again from the journal it has") {
+			t.Errorf("%q: another card: %s, %q, %v", args, out, said, err)
+		}
+		if err := os.WriteFile(filepath.Join(data, "switchd.key"), []byte(key), 0o600); err != nil { // its own place
+			t.Fatal(err)
+		}
+	}
+	if out, _, err := run("--rebuild=false"); err != nil {
+		t.Errorf("not made again: %s, %v", out, err)
+	}
+	for _, args := range [][]string{{"--key-file", ipm}, {"--key-file", filepath.Join(data, "none")}} {
+		if _, _, err := run(args...); err == nil || errors.Is(err, errNo) || !strings.Contains(err.Error(), "key: ") {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+}
+
+// change puts to in the place of from in a file, which has it once, and returns the file's SHA-256 before and after.
+func change(t *testing.T, name, from, to string) (was, is string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil || strings.Count(string(text), from) != 1 {
+		t.Fatalf("%s: %v, has %d times %q", name, err, strings.Count(string(text), from), from)
+	}
+	changed := []byte(strings.Replace(string(text), from, to, 1))
+	if err := os.WriteFile(name, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(text)), fmt.Sprintf("%x", sha256.Sum256(changed))
 }
 
 func mustKey(t *testing.T) string {
