@@ -198,7 +198,7 @@ func (a *advice) committed(err error) {
 	for _, row := range a.t.Queue {
 		a.q.AddParked(a.payment, row)
 	}
-	a.q.metrics.ended[a.state].Inc()
+	a.q.metrics.countEnd(&a.payment.Ops[a.item.op], a.state)
 	a.verdict = verdictDone
 }
 

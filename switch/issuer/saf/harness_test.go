@@ -37,16 +37,17 @@ const deadline = 10 * time.Second
 
 // world is a queue with its journal and an issuer, in virtual time.
 type world struct {
-	t      *testing.T
-	fs     *vfs.MemFS
-	j      *pebble.Journal
-	host   *link.Host
-	issuer *exchange.Issuer
-	turns  *turn.Table
-	queue  *saf.Queue
-	made   uint64                                // payments
-	slots  int                                   // of the link; 0: the default
-	over   func(journal.Journal) journal.Journal // what the queue has in place of the journal
+	t        *testing.T
+	fs       *vfs.MemFS
+	j        *pebble.Journal
+	host     *link.Host
+	issuer   *exchange.Issuer
+	turns    *turn.Table
+	queue    *saf.Queue
+	registry *prometheus.Registry                  // its metrics
+	made     uint64                                // payments
+	slots    int                                   // of the link; 0: the default
+	over     func(journal.Journal) journal.Journal // what the queue has in place of the journal
 
 	// answer says how the issuer answers an advice: its code, or "" for silence.
 	answer func(m *spec.Message) string
@@ -130,11 +131,28 @@ func (w *world) start(o saf.Options) {
 	if w.over != nil {
 		o.Journal = w.over(w.j)
 	}
-	o.Logger, o.Registerer = zap.NewNop(), prometheus.NewRegistry()
+	w.registry = prometheus.NewRegistry()
+	o.Logger, o.Registerer = zap.NewNop(), w.registry
 	w.queue = saf.New(o)
 	w.must(w.queue.Start())
 	w.host.Start()
 	w.await("the link is up", w.host.Ready)
+}
+
+// attempts is how many sendings are counted with an outcome.
+func (w *world) attempts(outcome string) float64 {
+	w.t.Helper()
+	families, err := w.registry.Gather()
+	w.must(err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "switchyard_saf_attempts_total" && m.GetLabel()[0].GetValue() == outcome {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	w.t.Errorf("no attempts are counted by the outcome %s", outcome)
+	return 0
 }
 
 func (w *world) stop() {

@@ -104,6 +104,9 @@ func TestCodes(t *testing.T) {
 		{"release", "00", "approved", 1}, {"release", "21", "parked", 1}, {"release", "96 25", "parked", 2},
 		{"void", "00", "approved", 1}, {"void", "21", "parked", 1}, {"void", "25", "parked", 1},
 		{"void of a refused capture", "25", "approved", 1},
+		// A hold that nothing was captured of may have lapsed by itself.
+		{"expire", "00", "approved", 1}, {"expire", "25", "approved", 1}, {"expire", "91 21", "approved", 2},
+		{"expire", "14", "parked", 1},
 	} {
 		t.Run(c.kind+" "+c.codes, func(t *testing.T) {
 			codes := strings.Fields(c.codes)
@@ -124,6 +127,8 @@ func TestCodes(t *testing.T) {
 					root.State, root.ResponseCode, op = payment.StateDeclined, "10", reversal()
 				case "release":
 					op.Kind, op.Stays = payment.KindRelease, 900
+				case "expire":
+					op.Kind, op.Amount = payment.KindExpire, root.Granted
 				case "void", "void of a refused capture":
 					op.State, op.ResponseCode = payment.StateApproved, "00"
 					if c.kind != "void" {
@@ -142,6 +147,13 @@ func TestCodes(t *testing.T) {
 				queued, parked := w.queue.Counts()
 				if want := strings.Count(c.want, "parked"); queued != 0 || parked != want {
 					t.Errorf("%d queued, %d parked", queued, parked)
+				}
+				end := c.want
+				if c.kind == "expire" && (codes[c.sent-1] == "21" || codes[c.sent-1] == "25") {
+					end = "lapsed"
+				}
+				if n := w.attempts(end); n != 1 {
+					t.Errorf("%v attempts are counted %s", n, end)
 				}
 			})
 		})

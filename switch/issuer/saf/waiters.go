@@ -75,8 +75,8 @@ type metrics struct {
 	queued *prometheus.GaugeVec
 	parked prometheus.Gauge
 	// Attempts by what came of them.
-	unanswered, repeat prometheus.Counter
-	ended              map[payment.State]prometheus.Counter
+	unanswered, repeat, lapsed prometheus.Counter
+	ended                      map[payment.State]prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -92,10 +92,20 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		Name: "switchyard_saf_attempts_total", Help: "Advices sent, by what came of it.",
 	}, []string{"outcome"})
 	m.unanswered, m.repeat = attempts.WithLabelValues("unanswered"), attempts.WithLabelValues("repeat")
+	m.lapsed = attempts.WithLabelValues("lapsed")
 	m.ended = map[payment.State]prometheus.Counter{}
 	for _, state := range [...]payment.State{payment.StateApproved, payment.StateParked} {
 		m.ended[state] = attempts.WithLabelValues(state.String())
 	}
 	reg.MustRegister(m.queued, m.parked, attempts)
 	return m
+}
+
+// countEnd counts the attempt that ended an advice: apart where it gave up a hold that the issuer does not find.
+func (m *metrics) countEnd(op *payment.Op, state payment.State) {
+	if op.Kind == payment.KindExpire && state == payment.StateApproved && payment.Meaning(op.ResponseCode).NotFound {
+		m.lapsed.Inc()
+		return
+	}
+	m.ended[state].Inc()
 }
