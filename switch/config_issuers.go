@@ -57,6 +57,11 @@ func (c *Config) checkIssuer(i int) error {
 		if c.Issuers[j].Name == x.Name {
 			return fmt.Errorf("name: %q stands twice", x.Name)
 		}
+		// Each host has STANs of its own from 1 on (I9).
+		if x.Address != "" && c.Issuers[j].Address == x.Address {
+			return fmt.Errorf("address: %q is that of issuer %q: one host that stands twice gets its STANs twice", x.Address,
+				c.Issuers[j].Name)
+		}
 	}
 	if err := x.checkReach(); err != nil {
 		return err

@@ -23,8 +23,10 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		`log.level: "loud"`:    "log: {level: loud}",
 		`business_day.follow: "b" is not among the issuers`: fmt.Sprintf(
 			issuer, "") + "\nbusiness_day: {follow: b}",
-		"listen: 0.0.0.0:1 is not loopback: set from, or tls with ca":     listening + "0.0.0.0:1'}]",
-		"listen: address x: missing port":                                 listening + "x'}]",
+		"listen: 0.0.0.0:1 is not loopback: set from, or tls with ca": listening + "0.0.0.0:1'}]",
+		"listen: address x: missing port":                             listening + "x'}]",
+		`issuers[1]: address: "127.0.0.1:1" is that of issuer "a"`: "issuers: [{name: a, address: '127.0.0.1:1'}, " +
+			"{name: b, address: '127.0.0.1:1'}]",
 		"address: given together with listen":                             listening + ":1', address: ':2'}]",
 		`from[0]: "x": expected an address such as 10.1.2.3 or a network`: listening + ":1', from: [x]}]",
 		"from: given without listen":                                      fmt.Sprintf(issuer, "from: [10.0.0.1]"),

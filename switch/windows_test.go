@@ -73,6 +73,26 @@ func TestWindowEndsWhileDown(t *testing.T) {
 	s.Audit()
 }
 
+// A window that begins while the clock is behind ends no earlier for it: once the clock is put right, the authorization
+// is as young as it is, and is captured.
+func TestWindowBegunWhileTheClockIsBehind(t *testing.T) {
+	var c setClock
+	s := switchtest.Start(t, switchtest.Options{Wall: c.wall})
+	wantApproved(t, s.Do(switchtest.Authorize("k1", 100)), "00")
+	s.StopSwitch()
+	c.set(-31 * day)
+	s.StartSwitch()
+	young := s.Do(switchtest.Authorize("k2", 100))
+	wantApproved(t, young, "00")
+	c.set(0)
+	s.Operator("POST", "/v1/clock/confirm", nil)
+	if a := s.Do(of(young)); a.Status != api.StatusAuthorized {
+		t.Errorf("with the clock put right it is %+v", a)
+	}
+	wantApproved(t, s.Do(switchtest.On(api.OpCapture, "c2", young.Payment, 100)), "")
+	s.Audit()
+}
+
 // A refund window ends by the confirmed clock, too, and what comes past it is refused with nothing stored.
 func TestRefundWindow(t *testing.T) {
 	var c setClock

@@ -297,7 +297,7 @@ func (e *Engine) Cutover(ctx context.Context, ahead bool) (Result, error) {
 
 // CutoverTo closes the open business date by hand and opens another one: the way back from a date that was opened by
 // a wrong clock. What was accepted under the wrong date is closed with it, in files of its own. The other date is the
-// calendar's or the one after it, and was never opened.
+// calendar's or the one after it, or the first one behind them that was never opened, and before the open one.
 func (e *Engine) CutoverTo(ctx context.Context, date payment.Date) (Result, error) {
 	return e.closeOpen(ctx, func(open payment.Date) (next payment.Date, err error) {
 		today := e.dateAt(e.o.Clock.Now())
@@ -318,6 +318,9 @@ func (e *Engine) CutoverTo(ctx context.Context, date payment.Date) (Result, erro
 			return 0, err
 		case date < today:
 			return 0, fmt.Errorf("%w: %s; the first that can be opened is %s", ErrPast, date, first)
+		case date > today.Next() && date > open && !mutant.On(mutant.AnyDateAhead):
+			return 0, fmt.Errorf("%s is %w, which is at %s: this is the way back from a date, and no way ahead", date,
+				ErrTooFar, today)
 		case date > today.Next() && date > first:
 			return 0, fmt.Errorf("%s is %w, which is at %s; the first that can be opened is %s", date, ErrTooFar, today, first)
 		}

@@ -27,13 +27,17 @@ func (e *Engine) unfinished(ctx context.Context) (days []journal.Day, err error)
 }
 
 // resume finishes the dates that are neither open nor written. One that cannot be written holds up no other; one that
-// cannot be sealed does, since a record may depend on the dates before its own.
+// cannot be sealed keeps the later ones from being sealed, since a record may depend on the dates before its own.
 func (e *Engine) resume(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	days, err := e.unfinished(ctx)
 	err = errors.Join(err, e.resumeWindows(ctx))
+	stuck := false // a date could not be sealed
 	for _, d := range days {
+		if d.State == journal.DayClosing && stuck {
+			continue
+		}
 		if d.State == journal.DaySealed {
 			var p plan
 			if json.Unmarshal(d.Data, &p) == nil && p.rests() { // finish tells what is wrong with it
@@ -44,9 +48,7 @@ func (e *Engine) resume(ctx context.Context) error {
 		e.o.Logger.Info("finishing a business date that was being closed", zap.Stringer("date", d.Date))
 		_, failed := e.finish(ctx, &d)
 		err = errors.Join(err, failed)
-		if d.State == journal.DayClosing {
-			break
-		}
+		stuck = stuck || d.State == journal.DayClosing
 	}
 	return err
 }

@@ -239,6 +239,11 @@ func TestManualCutover(t *testing.T) {
 				t.Errorf("two dates ahead: %v", err)
 			}
 		}
+		for date := payment.Date(20261126); date < 20261129; date = date.Next() { // nor is the way back a way ahead
+			if _, err := e.CutoverTo(t.Context(), date); !errors.Is(err, cutover.ErrTooFar) {
+				t.Errorf("to %s: %v", date, err)
+			}
+		}
 		sleepUntil(t, location, "2026-11-24 23:00:00")
 		synctest.Wait()
 		want := []string{

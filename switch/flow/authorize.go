@@ -122,7 +122,8 @@ func (x *operation) newPayment(ctx context.Context, p *payment.Payment) error {
 		ID:         id, Gateway: x.caller.Gateway, Merchant: req.Merchant, Terminal: req.Terminal, Currency: req.Currency,
 		Reference: req.Reference, Entry: uint8(req.Entry), Initiator: uint8(req.Initiator), MCC: x.profile.MCC,
 		Route: x.route.Destination, ECI: req.ThreeDS.ECI, Sequence: req.Card.Sequence,
-		Created: now, Expires: now.Add(x.captureWindow()),
+		// A clock that is behind by now and put right later has ended no window that it began.
+		Created: now, Expires: x.o.Clock.Latest().Add(x.captureWindow()),
 	}
 	x.o.Builder.Record(p, x.profile)
 	x.sealCard(p, &req.Card)

@@ -79,7 +79,8 @@ func (f *Flow) alarmReserved(err error) {
 func (f *Flow) alarm(said *atomic.Int64, text string, err error) {
 	now := f.o.Clock.Now().Unix()
 	last := said.Load()
-	if now-last >= int64(alarmEvery/time.Second) && said.CompareAndSwap(last, now) {
+	// A clock that was set back says it once more at once, and does not keep silent until it is where it was.
+	if ago := now - last; (ago >= int64(alarmEvery/time.Second) || ago < 0) && said.CompareAndSwap(last, now) {
 		f.o.Logger.Error(text, zap.Error(err))
 	}
 }

@@ -447,9 +447,6 @@ func (w *world) told(n *switchNode) (log []byte) {
 // switch's code.
 func (w *world) audit(ctx context.Context, b *books) {
 	options := audit.Options{Acquirer: b.node.acquirer, Node: b.node.inRRN}
-	if _, clocks := sectionOf[*clockSection](w.plan); clocks {
-		options.WindowAge = -1 // a clock that was behind has dated windows that ended before it was right
-	}
 	report, err := audit.Run(ctx, audit.Sources{
 		Switch: opens(b.payments), Authorizations: audit.Whole(opens(b.authorizations)), Ledger: opens(b.ledger),
 		Files:   func(context.Context) ([]audit.File, error) { return b.files, nil },
