@@ -70,6 +70,9 @@ func (s *Switch) diskChanged(low bool, free, reserve uint64) {
 // sweepKeys forgets idempotency keys that are older than they are kept.
 func (s *Switch) sweepKeys(ctx context.Context) {
 	keep := time.Duration(s.o.Config.Limits.KeepKeysDays) * 24 * time.Hour
+	if mutant.On(mutant.YoungKeySwept) {
+		keep -= 5 * 24 * time.Hour
+	}
 	every(ctx, sweepInterval, func() bool {
 		now := s.clock.Confirmed()
 		if mutant.On(mutant.SweepUnconfirmed) {

@@ -54,6 +54,7 @@ const (
 	FailureIgnored     Mutant = "failed-sync-acknowledged"
 	VoidStaysInFile    Mutant = "void-stays-in-file"     // flow: a voided capture's presentment is not withdrawn (I8)
 	SweepUnconfirmed   Mutant = "sweep-by-unconfirmed"   // txswitch: keys are swept by a clock that nobody confirmed
+	YoungKeySwept      Mutant = "young-key-swept"        // txswitch: keys are swept days before their time (I3)
 	CutoverUnconfirmed Mutant = "cutover-by-unconfirmed" // cutover: a date is closed by a clock that nobody confirmed
 	DE7Repeated        Mutant = "de7-repeated"           // identity: a clock set back gives a (DE7, STAN) again (I9)
 	// flow: an unwanted partial approval is declined and not reversed (I4)
@@ -139,7 +140,7 @@ func All() []Mutant {
 		AcquirerFromConfig,
 		NotFoundEndsAny,
 		CaptureUnchecked,
-		SweepUnconfirmed, CutoverUnconfirmed,
+		SweepUnconfirmed, YoungKeySwept, CutoverUnconfirmed,
 		WrongFieldInFile, ManifestOff, AnsweredIsReversed,
 		RestoredNotHeld, FileOverwritten, RecoversUnnamed,
 		SplitIgnoresSums, BrokenRecordHoldsAll, VoidEntersClosing, CarriedOnce, CarriedStays, NoSettlementPassed,
