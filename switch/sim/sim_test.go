@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	_ "time/tzdata" // the zones of topic zone, wherever it is played
 
 	"pgregory.net/rapid"
 )
