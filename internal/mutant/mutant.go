@@ -150,6 +150,7 @@ func All() []Mutant {
 		ChargebackTwice, ResubmitNewARN, RepresentedTwice,
 		RefusedSignOnTaken, CaptureAsNew, OtherClassDeclines, CodeMappedTwice, VoidWithoutOriginal,
 		LateCapture, WindowForgotten, AutomaticTwice,
+		RepeatedToday,
 		TotalsOfAnotherDate, DifferenceAccepted,
 	}
 }
@@ -183,7 +184,6 @@ func ByTest() map[Mutant]Test {
 		AnyDateAhead:     {"switchyard/switch/cutover", "TestManualCutover"},
 		AgainIsDelivered: {"switchyard/switch/cutover", "TestPresentedAgainBehindADeliveredWindow"},
 		DeliveredVoided:  {"switchyard/switch", "TestPutBackBeforeAWindow"},
-		RepeatedToday:    {"switchyard/switch/cutover", "TestRepeatedInTheZoneOfItsOriginal"},
 		// An answer that is wrong in its amount alone changes no book: the issuer did what it was asked.
 		AmountNotCompared:    {"switchyard/switch/issuer/link", "TestEchoes"},
 		ConstantTakesMoney:   {"switchyard/spec/mapping", "TestWhatNoConstantMayBe"}, // the start refuses it
