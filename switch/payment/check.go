@@ -129,10 +129,17 @@ func (p *Payment) StaysAfter(release int64) int64 {
 
 // Overtaken tells whether what operation i leaves authorized at the issuer (DE95) is more than stands by now: something
 // was released or taken back since it was recorded, as where a reversal presentment took back the capture that the
-// release of a final capture's rest counts in. The issuer would hold the difference for nobody.
+// release of a final capture's rest counts in. The issuer would hold the difference for nobody. What is parked itself
+// overtakes nothing: the issuer knows nothing of it, and refuses it while what comes before it is not there.
 func (p *Payment) Overtaken(i int) bool {
 	s := p.Sums()
-	return p.Ops[i].Stays > s.Authorized-s.Released
+	stands := s.Authorized - s.Released
+	for j := i + 1; j < len(p.Ops); j++ {
+		if op := &p.Ops[j]; op.State == StateParked && op.Kind.Row().Releases {
+			stands += op.Amount
+		}
+	}
+	return p.Ops[i].Stays > stands
 }
 
 // disputed tells whether the issuer may count a capture that the switch counts no more: its void was refused or is
