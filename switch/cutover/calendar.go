@@ -95,8 +95,8 @@ func (m *mover) wait() error {
 }
 
 // hold carries the presentments of a payment on, since their destination has no settlement on the date, or the date was
-// refused. What stands in a file that is there already stays: the journal was put back. Of a date that was refused it
-// has no file then, as it stands in that of a later date.
+// refused. What stands in a file that is there already stays: the journal was put back. It is counted in the file that
+// its destination has of a date with windows, and else in none, as it stands in that of a later date.
 func (s *sealing) hold(rows []journal.Presentment) error {
 	name := rows[0].Destination
 	if !slices.Contains(s.plan.Held, name) {
@@ -114,7 +114,7 @@ func (s *sealing) hold(rows []journal.Presentment) error {
 				return err
 			}
 			if stands {
-				if s.plan.Refused == nil {
+				if s.files.has(name) {
 					s.files.add(name, p.Merchant, p.Currency, 0)
 				}
 				continue

@@ -145,6 +145,144 @@ func TestNoSettlementSealedLate(t *testing.T) {
 	}
 }
 
+// A journal that was put back to where a date without settlement was closed, and not sealed yet, has no file of it for
+// what has left with the next one since: that leaves no second time and is not carried on to where a void would undo it
+// at the issuer, and what takes it back leaves as ever.
+func TestNoSettlementThatTheJournalForgot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-23 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		b.must(b.j.Cutover(t.Context(), 0, 20261122))
+		first := b.captured("visa", 2)
+		b.must(b.j.Cutover(t.Context(), 20261122, 20261123))
+		b.must(b.j.Checkpoint("earlier"))
+		e, stop := b.run(settings(weekend))
+		_, err := e.Cutover(t.Context(), false)
+		b.must(err)
+		stop()
+
+		b = b.putBack()
+		defer b.close()
+		b.must(b.engine(settings(weekend)).TakeDelivered(t.Context()))
+		e, stop = b.run(settings(weekend))
+		defer stop()
+		first = b.stored(first.ID)
+		if date := first.Ops[1].Filed(); date != 20261122 {
+			t.Errorf("what has left stands in %s", date)
+		}
+		b.takenBack(first, 1)
+		b.captured("visa", 1)
+		_, err = e.Cutover(t.Context(), false)
+		b.must(err)
+		wantFiles(t, b, e, map[payment.Date][]string{
+			20261122: {"jcb 00001: 0 of 0", "jcb 00002: 0 of 0"},
+			20261123: {
+				"jcb 00001: 0 of 0", "visa 00002: 2 of 300",
+				"jcb 00003: 0 of 0", "visa 00004: 0 of 0", // windows
+				"jcb 00005: 0 of 0", "visa 00006: 2 of 200",
+			},
+		})
+	})
+}
+
+// wantFiles fails the test unless dates have the files that they are to have, and these are made again as they are.
+func wantFiles(t *testing.T, b *book, e *cutover.Engine, all map[payment.Date][]string) {
+	t.Helper()
+	for date, want := range all {
+		if got := parts(t, b.fs, date); !slices.Equal(got, want) {
+			t.Errorf("%s: the files are %q, want %q", date, got, want)
+		}
+		if checked, err := e.Check(t.Context(), date); err != nil || len(checked.Differences) > 0 {
+			t.Errorf("%s, made again: %+v, %v", date, checked, err)
+		}
+	}
+}
+
+// What stands in a date without settlement, which is open in a journal that was put back, and has left with a later one
+// since, is out of reach of a void at the issuer before the first request: the date is closed. One of which nothing has
+// left is not.
+func TestLeftFromAnOpenDateWithoutSettlement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-21 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		b.must(b.j.Cutover(t.Context(), 0, 20261121))
+		first := b.captured("visa", 2)
+		b.must(b.j.Checkpoint("earlier"))
+		e, stop := b.run(settings(weekend))
+		_, err := e.Cutover(t.Context(), false)
+		b.must(err)
+		sleepUntil(t, time.UTC, "2026-11-22 12:00:00")
+		for range 2 { // Sunday, and Monday ahead of it
+			_, err = e.Cutover(t.Context(), true)
+			b.must(err)
+		}
+		stop()
+
+		b = b.putBack()
+		defer b.close()
+		for range 2 { // starts
+			b.must(b.engine(settings(weekend)).TakeDelivered(t.Context()))
+			if open := b.j.OpenDay(); open != 20261122 || !b.days.Closed(20261121) || b.days.Closed(open) {
+				t.Fatalf("%s is open", open)
+			}
+		}
+		b.captured("visa", 1)
+		e, stop = b.run(settings(weekend))
+		defer stop()
+		b.takenBack(b.stored(first.ID), 1)
+		for range 2 {
+			_, err = e.Cutover(t.Context(), true)
+			b.must(err)
+		}
+		wantFiles(t, b, e, map[payment.Date][]string{
+			20261121: {"jcb 00001: 0 of 0", "jcb 00002: 0 of 0"},
+			20261122: {"jcb 00001: 0 of 0", "jcb 00002: 0 of 0", "jcb 00003: 0 of 0"}, // a window of the second start
+			20261123: {"jcb 00001: 0 of 0", "visa 00002: 2 of 300", "jcb 00003: 0 of 0", "visa 00004: 2 of 200"},
+		})
+	})
+}
+
+// So it is where the date has a window, from before its destination had no settlement on it, and with that a file for
+// what is in none.
+func TestLeftFromBehindAWindowWithoutSettlement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-22 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		e, stop := b.run(settings())
+		b.captured("visa", 1)
+		_, err := e.Window(t.Context(), "visa")
+		b.must(err)
+		stop()
+		left := b.captured("visa", 2)
+		b.must(b.j.Checkpoint("earlier"))
+		e, stop = b.run(settings(weekend))
+		for range 2 {
+			_, err = e.Cutover(t.Context(), true)
+			b.must(err)
+		}
+		stop()
+
+		b = b.putBack()
+		defer b.close()
+		sleepUntil(t, time.UTC, "2026-11-24 12:00:00")
+		b.must(b.engine(settings(weekend)).TakeDelivered(t.Context()))
+		if open := b.j.OpenDay(); open != 20261124 || !b.days.Closed(20261122) {
+			t.Fatalf("%s is open, want the calendar's date", open)
+		}
+		e, stop = b.run(settings(weekend))
+		defer stop()
+		b.takenBack(b.stored(left.ID), 1)
+		_, err = e.Cutover(t.Context(), false)
+		b.must(err)
+		wantFiles(t, b, e, map[payment.Date][]string{
+			20261122: {
+				"visa 00001: 1 of 100", "jcb 00002: 0 of 0", "visa 00003: 0 of 0", "jcb 00004: 0 of 0", "visa 00005: 0 of 0",
+			},
+			20261124: {"jcb 00001: 0 of 0", "visa 00002: 1 of 100"},
+		})
+	})
+}
+
 // A date on which nobody has settlement is written without any file, and leaves no folder.
 func TestNobodySettles(t *testing.T) {
 	for name, destinations := range map[string][]string{"named": {"visa"}, "none": nil} {

@@ -14,7 +14,8 @@
 // Files in reading order: engine.go (when), finish.go (a date's way from closing to written), seal.go (what its files
 // are made from), window.go (a part of the open date), calendar.go (for whom there are none), split.go, record.go (a
 // record), write.go (the files), output.go (where to), release.go (what waits for people), rebuild.go (once more, from
-// the journal), follow.go (a host's cutover).
+// the journal), delivered.go (what was delivered before the journal was put back), taken.go (and stands in the open
+// date), follow.go (a host's cutover).
 //
 // It does not know the layout of the files (package clearing) nor how a capture comes to stand in a date (package
 // flow).

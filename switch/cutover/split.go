@@ -65,6 +65,12 @@ func newSplitter(bounds Bounds, destinations []string) *splitter {
 	return s
 }
 
+// has tells whether a destination has a file.
+func (s *splitter) has(destination string) bool {
+	_, has := s.parts[destination]
+	return has
+}
+
 func (s *splitter) add(destination, merchant, currency string, amountMinor int64) {
 	parts, one := s.parts[destination], part{records: 1, sumMinor: amountMinor, rows: 1}
 	row := summaryRow{merchant, currency}

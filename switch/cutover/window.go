@@ -43,10 +43,11 @@ var ErrNoFileIDs = errors.New("the business date has no file ids (PDS0105) left 
 // parts are the plans of a date: those of its windows, and its own of the rest.
 func (p *plan) parts() []*plan { return append(slices.Clone(p.Windows), p) }
 
-// has tells whether a presentment of the date belongs to the plan's files. Of a date that was refused, which has none,
-// something may be left that stands in a later date's.
+// has tells whether a presentment of the date belongs to the plan's files. Of a destination that has none of a date,
+// since it has no settlement on it or the date was refused, something may be left that stands in a later date's.
 func (p *plan) has(row *journal.Presentment) bool {
-	if p.Refused != nil && len(p.Files) == 0 {
+	of := func(f planFile) bool { return f.Destination == row.Destination }
+	if slices.Contains(p.Held, row.Destination) && !slices.ContainsFunc(p.Files, of) {
 		return false
 	}
 	return presentment.WindowOf(row.Data) == p.Window && (p.Window == 0 || row.Destination == p.Destination)
