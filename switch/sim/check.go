@@ -446,7 +446,11 @@ func (w *world) told(n *switchNode) (log []byte) {
 // audit holds the books, and what the actors were told, against each other with the auditor, which knows nothing of the
 // switch's code.
 func (w *world) audit(ctx context.Context, b *books) {
-	options := audit.Options{Acquirer: b.node.acquirer, Node: b.node.inRRN}
+	options := audit.Options{
+		Acquirer: b.node.acquirer, Node: b.node.inRRN,
+		// Days that pass to close the last date end windows, too, and the audit comes before the switch has looked at them.
+		WindowAge: audit.DefaultWindowAge + time.Duration(b.node.toClose.Load()),
+	}
 	report, err := audit.Run(ctx, audit.Sources{
 		Switch: opens(b.payments), Authorizations: audit.Whole(opens(b.authorizations)), Ledger: opens(b.ledger),
 		Files:   func(context.Context) ([]audit.File, error) { return b.files, nil },

@@ -26,6 +26,7 @@ func (n *switchNode) nextDays(ctx context.Context) error {
 			if passed == 0 {
 				days = passing
 			}
+			n.toClose.Add(int64(days))
 			if err := n.pass(ctx, days); err != nil {
 				return err
 			}

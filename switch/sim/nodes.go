@@ -31,6 +31,7 @@ type switchNode struct {
 	lives             int
 	first             *party       // its first life
 	later             atomic.Int64 // nanoseconds by which its wall clock is ahead of virtual time
+	toClose           atomic.Int64 // of these, what passed so that a last date could be closed
 	moved             atomic.Int64 // since when, in nanoseconds from the beginning; 0: never
 
 	mu   sync.Mutex
