@@ -108,6 +108,7 @@ func (n *switchNode) closeDay() {
 		w.armed = []*armed{{&Fault{Kind: CrashInFiles, Node: n.number, Keeps: []int{0, 50, 100}[step%3]}, step}}
 		w.mu.Unlock()
 		n.cutover(false)
+		n.letOut(false)
 		w.mu.Lock()
 		w.armed = nil
 		w.mu.Unlock()

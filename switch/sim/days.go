@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"switchyard/switch/operator"
 )
 
 // wallOffset is how far a node's wall clock is ahead of virtual time.
@@ -36,12 +38,21 @@ func (n *switchNode) nextDays(ctx context.Context) error {
 			return err
 		}
 		for _, d := range days {
-			if d.Date == open.OpenDay && d.State == "written" {
+			if d.Date == open.OpenDay && d.State != "open" && isDone(&d) {
 				return nil
 			}
 		}
 		time.Sleep(time.Second)
 	}
+}
+
+// isDone tells whether a date is open, has its files, or has those that are to wait for people.
+func isDone(d *operator.DayExport) bool {
+	if d.State == "sealed" {
+		of, err := filingOf(d)
+		return err == nil && of.waits()
+	}
+	return d.State != "closing"
 }
 
 // pass has days pass at a node, whose operator confirms that they did.

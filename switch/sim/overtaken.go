@@ -19,7 +19,7 @@ func overtaken(err error) bool {
 	return refused && strings.Contains(why, "another cutover")
 }
 
-// awaitWritten waits until each date but the open one has its files.
+// awaitWritten waits until each date but the open one has its files, or waits for people.
 func (n *switchNode) awaitWritten(ctx context.Context) error {
 	n.w.faults.add(cutoverOvertaken, 1)
 	for {
@@ -29,7 +29,7 @@ func (n *switchNode) awaitWritten(ctx context.Context) error {
 		}
 		unfinished := ""
 		for _, d := range days {
-			if d.State != "open" && d.State != "written" {
+			if !isDone(&d) {
 				unfinished = d.Date
 			}
 		}

@@ -179,11 +179,11 @@ func (c *clearingPart) calm() {
 	}
 }
 
-// unrest implements hastens: each date that is closed has its files.
+// unrest implements hastens: each date that is closed has its files, or waits for people.
 func (c *clearingPart) unrest() string {
 	for _, n := range c.w.nodes {
 		for date, state := range c.days(n) {
-			if state != "open" && state != "written" {
+			if state != "open" && state != "written" && state != "waiting" {
 				return "business date " + date + " is " + state + n.suffix()
 			}
 		}
@@ -191,7 +191,7 @@ func (c *clearingPart) unrest() string {
 	return ""
 }
 
-// days are the states of a node's dates; none while it does not say.
+// days are the states of a node's dates, of one whose files wait for people "waiting"; none while it does not say.
 func (c *clearingPart) days(n *switchNode) map[string]string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -201,7 +201,9 @@ func (c *clearingPart) days(n *switchNode) map[string]string {
 	}
 	states := map[string]string{}
 	for _, d := range days {
-		states[d.Date] = d.State
+		if states[d.Date] = d.State; d.State == "sealed" && isDone(&d) {
+			states[d.Date] = "waiting"
+		}
 	}
 	return states
 }

@@ -24,10 +24,15 @@ func drawDateWindows(t *rapid.T, p *Plan) section {
 	if !percent(t, dateWindowsPercent) {
 		return nil
 	}
+	return drawWindowEnds(t, p, span)
+}
+
+// drawWindowEnds draws one window at least, each of which ends within a time.
+func drawWindowEnds(t *rapid.T, p *Plan, within time.Duration) *dateWindowsSection {
 	s := &dateWindowsSection{}
 	for range 1 + bits(t, 6) {
 		s.Windows = append(s.Windows, dateWindow{
-			At: between(t, time.Second, span), Node: bits(t, p.Nodes), Destination: []string{"visa", "mastercard"}[bits(t, 2)],
+			At: between(t, time.Second, within), Node: bits(t, p.Nodes), Destination: []string{"visa", "mastercard"}[bits(t, 2)],
 		})
 	}
 	slices.SortStableFunc(s.Windows, func(a, b dateWindow) int { return int(a.At - b.At) })

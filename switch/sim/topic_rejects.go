@@ -184,25 +184,15 @@ func chargesBack(text []byte) bool {
 // strike lets the switch crash in the nth sync of its journal from now on, if the plan has crashes left. over ends
 // that.
 func (s *rejectsPart) strike(nth int) (over func()) {
-	w := s.w
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.left == 0 {
 		return func() {}
 	}
-	one := &armed{&Fault{Kind: CrashInSync, For: time.Second, Keeps: []int{0, 50, 100}[s.left%3]}, nth}
+	disarm := s.w.arm(&Fault{Kind: CrashInSync, For: time.Second, Keeps: []int{0, 50, 100}[s.left%3]}, nth)
 	s.left--
-	w.mu.Lock()
-	w.armed = append(w.armed, one)
-	w.mu.Unlock()
 	return func() {
-		w.mu.Lock()
-		at := slices.Index(w.armed, one)
-		if at >= 0 {
-			w.armed = slices.Delete(w.armed, at, at+1)
-		}
-		w.mu.Unlock()
-		if at >= 0 { // it did not come to that
+		if !disarm() { // it did not come to that
 			s.mu.Lock()
 			s.left++
 			s.mu.Unlock()

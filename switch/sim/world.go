@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -320,6 +321,24 @@ func (w *world) event(kind FaultKind, n *switchNode) *Fault {
 	return nil
 }
 
+// arm has a fault wait for the nth event of its kind from now on. disarm ends that, and tells whether it has come to
+// pass.
+func (w *world) arm(f *Fault, nth int) (disarm func() (happened bool)) {
+	one := &armed{f, nth}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.armed = append(w.armed, one)
+	return func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		at := slices.Index(w.armed, one)
+		if at >= 0 {
+			w.armed = slices.Delete(w.armed, at, at+1)
+		}
+		return at < 0
+	}
+}
+
 // onWrite sees everything that is written to a connection.
 func (w *world) onWrite(c *conn, b []byte) {
 	n := w.nodeNamed(c.owner.name)
@@ -364,15 +383,17 @@ func (w *world) onSync(n *switchNode) error {
 	return nil
 }
 
-// cutover closes the open business date by hand. While faults go on it may fail.
+// cutover closes the open business date by hand. While faults go on it may fail. If it must not, what waits for people
+// is let out, too.
 func (n *switchNode) cutover(must bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	_, err := n.api().Cutover(ctx, client.Cutover{Wait: 90 * time.Second, Ahead: true})
 	_, refused := client.Refused(err)
 	switch {
-	case err == nil || !must:
+	case !must:
 		return
+	case err == nil:
 	case overtaken(err):
 		err = n.awaitWritten(ctx)
 	case refused:
@@ -380,7 +401,9 @@ func (n *switchNode) cutover(must bool) {
 	}
 	if err != nil {
 		n.w.failf("cutover fails", "%v", err)
+		return
 	}
+	n.letOut(true)
 }
 
 // control asks the issuer's control port, with a body if there is one, and gives the answer's to take.
