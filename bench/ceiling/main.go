@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"switchyard/internal/outfile"
 )
 
 // options are the flags of switchd that the relay takes, so that it is started as switchd is.
@@ -70,8 +72,8 @@ func writeReady(path, gateway string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".tmp", text, 0o600); err != nil {
+	if err := outfile.Replace(path, text); err != nil {
 		return fmt.Errorf("ready-file: %w", err)
 	}
-	return os.Rename(path+".tmp", path)
+	return nil
 }

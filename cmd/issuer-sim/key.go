@@ -2,10 +2,10 @@ package main
 
 import (
 	"crypto/rand"
-	"errors"
 	"os"
 	"path/filepath"
 
+	"switchyard/internal/outfile"
 	"switchyard/internal/pan"
 )
 
@@ -24,17 +24,5 @@ func ensureKey(dir string) error {
 		return nil
 	}
 	// Whole or not at all: a key file that a crash left empty would keep the folder shut.
-	temporary := name + ".new"
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temporary, name)
+	return outfile.Replace(name, []byte(text))
 }

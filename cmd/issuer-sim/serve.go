@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +15,7 @@ import (
 
 	"switchyard/internal/infile"
 	"switchyard/internal/isotool"
+	"switchyard/internal/outfile"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec/framing"
 )
@@ -202,11 +202,10 @@ func writeReady(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".tmp")
-	if err := os.WriteFile(temporary, append(b, '\n'), 0o644); err != nil {
+	if err := outfile.Replace(name, append(b, '\n')); err != nil {
 		return fmt.Errorf("ready file: %w", err)
 	}
-	return os.Rename(temporary, name)
+	return nil
 }
 
 func loadRules(name string) (*issuersim.Rules, error) {

@@ -42,7 +42,7 @@ are copied as files, or written again from the journal.`,
 			if err != nil {
 				return err
 			}
-			if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("%s exists; expected a new folder", dir)
 			}
 			if err := os.Mkdir(dir, 0o700); err != nil {
@@ -161,11 +161,14 @@ numbers of payments, RRNs and ARNs are moved past what may have been given since
 
 func restore(ctx context.Context, backup, data string, unchecked bool, out io.Writer) error {
 	from, to := filepath.Join(backup, journalFolder), filepath.Join(data, journalFolder)
+	if err := noLink(from); err != nil {
+		return err
+	}
 	reason, err := originOf(from, unchecked)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s exists; expected a data folder without a journal", to)
 	}
 	// Under a temporary name until it is whole, so that a restore that breaks off leaves no half journal to start from.
@@ -189,6 +192,16 @@ func restore(ctx context.Context, backup, data string, unchecked bool, out io.Wr
 	return nil
 }
 
+// noLink refuses a journal's folder that is a symbolic link. Whoever names a backup may name a link, but whoever made
+// the backup leads nobody out of it.
+func noLink(dir string) error {
+	info, err := os.Lstat(dir)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("%s: is a symbolic link, expected a folder", dir)
+	}
+	return err
+}
+
 // originOf says what a restored journal was made from, once that has been checked.
 func originOf(from string, unchecked bool) (reason string, err error) {
 	m, err := pebble.CheckBackup(vfs.Default, from)
@@ -204,7 +217,8 @@ func originOf(from string, unchecked bool) (reason string, err error) {
 	return "", err
 }
 
-// copyJournal copies the files of a journal, synced, and nothing that is about the folder that they lay in.
+// copyJournal copies the files of a journal, synced, and nothing that is about the folder that they lay in. What is no
+// regular file ends it.
 func copyJournal(from, to string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {
@@ -225,7 +239,7 @@ func copyJournal(from, to string) error {
 }
 
 func copyFile(from, to string) error {
-	in, err := os.Open(from)
+	in, err := vfs.Default.Open(from)
 	if err != nil {
 		return err
 	}

@@ -104,3 +104,95 @@ func mustRename(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+// A backup that somebody else has handed over leads nowhere: no link in it is followed, whether a file's or its
+// folder's, and nothing that one leads to is cut off, written or copied. The backup itself may be named by a link.
+func TestRestoreFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	data, backup := filepath.Join(dir, "data"), filepath.Join(dir, "backup")
+	j := openJournal(t, data)
+	if err := j.PutMeta(t.Context(), "name", []byte("value")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(backup, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	journalOfBackup := filepath.Join(backup, journalFolder)
+	if _, err := j.Backup(journalOfBackup); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	logs, err := filepath.Glob(filepath.Join(journalOfBackup, "*.log"))
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("logs of the backup: %v, %v", logs, err)
+	}
+	elsewhere := filepath.Join(dir, "elsewhere")
+	restored := filepath.Join(dir, "restored")
+	refusedAsLink := func(what, link string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), link+": is a symbolic link, expected a ") {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, err := os.Lstat(filepath.Join(restored, journalFolder)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: a refused restore left a journal: %v", what, err)
+		}
+	}
+	for _, link := range []string{
+		filepath.Join(journalOfBackup, "LOCK"), filepath.Join(journalOfBackup, pebble.BackupManifestName), logs[0],
+	} {
+		if err := os.WriteFile(elsewhere, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(link); err == nil { // what is led to is as good as what stood there
+			mustRename(t, link, elsewhere)
+		}
+		before, err := os.ReadFile(elsewhere)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(before) == 0 {
+			before = []byte("notes")
+			if err := os.WriteFile(elsewhere, before, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(elsewhere, link); err != nil {
+			t.Fatal(err)
+		}
+		for _, unchecked := range []bool{false, true} {
+			var out strings.Builder
+			refusedAsLink("verify", link, verify(backup, unchecked, &out))
+			refusedAsLink("restore", link, restore(t.Context(), backup, restored, unchecked, &out))
+		}
+		if text, err := os.ReadFile(elsewhere); err != nil || string(text) != string(before) {
+			t.Errorf("%s: what it leads to has %d bytes, %v; had %d", link, len(text), err, len(before))
+		}
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+		if string(before) != "notes" {
+			mustRename(t, elsewhere, link)
+		}
+	}
+	hidden := filepath.Join(dir, "hidden")
+	mustRename(t, journalOfBackup, hidden)
+	if err := os.Symlink(hidden, journalOfBackup); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	refusedAsLink("restore of a folder elsewhere", journalOfBackup,
+		restore(t.Context(), backup, restored, false, &out))
+	if err := os.Remove(journalOfBackup); err != nil {
+		t.Fatal(err)
+	}
+	mustRename(t, hidden, journalOfBackup)
+	named := filepath.Join(dir, "named")
+	if err := os.Symlink(backup, named); err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(t.Context(), named, restored, false, &out); err != nil {
+		t.Errorf("a backup that is named by a link: %v", err)
+	}
+}

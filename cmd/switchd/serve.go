@@ -20,9 +20,9 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/httpcall"
-	txswitch "switchyard/switch"
-
+	"switchyard/internal/outfile"
 	"switchyard/internal/vfs"
+	txswitch "switchyard/switch"
 )
 
 // drainTimeout is how long a stopping switch finishes what is in flight.
@@ -246,8 +246,8 @@ func writeReady(path string, o txswitch.Options) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".tmp", text, 0o600); err != nil {
+	if err := outfile.Replace(path, text); err != nil {
 		return fmt.Errorf("ready-file: %w", err)
 	}
-	return os.Rename(path+".tmp", path)
+	return nil
 }

@@ -102,6 +102,8 @@ func Regular(name string, info fs.FileInfo) error {
 		return fmt.Errorf("%s: is a directory, expected a file", name)
 	case mode&fs.ModeNamedPipe != 0:
 		return fmt.Errorf("%s: is a FIFO, expected a regular file", name)
+	case mode&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s: is a symbolic link, expected a regular file", name)
 	default:
 		return fmt.Errorf("%s: is a device or socket, expected a regular file", name)
 	}

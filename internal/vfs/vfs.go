@@ -24,8 +24,8 @@ type CrashCloneCfg = vfs.CrashCloneCfg
 const WriteCategoryUnspecified = vfs.WriteCategoryUnspecified
 
 var (
-	// Default is the machine's file system.
-	Default = vfs.Default
+	// Default is the machine's file system: of regular files, and by way of no symbolic link.
+	Default FS = machine{vfs.Default}
 	// ErrUnsupported says that a file system cannot tell.
 	ErrUnsupported = vfs.ErrUnsupported
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"switchyard/internal/loadgen/record"
+	"switchyard/internal/outfile"
 )
 
 // Format is a way of showing a run.
@@ -43,14 +44,21 @@ func WriteAll(dir string, r *record.Run) error {
 	}
 	var faults []error
 	for _, f := range Files {
-		faults = append(faults, WriteFile(filepath.Join(dir, f.Name), f.Format, r))
+		faults = append(faults, write(filepath.Join(dir, f.Name), f.Format, r, create))
 	}
 	return errors.Join(faults...)
 }
 
-// WriteFile writes one file. What is written of it before an error stays.
+// create makes a file of a folder, in which others may have put a link under its name.
+func create(name string) (*os.File, error) { return outfile.Create(name, 0o666) }
+
+// WriteFile writes one file, which a person names: a link is followed. What is written of it before an error stays.
 func WriteFile(name string, format Format, r *record.Run) error {
-	f, err := os.Create(name)
+	return write(name, format, r, os.Create)
+}
+
+func write(name string, format Format, r *record.Run, create func(name string) (*os.File, error)) error {
+	f, err := create(name)
 	if err != nil {
 		return err
 	}

@@ -319,28 +319,43 @@ func TestAllFilesAreMadeOfAKeptRun(t *testing.T) {
 	}
 }
 
-// A full disk: what cannot be written is named, and the rest is there.
+// A report that a full disk takes only a part of is no report.
 func TestFullDisk(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("this system has no /dev/full")
 	}
-	dir := t.TempDir()
-	for _, name := range []string{"run.json", "report.html"} {
-		if err := os.Symlink("/dev/full", filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
+	for _, f := range report.Files {
+		err := report.WriteFile("/dev/full", f.Format, sample(t))
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "the report /dev/full is not complete") {
+			t.Errorf("%s: error %v, want that the disk is full", f.Name, err)
 		}
 	}
-	err := report.WriteAll(dir, sample(t))
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("error %v, want that the disk is full", err)
+}
+
+// What cannot be written into a folder is named, and the rest is there. A link that somebody has put there is not
+// followed: what it leads to stays as it was.
+func TestFilesThatCannotBeWritten(t *testing.T) {
+	dir, notes := t.TempDir(), filepath.Join(t.TempDir(), "notes")
+	if err := os.WriteFile(notes, []byte("notes"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	for _, want := range []string{"run.json is not complete", "report.html is not complete", "no space left"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q does not say %q", err, want)
+	if err := os.Symlink(notes, filepath.Join(dir, "run.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "report.html"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := report.WriteAll(dir, sample(t))
+	for _, want := range []string{"run.json: is a symbolic link", "report.html: is a directory"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
 		}
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, "seconds.csv")); err != nil || len(text) == 0 {
 		t.Errorf("seconds.csv: %d bytes, %v", len(text), err)
+	}
+	if text, err := os.ReadFile(notes); err != nil || string(text) != "notes" {
+		t.Errorf("what the link leads to is %q, %v", text, err)
 	}
 }
 
