@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"switchyard/internal/config"
 	"switchyard/spec"
@@ -48,6 +49,17 @@ type IssuerConfig struct {
 	Spec []byte `yaml:"-"`
 }
 
+// sameAddress tells whether two addresses, host:port, are written for one. Names are not looked up.
+func sameAddress(a, b string) bool {
+	plain := func(address string) string {
+		if ip, err := netip.ParseAddrPort(address); err == nil {
+			return ip.String()
+		}
+		return strings.ToLower(address)
+	}
+	return plain(a) == plain(b)
+}
+
 func (c *Config) checkIssuer(i int) error {
 	x := &c.Issuers[i]
 	if !storable(x.Name) {
@@ -57,8 +69,8 @@ func (c *Config) checkIssuer(i int) error {
 		if c.Issuers[j].Name == x.Name {
 			return fmt.Errorf("name: %q stands twice", x.Name)
 		}
-		// Each host has STANs of its own from 1 on (I9).
-		if x.Address != "" && c.Issuers[j].Address == x.Address {
+		// Each host has STANs of its own from 1 on (I9). What stands before a frame may tell two behind one address apart.
+		if x.Address != "" && c.Issuers[j].Framing == x.Framing && sameAddress(c.Issuers[j].Address, x.Address) {
 			return fmt.Errorf("address: %q is that of issuer %q: one host that stands twice gets its STANs twice", x.Address,
 				c.Issuers[j].Name)
 		}

@@ -27,6 +27,10 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"listen: address x: missing port":                             listening + "x'}]",
 		`issuers[1]: address: "127.0.0.1:1" is that of issuer "a"`: "issuers: [{name: a, address: '127.0.0.1:1'}, " +
 			"{name: b, address: '127.0.0.1:1'}]",
+		`issuers[1]: address: "HOST:1" is that of issuer "a"`: "issuers: [{name: a, address: 'host:1'}, " +
+			"{name: b, address: 'HOST:1'}]",
+		`issuers[1]: address: "[0::1]:1" is that of issuer "a"`: "issuers: [{name: a, address: '[::1]:1'}, " +
+			"{name: b, address: '[0::1]:1'}]",
 		"address: given together with listen":                             listening + ":1', address: ':2'}]",
 		`from[0]: "x": expected an address such as 10.1.2.3 or a network`: listening + ":1', from: [x]}]",
 		"from: given without listen":                                      fmt.Sprintf(issuer, "from: [10.0.0.1]"),

@@ -297,15 +297,15 @@ func (a *auditRun) stopped(ctx context.Context, notices io.Writer) (src audit.So
 }
 
 // stoppedKeys are the keys with which the files of a stopped switch are made again; nil where they are not to be, or
-// nobody has named a key file and there is none in the data folder, which is said.
+// nobody has named a key file and that in the data folder cannot be read, which is said.
 func (a *auditRun) stoppedKeys(notices io.Writer) (*pan.Keyring, error) {
 	if !a.rebuild {
 		return nil, nil
 	}
 	keys, err := stoppedKeyring(a.data, a.keyFile)
-	if a.keyFile == "" && errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintln(notices, "no key: the clearing files are not made again, and what only the key shows, the middle of "+
-			"card numbers and their expiry, is held against nothing; --key-file names it")
+	if a.keyFile == "" && err != nil {
+		fmt.Fprintf(notices, "no key: the clearing files are not made again, and what only the key shows, the middle of "+
+			"card numbers and their expiry, is held against nothing; --key-file names it (%v)\n", err)
 		return nil, nil
 	}
 	return keys, err

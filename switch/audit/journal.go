@@ -157,7 +157,7 @@ const rrnPrefix = 5
 // maxPrefixes bounds what is asked for: the days of years.
 const maxPrefixes = 1000
 
-// prefixes are the beginnings of a range's RRNs; nil: whatever there is.
+// prefixes are the beginnings of a range's RRNs, none where it has no payment; nil: whatever there is.
 func (f *firstReading) prefixes() []string {
 	if f.rrns == nil {
 		return nil
@@ -170,7 +170,7 @@ func (f *firstReading) prefixes() []string {
 	if len(found) > maxPrefixes {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(found))
+	return slices.AppendSeq([]string{}, slices.Values(slices.Sorted(maps.Keys(found))))
 }
 
 // nameList takes the RRNs and keys of a payment's operations, where they are wanted: reading them takes as long as the

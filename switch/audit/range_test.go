@@ -75,7 +75,7 @@ func (b *borderland) audit(t *testing.T, from, to string, whole bool) *audit.Rep
 	}
 	src.Authorizations = func(_ context.Context, prefixes []string) (io.ReadCloser, error) {
 		given := slices.Clone(b.holdings)
-		if !whole {
+		if !whole && prefixes != nil {
 			given = slices.DeleteFunc(given, func(h *holding) bool {
 				return !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(h.RRN, p) })
 			})

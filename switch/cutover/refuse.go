@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func (e *Engine) refusable(ctx context.Context, date payment.Date) (*plan, error
 		err = ErrOut
 	}
 	if err == nil {
-		err = e.noneFiledLater(ctx, date)
+		err = e.noneFiledLater(ctx, date, p)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("business date %s: %w", date, err)
@@ -87,11 +88,16 @@ func (e *Engine) anyFile(date payment.Date) (bool, error) {
 	return false, err
 }
 
-// noneFiledLater is ErrLaterFiled where a date behind one has files, or a window that is to have some.
-func (e *Engine) noneFiledLater(ctx context.Context, date payment.Date) error {
+// noneFiledLater is ErrLaterFiled where a date that was closed behind one has files, or a window that is to have some.
+func (e *Engine) noneFiledLater(ctx context.Context, date payment.Date, of *plan) error {
 	var filed error
 	err := e.o.Journal.Days(ctx, func(d journal.Day) bool {
-		if d.Date > date && filed == nil {
+		if d.Date != date && filed == nil {
+			later, err := closedBehind(date, of, &d)
+			if err != nil || !later {
+				filed = err
+				return err == nil
+			}
 			files, _, err := SealedFiles(d)
 			windows, failed := windowsOf(&d)
 			if err = errors.Join(err, failed); err == nil && len(files)+len(windows) > 0 {
@@ -102,6 +108,22 @@ func (e *Engine) noneFiledLater(ctx context.Context, date payment.Date) error {
 		return filed == nil
 	})
 	return errors.Join(err, filed)
+}
+
+// closedBehind tells whether another date was closed behind one whose files wait, or is open.
+func closedBehind(date payment.Date, of *plan, other *journal.Day) (bool, error) {
+	var p plan
+	if len(other.Data) > 0 {
+		if err := json.Unmarshal(other.Data, &p); err != nil {
+			return false, fmt.Errorf("record of business date %s: %w", other.Date, err)
+		}
+	}
+	if slices.ContainsFunc(p.parts(), func(part *plan) bool { return part.Format >= 3 && part.behind(other.Date, date) }) {
+		return true, nil
+	}
+	return other.Date > date && !slices.ContainsFunc(of.parts(), func(part *plan) bool {
+		return part.Format >= 3 && part.behind(date, other.Date)
+	}), nil
 }
 
 // Refuse keeps the files of a sealed date that wait from ever being made: that they are refused, by whom and why, is

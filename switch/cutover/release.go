@@ -21,13 +21,18 @@ import (
 // released, stands in the date's record, so that it holds over a restart and whatever the configuration says by then.
 //
 // Each date and each window waits by itself, and leaves behind those before it of its destination, of the same date and
-// of earlier ones: what takes a record back follows that. What is sealed behind one that waits does so, too. A date
-// waits where one of its windows does, and is released with all of them.
+// of those that were closed before: what takes a record back follows that. What is sealed behind one that waits does
+// so, too. A date waits where one of its windows does, and is released with all of them.
+//
+// Which dates were closed before is not said by the calendar: after a way back from a date that a wrong clock opened
+// an earlier one follows a later one. So those that wait are noted when a date is sealed or a window begins.
 
 // Release is how the files of a date or a window that wait for people stand.
 type Release struct {
 	By string    `json:"by,omitempty"` // "": nobody has released them
 	At time.Time `json:"at,omitzero"`
+	// Behind are the other dates (YYYY-MM-DD) that waited when these files were fixed, in the calendar's order.
+	Behind []string `json:"behind,omitempty"`
 }
 
 // WindowName names a window of a business date; the zero WindowName is the date as a whole.
@@ -45,9 +50,9 @@ var ErrNoWindow = errors.New("the date has no such window")
 // ErrEarlierWaits is returned for the release of a window behind another one that waits.
 var ErrEarlierWaits = errors.New("an earlier window of its destination waits, which is released before it")
 
-// ErrEarlierDateWaits is returned for the release of files behind those of an earlier date that wait.
-var ErrEarlierDateWaits = errors.New("files of an earlier date wait for the same destination, of which these may " +
-	"take records back: that date is released first")
+// ErrEarlierDateWaits is returned for the release of files behind those of a date that was closed before and waits.
+var ErrEarlierDateWaits = errors.New("files of a date that was closed before wait for the same destination, of which " +
+	"these may take records back: that date is released first")
 
 // waits tells whether the files of a plan wait for their release.
 func (p *plan) waits() bool { return p.Release != nil && p.Release.By == "" }
@@ -78,45 +83,76 @@ func (e *Engine) MayRelease(ctx context.Context, date payment.Date, of WindowNam
 	return e.inTurn(ctx, date, parts)
 }
 
-// inTurn is ErrEarlierDateWaits where files of a date that wait are behind those of an earlier one.
+// inTurn is ErrEarlierDateWaits where files of a date that wait are behind those of one that was closed before.
 func (e *Engine) inTurn(ctx context.Context, date payment.Date, parts []*plan) error {
-	first, err := e.earlierWaiting(ctx, date)
+	waiting, err := e.waitingDates(ctx, date)
 	if err != nil {
-		return fmt.Errorf("business date %s: look for files of earlier dates that wait: %w", date, err)
+		return fmt.Errorf("business date %s: look for files of other dates that wait: %w", date, err)
 	}
 	for _, p := range parts {
-		for _, f := range p.Files {
-			if earlier, waits := first[f.Destination]; waits {
-				return fmt.Errorf("business date %s: %w: %s, for %s", date, ErrEarlierDateWaits, earlier, f.Destination)
+		for _, w := range waiting {
+			for _, f := range p.Files {
+				if p.behind(date, w.date) && w.destinations[f.Destination] {
+					return fmt.Errorf("business date %s: %w: %s, for %s", date, ErrEarlierDateWaits, w.date, f.Destination)
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// earlierWaiting is the first of the dates before one of which files wait, by their destination.
-func (e *Engine) earlierWaiting(ctx context.Context, date payment.Date) (map[string]payment.Date, error) {
-	first := map[string]payment.Date{}
+// behind tells whether a plan of a date was made when another date waited that still does. Plans of before did not note
+// it: theirs were closed in the calendar's order.
+func (p *plan) behind(date, other payment.Date) bool {
+	if p.Format < 3 {
+		return other < date
+	}
+	return p.Release != nil && slices.Contains(p.Release.Behind, other.String())
+}
+
+// waitingDate is a date of which files wait, and for which destinations.
+type waitingDate struct {
+	date         payment.Date
+	destinations map[string]bool
+}
+
+// waitingDates are the dates but one of which files wait, in the calendar's order.
+func (e *Engine) waitingDates(ctx context.Context, but payment.Date) (found []waitingDate, err error) {
 	var failed error
-	err := e.o.Journal.Days(ctx, func(d journal.Day) bool {
-		if d.Date >= date || d.State == journal.DayWritten {
+	err = e.o.Journal.Days(ctx, func(d journal.Day) bool {
+		if d.Date == but || d.State == journal.DayWritten {
 			return true
 		}
 		var files []SealedFile
 		files, _, failed = SealedFiles(d)
+		w := waitingDate{d.Date, map[string]bool{}}
 		for _, f := range files {
-			if before, waits := first[f.Destination]; f.Waiting && (!waits || d.Date < before) {
-				first[f.Destination] = d.Date
+			if f.Waiting {
+				w.destinations[f.Destination] = true
 			}
+		}
+		if len(w.destinations) > 0 {
+			found = append(found, w)
 		}
 		return failed == nil
 	})
-	return first, errors.Join(err, failed)
+	return found, errors.Join(err, failed)
 }
 
-// waitsBehind tells whether a file of a date is for one of some destinations of which files of earlier dates wait.
-func waitsBehind(first map[string]payment.Date, files []planFile) bool {
-	return slices.ContainsFunc(files, func(f planFile) bool { return first[f.Destination] != 0 })
+// newRelease is that of files that are fixed while other dates wait, for some destinations; nil where they need not
+// wait themselves.
+func newRelease(waits bool, waiting []waitingDate, destinations ...string) *Release {
+	r := &Release{}
+	for _, w := range waiting {
+		r.Behind = append(r.Behind, w.date.String())
+		for _, name := range destinations {
+			waits = waits || w.destinations[name]
+		}
+	}
+	if !waits {
+		return nil
+	}
+	return r
 }
 
 // waitingParts is a date, its plan, and the parts of that which are released together: one window, or the date's own
@@ -191,7 +227,7 @@ func (e *Engine) Release(ctx context.Context, date payment.Date, of WindowName, 
 		return Result{}, fmt.Errorf("release business date %s: look at the files that are there: %w", date, err)
 	}
 	for _, part := range parts {
-		part.Release = &Release{By: by, At: e.o.Clock.Now().UTC().Truncate(time.Millisecond)}
+		part.Release.By, part.Release.At = by, e.o.Clock.Now().UTC().Truncate(time.Millisecond)
 	}
 	keep := func() error {
 		if d.State == journal.DaySealed {

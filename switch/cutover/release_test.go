@@ -14,6 +14,7 @@ import (
 
 	"switchyard/internal/vfs"
 	"switchyard/internal/vfs/errorfs"
+	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -494,4 +495,64 @@ func wantGauge(t *testing.T, registry *prometheus.Registry, name string, want fl
 		}
 	}
 	t.Errorf("there is no %s", name)
+}
+
+// Dates are released in the order in which they were closed, which after a way back is not the calendar's: what the
+// earlier date takes back was presented by the later one, which is no more refused either, and the earlier one may be.
+func TestReleasesAfterAWayBack(t *testing.T) {
+	for name, second := range map[string]func(*cutover.Options){
+		"both wait for people": waiting, "the second one waits behind the first": func(*cutover.Options) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				at(t, "UTC", "2026-11-20 12:00:00")
+				var off time.Duration
+				wall := clock.New(clock.Options{Wall: func() time.Time { return time.Now().Add(off) }})
+				b := openBook(t, vfs.NewMem())
+				defer b.close()
+				clocked := func(o *cutover.Options) { o.Clock = wall }
+				e, stop := b.run(settings(waiting, clocked))
+				off = 30 * 24 * time.Hour
+				wall.Now()
+				wall.Confirm()
+				e.Recheck()
+				synctest.Wait()
+				if _, err := e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann and bob"); err != nil {
+					t.Fatal(err)
+				}
+				first := b.captured("visa", 1)
+				off = 0
+				wall.Now()
+				wall.Confirm()
+				wrong := b.j.OpenDay()
+				if _, err := e.CutoverTo(t.Context(), 20261121); err != nil {
+					t.Fatal(err)
+				}
+				stop()
+				b.takenBack(b.stored(first.ID), 1)
+				e, stop = b.run(settings(second, clocked))
+				defer func() { stop() }()
+				sleepUntil(t, time.UTC, "2026-11-21 12:00:00")
+				if closed, err := e.Cutover(t.Context(), false); err != nil || closed.Unreleased == 0 {
+					t.Fatalf("a date behind one that waits: %+v, %v", closed, err)
+				}
+				_, err := e.Release(t.Context(), 20261121, cutover.WindowName{}, "ann and bob")
+				if !errors.Is(err, cutover.ErrEarlierDateWaits) || !strings.Contains(err.Error(), wrong.String()+", for visa") {
+					t.Errorf("what takes back, first: %v", err)
+				}
+				if err := e.MayRefuse(t.Context(), wrong); !errors.Is(err, cutover.ErrLaterFiled) {
+					t.Errorf("a refusal of what is taken back: %v", err)
+				}
+				if err := e.MayRefuse(t.Context(), 20261121); err != nil {
+					t.Errorf("a refusal of what takes back: %v", err)
+				}
+				for _, date := range []payment.Date{wrong, 20261121} {
+					if _, err := e.Release(t.Context(), date, cutover.WindowName{}, "ann and bob"); err != nil {
+						t.Errorf("%s: %v", date, err)
+					}
+					wantDay(t, b.j, date, journal.DayWritten)
+				}
+			})
+		})
+	}
 }

@@ -103,13 +103,15 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, was openDate) (*pl
 	for i := range p.Files {
 		p.Files[i].Sequence += highest
 	}
-	earlier, err := e.earlierWaiting(ctx, date)
+	others, err := e.waitingDates(ctx, date)
 	if err != nil {
 		return nil, err
 	}
-	if set.Release && len(p.Files) > 0 || waitsBehind(earlier, p.Files) {
-		p.Release = &Release{}
+	var of []string
+	for _, f := range p.Files {
+		of = append(of, f.Destination)
 	}
+	p.Release = newRelease(p.Release != nil || set.Release && len(p.Files) > 0, others, of...)
 	return p, nil
 }
 

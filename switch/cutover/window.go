@@ -182,19 +182,17 @@ func (e *Engine) beginWindow(
 ) (p *plan, err error) {
 	p = e.newPlan()
 	p.Destination, p.Window = destination, 1
-	earlier, err := e.earlierWaiting(ctx, d.Date)
+	others, err := e.waitingDates(ctx, d.Date)
 	if err != nil {
-		return nil, fmt.Errorf("look for files of earlier dates that wait: %w", err)
+		return nil, fmt.Errorf("look for files of other dates that wait: %w", err)
 	}
-	waits := e.o.Settings.Release || earlier[destination] != 0
+	waits := e.o.Settings.Release
 	for _, before := range windows {
 		if before.Destination == destination {
 			p.Window, waits = before.Window+1, waits || before.waits()
 		}
 	}
-	if waits {
-		p.Release = &Release{}
-	}
+	p.Release = newRelease(waits, others, destination)
 	if p.After, err = e.look(ctx, d.Date, p, windows); err != nil {
 		return nil, fmt.Errorf("look at the clearing files that are there: %w", err)
 	}

@@ -129,13 +129,15 @@ func (p *Payment) StaysAfter(release int64) int64 {
 
 // Overtaken tells whether what operation i leaves authorized at the issuer (DE95) is more than stands by now: something
 // was released or taken back since it was recorded, as where a reversal presentment took back the capture that the
-// release of a final capture's rest counts in. The issuer would hold the difference for nobody. What is parked itself
-// overtakes nothing: the issuer knows nothing of it, and refuses it while what comes before it is not there.
+// release of a final capture's rest counts in. The issuer would hold the difference for nobody. What the issuer has
+// refused since overtakes nothing: it is not done there, and may not be while what comes before it is missing.
 func (p *Payment) Overtaken(i int) bool {
 	s := p.Sums()
 	stands := s.Authorized - s.Released
 	for j := i + 1; j < len(p.Ops); j++ {
-		if op := &p.Ops[j]; op.State == StateParked && op.Kind.Row().Releases {
+		op := &p.Ops[j]
+		refused := op.State == StateParked && op.ResponseCode != "" && !Approving(op.ResponseCode, op.Kind)
+		if refused && op.Kind.Row().Releases {
 			stands += op.Amount
 		}
 	}
