@@ -127,6 +127,9 @@ const (
 	DeliveredVoided Mutant = "delivered-voided"
 	// cutover: what repeats a record has its DE12 in the zone that is configured by then
 	RepeatedToday Mutant = "repeated-in-todays-zone"
+	// cutover: files that wait for people are written as others are (I8)
+	ReleasedUnasked   Mutant = "released-unasked"
+	RefusedNotCarried Mutant = "refused-not-carried" // cutover: what stands in a date that is refused stays there (I8)
 )
 
 // All lists the bugs in the order of the table in docs/reliability.md.
@@ -151,6 +154,7 @@ func All() []Mutant {
 		RefusedSignOnTaken, CaptureAsNew, OtherClassDeclines, CodeMappedTwice, VoidWithoutOriginal,
 		LateCapture, WindowForgotten, AutomaticTwice,
 		RepeatedToday,
+		ReleasedUnasked, RefusedNotCarried,
 		TotalsOfAnotherDate, DifferenceAccepted,
 	}
 }

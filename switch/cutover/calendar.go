@@ -102,6 +102,9 @@ func (s *sealing) hold(rows []journal.Presentment) error {
 	if !slices.Contains(s.plan.Held, name) {
 		s.plan.Held = append(s.plan.Held, name)
 	}
+	if s.plan.Refused != nil && mutant.On(mutant.RefusedNotCarried) {
+		return nil
+	}
 	var on []journal.Presentment
 	for _, row := range rows {
 		if len(s.plan.Delivered) > 0 || s.unseen != nil {

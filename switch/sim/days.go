@@ -55,6 +55,30 @@ func isDone(d *operator.DayExport) bool {
 	return d.State != "closing"
 }
 
+// carries tells whether something was carried into the open date.
+func (n *switchNode) carries() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	open, _ := n.stats()
+	var list []exported
+	payments, err := n.api().OpenPayments(ctx)
+	err = whole(payments, err, func(export []byte) (err error) {
+		list, err = exportedIn(export)
+		return err
+	})
+	if err != nil {
+		n.w.failf("the books cannot be read", "%v", err)
+	}
+	for i := range list {
+		for j := range list[i].Ops {
+			if op := &list[i].Ops[j]; op.CarriedTo == open.OpenDay && op.Clearing != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // pass has days pass at a node, whose operator confirms that they did.
 func (n *switchNode) pass(ctx context.Context, days time.Duration) error {
 	n.moved.CompareAndSwap(0, int64(time.Since(n.w.begin)))

@@ -249,8 +249,7 @@ func (c *clearingPart) closes(n *switchNode) {
 	time.Sleep(c.w.plan.Deadline + stored)
 	after := c.days(n)
 	// What has to be carried waits, as what cannot be built does, until it is seen whether it stands in a file already.
-	_, carries := sectionOf[*holidaysSection](c.w.plan)
-	if n.running() != l || (l.number <= c.Broken || carries) && c.unseen(since) {
+	if n.running() != l || (l.number <= c.Broken || c.w.plan.carries()) && c.unseen(since) {
 		return
 	}
 	for date, state := range before {

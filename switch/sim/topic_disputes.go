@@ -333,7 +333,7 @@ func (s *disputesPart) accept(ctx context.Context, d *incoming.Dispute, all bool
 func (s *disputesPart) ended() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	_, carries := sectionOf[*holidaysSection](s.w.plan)
+	carries := s.w.plan.carries()
 	err := s.w.nodes[0].api().EachDispute(ctx, incoming.AllDisputes, "", func(d *incoming.Dispute) error {
 		stands, total := 0, int64(0)
 		for _, step := range d.Steps {

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -126,7 +125,7 @@ func (h *holidaysPart) configure(_ *switchNode, life int, o *txswitch.Options) {
 func (h *holidaysPart) close(n *switchNode) {
 	const most = 3 * longestHoliday // two entries may follow each other, and days that passed may be skipped
 	for range most {
-		if !h.carries(n) {
+		if !n.carries() {
 			return
 		}
 		h.w.faults.add("date closed for what was carried", 1)
@@ -135,37 +134,19 @@ func (h *holidaysPart) close(n *switchNode) {
 	h.w.failf("I8 what is carried is never cleared", "not after %d dates more%s", most, n.suffix())
 }
 
-// carries tells whether something was carried into a node's open date.
-func (h *holidaysPart) carries(n *switchNode) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	open, _ := n.stats()
-	var list []exported
-	payments, err := n.api().OpenPayments(ctx)
-	err = whole(payments, err, func(export []byte) (err error) {
-		list, err = exportedIn(export)
-		return err
-	})
-	if err != nil {
-		h.w.failf("the books cannot be read", "%v", err)
-	}
-	for i := range list {
-		for j := range list[i].Ops {
-			if op := &list[i].Ops[j]; op.CarriedTo == open.OpenDay && op.Clearing != nil {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// check implements checks: nothing is carried out of a date with settlement, and no file is of a date without.
+// check implements checks: nothing is carried out of a date with settlement that was not refused, and no file is of a
+// date without.
 func (h *holidaysPart) check(all []*books) {
 	broken, carried := false, 0
 	if s, ok := sectionOf[*clearingSection](h.w.plan); ok {
 		broken = s.Broken > 0 // a record that cannot be built is carried whatever the date
 	}
 	for _, b := range all {
+		refused, err := refusedDates(b)
+		if err != nil {
+			h.w.failf("the books cannot be read", "%v", err)
+			return
+		}
 		for i := range b.list {
 			for j := range b.list[i].Ops {
 				op := &b.list[i].Ops[j]
@@ -173,7 +154,7 @@ func (h *holidaysPart) check(all []*books) {
 					continue
 				}
 				carried++
-				if !broken && h.settles(op.Clearing.Destination, op.Date) {
+				if !broken && !refused[op.Date] && h.settles(op.Clearing.Destination, op.Date) {
 					h.w.failf("I8 a presentment is carried out of a date with settlement", "payment %s operation %d for %s, "+
 						"from %s to %s", b.list[i].Payment, j, op.Clearing.Destination, op.Date, op.CarriedTo)
 				}

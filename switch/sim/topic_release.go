@@ -24,6 +24,9 @@ import (
 // later, in another life and under other settings; some look first at what the files will be. Now and then they ask out
 // of turn, and nothing comes of it. In the end all is released, each file with the bytes that were looked at, and none
 // was there before.
+//
+// In most plans they refuse a date or two for good: it never has a file, and what stood in it leaves with a later one.
+// Of which something is out already, or behind which another one has files, is not refused.
 
 func init() { addTopic(topic{name: "release", since: 32, draw: drawRelease}) }
 
@@ -42,6 +45,7 @@ func drawRelease(t *rapid.T, p *Plan) section {
 	return releaseSection{
 		Every: between(t, 100*time.Millisecond, 8*time.Second), Later: []int{50, 0, 85}[bits(t, 3)],
 		Away: []int{0, 40, 0}[bits(t, 3)], Crashes: bits(t, 4),
+		Refuse: []int{1, 0, 2}[bits(t, 3)],
 	}
 }
 
@@ -50,26 +54,29 @@ type releaseSection struct {
 	Every   time.Duration // between two looks of whoever decides
 	Later   int           // of a hundred looks that see something wait nothing comes
 	Away    int           // in so many lives of a hundred files do not wait
-	Crashes int           // as something is released
+	Crashes int           // as something is released or refused
+	Refuse  int           // so many dates at most are refused
 }
 
 // String implements section.
 func (s releaseSection) String() string {
 	return fmt.Sprintf("files wait for two people, in %d %% of the lives they do not; looked at every %s, and left for "+
-		"later in %d %%; %d crashes as they are released", s.Away, s.Every, s.Later, s.Crashes)
+		"later in %d %%; %d crashes as they are released; %d dates at most are refused",
+		s.Away, s.Every, s.Later, s.Crashes, s.Refuse)
 }
 
 func (s releaseSection) begin(w *world) any {
-	return &releasePart{releaseSection: s, w: w, left: s.Crashes, seen: map[string]string{}}
+	return &releasePart{releaseSection: s, w: w, left: s.Crashes, refuses: s.Refuse, seen: map[string]string{}}
 }
 
 type releasePart struct {
 	releaseSection
 	w *world
 
-	left   int               // crashes
-	looked uint64            // how often somebody has
-	seen   map[string]string // the sums of files that were made elsewhere before they were released, by node and path
+	left    int               // crashes
+	refuses int               // dates that may be refused yet
+	looked  uint64            // how often somebody has
+	seen    map[string]string // the sums of files that were made elsewhere before their release, by node and path
 }
 
 // configure implements configures. Where files do not wait, nobody may be known at all.
@@ -115,6 +122,10 @@ func (r *releasePart) look(n *switchNode) {
 	r.looked++
 	any := n.chance(0)
 	if any.below(100, "released later", r.looked) < r.Later {
+		return
+	}
+	if r.refuses > 0 && any.oneIn(2, "refused", r.looked) {
+		r.refuse(ctx, n, list)
 		return
 	}
 	last := &list[len(list)-1]
@@ -189,6 +200,104 @@ func (r *releasePart) outOfTurn(ctx context.Context, n *switchNode, x *unrelease
 	}
 }
 
+// refuse has operators refuse the last of the dates that wait, or the first one: of that nothing comes where a later
+// one has files.
+func (r *releasePart) refuse(ctx context.Context, n *switchNode, list []unreleased) {
+	dates := slices.DeleteFunc(slices.Clone(list), func(x unreleased) bool { return x.of != cutover.WindowName{} })
+	if len(dates) == 0 {
+		return
+	}
+	x := &dates[len(dates)-1]
+	if n.chance(0).oneIn(4, "refused though it may not be", r.looked) {
+		x = &dates[0]
+	}
+	over := r.strike(n)
+	err := n.decides(func(api *client.Client) error {
+		_, err := api.Refuse(ctx, x.date, "a wrong category")
+		return err
+	})
+	over()
+	why, refused := client.Refused(err)
+	if !refused {
+		r.refuses-- // or nobody knows
+	}
+	if err == nil {
+		r.w.faults.add("clearing files refused", 1)
+	}
+	if !refused {
+		return
+	}
+	still, failed := waitingAt(ctx, n)
+	switch waits := slices.ContainsFunc(still, x.is); {
+	case failed != nil:
+	case strings.Contains(why, "a later date has files"), strings.Contains(why, "a file of it is released already"):
+		if r.w.faults.add("refusal of clearing files refused", 1); !waits {
+			r.w.failf("I8 what is not refused waits no more", "%s: %s%s", x, why, n.suffix())
+		}
+	case waits:
+		r.w.failf("files that wait are not refused", "%s: %s%s", x, why, n.suffix())
+	}
+}
+
+// unrest implements hastens: each date that is closed has its files, or waits: what stands in one that is refused is
+// carried on.
+func (r *releasePart) unrest() string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, n := range r.w.nodes {
+		days, err := n.api().Days(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		for i := range days {
+			if !isDone(&days[i]) {
+				return "business date " + days[i].Date + " is " + days[i].State + n.suffix()
+			}
+		}
+	}
+	return ""
+}
+
+// close implements closes: what was refused leaves with a date more.
+func (r *releasePart) close(n *switchNode) {
+	for range r.Refuse {
+		if !n.carries() {
+			return
+		}
+		r.w.faults.add("date closed for what was carried", 1)
+		n.cutover(true)
+	}
+	if n.carries() {
+		r.w.failf("I8 what is carried is never cleared", "after %d dates more%s", r.Refuse, n.suffix())
+	}
+}
+
+// carries tells whether what stands in a date may leave with a later one though a record can be built of it.
+func (p *Plan) carries() bool {
+	_, holidays := sectionOf[*holidaysSection](p)
+	release, _ := sectionOf[releaseSection](p)
+	return holidays || release.Refuse > 0
+}
+
+// refusedDates are the dates of a node whose files were refused.
+func refusedDates(b *books) (map[string]bool, error) {
+	var days []operator.DayExport
+	if err := json.Unmarshal(b.days, &days); err != nil {
+		return nil, err
+	}
+	refused := map[string]bool{}
+	for i := range days {
+		of, err := filingOf(&days[i])
+		if err != nil {
+			return nil, err
+		}
+		if of.Refused != nil {
+			refused[days[i].Date] = true
+		}
+	}
+	return refused, nil
+}
+
 // stillInTurn tells whether something waits yet, and behind nothing. What was read before may be over by now.
 func (r *releasePart) stillInTurn(ctx context.Context, n *switchNode, x *unreleased) bool {
 	list, err := waitingAt(ctx, n)
@@ -213,8 +322,9 @@ func (r *releasePart) releaseAll(ctx context.Context, n *switchNode) error {
 			return err
 		}
 		r.looked++
-		x := &list[0]
-		if last := slices.IndexFunc(list, x.dated); last > 0 && n.chance(0).oneIn(2, "windows with their date", r.looked) {
+		x := &list[max(0, slices.IndexFunc(list, func(x unreleased) bool { return inTurn(list, &x) }))]
+		if last := slices.IndexFunc(list, x.dated); last > 0 && n.chance(0).oneIn(2, "windows with their date", r.looked) &&
+			inTurn(list, &list[last]) {
 			x = &list[last]
 		}
 		if err := r.release(ctx, n, x, false); err != nil {
@@ -275,8 +385,8 @@ func (r *releasePart) notThere(ctx context.Context, n *switchNode, list []unrele
 	}
 }
 
-// check implements checks: nothing waits, what was looked at is what was released, and where files wait in all lives
-// each was released by two people.
+// check implements checks: nothing waits, what was looked at is what was released, where files wait in all lives each
+// was released by two people, and what was refused is not there.
 func (r *releasePart) check(all []*books) {
 	for _, b := range all {
 		var days []operator.DayExport
@@ -287,7 +397,12 @@ func (r *releasePart) check(all []*books) {
 		for i := range days {
 			r.ended(b, &days[i])
 		}
-		r.asSeen(b)
+		refused, err := refusedDates(b)
+		if err != nil {
+			r.w.failf("the books cannot be read", "%v", err)
+			return
+		}
+		r.asSeen(b, refused)
 	}
 }
 
@@ -297,6 +412,9 @@ func (r *releasePart) ended(b *books, d *operator.DayExport) {
 	if err != nil {
 		r.w.failf("the books cannot be read", "%v", err)
 		return
+	}
+	if of.Refused != nil && (d.State != "written" || len(of.Files)+len(of.Windows) > 0) {
+		r.w.failf("I8 a date that is refused has files", "%s, %s: %s%s", d.Date, d.State, d.Data, b.node.suffix())
 	}
 	for _, part := range of.parts() {
 		switch {
@@ -308,8 +426,13 @@ func (r *releasePart) ended(b *books, d *operator.DayExport) {
 	}
 }
 
-// asSeen wants that the files that somebody looked at before their release have the bytes that they had then.
-func (r *releasePart) asSeen(b *books) {
+// asSeen wants that the files that somebody looked at before their release have the bytes that they had then, and that
+// those of dates that were refused are not there.
+func (r *releasePart) asSeen(b *books, refused map[string]bool) {
+	dateOf := func(path string) string {
+		date, _, _ := strings.Cut(strings.TrimPrefix(path, clearingFolder), "/")
+		return date
+	}
 	left := map[string]string{}
 	for name, sum := range r.seen {
 		if path, ours := strings.CutPrefix(name, b.node.name+" "); ours {
@@ -317,6 +440,9 @@ func (r *releasePart) asSeen(b *books) {
 		}
 	}
 	err := b.node.walk(func(path string, text []byte) error {
+		if isClearing(path) && refused[dateOf(path)] {
+			r.w.failf("I8 a date that is refused has a file", "%s%s", path, b.node.suffix())
+		}
 		if sum := left[path]; sum != "" && sum != sumOf(text) {
 			r.w.failf("I8 a released file is not what was looked at", "%s%s", path, b.node.suffix())
 		}
@@ -327,7 +453,9 @@ func (r *releasePart) asSeen(b *books) {
 		r.w.failf("the disk cannot be read", "%v", err)
 	}
 	for path := range left {
-		r.w.failf("I8 a file that was looked at is not there in the end", "%s%s", path, b.node.suffix())
+		if !refused[dateOf(path)] {
+			r.w.failf("I8 a file that was looked at is not there in the end", "%s%s", path, b.node.suffix())
+		}
 	}
 }
 
@@ -337,6 +465,7 @@ type unreleased struct {
 	of     cutover.WindowName
 	files  []string // their ids; of a date with those of its windows that wait
 	goesTo []string // the destinations of these
+	after  []string // the dates that waited when they were fixed
 	unseen bool     // what they will be is not fixed yet: the clearing folder could not be read when they were sealed
 }
 
@@ -358,7 +487,7 @@ func (x *unreleased) dated(other unreleased) bool {
 // behind tells whether another one is to be released first.
 func (x *unreleased) behind(other unreleased) bool {
 	if other.date != x.date {
-		return other.date < x.date &&
+		return slices.Contains(x.after, other.date) &&
 			slices.ContainsFunc(x.goesTo, func(name string) bool { return slices.Contains(other.goesTo, name) })
 	}
 	return x.of.Destination == other.of.Destination && other.of.Window < x.of.Window
@@ -386,6 +515,8 @@ func waitingAt(ctx context.Context, n *switchNode) (list []unreleased, err error
 			}
 			x := unreleased{date: d.Date, unseen: of.Unseen}
 			x.of = cutover.WindowName{Destination: part.Destination, Window: part.Window}
+			x.after = part.Release.Behind
+			whole.after = append(whole.after, x.after...)
 			for _, f := range part.Files {
 				x.files, x.goesTo = append(x.files, f.id), append(x.goesTo, f.Destination)
 			}
@@ -412,9 +543,13 @@ type filing struct {
 		id          string // PDS0105
 	} `json:"files"`
 	Release *struct {
-		By string `json:"by"`
+		By     string   `json:"by"`
+		Behind []string `json:"behind"`
 	} `json:"release"`
-	Unseen bool `json:"unseen"`
+	Unseen  bool `json:"unseen"`
+	Refused *struct {
+		By string `json:"by"`
+	} `json:"refused"`
 }
 
 // waits tells whether files are not to be there before people have released them.
