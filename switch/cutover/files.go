@@ -17,6 +17,8 @@ type SealedFile struct {
 	// Records is how many of the destination's presentments in the window it takes, in the journal's order, after those of
 	// the files before it; below 0: all.
 	Records int
+	// SumMinor is what the amounts of these come to, whatever their currency; 0 also where the plan does not say.
+	SumMinor int64
 	// Waiting: it is not made before people have released it.
 	Waiting bool
 }
@@ -42,7 +44,7 @@ func SealedFiles(d journal.Day) (files []SealedFile, delivered []string, err err
 			}
 			files = append(files, SealedFile{
 				FileID: id.String(), Destination: f.Destination, Window: part.Window, Records: f.Records,
-				Waiting: part.waits(),
+				SumMinor: f.SumMinor, Waiting: part.waits(),
 			})
 		}
 		delivered = append(delivered, part.Delivered...)

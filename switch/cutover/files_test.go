@@ -78,6 +78,7 @@ func TestFiles(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q\nwant %q", got, want)
 		}
+		wantAsSealed(t, b, 20261121)
 		ipm := func(i int) string { return files[fmt.Sprintf("clearing/2026-11-21/0022611210000040000200%03d.ipm", i)] }
 		if r := verified(t, "the empty file", ipm(2)); r.Totals.Presentments != 0 {
 			t.Errorf("the empty file: %+v", r.Totals)
@@ -199,11 +200,14 @@ func crashWhile(t *testing.T, n int64, want map[string]string) bool {
 
 // countdown fails the n-th step and all after it.
 type countdown struct {
+	mu   sync.Mutex // presentments are moved side by side
 	left int64
 	at   string
 }
 
 func (c *countdown) step(what string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.left--; c.left > 0 {
 		return nil
 	}

@@ -143,6 +143,8 @@ type planFile struct {
 	// Records is how many of the destination's presentments the file takes, in their order, after those of the files
 	// before it.
 	Records int `json:"records"`
+	// SumMinor is what their amounts come to, whatever their currency; 0 in plans from before it was kept.
+	SumMinor int64 `json:"sum_minor,omitempty"`
 }
 
 // Aside tells of the presentments of a date whose records could not be built: they stand in no file of it and are in

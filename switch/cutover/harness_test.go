@@ -150,7 +150,8 @@ func (b *book) engine(o cutover.Options) *cutover.Engine {
 	return cutover.New(o)
 }
 
-// then: it closes a date that the calendar has passed, and would do so beside whatever the test does next.
+// run starts an engine, waits until its schedule has nothing to do, and returns what ends it. Without the wait that
+// closes a date which the calendar has passed beside whatever the test does next.
 func (b *book) run(o cutover.Options) (*cutover.Engine, func()) {
 	b.t.Helper()
 	e, stop := b.start(o)

@@ -91,6 +91,11 @@ func (p *part) add(more part) {
 	p.records, p.sumMinor, p.rows = p.records+more.records, p.sumMinor+more.sumMinor, p.rows+more.rows
 }
 
+// of is a file of a destination that has the part in it.
+func (p *part) of(destination string) planFile {
+	return planFile{Destination: destination, Records: p.records, SumMinor: p.sumMinor}
+}
+
 // takes tells whether a part has room for what comes behind it.
 func (p *part) takes(more part, within Bounds) bool {
 	return p.records+more.records <= within.Records && p.rows+more.rows <= within.Rows &&
@@ -127,12 +132,12 @@ func (s *splitter) files(times int) (all []planFile) {
 		var file part
 		for _, p := range s.parts[name] {
 			if !file.takes(p, within) {
-				all = append(all, planFile{Destination: name, Records: file.records})
+				all = append(all, file.of(name))
 				file = part{}
 			}
 			file.add(p)
 		}
-		all = append(all, planFile{Destination: name, Records: file.records})
+		all = append(all, file.of(name))
 	}
 	return all
 }

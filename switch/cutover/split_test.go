@@ -18,6 +18,23 @@ import (
 	"switchyard/switch/presentment"
 )
 
+// wantAsSealed fails the test unless what a date's files have is what was fixed of them when they were sealed.
+func wantAsSealed(t *testing.T, b *book, date payment.Date) {
+	t.Helper()
+	day, err := b.j.Day(t.Context(), date)
+	b.must(err)
+	sealed, _, err := cutover.SealedFiles(day)
+	b.must(err)
+	for _, f := range sealed {
+		text := read(t, b.fs, path.Join("clearing", date.String(), f.FileID+".manifest.json"))
+		m, err := clearing.ReadManifest(strings.NewReader(text))
+		b.must(err)
+		if m.Totals.Presentments != f.Records || m.Totals.SumMinor != f.SumMinor {
+			t.Errorf("file %s has %+v, and was sealed as %+v", f.FileID, m.Totals, f)
+		}
+	}
+}
+
 // parts tells the clearing files of a date: destination, sequence, records and their sum, each file verified.
 func parts(t *testing.T, fs vfs.FS, date payment.Date) (told []string) {
 	t.Helper()
@@ -73,6 +90,7 @@ func TestSplit(t *testing.T) {
 			if _, err := e.Cutover(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
+			wantAsSealed(t, b, date)
 			if got := parts(t, b.fs, date); !slices.Equal(got, c.want) {
 				t.Errorf("%s: %q, want %q", name, got, c.want)
 			}

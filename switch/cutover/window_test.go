@@ -101,7 +101,7 @@ func TestWindows(t *testing.T) {
 			t.Errorf("%+v, %v", d, err)
 		} else if files, delivered, err := cutover.SealedFiles(d); err != nil || len(files) != 3 || len(delivered) > 0 ||
 			files[2] != (cutover.SealedFile{
-				FileID: "0022611200000040000200003", Destination: "visa", Window: 3, Records: 4,
+				FileID: "0022611200000040000200003", Destination: "visa", Window: 3, Records: 4, SumMinor: 800,
 			}) {
 			t.Errorf("%+v, %q, %v", files, delivered, err)
 		}
@@ -115,6 +115,7 @@ func TestWindows(t *testing.T) {
 			"visa 00001: 2 of 300", "visa 00002: 0 of 0", "visa 00003: 4 of 800", "amex 00004: 1 of 100", "jcb 00005: 0 of 0",
 			"visa 00006: 2 of 500",
 		}
+		wantAsSealed(t, b, 20261120)
 		if got := parts(t, b.fs, 20261120); !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
@@ -201,6 +202,7 @@ func TestLastFileBehindAWindow(t *testing.T) {
 		}
 		// What is in no window is carried on.
 		want = []string{"visa 07001: 1 of 100", "visa 07002: 0 of 0"}
+		wantAsSealed(t, b, 20261120)
 		if got := parts(t, b.fs, 20261120); !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
@@ -424,6 +426,52 @@ func TestDeliveredOfTwoDestinations(t *testing.T) {
 			if op := b.stored(id).Ops[1]; op.Window != 1 {
 				t.Errorf("payment %s is in window %d", id, op.Window)
 			}
+		}
+	})
+}
+
+// A crash at any commit while what was delivered is put into a window: the next start has all of it in there before the
+// first request.
+func TestCrashAnywhereWhileDeliveredIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-21 12:00:00")
+		halfFilled := 0
+		for n := int64(1); ; n++ {
+			b := openBook(t, vfs.NewMem())
+			b.must(b.j.Cutover(t.Context(), 0, 20261121))
+			ids := []payment.ID{b.captured("visa", 2).ID, b.captured("visa", 1).ID, b.captured("visa", 1).ID}
+			b.must(b.j.Checkpoint("earlier"))
+			e, stop := b.run(settings())
+			_, err := e.Window(t.Context(), "visa")
+			b.must(err)
+			stop()
+			b = b.putBack()
+			left := &countdown{left: n}
+			failed := b.engine(settings(func(o *cutover.Options) {
+				o.Journal = &stumblingCommits{stumbling{b.j, left}}
+			})).TakeDelivered(t.Context())
+			taken := func() (count int) {
+				for _, id := range ids {
+					if op := b.stored(id).Ops[1]; op.Window == 1 {
+						count++
+					}
+				}
+				return count
+			}
+			if count := taken(); count > 0 && count < len(ids) {
+				halfFilled++
+			}
+			b.must(b.engine(settings()).TakeDelivered(t.Context()))
+			if count := taken(); count != len(ids) {
+				t.Errorf("crash at %d, %s: %d of %d payments are in the window", n, left.at, count, len(ids))
+			}
+			b.close()
+			if failed == nil {
+				break
+			}
+		}
+		if halfFilled == 0 {
+			t.Error("no crash left a window half filled")
 		}
 	})
 }

@@ -698,10 +698,19 @@ func TestWhatWaitsIsInNoFile(t *testing.T) {
 }
 
 // A file that waits and stands in the clearing folder is out: the journal was put back to before its release. What
-// comes back of it is booked, unless another number of presentments stands in it than the journal has.
+// comes back of it is booked, unless another number of presentments stands in it than the journal has, or they come to
+// another sum; a plan that an earlier version sealed has none.
 func TestWhatWaitsIsOut(t *testing.T) {
-	for records, want := range map[int]payment.PresentmentState{
-		1: payment.PresentmentSettled, 2: payment.PresentmentSent,
+	for _, x := range []struct {
+		planned  string
+		records  int
+		sumMinor int64
+		isOut    payment.PresentmentState
+	}{
+		{`"records":1`, 1, original, payment.PresentmentSettled},
+		{`"records":1`, 2, original, payment.PresentmentSent},
+		{fmt.Sprintf(`"records":1,"sum_minor":%d`, original), 1, original, payment.PresentmentSettled},
+		{fmt.Sprintf(`"records":1,"sum_minor":%d`, original), 1, original + 1, payment.PresentmentSent},
 	} {
 		b := newBench(t)
 		b.received(file(t, theirs, false, reject(ourFile, arn(t, 11), rrn(1))...))
@@ -710,27 +719,29 @@ func TestWhatWaitsIsOut(t *testing.T) {
 		again := b.sealOpen(1)
 		day, err := b.journal.Day(ctx, date.Next())
 		must(t, err)
-		day.Data = []byte(strings.Replace(string(day.Data), "{", `{"release":{},`, 1))
+		planned := strings.Replace(string(day.Data), `"records":1`, x.planned, 1)
+		day.Data = []byte(strings.Replace(planned, "{", `{"release":{},`, 1))
 		must(t, b.journal.SetDay(ctx, day))
-		b.delivered(again, records)
+		b.delivered(again, x.records, x.sumMinor)
 		r := b.received(file(t, next(2), false, settlement(again, original, 0)))
-		if got := b.payment(1).Presentment(1); got != want || (r.Exceptions == 0) != (want == payment.PresentmentSettled) {
-			t.Errorf("of %d presentments: it is %s: %+v, %+v", records, got, r, b.exceptions())
+		settled := x.isOut == payment.PresentmentSettled
+		if got := b.payment(1).Presentment(1); got != x.isOut || (r.Exceptions == 0) != settled {
+			t.Errorf("%+v: it is %s: %+v, %+v", x, got, r, b.exceptions())
 		}
 		r = b.received(file(t, next(3), false, chargeback(arn(t, 11), rrn(1), original)))
 		if got := b.payment(1).Sums().ChargedBack; got != original || r.Exceptions != 0 {
-			t.Errorf("of %d presentments: charged back %d: %+v, %+v", records, got, r, b.exceptions())
+			t.Errorf("%+v: charged back %d: %+v, %+v", x, got, r, b.exceptions())
 		}
 	}
 }
 
 // delivered puts the manifest of a file of ours into the clearing folder.
-func (b *bench) delivered(id string, presentments int) {
+func (b *bench) delivered(id string, presentments int, sumMinor int64) {
 	b.t.Helper()
 	parsed, err := clearing.ParseFileID(id)
 	must(b.t, err)
 	text, err := clearing.NewManifest(clearing.Header{FileID: parsed}, "visa", parsed.Date,
-		clearing.Totals{Presentments: presentments}).Encode()
+		clearing.Totals{Presentments: presentments, SumMinor: sumMinor}).Encode()
 	must(b.t, err)
 	dir := b.fs.PathJoin("clearing", parsed.Date.Format(time.DateOnly))
 	must(b.t, b.fs.MkdirAll(dir, 0o700))

@@ -39,7 +39,7 @@ func (d *Desk) waiting(date payment.Date, s *sealedDay) error {
 }
 
 // lookForOut has a file that stands in the clearing folder wait no more. Where it has not as many presentments as the
-// journal would put into it, it is another one: which are in it is not known.
+// journal would put into it, or their amounts come to something else, it is another one: which are in it is not known.
 func (d *Desk) lookForOut(date payment.Date, s *sealedDay, f *cutover.SealedFile) error {
 	in, err := d.o.FS.Open(d.o.FS.PathJoin(d.o.ClearingDir, date.String(), f.FileID+".manifest.json"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -54,6 +54,8 @@ func (d *Desk) lookForOut(date payment.Date, s *sealedDay, f *cutover.SealedFile
 		return fmt.Errorf("whether file %s, which waits for its release, is out already: its manifest: %w", f.FileID, err)
 	}
 	f.Waiting = false
-	s.delivered = s.delivered || f.Records >= 0 && m.Totals.Presentments != f.Records
+	known := f.Records >= 0
+	s.delivered = s.delivered || known && m.Totals.Presentments != f.Records ||
+		known && f.SumMinor != 0 && m.Totals.SumMinor != f.SumMinor
 	return nil
 }
