@@ -35,10 +35,10 @@ func (m machine) Create(name string, category DiskWriteCategory) (File, error) {
 	return file, nil
 }
 
-// Open implements FS.
+// Open implements FS. It opens a folder, too: Clone asks what it has opened whether it is one.
 func (m machine) Open(name string, opts ...OpenOption) (File, error) {
 	there, err := regular(name)
-	if err != nil {
+	if err != nil && (there == nil || !there.IsDir()) {
 		return nil, err
 	}
 	file, err := m.FS.Open(name, opts...)
