@@ -147,6 +147,14 @@ func (f *Flow) CloseFor(why string) {
 	f.closedFor.Store(&why)
 }
 
+// ClosedFor says why new work is refused since CloseFor; "" where it is not.
+func (f *Flow) ClosedFor() string {
+	if why := f.closedFor.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
+
 // Hold refuses new work because the journal may be an earlier copy of itself, until it is called with "". What it
 // does not know may have been, so nobody is told then that a payment or a key is unknown.
 func (f *Flow) Hold(why string) {

@@ -105,6 +105,7 @@ type Values interface {
 // Requests is what the API asks of package flow.
 type Requests interface {
 	InFlight() int
+	ClosedFor() string
 	Unrecovered() int
 	Left() []journal.IntentRef
 	Unmade(ctx context.Context, yield func(*payment.Payment) bool) error

@@ -86,6 +86,9 @@ func (a *API) Unready() string {
 	if h := a.o.Journal.Hold(); h != nil {
 		return "held until an operator confirms it (switchctl restore review): " + strings.Join(h.Reasons, "; ")
 	}
+	if why := a.o.Requests.ClosedFor(); why != "" {
+		return why
+	}
 	for _, r := range a.o.Routes {
 		ready := slices.ContainsFunc(r.Hosts, func(h route.WeightedHost) bool { return a.o.Issuers[h.Host].Host.Ready() })
 		if !ready {
