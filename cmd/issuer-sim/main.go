@@ -19,6 +19,8 @@ func main() {
 
 // run runs the command and returns its exit code: 0 after a stop that was asked for, 1 after an error.
 func run(args []string) int {
+	// The log, and the clearing files that are taken and answered, are card data or next to it: nobody else reads them.
+	syscall.Umask(0o077)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := &cobra.Command{

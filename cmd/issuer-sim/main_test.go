@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -173,6 +175,65 @@ func TestKill(t *testing.T) {
 	}
 	if d := startDaemon(t, "--data", data, "--sync"); d.authorizations(t) != want {
 		t.Error("after SIGTERM something is missing")
+	}
+}
+
+// What it keeps is its user's alone, although the umask lets everybody read.
+func TestDataIsItsUsersAlone(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0))
+	data := filepath.Join(t.TempDir(), "data")
+	startDaemon(t, "--data", data).authorize(t, 0, 1)
+	files := 0
+	err := filepath.WalkDir(data, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		want := fs.FileMode(0o600)
+		if entry.IsDir() {
+			want = 0o700
+		} else {
+			files++
+		}
+		if err == nil && info.Mode().Perm() != want {
+			t.Errorf("%s: mode %04o, want %04o", name, info.Mode().Perm(), want)
+		}
+		return err
+	})
+	if least := len([]string{"key", "log", "LOCK"}); err != nil || files < least {
+		t.Errorf("%d files, %v; want %d or more", files, err, least)
+	}
+}
+
+// A folder in which others may write and a key that they may read are refused, with the command that mends it.
+func TestDataOfOthers(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	key := filepath.Join(data, "key")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(key, []byte("any"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		mode fs.FileMode
+		want string
+	}{{data, 0o777, "data: .*chmod 700 " + data}, {key, 0o644, "chmod 600 " + key}} {
+		before, err := os.Stat(c.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(c.name, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		said, err := command(t, "serve", "--listen", "127.0.0.1:0", "--control", "", "--data", data).CombinedOutput()
+		if err == nil || !regexp.MustCompile(c.want).Match(said) {
+			t.Errorf("%s of mode %04o: %v, %s", c.name, c.mode, err, said)
+		}
+		if err := os.Chmod(c.name, before.Mode()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

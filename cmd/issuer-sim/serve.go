@@ -151,6 +151,13 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 		}
 	}
 	if config.Data != "" {
+		warning, err := infile.CheckFolder(config.Data)
+		if err != nil {
+			return fmt.Errorf("data: %w", err)
+		}
+		if warning != "" {
+			logger.Warn("the data folder is not its user's alone", zap.String("why", warning))
+		}
 		if err := ensureKey(config.Data); err != nil {
 			return err
 		}

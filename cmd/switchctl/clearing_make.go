@@ -92,7 +92,7 @@ that key, so that chargebacks still find their presentments. Whoever has the key
 			cmd.SilenceUsage = true
 			o.Key = []byte(seed)
 			if keyFile != "" {
-				key, err := infile.Read(keyFile, infile.MaxSecret)
+				key, err := infile.ReadSecret(keyFile)
 				if err != nil {
 					return err
 				}

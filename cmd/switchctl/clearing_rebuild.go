@@ -207,7 +207,7 @@ func stoppedKeyring(data, keyFile string) (*pan.Keyring, error) {
 	if keyFile == "" {
 		keyFile = filepath.Join(data, "switchd.key")
 	}
-	text, err := infile.Read(keyFile, infile.MaxSecret)
+	text, err := infile.ReadSecret(keyFile)
 	if err != nil {
 		return nil, fmt.Errorf("key: %w (--key-file names another one)", err)
 	}

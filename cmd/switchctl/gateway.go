@@ -112,7 +112,7 @@ func (g *gatewayFlags) secret() (string, error) {
 		}
 		return "", errors.New("--name needs the gateway's secret in --secret-file or $" + secretVariable)
 	}
-	text, err := infile.Read(g.secretFile, infile.MaxSecret)
+	text, err := infile.ReadSecret(g.secretFile)
 	return strings.TrimSpace(string(text)), err
 }
 

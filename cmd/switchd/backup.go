@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"switchyard/internal/infile"
 	"switchyard/internal/operatorflags"
 	"switchyard/internal/vfs"
 	txswitch "switchyard/switch"
@@ -163,6 +164,9 @@ func restore(ctx context.Context, backup, data string, unchecked bool, out io.Wr
 	from, to := filepath.Join(backup, journalFolder), filepath.Join(data, journalFolder)
 	if err := noLink(from); err != nil {
 		return err
+	}
+	if _, err := infile.CheckFolder(data); err != nil { // the start warns of what is no error
+		return fmt.Errorf("data: %w", err)
 	}
 	reason, err := originOf(from, unchecked)
 	if err != nil {

@@ -74,7 +74,7 @@ func configuredKey(c *txswitch.Config) (*pan.Keyring, error) {
 }
 
 func readKey(path string) (*pan.Keyring, error) {
-	text, err := infile.Read(path, infile.MaxSecret)
+	text, err := infile.ReadSecret(path)
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}

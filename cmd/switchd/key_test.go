@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,5 +44,48 @@ func TestKeygenWritesOneLine(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+// A key that others may read and a data folder in which they may write are refused at the start, with the command that
+// mends it. A folder that they may look into is taken, and so is a key of its user alone.
+func TestSecretsOfOthers(t *testing.T) {
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	dir := t.TempDir()
+	data, key := filepath.Join(dir, "data"), filepath.Join(dir, "switchd.key")
+	text, err := pan.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "switchd.yaml")
+	for name, text := range map[string]string{key: text, config: "key: {file: switchd.key}\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		key, folder os.FileMode
+		want        string // "" where it starts
+	}{
+		{0o600, 0o700, ""},
+		{0o400, 0o755, ""},
+		{0o666, 0o700, "key: " + key + ": its mode is 0666, so that others may read or write it; expected 0600: chmod 600 " +
+			key},
+		{0o600, 0o777, "data: " + data + ": its mode is 0777, so that others may write there; expected 0700: chmod 700 " +
+			data},
+	} {
+		if err := errors.Join(os.Chmod(key, c.key), os.Chmod(data, c.folder)); err != nil {
+			t.Fatal(err)
+		}
+		err := serve(stopped, &serveFlags{
+			config: config, data: data, listen: "127.0.0.1:0", operator: "127.0.0.1:0", logLevel: "error",
+		})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
+			t.Errorf("key %04o, folder %04o: %v, want %q", c.key, c.folder, err, c.want)
+		}
 	}
 }

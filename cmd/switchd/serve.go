@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/httpcall"
+	"switchyard/internal/infile"
 	"switchyard/internal/outfile"
 	"switchyard/internal/vfs"
 	txswitch "switchyard/switch"
@@ -91,6 +92,13 @@ func serve(ctx context.Context, f *serveFlags) error {
 		return err
 	}
 	defer func() { _ = logger.Sync() }() // stderr may not support it
+	warning, err := infile.CheckFolder(c.Data)
+	if err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	if warning != "" {
+		logger.Warn("the data folder is not its user's alone", zap.String("why", warning))
+	}
 	keyring, made, err := loadKey(c)
 	if err != nil {
 		return err

@@ -1,8 +1,9 @@
 // Package infile opens and reads the files that people name, on a command line or in a configuration.
 //
 // Whatever stands under a name, opening it waits for nobody and reading it takes bounded memory: a directory, a device
-// and a socket are refused in words, and so is a FIFO where a file is read more than once. It knows nothing of what is
-// in a file, and is not for files that a daemon keeps by itself (package vfs).
+// and a socket are refused in words, and so is a FIFO where a file is read more than once. A secret that is none, since
+// others may read it, is refused as well. It knows nothing of what is in a file, and is not for files that a daemon
+// keeps by itself (package vfs).
 package infile
 
 import (
@@ -35,12 +36,20 @@ func Open(name string) (*os.File, error) {
 // Read reads a file of at most so many bytes. A pipe is read to its end, since shells hand secrets over so; one through
 // which nothing comes, such as a FIFO that nobody has open to write, is refused.
 func Read(name string, mostBytes int64) ([]byte, error) {
+	return read(name, mostBytes, func(fs.FileInfo) error { return nil })
+}
+
+// read reads a file if check takes what it is.
+func read(name string, mostBytes int64, check func(fs.FileInfo) error) ([]byte, error) {
 	file, info, err := open(name)
 	if err != nil {
 		return nil, err
 	}
 	pipe := info.Mode()&fs.ModeNamedPipe != 0
 	if err := Regular(name, info); err != nil && !pipe {
+		return nil, closed(file, err)
+	}
+	if err := check(info); err != nil {
 		return nil, closed(file, err)
 	}
 	text, err := io.ReadAll(io.LimitReader(file, mostBytes+1))
@@ -57,13 +66,13 @@ func Read(name string, mostBytes int64) ([]byte, error) {
 	return text, file.Close()
 }
 
-// KeyPair reads a certificate and its key, in PEM form, of a file each.
+// KeyPair reads a certificate and its key, in PEM form, of a file each; the key is a secret (ReadSecret).
 func KeyPair(certificate, key string) (tls.Certificate, error) {
 	certificatePEM, err := Read(certificate, MaxSecret)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	keyPEM, err := Read(key, MaxSecret)
+	keyPEM, err := ReadSecret(key)
 	if err != nil {
 		return tls.Certificate{}, err
 	}

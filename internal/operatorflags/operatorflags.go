@@ -66,7 +66,7 @@ func (f *Flags) Client() (*client.Client, error) {
 func (f *Flags) token() (string, error) {
 	text, from := os.Getenv(TokenVariable), TokenVariable
 	if f.tokenFile != "" {
-		read, err := infile.Read(f.tokenFile, infile.MaxSecret)
+		read, err := infile.ReadSecret(f.tokenFile)
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}
