@@ -72,12 +72,18 @@ func (g *GatewayConfig) check() error {
 	if err := front.CheckGateways(g.list()); err != nil {
 		return err
 	}
-	if loopback(host) || (len(g.Gateways) > 0 && g.TLS != nil) {
+	if loopback(host) || !g.open() {
 		return nil
 	}
-	return fmt.Errorf("listen: %s is not loopback: set gateway.tls and gateway.gateways first, so that only "+
-		"known gateways connect and card data is not sent in clear", g.Listen)
+	return fmt.Errorf("listen: %s is not loopback: %s", g.Listen, setFirst)
 }
+
+// open tells whether anybody may connect, or card data comes in clear: only loopback may be served then.
+func (g *GatewayConfig) open() bool { return len(g.Gateways) == 0 || g.TLS == nil }
+
+// setFirst says what a port that is not on loopback needs.
+const setFirst = "set gateway.tls and gateway.gateways first, so that only known gateways connect and card data is " +
+	"not sent in clear"
 
 // limits are those of the gateways, by name.
 func (g *GatewayConfig) limits() map[string]*merchant.Limits {

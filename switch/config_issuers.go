@@ -131,12 +131,17 @@ func (x *IssuerConfig) checkReach() error {
 	if t := x.TLS; t != nil && (t.Certificate == "" || t.Key == "" || t.ServerName != "") {
 		return errors.New("tls: expected certificate and key, and no server_name: the issuer connects to us")
 	}
-	if !loopback(host) && len(x.From) == 0 && (x.TLS == nil || x.TLS.CA == "") {
-		return fmt.Errorf("listen: %s is not loopback: set from, or tls with ca, first, so that only the issuer connects",
-			x.Listen)
+	if !loopback(host) && x.open() {
+		return fmt.Errorf("listen: %s is not loopback: %s", x.Listen, setFromFirst)
 	}
 	return nil
 }
+
+// open tells whether anybody may connect to its port: only loopback may be served then.
+func (x *IssuerConfig) open() bool { return len(x.From) == 0 && (x.TLS == nil || x.TLS.CA == "") }
+
+// setFromFirst says what an issuer's port that is not on loopback needs.
+const setFromFirst = "set from, or tls with ca, first, so that only the issuer connects"
 
 // networks are whose addresses the issuer may come from.
 func (x *IssuerConfig) networks() (networks []netip.Prefix, err error) {

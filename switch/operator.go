@@ -50,22 +50,6 @@ func (s *Switch) composeOperator() (err error) {
 	return nil
 }
 
-// checkReached holds the port against the configuration: a name that stands for loopback there may lead elsewhere.
-func checkReached(o *Options) error {
-	c := &o.Config.Operator
-	if c.TLS != nil && o.OperatorTLS == nil && o.Operator != nil {
-		return errors.New("operator.tls: configured, and the port has no certificate")
-	}
-	if o.Operator == nil {
-		return nil
-	}
-	at, ok := o.Operator.Addr().(*net.TCPAddr)
-	if missing := c.missing(); ok && !at.IP.IsLoopback() && missing != "" {
-		return fmt.Errorf("operator.listen: %s is %s and not loopback: set %s first", c.Listen, at, missing)
-	}
-	return nil
-}
-
 // certificate is the one that a server of TLS shows.
 func certificate(t *tls.Config) *x509.Certificate {
 	if t == nil || len(t.Certificates) == 0 {

@@ -3,7 +3,6 @@ package txswitch_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -160,26 +159,5 @@ func TestOperatorOverTLS(t *testing.T) {
 		if got, said := askedBy(t, s.HTTP(), req, err); got != status {
 			t.Errorf("as %s: %d %q", host, got, said)
 		}
-	}
-}
-
-// elsewhere is a listener whose address strangers reach, whatever name it was configured by.
-type elsewhere struct{ net.Listener }
-
-func (elsewhere) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 9583} }
-
-// A name that stands for loopback in the configuration may lead elsewhere: the switch does not start there.
-func TestOperatorElsewhere(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{})
-	s.StopSwitch()
-	port, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer port.Close()
-	s.Config.Operator.Listen = "localhost:9583"
-	_, err = txswitch.New(txswitch.Options{Config: s.Config, Gateway: port, Operator: elsewhere{port}})
-	if err == nil || !strings.Contains(err.Error(), "operator.listen: localhost:9583 is 10.0.0.1:9583 and not loopback") {
-		t.Errorf("it starts: %v", err)
 	}
 }

@@ -164,14 +164,14 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 	}
 	iso, control := "", ""
 	if config.Listen != "" {
-		if options.Listener, err = net.Listen("tcp", config.Listen); err != nil {
+		if options.Listener, err = listen("listen", config.Listen); err != nil {
 			return err
 		}
 		defer options.Listener.Close()
 		iso = options.Listener.Addr().String()
 	}
 	if config.Control != "" {
-		if options.ControlListener, err = net.Listen("tcp", config.Control); err != nil {
+		if options.ControlListener, err = listen("control", config.Control); err != nil {
 			return err
 		}
 		defer options.ControlListener.Close()
@@ -201,6 +201,31 @@ func serve(ctx context.Context, config issuersim.Config, readyFile string) error
 	closing, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	return errors.Join(err, server.Close(closing))
+}
+
+// listen opens a port; setting is where its address is configured.
+func listen(setting, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	if err := checkLocalhost(address, l.Addr()); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", setting, err), l.Close())
+	}
+	return l, nil
+}
+
+// checkLocalhost refuses a port that was asked for on localhost and is on another address than loopback, where the
+// machine's hosts file has put that name: nobody who gets there is asked who he is.
+func checkLocalhost(address string, at net.Addr) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if tcp, ok := at.(*net.TCPAddr); host == "localhost" && !(ok && tcp.IP.IsLoopback()) {
+		return fmt.Errorf("%s is %s and not loopback: expected 127.0.0.1, or the address that is meant", address, at)
+	}
+	return nil
 }
 
 // writeReady writes a file that is either not there or whole.

@@ -85,9 +85,9 @@ func readKey(path string) (*pan.Keyring, error) {
 	return ring, nil
 }
 
-// loadKey finds the key: the configured one, or the data folder's own, which is made where the folder is empty and only
-// loopback is served. made is the path of a key that was made just now.
-func loadKey(c *txswitch.Config) (ring *pan.Keyring, made string, err error) {
+// loadKey finds the key: the configured one, or the data folder's own, which is made where the folder is empty and the
+// gateway port is on loopback. made is the path of a key that was made just now.
+func loadKey(c *txswitch.Config, gateway net.Addr) (ring *pan.Keyring, made string, err error) {
 	if c.Key.File != "" || c.Key.Env != "" {
 		ring, err = configuredKey(c)
 		return ring, "", err
@@ -105,7 +105,7 @@ func loadKey(c *txswitch.Config) (ring *pan.Keyring, made string, err error) {
 		return nil, "", fmt.Errorf(
 			"key: %s does not exist but %s is not empty: set key.file to the key that sealed its cards", path, c.Data,
 		)
-	case !servesLoopback(c):
+	case !onLoopback(gateway):
 		return nil, "", errors.New("key: none is configured: make one with `switchd keygen FILE` and set key.file")
 	}
 	text, err := pan.GenerateKey(rand.Reader)
@@ -122,12 +122,9 @@ func loadKey(c *txswitch.Config) (ring *pan.Keyring, made string, err error) {
 	return ring, path, err
 }
 
-func servesLoopback(c *txswitch.Config) bool {
-	host, _, err := net.SplitHostPort(c.Gateway.Listen)
-	return err == nil && isLoopback(host)
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// onLoopback tells whether a port is reached from this machine alone. Its own address says so: a name that stands for
+// loopback, such as localhost, may lead elsewhere.
+func onLoopback(at net.Addr) bool {
+	tcp, ok := at.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }

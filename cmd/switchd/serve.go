@@ -99,16 +99,16 @@ func serve(ctx context.Context, f *serveFlags) error {
 	if warning != "" {
 		logger.Warn("the data folder is not its user's alone", zap.String("why", warning))
 	}
-	keyring, made, err := loadKey(c)
-	if err != nil {
-		return err
-	}
-	if made != "" {
-		logger.Info("made a key that seals card numbers; keep a copy of it", zap.String("file", made))
-	}
 	o, err := listen(f, c)
 	if err != nil {
 		return err
+	}
+	keyring, made, err := loadKey(c, o.Gateway.Addr())
+	if err != nil {
+		return errors.Join(err, o.Gateway.Close(), closeSocket(o))
+	}
+	if made != "" {
+		logger.Info("made a key that seals card numbers; keep a copy of it", zap.String("file", made))
 	}
 	o.Keyring, o.Logger, o.Registry = keyring, logger, newRegistry()
 	o.Fatal = func(msg string, err error) {
