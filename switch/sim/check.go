@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -132,18 +134,24 @@ func (w *world) present() {
 
 func (n *switchNode) present(ctx context.Context) {
 	w := n.w
+	texts := map[string][]byte{}
 	err := n.walk(func(path string, text []byte) error {
-		if !strings.HasSuffix(path, ".ipm") {
-			return nil
+		if strings.HasSuffix(path, ".ipm") {
+			texts[path] = text
 		}
-		for _, refused := range partsOf[*refusedPart](w) {
-			if refused.isRefused(path) {
-				return nil // nobody brings it any more: what stood in it is presented again, or given up
-			}
+		return nil
+	})
+	if err != nil {
+		w.failf("the disk cannot be read", "%v", err)
+	}
+	for _, path := range slices.SortedFunc(maps.Keys(texts), bySequence) {
+		text := texts[path]
+		if slices.ContainsFunc(partsOf[*refusedPart](w), func(r *refusedPart) bool { return r.isRefused(path) }) {
+			continue // nobody brings it any more: what stood in it is presented again, or given up
 		}
 		if n.taken.has(path) {
 			n.refuseTaken(ctx, path, text)
-			return nil
+			continue
 		}
 		var result struct {
 			Posted     int // records whose posting was not there
@@ -157,11 +165,15 @@ func (n *switchNode) present(ctx context.Context) {
 			)
 		}
 		n.refuseTaken(ctx, path, text)
-		return nil
-	})
-	if err != nil {
-		w.failf("the disk cannot be read", "%v", err)
 	}
+}
+
+// bySequence orders clearing files by date and sequence: those of a date may have several processor ids.
+func bySequence(a, b string) int {
+	const digits = len("00001.ipm")
+	folder := func(path string) string { return path[:strings.LastIndexByte(path, '/')] }
+	return cmp.Or(strings.Compare(folder(a), folder(b)), strings.Compare(a[len(a)-digits:], b[len(b)-digits:]),
+		strings.Compare(a, b))
 }
 
 // refuseTaken wants that the issuer does not take a file again.

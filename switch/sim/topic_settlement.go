@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -132,6 +133,7 @@ func (n *switchNode) bring() {
 	if err != nil {
 		return // the node is down, or a file has gone under its temporary name
 	}
+	slices.SortFunc(files, func(a, b file) int { return bySequence(a.path, b.path) })
 	for _, f := range files {
 		if complete[f.path[:strings.LastIndexByte(f.path, '/')+1]] && !n.damages(f.path, f.text) {
 			n.bringOne(f.path, f.text)
