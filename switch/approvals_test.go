@@ -2,7 +2,6 @@ package txswitch_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,7 +44,7 @@ func byTwo(t *testing.T, rules string) (s *switchtest.System, sale api.Answer) {
 	if err != nil || len(day.Files) != 1 {
 		t.Fatal(day, err)
 	}
-	comesBack(t, s, goesOut(t, s, day.Files[0].IPM))
+	s.ComesBack(s.GoesOut(day.Files[0].IPM))
 	return s, sale
 }
 
@@ -56,17 +55,8 @@ func chargedBack(t *testing.T, s *switchtest.System, sale api.Answer) (id string
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell(t, s, "/v1/clearing/chargebacks", fmt.Sprintf(`{"arn":%q,"reason":"4853"}`, p.Ops[0].ARN))
-	var window struct {
-		Files []struct {
-			FileID string `json:"file_id"`
-		}
-	}
-	ended := tell(t, s, "/v1/clearing/window", "")
-	if err := json.Unmarshal([]byte(ended), &window); err != nil || len(window.Files) != 1 {
-		t.Fatal(window, err)
-	}
-	comesBack(t, s, window.Files[0].FileID)
+	s.ChargeBack(p.Ops[0].ARN, "")
+	s.ComesBack(s.EndIssuerWindow())
 	err = s.API().EachDispute(t.Context(), "open", "", func(d *incoming.Dispute) error { id = d.ID; return nil })
 	if err != nil || id == "" {
 		t.Fatal(id, err)
@@ -325,7 +315,7 @@ func TestPutBackBeforeARelease(t *testing.T) {
 		return released.Files[0].IPM
 	}
 	out := release(1)
-	delivered := contents(t, s.FS, out)
+	delivered := s.Contents(out)
 	s.StopSwitch()
 	putBackJournal(t, s)
 	s.StartSwitch()
@@ -337,12 +327,12 @@ func TestPutBackBeforeARelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.AwaitReady()
-	if came := comesBack(t, s, goesOut(t, s, out)); came.Settled != 1 || came.Exceptions != 0 {
+	if came := s.ComesBack(s.GoesOut(out)); came.Settled != 1 || came.Exceptions != 0 {
 		t.Errorf("came back: %+v", came)
 	}
 	_, err = s.APIAs(annToken).Refuse(ctx, day.BusinessDate, "wrong")
 	wantRefused(t, err, "stands in the clearing folder")
-	if again := release(1); again != out || !bytes.Equal(contents(t, s.FS, again), delivered) {
+	if again := release(1); again != out || !bytes.Equal(s.Contents(again), delivered) {
 		t.Errorf("released again is %s, and was %s", again, out)
 	}
 	s.Audit()
@@ -470,7 +460,7 @@ func TestFilesRefusedByTwo(t *testing.T) {
 	if err != nil || len(released.Files) != 1 || released.Files[0].Records != 3 || released.Files[0].SumMinor != 3000 {
 		t.Fatalf("%+v, %v", released, err) // k2, what takes it back, and k3
 	}
-	if r := comesBack(t, s, goesOut(t, s, released.Files[0].IPM)); r.Settled != 3 || r.Exceptions != 0 {
+	if r := s.ComesBack(s.GoesOut(released.Files[0].IPM)); r.Settled != 3 || r.Exceptions != 0 {
 		t.Errorf("the answer: %+v", r)
 	}
 	if h := s.Do(switchtest.On(api.OpStatus, "", last, 0)).History; h[0].Presentment != "settled" {

@@ -2,14 +2,10 @@ package txswitch_test
 
 import (
 	"bytes"
-	"context"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"switchyard/internal/httpcall"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/clearing"
@@ -90,7 +86,7 @@ func TestCredit(t *testing.T) {
 	}
 	s.Operator("POST", "/v1/cutover", &result)
 	rows := 0
-	for row, err := range clearing.ReadDetail(bytes.NewReader(fileOf(t, s, result.Files[0].DetailCSV))) {
+	for row, err := range clearing.ReadDetail(bytes.NewReader(s.Contents(result.Files[0].DetailCSV))) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,30 +99,12 @@ func TestCredit(t *testing.T) {
 		t.Errorf("%d rows", rows)
 	}
 	s.Audit()
-	_, err := httpcall.Port{Addr: s.ControlAddr}.Read(context.Background(), http.MethodPost, "/v1/clearing", nil,
-		fileOf(t, s, result.Files[0].IPM))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.GoesOut(result.Files[0].IPM)
 	h = issuerBooks(t, s)[a.RRN]
 	if len(h.Postings) != 1 || h.Postings[0].State != "settled" || balance(s, switchtest.GoodCard, "EUR") != before+1500 {
 		t.Fatalf("after clearing the issuer has %+v", h)
 	}
 	s.Audit()
-}
-
-func fileOf(t *testing.T, s *switchtest.System, name string) []byte {
-	t.Helper()
-	f, err := s.FS.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }
 
 // A credit that the issuer took and did not answer is taken back, and the cardholder has what was there before.

@@ -48,7 +48,7 @@ func TestWindowsOfADate(t *testing.T) {
 	}
 	s.CrashSwitch()
 	s.StartSwitch()
-	if r := comesBack(t, s, goesOut(t, s, first.Files[0].IPM)); r.Settled != 3 || r.Exceptions != 0 {
+	if r := s.ComesBack(s.GoesOut(first.Files[0].IPM)); r.Settled != 3 || r.Exceptions != 0 {
 		t.Errorf("the answer to the first window: %+v", r)
 	}
 	if got := state(kept); got != "settled" {
@@ -79,7 +79,7 @@ func TestWindowsOfADate(t *testing.T) {
 		}
 	}
 	for _, f := range day.Files[1:] {
-		if r := comesBack(t, s, goesOut(t, s, f.IPM)); r.Exceptions != 0 {
+		if r := s.ComesBack(s.GoesOut(f.IPM)); r.Exceptions != 0 {
 			t.Errorf("the answer to %s: %+v", f.FileID, r)
 		}
 	}
@@ -117,8 +117,7 @@ func TestPutBackBeforeAWindow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	delivered := contents(t, s.FS, first.Files[0].IPM)
-	tell(t, s, "/v1/clearing", string(delivered))
+	s.GoesOut(first.Files[0].IPM)
 	s.StopSwitch()
 	putBackJournal(t, s)
 	s.StartSwitch()
@@ -143,7 +142,7 @@ func TestPutBackBeforeAWindow(t *testing.T) {
 	}
 	for _, name := range days {
 		if path := s.FS.PathJoin(folder, name); strings.HasSuffix(name, ".ipm") && path != first.Files[0].IPM {
-			goesOut(t, s, path)
+			s.GoesOut(path)
 		}
 	}
 	s.AwaitDrained()
@@ -167,7 +166,7 @@ func putBackJournal(t *testing.T, s *switchtest.System) {
 			t.Fatal(err)
 		}
 		for _, name := range names {
-			kept[s.FS.PathJoin(folder, name)] = contents(t, s.FS, s.FS.PathJoin(folder, name))
+			kept[s.FS.PathJoin(folder, name)] = s.Contents(s.FS.PathJoin(folder, name))
 		}
 	}
 	copyData(t, s, "earlier", s.Config.Data)

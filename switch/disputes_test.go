@@ -2,7 +2,6 @@ package txswitch_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -34,7 +33,7 @@ func TestDisputeIsRepresented(t *testing.T) {
 		}
 		return day.Files[0].IPM
 	}
-	if r := comesBack(t, s, goesOut(t, s, closed())); r.Settled != 2 {
+	if r := s.ComesBack(s.GoesOut(closed())); r.Settled != 2 {
 		t.Fatalf("%+v", r)
 	}
 	for i, amount := range []int{1000, 300} {
@@ -42,18 +41,9 @@ func TestDisputeIsRepresented(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tell(t, s, "/v1/clearing/chargebacks", fmt.Sprintf(`{"arn":%q,"reason":"4853","amount":%d}`, p.Ops[0].ARN, amount))
+		s.ChargeBack(p.Ops[0].ARN, fmt.Sprintf(`,"amount":%d`, amount))
 	}
-	var window struct {
-		Files []struct {
-			FileID string `json:"file_id"`
-		}
-	}
-	ended := tell(t, s, "/v1/clearing/window", "")
-	if err := json.Unmarshal([]byte(ended), &window); err != nil || len(window.Files) != 1 {
-		t.Fatal(window, err)
-	}
-	if r := comesBack(t, s, window.Files[0].FileID); r.ChargedBack != 2 || r.Exceptions != 0 {
+	if r := s.ComesBack(s.EndIssuerWindow()); r.ChargedBack != 2 || r.Exceptions != 0 {
 		t.Fatalf("%+v", r)
 	}
 	var ids []string
@@ -91,7 +81,7 @@ func TestDisputeIsRepresented(t *testing.T) {
 	}
 	s.CrashSwitch()
 	s.StartSwitch()
-	if r := comesBack(t, s, goesOut(t, s, closed())); r.Settled != 1 || r.Rejected != 0 || r.Exceptions != 0 {
+	if r := s.ComesBack(s.GoesOut(closed())); r.Settled != 1 || r.Rejected != 0 || r.Exceptions != 0 {
 		t.Errorf("presented a second time: %+v", r)
 	}
 	status := s.Do(switchtest.On(api.OpStatus, "", sales[0].Payment, 0))

@@ -1,70 +1,16 @@
 package txswitch_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
-	"switchyard/internal/httpcall"
-	"switchyard/internal/vfs"
 	"switchyard/switch/api"
 	"switchyard/switch/incoming"
 	"switchyard/switch/operator/client"
 	"switchyard/switch/switchtest"
 )
-
-// contents reads a file.
-func contents(t *testing.T, fs vfs.FS, path string) []byte {
-	t.Helper()
-	f, err := fs.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-// tell asks the issuer's control HTTP.
-func tell(t *testing.T, s *switchtest.System, path, body string) string {
-	t.Helper()
-	control := httpcall.Port{Addr: s.ControlAddr}
-	text, err := control.Read(context.Background(), http.MethodPost, path, nil, []byte(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// goesOut brings a file to the clearing system, and returns the id of the one that answers it.
-func goesOut(t *testing.T, s *switchtest.System, path string) string {
-	t.Helper()
-	var taken struct{ Answer string }
-	answer := tell(t, s, "/v1/clearing", string(contents(t, s.FS, path)))
-	if err := json.Unmarshal([]byte(answer), &taken); err != nil {
-		t.Fatal(err)
-	}
-	return taken.Answer
-}
-
-// comesBack gives the switch a file of the clearing system.
-func comesBack(t *testing.T, s *switchtest.System, id string) incoming.Received {
-	t.Helper()
-	text := contents(t, s.IssuerFS, "out/"+id+".ipm")
-	r, err := s.API().Receive(context.Background(), id, bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return *r
-}
 
 // A day goes to the clearing system and comes back: accepted, and then charged back.
 func TestFilesComeBack(t *testing.T) {
@@ -91,11 +37,7 @@ func TestFilesComeBack(t *testing.T) {
 		t.Errorf("in a file the sale is %q", got)
 	}
 
-	back := func(id string) incoming.Received {
-		t.Helper()
-		return comesBack(t, s, id)
-	}
-	if r := back(goesOut(t, s, day.Files[0].IPM)); r.Settled != 2 || r.Rejected != 0 || r.Exceptions != 0 {
+	if r := s.ComesBack(s.GoesOut(day.Files[0].IPM)); r.Settled != 2 || r.Rejected != 0 || r.Exceptions != 0 {
 		t.Errorf("the answer to the file: %+v", r)
 	}
 	if got := state(authorized.Payment, 1); got != "settled" {
@@ -106,17 +48,9 @@ func TestFilesComeBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell(t, s, "/v1/clearing/chargebacks", fmt.Sprintf(`{"arn":%q,"reason":"4853"}`, p.Ops[0].ARN))
-	var window struct {
-		Files []struct {
-			FileID string `json:"file_id"`
-		}
-	}
-	ended := tell(t, s, "/v1/clearing/window", "")
-	if err := json.Unmarshal([]byte(ended), &window); err != nil || len(window.Files) != 1 {
-		t.Fatal(window, err)
-	}
-	if r := back(window.Files[0].FileID); r.ChargedBack != 1 || r.Exceptions != 0 {
+	s.ChargeBack(p.Ops[0].ARN, "")
+	window := s.EndIssuerWindow()
+	if r := s.ComesBack(window); r.ChargedBack != 1 || r.Exceptions != 0 {
 		t.Errorf("the window's file: %+v", r)
 	}
 	for range 2 {
@@ -129,7 +63,7 @@ func TestFilesComeBack(t *testing.T) {
 		if refund.Err == nil || refund.Err.Code != api.CodeInvalidState {
 			t.Errorf("a refund of what was charged back: %+v", refund)
 		}
-		if r := back(window.Files[0].FileID); !r.Again {
+		if r := s.ComesBack(window); !r.Again {
 			t.Errorf("the same file again: %+v", r)
 		}
 		s.CrashSwitch()
@@ -184,7 +118,7 @@ func TestRejectedAndPresentedAgain(t *testing.T) {
 		}
 		return day.Files[0].IPM
 	}
-	if r := comesBack(t, s, goesOut(t, s, closed())); r.Rejected != 2 || r.Exceptions != 0 {
+	if r := s.ComesBack(s.GoesOut(closed())); r.Rejected != 2 || r.Exceptions != 0 {
 		t.Fatalf("%+v", r)
 	}
 	if void := s.Do(switchtest.On(api.OpVoid, "k3", a.Payment, 0)); void.Err == nil {
@@ -213,7 +147,7 @@ func TestRejectedAndPresentedAgain(t *testing.T) {
 	}
 	s.CrashSwitch()
 	s.StartSwitch()
-	if r := comesBack(t, s, goesOut(t, s, closed())); r.Settled != 2 || r.Rejected != 0 || r.Exceptions != 0 {
+	if r := s.ComesBack(s.GoesOut(closed())); r.Settled != 2 || r.Rejected != 0 || r.Exceptions != 0 {
 		t.Errorf("presented again: %+v", r)
 	}
 	status := s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0))

@@ -3,7 +3,6 @@ package txswitch_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"testing"
@@ -45,7 +44,7 @@ func partFile(t *testing.T, of *clearing.Record, id clearing.FileID, amountMinor
 // records hands on the presentments of a file.
 func records(t *testing.T, s *switchtest.System, path string, take func(r *clearing.Record)) {
 	t.Helper()
-	in, err := clearing.NewReader(bytes.NewReader(contents(t, s.FS, path)))
+	in, err := clearing.NewReader(bytes.NewReader(s.Contents(path)))
 	for err == nil {
 		var r *clearing.Record
 		if r, err = in.Next(); err == nil && r.MTI == "1240" {
@@ -126,13 +125,13 @@ func TestPartsThereAndBack(t *testing.T) {
 	sale.Op = api.OpSale
 	a := s.Do(sale)
 	wantApproved(t, a, "00")
-	closed := func() incoming.Received {
+	closed := func() *incoming.Received {
 		t.Helper()
 		day, err := s.API().Cutover(ctx, client.Cutover{Ahead: true})
 		if err != nil || len(day.Files) != 1 {
 			t.Fatal(day, err)
 		}
-		return comesBack(t, s, goesOut(t, s, day.Files[0].IPM))
+		return s.ComesBack(s.GoesOut(day.Files[0].IPM))
 	}
 	if r := closed(); r.Settled != 1 {
 		t.Fatalf("%+v", r)
@@ -143,21 +142,11 @@ func TestPartsThereAndBack(t *testing.T) {
 	}
 	order := func(amountMinor int, rest string) {
 		t.Helper()
-		tell(t, s, "/v1/clearing/chargebacks", fmt.Sprintf(`{"arn":%q,"reason":"4853","amount":%d%s}`, p.Ops[0].ARN,
-			amountMinor, rest))
+		s.ChargeBack(p.Ops[0].ARN, fmt.Sprintf(`,"amount":%d%s`, amountMinor, rest))
 	}
 	charged := func() {
 		t.Helper()
-		var window struct {
-			Files []struct {
-				FileID string `json:"file_id"`
-			}
-		}
-		ended := tell(t, s, "/v1/clearing/window", "")
-		if err := json.Unmarshal([]byte(ended), &window); err != nil || len(window.Files) != 1 {
-			t.Fatal(window, err)
-		}
-		if r := comesBack(t, s, window.Files[0].FileID); r.ChargedBack == 0 || r.Exceptions != 0 {
+		if r := s.ComesBack(s.EndIssuerWindow()); r.ChargedBack == 0 || r.Exceptions != 0 {
 			t.Fatalf("%+v", r)
 		}
 	}

@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"switchyard/internal/httpcall"
 	"switchyard/internal/vfs"
 	"switchyard/switch/api"
 	"switchyard/switch/incoming"
@@ -21,44 +16,6 @@ import (
 	"switchyard/switch/settlement"
 	"switchyard/switch/switchtest"
 )
-
-// issuerAsked asks the issuer's control HTTP.
-func issuerAsked(t *testing.T, s *switchtest.System, path, body string, answer any) {
-	t.Helper()
-	control := httpcall.Port{Addr: s.ControlAddr}
-	text, err := control.Read(t.Context(), http.MethodPost, path, nil, []byte(body))
-	if err == nil && answer != nil {
-		err = json.Unmarshal(text, answer)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// fileText reads a file of a file system in memory.
-func fileText(t *testing.T, fs vfs.FS, path string) []byte {
-	t.Helper()
-	f, err := fs.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-// cameBack gives the switch a file of the issuer's, as of the clearing system.
-func cameBack(t *testing.T, s *switchtest.System, id string) *incoming.Received {
-	t.Helper()
-	r, err := s.API().Receive(t.Context(), id, bytes.NewReader(fileText(t, s.IssuerFS, "out/"+id+".ipm")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
 
 // stated makes the statement of a date's one merchant.
 func stated(t *testing.T, clearing, date string, more ...string) (*settlement.Run, error) {
@@ -106,10 +63,7 @@ func TestPresentedAgainWithinADate(t *testing.T) {
 			t.Fatal(day, err)
 		}
 		date = day.BusinessDate
-		var taken struct{ Answer string }
-		file := fileText(t, s.FS, day.Files[len(day.Files)-1].IPM)
-		issuerAsked(t, s, "/v1/clearing", string(file), &taken)
-		return cameBack(t, s, taken.Answer)
+		return s.ComesBack(s.GoesOut(day.Files[len(day.Files)-1].IPM))
 	}
 	if r := answered("visa"); r.Rejected != 3 || r.Exceptions != 0 {
 		t.Fatalf("the first window: %+v", r)
@@ -137,17 +91,8 @@ func TestPresentedAgainWithinADate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuerAsked(t, s, "/v1/clearing/chargebacks", fmt.Sprintf(`{"arn":%q,"reason":"4853"}`, p.Ops[0].ARN), nil)
-	var ended struct {
-		Files []struct {
-			FileID string `json:"file_id"`
-		}
-	}
-	issuerAsked(t, s, "/v1/clearing/window", "", &ended)
-	if len(ended.Files) != 1 {
-		t.Fatal(ended)
-	}
-	if r := cameBack(t, s, ended.Files[0].FileID); r.ChargedBack != 1 || r.Exceptions != 0 {
+	s.ChargeBack(p.Ops[0].ARN, "")
+	if r := s.ComesBack(s.EndIssuerWindow()); r.ChargedBack != 1 || r.Exceptions != 0 {
 		t.Fatalf("the chargeback: %+v", r)
 	}
 	var dispute string

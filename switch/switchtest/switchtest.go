@@ -562,27 +562,27 @@ func (s *System) HTTP() *http.Client {
 // text.
 func (s *System) Operator(method, path string, into any) {
 	s.t.Helper()
-	s.http(s.OperatorAddr, method, path, into)
+	s.http(s.OperatorAddr, method, path, nil, into)
 }
 
 // Control calls the issuer's control API.
 func (s *System) Control(method, path string, into any) {
 	s.t.Helper()
-	s.http(s.ControlAddr, method, path, into)
+	s.http(s.ControlAddr, method, path, nil, into)
 }
 
-func (s *System) http(addr, method, path string, into any) {
+func (s *System) http(addr, method, path string, body []byte, into any) {
 	s.t.Helper()
 	at, err := url.Parse(path)
 	s.must(err)
-	body, err := httpcall.Port{Addr: addr}.Read(context.Background(), method, at.Path, at.Query(), nil)
+	answer, err := httpcall.Port{Addr: addr}.Read(context.Background(), method, at.Path, at.Query(), body)
 	s.must(err)
 	switch into := into.(type) {
 	case nil:
 	case *string:
-		*into = string(body)
+		*into = string(answer)
 	default:
-		s.must(json.Unmarshal(body, into))
+		s.must(json.Unmarshal(answer, into))
 	}
 }
 
