@@ -26,7 +26,8 @@ import (
 // so, too. A date waits where one of its windows does, and is released with all of them.
 //
 // Which dates were closed before is not said by the calendar: after a way back from a date that a wrong clock opened
-// an earlier one follows a later one. So those that wait are noted when a date is sealed or a window begins.
+// an earlier one follows a later one. So those that wait are noted when a date is sealed or a window begins, and by a
+// window those that are being closed; what is behind the date itself already is not noted, or both would wait for ever.
 
 // Release is how the files of a date or a window that wait for people stand.
 type Release struct {
@@ -88,14 +89,17 @@ func (e *Engine) MayRelease(ctx context.Context, date payment.Date, of WindowNam
 
 // inTurn is ErrEarlierDateWaits where files of a date that wait are behind those of one that was closed before.
 func (e *Engine) inTurn(ctx context.Context, date payment.Date, parts []*plan) error {
-	waiting, err := e.waitingDates(ctx, date)
+	waiting, err := e.waitingDates(ctx, date, false)
 	if err != nil {
 		return fmt.Errorf("business date %s: look for files of other dates that wait: %w", date, err)
 	}
 	for _, p := range parts {
 		for _, w := range waiting {
+			if !p.behind(date, w.date) || p.Format < 3 && w.behind(date) {
+				continue
+			}
 			for _, f := range p.Files {
-				if p.behind(date, w.date) && w.destinations[f.Destination] {
+				if w.destinations[f.Destination] {
 					return fmt.Errorf("business date %s: %w: %s, for %s", date, ErrEarlierDateWaits, w.date, f.Destination)
 				}
 			}
@@ -113,31 +117,46 @@ func (p *plan) behind(date, other payment.Date) bool {
 	return p.Release != nil && slices.Contains(p.Release.Behind, other.String())
 }
 
-// waitingDate is a date of which files wait, and for which destinations.
+// waitingDate is a date of which files wait, and for which destinations; or one that is being closed, of which nobody
+// knows yet.
 type waitingDate struct {
 	date         payment.Date
 	destinations map[string]bool
+	parts        []*plan
 }
 
-// waitingDates are the dates but one of which files wait, in the calendar's order.
-func (e *Engine) waitingDates(ctx context.Context, but payment.Date) (found []waitingDate, err error) {
+// behind tells whether some of its files were fixed behind another date, so that this one is not behind them.
+func (w *waitingDate) behind(date payment.Date) bool {
+	return slices.ContainsFunc(w.parts, func(p *plan) bool { return p.Format >= 3 && p.behind(w.date, date) })
+}
+
+// waitingDates are the dates but one of which files wait, and on request those that are being closed, in the calendar's
+// order.
+func (e *Engine) waitingDates(ctx context.Context, but payment.Date, closing bool) (found []waitingDate, err error) {
 	var failed error
 	err = e.o.Journal.Days(ctx, func(d journal.Day) bool {
 		if d.Date == but || d.State == journal.DayWritten {
 			return true
 		}
-		var files []SealedFile
-		files, _, failed = SealedFiles(d)
-		w := waitingDate{d.Date, map[string]bool{}}
-		for _, f := range files {
-			if f.Waiting {
-				w.destinations[f.Destination] = true
+		var p plan
+		if len(d.Data) > 0 {
+			if failed = json.Unmarshal(d.Data, &p); failed != nil {
+				failed = fmt.Errorf("record of business date %s: %w", d.Date, failed)
+				return false
 			}
 		}
-		if len(w.destinations) > 0 {
+		w := waitingDate{d.Date, map[string]bool{}, p.parts()}
+		for _, part := range w.parts {
+			for _, f := range part.Files {
+				if part.waits() {
+					w.destinations[f.Destination] = true
+				}
+			}
+		}
+		if len(w.destinations) > 0 || closing && d.State == journal.DayClosing {
 			found = append(found, w)
 		}
-		return failed == nil
+		return true
 	})
 	return found, errors.Join(err, failed)
 }

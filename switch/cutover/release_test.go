@@ -2,6 +2,7 @@ package cutover_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -555,4 +556,41 @@ func TestReleasesAfterAWayBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A window that began while the date before it was still being closed is behind that, and that is not behind the
+// window: neither waits for the other for ever.
+func TestWindowBehindADateThatWasBeingClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-21 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		defer b.close()
+		b.must(b.j.Cutover(t.Context(), 0, 20261120))
+		b.captured("visa", 1)
+		b.must(b.j.Cutover(t.Context(), 20261120, 20261121)) // nobody seals it yet
+		data, err := json.Marshal(map[string]any{"windows": []map[string]any{{
+			"destination": "visa", "window": 1, "format": 3, "sealed_at": "2026-11-21T11:00:00Z", "acquirer_id": "400001",
+			"processor_id": "400002", "code_page": "cp500", "blocked": true, "location": "UTC",
+			"files":   []map[string]any{{"destination": "visa", "sequence": 1}},
+			"release": map[string]any{"behind": []string{"2026-11-20"}},
+		}}})
+		b.must(err)
+		b.must(b.j.SetDay(t.Context(), journal.Day{Date: 20261121, State: journal.DayOpen, Data: data}))
+		e, stop := b.run(settings(waiting))
+		defer stop()
+		wantDay(t, b.j, 20261120, journal.DaySealed)
+		window := cutover.WindowName{Destination: "visa", Window: 1}
+		if err := e.MayRelease(t.Context(), 20261121, window); !errors.Is(err, cutover.ErrEarlierDateWaits) {
+			t.Errorf("the window first: %v", err)
+		}
+		if err := e.MayRefuse(t.Context(), 20261120); !errors.Is(err, cutover.ErrLaterFiled) {
+			t.Errorf("a refusal of the date: %v", err)
+		}
+		if _, err := e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann and bob"); err != nil {
+			t.Error(err)
+		}
+		if _, err := e.Release(t.Context(), 20261121, window, "ann and bob"); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -103,10 +103,11 @@ func (e *Engine) seal(ctx context.Context, date payment.Date, was openDate) (*pl
 	for i := range p.Files {
 		p.Files[i].Sequence += highest
 	}
-	others, err := e.waitingDates(ctx, date)
+	others, err := e.waitingDates(ctx, date, false)
 	if err != nil {
 		return nil, err
 	}
+	others = slices.DeleteFunc(others, func(w waitingDate) bool { return w.behind(date) })
 	var of []string
 	for _, f := range p.Files {
 		of = append(of, f.Destination)

@@ -182,7 +182,7 @@ func (e *Engine) beginWindow(
 ) (p *plan, err error) {
 	p = e.newPlan()
 	p.Destination, p.Window = destination, 1
-	others, err := e.waitingDates(ctx, d.Date)
+	others, err := e.waitingDates(ctx, d.Date, true)
 	if err != nil {
 		return nil, fmt.Errorf("look for files of other dates that wait: %w", err)
 	}
