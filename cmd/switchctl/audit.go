@@ -303,7 +303,7 @@ func (a *auditRun) stoppedKeys(notices io.Writer) (*pan.Keyring, error) {
 		return nil, nil
 	}
 	keys, err := stoppedKeyring(a.data, a.keyFile)
-	if a.keyFile == "" && err != nil {
+	if a.keyFile == "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) {
 		fmt.Fprintf(notices, "no key: the clearing files are not made again, and what only the key shows, the middle of "+
 			"card numbers and their expiry, is held against nothing; --key-file names it (%v)\n", err)
 		return nil, nil

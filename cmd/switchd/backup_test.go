@@ -184,6 +184,9 @@ func TestRestoreFollowsNoLink(t *testing.T) {
 	var out strings.Builder
 	refusedAsLink("restore of a folder elsewhere", journalOfBackup,
 		restore(t.Context(), backup, restored, false, &out))
+	if err := restore(t.Context(), backup, filepath.Join(dir, "own"), true, &out); err != nil {
+		t.Errorf("of a folder of our own whose journal lies on another disk: %v", err)
+	}
 	if err := os.Remove(journalOfBackup); err != nil {
 		t.Fatal(err)
 	}

@@ -89,3 +89,18 @@ func TestSecretsOfOthers(t *testing.T) {
 		}
 	}
 }
+
+// A first start makes the data folder and its key before the operator API's socket is put there.
+func TestFirstStartWithItsSocketInTheDataFolder(t *testing.T) {
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	data := filepath.Join(t.TempDir(), "data")
+	for range 2 { // and the second one finds what the first one left
+		err := serve(stopped, &serveFlags{
+			data: data, listen: "127.0.0.1:0", operator: "unix:" + filepath.Join(data, "op.sock"), logLevel: "error",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

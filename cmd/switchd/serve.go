@@ -99,13 +99,17 @@ func serve(ctx context.Context, f *serveFlags) error {
 	if warning != "" {
 		logger.Warn("the data folder is not its user's alone", zap.String("why", warning))
 	}
-	o, err := listen(f, c)
+	o, err := listenGateway(f, c)
 	if err != nil {
 		return err
 	}
+	// Before the operator API's socket, which may be in the data folder: a key is made where that is empty.
 	keyring, made, err := loadKey(c, o.Gateway.Addr())
 	if err != nil {
-		return errors.Join(err, o.Gateway.Close(), closeSocket(o))
+		return errors.Join(err, o.Gateway.Close())
+	}
+	if err := listenOthers(&o, c); err != nil {
+		return err
 	}
 	if made != "" {
 		logger.Info("made a key that seals card numbers; keep a copy of it", zap.String("file", made))
@@ -147,8 +151,8 @@ func serve(ctx context.Context, f *serveFlags) error {
 	}
 }
 
-// listen opens the ports and everything else that reaches outside.
-func listen(f *serveFlags, c *txswitch.Config) (txswitch.Options, error) {
+// listenGateway opens the gateway port, once it is known what all ports are opened with.
+func listenGateway(f *serveFlags, c *txswitch.Config) (txswitch.Options, error) {
 	o := txswitch.Options{Config: c, FS: vfs.Default, Seed: rand.Uint64()}
 	var err error
 	if o.GatewayTLS, err = serverTLS(f.config, c.Gateway.TLS); err != nil {
@@ -163,15 +167,20 @@ func listen(f *serveFlags, c *txswitch.Config) (txswitch.Options, error) {
 	if o.Gateway, err = net.Listen("tcp", c.Gateway.Listen); err != nil {
 		return o, fmt.Errorf("gateway port: %w", err)
 	}
-	if err := listenOperator(&o, &c.Operator); err != nil {
-		return o, errors.Join(fmt.Errorf("operator API: %w", err), o.Gateway.Close())
+	return o, nil
+}
+
+// listenOthers opens the other ports and everything else that reaches outside. On an error the gateway port is closed.
+func listenOthers(o *txswitch.Options, c *txswitch.Config) error {
+	if err := listenOperator(o, &c.Operator); err != nil {
+		return errors.Join(fmt.Errorf("operator API: %w", err), o.Gateway.Close())
 	}
-	if err := listenIssuers(&o, c); err != nil {
-		return o, errors.Join(err, o.Gateway.Close(), closeSocket(o))
+	if err := listenIssuers(o, c); err != nil {
+		return errors.Join(err, o.Gateway.Close(), closeSocket(*o))
 	}
 	var d net.Dialer
 	o.Dial = func(ctx context.Context, address string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
-	return o, nil
+	return nil
 }
 
 // listenIssuers opens the ports of the issuers that connect to us.

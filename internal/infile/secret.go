@@ -16,18 +16,25 @@ const (
 
 // ReadSecret reads a file that holds a secret: a key, a token, a gateway's secret. One that others may read or write is
 // refused, with the command that mends it: it is no secret, or not ours. Where root owns it, its group may read it too,
-// as container platforms hand secrets over to a user who is not root.
+// whoever looks: so it is handed over to a service that is not root, on a machine or by a container platform.
 func ReadSecret(name string) ([]byte, error) {
 	return read(name, MaxSecret, func(info fs.FileInfo) error {
 		mode, denied := info.Mode().Perm(), fs.FileMode(byGroupOrOthers)
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid == 0 && os.Geteuid() != 0 {
+		owner, ok := info.Sys().(*syscall.Stat_t)
+		roots := ok && owner.Uid == 0
+		if roots {
 			denied = byOthers | groupWrites
 		}
-		if mode&denied != 0 {
-			return fmt.Errorf("%s: its mode is %04o, so that others may read or write it; expected 0600: chmod 600 %s", name,
-				mode, name)
+		switch {
+		case mode&denied == 0:
+			return nil
+		case roots && os.Geteuid() != 0: // with 0600 nobody but root reads it
+			return fmt.Errorf("%s: its mode is %04o, so that others may read or write it; it is root's: expected 0640 and a "+
+				"group of this user's: chgrp %d %s && chmod 640 %s (of a mounted secret: where it is mounted)", name, mode,
+				os.Getegid(), name, name)
 		}
-		return nil
+		return fmt.Errorf("%s: its mode is %04o, so that others may read or write it; expected 0600: chmod 600 %s", name,
+			mode, name)
 	})
 }
 
@@ -48,7 +55,11 @@ func CheckFolder(dir string) (warning string, err error) {
 	case !info.IsDir():
 		return "", fmt.Errorf("%s: expected a folder", dir)
 	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
 	switch mode := info.Mode().Perm(); {
+	case mode&othersWrite != 0 && ok && int(owner.Uid) != os.Geteuid(): // such as a volume that a platform mounts
+		return "", fmt.Errorf("%s: its mode is %04o, so that others may write there, and it is another user's; expected "+
+			"a folder of this user's alone, such as a new one in it", dir, mode)
 	case mode&othersWrite != 0:
 		return "", fmt.Errorf("%s: its mode is %04o, so that others may write there; expected 0700: chmod 700 %s", dir, mode,
 			dir)

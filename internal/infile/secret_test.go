@@ -1,6 +1,7 @@
 package infile_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,24 @@ func TestReadSecret(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(name, []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		root := name + " of root's"
+		if err := os.WriteFile(root, []byte("secret"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for mode, read := range map[os.FileMode]bool{0o640: true, 0o660: false, 0o644: false} {
+			if err := os.Chmod(root, mode); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := infile.ReadSecret(root); read != (err == nil) {
+				t.Errorf("root's, %04o: %v", mode, err)
+			}
+		}
+		const somebody = 12345
+		if err := os.Chown(name, somebody, somebody); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for mode, read := range map[os.FileMode]bool{
 		0o400: true, 0o600: true, 0o700: true,
@@ -108,6 +127,17 @@ func TestCheckFolder(t *testing.T) {
 		if is != want || is != fine && !strings.Contains(said, fmt.Sprintf("its mode is %04o", mode)) ||
 			is != fine && !strings.HasSuffix(said, "chmod 700 "+dir) {
 			t.Errorf("%04o: %s (%s), want it %s", mode, is, said, want)
+		}
+	}
+	if os.Geteuid() == 0 {
+		const somebody = 12345
+		volume := filepath.Join(dir, "volume")
+		err := errors.Join(os.Mkdir(volume, 0o700), os.Chmod(volume, 0o777), os.Chown(volume, somebody, somebody))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := infile.CheckFolder(volume); err == nil || !strings.HasSuffix(err.Error(), "such as a new one in it") {
+			t.Errorf("a volume that is another user's: %v", err)
 		}
 	}
 	file := filepath.Join(dir, "file")

@@ -76,6 +76,8 @@ func (q *Queue) decide(ctx context.Context, ref journal.SAFRef, state payment.St
 	// What a decision leaves as it was it may leave so in a payment that is broken already: its advice must have an end.
 	t := journal.Transition{Payment: p, Dequeue: []journal.SAFRef{ref}, EvenBroken: p.Sums() == before}
 	if state == payment.StateQueued {
+		// What the issuer says to it from now on is what it came to: parked anew without an answer it is refused no more.
+		op.ResponseCode = ""
 		row.SAFRef, row.Parked, row.Reason, row.Queued = journal.SAFRef{Host: ref.Host}, false, "", q.o.Clock.Now()
 		t.Queue = []journal.SAFRow{row}
 	}
