@@ -211,8 +211,9 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 	case api.OpPing:
 		return api.Answer{NoIntent: true}
 	case api.OpStatus:
+		why := f.heldFor.Load() // before: the hold may end meanwhile
 		a := f.status(ctx, caller, req)
-		if why := f.heldFor.Load(); why != nil && a.Err != nil && a.Err.Code == api.CodeUnknownPayment {
+		if why != nil && (a.Err != nil && a.Err.Code == api.CodeUnknownPayment || a.Payments != nil) {
 			a = refused(api.NewError(api.CodeBusy, *why))
 		}
 		a.NoIntent = true

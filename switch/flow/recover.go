@@ -184,9 +184,12 @@ func (f *Flow) MayPark(leave func(payment.ID) bool) error {
 // Park ends the intents that an earlier run left without an outcome like Recover, but sends nothing: what would be sent
 // is parked with a reason, for a person to decide on. For a journal that was put back: what it does not know of may
 // have been approved since, and told. Captures by the switch may have been made since, and what they are of reversed:
-// they are cancelled, and left to gateways. Those that leave names are left to Recover. It comes after Open and before
-// saf's Start.
+// they are cancelled, and left to gateways. Those that leave names are left to Recover. That keys may be forgotten is
+// noted, see forgotten. It comes after Open and before saf's Start.
 func (f *Flow) Park(ctx context.Context, reason string, leave func(payment.ID) bool) error {
+	if err := f.keepForgotten(ctx); err != nil {
+		return err
+	}
 	var left []journal.IntentRef
 	for i, ref := range f.left {
 		if leave(ref.Payment) {

@@ -144,6 +144,11 @@ func (x *operation) burn(ctx context.Context) (of journal.KeyEntry, a api.Answer
 	if used && !of.Payment.IsZero() {
 		return of, a, false
 	}
+	if !used {
+		if refusedWith := x.forgotten(ctx, "of_key"); refusedWith != nil {
+			return of, refused(refusedWith), true
+		}
+	}
 	mac := x.bodyMAC(req, "")
 	if ownUsed && !(used && own.Payment.IsZero() && own.MAC == mac) {
 		return of, refused(keyConflict("the key was used with another request")), true

@@ -25,6 +25,9 @@ func (f *Flow) status(ctx context.Context, caller *api.Caller, req *api.Request)
 	case err != nil:
 		return refused(f.fault("read key", err))
 	case !used || entry.Payment.IsZero():
+		if refusedWith := f.forgotten(ctx, "key"); !used && refusedWith != nil {
+			return refused(refusedWith)
+		}
 		return refused(&api.Error{
 			Code: api.CodeUnknownPayment, Field: "key", Message: "no request of this merchant has used the key",
 		})
@@ -76,6 +79,11 @@ func (f *Flow) byReference(ctx context.Context, caller *api.Caller, req *api.Req
 		}
 		if owns(caller, p) {
 			a.Payments = append(a.Payments, answer(p, 0, now))
+		}
+	}
+	if len(a.Payments) == 0 {
+		if refusedWith := f.forgotten(ctx, "reference"); refusedWith != nil {
+			return refused(refusedWith)
 		}
 	}
 	return a
