@@ -137,6 +137,12 @@ func (f *Flow) due(ctx context.Context, t journal.Timer, moment time.Time) (done
 		var tr *journal.Transition
 		switch {
 		case what == payment.DueNothing:
+			if p.EndMissed(now) {
+				p.Version++
+				if err := f.o.Journal.Commit(ctx, &journal.Transition{Payment: p, EvenBroken: true}); err != nil { // moves no money
+					return false, err
+				}
+			}
 			err := f.o.Journal.SetTimers(ctx, nextTimer(p, now), []journal.Timer{t})
 			return err == nil, err
 		case what == payment.DueLater || !claimed && !f.claimRow(what, p.Ops[0].Host):

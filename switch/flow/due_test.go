@@ -170,6 +170,100 @@ func TestUnmadeCaptures(t *testing.T) {
 	})
 }
 
+// What a void gives back once the switch's own capture was due, and found everything captured, is not captured by the
+// switch any more; what one gives back before is.
+func TestVoidBehindTheDueCapture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, settings{windows: merchant.Profile{CaptureWindowDays: 7}})
+		defer w.end()
+		ctx := context.Background()
+		capturedAndVoided := func(key string, between time.Duration) payment.ID {
+			id := w.authorized(key, 2*time.Hour)
+			captured := w.do(api.Request{
+				Op: api.OpCapture, Key: key + " capture", Payment: id.String(), Amount: 1000,
+				Present: api.Fields(api.FieldKey, api.FieldPayment, api.FieldAmount),
+			}, 0)
+			w.drained()
+			time.Sleep(between)
+			w.must(w.flow.ServeDue(ctx))
+			void := w.do(api.Request{
+				Op: api.OpVoid, Key: key + " void", Payment: id.String(), Capture: captured.Capture,
+				Present: api.Fields(api.FieldKey, api.FieldPayment, api.FieldCapture),
+			}, 0)
+			if !void.Approved {
+				t.Fatalf("%+v", void)
+			}
+			time.Sleep(3 * time.Hour)
+			w.must(w.flow.ServeDue(ctx))
+			w.drained()
+			return id
+		}
+		for between, want := range map[time.Duration]bool{time.Hour: true, 3 * time.Hour: false} {
+			id := capturedAndVoided(between.String(), between)
+			p, err := w.journal.Payment(ctx, id)
+			w.must(err)
+			if last := &p.Ops[len(p.Ops)-1]; last.Automatic != want {
+				t.Errorf("voided %s after the authorization: ends with %s, by the switch %t, want %t", between, last.Kind,
+					last.Automatic, want)
+			}
+			if cancelled := p.CaptureCancelled() != ""; cancelled == want || p.CaptureAwaited() {
+				t.Errorf("voided %s after the authorization: cancelled %t, awaited %t", between, cancelled, p.CaptureAwaited())
+			}
+		}
+	})
+}
+
+// A journal that was put back does not take a key that it does not know for one that was never used: for a day nobody
+// is told so, and nothing is burned.
+func TestForgottenKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, settings{windows: merchant.Profile{CaptureWindowDays: 7}})
+		defer w.end()
+		ask := func(op api.Op, key string) (a api.Answer, forgotten bool) {
+			req := api.Request{Op: op, Merchant: "M1", Key: key, Present: api.Fields(api.FieldKey, api.FieldMerchant)}
+			if op == api.OpReverse {
+				req.Key, req.OfKey, req.Present = "reversal of "+key, key, req.Present.With(api.FieldOfKey)
+			}
+			a = w.do(req, 0)
+			return a, a.Err != nil && a.Err.Code == api.CodeUnknownPayment && strings.Contains(a.Err.Message, "put back")
+		}
+		if a, forgotten := ask(api.OpStatus, "lost"); forgotten {
+			t.Errorf("status before: %+v", a)
+		}
+		if a, _ := ask(api.OpReverse, "burned"); !a.Approved {
+			t.Errorf("reversal before: %+v", a)
+		}
+		w.authorized("known", 0)
+		w.must(w.flow.Park(context.Background(), "put back", func(payment.ID) bool { return false }))
+		byReference := api.Request{
+			Op: api.OpStatus, Merchant: "M1", Reference: "lost", Present: api.Fields(api.FieldMerchant, api.FieldReference),
+		}
+		if a := w.do(byReference, 0); a.Err == nil || a.Err.Code != api.CodeUnknownPayment || a.Err.Field != "reference" {
+			t.Errorf("by reference: %+v", a)
+		}
+		for range 2 {
+			for _, op := range []api.Op{api.OpStatus, api.OpReverse} {
+				if a, forgotten := ask(op, "lost"); !forgotten {
+					t.Errorf("%s: %+v", op, a)
+				}
+			}
+		}
+		if a, _ := ask(api.OpReverse, "burned"); !a.Approved {
+			t.Errorf("of a key that was burned before: %+v", a)
+		}
+		if a, _ := ask(api.OpReverse, "known"); !a.Approved || a.Payment == "" {
+			t.Errorf("of a key that is known: %+v", a)
+		}
+		time.Sleep(25 * time.Hour)
+		if a, forgotten := ask(api.OpStatus, "lost"); forgotten {
+			t.Errorf("status a day later: %+v", a)
+		}
+		if a, _ := ask(api.OpReverse, "lost"); !a.Approved || a.Status != api.StatusReversed {
+			t.Errorf("reversal a day later: %+v", a)
+		}
+	})
+}
+
 // One that was made in the future, by a clock that was wrong, keeps none behind it waiting to be watched; by a clock
 // that is behind, all that are new seem to be, and are not watched before they are a day old.
 func TestWatchedOutOfOrder(t *testing.T) {

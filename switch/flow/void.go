@@ -58,6 +58,7 @@ func (x *operation) voided(p *payment.Payment, named int, now time.Time) (paymen
 		return payment.Op{}, &payment.Refusal{Message: "the payment's issuer is not told originals, and cannot take back a " +
 			"capture until its record is in a file, at the latest once its business date is closed"}
 	}
+	p.EndMissed(x.o.Clock.Confirmed()) // it is not for what the void gives back
 	return payment.Op{
 		Kind: payment.KindVoid, Amount: o.Clears(), Target: target, RRN: o.RRN, Final: x.whole,
 	}, nil

@@ -62,6 +62,26 @@ func (p *Payment) CaptureDue(now time.Time) bool {
 	return true
 }
 
+// EndMissed cancels the switch's own capture where its time has come and everything is captured: what a void or an
+// increment adds from then on is the gateway's to capture. Where something under way may yet give some back it waits,
+// as the capture does. It tells whether it did.
+func (p *Payment) EndMissed(now time.Time) bool {
+	if !p.CaptureDue(now) || p.live() != nil || p.Unresolved() {
+		return false
+	}
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind == KindVoid && (op.State == StatePending || op.State == StateQueued ||
+			op.State == StateParked) {
+			return false
+		}
+	}
+	if s := p.Sums(); s.Captured <= 0 || s.Capturable() > 0 {
+		return false
+	}
+	p.CancelCapture("everything was captured when its time had come")
+	return true
+}
+
 // CaptureAwaited tells whether the switch's own capture was asked for and is not made, due or not.
 func (p *Payment) CaptureAwaited() bool {
 	at := p.Ops[0].CaptureAt

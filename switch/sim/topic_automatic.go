@@ -90,7 +90,7 @@ func (w *world) settle() {
 
 // unasked holds what a payment's newest history says of captures by the switch against what was asked for with the
 // authorization: one where it was approved and something was left when its time had come, of all that was left, and
-// else none.
+// else none. What a void gives back later, of what was captured as a whole by then, is none of its.
 func (w *world) unasked(p *toldPayment, all []*books) {
 	asked := p.root.ans.Approved && p.root.req.CapturedBySwitch()
 	if p.story == nil {
@@ -105,8 +105,19 @@ func (w *world) unasked(p *toldPayment, all []*books) {
 	}
 	made, exhausted := 0, false
 	var left int64
+	due := p.story.Created.Add(p.root.req.CaptureAfter)
+	missed := false // everything was captured when its time had come
+	plain := true   // nothing came before that may have been under way at that time
 	for i := range p.story.History {
 		item := &p.story.History[i]
+		if item.Op == "void" && plain && left <= 0 && item.At.After(due) {
+			missed = true
+		}
+		plain = plain && (item.Op == "authorize" || item.Op == "capture")
+		if item.Automatic && missed {
+			w.failf("told: the switch captures what was captured when its time had come", "%s: due at %s%s", p.id,
+				due.Format(time.RFC3339), p.text())
+		}
 		if item.Automatic {
 			if made++; !asked || made > 1 || item.Amount != left {
 				w.failf("told: the switch captures what it was not asked to",
@@ -117,7 +128,6 @@ func (w *world) unasked(p *toldPayment, all []*books) {
 		left += leaves(item, byKey[item.Key])
 		exhausted = exhausted || left <= 0 && item.Op != "expire" // the windows of a plan end after what is due
 	}
-	due := p.story.Created.Add(p.root.req.CaptureAfter)
 	if asked && made == 0 && !exhausted && now(all, p.node).After(due.Add(dueWithin)) {
 		w.failf("told: the switch does not capture what it was asked to", "%s: due at %s, %d are left%s", p.id,
 			due.Format(time.RFC3339), left, p.text())
