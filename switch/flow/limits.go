@@ -50,29 +50,32 @@ func (l *limiter) counter(name string) *dayCounter {
 	return c
 }
 
-// take counts n more on a date; false where that is more than most.
-func (c *dayCounter) take(ctx context.Context, j journal.Journal, date payment.Date, n, most int64) (bool, error) {
+// take counts n more on the open date, and returns it; false where that is more than most. The open date is read under
+// the lock: of requests that a cutover overtakes each would begin one of two dates anew.
+func (c *dayCounter) take(ctx context.Context, j journal.Journal, n, most int64) (
+	date payment.Date, ok bool, err error,
+) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.load(ctx, j); err != nil {
-		return false, err
+		return 0, false, err
 	}
-	if date != c.date {
+	if date = j.OpenDay(); date != c.date {
 		c.date, c.used, c.marked = date, 0, 0
 	}
 	if n > most || c.used > most-n {
-		return false, nil
+		return date, false, nil
 	}
 	if c.used+n > c.marked {
 		mark := c.used + n + min(most/markAhead, most-c.used-n)
 		value := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, uint32(date)), uint64(mark))
 		if err := j.PutMeta(ctx, c.name, value); err != nil {
-			return false, err
+			return date, false, err
 		}
 		c.marked = mark
 	}
 	c.used += n
-	return true, nil
+	return date, true, nil
 }
 
 // load reads the mark of an earlier run.
@@ -105,7 +108,6 @@ func (c *dayCounter) giveBack(date payment.Date, n int64) {
 
 // spent is what a request has taken of limits.
 type spent struct {
-	date     payment.Date
 	currency string
 	amount   int64
 	taken    []taken
@@ -113,6 +115,7 @@ type spent struct {
 
 type taken struct {
 	counter *dayCounter
+	date    payment.Date
 	n       int64
 }
 
@@ -124,7 +127,7 @@ type limited struct {
 
 func (s *spent) giveBack() {
 	for _, t := range s.taken {
-		t.counter.giveBack(s.date, t.n)
+		t.counter.giveBack(t.date, t.n)
 	}
 }
 
@@ -145,7 +148,7 @@ func (f *Flow) spend(ctx context.Context, profile *merchant.Profile, gateway, cu
 	if profile.Limits == nil && ofGateway == nil {
 		return &unlimited, nil
 	}
-	s := &spent{date: f.o.Journal.OpenDay(), currency: currency, amount: amount}
+	s := &spent{currency: currency, amount: amount}
 	for _, of := range []limited{{"merchant", profile.LimitsOf(), profile.Limits}, {"gateway", gateway, ofGateway}} {
 		if refusedWith := f.spendOf(ctx, s, of); refusedWith != nil {
 			s.giveBack()
@@ -181,14 +184,14 @@ func (f *Flow) spendOf(ctx context.Context, s *spent, of limited) *api.Error {
 			continue
 		}
 		c := f.limiter.counter(of.kind + "/" + of.name + "/" + day.name)
-		ok, err := c.take(ctx, f.o.Journal, s.date, day.n, day.most)
+		date, ok, err := c.take(ctx, f.o.Journal, day.n, day.most)
 		switch {
 		case err != nil:
 			return f.fault("count against a limit", err)
 		case !ok:
 			return exceeded("of a business date is " + strconv.FormatInt(day.most, 10) + day.what)
 		}
-		s.taken = append(s.taken, taken{c, day.n})
+		s.taken = append(s.taken, taken{c, date, day.n})
 	}
 	return nil
 }
