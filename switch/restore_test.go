@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/config"
 	"switchyard/internal/vfs"
+	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/operator"
 	"switchyard/switch/switchtest"
@@ -172,6 +174,53 @@ func TestPutBackWithoutMark(t *testing.T) {
 	sale.Op = api.OpSale
 	if a := s.Do(sale); a.Err != nil || !a.Approved {
 		t.Errorf("sale: %+v", a)
+	}
+}
+
+// Acquirer references of dates that lie ahead do not come twice either, in a time zone whose date is a day ahead of
+// UTC's, with a cutover before the day's end and dates closed ahead of it, from a copy that is days old.
+func TestPutBackFarBehindOpenDates(t *testing.T) {
+	var c setClock
+	now := time.Now().UTC()
+	c.set(now.Truncate(day).Add(21*time.Hour + 30*time.Minute).Sub(now)) // 06:30 of the next day in Tokyo
+	s := switchtest.Start(t, switchtest.Options{
+		Wall: c.wall, Unsynchronized: true, IssuerData: true,
+		Configure: func(c *txswitch.Config) {
+			c.BusinessDay.Timezone, c.BusinessDay.Cutover = "Asia/Tokyo", config.TimeOfDay(6*time.Hour)
+		},
+	})
+	wantApproved(t, s.Do(switchtest.Authorize("before", 5000)), "00")
+	s.StopSwitch()
+	copyData(t, s, s.Config.Data, "earlier")
+	c.set(time.Duration(c.off.Load()) + 3*day)
+	life := func(key string) (arn, date string) {
+		s.StartSwitch()
+		s.Operator("POST", "/v1/clock/confirm", nil)
+		var r operator.Review
+		if s.Operator("GET", "/v1/restore", &r); r.Held {
+			s.Operator("POST", "/v1/restore/confirm?token="+r.Token, nil)
+			s.AwaitReady()
+		}
+		for range 5 { // as far ahead as may be, wherever the schedule is
+			if code, _ := status(t, s, "POST", "/v1/cutover?ahead=true"); code == http.StatusConflict {
+				break
+			}
+		}
+		sale := switchtest.Authorize(key, 100)
+		sale.Op = api.OpSale
+		a := s.Do(sale)
+		wantApproved(t, a, "00")
+		made := last(s, a.Payment)
+		s.StopSwitch()
+		return made.ARN, made.BusinessDate
+	}
+	lost, of := life("lost")
+	copyData(t, s, "earlier", s.Config.Data)
+	if err := s.FS.Remove(s.Config.Data + ".mark"); err != nil {
+		t.Fatal(err)
+	}
+	if arn, date := life("new"); arn == lost || date != of {
+		t.Errorf("of %s is %s, and of %s in the life that was lost %s: want one date and two references", date, arn, of, lost)
 	}
 }
 

@@ -176,7 +176,7 @@ type Incoming interface {
 
 // Numbers moves the numbers on, past those that may have been given.
 type Numbers interface {
-	Skip(ctx context.Context, since time.Duration, until payment.Date, loss time.Time) error
+	Skip(ctx context.Context, since time.Duration, open, until payment.Date, loss time.Time) error
 }
 
 // API answers operators.

@@ -371,6 +371,10 @@ func (a *API) Confirm(ctx context.Context, token string, all bool, recover []pay
 	return a.o.Begin()
 }
 
+// datesAhead is how far ahead of the date in UTC one may lie that was open at a moment: one is that of the time zone,
+// one that of a cutover before midnight, and two may have been opened ahead by hand.
+const datesAhead = 4
+
 // skipNumbers moves the numbers on where no mark knows which were given; where one does, the release of the journal
 // does it.
 func (a *API) skipNumbers(ctx context.Context, r *Review) error {
@@ -391,8 +395,11 @@ func (a *API) skipNumbers(ctx context.Context, r *Review) error {
 			"RRNs of today may have been given: "+
 			"put the mark back, or confirm after 00:00 UTC", r.LastCommit.Format(time.RFC3339))
 	}
-	until := max(a.o.Journal.OpenDay(), payment.DateOf(now)).Next().Next()
-	return a.o.Numbers.Skip(ctx, since, until, r.Since)
+	until := max(a.o.Journal.OpenDay(), payment.DateOf(now))
+	for range datesAhead {
+		until = until.Next()
+	}
+	return a.o.Numbers.Skip(ctx, since, a.o.Journal.OpenDay(), until, r.Since)
 }
 
 // serveReview answers what is in doubt; ?limit= of it.

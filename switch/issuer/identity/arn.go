@@ -9,7 +9,6 @@ import (
 
 	"switchyard/internal/mutant"
 	"switchyard/internal/slowlock"
-	"switchyard/switch/clock"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
 )
@@ -52,7 +51,6 @@ const (
 // arnBlocks are the blocks of the dates and BINs in use.
 type arnBlocks struct {
 	store Store
-	clock *clock.Clock
 
 	mu     slowlock.Mutex
 	blocks map[arnKey]*arnBlock
@@ -80,8 +78,8 @@ type arnBlock struct {
 	lane   uint8
 }
 
-func newARNBlocks(store Store, clock *clock.Clock) arnBlocks {
-	return arnBlocks{store: store, clock: clock, blocks: map[arnKey]*arnBlock{}}
+func newARNBlocks(store Store) arnBlocks {
+	return arnBlocks{store: store, blocks: map[arnKey]*arnBlock{}}
 }
 
 // OpenARNs reads what the journal knows of its acquirer references; it comes before the first of them. open is the
@@ -122,15 +120,18 @@ func (a *Allocator) OpenARNs(ctx context.Context, open payment.Date) error {
 	return nil
 }
 
-// changeLane begins a new lane for all dates up to until. Once for a loss.
-func (b *arnBlocks) changeLane(ctx context.Context, node uint32, until payment.Date, loss time.Time) error {
+// changeLane begins a new lane for all dates up to until, above the one that was begun before where that is of some of
+// those from open on. Once for a loss.
+func (b *arnBlocks) changeLane(
+	ctx context.Context, node uint32, open, until payment.Date, loss time.Time,
+) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	lane := uint8(1)
 	switch {
 	case b.lane.loss == loss.UnixNano():
 		return nil
-	case b.lane.n > 0 && until <= b.lane.until, b.lane.n > 0 && b.clock.Now().Before(b.lane.until.Time()):
+	case b.lane.n > 0 && open <= b.lane.until:
 		lane = b.lane.n + 1
 	}
 	if node+laneNodes*uint32(lane) > maxNode {

@@ -100,7 +100,7 @@ func NewAllocator(store Store, node uint32, clock *clock.Clock) *Allocator {
 	return &Allocator{
 		store: store, node: node, clock: clock,
 		numbers: block{store: store, counter: paymentCounter},
-		arns:    newARNBlocks(store, clock),
+		arns:    newARNBlocks(store),
 	}
 }
 

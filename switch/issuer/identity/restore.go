@@ -31,21 +31,29 @@ func Marked(counter string) bool {
 }
 
 // Skip moves every number of a journal that is an earlier copy past what may have been used since, where no mark
-// knows. since is the time since its newest commit, until the last business date that may have been open meanwhile,
-// and loss tells one loss from another: done twice for the same it skips payments only. STANs need none of it, since
-// their DE7 begins after the restore.
-func (a *Allocator) Skip(ctx context.Context, since time.Duration, until payment.Date, loss time.Time) error {
+// knows. since is the time since its newest commit, open its open business date, until the last one that may have been
+// open meanwhile, and loss tells one loss from another: done twice for the same it skips payments only. STANs need none
+// of it, since their DE7 begins after the restore.
+func (a *Allocator) Skip(
+	ctx context.Context, since time.Duration, open, until payment.Date, loss time.Time,
+) error {
 	n := uint64(since/time.Second+1)*numbersPerSecond + blockSize
 	if _, err := a.store.Reserve(ctx, paymentCounter, n); err != nil {
 		return fmt.Errorf("move %s ahead: %w", paymentCounter, err)
 	}
-	return a.arns.changeLane(ctx, a.node, until, loss)
+	return a.arns.changeLane(ctx, a.node, open, until, loss)
 }
 
 // IsRRN tells whether a text may be an RRN of ours.
 func IsRRN(text string) bool {
 	_, _, ok := splitRRN(text)
 	return ok
+}
+
+// OfNode tells whether a text may be an RRN of a node of ours.
+func OfNode(rrn string, node uint32) bool {
+	of, _, ok := splitRRN(rrn)
+	return ok && of == int(node)
 }
 
 func splitRRN(rrn string) (node int, n uint64, ok bool) {

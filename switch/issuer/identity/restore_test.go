@@ -188,7 +188,7 @@ func TestSkip(t *testing.T) {
 		if err := a.OpenARNs(ctx, day); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.Skip(ctx, time.Duration(i+1)*time.Hour, day.Next(), loss); err != nil {
+		if err := a.Skip(ctx, time.Duration(i+1)*time.Hour, day, day.Next(), loss); err != nil {
 			t.Fatal(err)
 		}
 		use(st)
@@ -197,7 +197,44 @@ func TestSkip(t *testing.T) {
 	if err := a.OpenARNs(ctx, day); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Skip(ctx, time.Hour, day.Next(), time.Unix(3, 0)); err == nil {
+	if err := a.Skip(ctx, time.Hour, day.Next(), day.Next(), time.Unix(3, 0)); err == nil {
 		t.Error("a third lane above: 108 does not fit into two digits")
+	}
+}
+
+// A journal that is put back twice without its mark goes on above the lane that the first loss began, on the last date
+// of that one as well: the life that is lost may have used it.
+func TestSkipOnTheLastDateOfALane(t *testing.T) {
+	ctx, day := context.Background(), payment.Date(20261101)
+	bins := []string{"400001"}
+	sequence := func(st *store) uint64 {
+		t.Helper()
+		a := identity.NewAllocator(st, 2, nil)
+		if err := a.OpenARNs(ctx, day); err != nil {
+			t.Fatal(err)
+		}
+		_, n, err := a.ARN(ctx, bins, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	skip := func(st *store, loss int64, until payment.Date) {
+		t.Helper()
+		a := identity.NewAllocator(st, 2, nil)
+		if err := a.OpenARNs(ctx, day); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Skip(ctx, time.Hour, day, until, time.Unix(loss, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st := newStore()
+	skip(st, 1, day)
+	copied := st.clone()
+	lost := sequence(st)
+	skip(copied, 2, day.Next())
+	if again := sequence(copied); again == lost {
+		t.Errorf("sequence %d was given twice", lost)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -164,8 +165,8 @@ func (j *Journal) judge(c *committer) (reason string, err error) {
 		return fmt.Sprintf("it is an earlier copy: it ends with batch %d, and its mark %s knows of batch %d", own.batch,
 			j.opts.Mark, m.Batch), nil
 	}
-	for name, next := range m.Counters {
-		c.remember(name, next)
+	for _, name := range slices.Sorted(maps.Keys(m.Counters)) { // those of earlier dates first
+		c.remember(name, m.Counters[name])
 	}
 	return "", nil
 }
@@ -217,11 +218,16 @@ func (c *committer) note(counter string, next uint64) {
 	c.moved = true
 }
 
+// ofOneTime tells whether a counter is one of many that follow each other, as one of each business date, by a part of
+// its name. One that goes on for ever stays in the mark, however seldom it moves.
+func ofOneTime(counter string) bool { return strings.Contains(counter, "/") }
+
 func (c *committer) remember(counter string, next uint64) {
 	c.order = append(slices.DeleteFunc(c.order, func(name string) bool { return name == counter }), counter)
 	if len(c.order) > maxMarked {
-		delete(c.marked, c.order[0])
-		c.order = c.order[1:]
+		gone := max(0, slices.IndexFunc(c.order, ofOneTime))
+		delete(c.marked, c.order[gone])
+		c.order = slices.Delete(c.order, gone, gone+1)
 	}
 	c.marked[counter] = next
 }

@@ -99,7 +99,8 @@ type Options struct {
 	// Mark is the path of a mark that outlives the journal's folder, "" for none: a journal that is behind its mark is an
 	// earlier copy, and held. See [Journal.Hold].
 	Mark string
-	// Marked tells which counters stand in the mark with their next number; nil for none.
+	// Marked tells which counters stand in the mark with their next number; nil for none. Those with a "/" in their names
+	// stand there until others of them have moved since.
 	Marked func(counter string) bool
 	// Seed goes, with the time, into the identity of a journal that has none yet.
 	Seed uint64

@@ -45,7 +45,7 @@ const (
 	markSlots   = 4
 	markMagic   = "SWMARK1\n"
 	markHeadLen = len(markMagic) + len(identity{}) + 8 + 2
-	// maxMarked bounds the counters in a mark: the ones reserved last.
+	// maxMarked bounds the counters in a mark: those without a "/" in their names, and the others that moved last.
 	maxMarked = 32
 	// markSyncEvery is how often a mark that was written is synced.
 	markSyncEvery = time.Second

@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -30,7 +31,7 @@ func marked(t testing.TB, fs vfs.FS) *Journal {
 func markedOptions(t testing.TB, fs vfs.FS) Options {
 	o := options(t, fs)
 	o.Mark = "data.mark"
-	o.Marked = func(counter string) bool { return counter == "payment" }
+	o.Marked = func(counter string) bool { return counter == "payment" || strings.HasPrefix(counter, "arn/") }
 	return o
 }
 
@@ -219,6 +220,50 @@ func TestEarlierCopyIsHeld(t *testing.T) {
 	}
 	if j = putBack(); j.Hold() == nil {
 		t.Error("the copy that was put back once passes for the journal")
+	}
+}
+
+// The counter of payments, which moves seldom, stays in the mark beside those of however many business dates.
+func TestMarkKeepsTheLastingCounter(t *testing.T) {
+	fs := vfs.NewMem()
+	j := marked(t, fs)
+	reserve := func(counter string) uint64 {
+		t.Helper()
+		first, err := j.Reserve(ctx, counter, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return first
+	}
+	commit(t, j, &journal.Transition{Payment: fresh(1)})
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	copyFolder(t, fs, "data", "earlier")
+	j = marked(t, fs)
+	first := reserve("payment")
+	for date := range 3 * maxMarked {
+		reserve(fmt.Sprintf("arn/400001/%d", date))
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := fs.RemoveAll("data"); err != nil {
+		t.Fatal(err)
+	}
+	copyFolder(t, fs, "earlier", "data")
+	j = marked(t, fs)
+	if err := j.Release(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if next := reserve("payment"); next < first+100 {
+		t.Errorf("the first number after the release is %d; numbers below %d were given", next, first+100)
+	}
+	if next := reserve(fmt.Sprintf("arn/400001/%d", 3*maxMarked-1)); next < 100 {
+		t.Errorf("the first number of the newest date is %d; numbers below 100 were given", next)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
