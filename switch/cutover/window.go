@@ -202,9 +202,11 @@ func (e *Engine) beginWindow(
 	return p, e.keepWindows(ctx, d, append(slices.Clone(windows), p))
 }
 
-// idsLeft is how many files a window may have, so that each destination has one left for the cutover.
+// idsLeft is how many files a window may have, so that each destination has one left for the cutover: those that the
+// config names, and a tenth of all for those that it does not, or no more, and that have something on the date.
 func (e *Engine) idsLeft(p *plan) int {
-	return MostFiles(p.Node != nil) - p.After - len(e.o.Settings.Destinations)
+	most := MostFiles(p.Node != nil)
+	return most - p.After - max(len(e.o.Settings.Destinations), most/10)
 }
 
 // fillWindows puts what belongs into windows that were begun, and fixes their files.

@@ -164,7 +164,7 @@ func TestNoWindow(t *testing.T) {
 		}
 		// Each destination keeps an id for the cutover.
 		b.must(b.fs.MkdirAll("clearing/2026-11-21", 0o700))
-		put(t, b.fs, "clearing/2026-11-21/0022611210000040000299997.ipm", "")
+		put(t, b.fs, "clearing/2026-11-21/0022611210000040000290000.ipm", "")
 		if _, err := e.Window(t.Context(), "jcb"); !errors.Is(err, cutover.ErrNoFileIDs) {
 			t.Errorf("without ids: %v", err)
 		}
