@@ -51,8 +51,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// heldSystem is a switch whose data folder was put back to before one of its payments, while the advice of a capture
-// waited, and a capture by the switch was not due yet.
+// heldSystem is a switch whose data folder was put back to before one of its payments and the capture of another one,
+// while the advice of a capture waited, and a capture by the switch was not due yet.
 func heldSystem(t *testing.T) *switchtest.System {
 	t.Helper()
 	s := switchtest.Start(t, switchtest.Options{IssuerData: true})
@@ -70,6 +70,7 @@ func heldSystem(t *testing.T) *switchtest.System {
 	if a := s.Do(later); !a.Approved {
 		t.Fatalf("authorize: %+v", a)
 	}
+	goesOn := s.Do(switchtest.Authorize("goes on", 2000))
 	s.StopIssuer()
 	s.Do(switchtest.On(api.OpCapture, "capture", before.Payment, 3000))
 	s.StopSwitch()
@@ -80,6 +81,10 @@ func heldSystem(t *testing.T) *switchtest.System {
 	if a := s.Do(switchtest.Authorize("after", 7000)); !a.Approved {
 		t.Fatalf("authorize: %+v", a)
 	}
+	if a := s.Do(switchtest.On(api.OpCapture, "capture of what goes on", goesOn.Payment, 2000)); !a.Approved {
+		t.Fatalf("capture: %+v", a)
+	}
+	s.AwaitDrained()
 	s.StopSwitch()
 	put("earlier", s.Config.Data)
 	s.StartSwitch()

@@ -14,8 +14,10 @@ import (
 	"switchyard/internal/httpcall"
 	"switchyard/internal/money"
 	"switchyard/internal/operatorflags"
+	"switchyard/switch/issuer/identity"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
+	"switchyard/switch/payment"
 )
 
 // newRestoreCmd is `switchctl restore`: what an operator does with a switch that was put back to an earlier state.
@@ -40,7 +42,7 @@ type restoreRun struct {
 	issuer, acquirer string
 	recover          []string
 	json             bool
-	limit            int
+	limit, node      int
 }
 
 func (r *restoreRun) reviewCmd() *cobra.Command {
@@ -61,6 +63,7 @@ nothing. Its last line is how to confirm it.`,
 		"(default: it is not asked)")
 	f.StringVar(&r.acquirer, "acquirer", "",
 		"acquirer id (DE32) of the switch, where several switches share the issuer (default: all)")
+	f.IntVar(&r.node, "node", allNodes, "number of the switch, where several share --acquirer (default: all)")
 	f.IntVar(&r.limit, "limit", 200, "how many operations of each list to show; all are counted")
 	f.BoolVar(&r.json, "json", false, "print the review as JSON")
 	return cmd
@@ -87,6 +90,9 @@ Reverse nothing that a gateway may have been told is approved: what the issuer h
 }
 
 func (r *restoreRun) review(ctx context.Context, out, notices io.Writer) error {
+	if r.node != allNodes && (r.node < 0 || r.node > 35) {
+		return fmt.Errorf("--node is %d, expected 0 to 35", r.node)
+	}
 	if r.limit < 0 {
 		return fmt.Errorf("--limit is %d, expected 0 or more", r.limit)
 	}
@@ -125,7 +131,11 @@ type issuerSays struct {
 	// Unknown are approved and not reversed, and the journal does not have them, the first of them.
 	UnknownCount int              `json:"unknown_count"`
 	Unknown      []issuerApproval `json:"unknown"`
-	byRRN        map[string]issuerApproval
+	// WentOn are those that the journal has, of which the issuer has captured another amount than the journal knows, or
+	// that it has reversed, the first of them.
+	WentOnCount int              `json:"went_on_count"`
+	WentOn      []issuerApproval `json:"went_on"`
+	byRRN       map[string]issuerApproval
 }
 
 // issuerApproval is an entry of the issuer's book.
@@ -145,26 +155,84 @@ type issuerApproval struct {
 	At           time.Time `json:"at"`
 }
 
-func (a *issuerApproval) approved() bool { return a.ResponseCode == "00" || a.ResponseCode == "10" }
+func (a *issuerApproval) approved() bool { return payment.Meaning(a.ResponseCode).Approves }
+
+// knownPayment is what the journal has under an RRN. What an issuer has captured of it lies between two bounds while it
+// knows no more than the journal: advices may be on their way.
+type knownPayment struct {
+	captured struct{ least, most int64 }
+	undone   bool // something was reversed or voided, or is to be
+}
+
+// know adds a payment of the journal.
+func know(known map[string]knownPayment, p *operator.PaymentExport) {
+	var of knownPayment
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		if op.State == payment.StateDeclined.String() || op.State == payment.StateFailed.String() {
+			continue
+		}
+		done := op.State == payment.StateApproved.String()
+		amount := op.Amount
+		if done {
+			amount = op.Granted
+		}
+		switch op.Op {
+		case "sale", "capture", "credit":
+			of.captured.most += amount
+			if done {
+				of.captured.least += amount
+			}
+		case "void":
+			of.captured.least -= op.Amount
+			if done {
+				of.captured.most -= op.Amount
+			}
+		case "void_presentment": // the issuer hears of it by a file
+			of.captured.least -= op.Amount
+		}
+		switch op.Op {
+		case "void", "void_presentment", "reverse", "expire", "release":
+			of.undone = true
+		}
+		of.undone = of.undone || i == 0 && op.State == payment.StateUnknown.String()
+	}
+	for i := range p.Ops {
+		known[p.Ops[i].RRN] = of
+	}
+}
+
+// wentOn tells whether other than what the journal knows has happened with an approval at the issuer.
+func (of knownPayment) wentOn(a *issuerApproval) bool {
+	return a.approved() && (a.Captured < of.captured.least || a.Captured > of.captured.most || a.Reversed && !of.undone)
+}
 
 // ask reads the journal's RRNs and the issuer's book.
 func (r *restoreRun) ask(ctx context.Context, api *client.Client) (*issuerSays, error) {
-	known := map[string]bool{}
+	known := map[string]knownPayment{}
 	err := api.EachPayment(ctx, func(p *operator.PaymentExport) error {
-		for i := range p.Ops {
-			known[p.Ops[i].RRN] = true
-		}
+		know(known, p)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	said := &issuerSays{Unknown: []issuerApproval{}, byRRN: map[string]issuerApproval{}}
+	said := &issuerSays{
+		Unknown: []issuerApproval{}, WentOn: []issuerApproval{}, byRRN: map[string]issuerApproval{},
+	}
 	err = httpcall.Lines(ctx, httpcall.Port{Addr: r.issuer}, "/v1/authorizations", nil, func(a *issuerApproval) error {
+		of, isKnown := known[a.RRN]
 		switch {
 		case r.acquirer != "" && a.Acquirer != r.acquirer:
-		case known[a.RRN]:
+		case isKnown:
 			said.byRRN[a.RRN] = *a
+			if of.wentOn(a) {
+				said.WentOnCount++
+				if len(said.WentOn) < r.limit {
+					said.WentOn = append(said.WentOn, *a)
+				}
+			}
+		case r.node != allNodes && !identity.OfNode(a.RRN, uint32(r.node)):
 		case a.approved() && !a.Reversed:
 			said.UnknownCount++
 			if len(said.Unknown) < r.limit {
@@ -276,11 +344,22 @@ func (s *issuerSays) of(rrn string) string {
 func (s *issuerSays) write(w io.Writer) {
 	fmt.Fprintf(w, "\napproved at the issuer and unknown to the journal: %d\n", s.UnknownCount)
 	for i := range s.Unknown {
-		a := &s.Unknown[i]
-		fmt.Fprintf(w, "  %s  %s  %s  captured %s  %s  merchant %s  code %s  %s\n", a.RRN, a.Kind,
-			money.Format(a.Authorized, a.Currency),
-			money.Format(a.Captured, a.Currency), a.PAN, a.Merchant, a.AuthCode, a.At.Format(time.RFC3339))
+		s.Unknown[i].write(w)
 	}
+	fmt.Fprintf(w, "\nknown to the journal, and captured, voided or reversed at the issuer since: %d\n", s.WentOnCount)
+	for i := range s.WentOn {
+		s.WentOn[i].write(w)
+	}
+}
+
+func (a *issuerApproval) write(w io.Writer) {
+	reversed := ""
+	if a.Reversed {
+		reversed = "  reversed"
+	}
+	fmt.Fprintf(w, "  %s  %s  %s  captured %s  %s  merchant %s  code %s  %s%s\n", a.RRN, a.Kind,
+		money.Format(a.Authorized, a.Currency),
+		money.Format(a.Captured, a.Currency), a.PAN, a.Merchant, a.AuthCode, a.At.Format(time.RFC3339), reversed)
 }
 
 func (r *restoreRun) confirm(ctx context.Context, token string, out, notices io.Writer) error {
