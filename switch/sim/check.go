@@ -79,6 +79,13 @@ func (w *world) served(node int) {
 	}
 }
 
+// overDeadLink tells whether an answer may be to a request that went over a dead connection: without echoes only a
+// request finds one out, has no answer, and is reversed.
+func (w *world) overDeadLink(ans *api.Answer) bool {
+	host, ok := sectionOf[*hostSection](w.plan)
+	return ok && host.NoEcho && ans != nil && ans.Status == api.StatusReversing
+}
+
 // confirm asks what became of a key, and sends its request once more if it took effect.
 func (a *actor) confirm(k *keyed) {
 	ans, _ := a.once(askFor(k.key, k.merchant), false)

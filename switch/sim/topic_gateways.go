@@ -118,10 +118,7 @@ func (g *gatewaysPart) crowdOut(node int) {
 	}
 	time.Sleep(w.plan.Deadline / 2)
 	req := (&Step{Do: DoSale, Amount: 1}).creation(fmt.Sprintf("modest%d", node))
-	host, _ := sectionOf[*hostSection](w.plan)
-	// Without echoes a connection may be dead, which a request finds out: it has no answer, and had its room.
-	dead := func(ans *api.Answer) bool { return host != nil && host.NoEcho && ans.Err == nil }
-	if ans, _ := modest.once(&req, false); ans == nil || !ans.Approved && !dead(ans) {
+	if ans, _ := modest.once(&req, false); ans == nil || !ans.Approved && !w.overDeadLink(ans) { // which had its room
 		w.failf("a greedy gateway leaves no room", "%s%s: %v", requestText(&req.Request), modest.node.suffix(), ans)
 	}
 	asking.Wait()

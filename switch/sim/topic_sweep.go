@@ -158,7 +158,7 @@ func (x *sweepPart) useYoung() {
 		a := newActor(x.w, i)
 		for j := range each {
 			req := (&Step{Do: DoSale, Amount: int64(1000 + j)}).creation(fmt.Sprint(youngKey, i, " ", j, a.who.name))
-			if ans := a.persist(&req, LostRetry); ans == nil || !ans.Approved {
+			if ans := a.persist(&req, LostRetry); ans == nil || !ans.Approved && !x.w.overDeadLink(ans) {
 				x.w.failf("a payment in quiet times is not approved", "%s: %v", requestText(&req.Request), ans)
 			}
 		}
