@@ -303,8 +303,22 @@ func (s *System) StopIssuer() {
 	s.Issuer = nil
 }
 
-// StartIssuer starts it again at the same address.
-func (s *System) StartIssuer() { s.startIssuer() }
+// StartIssuer starts it again at the same address, once the switch, where it runs, has seen the links to the one before
+// end: what is sent over such a link has no answer.
+func (s *System) StartIssuer() {
+	s.t.Helper()
+	if s.Switch != nil && s.o.IssuerAddr == "" { // which may be of something in front of the issuer that goes on
+		s.Await("the links have ended", func() bool {
+			for _, l := range s.Switch.Stats().Links["issuer"] {
+				if l.State == "up" {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	s.startIssuer()
+}
 
 // IssuerListens is where the issuer takes connections.
 func (s *System) IssuerListens() string { return *s.issuerAddr.Load() }
