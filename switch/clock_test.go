@@ -183,6 +183,20 @@ func TestLongStop(t *testing.T) {
 	s.Await("the schedule follows", func() bool { return s.Switch.Stats().OpenDay > open })
 }
 
+// A new switch that ends at once, before it has served anything, has seen the time: the next start with the clock ahead
+// is in doubt, and opens no date by it.
+func TestClockAheadOfANewJournal(t *testing.T) {
+	var c setClock
+	s := switchtest.Start(t, switchtest.Options{Wall: c.wall, Unsynchronized: true})
+	open := s.Switch.Stats().OpenDay
+	s.CrashSwitch()
+	c.set(36 * day)
+	s.StartSwitch()
+	if clock, is := clockOf(s), s.Switch.Stats().OpenDay; clock.Unconfirmed == "" || is != open {
+		t.Errorf("the clock is %+v, and %s is open, want it in doubt and %s", clock, is, open)
+	}
+}
+
 // What a clock may come ahead by is bounded itself.
 func TestClockLeap(t *testing.T) {
 	for _, leap := range []string{"59s", "13h"} {

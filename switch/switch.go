@@ -130,7 +130,13 @@ func New(o Options) (*Switch, error) {
 		return nil, err
 	}
 	s.clock.Resume(s.journal.Seen())
-	if err = s.compose(); err == nil {
+	if s.journal.Seen().At.IsZero() { // new: however soon it comes, the next start is to know what the clock showed
+		err = s.journal.KeepTime(context.Background())
+	}
+	if err == nil {
+		err = s.compose()
+	}
+	if err == nil {
 		err = s.api.DetectHold(context.Background())
 	}
 	if err == nil {
