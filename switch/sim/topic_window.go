@@ -31,6 +31,7 @@ func drawWindows(t *rapid.T, p *Plan) section {
 	if back || clocks {
 		return nil // the copy knows of no release since; what a wrong clock dated has another window
 	}
+	p.Queued = max(p.Queued, 64) // ends of windows take half of it, and what finds no room waits a minute
 	return windowsSection{Days: 1 + bits(t, 3), ForcePost: percent(t, 40), Crash: bits(t, 4)}
 }
 
