@@ -201,11 +201,10 @@ func TestPutBackFarBehindOpenDates(t *testing.T) {
 			s.Operator("POST", "/v1/restore/confirm?token="+r.Token, nil)
 			s.AwaitReady()
 		}
-		for range 5 { // as far ahead as may be, wherever the schedule is
-			if code, _ := status(t, s, "POST", "/v1/cutover?ahead=true"); code == http.StatusConflict {
-				break
-			}
-		}
+		s.Await("the open date is as far ahead as may be", func() bool { // wherever the schedule is
+			code, text := status(t, s, "POST", "/v1/cutover?ahead=true")
+			return code == http.StatusConflict && strings.Contains(text, "no more than one date ahead")
+		})
 		sale := switchtest.Authorize(key, 100)
 		sale.Op = api.OpSale
 		a := s.Do(sale)
