@@ -1,6 +1,7 @@
 package txswitch_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"switchyard/internal/pan"
+	"switchyard/internal/vfs"
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
 	"switchyard/switch/operator"
@@ -183,17 +189,30 @@ func TestLongStop(t *testing.T) {
 	s.Await("the schedule follows", func() bool { return s.Switch.Stats().OpenDay > open })
 }
 
-// A new switch that ends at once, before it has served anything, has seen the time: the next start with the clock ahead
-// is in doubt, and opens no date by it.
+// A new switch that ends before it has started anything has seen the time: at its next start a clock that is ahead is
+// in doubt.
 func TestClockAheadOfANewJournal(t *testing.T) {
-	var c setClock
-	s := switchtest.Start(t, switchtest.Options{Wall: c.wall, Unsynchronized: true})
-	open := s.Switch.Stats().OpenDay
-	s.CrashSwitch()
-	c.set(36 * day)
-	s.StartSwitch()
-	if clock, is := clockOf(s), s.Switch.Stats().OpenDay; clock.Unconfirmed == "" || is != open {
-		t.Errorf("the clock is %+v, and %s is open, want it in doubt and %s", clock, is, open)
+	text, err := pan.GenerateKey(rand.Reader)
+	must(t, err)
+	keyring, err := pan.ParseKeyring(text)
+	must(t, err)
+	c := txswitch.DefaultConfig()
+	c.Data = "switch"
+	must(t, c.Check())
+	fs, ports := vfs.NewMem(), virtualPorts{}
+	for _, ahead := range []time.Duration{0, 36 * day} {
+		s, err := txswitch.New(txswitch.Options{
+			Config: c, Keyring: keyring, Gateway: ports.listen("switch:7583"), Dial: ports.dial, FS: fs, Seed: 1,
+			Logger: zap.NewNop(), Registry: prometheus.NewRegistry(),
+			Fatal:        func(msg string, err error) { panic(fmt.Sprintf("%s: %v", msg, err)) },
+			Wall:         func() time.Time { return time.Now().Add(ahead) },
+			Synchronized: func() bool { return false },
+		})
+		must(t, err)
+		if doubt := s.Stats().Clock; (doubt != "") != (ahead != 0) {
+			t.Errorf("with the clock %s ahead it is in doubt: %q", ahead, doubt)
+		}
+		must(t, s.Close(t.Context()))
 	}
 }
 
