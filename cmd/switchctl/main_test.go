@@ -71,6 +71,12 @@ func heldSystem(t *testing.T) *switchtest.System {
 		t.Fatalf("authorize: %+v", a)
 	}
 	goesOn := s.Do(switchtest.Authorize("goes on", 2000))
+	sale := switchtest.Authorize("sale", 1500)
+	sale.Op = api.OpSale
+	sold := s.Do(sale)
+	if a := s.Do(switchtest.On(api.OpRefund, "refund", sold.Payment, 500)); !a.Approved { // stands as the journal knows it
+		t.Fatalf("refund: %+v", a)
+	}
 	s.StopIssuer()
 	s.Do(switchtest.On(api.OpCapture, "capture", before.Payment, 3000))
 	s.StopSwitch()

@@ -157,16 +157,17 @@ type issuerApproval struct {
 
 func (a *issuerApproval) approved() bool { return payment.Meaning(a.ResponseCode).Approves }
 
-// knownPayment is what the journal has under an RRN. What an issuer has captured of it lies between two bounds while it
-// knows no more than the journal: advices may be on their way.
+// knownPayment is what the journal has under the RRN of a payment's first request, which its captures have as well.
+// What an issuer has captured of it lies between two bounds while it knows no more than the journal: advices may be on
+// their way.
 type knownPayment struct {
 	captured struct{ least, most int64 }
 	undone   bool // something was reversed or voided, or is to be
 }
 
-// know adds a payment of the journal.
-func know(known map[string]knownPayment, p *operator.PaymentExport) {
-	var of knownPayment
+// know adds a payment of the journal. The RRNs of its later requests are known, with nothing to hold against them.
+func know(known map[string]*knownPayment, p *operator.PaymentExport) {
+	of := &knownPayment{}
 	for i := range p.Ops {
 		op := &p.Ops[i]
 		if op.State == payment.StateDeclined.String() || op.State == payment.StateFailed.String() {
@@ -178,7 +179,7 @@ func know(known map[string]knownPayment, p *operator.PaymentExport) {
 			amount = op.Granted
 		}
 		switch op.Op {
-		case "sale", "capture", "credit":
+		case "sale", "capture":
 			of.captured.most += amount
 			if done {
 				of.captured.least += amount
@@ -198,18 +199,22 @@ func know(known map[string]knownPayment, p *operator.PaymentExport) {
 		of.undone = of.undone || i == 0 && op.State == payment.StateUnknown.String()
 	}
 	for i := range p.Ops {
-		known[p.Ops[i].RRN] = of
+		known[p.Ops[i].RRN] = nil
 	}
+	known[p.Ops[0].RRN] = of
 }
 
 // wentOn tells whether other than what the journal knows has happened with an approval at the issuer.
-func (of knownPayment) wentOn(a *issuerApproval) bool {
-	return a.approved() && (a.Captured < of.captured.least || a.Captured > of.captured.most || a.Reversed && !of.undone)
+func (of *knownPayment) wentOn(a *issuerApproval) bool {
+	if of == nil || !a.approved() {
+		return false
+	}
+	return a.Captured < of.captured.least || a.Captured > of.captured.most || a.Reversed && !of.undone
 }
 
 // ask reads the journal's RRNs and the issuer's book.
 func (r *restoreRun) ask(ctx context.Context, api *client.Client) (*issuerSays, error) {
-	known := map[string]knownPayment{}
+	known := map[string]*knownPayment{}
 	err := api.EachPayment(ctx, func(p *operator.PaymentExport) error {
 		know(known, p)
 		return nil

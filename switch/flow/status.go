@@ -24,10 +24,12 @@ func (f *Flow) status(ctx context.Context, caller *api.Caller, req *api.Request)
 	switch {
 	case err != nil:
 		return refused(f.fault("read key", err))
-	case !used || entry.Payment.IsZero():
-		if refusedWith := f.forgotten(ctx, "key"); !used && refusedWith != nil {
+	case !used:
+		if refusedWith := f.forgotten(ctx, "key"); refusedWith != nil {
 			return refused(refusedWith)
 		}
+	}
+	if entry.Payment.IsZero() { // never used, or burned
 		return refused(&api.Error{
 			Code: api.CodeUnknownPayment, Field: "key", Message: "no request of this merchant has used the key",
 		})
