@@ -315,6 +315,7 @@ func (r *restorePart) goOn(ctx context.Context, before int) {
 			r.w.failf("restore, confirmed, and does not serve", "%v", ans)
 		}
 	}
+	r.lostKeys()
 	if !r.w.quiet() {
 		return
 	}
@@ -342,6 +343,20 @@ func (r *restorePart) goOn(ctx context.Context, before int) {
 	if err != nil {
 		r.w.failf("the disk cannot be read", "%v", err)
 	}
+}
+
+// lostKeys wants that nobody who was told that a payment is approved is told that nothing was made with its key.
+func (r *restorePart) lostKeys() {
+	approved := func(c *call) bool { return c.answer != nil && c.answer.Approved && c.answer.Payment != "" }
+	r.w.eachKey(func(a *actor, k *keyed) {
+		if k.node != r.n || !slices.ContainsFunc(k.calls, approved) {
+			return
+		}
+		ans, _ := a.once(askFor(k.key, k.merchant), false)
+		if ans != nil && ans.Err != nil && strings.Contains(ans.Err.Message, "no request of this merchant") {
+			r.w.failf("restore, told is that nothing was made", "key %s: %v", k.key, ans.Err)
+		}
+	})
 }
 
 // newNumbers wants that nothing that was sent since has a name that was given before.
