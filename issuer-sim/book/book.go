@@ -51,11 +51,12 @@ type Outcome struct {
 	Why      string        // why a reversal was refused
 }
 
-// refusedByRule tells whether an advice or reversal is as if it had not come: it is answered and nothing else. So its
-// repeat is taken as new, and what a person sends again once the rule is gone arrives.
-func (out *Outcome) refusedByRule() bool {
+// asIfNotCome tells whether an advice or reversal is answered and nothing else: a rule refused it, or it cannot be its
+// original's as the books are. So its repeat is taken as new: what a person sends again arrives once the rule is gone,
+// and a second partial reversal once the first one is there, whose rest its DE4 names.
+func (out *Outcome) asIfNotCome() bool {
 	c := out.Verdict.Code
-	return c != (message.Code{}) && !c.Approves() || out.Code.Is(message.CodeMalfunction)
+	return c != (message.Code{}) && !c.Approves() || out.Code.Is(message.CodeMalfunction) || out.Why != ""
 }
 
 func (b *Book) shardOf(number message.Digits) *shard {
@@ -106,7 +107,7 @@ func (b *Book) Process(r *message.Request, out *Outcome, now time.Time) (positio
 	if out.Conduct == ConductDeaf {
 		return 0
 	}
-	if (r.Advice || r.Class == message.ClassReversal) && out.refusedByRule() {
+	if (r.Advice || r.Class == message.ClassReversal) && out.asIfNotCome() {
 		if known == nil || known.fate != fateRefused {
 			s.remember(seen{Moment: r.Moment, rrn: r.RRN, card: r.Card, at: at, code: out.Code, fate: fateRefused})
 		}

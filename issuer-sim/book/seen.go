@@ -31,7 +31,7 @@ const (
 	fateAnswered fate = iota
 	fateSilent        // worked on and never answered, nor its repeats
 	fateAwaited       // never seen itself: its reversal came first
-	fateRefused       // an advice or reversal that a rule refused: its repeat is taken as new
+	fateRefused       // an advice or reversal that is as if it had not come: its repeat is taken as new
 )
 
 // find returns the memory of a message by its moment, and by its RRN where one is given; nil if there is none within a
