@@ -115,14 +115,17 @@ func (m *model) next() int {
 	return m.stan
 }
 
-// send sends a line, expects a code, and remembers both for a repeat.
+// send sends a line, expects a code, and remembers both for a repeat, unless it is a reversal that could not be its
+// original's: a repeat of that is judged anew.
 func (m *model) send(want, line string) {
 	m.t.Helper()
 	answer := m.exchange(line)
 	if got := answer[5:7]; got != want {
 		m.t.Fatalf("%s: %s, want %s", line, got, want)
 	}
-	m.sent = append(m.sent, sentMessage{line, answer})
+	if reversal := line[:2] == "04"; !reversal || want != "12" && want != "13" {
+		m.sent = append(m.sent, sentMessage{line, answer})
+	}
 }
 
 func (m *model) exchange(line string) string {
