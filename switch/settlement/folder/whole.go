@@ -14,14 +14,7 @@ import (
 
 // whole puts the files of a date into their order, and finds what is missing before a file, or behind it.
 func (l *datedFiles) whole() (at *datedFile, err error) {
-	// Sequences go on where a switch gets another processor id within the date. Several switches with an id each begin
-	// with the same ones.
-	seen := map[int]bool{}
-	several := slices.ContainsFunc(l.files, func(f datedFile) bool {
-		before := seen[f.id.Sequence]
-		seen[f.id.Sequence] = true
-		return before
-	})
+	several := severalSwitches(l.files)
 	slices.SortStableFunc(l.files, func(a, b datedFile) int {
 		if of := cmp.Compare(a.id.ProcessorID, b.id.ProcessorID); several && of != 0 {
 			return of
@@ -49,6 +42,32 @@ func (l *datedFiles) whole() (at *datedFile, err error) {
 		begin = i
 	}
 	return ends(l.files[begin:])
+}
+
+// severalSwitches tells whether files of a date with different processor ids are of several switches, each of which
+// begins with sequence 1, or its node's first. Where one switch gets another processor id within the date its sequences
+// go on: behind those of a window, and never behind those of the cutover, which all have one id and are the last.
+func severalSwitches(files []datedFile) bool {
+	inOrder := slices.SortedStableFunc(slices.Values(files), func(a, b datedFile) int {
+		return cmp.Compare(a.id.Sequence, b.id.Sequence)
+	})
+	var cutover *datedFile // among those before, without a gap between
+	for i := range inOrder {
+		f := &inOrder[i]
+		if i > 0 && f.id.Sequence == inOrder[i-1].id.Sequence {
+			return true
+		}
+		if i > 0 && f.id.Sequence != inOrder[i-1].id.Sequence+1 {
+			cutover = nil
+		}
+		if cutover != nil && cutover.id.ProcessorID != f.id.ProcessorID {
+			return true
+		}
+		if cutover == nil && f.manifest.LastSequence > 0 {
+			cutover = f
+		}
+	}
+	return false
 }
 
 // ends tells whether files that follow one another end with the last one of their date.
