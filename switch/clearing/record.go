@@ -146,6 +146,12 @@ func (r *Record) Key() RecordKey {
 // IssuerReference is DE95 without the blanks behind it, or "".
 func (r *Record) IssuerReference() string { return strings.TrimRight(r.Text(95), " ") }
 
+// IssuerReferenceRepeats reports whether a record of ours can repeat DE95, for which that has to be printable ASCII;
+// where the record has none it can.
+func (r *Record) IssuerReferenceRepeats() bool {
+	return strings.IndexFunc(r.IssuerReference(), func(c rune) bool { return c < ' ' || c > '~' }) < 0
+}
+
 // The subelements that this package reads.
 const (
 	pdsReversal     = 25

@@ -117,6 +117,27 @@ func TestPartsWithoutReferences(t *testing.T) {
 	}
 }
 
+// A second presentment that the clearing system rejects with a reference that does not print is none of ours: it is not
+// taken for that of the chargeback whose reference it looks like when it is shown.
+func TestRejectWhoseReferenceDoesNotPrint(t *testing.T) {
+	b := newBench(t)
+	b.received(file(t, theirs, false, partOf(t, "...", 300)))
+	dispute := b.payment(2).ID.String() + "-3"
+	must(t, b.represented(dispute))
+	ours := b.sealOpen(1)
+	rejected := rejectSecond(ours, arn(t, 21), rrn(2), 300)
+	withReference(rejected[1], "205", "QQQ")
+	const letters, bells = "\xd8\xd8\xd8", "\x2f\x2f\x2f" // in cp500
+	b.received(bytes.Replace(file(t, next(2), false, rejected...), []byte(letters), []byte(bells), 1))
+	all := b.exceptions()
+	if len(all) != 1 || !strings.Contains(all[0].Why, "DE95") || all[0].IssuerReference != "..." {
+		t.Errorf("exceptions %+v", all)
+	}
+	if got := b.steps(dispute); !strings.HasPrefix(got, "represented: ") {
+		t.Errorf("the dispute is %s", got)
+	}
+}
+
 // A reference that no second presentment could repeat is an exception, and so is an arbitration that does not say which
 // of several it is of: nothing is charged back.
 func TestReferencesThatSayNothing(t *testing.T) {

@@ -112,6 +112,9 @@ func (r *reading) next() (*item, error) {
 			it.next = behind.Number + 1
 			it.presentment(behind)
 			it.second = behind.FunctionCode() == "205" || behind.FunctionCode() == "282"
+			if it.second && !behind.IssuerReferenceRepeats() {
+				it.why = "the second presentment that it rejects has an issuer reference (DE95) that no record of ours can have"
+			}
 		}
 	case fileRejected:
 		it.kind, it.whole = payment.KindReject, true
@@ -128,7 +131,7 @@ func (r *reading) next() (*item, error) {
 		it.kind, it.reason = payment.KindChargeback, clean(record.Text(25))
 		it.arbitration = it.of == "1442/451" || it.of == "1442/454"
 		it.presentment(record)
-		if !repeatable(record.IssuerReference()) {
+		if !record.IssuerReferenceRepeats() {
 			it.why = "its issuer reference (DE95) has characters that a second presentment could not repeat"
 		}
 		if text := record.Text(30); len(text) >= amountDigits {
@@ -154,11 +157,6 @@ func (it *item) presentment(r *clearing.Record) {
 	it.issuerReference = clean(r.IssuerReference())
 	it.amount, _ = r.AmountMinor()
 	it.currency, it.reversal = clean(r.Currency()), r.Reversal()
-}
-
-// repeatable tells whether a record of ours can say a text.
-func repeatable(s string) bool {
-	return strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) < 0
 }
 
 // position takes what a settlement says that a file came to; one without sums says that all of it is settled.

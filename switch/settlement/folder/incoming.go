@@ -228,12 +228,16 @@ func incoming(r *clearing.Record, rejected bool, source string) incomingRecord {
 }
 
 // faultOf is the first thing that is wrong with a record by itself, or "". An exponent that is not the currency's
-// (PDS0148) is what others live with.
+// (PDS0148) is what others live with. What is charged back or presented again with an issuer reference for which the
+// switch does not book it is not counted either.
 func faultOf(r *clearing.Record) string {
 	for _, f := range r.Check() {
 		if _, pds := f.Element(); pds != 148 {
 			return f.Field + ": " + f.Message
 		}
+	}
+	if r.MTI != "1740" && !r.IssuerReferenceRepeats() {
+		return clearing.FieldName(95, 0) + ": it has characters that a second presentment could not repeat"
 	}
 	return ""
 }

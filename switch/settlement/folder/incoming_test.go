@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -622,6 +623,43 @@ func TestPartsWithReferences(t *testing.T) {
 	const twice, excess = settlement.Twice, settlement.Excess
 	if want := []settlement.ExceptionKind{twice, twice, excess, excess, excess, excess}; !slices.Equal(kinds, want) {
 		t.Errorf("%v, want %v\n%+v", kinds, want, run.Exceptions)
+	}
+}
+
+// A chargeback whose reference of the issuer's does not print, or could not be repeated by us, is an exception that
+// names DE95, as it is for the switch, and is never shown as it came. A fee is passed on: nothing of ours answers it.
+func TestReferencesThatDoNotPrint(t *testing.T) {
+	const letters = "\xe9\xad\xa0\xff"
+	settled := func(reference, mti, function string, more ...func(*clearing.Message)) (*settlement.Run, settlement.Sums) {
+		t.Helper()
+		d := newDesk(t)
+		p := d.purchase("SHOP", 10_000)
+		d.write(thursday, 1, p)
+		id := d.receiveAs(clearing.Header{CodePage: clearing.ASCII}, clearing.MadeByClearing, thursday, 1,
+			of(&p, mti, function, 3_000, append(more, with(95, "QQQQ"))...))
+		file := "incoming/" + thursday + "/" + id + ".ipm"
+		d.put(file, bytes.Replace(d.read(file), []byte("QQQQ"), []byte(reference), 1))
+		run, err := d.settle(thursday, thursday, fromIncoming)
+		return run, sums(t, run, err)
+	}
+	for _, reference := range []string{"\x1b[2J", "\x80\x9b\x81\x85", letters} {
+		run, got := settled(reference, "1442", "453")
+		if got.ChargebacksMinor != 0 || len(run.Exceptions) != 1 || run.Exceptions[0].Kind != settlement.NotCounted ||
+			!strings.Contains(run.Exceptions[0].Message, "DE95 issuer reference: ") {
+			t.Errorf("%q: %+v\n%+v", reference, got, run.Exceptions)
+		}
+		var table bytes.Buffer
+		if err := run.WriteText(&table); err != nil {
+			t.Fatal(err)
+		}
+		shown := text(t, run) + table.String()
+		if at := strings.IndexFunc(shown, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }); at >= 0 {
+			t.Errorf("%q: it shows %q", reference, shown[at:])
+		}
+	}
+	run, got := settled(letters, "1740", "700", with(3, "190000"))
+	if len(run.Exceptions) > 0 || got.FeePassedMinor != 3_000 {
+		t.Errorf("a fee: %+v\n%+v", got, run.Exceptions)
 	}
 }
 
