@@ -146,8 +146,9 @@ const (
 	// PresentedAgain is a record of ours that was presented before, and of which no reject is known: it is not counted.
 	// Where its reference is of a date before all files, it is, and counts twice if it was presented before.
 	PresentedAgain ExceptionKind = "presented_again"
-	// Unmatched is a record that names nothing that was presented; OtherAmount one that names it with another amount or
-	// currency; Twice one that came before; Excess one of more than may be charged back or presented again.
+	// Unmatched is a record that names nothing that was presented, or a second presentment of which nobody knows which
+	// chargeback it answers: one of ours is counted all the same. OtherAmount is one with another amount or currency
+	// than was presented; Twice one that came before; Excess one of more than may be charged back or presented again.
 	Unmatched   ExceptionKind = "unmatched"
 	OtherAmount ExceptionKind = "other_amount"
 	Twice       ExceptionKind = "twice"

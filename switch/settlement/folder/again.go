@@ -144,13 +144,14 @@ func (s *subject) takes(ours *ourRecord, p *settlement.Presented, issuerReferenc
 	return !ours.stands() && (!p.Second || p.Reversal || s.before || p.AmountMinor <= s.chargedBack(issuerReference))
 }
 
-// chargedBack is what is charged back, under a reference of the issuer's where there is one.
+// chargedBack is what is charged back, under a reference of the issuer's where there is one: of that no more than in
+// all, since what was presented again without a reference may have been of it.
 func (s *subject) chargedBack(issuerReference string) int64 {
 	if issuerReference == "" {
 		return s.chargedBackMinor
 	}
 	if of := s.parts[issuerReference]; of != nil {
-		return of.backMinor
+		return min(of.backMinor, s.chargedBackMinor)
 	}
 	return 0
 }
@@ -183,6 +184,7 @@ func (s *settling) release(arn string) error {
 		subject.held, h.waits = slices.Delete(subject.held, i, i+1), false
 		i = -1 // those before it may count now
 		subject.present(ours, &h.presented, h.key.IssuerReference, h.file)
+		s.noteBare(*h)
 		if !s.counting {
 			continue
 		}
@@ -196,6 +198,36 @@ func (s *settling) release(arn string) error {
 		}
 	}
 	return nil
+}
+
+// noteBare notes a record that counts by now, if it is a second presentment without a reference of the issuer's: which
+// chargeback it answers is looked at when all of the date is known.
+func (s *settling) noteBare(h held) {
+	if h.presented.Second && !h.presented.Reversal && h.key.IssuerReference == "" &&
+		s.matcher.subjects[h.key.ARN] != nil {
+		s.bare = append(s.bare, h)
+	}
+}
+
+// answerBare tells of the second presentments that count since today of which nobody knows which chargeback they
+// answer. They stay counted: whichever it is, the merchant has as much back.
+func (s *settling) answerBare() {
+	for i := range s.bare {
+		h := &s.bare[i]
+		subject := s.matcher.subjects[h.key.ARN]
+		ours := subject.records[h.key]
+		if !slices.Contains(ours.standing, h.file) {
+			continue // it was rejected within the date
+		}
+		if doubt := subject.answersAgain(ours); doubt != "" {
+			s.except(settlement.Exception{
+				Kind: settlement.Unmatched, Date: s.today, File: h.file + ipmEnding, Record: h.record, ARN: h.key.ARN,
+				AmountMinor: h.presented.AmountMinor, Currency: h.presented.Currency,
+				Message: "a second presentment: " + doubt + ": it is counted",
+			})
+		}
+	}
+	s.bare = s.bare[:0]
 }
 
 // drop takes away a record that is held, of a file that was rejected.

@@ -1,7 +1,10 @@
 package folder
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"switchyard/switch/clearing"
 	"switchyard/switch/settlement"
@@ -25,23 +28,53 @@ type part struct {
 }
 
 // answered is the part that a second presentment is of. One without a reference, as those were of which no reference of
-// the chargeback was kept, is of the only part that it fits, unless it fits what was charged back without one, too.
-func (s *subject) answered(issuerReference string, minor int64) (only *part) {
-	if issuerReference != "" {
-		return s.parts[issuerReference]
+// the chargeback was kept, is of what was charged back without one, or else of the only part that it fits; doubt says
+// that it is of one of several.
+func (s *subject) answered(issuerReference string, minor int64) (of *part, doubt string) {
+	if issuerReference != "" || minor <= 0 {
+		return s.parts[issuerReference], ""
 	}
-	fit, withoutMinor := 0, s.chargedBackMinor
-	for _, of := range s.parts {
-		withoutMinor -= of.backMinor
-		if minor > 0 && of.backMinor >= minor {
-			only = of
-			fit++
+	withoutMinor := s.chargedBackMinor
+	var back, fit []string
+	for _, reference := range slices.Sorted(maps.Keys(s.parts)) {
+		backMinor := s.parts[reference].backMinor
+		withoutMinor -= backMinor
+		if backMinor > 0 {
+			back = append(back, reference)
+		}
+		if backMinor >= minor {
+			fit = append(fit, reference)
 		}
 	}
-	if fit != 1 || withoutMinor >= minor {
-		return nil
+	switch {
+	case withoutMinor >= minor, s.chargedBackMinor < minor:
+		return nil, ""
+	case len(fit) == 1:
+		return s.parts[fit[0]], ""
+	case len(fit) == 0:
+		return nil, "DE95: it has none, and is of more than any of the chargebacks " + named(back)
 	}
-	return only
+	return nil, "DE95: it has none, and may answer any of the chargebacks " + named(fit)
+}
+
+// named lists references of the issuer's, of many the first ones.
+func named(references []string) string {
+	const most = 8
+	if more := len(references) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(references[:most], ", "), more)
+	}
+	return strings.Join(references, ", ")
+}
+
+// answersAgain looks for the part once more that a second presentment of ours without a reference is of, and says why
+// nobody knows which that is. It comes when all of its date is known: the files of a date do not say which chargeback
+// of it was there before the second presentment.
+func (s *subject) answersAgain(ours *ourRecord) (doubt string) {
+	minor := signedMinor(&ours.Presented)
+	s.presentAgain(ours.answers, "", -minor)
+	ours.answers, doubt = s.answered("", minor)
+	s.presentAgain(ours.answers, "", minor)
+	return doubt
 }
 
 // seconds is what is presented again, with what is held and may count yet; loose is what of it has no reference of the
@@ -154,7 +187,11 @@ func (c *claim) part() (of *part, why *unfit) {
 	first := c.what == settlement.Chargeback && !c.arbitration()
 	switch of = s.parts[reference]; {
 	case reference == "" && c.what == settlement.Represented:
-		return s.answered(reference, c.effectMinor), nil
+		answered, doubt := s.answered(reference, c.effectMinor)
+		if doubt != "" {
+			return nil, unfitf(settlement.Unmatched, "%s: %s", c.kind, doubt)
+		}
+		return answered, nil
 	case reference == "", of == nil && !first:
 		return nil, nil
 	case of == nil:

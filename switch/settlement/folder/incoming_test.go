@@ -663,6 +663,100 @@ func TestReferencesThatDoNotPrint(t *testing.T) {
 	}
 }
 
+// A second presentment without a reference of the issuer's, as those were of before it was kept, answers the only
+// chargeback that it can be of. Where it can be of several it is an exception that names them: one of ours is counted,
+// since the merchant has as much back whichever it is; one of others is not.
+func TestSecondPresentmentWithoutAReference(t *testing.T) {
+	type chargeback struct {
+		reference string
+		minor     int64
+	}
+	a, b, bare := chargeback{"A", 3_000}, chargeback{"B", 3_000}, chargeback{"", 3_000}
+	for _, x := range []struct {
+		name         string
+		before, then []chargeback // on a date before the second presentment's, and on its own
+		minor        int64        // of the second presentment
+		doubt        string       // why it is an exception; "": it is none
+	}{
+		{"the only chargeback", []chargeback{a}, nil, 3_000, ""},
+		{"the only one that is of as much", []chargeback{a, {"B", 2_999}}, nil, 3_000, ""},
+		{"the only one that was there", []chargeback{a}, []chargeback{{"B", 2_999}}, 3_000, ""},
+		{"the one without a reference", []chargeback{a, bare, b}, nil, 3_000, ""},
+		{"two of one amount", []chargeback{a, b}, nil, 3_000, "may answer any of the chargebacks A, B"},
+		{"two, and a part", []chargeback{a, {"B", 4_000}}, nil, 2_000, "may answer any of the chargebacks A, B"},
+		{"two of its date", nil, []chargeback{a, b}, 3_000, "may answer any of the chargebacks A, B"},
+		{"one of its date", []chargeback{b}, []chargeback{a}, 3_000, "may answer any of the chargebacks A, B"},
+		{"all of two", []chargeback{a, b}, nil, 6_000, "is of more than any of the chargebacks A, B"},
+	} {
+		d := newDesk(t)
+		p := d.purchase("SHOP", 10_000)
+		second := secondOf(p)
+		second.AmountMinor = x.minor
+		receive := func(date string, all []chargeback) {
+			var records []told
+			for _, c := range all {
+				records = append(records, of(&p, "1442", "453", c.minor, with(95, c.reference)))
+			}
+			if len(records) > 0 {
+				d.receive(date, 1, records...)
+			}
+		}
+		d.write(thursday, 1, p)
+		receive(thursday, x.before)
+		d.write(friday, 1, second)
+		receive(friday, x.then)
+		run, err := d.settle(thursday, friday, fromIncoming)
+		if got := sums(t, run, err); got.RepresentedMinor != x.minor {
+			t.Errorf("%s: it is not counted: %+v\n%+v", x.name, got, run.Exceptions)
+		}
+		if x.doubt == "" && len(run.Exceptions) == 0 {
+			continue
+		}
+		if x.doubt == "" || len(run.Exceptions) != 1 || run.Exceptions[0].Kind != settlement.Unmatched ||
+			run.Exceptions[0].File != name(friday, 1)+".ipm" || run.Exceptions[0].Record != 2 ||
+			!strings.Contains(run.Exceptions[0].Message, x.doubt) {
+			t.Errorf("%s: %+v; want %q", x.name, run.Exceptions, x.doubt)
+		}
+	}
+
+	d := newDesk(t)
+	p := d.purchase("SHOP", 10_000)
+	d.write(thursday, 1, p)
+	d.receive(thursday, 1, of(&p, "1442", "453", 3_000, with(95, "A")), of(&p, "1442", "453", 3_000, with(95, "B")))
+	d.write(friday, 1)
+	d.receive(friday, 1, of(&p, "1240", "282", 3_000))
+	run, err := d.settle(thursday, friday, fromIncoming)
+	got := sums(t, run, err)
+	if got.RepresentedMinor != 0 || len(run.Exceptions) != 1 || run.Exceptions[0].Kind != settlement.Unmatched ||
+		!strings.Contains(run.Exceptions[0].Message, "1240/282") ||
+		!strings.Contains(run.Exceptions[0].Message, "any of the chargebacks A, B") {
+		t.Errorf("presented by others: %+v\n%+v", got, run.Exceptions)
+	}
+}
+
+// Where nobody knows which chargeback a second presentment without a reference answers, those with references that come
+// behind it are counted up to what is charged back in all.
+func TestSecondPresentmentsBehindOneWithoutAReference(t *testing.T) {
+	d := newDesk(t)
+	p := d.purchase("SHOP", 10_000)
+	second := func(reference string) clearing.Presentment {
+		s := secondOf(p)
+		s.AmountMinor, s.IssuerReference = 3_000, reference
+		return s
+	}
+	d.write(thursday, 1, p)
+	d.receive(thursday, 1, of(&p, "1442", "453", 3_000, with(95, "A")), of(&p, "1442", "453", 3_000, with(95, "B")))
+	d.write(friday, 1, second(""))
+	d.write(saturday, 1, second("A"), second("B"))
+	run, err := d.settle(thursday, saturday, fromIncoming)
+	got := sums(t, run, err)
+	if got.ChargebacksMinor != 6_000 || got.RepresentedMinor != 6_000 || len(run.Exceptions) != 2 ||
+		run.Exceptions[0].Kind != settlement.Unmatched || run.Exceptions[1].Kind != settlement.Excess ||
+		run.Exceptions[1].File != name(saturday, 1)+".ipm" || run.Exceptions[1].Record != 3 {
+		t.Errorf("%+v\n%+v", got, run.Exceptions)
+	}
+}
+
 // What is charged back, presented a second time by us and charged back again, with references of the issuer's and
 // without: first chargebacks come to no more than was presented, arbitrations to no more than was presented again.
 func TestPartsAndArbitration(t *testing.T) {

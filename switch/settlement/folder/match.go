@@ -140,7 +140,7 @@ func (s *subject) present(ours *ourRecord, p *settlement.Presented, issuerRefere
 	ours.Presented = *p
 	ours.standing = append(ours.standing, fileID)
 	if p.Second {
-		ours.answers = s.answered(issuerReference, signedMinor(p))
+		ours.answers, _ = s.answered(issuerReference, signedMinor(p)) // of what is in doubt is told when its date is known
 	}
 	s.note(ours, issuerReference, 1)
 }

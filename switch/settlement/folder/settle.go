@@ -95,6 +95,7 @@ type settling struct {
 	inPeriod bool
 	today    workday.Date
 	ofToday  *sieve // acquirer references that stand in its files
+	bare     []held // second presentments of ours without a reference of the issuer's that count since today
 	asked    *asked // nil: what was presented before is known
 }
 
@@ -168,6 +169,7 @@ func (s *settling) day(d workday.Date) error {
 			return err
 		}
 	}
+	s.answerBare()
 	return nil
 }
 
@@ -211,7 +213,11 @@ func (s *settling) take(p *settlement.Presented, r *clearing.Record, fileID stri
 		return err
 	case waits:
 		return s.hold(p, r, fileID)
-	case !s.counting:
+	}
+	if p.Second {
+		s.noteBare(held{presented: *p, key: r.Key(), file: fileID, record: r.Number})
+	}
+	if !s.counting {
 		return nil
 	}
 	return s.ledger.Present(p)
