@@ -1,6 +1,7 @@
 package cutover_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -314,6 +315,16 @@ func TestDeliveredUnseen(t *testing.T) {
 				defer stop()
 				if got := b.states()[20261121]; got != state || len(e.Problems()) != 1 {
 					t.Errorf("the date is %v with problems %v, want %v with one", got, e.Problems(), state)
+				}
+				for _, again := range []func() (*cutover.Rebuilt, error){
+					func() (*cutover.Rebuilt, error) { return e.Check(t.Context(), 20261121) },
+					func() (*cutover.Rebuilt, error) { return e.Rebuild(t.Context(), 20261121, "again") },
+				} {
+					_, err := again()
+					if !errors.Is(err, cutover.ErrUnwritten) ||
+						!broken && !strings.Contains(err.Error(), "the clearing folder could not be looked at") {
+						t.Errorf("made again: %v", err)
+					}
 				}
 				disk.down.Store(false)
 				time.Sleep(2 * time.Minute)

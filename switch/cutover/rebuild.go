@@ -134,8 +134,9 @@ func (s *Source) partsOf(ctx context.Context, date payment.Date) ([]*plan, journ
 	if err := json.Unmarshal(day.Data, &p); err != nil {
 		return nil, 0, fmt.Errorf("its record: %w", err)
 	}
-	if p.Unseen { // its sequences are not final
-		return nil, 0, ErrUnwritten
+	if p.Unseen {
+		return nil, 0, fmt.Errorf("%w: the clearing folder could not be looked at when it was sealed; what its files are "+
+			"called, and leave out, is known once it can be, which is tried each minute", ErrUnwritten)
 	}
 	return p.parts(), day.State, nil
 }
