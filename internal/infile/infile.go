@@ -102,18 +102,30 @@ func closed(file *os.File, why error) error {
 	return why
 }
 
-// Regular refuses what is no regular file.
+// NotRegularError is what stands under a name in the place of a regular file.
+type NotRegularError struct {
+	Name string
+	Is   string      // what it is, and what was expected
+	Mode fs.FileMode // its type
+}
+
+// Error implements error.
+func (e *NotRegularError) Error() string { return e.Name + ": is " + e.Is }
+
+// Regular refuses what is no regular file with a *NotRegularError.
 func Regular(name string, info fs.FileInfo) error {
+	is := ""
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
 		return nil
 	case mode.IsDir():
-		return fmt.Errorf("%s: is a directory, expected a file", name)
+		is = "a directory, expected a file"
 	case mode&fs.ModeNamedPipe != 0:
-		return fmt.Errorf("%s: is a FIFO, expected a regular file", name)
+		is = "a FIFO, expected a regular file"
 	case mode&fs.ModeSymlink != 0:
-		return fmt.Errorf("%s: is a symbolic link, expected a regular file", name)
+		is = "a symbolic link, expected a regular file"
 	default:
-		return fmt.Errorf("%s: is a device or socket, expected a regular file", name)
+		is = "a device or socket, expected a regular file"
 	}
+	return &NotRegularError{Name: name, Is: is, Mode: info.Mode().Type()}
 }

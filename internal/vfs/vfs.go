@@ -3,7 +3,11 @@
 // them.
 package vfs
 
-import "github.com/cockroachdb/pebble/v2/vfs"
+import (
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"switchyard/internal/infile"
+)
 
 // What a file system is.
 type (
@@ -13,6 +17,9 @@ type (
 	DiskWriteCategory = vfs.DiskWriteCategory
 	OpenOption        = vfs.OpenOption
 )
+
+// NotRegularError is returned by the machine's file system for what is no regular file.
+type NotRegularError = infile.NotRegularError
 
 // MemFS is a file system in memory.
 type MemFS = vfs.MemFS

@@ -6,6 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -815,6 +818,48 @@ func TestFolder(t *testing.T) {
 			t.Error(err)
 		}
 		b.desk.Close()
+	})
+}
+
+// A symbolic link in the folder is followed by nobody, wherever it leads: it goes aside with why, and is not tried
+// again.
+func TestLinksAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		dir, good := t.TempDir(), answer(t)
+		elsewhere := filepath.Join(t.TempDir(), "day.ipm")
+		must(t, os.WriteFile(elsewhere, good, 0o600))
+		links := map[string]string{
+			"file.ipm": elsewhere, "folder.ipm": filepath.Dir(elsewhere), "nothing.ipm": filepath.Join(dir, "nothing"),
+		}
+		for name, to := range links {
+			must(t, os.Symlink(to, filepath.Join(dir, name)))
+		}
+		table := &turn.Table{}
+		desk, err := incoming.New(incoming.Options{
+			Journal: written{b.journal, b}, Lock: table.Lock, FS: vfs.Default, Dir: dir, ClearingDir: "clearing",
+			ProcessorID: b.processor, Logger: zap.NewNop(), Registerer: prometheus.NewRegistry(),
+		})
+		must(t, err)
+		desk.Start()
+		time.Sleep(2 * incoming.DefaultPoll)
+		synctest.Wait()
+		desk.Close()
+		for name := range links {
+			why, err := os.ReadFile(filepath.Join(dir, "refused", name+".error"))
+			if string(why) != "it is a symbolic link, expected a regular file\n" {
+				t.Errorf("%s: %q, %v", name, why, err)
+			}
+			if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s is still there: %v", name, err)
+			}
+		}
+		if text, err := os.ReadFile(elsewhere); err != nil || !bytes.Equal(text, good) {
+			t.Errorf("where a link led there is another file: %v", err)
+		}
+		if sums := b.payment(2).Sums(); sums.ChargedBack != 0 {
+			t.Errorf("it was taken: charged back are %d", sums.ChargedBack)
+		}
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchyard/internal/vfs"
 	"switchyard/switch/clearing"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
@@ -33,6 +34,9 @@ const processorDigits = 11
 // *RefusedError; what a record says by itself is not looked at.
 func (d *Desk) inspect(path string) (*inspected, error) {
 	f, err := d.o.FS.Open(path)
+	if irregular := (*vfs.NotRegularError)(nil); errors.As(err, &irregular) {
+		return nil, &RefusedError{Why: "it is " + irregular.Is}
+	}
 	if err != nil {
 		return nil, err
 	}

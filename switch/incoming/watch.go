@@ -3,6 +3,7 @@ package incoming
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -50,9 +51,12 @@ func (d *Desk) takeNamed(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	path := d.o.FS.PathJoin(d.o.Dir, name)
-	if info, err := d.o.FS.Stat(path); err != nil {
+	switch info, err := d.o.FS.Stat(path); {
+	case err == nil && info.Mode().IsRegular():
+	case d.isLink(path): // wherever it leads, if anywhere, it is refused
+	case err != nil:
 		return // it is taken by now
-	} else if !info.Mode().IsRegular() {
+	default:
 		d.tell(name, errors.New("it is no file"))
 		return
 	}
@@ -87,6 +91,17 @@ func (d *Desk) takeNamed(name string) {
 		return
 	}
 	delete(d.told, name)
+}
+
+// isLink tells whether a symbolic link stands under a name; nothing that it leads to is opened.
+func (d *Desk) isLink(path string) bool {
+	f, err := d.o.FS.Open(path)
+	if err == nil {
+		_ = f.Close() // it was not even read
+		return false
+	}
+	irregular := (*vfs.NotRegularError)(nil)
+	return errors.As(err, &irregular) && irregular.Mode&fs.ModeSymlink != 0
 }
 
 // tell logs why a file is not taken, once for each reason.
