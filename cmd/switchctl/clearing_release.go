@@ -22,7 +22,7 @@ func newClearingRefuseCmd() *cobra.Command {
 		Long: `Refuse the clearing files of a sealed business date that wait for their release: they are never made, and what stands in
 the date is carried into the open one and leaves in the files of that, under the same acquirer references. That takes two
 people where the release does. Nothing of the date may be released, and no later date may have files: that one is refused
-first.
+first. One window is not refused by itself: it waits until its date is closed, and is refused with it.
 
 Exit codes: 0 the files are refused, or that is proposed; 1 they cannot be, or the same identity has proposed it; 2 no
 answer.`,

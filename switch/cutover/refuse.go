@@ -23,6 +23,9 @@ import (
 // For that the date goes back from sealed to closing, with the refusal in its record, and is sealed again without
 // files; whoever finds it in between goes on with it.
 //
+// A window is not refused by itself: file ids are numbered over all windows of a date without a gap, and name one file
+// for all time, so that the number of one that is never made would be missed by whoever gets the others.
+//
 // What takes a record back stands in the same file or in a later one. So nothing of the date may be out, and no later
 // date may have files: that one is refused first.
 
@@ -48,6 +51,10 @@ var ErrOut = errors.New("a file of it is released already, or stands in the clea
 var ErrLaterFiled = errors.New("a later date has files, which may take back what stands in this one: it is refused " +
 	"before, or not at all")
 
+// ErrWindowAlone is returned for the refusal of a date of which windows wait, and which is not sealed.
+var ErrWindowAlone = errors.New("windows of it wait, and none is refused by itself, as the numbers of a date's files " +
+	"have no gap: it is refused as a whole once it is closed")
+
 // MayRefuse says what Refuse would have against a date now.
 func (e *Engine) MayRefuse(ctx context.Context, date payment.Date) error {
 	_, err := e.refusable(ctx, date)
@@ -57,6 +64,13 @@ func (e *Engine) MayRefuse(ctx context.Context, date payment.Date) error {
 // refusable is the plan of a date that can be refused.
 func (e *Engine) refusable(ctx context.Context, date payment.Date) (*plan, error) {
 	_, p, waiting, err := e.waitingParts(ctx, date, WindowName{})
+	if errors.Is(err, ErrNotWaiting) && windowWaits(p.Windows) {
+		why := ErrWindowAlone
+		if slices.ContainsFunc(p.Windows, func(w *plan) bool { return !w.waits() }) {
+			why = ErrOut
+		}
+		err = fmt.Errorf("business date %s: %w", date, why)
+	}
 	if err != nil {
 		return nil, err
 	}

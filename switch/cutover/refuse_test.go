@@ -141,21 +141,28 @@ func TestMayNotRefuse(t *testing.T) {
 		refused(20261120, cutover.ErrLaterFiled)
 		refused(20261121, nil)
 		refused(20261120, nil) // what is behind it has no files any more
-		b.captured("visa", 1)
-		if _, err := e.Window(t.Context(), "visa"); err != nil {
-			t.Fatal(err)
+		window := func() {
+			t.Helper()
+			b.captured("visa", 1)
+			if _, err := e.Window(t.Context(), "visa"); err != nil {
+				t.Fatal(err)
+			}
 		}
-		closed()
+		window()
+		refused(20261122, cutover.ErrWindowAlone)
+		window()
 		of := cutover.WindowName{Destination: "visa", Window: 1}
 		if _, err := e.Release(t.Context(), 20261122, of, "ann and bob"); err != nil {
 			t.Fatal(err)
 		}
+		refused(20261122, cutover.ErrOut) // it is open still, and its second window waits
+		closed()
 		refused(20261122, cutover.ErrOut)
 		if _, err := e.Release(t.Context(), 20261122, cutover.WindowName{}, "ann and bob"); err != nil {
 			t.Fatal(err)
 		}
 		refused(20261122, cutover.ErrNotWaiting)
-		want := []string{"visa 00001: 3 of 300", "visa 00002: 1 of 100"}
+		want := []string{"visa 00001: 3 of 300", "visa 00002: 1 of 100", "visa 00003: 1 of 100"}
 		if got := parts(t, b.fs, 20261122); !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}

@@ -103,7 +103,7 @@ func (a *API) refuseRelease(w http.ResponseWriter, err error) {
 		writeError(w, http.StatusNotFound, err)
 	case errors.Is(err, cutover.ErrNotWaiting), errors.Is(err, cutover.ErrNoWindow),
 		errors.Is(err, cutover.ErrEarlierWaits), errors.Is(err, cutover.ErrEarlierDateWaits),
-		errors.Is(err, cutover.ErrOut), errors.Is(err, cutover.ErrLaterFiled):
+		errors.Is(err, cutover.ErrOut), errors.Is(err, cutover.ErrLaterFiled), errors.Is(err, cutover.ErrWindowAlone):
 		writeError(w, http.StatusConflict, err)
 	default:
 		a.o.Logger.Error("clearing files could not be released or refused", zap.Error(err))
