@@ -78,8 +78,9 @@ func filesOf(date payment.Date, plans []*plan) (ids map[string]bool, highest int
 	return ids, highest, nil
 }
 
-// deliveredLater lists the ids of the whole files of later dates that the journal has not sealed. What the journal, put
-// back, has on this date may stand in them: it was put aside when the date was closed, and carried on.
+// deliveredLater lists the ids of the whole files of later dates that the journal has not sealed, but for those that it
+// writes as the files of windows. What the journal, put back, has on this date may stand in them: it was put aside when
+// the date was closed, and carried on.
 func (e *Engine) deliveredLater(ctx context.Context, date payment.Date) (whole []string, err error) {
 	folders, err := e.o.FS.List(e.o.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -111,7 +112,9 @@ func (e *Engine) deliveredLater(ctx context.Context, date payment.Date) (whole [
 		if err != nil {
 			return nil, err
 		}
-		known, _, err := filesOf(later, windows)
+		// What stands under the id of a window that waits is of before the journal was put back, and may have other records:
+		// the window was being filled then. One that does not wait has its own files there, as far as they are written.
+		known, _, err := filesOf(later, slices.DeleteFunc(windows, (*plan).waits))
 		if err != nil {
 			return nil, err
 		}

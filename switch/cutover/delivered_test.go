@@ -1,6 +1,9 @@
 package cutover_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -170,6 +173,126 @@ func TestDeliveredLater(t *testing.T) {
 			t.Errorf("the capture stands in files %d times: %q", stands, names(files))
 		}
 	})
+}
+
+// I8: a window that was being filled in an earlier copy of the journal is filled anew once that is put back, and takes
+// the id of the file in which it was delivered. What stands there, since it was carried into the window from a date
+// that is still being closed in the copy, does not leave with that date as well.
+func TestDeliveredInAWindowThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-21 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		b.must(b.j.Cutover(t.Context(), 0, 20261120))
+		broken := b.authorized("visa", 700)
+		b.must(b.present(broken, capture(700, 1), presentment.Snapshot{}))
+		b.blank(broken, 1)
+		b.must(b.j.Cutover(t.Context(), 20261120, 20261121)) // nobody seals it yet
+		data, err := json.Marshal(map[string]any{"windows": []map[string]any{{
+			"destination": "visa", "window": 1, "format": 3, "sealed_at": "2026-11-21T11:00:00Z", "acquirer_id": "400001",
+			"processor_id": "400002", "code_page": "cp500", "blocked": true, "location": "UTC",
+			"release": map[string]any{"behind": []string{"2026-11-20"}},
+		}}})
+		b.must(err)
+		b.must(b.j.SetDay(t.Context(), journal.Day{Date: 20261121, State: journal.DayOpen, Data: data}))
+		b.must(b.j.Checkpoint("earlier"))
+
+		// The window cannot be filled before the date is sealed, which carries the record into it.
+		_, stop := b.run(settings(waiting, func(o *cutover.Options) { o.Journal = &unreadableDate{b.j, 20261121} }))
+		stop()
+		wantDay(t, b.j, 20261120, journal.DaySealed)
+		directory, err := merchant.NewDirectory([]merchant.Profile{{
+			ID: "M1", Name: "Shop", City: "Berlin", PostalCode: "10115", Country: "DEU", MCC: "5999",
+		}}, true, merchant.DefaultProfile())
+		b.must(err)
+		right := settings(waiting, func(o *cutover.Options) { o.Merchants = directory })
+		e, stop := b.run(right)
+		window := cutover.WindowName{Destination: "visa", Window: 1}
+		_, err = e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann and bob")
+		b.must(err)
+		_, err = e.Release(t.Context(), 20261121, window, "ann and bob")
+		b.must(err)
+		stop()
+		wantParts := func(date payment.Date, want ...string) {
+			t.Helper()
+			if got := parts(t, b.fs, date); !slices.Equal(got, want) {
+				t.Errorf("the files of %s are %q, want %q", date, got, want)
+			}
+		}
+		wantParts(20261120, "visa 00001: 0 of 0")
+		wantParts(20261121, "visa 00001: 1 of 700")
+
+		b = b.putBack()
+		defer b.close()
+		e = b.engine(right)
+		b.must(e.TakeDelivered(t.Context()))
+		b.must(e.Start(t.Context()))
+		defer e.Close()
+		_, err = e.Release(t.Context(), 20261120, cutover.WindowName{}, "ann and bob")
+		b.must(err)
+		wantParts(20261120, "visa 00001: 0 of 0", "visa 00002: 0 of 0")
+		_, err = e.Release(t.Context(), 20261121, window, "ann and bob")
+		b.must(err)
+		wantParts(20261121, "visa 00001: 1 of 700", "visa 00003: 0 of 0")
+	})
+}
+
+// unreadableDate is a journal of which the presentments of a date cannot be read.
+type unreadableDate struct {
+	journal.Journal
+	date payment.Date
+}
+
+// Presentments implements journal.Journal.
+func (u *unreadableDate) Presentments(
+	ctx context.Context, date payment.Date, yield func(journal.Presentment) bool,
+) error {
+	if date == u.date {
+		return errFull
+	}
+	return u.Journal.Presentments(ctx, date, yield)
+}
+
+// What stands under the id of a window that is being written is its own: a date before it that is sealed then has
+// nothing there.
+func TestDeliveredAndAWindowThatIsBeingWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(t, "UTC", "2026-11-21 12:00:00")
+		b := openBook(t, vfs.NewMem())
+		defer b.close()
+		b.must(b.j.Cutover(t.Context(), 0, 20261120))
+		b.must(b.present(b.authorized("visa", 700), capture(700, 1), presentment.Snapshot{}))
+		b.must(b.j.Cutover(t.Context(), 20261120, 20261121)) // nobody can seal it yet
+		b.must(b.present(b.authorized("visa", 300), capture(300, 1), presentment.Snapshot{}))
+		e, stop := b.run(settings(func(o *cutover.Options) {
+			o.Journal = &unreadableDate{&windowsUnwritten{b.j}, 20261120}
+		}))
+		_, err := e.Window(t.Context(), "visa")
+		b.must(err)
+		stop()
+		if got := parts(t, b.fs, 20261121); !slices.Equal(got, []string{"visa 00001: 1 of 300"}) {
+			t.Fatalf("the files of the window are %q", got)
+		}
+
+		_, stop = b.run(settings(func(o *cutover.Options) { o.Journal = &windowsUnwritten{b.j} }))
+		stop()
+		wantDay(t, b.j, 20261120, journal.DayWritten)
+		day, err := b.j.Day(t.Context(), 20261120)
+		b.must(err)
+		if _, delivered, err := cutover.SealedFiles(day); err != nil || len(delivered) > 0 {
+			t.Errorf("it was delivered in %q, %v", delivered, err)
+		}
+	})
+}
+
+// windowsUnwritten is a journal that cannot keep that a window of the open date is written.
+type windowsUnwritten struct{ journal.Journal }
+
+// SetDay implements journal.Journal.
+func (w *windowsUnwritten) SetDay(ctx context.Context, d journal.Day) error {
+	if d.State == journal.DayOpen && bytes.Contains(d.Data, []byte(`"result":`)) {
+		return errFull
+	}
+	return w.Journal.SetDay(ctx, d)
 }
 
 // A file that appears after the date was sealed is not written over, either: the date is written under new sequences.
