@@ -93,6 +93,38 @@ func TestWindowBegunWhileTheClockIsBehind(t *testing.T) {
 	s.Audit()
 }
 
+// A capture by the switch that is asked for while the clock is behind comes no earlier for it: it comes as long after
+// the clock is right as was asked for.
+func TestCaptureAskedForWhileTheClockIsBehind(t *testing.T) {
+	var c setClock
+	s := switchtest.Start(t, switchtest.Options{Wall: c.wall, Unsynchronized: true})
+	wantApproved(t, s.Do(switchtest.Authorize("k1", 100)), "00")
+	shown := c.wall()
+	s.StopSwitch()
+	c.set(-31 * day)
+	s.StartSwitch()
+	asked := switchtest.Authorize("k2", 100)
+	asked.CaptureAfter, asked.Present = 48*time.Hour, asked.Present.With(api.FieldCapture)
+	young := s.Do(asked)
+	wantApproved(t, young, "00")
+	at := operations(s, young.Payment)[0].CaptureAt
+	if at == nil || at.Before(shown.Add(48*time.Hour-time.Minute)) {
+		t.Errorf("it is to be captured at %v, and %s was shown before it was asked for", at, shown)
+	}
+	c.set(0)
+	s.Operator("POST", "/v1/clock/confirm", nil)
+	if a := s.Do(of(young)); a.Status != api.StatusAuthorized {
+		t.Errorf("with the clock put right it is %+v", a)
+	}
+	s.StopSwitch()
+	c.set(49 * time.Hour)
+	s.StartSwitch()
+	s.Operator("POST", "/v1/clock/confirm", nil)
+	s.Await("it is captured", func() bool { return last(s, young.Payment).Op == "capture" })
+	s.AwaitDrained()
+	s.Audit()
+}
+
 // A refund window ends by the confirmed clock, too, and what comes past it is refused with nothing stored.
 func TestRefundWindow(t *testing.T) {
 	var c setClock

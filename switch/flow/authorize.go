@@ -92,10 +92,14 @@ func (x *operation) first(p *payment.Payment) payment.Op {
 
 // captureAt is when the switch captures the payment that the request makes; zero: it does not.
 func (x *operation) captureAt(p *payment.Payment) time.Time {
-	if !x.req.CapturedBySwitch() {
+	switch {
+	case !x.req.CapturedBySwitch():
 		return time.Time{}
+	case x.req.CaptureAfter == 0:
+		return p.Created
 	}
-	return p.Created.Add(x.req.CaptureAfter)
+	// From where the window begins: a clock that is behind by now and put right later makes it come no earlier.
+	return p.Expires.Add(x.req.CaptureAfter - x.captureWindow())
 }
 
 // forcePost tells whether captures of the payment that the request makes are taken past its window.
