@@ -19,6 +19,7 @@ func TestLookup(t *testing.T) {
 		{Alpha: "IQD", Numeric: "368", Exponent: 3}, // ISO 4217's exponent, not the 0 of everyday use
 		{Alpha: "ZWG", Numeric: "924", Exponent: 2}, // the last of the list
 		{Alpha: "XCG", Numeric: "532", Exponent: 2},
+		{Alpha: "XAD", Numeric: "396", Exponent: 2},
 		{Alpha: "BGN", Numeric: "975", Exponent: 2, Withdrawn: true},
 	} {
 		if got, ok := money.Lookup(want.Alpha); !ok || got != want {

@@ -90,7 +90,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		},
 		"currency": {func(r *api.Request) { r.Currency = "eur" }, func(r *api.Request) {
 			r.Currency = ""
-		}, func(r *api.Request) { r.Currency = "978" }, func(r *api.Request) { r.Currency = "ANG" }},
+		}, func(r *api.Request) { r.Currency = "978" }, func(r *api.Request) { r.Currency = "ZZZ" }},
 		"card.number": {
 			func(r *api.Request) { r.Card.Number = "" }, func(r *api.Request) { r.Card.Number = "4000000000000003" },
 			func(r *api.Request) { r.Card.Number = "40000000002" },
@@ -142,6 +142,43 @@ func TestValidateNamesTheField(t *testing.T) {
 				t.Errorf("%s %d: the error quotes a card number: %v", field, i, err)
 			}
 		}
+	}
+}
+
+// What is no currency is told for what it is: capital letters are no help for one that there is not.
+func TestValidateTellsCurrenciesApart(t *testing.T) {
+	const letters = "expected the three letters of a currency of ISO 4217, such as EUR"
+	for currency, want := range map[string]string{
+		"eur": "expected it in capital letters, such as EUR",
+		"978": "expected the letters of ISO 4217, such as EUR, and not its digits",
+		"":    letters,
+		"EU":  letters, "euro": letters,
+		"ZZZ": "no such currency in ISO 4217; expected its three letters, such as EUR",
+		"zzz": "no such currency in ISO 4217; expected its three letters, such as EUR",
+		"999": "no such currency in ISO 4217; expected its three letters, such as EUR",
+	} {
+		r := good(api.OpAuthorize)
+		r.Currency = currency
+		if err := r.Validate(); err == nil || err.Field != "currency" || err.Message != want {
+			t.Errorf("%q: got %v, want %s", currency, err, want)
+		}
+	}
+}
+
+// What was accepted while a currency was in use goes on, and is found again by its key. Only the flow knows what is
+// new.
+func TestValidateTakesWithdrawnCurrencies(t *testing.T) {
+	for _, op := range []api.Op{api.OpAuthorize, api.OpSale, api.OpVerify, api.OpCredit, api.OpRefund, api.OpReverse} {
+		r := good(op)
+		r.Currency = "ANG"
+		if err := r.Validate(); err != nil {
+			t.Errorf("%v: %v", op, err)
+		}
+	}
+	undo := api.Request{Op: api.OpReverse, Key: "k", Merchant: "M1", OfKey: "k0", Currency: "ANG"}
+	undo.Present = api.Fields(api.FieldKey, api.FieldMerchant, api.FieldOfKey, api.FieldCurrency)
+	if err := undo.Validate(); err != nil {
+		t.Errorf("a reversal by key: %v", err)
 	}
 }
 

@@ -179,13 +179,7 @@ func (r *Request) check(f Field) *Error {
 			return FieldError("amount", "expected 1 to "+strconv.FormatInt(MaxAmountMinor, 10)+" minor units")
 		}
 	case FieldCurrency:
-		c, ok := money.Lookup(r.Currency)
-		if !ok {
-			return FieldError("currency", "expected an ISO 4217 code of three capital letters")
-		}
-		if c.Withdrawn && r.Payment == "" { // a payment of before goes on
-			return FieldError("currency", "ISO 4217 has "+c.Alpha+" no more")
-		}
+		return checkCurrency(r.Currency)
 	case FieldCard:
 		return r.Card.check()
 	case FieldReference:
@@ -206,6 +200,25 @@ func (r *Request) check(f Field) *Error {
 		return checkAuthCode(r.AuthCode)
 	}
 	return nil
+}
+
+// checkCurrency takes the letters of a currency, and says what is wrong with other text. One that ISO 4217 has no more
+// is well-formed: a payment of before may have it, or a request that was made before and is repeated. For a new payment
+// the flow refuses it.
+func checkCurrency(letters string) *Error {
+	if _, ok := money.Lookup(letters); ok {
+		return nil
+	}
+	if _, ok := money.Lookup(strings.ToUpper(letters)); ok {
+		return FieldError("currency", "expected it in capital letters, such as EUR")
+	}
+	if _, ok := money.ByNumeric(letters); ok {
+		return FieldError("currency", "expected the letters of ISO 4217, such as EUR, and not its digits")
+	}
+	if len(letters) != 3 {
+		return FieldError("currency", "expected the three letters of a currency of ISO 4217, such as EUR")
+	}
+	return FieldError("currency", "no such currency in ISO 4217; expected its three letters, such as EUR")
 }
 
 // checkCapture takes the id of a capture, and with an authorization when the switch is to capture it.

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -242,7 +243,7 @@ func (w *world) request(d *datadriven.TestData, name string) api.Request {
 	case req.OfKey != "":
 		req.Merchant, req.Present = "M1", req.Present.With(api.FieldOfKey)
 	case op == api.OpAuthorize || op == api.OpSale || op == api.OpVerify || op == api.OpCredit || req.AuthCode != "":
-		req.Merchant, req.Terminal, req.Currency = "M1", "T1", "EUR"
+		req.Merchant, req.Terminal, req.Currency = "M1", "T1", cmp.Or(req.Currency, "EUR")
 		req.Card = api.Card{Number: goodCard, Expiry: "3012", CVC: "123"}
 		if d.HasArg("card") {
 			d.ScanArgs(t, "card", &req.Card.Number)

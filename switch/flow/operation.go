@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 
+	"switchyard/internal/money"
 	"switchyard/switch/api"
 	"switchyard/switch/issuer/exchange"
 	"switchyard/switch/issuer/message"
@@ -56,6 +57,8 @@ func (x *operation) placed() *api.Error {
 	switch {
 	case x.profile == nil:
 		return api.FieldError("merchant", "no such merchant in the merchants file")
+	case withdrawn(x.req.Currency):
+		return api.FieldError("currency", "ISO 4217 has "+x.req.Currency+" no more")
 	case !x.profile.Takes(x.req.Currency):
 		return api.FieldError("currency", "the merchant does not take it")
 	}
@@ -67,6 +70,13 @@ func (x *operation) placed() *api.Error {
 		return &api.Error{Code: api.CodeNoRoute, Field: "card.number", Message: "no route takes this card"}
 	}
 	return nil
+}
+
+// withdrawn tells whether ISO 4217 has a currency no more. It is asked once the key is known to be new: a repeat from
+// before the currency went gets the first answer (I3).
+func withdrawn(currency string) bool {
+	c, _ := money.Lookup(currency)
+	return c.Withdrawn
 }
 
 // makePayment serves a request that makes a payment: it claims the key, finds merchant and route, asks what else must

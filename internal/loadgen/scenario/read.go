@@ -368,11 +368,13 @@ func (r *reader) people() error {
 		if m.Weight != nil {
 			weight = *m.Weight
 		}
-		switch _, known := money.Lookup(m.Currency); {
+		switch currency, known := money.Lookup(m.Currency); {
 		case m.ID == "" || len(m.ID) > api.MaxMerchant:
 			return r.wrong(at("merchants", i, "id"), "%q, expected 1 to %d characters", m.ID, api.MaxMerchant)
 		case !known:
 			return r.wrong(at("merchants", i, "currency"), "%q, expected an ISO 4217 code", m.Currency)
+		case currency.Withdrawn:
+			return r.wrong(at("merchants", i, "currency"), "%q, expected one that ISO 4217 still has", m.Currency)
 		case !(weight >= 0 && weight <= 1e9):
 			return r.wrong(at("merchants", i, "weight"), "%g, expected 0 to 1e9", weight)
 		}

@@ -328,6 +328,10 @@ func TestReadRefuses(t *testing.T) {
 			`merchants[0].currency: "EURO", expected an ISO 4217 code`,
 		},
 		{
+			base + "merchants: [{id: M, currency: BGN}]\n",
+			`merchants[0].currency: "BGN", expected one that ISO 4217 still has`,
+		},
+		{
 			base + "merchants: [{currency: EUR}]\n",
 			`merchants[0].id: ""`,
 		},
