@@ -2,6 +2,7 @@ package api
 
 import (
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,9 @@ var fieldNames = [fieldCount]string{
 	"key", "merchant", "terminal", "payment", "amount", "currency", "card", "entry", "reference", "partial", "initiator",
 	"network_id", "threeds", "address", "emv", "final", "of_key", "capture", "auth_code",
 }
+
+// FieldNames lists the names of the fields on the wire.
+func FieldNames() []string { return slices.Clone(fieldNames[:]) }
 
 // String returns the field's name on the wire.
 func (f Field) String() string { return fieldNames[f] }
@@ -129,6 +133,20 @@ func NotTaken(field, op string) *Error { return FieldError(field, op+" does not 
 // NotGiven is the error of a field that an operation needs and does not have.
 func NotGiven(field, op string) *Error { return FieldError(field, "missing; "+op+" needs it") }
 
+// NoSuchOp is the error of an operation that there is not. It lists those that there are, and what more a door takes.
+func NoSuchOp(more ...string) *Error {
+	var names []string
+	for _, op := range Ops() {
+		names = append(names, op.String())
+	}
+	names = append(names, more...)
+	last := len(names) - 1
+	return &Error{
+		Code: CodeUnknownOp, Field: "op",
+		Message: "no such operation; expected " + strings.Join(names[:last], ", ") + " or " + names[last],
+	}
+}
+
 // Surplus returns the fields present that the operation does not take in the way in which it is called.
 func (r *Request) Surplus() FieldSet {
 	s := shapeOf(r)
@@ -141,7 +159,7 @@ func (r *Request) Validate() *Error {
 		return FieldError("op", "missing; every request needs it")
 	}
 	if r.Op.String() == "" {
-		return &Error{Code: CodeUnknownOp, Field: "op", Message: "no such operation"}
+		return NoSuchOp()
 	}
 	s := shapeOf(r)
 	if surplus := r.Present &^ (s.required | s.optional); surplus != 0 {

@@ -248,7 +248,7 @@ func (f *Flow) serve(ctx context.Context, caller *api.Caller, req *api.Request) 
 		}
 		return x.reverse(ctx)
 	default:
-		return refused(&api.Error{Code: api.CodeUnknownOp, Field: "op", Message: "no such operation"})
+		return refused(api.NoSuchOp())
 	}
 }
 

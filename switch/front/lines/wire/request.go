@@ -43,6 +43,13 @@ func (d *requestDecoder) blame(field, message string) {
 	}
 }
 
+// blameUnknown is blame of a name that an object does not have.
+func (d *requestDecoder) blameUnknown(prefix, name string) {
+	if d.fault == nil {
+		d.fault = api.FieldError(prefix+shown(name), d.noSuchField(prefix, name))
+	}
+}
+
 // Seen bits of the names that are no api.Field.
 const (
 	seenGateway api.FieldSet = 1 << 28
@@ -72,7 +79,7 @@ func (d *requestDecoder) field(r *api.Request, name string, seen api.FieldSet) a
 	switch {
 	case !known, bit&(seenGateway|seenSecret) != 0 && d.line == nil:
 		d.skip(1)
-		d.blame(shown(name), "no such field")
+		d.blameUnknown("", name)
 		return seen
 	case seen&bit != 0:
 		d.skip(1)
@@ -173,9 +180,14 @@ func (d *requestDecoder) op(r *api.Request) {
 		return
 	}
 	var known bool
-	if r.Op, known = api.ParseOp(name); !known && d.fault == nil {
-		d.fault = &api.Error{Code: api.CodeUnknownOp, Field: "op", Message: "no such operation"}
+	if r.Op, known = api.ParseOp(name); known || d.fault != nil {
+		return
 	}
+	if d.line != nil {
+		d.fault = api.NoSuchOp(hello)
+		return
+	}
+	d.fault = api.NoSuchOp()
 }
 
 // value reads the value of a field into its place; false where it is null or faulty.
@@ -345,7 +357,7 @@ func (d *requestDecoder) innerFault(prefix, name string, known bool) {
 	if known {
 		d.blame(prefix+name, "given twice")
 	} else {
-		d.blame(prefix+shown(name), "no such field")
+		d.blameUnknown(prefix, name)
 	}
 }
 
