@@ -137,7 +137,7 @@ func (x *operation) replay(ctx context.Context, entry journal.KeyEntry) api.Answ
 	case entry.Payment.IsZero():
 		return refused(keyConflict("the key was burned by a reversal that named it"))
 	case entry.MAC != x.claim.MAC:
-		return refused(keyConflict("the key was used with another request"))
+		return refused(x.conflict(ctx, entry))
 	}
 	p, err := x.o.Journal.Payment(ctx, entry.Payment)
 	if err != nil {
