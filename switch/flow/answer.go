@@ -41,9 +41,9 @@ func named(p *payment.Payment, i int) (capture, refund string) {
 	op := &p.Ops[i]
 	switch {
 	case op.Kind.Row().Captures && approved(op):
-		capture = operationID(p.ID, i)
+		capture = payment.OperationID(p.ID, i)
 	case op.Kind.Credits():
-		refund = operationID(p.ID, i)
+		refund = payment.OperationID(p.ID, i)
 	}
 	return capture, refund
 }
@@ -118,9 +118,6 @@ func appendSTAN(b []byte, stan uint32) []byte {
 	}
 	return append(b, digits[:]...)
 }
-
-// operationID names a capture or refund: the payment's id and the operation's place in it.
-func operationID(id payment.ID, i int) string { return id.String() + "-" + strconv.Itoa(i) }
 
 // parseOperationID finds the operation that an id of the given payment names.
 func parseOperationID(id payment.ID, text string) (int, bool) {

@@ -37,7 +37,7 @@ func (x *operation) differs(p *payment.Payment, i int) string {
 		{"payment", makes || x.id == p.ID},
 		{"amount", !req.Present.Has(api.FieldAmount) || req.Amount == op.Amount},
 		{"currency", req.Currency == "" || req.Currency == p.Currency},
-		{"capture", req.Op != api.OpVoid || req.Capture == "" || req.Capture == operationID(p.ID, op.Target)},
+		{"capture", req.Op != api.OpVoid || req.Capture == "" || req.Capture == payment.OperationID(p.ID, op.Target)},
 		{"terminal", !makes || req.Terminal == p.Terminal},
 		{"card.number", !makes || x.o.Keyring.Hash(req.Card.Number) == p.PANHash},
 		{"card.expiry", !makes || x.sameExpiry(p)},

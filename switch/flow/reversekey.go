@@ -28,7 +28,7 @@ func (x *operation) reverseByKey(ctx context.Context) api.Answer {
 	root := &p.Ops[0]
 	switch {
 	case root.Kind == payment.KindVoice && entry.Op == voiceOp:
-		req.Capture, req.Present = operationID(p.ID, voiceOp), req.Present.With(api.FieldCapture)
+		req.Capture, req.Present = payment.OperationID(p.ID, voiceOp), req.Present.With(api.FieldCapture)
 	case entry.Op != 0:
 		return refused(api.FieldError("of_key",
 			"names a request on a payment that it did not make: reverse or void by the payment"))

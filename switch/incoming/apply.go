@@ -180,12 +180,12 @@ func (a *applying) came(ctx context.Context, it *item, of payment.ID, op int, o 
 		a.file.Rejected++
 		clear(a.sums) // they are of what is not rejected
 		if o.listed {
-			a.rejects = append(a.rejects, listed{operationID(of, op), a.source(it)})
+			a.rejects = append(a.rejects, listed{payment.OperationID(of, op), a.source(it)})
 		}
 	case payment.KindChargeback:
 		a.file.ChargedBack++
 		if o.listed {
-			a.disputes = append(a.disputes, listed{operationID(of, o.at), a.source(it)})
+			a.disputes = append(a.disputes, listed{payment.OperationID(of, o.at), a.source(it)})
 		}
 	case payment.KindSettle:
 		a.file.Settled++

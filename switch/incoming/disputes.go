@@ -150,8 +150,8 @@ func (d *Desk) disputeOf(p *payment.Payment, i int) Dispute {
 		is.State = payment.DisputeLost
 	}
 	one := Dispute{
-		ID: operationID(p.ID, i), State: is.State.String(), Due: due.String(), Payment: p.ID.String(),
-		Capture: operationID(p.ID, is.Presentment), Merchant: p.Merchant, Card: p.MaskedPAN, Amount: op.Granted,
+		ID: payment.OperationID(p.ID, i), State: is.State.String(), Due: due.String(), Payment: p.ID.String(),
+		Capture: payment.OperationID(p.ID, is.Presentment), Merchant: p.Merchant, Card: p.MaskedPAN, Amount: op.Granted,
 		Of: of.Clears(), Currency: p.Currency, ARN: of.ARN, RRN: of.RRN, Reason: op.Reason,
 		IssuerReference: op.IssuerReference,
 	}

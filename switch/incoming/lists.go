@@ -61,9 +61,6 @@ func (a *applying) list(
 	return nil
 }
 
-// operationID names an operation of a payment, as the id of a capture does.
-func operationID(of payment.ID, op int) string { return fmt.Sprintf("%s-%d", of, op) }
-
 // operationOf finds the payment and operation that an id names; no payment where there is none.
 func (d *Desk) operationOf(ctx context.Context, id string) (p *payment.Payment, op int, err error) {
 	text, number, _ := strings.Cut(id, "-")

@@ -105,7 +105,7 @@ func lastReject(p *payment.Payment, op int) int {
 func (d *Desk) describe(ctx context.Context, p *payment.Payment, i int) (r Reject, err error) {
 	op, by := &p.Ops[i], &p.Ops[lastReject(p, i)]
 	r = Reject{
-		ID: operationID(p.ID, i), Kind: op.Kind.String(), Payment: p.ID.String(), Merchant: p.Merchant,
+		ID: payment.OperationID(p.ID, i), Kind: op.Kind.String(), Payment: p.ID.String(), Merchant: p.Merchant,
 		Card: p.MaskedPAN, Amount: op.Clears(), Currency: p.Currency, ARN: op.ARN, RRN: op.RRN,
 		Date: p.Ops[p.LastPresented(i)].Filed().String(), Source: by.Source, Reason: by.Reason, At: by.At.UTC(),
 		State: p.Presentment(i).String(),

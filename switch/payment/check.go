@@ -2,6 +2,7 @@ package payment
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"switchyard/internal/mutant"
@@ -31,7 +32,11 @@ func within(amount, left int64, what string) (int64, *Refusal) {
 		return left, nil
 	}
 	if amount > left {
-		return 0, &Refusal{Exceeds: true, Message: fmt.Sprintf("only %d minor units are left to %s", left, what)}
+		units := "minor units are"
+		if left == 1 {
+			units = "minor unit is"
+		}
+		return 0, &Refusal{Exceeds: true, Message: fmt.Sprintf("only %d %s left to %s", left, units, what)}
 	}
 	return amount, nil
 }
@@ -233,17 +238,9 @@ func (p *Payment) CheckVoid(target int, now time.Time) (int, *Refusal) {
 		return 0, r
 	}
 	if target == NoTarget {
-		for i := range p.Ops {
-			if !p.voidable(i) {
-				continue
-			}
-			if target != NoTarget {
-				return 0, state("the payment has several captures: name one")
-			}
-			target = i
-		}
-		if target == NoTarget {
-			return 0, state("no capture stands")
+		var r *Refusal
+		if target, r = p.onlyVoidable(); r != nil {
+			return 0, r
 		}
 	} else if target < 0 || target >= len(p.Ops) || !p.voidable(target) {
 		return 0, state("no such capture stands")
@@ -261,6 +258,31 @@ func (p *Payment) CheckVoid(target int, now time.Time) (int, *Refusal) {
 	}
 	if s := p.Presentment(target); s == PresentmentRejected || s == PresentmentWrittenOff {
 		return 0, state("its presentment is %s: nothing in a file would be taken back", s)
+	}
+	return target, nil
+}
+
+// onlyVoidable returns the only capture or sale that stands; of several one is to be named.
+func (p *Payment) onlyVoidable() (int, *Refusal) {
+	const mostNamed = 10
+	target, several := NoTarget, 0
+	var names []string
+	for i := range p.Ops {
+		if !p.voidable(i) {
+			continue
+		}
+		target = i
+		if several++; several <= mostNamed {
+			names = append(names, OperationID(p.ID, i))
+		}
+	}
+	switch {
+	case several == 0:
+		return 0, state("no capture stands")
+	case several > mostNamed:
+		return 0, state("the payment has %d captures: name one; the first are %s", several, strings.Join(names, ", "))
+	case several > 1:
+		return 0, state("the payment has several captures: name one of %s", strings.Join(names, ", "))
 	}
 	return target, nil
 }

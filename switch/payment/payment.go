@@ -16,6 +16,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -61,6 +62,10 @@ func (id ID) AppendTo(to []byte) []byte {
 	}
 	return append(to, b[:]...)
 }
+
+// OperationID names operation i of a payment, as a gateway is told a capture or refund: the payment's id and the
+// operation's place in it.
+func OperationID(of ID, i int) string { return of.String() + "-" + strconv.Itoa(i) }
 
 // ErrID is returned for a text that is no payment id.
 var ErrID = errors.New("no payment id: expected P and eleven digits or capital letters")

@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -229,6 +230,7 @@ func TestRefusals(t *testing.T) {
 			0, 0,
 		), of1000(op(payment.KindReverse, 1000, is(payment.StatePending))), "its reversal is at the issuer"},
 		{"!only 600 minor units are left to capture", capture(601, 0), of1000(op(payment.KindCapture, 400)), ""},
+		{"!only 1 minor unit is left to capture", capture(2, 0), of1000(op(payment.KindCapture, 999)), ""},
 		{"!only 600 minor units are left to capture", capture(601, 0), of1000(
 			op(payment.KindCapture, 400), op(payment.KindVoid, 400, is(payment.StatePending), of(1)),
 		), "a void under way frees nothing"},
@@ -271,9 +273,13 @@ func TestRefusals(t *testing.T) {
 		{"", void(payment.NoTarget), of1000(op(payment.KindCapture, 400, is(payment.StateParked))), ""},
 		{"", void(0), sale, ""},
 		{"no capture stands", void(payment.NoTarget), of1000(), ""},
-		{"the payment has several captures: name one", void(payment.NoTarget), of1000(
-			op(payment.KindCapture, 1), op(payment.KindCapture, 2),
+		{"the payment has several captures: name one of P00000000000-1, P00000000000-3", void(payment.NoTarget), of1000(
+			op(payment.KindCapture, 1), op(payment.KindIncrement, 5), op(payment.KindCapture, 2),
 		), ""},
+		{"the payment has 12 captures: name one; the first are " +
+			"P00000000000-1, P00000000000-2, P00000000000-3, P00000000000-4, P00000000000-5, P00000000000-6, " +
+			"P00000000000-7, P00000000000-8, P00000000000-9, P00000000000-10",
+			void(payment.NoTarget), of1000(slices.Repeat([]payment.Op{op(payment.KindCapture, 1)}, 12)...), ""},
 		{"", void(payment.NoTarget), of1000(
 			op(payment.KindCapture, 1), op(payment.KindCapture, 2), op(payment.KindVoid, 1, of(1)),
 		), ""},
