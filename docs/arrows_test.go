@@ -24,7 +24,8 @@ var below = map[string][]string{
 	"internal/pan":      {"internal/mutant"},
 	"internal/secret":   {},
 	"internal/version":  {},
-	"internal/httpcall": {},
+	"internal/httpcall": {"internal/reach"},
+	"internal/reach":    {},
 	"internal/isotool":  {"internal/", "spec", "spec/"},
 	"internal/loadgen":  {"internal/", "spec", "spec/framing", "spec/mapping", "switch/api", "switch/front/lines/wire"},
 	// A driver of processes asks them, and knows nothing of what is in them.

@@ -23,7 +23,7 @@ func newClearingCmd() *cobra.Command {
 		Short: "Hand files to a running issuer, charge back, end the window",
 	}
 	cmd.PersistentFlags().StringVar(&control, "control", control, "`address` of its control HTTP")
-	port := func() httpcall.Port { return httpcall.Port{Addr: control} }
+	port := func() httpcall.Port { return httpcall.Port{Addr: control, Is: "the control HTTP of issuer-sim"} }
 
 	take := &cobra.Command{
 		Use:   "take FILE...",

@@ -127,7 +127,7 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer done()
-	control := httpcall.Port{Addr: a.issuer}
+	control := issuerControl(a.issuer)
 	src.Authorizations = func(ctx context.Context, prefixes []string) (io.ReadCloser, error) {
 		return control.Open(ctx, http.MethodGet, "/v1/authorizations", url.Values{"rrn_prefix": prefixes}, nil)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"switchyard/internal/infile"
 	"switchyard/internal/money"
+	"switchyard/internal/reach"
 	"switchyard/switch/api"
 	"switchyard/switch/front/lines/client"
 	"switchyard/switch/front/lines/wire"
@@ -70,11 +71,14 @@ func (g *gatewayFlags) do(
 	}
 	gw, err := client.Dial(ctx, g.address, options)
 	if err != nil {
-		return err
+		return g.notServed(err)
 	}
 	defer gw.Close()
 	for i := range requests {
 		answer, err := gw.Do(ctx, &requests[i])
+		if refused := (*api.Error)(nil); errors.As(err, &refused) {
+			return g.notServed(err)
+		}
 		if err != nil && g.lost != nil {
 			g.lost(&requests[i])
 		}
@@ -91,6 +95,16 @@ func (g *gatewayFlags) do(
 		}
 	}
 	return nil
+}
+
+// notServed is why the gateway port does not serve the connection: nothing is there, or it refused the connection as a
+// whole and took nothing of what was sent.
+func (g *gatewayFlags) notServed(err error) error {
+	var refused *api.Error
+	if errors.As(err, &refused) {
+		return fmt.Errorf("%s: %w", g.address, refused)
+	}
+	return reach.Error("the gateway port of switchd", g.address, err)
 }
 
 // whatBecame says how to learn what a request without an answer has done; nothing of one that does nothing.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/isotool"
+	"switchyard/internal/reach"
 	"switchyard/spec"
 )
 
@@ -47,16 +48,20 @@ func (h *isoHost) dialer(address string) (func(context.Context) (net.Conn, error
 			config.ServerName = h.tls.server
 		}
 	}
-	plain := net.Dialer{Timeout: 10 * time.Second}
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	plain := func(ctx context.Context) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		return conn, reach.Error("an ISO 8583 host", address, err)
+	}
 	if config == nil {
-		return func(ctx context.Context) (net.Conn, error) { return plain.DialContext(ctx, "tcp", address) }, nil
+		return plain, nil
 	}
 	config.MinVersion = tls.VersionTLS12
 	if config.ServerName == "" {
 		config.ServerName = host
 	}
 	return func(ctx context.Context) (net.Conn, error) {
-		conn, err := plain.DialContext(ctx, "tcp", address)
+		conn, err := plain(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/daemons"
+	"switchyard/internal/httpcall"
 	"switchyard/internal/version"
 )
 
@@ -44,6 +45,11 @@ const (
 	defaultOperator = daemons.DefaultOperator
 	defaultControl  = daemons.DefaultControl // of issuer-sim
 )
+
+// issuerControl is the control HTTP of issuer-sim at addr.
+func issuerControl(addr string) httpcall.Port {
+	return httpcall.Port{Addr: addr, Is: "the control HTTP of issuer-sim"}
+}
 
 func main() { os.Exit(run()) }
 

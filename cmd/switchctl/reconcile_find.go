@@ -155,7 +155,7 @@ func (r *reconcileRun) part(ctx context.Context, api *client.Client, addr string
 			f.Messages = append(f.Messages, *x)
 		}
 	}
-	err = httpcall.Lines(ctx, httpcall.Port{Addr: addr}, "/v1/authorizations", nil, func(a *issuerAccount) error {
+	err = httpcall.Lines(ctx, issuerControl(addr), "/v1/authorizations", nil, func(a *issuerAccount) error {
 		if a.Acquirer != key.Acquirer || a.Currency != key.Currency || !of(a.RRN) {
 			return nil
 		}

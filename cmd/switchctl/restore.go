@@ -225,7 +225,7 @@ func (r *restoreRun) ask(ctx context.Context, api *client.Client) (*issuerSays, 
 	said := &issuerSays{
 		Unknown: []issuerApproval{}, WentOn: []issuerApproval{}, byRRN: map[string]issuerApproval{},
 	}
-	err = httpcall.Lines(ctx, httpcall.Port{Addr: r.issuer}, "/v1/authorizations", nil, func(a *issuerApproval) error {
+	err = httpcall.Lines(ctx, issuerControl(r.issuer), "/v1/authorizations", nil, func(a *issuerApproval) error {
 		of, isKnown := known[a.RRN]
 		switch {
 		case r.acquirer != "" && a.Acquirer != r.acquirer:

@@ -4,6 +4,7 @@ package httpcall
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"switchyard/internal/reach"
 )
 
 const (
@@ -30,6 +33,7 @@ type Port struct {
 	Client *http.Client // nil: the default one
 	Secure bool         // it speaks TLS
 	Token  string       // shown with each call; "": none
+	Is     string       // what is expected there, for the error where nothing is, such as "the operator API of switchd"
 }
 
 // StatusError is an answer that is no success.
@@ -90,7 +94,7 @@ func (p Port) open(
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, reach.Error(cmp.Or(p.Is, "an HTTP port of a daemon"), p.Addr, err)
 	}
 	if resp.StatusCode/100 == 2 {
 		return resp.Body, nil

@@ -238,13 +238,20 @@ func TestRefuses(t *testing.T) {
 		change func(*steady.Options)
 		want   string
 	}{
-		"nobody listens": {func(o *steady.Options) { o.Address = "127.0.0.1:1" }, "connection refused"},
-		"no address":     {func(o *steady.Options) { o.Address = "here" }, `"here": expected HOST:PORT`},
-		"weight":         {func(o *steady.Options) { o.Address = "127.0.0.1:1=x" }, `a weight of "x"`},
-		"hosts":          {func(o *steady.Options) { o.Address, o.Connections = "a:1,b:2", 1 }, "1 connections to 2 hosts"},
-		"dialect":        {func(o *steady.Options) { o.ISO, o.Dialect = true, "iso88" }, `dialect "iso88"`},
-		"dialect file":   {func(o *steady.Options) { o.ISO, o.Dialect = true, "gone.json" }, "gone.json"},
-		"framing":        {func(o *steady.Options) { o.ISO, o.Framing = true, "ascii5" }, "ascii5"},
+		"nobody listens": {
+			func(o *steady.Options) { o.Address = "127.0.0.1:1" },
+			"127.0.0.1:1: nothing listens there; expected the gateway port of switchd",
+		},
+		"no host listens": {
+			func(o *steady.Options) { o.ISO, o.Address = true, "127.0.0.1:1" },
+			"127.0.0.1:1: nothing listens there; expected an ISO 8583 host",
+		},
+		"no address":   {func(o *steady.Options) { o.Address = "here" }, `"here": expected HOST:PORT`},
+		"weight":       {func(o *steady.Options) { o.Address = "127.0.0.1:1=x" }, `a weight of "x"`},
+		"hosts":        {func(o *steady.Options) { o.Address, o.Connections = "a:1,b:2", 1 }, "1 connections to 2 hosts"},
+		"dialect":      {func(o *steady.Options) { o.ISO, o.Dialect = true, "iso88" }, `dialect "iso88"`},
+		"dialect file": {func(o *steady.Options) { o.ISO, o.Dialect = true, "gone.json" }, "gone.json"},
+		"framing":      {func(o *steady.Options) { o.ISO, o.Framing = true, "ascii5" }, "ascii5"},
 		"reconnect of a scenario": {
 			func(o *steady.Options) { o.Plan, o.Reconnect = plan, -1 }, "reconnect: -1ns, expected 0 or more",
 		},

@@ -10,6 +10,7 @@ import (
 	"switchyard/internal/isotool"
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/clients"
+	"switchyard/internal/reach"
 	"switchyard/spec/framing"
 )
 
@@ -41,6 +42,10 @@ func (o *Options) target(ctx context.Context, c *course) (loadgen.Target, func()
 // dial opens the connections, those of the hosts in turn.
 func (o *Options) dial(ctx context.Context, c *course, hello clients.Hello) ([]net.Conn, error) {
 	c.hello = hello
+	expected := "the gateway port of switchd"
+	if o.ISO {
+		expected = "an ISO 8583 host"
+	}
 	var conns []net.Conn
 	for round := 0; len(conns) < c.drive.Lanes; round++ {
 		for _, h := range c.hosts {
@@ -52,7 +57,7 @@ func (o *Options) dial(ctx context.Context, c *course, hello clients.Hello) ([]n
 				for _, c := range conns {
 					_ = c.Close() // nothing was asked on it
 				}
-				return nil, err
+				return nil, reach.Error(expected, h.address, err)
 			}
 			conns = append(conns, one...)
 			c.lanes = append(c.lanes, h.address)

@@ -147,8 +147,13 @@ var badConnections = map[string]badCase{
 		s := serve(t, front.Options{Handler: unreachable(t)}, lines.Options{TLS: config})
 		p := s.connect()
 		p.send(authorizeLine("1"))
-		p.broken()
-		return nil, s.closedFor("handshake")
+		a := p.answer()
+		if a.ID != "" || a.Err == nil || !strings.HasPrefix(a.Err.Message, "TLS is spoken on this port") {
+			t.Errorf("got %+v", a)
+		}
+		p.ended()
+		p.Close()
+		return verdict(a), s.closedFor("handshake")
 	},
 }
 

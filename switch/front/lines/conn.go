@@ -101,6 +101,10 @@ func (c *conn) handshake() reason {
 			return helloTimeout
 		}
 		c.srv.log.Info("gateway: TLS handshake failed", zap.Stringer("peer", tc.RemoteAddr()), zap.Error(err))
+		var header tls.RecordHeaderError
+		if errors.As(err, &header) && header.Conn != nil { // no alert was written: the peer speaks something else
+			c.srv.tellPlain(header.Conn)
+		}
 		return handshake
 	}
 	c.nc.SetDeadline(time.Time{})
@@ -108,6 +112,16 @@ func (c *conn) handshake() reason {
 		c.caller, c.greets = caller, false
 	}
 	return stillOpen
+}
+
+// tellPlain tells a peer that speaks no TLS, in its own terms, that TLS is spoken here. What it sent is dropped unread:
+// a card's number may stand in it (I12). The deadline of the handshake bounds it.
+func (s *Server) tellPlain(nc net.Conn) {
+	fault := api.NewError(api.CodeInvalidRequest, "TLS is spoken on this port; what came in clear was not taken")
+	s.metrics.rejected.of(fault.Code).Inc()
+	if _, err := nc.Write(append(wire.AppendAnswer(nil, &api.Answer{Err: fault}), '\n')); err == nil {
+		linger(nc)
+	}
 }
 
 // readLines waits for bytes and takes every line that is whole.

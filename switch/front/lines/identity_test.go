@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -148,6 +149,18 @@ func TestTLS(t *testing.T) {
 			ctx, s.address, client.Options{Dial: new(net.Dialer).DialContext, TLS: tills, Gateway: "shop", Secret: shopSecret},
 		)
 		if err == nil || !strings.Contains(err.Error(), "unauthorized") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("a client in clear is told that TLS is spoken", func(t *testing.T) {
+		gw, err := client.Dial(ctx, s.address, client.Options{Dial: new(net.Dialer).DialContext})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer gw.Close()
+		_, err = gw.Do(ctx, &api.Request{Op: api.OpPing})
+		var refused *api.Error
+		if !errors.As(err, &refused) || !strings.HasPrefix(refused.Message, "TLS is spoken on this port") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -43,12 +43,17 @@ type Options struct {
 func New(addr string) *Client { return Over(addr, nil) }
 
 // Over makes a client whose calls go over h.
-func Over(addr string, h *http.Client) *Client { return &Client{httpcall.Port{Addr: addr, Client: h}} }
+func Over(addr string, h *http.Client) *Client {
+	return &Client{httpcall.Port{Addr: addr, Client: h, Is: operatorAPI}}
+}
+
+// operatorAPI is what is expected at the address.
+const operatorAPI = "the operator API of switchd"
 
 // With makes a client of the operator API at addr: host:port, or unix:PATH for a socket file. It connects with the
 // first call.
 func With(addr string, o Options) (*Client, error) {
-	c := &Client{httpcall.Port{Addr: addr, Token: o.Token, Secure: o.TLS != nil}}
+	c := &Client{httpcall.Port{Addr: addr, Token: o.Token, Secure: o.TLS != nil, Is: operatorAPI}}
 	path, socket := strings.CutPrefix(addr, httpcall.Socket)
 	switch {
 	case socket && path == "":
