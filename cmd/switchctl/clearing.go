@@ -60,16 +60,16 @@ func manifestOf(file, named string) (*clearing.Manifest, error) {
 // withFile hands the opened file to use, to be read until the command is ended, and puts its name before any error.
 func withFile(cmd *cobra.Command, name string, use func(io.Reader) error) error {
 	cmd.SilenceUsage = true // from here on it is the file that is wrong, not the command line
-	r := cmd.InOrStdin()
+	r := standardInput(cmd)
 	if name != "-" {
 		file, err := infile.Open(name)
 		if err != nil {
 			return err
 		}
 		defer file.Close()
-		r = file
+		r = infile.Until(cmd.Context(), file)
 	}
-	if err := use(infile.Until(cmd.Context(), r)); err != nil {
+	if err := use(r); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

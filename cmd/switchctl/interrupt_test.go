@@ -61,6 +61,44 @@ func TestReplayIsInterrupted(t *testing.T) {
 	}
 }
 
+// silence is an input to which nobody writes until the test is over. Once a command waits for it, the command is ended.
+type silence struct {
+	end  context.CancelFunc
+	over <-chan struct{}
+}
+
+// Read implements io.Reader.
+func (s *silence) Read([]byte) (int, error) {
+	s.end()
+	<-s.over
+	return 0, io.EOF
+}
+
+// A command that waits for its standard input hears that it is ended, and has nothing else to say.
+func TestCommandsThatWaitForInputAreEnded(t *testing.T) {
+	name := testClearingFile(t, asWritten)
+	for _, args := range [][]string{
+		{"iso"}, {"iso", "decode"}, {"iso", "build", "--file", "-"}, {"iso", "convert", "--to", "iso87bcd"},
+		{"iso", "diff", "-", name},
+		{"clearing", "verify", "-"}, {"clearing", "show", "-"}, {"clearing", "stats", "-"}, {"send", "-"},
+		{"send", "verify", "--merchant", "M1", "--terminal", "T1", "--currency", "EUR", "--pan", "-", "--expiry", "3012"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			over := make(chan struct{})
+			defer close(over)
+			cmd := newRootCmd()
+			cmd.SetIn(&silence{cancel, over})
+			cmd.SetOut(io.Discard)
+			cmd.SetErr(io.Discard)
+			cmd.SetArgs(args)
+			if err := cmd.ExecuteContext(ctx); !errors.Is(err, context.Canceled) || ctx.Err() == nil {
+				t.Errorf("it ends with %v", err)
+			}
+		})
+	}
+}
+
 // ending is a context that ends once it was asked so often.
 type ending struct {
 	context.Context

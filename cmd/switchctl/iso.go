@@ -40,7 +40,7 @@ framings and dialects, and do more: iso decode goes on behind what does not pars
 			if err != nil {
 				return err
 			}
-			data, err := readInput(cmd.InOrStdin(), args)
+			data, err := readInput(standardInput(cmd), args)
 			if err != nil {
 				return err
 			}

@@ -56,7 +56,7 @@ func isoDrafts(cmd *cobra.Command, codec *spec.Codec, file string, fields []stri
 	now := isotool.Now{At: time.Now(), Codec: codec}
 	drafts := []*isotool.Draft{{}}
 	if file != "" {
-		data, err := readFile(cmd.InOrStdin(), file)
+		data, err := readFile(standardInput(cmd), file)
 		if err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ Exits with 1 when a frame cannot be read or a message cannot be written; nothing
 				return err
 			}
 			name := fileOrInput(args)
-			r, err := in.read(cmd.InOrStdin(), name)
+			r, err := in.read(standardInput(cmd), name)
 			if err != nil {
 				return err
 			}

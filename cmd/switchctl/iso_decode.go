@@ -26,7 +26,7 @@ Exits with 0 when all was read, with 1 when something is wrong with a frame, wit
   echo 0800822000000000000004000000000000001121202501000123301 | switchctl iso decode --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := in.read(cmd.InOrStdin(), fileOrInput(args))
+			r, err := in.read(standardInput(cmd), fileOrInput(args))
 			if err != nil {
 				return err
 			}

@@ -33,11 +33,11 @@ there is nothing to read.`,
 			if b.framing == "" {
 				b.framing = a.framing
 			}
-			left, err := a.read(cmd.InOrStdin(), args[0])
+			left, err := a.read(standardInput(cmd), args[0])
 			if err != nil {
 				return err
 			}
-			right, err := b.read(cmd.InOrStdin(), args[1])
+			right, err := b.read(standardInput(cmd), args[1])
 			if err != nil {
 				return err
 			}

@@ -107,7 +107,7 @@ func (p *isoProbe) codecs() ([]*spec.Codec, error) {
 
 // look ranks what a file looks like: its longest stream, in the form that explains most.
 func (p *isoProbe) look(cmd *cobra.Command, name string, codecs []*spec.Codec) error {
-	data, err := readFile(cmd.InOrStdin(), name)
+	data, err := readFile(standardInput(cmd), name)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 	"switchyard/internal/daemons"
 	"switchyard/internal/httpcall"
+	"switchyard/internal/infile"
 	"switchyard/internal/version"
 )
 
@@ -74,6 +76,9 @@ func run() int {
 		return exitFailed
 	}
 }
+
+// standardInput is what a command is given on standard input, until the command is ended: also while it waits for that.
+func standardInput(cmd *cobra.Command) io.Reader { return infile.Input(cmd.Context(), cmd.InOrStdin()) }
 
 // fatal ends the command when a journal that it has open cannot go on.
 func fatal(msg string, err error) {

@@ -143,7 +143,7 @@ func (f *sendFlags) texts() []textFlag {
 // requests makes the requests that the command line asks for.
 func (f *sendFlags) requests(cmd *cobra.Command, op string) ([]api.Request, error) {
 	if op == "-" {
-		return readRequests(cmd.InOrStdin())
+		return readRequests(standardInput(cmd))
 	}
 	r := &f.req
 	var known bool
@@ -173,7 +173,7 @@ func (f *sendFlags) requests(cmd *cobra.Command, op string) ([]api.Request, erro
 			return nil, fmt.Errorf("--initiator is %q, expected cardholder or merchant", f.initiator)
 		}
 	}
-	if err := f.cardNumber(cmd.InOrStdin()); err != nil {
+	if err := f.cardNumber(standardInput(cmd)); err != nil {
 		return nil, err
 	}
 	if err := complete(r); err != nil {

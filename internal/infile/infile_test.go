@@ -1,8 +1,11 @@
 package infile_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -10,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 
 	"switchyard/internal/infile"
 )
@@ -84,5 +88,50 @@ func TestKeyPair(t *testing.T) {
 	}
 	if _, err := infile.KeyPair("/dev/zero", name); err == nil || !strings.Contains(err.Error(), "is a device") {
 		t.Errorf("KeyPair() = %v", err)
+	}
+}
+
+// brings is an input that waits until it is told to bring a byte. It says when it is waited for.
+type brings struct{ waited, bring chan struct{} }
+
+// Read implements io.Reader.
+func (b *brings) Read(into []byte) (int, error) {
+	close(b.waited)
+	<-b.bring
+	into[0] = 'x'
+	return 1, nil
+}
+
+// An input is read as it is, and one that waits is not waited for any more when the context ends: what it brings then
+// is nobody's.
+func TestInput(t *testing.T) {
+	text := bytes.Repeat([]byte("0123456789"), 1000)
+	for name, in := range map[string]io.Reader{
+		"whole": bytes.NewReader(text), "by the byte": iotest.OneByteReader(bytes.NewReader(text)),
+		"end with the last bytes": iotest.DataErrReader(bytes.NewReader(text)),
+	} {
+		if got, err := io.ReadAll(infile.Input(t.Context(), in)); err != nil || !bytes.Equal(got, text) {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+	}
+	if _, err := io.ReadAll(infile.Input(t.Context(), iotest.ErrReader(fs.ErrClosed))); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("an input that fails: %v", err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	from := &brings{make(chan struct{}), make(chan struct{})}
+	in, into := infile.Input(ctx, from), make([]byte, 1)
+	waited := from.waited
+	go func() {
+		<-waited
+		cancel()
+	}()
+	n, err := in.Read(into)
+	if n != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("a reading that waits: %d, %v", n, err)
+	}
+	close(from.bring)
+	if n, err := in.Read(into); n != 0 || !errors.Is(err, context.Canceled) || into[0] != 0 {
+		t.Errorf("the next one: %d, %v, %q", n, err, into)
 	}
 }

@@ -114,3 +114,38 @@ func (u *until) Read(b []byte) (int, error) {
 	}
 	return u.r.Read(b)
 }
+
+// Input reads r, which may wait for a person or another process, until ctx ends: a reading that waits then returns at
+// once, with the context's error. What r brings after that is lost. One reads at a time.
+func Input(ctx context.Context, r io.Reader) io.Reader { return &input{ctx: ctx, r: r} }
+
+type input struct {
+	ctx context.Context
+	r   io.Reader
+	own []byte // what r reads into: nobody may write into a caller's bytes once it has them back
+}
+
+// Read implements io.Reader.
+func (in *input) Read(b []byte) (int, error) {
+	if err := in.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if len(in.own) < len(b) {
+		in.own = make([]byte, len(b))
+	}
+	type came struct {
+		n   int
+		err error
+	}
+	own, done := in.own[:len(b)], make(chan came, 1)
+	go func() {
+		n, err := in.r.Read(own)
+		done <- came{n, err}
+	}()
+	select {
+	case c := <-done:
+		return copy(b, own[:c.n]), c.err
+	case <-in.ctx.Done():
+		return 0, in.ctx.Err()
+	}
+}
