@@ -31,7 +31,7 @@ func run(args []string) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServeCmd(), newCardsCmd(), newClearingCmd())
+	root.AddCommand(newServeCmd(), newCardsCmd(), newClearingCmd(), version.Command())
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "issuer-sim:", err)

@@ -261,6 +261,7 @@ func TestErrors(t *testing.T) {
 		{[]string{"serve", "--rules", bad, "--listen", "127.0.0.1:0"}, "unknown key \"listen\""},
 		{[]string{"serve", "--dialect", "iso99"}, "iso87ascii"},
 		{[]string{"serve", "--log-level", "loud"}, "want debug, info, warn or error"},
+		{[]string{"serve", "--log-format", "xml"}, `--log-format: "xml": want json or console`},
 		{[]string{"serve", "--listen", "nowhere"}, "nowhere"},
 		{[]string{"serve", "--connect", "127.0.0.1:1", "--connections", "0", "--control", ""}, "connections: 0: expected 1"},
 		{[]string{"serve", "--repeats", "11,RRN"}, `repeats: "RRN": expected numbers of elements with commas between them`},

@@ -24,7 +24,7 @@ import (
 const closeTimeout = 5 * time.Second
 
 func newServeCmd() *cobra.Command {
-	var configFile, readyFile, required, repeats, codes string
+	var configFile, readyFile, logFormat, required, repeats, codes string
 	flags := issuersim.DefaultConfig()
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -71,7 +71,7 @@ func newServeCmd() *cobra.Command {
 					return err
 				}
 			}
-			return serve(cmd.Context(), config, readyFile)
+			return serve(cmd.Context(), config, logFormat, readyFile)
 		},
 	}
 	f := cmd.Flags()
@@ -94,6 +94,7 @@ func newServeCmd() *cobra.Command {
 	f.StringVar(&flags.Clearing.Incoming, "incoming", "", "`folder` that is watched for clearing files")
 	f.StringVar(&flags.Clearing.Out, "out", "", "`folder` in which clearing files are answered")
 	f.StringVar(&flags.LogLevel, "log-level", flags.LogLevel, "debug, info, warn or error")
+	f.StringVar(&logFormat, "log-format", "json", "json, an object a line, or console, for people")
 	f.StringVar(&readyFile, "ready-file", "", "write the addresses and the pid to this `file` once listening")
 	return cmd
 }
@@ -110,8 +111,8 @@ func readConfig(name string) (issuersim.Config, error) {
 	return issuersim.ParseConfig(name, f)
 }
 
-func serve(ctx context.Context, config issuersim.Config, readyFile string) error {
-	logger, err := newLogger(config.LogLevel)
+func serve(ctx context.Context, config issuersim.Config, logFormat, readyFile string) error {
+	logger, err := newLogger(config.LogLevel, logFormat)
 	if err != nil {
 		return err
 	}
@@ -249,13 +250,17 @@ func loadRules(name string) (*issuersim.Rules, error) {
 	return issuersim.ParseRules(name, f)
 }
 
-// newLogger logs to stderr, a JSON object a line.
-func newLogger(level string) (*zap.Logger, error) {
+// newLogger logs to stderr: as JSON, an object a line, or on the console as a person reads it.
+func newLogger(level, format string) (*zap.Logger, error) {
 	l, err := zapcore.ParseLevel(level)
 	if err != nil {
 		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", level)
 	}
+	if format != "json" && format != "console" {
+		return nil, fmt.Errorf("--log-format: %q: want json or console", format)
+	}
 	c := zap.NewProductionConfig()
+	c.Encoding = format
 	c.Level = zap.NewAtomicLevelAt(l)
 	c.Sampling = nil // the server bounds its lines itself
 	c.DisableStacktrace = true

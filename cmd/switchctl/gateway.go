@@ -257,6 +257,7 @@ func printPayment(w io.Writer, a *api.Answer) error {
 	for i := range a.History {
 		if i == 0 {
 			f.line("  history")
+			f.historyLine("at", "operation", "state", "amount", "rc", "RRN", "STAN", "id", "presentment")
 		}
 		f.history(&a.History[i], a.Currency)
 	}
@@ -265,7 +266,12 @@ func printPayment(w io.Writer, a *api.Answer) error {
 
 // history prints an operation of a payment in a line.
 func (f *facts) history(h *api.HistoryItem, currency string) {
-	f.line("%s", strings.TrimRight(fmt.Sprintf(
-		"    %s  %-16s %-9s %14s  %-2s  %-12s  %-6s  %-14s  %s", h.At.Format("2006-01-02 15:04:05"), h.Op, h.State,
-		money.Format(h.Amount, currency), h.ResponseCode, h.RRN, h.STAN, cmp.Or(h.Capture, h.Refund), h.Presentment), " "))
+	f.historyLine(h.At.Format("2006-01-02 15:04:05"), h.Op, h.State, money.Format(h.Amount, currency), h.ResponseCode,
+		h.RRN, h.STAN, cmp.Or(h.Capture, h.Refund), h.Presentment)
+}
+
+// historyLine prints the columns of a history, or their headings.
+func (f *facts) historyLine(at, op, state, amount, code, rrn, stan, id, presentment string) {
+	f.line("%s", strings.TrimRight(fmt.Sprintf("    %-19s  %-16s %-9s %14s  %-2s  %-12s  %-6s  %-14s  %s",
+		at, op, state, amount, code, rrn, stan, id, presentment), " "))
 }

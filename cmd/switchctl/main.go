@@ -119,6 +119,7 @@ Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused,
 		newRestoreCmd(),
 		newIsoCmd(),
 		newSecretCmd(),
+		version.Command(),
 	)
 	return root
 }

@@ -83,6 +83,7 @@ func TestSecretsOfOthers(t *testing.T) {
 		}
 		err := serve(stopped, &serveFlags{
 			config: config, data: data, listen: "127.0.0.1:0", operator: "127.0.0.1:0", logLevel: "error",
+			logFormat: "json",
 		})
 		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
 			t.Errorf("key %04o, folder %04o: %v, want %q", c.key, c.folder, err, c.want)
@@ -98,6 +99,7 @@ func TestFirstStartWithItsSocketInTheDataFolder(t *testing.T) {
 	for range 2 { // and the second one finds what the first one left
 		err := serve(stopped, &serveFlags{
 			data: data, listen: "127.0.0.1:0", operator: "unix:" + filepath.Join(data, "op.sock"), logLevel: "error",
+			logFormat: "json",
 		})
 		if err != nil {
 			t.Fatal(err)

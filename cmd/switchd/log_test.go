@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func TestNoLogLineIsLeftOut(t *testing.T) {
 		{"info", func(l *zap.Logger, i int) { l.Debug("request", zap.Int("n", i)) }, 0},
 	} {
 		var out bytes.Buffer
-		logger, err := newLogger(c.level, &out)
+		logger, err := newLogger(c.level, "json", &out)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,9 +35,32 @@ func TestNoLogLineIsLeftOut(t *testing.T) {
 	}
 }
 
-// A level that there is not is refused by name.
-func TestUnknownLogLevel(t *testing.T) {
-	if _, err := newLogger("loud", &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), `log.level: "loud"`) {
-		t.Errorf("%v", err)
+// A level and a format that there are not are refused by name.
+func TestUnknownLogLevelAndFormat(t *testing.T) {
+	for want, c := range map[string][2]string{
+		`log.level: "loud"`:   {"loud", "json"},
+		`--log-format: "xml"`: {"info", "xml"},
+	} {
+		if _, err := newLogger(c[0], c[1], &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// The log is JSON for programs or text for people, with the same fields.
+func TestLogFormat(t *testing.T) {
+	for format, want := range map[string]struct {
+		text string
+		json bool
+	}{"json": {`"msg":"made a key","file":"k"`, true}, "console": {"\tinfo\tmade a key\t{\"file\": \"k\"}", false}} {
+		var out bytes.Buffer
+		logger, err := newLogger("info", format, &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		logger.Info("made a key", zap.String("file", "k"))
+		if line := out.String(); !strings.Contains(line, want.text) || json.Valid(out.Bytes()) != want.json {
+			t.Errorf("%s: %q", format, line)
+		}
 	}
 }

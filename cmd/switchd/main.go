@@ -7,6 +7,7 @@
 //	switchd backup         copy a running switch's journal
 //	switchd verify         read every record of a stopped switch's journal, or of a backup
 //	switchd restore        make a data folder from a backup
+//	switchd version        say which build this is
 package main
 
 import (
@@ -30,7 +31,8 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServeCmd(), newCheckConfigCmd(), newKeygenCmd(), newBackupCmd(), newVerifyCmd(), newRestoreCmd())
+	root.AddCommand(newServeCmd(), newCheckConfigCmd(), newKeygenCmd(), newBackupCmd(), newVerifyCmd(), newRestoreCmd(),
+		version.Command())
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "switchd:", err)
 		os.Exit(1)

@@ -33,7 +33,7 @@ const drainTimeout = 10 * time.Second
 const exitFatal = 3
 
 type serveFlags struct {
-	config, data, listen, operator, issuer, dialect, logLevel, readyFile string
+	config, data, listen, operator, issuer, dialect, logLevel, logFormat, readyFile string
 }
 
 func newServeCmd() *cobra.Command {
@@ -52,6 +52,7 @@ func newServeCmd() *cobra.Command {
 	fl.StringVar(&f.issuer, "issuer", "", "address of the first issuer (default 127.0.0.1:8583)")
 	fl.StringVar(&f.dialect, "dialect", "", "its dialect: a name of switchctl iso spec list (default iso87ascii)")
 	fl.StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error (default info)")
+	fl.StringVar(&f.logFormat, "log-format", "json", "json, an object a line, or console, for people")
 	fl.StringVar(&f.readyFile, "ready-file", "", "write the ports and the process id here, as JSON, once they are served")
 	return cmd
 }
@@ -87,7 +88,7 @@ func serve(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	logger, err := newLogger(c.Log.Level, os.Stderr)
+	logger, err := newLogger(c.Log.Level, f.logFormat, os.Stderr)
 	if err != nil {
 		return err
 	}
