@@ -25,7 +25,8 @@ masked), silences, reversals, late and stray answers, clearing. Name the payment
 requests.
 
 Exit codes: 0 told; 1 no such payment; 2 no answer.`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := asked.Client()
 			if err != nil {

@@ -53,6 +53,7 @@ framings and dialects, and do more: iso decode goes on behind what does not pars
 		},
 	}
 	cmd.Flags().StringVar(&dialect, "dialect", spec.DefaultDialect, dialectUsage)
+	offersDialects(cmd, "dialect")
 	cmd.AddCommand(newIsoDecodeCmd(), newIsoBuildCmd(), newIsoSendCmd(), newIsoDiffCmd(), newIsoConvertCmd(),
 		newIsoProbeCmd(), newIsoSpecCmd())
 	return cmd

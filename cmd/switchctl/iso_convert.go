@@ -49,5 +49,8 @@ Exits with 1 when a frame cannot be read or a message cannot be written; nothing
 	flags.StringVar(&to.framing, "to-framing", "none", framingUsage)
 	flags.StringVar(&output, "output", "hex", outputUsage)
 	_ = cmd.MarkFlagRequired("to") // the flag is there
+	offersDialects(cmd, "dialect")
+	offersDialects(cmd, "to")
+	offersForms(cmd)
 	return cmd
 }

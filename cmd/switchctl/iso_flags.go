@@ -36,6 +36,17 @@ func (f *isoInput) add(cmd *cobra.Command) {
 	flags.StringVar(&f.framing, "framing", "", framingUsage+orFound)
 	flags.StringVar(&f.form, "form", "", formUsage+orFound)
 	flags.BoolVar(&f.clearPAN, "clear-pan", false, "show card numbers; tracks, CVC and PIN stay hidden")
+	offersDialects(cmd, "dialect")
+	offersForms(cmd)
+}
+
+// offersForms has shells complete --form.
+func offersForms(cmd *cobra.Command) {
+	var forms []string
+	for _, f := range capture.Forms {
+		forms = append(forms, string(f))
+	}
+	offers(cmd, "form", forms...)
 }
 
 // read reads a file, or standard input for -.
@@ -101,6 +112,7 @@ type isoMessages struct {
 func (f *isoMessages) add(cmd *cobra.Command, defaultFraming string) {
 	cmd.Flags().StringVar(&f.dialect, "dialect", spec.DefaultDialect, dialectUsage)
 	cmd.Flags().StringVar(&f.framing, "framing", defaultFraming, framingUsage)
+	offersDialects(cmd, "dialect")
 }
 
 func (f *isoMessages) parse() (*spec.Codec, framing.Format, error) {

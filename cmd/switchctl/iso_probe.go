@@ -82,6 +82,7 @@ Exits with 0 when a dialect is found, with 1 when none is, with 2 when there is 
 	f.DurationVar(&p.pause, "pause", 500*time.Millisecond, "how long a host is left alone between two connections")
 	f.IntVar(&p.tries, "tries", 150, "at most so many connections")
 	f.BoolVar(&p.asJSON, "json", false, "print what was found as JSON")
+	offersForms(cmd)
 	p.host.add(cmd)
 	return cmd
 }

@@ -201,6 +201,7 @@ func (f *loadFlags) addPort(cmd *cobra.Command, o *steady.Options) {
 	cmd.MarkFlagsMutuallyExclusive("sale", "flow")
 	flags.BoolVar(&o.ISO, "iso", false, "send ISO 8583 straight to an issuer")
 	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "dialect of --iso: "+dialectUsage)
+	offersDialects(cmd, "dialect")
 	flags.StringVar(&o.Framing, "framing", o.Framing, "how --iso frames messages, such as ascii4+tpdu (default binary2)")
 	flags.IntSliceVar(&f.match, "match", loadgen.DefaultMatch, "elements that an answer of --iso repeats")
 	flags.DurationVar(&o.Reconnect, "reconnect", o.Reconnect,

@@ -15,7 +15,8 @@ func newPaymentCmd() *cobra.Command {
 		Long: `Show where a payment stands, its sums and every operation on it, as the switch tells it on the gateway port.
 
 Exits with 1 when the switch knows no such payment.`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req := api.Request{Op: api.OpStatus, Payment: args[0], Present: api.Fields(api.FieldPayment)}
 			if err := complete(&req); err != nil {

@@ -49,7 +49,8 @@ Exits with 0 when all was approved or answered, with 1 when a request was declin
 		Example: `  switchctl send authorize --merchant M1 --terminal T1 --amount 1000 --currency EUR --pan 4000000000000002 --expiry 2912
   switchctl send capture --payment P10000000001 --amount 600
   echo '{"op":"ping"}' | switchctl send - --json`,
-		Args: cobra.ExactArgs(1),
+		Args:      cobra.ExactArgs(1),
+		ValidArgs: append(opNames(), "-"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			requests, err := f.requests(cmd, args[0])
 			if err != nil {
@@ -69,15 +70,14 @@ Exits with 0 when all was approved or answered, with 1 when a request was declin
 	flags.BoolVar(&r.Final, "final", false, "the last capture: release the rest")
 	flags.DurationVar(&r.CaptureAfter, "capture-after", 0, "authorize: the switch captures it after so long, such as 48h")
 	flags.StringVar(&f.told, "told", "", toldUsage)
+	offers(cmd, "entry", entryNames()...)
+	offers(cmd, "initiator", api.InitiatorCardholder.String(), api.InitiatorMerchant.String())
 	return cmd
 }
 
 // operations lists those of the gateway protocol.
 func operations() string {
-	var names []string
-	for _, op := range api.Ops() {
-		names = append(names, op.String())
-	}
+	names := opNames()
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
@@ -165,7 +165,7 @@ func (f *sendFlags) requests(cmd *cobra.Command, op string) ([]api.Request, erro
 	}
 	if f.entry != "" {
 		if r.Entry, known = api.ParseEntry(f.entry); !known {
-			return nil, fmt.Errorf("--entry: no entry mode %q", f.entry)
+			return nil, fmt.Errorf("--entry: no entry mode %q: expected %s", f.entry, strings.Join(entryNames(), ", "))
 		}
 	}
 	if f.initiator != "" {
