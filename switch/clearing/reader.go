@@ -25,7 +25,8 @@ type Reader struct {
 	warned   map[string]bool
 	err      error // what ends the file
 
-	diagnosed int // records that could not be read and were looked into
+	seems     string // what the file looks like, where no record begins in it
+	diagnosed int    // records that could not be read and were looked into
 }
 
 var errEmpty = errors.New("clearing: the file is empty")
@@ -48,6 +49,9 @@ func NewReader(r io.Reader) (*Reader, error) {
 	reader.in = input{r: buffered, blocked: found.framing.Blocked, fault: reader.fault, warn: reader.warn}
 	if found.framing.RDW {
 		reader.warn(0, warnRDW)
+	}
+	if found.records == 0 {
+		reader.seems = seems(window)
 	}
 	return reader, nil
 }
@@ -133,7 +137,11 @@ func (r *Reader) advance() error {
 	case err != nil:
 		return r.fatal(offset, "the file ends within the record's length")
 	case !ok || length < minRecord || length > maxRecord:
-		return r.fatal(offset, fmt.Sprintf("its length stands as % x, %d to %d expected", *head, minRecord, maxRecord))
+		what := fmt.Sprintf("its length stands as % x, %d to %d expected", *head, minRecord, maxRecord)
+		if r.number == 1 && r.seems != "" {
+			what += "; the file looks like " + r.seems
+		}
+		return r.fatal(offset, what)
 	}
 	if n, err = r.in.read(r.buf[:length]); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

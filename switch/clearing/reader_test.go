@@ -405,3 +405,39 @@ func TestCP500(t *testing.T) {
 		}
 	}
 }
+
+// What is no clearing file is told for what it looks like, and what looks like nothing, or begins well, for where it is
+// wrong.
+func TestFilesOfOtherKinds(t *testing.T) {
+	const manifest = `{
+  "business_date": "2026-11-21",
+  "file_id": "0022611210000040000100001"
+}`
+	good := readHex(t, "golden-ascii-vbs.hex")
+	for name, c := range map[string]struct {
+		data  []byte
+		seems string
+	}{
+		"a manifest":      {[]byte(manifest), "the manifest of a clearing file, which stands beside it"},
+		"JSON":            {[]byte("[1, 2, 3]\n"), "JSON"},
+		"CSV":             {[]byte("merchant,amount_minor\r\nM1,1000\r\n"), "text, such as CSV or hex"},
+		"hex":             {[]byte("000000483136343480000100"), "text, such as CSV or hex"},
+		"gzip":            {[]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3}, "gzip: unpack it first"},
+		"ZIP":             {[]byte("PK\x03\x04\x14\x00\x00\x00"), "a ZIP archive: unpack it first"},
+		"nothing known":   {bytes.Repeat([]byte{0xfe, 0x01}, 20), ""},
+		"a record before": {append(good[:len(good)-4:len(good)-4], manifest...), ""},
+	} {
+		reader, err := clearing.NewReader(bytes.NewReader(c.data))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for err == nil {
+			_, err = reader.Next()
+		}
+		_, seems, told := strings.Cut(err.Error(), "; the file looks like ")
+		if !strings.Contains(err.Error(), "its length stands as ") || seems != c.seems || told != (c.seems != "") {
+			t.Errorf("%s: %v, want it to look like %q", name, err, c.seems)
+		}
+	}
+}
