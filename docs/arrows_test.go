@@ -24,6 +24,7 @@ var below = map[string][]string{
 	"internal/pan":      {"internal/mutant"},
 	"internal/secret":   {},
 	"internal/version":  {},
+	"internal/words":    {},
 	"internal/httpcall": {"internal/reach"},
 	"internal/reach":    {},
 	"internal/isotool":  {"internal/", "spec", "spec/"},
@@ -32,7 +33,7 @@ var below = map[string][]string{
 	"internal/daemons": {"internal/httpcall", "internal/version", "switch/operator/client"},
 	"switch/api":       {"internal/money", "internal/pan", "internal/mutant"},
 	"switch/payment":   {"internal/mutant"},
-	"switch/clearing":  {"internal/extsort", "internal/money", "internal/pan", "internal/mutant"},
+	"switch/clearing":  {"internal/extsort", "internal/money", "internal/pan", "internal/mutant", "internal/words"},
 	// What merchants are paid follows from files alone; computing knows no file.
 	"switch/settlement":        {"internal/"},
 	"switch/settlement/folder": {"internal/", "switch/clearing", "switch/settlement"},

@@ -66,7 +66,7 @@ func TestLimits(t *testing.T) {
 	s.StartSwitch()
 	ask("G1", switchtest.Authorize("third", 1101), used)
 	ask("G2", switchtest.Authorize("fourth", 900), "authorized")
-	const once = "limit_exceeded: amount: the gateway's limit of a business date is 1 requests"
+	const once = "limit_exceeded: amount: the gateway's limit of a business date is 1 request"
 	ask("G2", switchtest.Authorize("fifth", 1), once)
 	ask("G1", switchtest.On(api.OpCapture, "capture", first.Payment, 5300), "captured")
 	s.Operator("POST", "/v1/cutover", nil)

@@ -236,7 +236,7 @@ func TestConfirmWithoutSTANs(t *testing.T) {
 	s.Operator("GET", "/v1/restore", &r)
 	confirm := "/v1/restore/confirm?token=" + r.Token
 	code, text := status(t, s, "POST", confirm)
-	const want = "issuer issuer: the reversals of 1 requests without an outcome need a STAN each, and 0 are free"
+	const want = "issuer issuer: the reversals of 1 request without an outcome need a STAN each, and 0 are free"
 	if code != http.StatusConflict || !strings.Contains(text, want) {
 		t.Errorf("confirmed: %d %s, want %d %s", code, text, http.StatusConflict, want)
 	}

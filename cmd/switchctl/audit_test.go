@@ -323,7 +323,7 @@ func TestCutoverPrintsItsFiles(t *testing.T) {
 	}
 	for _, want := range []string{
 		"business date 2026-11-20 is closed; clearing files: 1\n", "3 presentments, file 0022611200000001234500001",
-		"2 debits 13.00 EUR, 1 credits 2.00 EUR", "a.ipm", "a.manifest.json",
+		"2 debits 13.00 EUR, 1 credit 2.00 EUR", "a.ipm", "a.manifest.json",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("output does not say %q:\n%s", want, out)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/operatorflags"
+	"switchyard/internal/words"
 	"switchyard/switch/incoming"
 	"switchyard/switch/operator/client"
 )
@@ -64,8 +65,9 @@ func writeReceived(w io.Writer, r *incoming.Received) error {
 			r.Taken.Format(time.RFC3339))
 		return err
 	}
-	_, err := fmt.Fprintf(w, "file %s: %d records; %d presentments rejected, %d charged back, %d settled; %d exceptions\n",
-		r.FileID, r.Messages, r.Rejected, r.ChargedBack, r.Settled, r.Exceptions)
+	_, err := fmt.Fprintf(w, "file %s: %s; %s rejected, %d charged back, %d settled; %s\n", r.FileID,
+		words.Count(r.Messages, "record"), words.Count(r.Rejected, "presentment"), r.ChargedBack, r.Settled,
+		words.Count(r.Exceptions, "exception"))
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"switchyard/internal/operatorflags"
 	"switchyard/internal/pan"
 	"switchyard/internal/vfs"
+	"switchyard/internal/words"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/operator/client"
@@ -129,11 +130,12 @@ func (c *clearingRebuild) report(out io.Writer, all []*cutover.Rebuilt) (err err
 		}
 		switch {
 		case r.Dir != "":
-			fmt.Fprintf(out, "%s: %d files written to %s\n", r.BusinessDate, len(r.Files), r.Dir)
+			fmt.Fprintf(out, "%s: %s written to %s\n", r.BusinessDate, words.Count(len(r.Files), "file"), r.Dir)
 		case len(r.Differences) == 0:
-			fmt.Fprintf(out, "%s: %d files, the same to the byte\n", r.BusinessDate, len(r.Files))
+			fmt.Fprintf(out, "%s: %s, the same to the byte\n", r.BusinessDate, words.Count(len(r.Files), "file"))
 		default:
-			fmt.Fprintf(out, "%s: %d files, of which %d differ\n", r.BusinessDate, len(r.Files), len(r.Differences))
+			fmt.Fprintf(out, "%s: %s, of which %d differ\n", r.BusinessDate, words.Count(len(r.Files), "file"),
+				len(r.Differences))
 		}
 		for i := range r.Differences {
 			fmt.Fprintln(out, toldDifference(&r.Differences[i]))

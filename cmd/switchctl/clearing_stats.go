@@ -12,6 +12,7 @@ import (
 
 	"switchyard/internal/ipmtool"
 	"switchyard/internal/money"
+	"switchyard/internal/words"
 )
 
 // newClearingStatsCmd is `switchctl clearing stats`.
@@ -49,7 +50,8 @@ are the cardholder's. FILE may be - for standard input. Exits with 1 if a record
 				return err
 			}
 			if stats.Faults > 0 {
-				return fmt.Errorf("%w: %d records cannot be read; the first: %s", errNo, stats.Faults, stats.Unreadable[0])
+				return fmt.Errorf("%w: %s cannot be read; the first: %s", errNo, words.Count(stats.Faults, "record"),
+					stats.Unreadable[0])
 			}
 			return nil
 		},
@@ -83,6 +85,6 @@ func printStats(w io.Writer, s *ipmtool.Stats, by []string, asJSON bool) error {
 		fmt.Fprintf(table, "%s\t%d\t%s\t%d\t%s\n", g.Currency, g.DebitCount, money.Format(g.DebitMinor, g.Currency),
 			g.CreditCount, money.Format(g.CreditMinor, g.Currency))
 	}
-	fmt.Fprintf(table, "%d messages\n", s.Messages)
+	fmt.Fprintln(table, words.Count(s.Messages, "message"))
 	return table.Flush()
 }

@@ -15,6 +15,7 @@ import (
 	"switchyard/internal/infile"
 	"switchyard/internal/ipmtool"
 	"switchyard/internal/operatorflags"
+	"switchyard/internal/words"
 	"switchyard/switch/audit"
 	"switchyard/switch/clearing"
 	"switchyard/switch/operator"
@@ -226,7 +227,7 @@ func (v *clearingVerify) journal(cmd *cobra.Command, match *ipmtool.Match) error
 		err = match.Unknown(cmd.Context())
 	}
 	if err == nil && !v.asJSON {
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "journal: %d presentments on %s\n", n, v.date)
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "journal: %s on %s\n", words.Count(n, "presentment"), v.date)
 	}
 	return err
 }

@@ -32,7 +32,7 @@ func TestClearingVerifyJournal(t *testing.T) {
 			file := filepath.Join(b.dir, "2026-11-20", testFileID.String()+".ipm")
 			out, err := clearingRun(t, nil, "verify", "--operator", b.serve(t), "--date", c.date, file)
 			if c.want == nil {
-				if err != nil || !strings.Contains(out, "\njournal: 1 presentments on 2026-11-20\n") {
+				if err != nil || !strings.Contains(out, "\njournal: 1 presentment on 2026-11-20\n") {
 					t.Errorf("verify = %v\n%s", err, out)
 				}
 				return

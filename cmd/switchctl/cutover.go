@@ -13,6 +13,7 @@ import (
 
 	"switchyard/internal/money"
 	"switchyard/internal/operatorflags"
+	"switchyard/internal/words"
 	"switchyard/switch/cutover"
 	"switchyard/switch/operator/client"
 )
@@ -115,10 +116,11 @@ func writeCutover(w io.Writer, r *cutover.Result) error {
 func writeClearingFiles(t *tabwriter.Writer, files []cutover.File) {
 	for i := range files {
 		f := &files[i]
-		fmt.Fprintf(t, "\n%s\t%d presentments, file %s\n", f.Destination, f.Records, f.FileID)
+		fmt.Fprintf(t, "\n%s\t%s, file %s\n", f.Destination, words.Count(f.Records, "presentment"), f.FileID)
 		for _, total := range f.Totals {
-			fmt.Fprintf(t, "\t%d debits %s, %d credits %s\n", total.DebitCount, money.Format(total.DebitMinor, total.Currency),
-				total.CreditCount, money.Format(total.CreditMinor, total.Currency))
+			fmt.Fprintf(t, "\t%s %s, %s %s\n",
+				words.Count(total.DebitCount, "debit"), money.Format(total.DebitMinor, total.Currency),
+				words.Count(total.CreditCount, "credit"), money.Format(total.CreditMinor, total.Currency))
 		}
 		fmt.Fprintf(t, "\t%s\n", strings.Join([]string{f.IPM, f.DetailCSV, f.SummaryCSV, f.Manifest}, "\n\t"))
 	}

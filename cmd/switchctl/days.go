@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/operatorflags"
+	"switchyard/internal/words"
 	"switchyard/switch/clearing"
 	"switchyard/switch/cutover"
 	"switchyard/switch/operator"
@@ -232,7 +233,7 @@ func (d *businessDay) writeFiles(w io.Writer) error {
 	if r := d.data.Refused; r != nil {
 		fmt.Fprintf(w, "refused at %s by %s: %s\n", r.At.UTC().Format(time.RFC3339), r.By, r.Reason)
 		for _, f := range r.Files {
-			fmt.Fprintf(w, "never made: %s, file %s, %d presentments\n", f.Destination, f.FileID, f.Records)
+			fmt.Fprintf(w, "never made: %s, file %s, %s\n", f.Destination, f.FileID, words.Count(f.Records, "presentment"))
 		}
 	}
 	if by := released(d.data.Release); by != "" {

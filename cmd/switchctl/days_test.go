@@ -119,7 +119,7 @@ sealed at 2026-11-20T00:00:01Z: processor 400001, cp500, 1014 blocks, RDW, test
 files of jcb: ascii, no blocks
 
 visa  3 presentments, file 0022611190000040000100001
-      2 debits 25.00 EUR, 1 credits 5.00 EUR
+      2 debits 25.00 EUR, 1 credit 5.00 EUR
       c/f.ipm
       c/f.detail.csv
       c/f.summary.csv

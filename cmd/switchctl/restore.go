@@ -14,6 +14,7 @@ import (
 	"switchyard/internal/httpcall"
 	"switchyard/internal/money"
 	"switchyard/internal/operatorflags"
+	"switchyard/internal/words"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/operator"
 	"switchyard/switch/operator/client"
@@ -265,7 +266,7 @@ func writeReview(w io.Writer, r *operator.Review, issuer *issuerSays) error {
 	} else {
 		fmt.Fprintln(w, "no mark knows which numbers were given since: they are moved on by the time that has passed")
 	}
-	fmt.Fprintf(w, "\nin doubt: %d operations that it knows the beginning of\n", r.InDoubtCount)
+	fmt.Fprintf(w, "\nin doubt: %s that it knows the beginning of\n", words.Count(r.InDoubtCount, "operation"))
 	table := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
 	for i := range r.InDoubt {
 		d := &r.InDoubt[i]
@@ -293,8 +294,8 @@ func writeReview(w io.Writer, r *operator.Review, issuer *issuerSays) error {
 		if f.Waits {
 			waits = "; it waits for its release: release it again"
 		}
-		fmt.Fprintf(w, "  %s  %s  %s  %d presentments, sum %d%s\n", f.Date, f.FileID, f.Destination, f.Presentments,
-			f.SumMinor, waits)
+		fmt.Fprintf(w, "  %s  %s  %s  %s, sum %d%s\n", f.Date, f.FileID, f.Destination,
+			words.Count(f.Presentments, "presentment"), f.SumMinor, waits)
 	}
 	if issuer == nil {
 		fmt.Fprintln(w, "\nthe issuer was not asked (--issuer names issuer-sim's control HTTP)")

@@ -3,6 +3,8 @@ package clearing
 import (
 	"bytes"
 	"strconv"
+
+	"switchyard/internal/words"
 )
 
 // mostDiagnosed is how many unreadable records of a file are looked into: it takes some milliseconds each.
@@ -128,7 +130,7 @@ func chipFault(chip []byte) (at int, reason string) {
 		_, _, next, ok := nextTLV(rest)
 		if !ok {
 			at = len(chip) - len(rest)
-			return at, "a tag and its value do not fit into the " + plural(len(rest), "byte") + " that are left"
+			return at, "a tag and its value do not fit into the " + words.Count(len(rest), "byte") + " that are left"
 		}
 		rest = next
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"switchyard/internal/money"
+	"switchyard/internal/words"
 )
 
 // A Record is one message of a file as a Reader found it. It and all that its methods return as bytes are valid until
@@ -266,7 +267,7 @@ func (r *Record) inOther(pos, n int) string {
 func (r *Record) subelements(de int) *FormatError {
 	for pos, end := int(r.spans[de].start), int(r.spans[de].end); pos < end; {
 		if end-pos < pdsPrefix {
-			return r.fault(pos, fieldName(de, 0), plural(end-pos, "byte")+" too few for a subelement's tag and length")
+			return r.fault(pos, fieldName(de, 0), words.Count(end-pos, "byte")+" too few for a subelement's tag and length")
 		}
 		tag, tagOK := parseDigits(r.text[pos : pos+4])
 		length, lengthOK := parseDigits(r.text[pos+4 : pos+pdsPrefix])

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"switchyard/internal/words"
 )
 
 // A Report is what Verify found.
@@ -58,7 +60,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.OK {
 		b.WriteString("ok\n")
 	} else {
-		fmt.Fprintf(&b, "NOT ok: %s\n", plural(r.ErrorCount, "error"))
+		fmt.Fprintf(&b, "NOT ok: %s\n", words.Count(r.ErrorCount, "error"))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

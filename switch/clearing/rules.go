@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"switchyard/internal/money"
+	"switchyard/internal/words"
 )
 
 // A messageRule is what one kind of message must hold; without any element it is known by name only, and is held to the
@@ -163,14 +164,14 @@ func exponentsFault(v string) string {
 
 func notLong(v string, n int) string {
 	if len(v) != n {
-		return "is " + plural(len(v), "character") + " long, " + plural(n, "character") + " expected"
+		return "is " + words.Count(len(v), "character") + " long, " + words.Count(n, "character") + " expected"
 	}
 	return ""
 }
 
 func notDigits(v string, n int) string {
 	if len(v) != n || !allDigits(v) {
-		return "is not " + plural(n, "digit")
+		return "is not " + words.Count(n, "digit")
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 
 	"switchyard/internal/money"
 	"switchyard/internal/pan"
+	"switchyard/internal/words"
 )
 
 // A Field is an element of a record as it is shown to a person: card numbers in it are masked (I12), and what is not
@@ -134,12 +135,12 @@ func chipTags(chip []byte) (tags []Field) {
 	for rest := chip; len(rest) > 0; {
 		tag, value, next, ok := nextTLV(rest)
 		if !ok {
-			return append(tags, Field{Value: fmt.Sprintf("(%s without a tag)", plural(len(rest), "byte"))})
+			return append(tags, Field{Value: fmt.Sprintf("(%s without a tag)", words.Count(len(rest), "byte"))})
 		}
 		f := Field{Field: strings.ToUpper(hex.EncodeToString(tag))}
 		f.Name, f.Value = chipNames[f.Field], strings.ToUpper(hex.EncodeToString(value))
 		if cardTag(tag) {
-			f.Value = "(" + plural(len(value), "byte") + ")"
+			f.Value = "(" + words.Count(len(value), "byte") + ")"
 		}
 		tags, rest = append(tags, f), next
 	}
@@ -171,12 +172,13 @@ func nextTLV(b []byte) (tag, value, rest []byte, ok bool) {
 
 func writeTotals(b *strings.Builder, t Totals) {
 	fmt.Fprintf(
-		b, "%s, %s, sum of amounts %d\n", plural(t.Messages, "message"), plural(t.Presentments, "presentment"), t.SumMinor,
+		b, "%s, %s, sum of amounts %d\n", words.Count(t.Messages, "message"),
+		words.Count(t.Presentments, "presentment"), t.SumMinor,
 	)
 	for _, c := range t.Currencies {
 		fmt.Fprintf(b, "  %s: %s %s, %s %s\n", c.Currency,
-			plural(c.DebitCount, "debit"), money.Format(c.DebitMinor, c.Currency),
-			plural(c.CreditCount, "credit"), money.Format(c.CreditMinor, c.Currency))
+			words.Count(c.DebitCount, "debit"), money.Format(c.DebitMinor, c.Currency),
+			words.Count(c.CreditCount, "credit"), money.Format(c.CreditMinor, c.Currency))
 	}
 }
 
@@ -202,11 +204,4 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return s
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"strconv"
 	"sync"
 
 	"switchyard/internal/slowlock"
+	"switchyard/internal/words"
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
 	"switchyard/switch/merchant"
@@ -169,16 +169,17 @@ func (f *Flow) spendOf(ctx context.Context, s *spent, of limited) *api.Error {
 		return &api.Error{Code: api.CodeLimitExceeded, Field: "amount", Message: "the " + of.kind + "'s limit " + what}
 	}
 	if most := l.MaxAmountMinor[s.currency]; len(l.MaxAmountMinor) > 0 && s.amount > most {
-		return exceeded("of one request is " + strconv.FormatInt(most, 10) + " minor units of " + s.currency)
+		return exceeded("of one request is " + words.Count(most, "minor unit") + " of " + s.currency)
 	}
 	for _, day := range []struct {
 		limited bool
 		name    string
 		n, most int64
-		what    string
+		what    string // one of it
+		of      string
 	}{
-		{len(l.MaxDayMinor) > 0, s.currency, s.amount, l.MaxDayMinor[s.currency], " minor units of " + s.currency},
-		{l.MaxDayCount > 0, "count", 1, l.MaxDayCount, " requests"},
+		{len(l.MaxDayMinor) > 0, s.currency, s.amount, l.MaxDayMinor[s.currency], "minor unit", " of " + s.currency},
+		{l.MaxDayCount > 0, "count", 1, l.MaxDayCount, "request", ""},
 	} {
 		if !day.limited {
 			continue
@@ -189,7 +190,7 @@ func (f *Flow) spendOf(ctx context.Context, s *spent, of limited) *api.Error {
 		case err != nil:
 			return f.fault("count against a limit", err)
 		case !ok:
-			return exceeded("of a business date is " + strconv.FormatInt(day.most, 10) + day.what)
+			return exceeded("of a business date is " + words.Count(day.most, day.what) + day.of)
 		}
 		s.taken = append(s.taken, taken{c, date, day.n})
 	}

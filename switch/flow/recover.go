@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/words"
 	"switchyard/switch/issuer/identity"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -173,9 +174,9 @@ func (f *Flow) MayPark(leave func(payment.ID) bool) error {
 	}
 	for host, n := range need {
 		if free := f.o.Issuers[host].Stream.Free(); free < n {
-			return fmt.Errorf("issuer %s: the reversals of %d requests without an outcome need a STAN each, and %d are free: "+
-				"%w; try again when its latest_answer has gone by since the start, or recover these requests", host, n, free,
-				identity.ErrReserved)
+			return fmt.Errorf("issuer %s: the reversals of %s without an outcome need a STAN each, and %d are free: "+
+				"%w; try again when its latest_answer has gone by since the start, or recover these requests", host,
+				words.Count(n, "request"), free, identity.ErrReserved)
 		}
 	}
 	return nil

@@ -172,7 +172,7 @@ func TestParkWithoutSTANs(t *testing.T) {
 		w.open()
 		none := func(payment.ID) bool { return false }
 		err := w.flow.MayPark(none)
-		const want = "issuer stuck: the reversals of 1 requests without an outcome need a STAN each, and 0 are free: " +
+		const want = "issuer stuck: the reversals of 1 request without an outcome need a STAN each, and 0 are free: " +
 			"every STAN is reserved: the answer to its last use may still come; try again when its latest_answer has gone by " +
 			"since the start, or recover these requests"
 		if !errors.Is(err, identity.ErrReserved) || err.Error() != want {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"switchyard/internal/loadgen/record"
+	"switchyard/internal/words"
 )
 
 // Limit is a bound of a latency.
@@ -51,7 +52,7 @@ func CurveOf(runs []*record.Run, limit Limit) (*Curve, error) {
 // MachineOf is the machine and the version of a run, in a line.
 func MachineOf(r *record.Run) string {
 	m := &r.Machine
-	return fmt.Sprintf("%s, %s; %s", cmp.Or(m.CPU, m.Arch), plural(m.Cores, "core"), r.Tool.Version)
+	return fmt.Sprintf("%s, %s; %s", cmp.Or(m.CPU, m.Arch), words.Count(m.Cores, "core"), r.Tool.Version)
 }
 
 // limited is the quantile that is bounded, in percent.

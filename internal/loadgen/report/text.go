@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"switchyard/internal/loadgen/record"
+	"switchyard/internal/words"
 )
 
 // Text writes a run for people.
@@ -95,7 +96,7 @@ func where(t record.Target) string {
 	if t.TLS {
 		parts = append(parts, "TLS")
 	}
-	parts = append(parts, plural(t.Connections, "connection"))
+	parts = append(parts, words.Count(t.Connections, "connection"))
 	if t.Weight > 0 {
 		parts = append(parts, "weight "+number(t.Weight))
 	}
@@ -217,10 +218,10 @@ func (t *text) failures() {
 		t.line("failure", "%s", f.Outcome)
 		var counts []string
 		if f.Requests > 0 {
-			counts = append(counts, plural(int(f.Requests), "request"))
+			counts = append(counts, words.Count(int(f.Requests), "request"))
 		}
 		if f.Frames > 0 {
-			counts = append(counts, plural(int(f.Frames), "frame")+" that completed none")
+			counts = append(counts, words.Count(int(f.Frames), "frame")+" that completed none")
 		}
 		t.line("", "%s, from %s s to %s s", strings.Join(counts, ", "), number(f.First.Seconds()), number(f.Last.Seconds()))
 		if f.Example != "" {
@@ -283,7 +284,7 @@ func machine(m *record.Machine) string {
 		parts = append(parts, m.CPU)
 	}
 	if m.Cores > 0 {
-		parts = append(parts, plural(m.Cores, "core"))
+		parts = append(parts, words.Count(m.Cores, "core"))
 	}
 	if m.MemoryMiB > 0 {
 		parts = append(parts, fmt.Sprintf("%d MiB", m.MemoryMiB))
