@@ -1,10 +1,26 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 )
+
+// maxFaults is how many faults of a file are told; the others are counted.
+const maxFaults = 20
+
+// faults is the error of what the library found wrong with a file's values.
+func faults(name string, found []string, known types) error {
+	told := make([]string, 0, maxFaults+1)
+	for _, e := range found[:min(len(found), maxFaults)] {
+		told = append(told, name+": "+clarify(e, known))
+	}
+	if more := len(found) - maxFaults; more > 0 {
+		told = append(told, fmt.Sprintf("%s: and %d more", name, more))
+	}
+	return errors.New(strings.Join(told, "\n"))
+}
 
 // types are those that a configuration is made of, by the names that the YAML library's errors give them.
 type types map[string]reflect.Type

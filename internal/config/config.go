@@ -1,6 +1,6 @@
 // Package config reads YAML configuration strictly: an unknown key, a doubled one and a value of the wrong type are
-// errors that name the file, the line and what is expected there. It is not the configuration itself; each daemon
-// declares its own.
+// errors that name the file, the line and what is expected there. What it costs to read a file grows with its length
+// and no faster, whatever stands in it. It is not the configuration itself; each daemon declares its own.
 package config
 
 import (
@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"reflect"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -23,27 +23,31 @@ func Decode(name string, text []byte, into any) error {
 	if len(text) > maxBytes {
 		return fmt.Errorf("%s: longer than %d bytes", name, maxBytes)
 	}
+	var document yaml.Node // as it stands, before the library holds it against anything
+	err := yaml.Unmarshal(text, &document)
+	if err == nil {
+		err = checkKeys(&document)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
-	err := dec.Decode(into)
+	err = dec.Decode(into)
 	var wrong *yaml.TypeError
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
 		return nil
 	case errors.As(err, &wrong):
-		lines, known := make([]string, len(wrong.Errors)), typesOf(into)
-		for i, e := range wrong.Errors {
-			lines[i] = name + ": " + clarify(e, known)
-		}
-		return errors.New(strings.Join(lines, "\n"))
+		return faults(name, wrong.Errors, typesOf(into))
 	default:
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: one YAML document expected, another follows it", name)
 	}
-	if err := checkWhole(text, into); err != nil {
+	if err := wholeIn(&document, reflect.TypeOf(into)); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

@@ -7,19 +7,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// checkWhole finds numbers with a fraction or an exponent where a whole number belongs: the YAML library cuts them off
-// without a word, so that a limit of 1.5 would be one of 1.
-func checkWhole(text []byte, into any) error {
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		return err
-	}
-	return wholeIn(&document, reflect.TypeOf(into))
-}
-
 var unmarshaler = reflect.TypeFor[yaml.Unmarshaler]()
 
-// wholeIn holds a node against the type that it is read into.
+// wholeIn holds a node against the type that it is read into, and finds numbers with a fraction or an exponent where a
+// whole number belongs: the YAML library cuts them off without a word, so that a limit of 1.5 would be one of 1.
 func wholeIn(n *yaml.Node, t reflect.Type) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()

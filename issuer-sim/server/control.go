@@ -220,7 +220,10 @@ func (s *Server) putRules(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, err)
 		return
 	}
+	// One after another: as nodes they take two hundred times what they are long.
+	s.parsing.Lock()
 	rules, err := rules.Parse("rules", bytes.NewReader(text))
+	s.parsing.Unlock()
 	if err != nil {
 		writeError(w, http.StatusBadRequest, err)
 		return

@@ -45,6 +45,7 @@ type Server struct {
 	logs     limiter
 	gate     gate
 	started  time.Time
+	parsing  sync.Mutex // held while rules that were put are read
 
 	number  atomic.Uint64 // of the last connection
 	waiting atomic.Int64  // delayed answers
