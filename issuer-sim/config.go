@@ -22,14 +22,17 @@ type Config struct {
 	Connect     string `yaml:"connect"`
 	Connections int    `yaml:"connections"`
 	// Control is the address of the control HTTP, which asks nobody who they are; empty for none. Default 127.0.0.1:9584
-	Control string        `yaml:"control"`
-	Data    string        `yaml:"data"`    // see Options.DataDir. Default none
-	Sync    bool          `yaml:"sync"`    // see Options.Sync
-	Rules   string        `yaml:"rules"`   // rules file. Default none
-	Seed    uint64        `yaml:"seed"`    // see Options.Seed. Default 1
-	Dialect string        `yaml:"dialect"` // embedded dialect or the file of one. Default iso87ascii
-	Framing string        `yaml:"framing"` // as framing.Parse reads it. Default binary2
-	Require ConfigRequire `yaml:"require"` // what is refused although it could be answered
+	Control string `yaml:"control"`
+	// ControlHosts are names that it is reached by besides localhost and that of Control, such as a container's. Default
+	// none.
+	ControlHosts []string      `yaml:"control_hosts"`
+	Data         string        `yaml:"data"`    // see Options.DataDir. Default none
+	Sync         bool          `yaml:"sync"`    // see Options.Sync
+	Rules        string        `yaml:"rules"`   // rules file. Default none
+	Seed         uint64        `yaml:"seed"`    // see Options.Seed. Default 1
+	Dialect      string        `yaml:"dialect"` // embedded dialect or the file of one. Default iso87ascii
+	Framing      string        `yaml:"framing"` // as framing.Parse reads it. Default binary2
+	Require      ConfigRequire `yaml:"require"` // what is refused although it could be answered
 	// Repeats and Codes are Options' own. Default: all that may be repeated but DE2, and none.
 	Repeats  []int             `yaml:"repeats"`
 	Codes    map[string]string `yaml:"codes"`
@@ -114,8 +117,8 @@ func (c ConfigLimits) Limits() Limits {
 // DefaultConfig is the config of an empty file.
 func DefaultConfig() Config {
 	return Config{
-		Listen: "127.0.0.1:8583", Connections: 2, Control: "127.0.0.1:9584", Seed: 1, Dialect: spec.DefaultDialect,
-		Framing: framing.Default, Require: ConfigRequire{Also: []int{}, Without: []int{}},
+		Listen: "127.0.0.1:8583", Connections: 2, Control: "127.0.0.1:9584", ControlHosts: []string{}, Seed: 1,
+		Dialect: spec.DefaultDialect, Framing: framing.Default, Require: ConfigRequire{Also: []int{}, Without: []int{}},
 		Repeats: server.DefaultRepeats(), Codes: map[string]string{}, Clearing: defaultClearing(), LogLevel: "info",
 	}
 }

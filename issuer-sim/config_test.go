@@ -59,7 +59,7 @@ func TestConfigFiles(t *testing.T) {
 func TestConfigErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"lissten: x": `line 1: unknown key "lissten": expected listen, connect, connections, control, ` +
-			`data, sync, rules, seed, dialect, framing, require, repeats, codes, clearing, log_level, limits`,
+			`control_hosts, data, sync, rules, seed, dialect, framing, require, repeats, codes, clearing, log_level, limits`,
 		"repeats: 11":                          "line 1: found a whole number, expected a list",
 		"repeats: [stan]":                      "line 1: found text, expected a whole number",
 		"codes: ['00']":                        "line 1: found a list, expected a mapping",

@@ -92,7 +92,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s, err := server.New(&server.Options{
-		Listener: o.Listener, Control: o.ControlListener, Codec: o.Codec, Mapping: to,
+		Listener: o.Listener, Control: o.ControlListener, Hosts: o.ControlHosts, Codec: o.Codec, Mapping: to,
 		Framing: o.Framing.Measuring(o.Codec.Measure), Require: o.Require, Repeats: o.Repeats, Codes: o.Codes,
 		Dial: o.Dial, Dialed: o.Dialed, Books: books, Desk: desk, Rules: current,
 		Limits: server.Limits{

@@ -30,6 +30,10 @@ type Options struct {
 	// Default: none, no control.
 	ControlListener net.Listener
 
+	// ControlHosts are names that the control HTTP is reached by, besides localhost and the addresses of the machine. A
+	// request by another one is a web page's, and refused. Default: none.
+	ControlHosts []string
+
 	// Codec is the dialect of all connections. Default: iso87ascii.
 	Codec *spec.Codec
 

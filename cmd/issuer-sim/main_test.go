@@ -325,6 +325,30 @@ func TestAnswersOfFlags(t *testing.T) {
 	}
 }
 
+// The control HTTP is reached by the names of control_hosts, and by no others.
+func TestControlHosts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "issuer-sim.yaml")
+	if err := os.WriteFile(file, []byte("control_hosts: [issuer]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := startDaemon(t, "--config", file)
+	for host, want := range map[string]int{"issuer:9584": http.StatusOK, "site.example:9584": http.StatusForbidden} {
+		req, err := http.NewRequest(http.MethodGet, "http://"+d.Control+"/v1/stats", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("by %s: %s, want %d", host, resp.Status, want)
+		}
+	}
+}
+
 func TestCards(t *testing.T) {
 	out, err := command(t, "cards").Output()
 	if err != nil {

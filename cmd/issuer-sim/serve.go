@@ -176,6 +176,10 @@ func serve(ctx context.Context, config issuersim.Config, logFormat, readyFile st
 			return err
 		}
 		defer options.ControlListener.Close()
+		options.ControlHosts = config.ControlHosts
+		if host, _, err := net.SplitHostPort(config.Control); err == nil && host != "" {
+			options.ControlHosts = append(options.ControlHosts, host)
+		}
 		control = options.ControlListener.Addr().String()
 	}
 	failed := make(chan error, 1)

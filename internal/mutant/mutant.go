@@ -90,7 +90,7 @@ const (
 	NoSettlementPassed Mutant = "no-settlement-passed-over"
 	ARNWraps           Mutant = "arn-wraps"           // identity: ARNs begin again where they end (I9)
 	BackupUnchecked    Mutant = "backup-unchecked"    // journal: a backup is not held against its manifest
-	AnyHostDrives      Mutant = "any-host-drives"     // operator: a request is taken whatever its Host
+	AnyHostDrives      Mutant = "any-host-drives"     // webguard: a request is taken whatever its Host
 	UnknownParameter   Mutant = "unknown-parameter"   // operator: a parameter that nobody knows is passed over
 	RoleForgotten      Mutant = "role-forgotten"      // operator: who may only look closes a business date
 	ActNotRecorded     Mutant = "act-not-recorded"    // operator: what was refused is not in the record of acts

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"switchyard/internal/money"
+	"switchyard/internal/webguard"
 	"switchyard/issuer-sim/book"
 	"switchyard/issuer-sim/message"
 	"switchyard/issuer-sim/rules"
@@ -20,7 +21,19 @@ import (
 // maxBody is the longest body of a control request but a clearing file.
 const maxBody = 1 << 20
 
-// handler is the control HTTP. It asks nobody who they are, hence loopback.
+// guarded is the control HTTP, which no web page may use.
+func (s *Server) guarded(hosts []string) http.Handler {
+	guard, control := webguard.New(webguard.Options{Hosts: hosts, Configured: "one of control_hosts"}), s.handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := guard.Check(r); err != nil {
+			writeError(w, http.StatusForbidden, err)
+			return
+		}
+		control.ServeHTTP(w, r)
+	})
+}
+
+// handler serves the control HTTP's requests. It asks nobody who they are, hence loopback.
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))

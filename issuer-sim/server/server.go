@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,6 +65,7 @@ type Server struct {
 type Options struct {
 	Listener net.Listener // nil: nobody connects to us
 	Control  net.Listener // nil: no control HTTP
+	Hosts    []string     // that the control HTTP is reached by besides loopback and its own addresses
 	Codec    *spec.Codec
 	Framing  framing.Format
 	Require  Require
@@ -111,8 +113,12 @@ func New(o *Options) (*Server, error) {
 		return nil, fmt.Errorf("issuersim: metrics: %w", err)
 	}
 	if s.control != nil {
+		hosts := o.Hosts
+		if host, _, err := net.SplitHostPort(s.control.Addr().String()); err == nil {
+			hosts = append(slices.Clone(hosts), host)
+		}
 		s.http = &http.Server{
-			Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: zap.NewStdLog(zap.NewNop()),
+			Handler: s.guarded(hosts), ReadHeaderTimeout: 10 * time.Second, ErrorLog: zap.NewStdLog(zap.NewNop()),
 		}
 	}
 	return s, nil

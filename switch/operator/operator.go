@@ -23,6 +23,7 @@ import (
 	"switchyard/internal/pan"
 	"switchyard/internal/slowlock"
 	"switchyard/internal/vfs"
+	"switchyard/internal/webguard"
 	"switchyard/switch/casebook"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
@@ -208,9 +209,12 @@ func (a *API) Stop() {
 
 // Handler serves the API to those who may ask, and keeps web pages away.
 func (a *API) Handler() http.Handler {
-	guard, api := newGuard(a.o.Reached, a.o.Certificate), a.routes()
+	api, guard := a.routes(), webguard.New(webguard.Options{
+		Hosts: a.o.Reached, Certificate: a.o.Certificate,
+		Configured: "the host of operator.listen, a name of its certificate",
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := guard.check(r); err != nil {
+		if err := guard.Check(r); err != nil {
 			writeError(w, http.StatusForbidden, err)
 			return
 		}
