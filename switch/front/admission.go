@@ -68,5 +68,5 @@ func (f *Front) measure(reg prometheus.Registerer) error {
 			c.refused = refused.WithLabelValues(name)
 		}
 	}
-	return nil
+	return f.callers.measureWrong(reg)
 }

@@ -13,10 +13,13 @@
 //     listed caller than its own bound, so that one that asks too much leaves room for the others (I13). There is no
 //     other count that refuses anything: what the flows may owe because of requests in flight is reserved by this one.
 //
+// It counts wrong hellos, and says for how long a door is to hold back the refusal of one ([Front.Wrong]): the longer,
+// the more came from the address for the gateway.
+//
 // What a caller may see of payments is for the flows to say, which know whose they are: they get the caller's name
 // and its merchants with each request. A front neither knows payments nor logs anything.
 //
-// Files, in reading order: front.go, identity.go, admission.go, door.go; then package lines, the first door.
+// Files, in reading order: front.go, identity.go, wrong.go, admission.go, door.go; then package lines, the first door.
 package front
 
 import (

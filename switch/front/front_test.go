@@ -211,7 +211,8 @@ switchyard_gateway_refused_at_bound_total{gateway="tills"} 1
 # TYPE switchyard_gateway_requests_in_flight gauge
 switchyard_gateway_requests_in_flight 4
 `
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "switchyard_gateway_refused_at_bound_total",
+		"switchyard_gateway_requests_in_flight"); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"container/list"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type Caller struct {
 	most     int64 // requests in flight; 0: no bound but everybody's
 	inFlight atomic.Int64
 	refused  prometheus.Counter // at that bound; nil of anyone
+	wrong    prometheus.Counter // hellos with a wrong secret; nil of anyone
 }
 
 // Name is the configured name; "" of anyone.
@@ -52,6 +54,9 @@ var anyone Caller
 type callers struct {
 	byName    map[string]*Caller
 	bySubject map[string]*Caller
+
+	strangers strangers
+	unlisted  prometheus.Counter // wrong hellos that named nobody
 }
 
 // CheckGateways returns what New would have against a list of gateways.
@@ -64,7 +69,10 @@ func newCallers(gateways []Gateway, most int) (*callers, error) {
 	if len(gateways) == 0 {
 		return nil, nil
 	}
-	cs := &callers{byName: map[string]*Caller{}, bySubject: map[string]*Caller{}}
+	cs := &callers{
+		byName: map[string]*Caller{}, bySubject: map[string]*Caller{},
+		strangers: strangers{known: map[stranger]*list.Element{}},
+	}
 	for i := range gateways {
 		g := &gateways[i]
 		switch {

@@ -287,6 +287,7 @@ func (c *conn) hello(t *task) reason {
 	}
 	c.greets = false
 	if c.caller = c.srv.front.BySecret(t.in.Gateway, t.in.Secret); c.caller == nil {
+		c.holdBack(t.in.Gateway)
 		return c.refuse(t, "no such gateway, or a wrong secret")
 	}
 	c.srv.log.Debug("gateway: hello", zap.Stringer("peer", c.nc.RemoteAddr()), zap.String("gateway", c.name()))
@@ -296,6 +297,29 @@ func (c *conn) hello(t *task) reason {
 	c.flush()
 	c.srv.release(t)
 	return stillOpen
+}
+
+// holdBack keeps a wrong hello waiting for its refusal, in the connection's own goroutine, while there is room for it
+// and the server does not stop.
+func (c *conn) holdBack(gateway string) {
+	wrong := c.srv.front.Wrong(c.nc.RemoteAddr(), gateway)
+	if wrong.Hold <= 0 {
+		return
+	}
+	if wrong.Nth&(wrong.Nth-1) == 0 { // of many only each that doubles them: strangers cause them without bound
+		c.srv.log.Warn("gateway: wrong hellos go on", zap.Stringer("peer", c.nc.RemoteAddr()), zap.Int("so_far", wrong.Nth),
+			zap.Duration("held_back_for", wrong.Hold))
+	}
+	defer c.srv.held.Add(-1)
+	if c.srv.held.Add(1) > maxHeld {
+		return
+	}
+	timer := time.NewTimer(wrong.Hold)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.srv.quit:
+	}
 }
 
 // ping answers a request that needs no flow.

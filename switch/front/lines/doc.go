@@ -9,6 +9,9 @@
 // At the bound of a connection its reader pauses, so that TCP slows the peer down; at the bound of the server a request
 // is refused with busy, nothing stored.
 //
+// The refusal of a wrong hello is held back, as package front says for how long, in its connection's own goroutine: at
+// most maxHeld of them at once.
+//
 // It is not the flow: it neither knows payments nor keeps anything of a request once it is answered. Card data passes
 // through and is never logged (I12).
 package lines

@@ -1,6 +1,7 @@
 package lines
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -104,7 +105,7 @@ func (m *metrics) answered(a *api.Answer, took time.Duration) {
 	op.outcomes[outcomeOf(a)].Inc()
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, held *atomic.Int64) (*metrics, error) {
 	m := &metrics{
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "switchyard_gateway_connections",
 			Help: "Connections of gateways."}),
@@ -121,7 +122,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "switchyard_gateway_request_seconds",
 		Help:    "Time from a request's line read to its answer queued.",
 		Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}}, []string{"op"})
-	for _, c := range []prometheus.Collector{m.connections, m.paused, rejected, closed, requests, seconds} {
+	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "switchyard_gateway_hellos_held",
+		Help: "Wrong hellos whose refusal is held back."}, func() float64 { return float64(held.Load()) })
+	for _, c := range []prometheus.Collector{m.connections, m.paused, rejected, closed, requests, seconds, waiting} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

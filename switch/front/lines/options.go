@@ -33,6 +33,8 @@ const (
 const (
 	// maxRefusing is how many surplus connections are told busy at the same time; more are closed without a word.
 	maxRefusing = 64
+	// maxHeld is how many wrong hellos wait for their refusal at the same time; more are refused at once.
+	maxHeld = 1024
 	// lingerBytes and lingerTimeout bound what is read and dropped before we close a connection that we ended: bytes that
 	// arrive at a closed socket make it send a reset, which would eat the last answer.
 	lingerBytes   = 4 << 20

@@ -30,8 +30,10 @@ type Server struct {
 	mu      sync.Mutex
 	conns   map[*conn]struct{} // at most MaxConnections
 	closing atomic.Bool        // set under mu
+	quit    chan struct{}      // closed with it
 
 	refusing atomic.Int64 // surplus connections being refused, at most maxRefusing
+	held     atomic.Int64 // wrong hellos whose refusal is held back, at most maxHeld
 	readers  sync.WaitGroup
 	serving  sync.WaitGroup // requests that are with the handler
 	tasks    sync.Pool
@@ -54,12 +56,12 @@ func New(options Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opt: opt, log: opt.Logger, front: opt.Front, conns: map[*conn]struct{}{},
+		opt: opt, log: opt.Logger, front: opt.Front, conns: map[*conn]struct{}{}, quit: make(chan struct{}),
 	}
 	s.tasks.New = func() any { return new(task) }
 	s.buffers.New = func() any { return new([]byte) }
 	s.running, s.stop = context.WithCancel(context.Background())
-	if s.metrics, err = newMetrics(opt.Registerer); err != nil {
+	if s.metrics, err = newMetrics(opt.Registerer, &s.held); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -155,6 +157,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	if first {
+		close(s.quit)
 		s.opt.Listener.Close()
 	}
 	done := make(chan struct{})
