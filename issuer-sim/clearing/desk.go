@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -26,7 +27,7 @@ type Options struct {
 	Windows  []string      // times of day, UTC, at which windows end by themselves, such as 08:00; empty: when told to
 	Members  []string      // processor ids whose files are taken; empty: all
 	Mode     string        // PDS0122 of files that are taken, P or T; empty: both
-	MaxBytes int64         // the longest file. Default 64 GiB; without Spool 256 MiB
+	MaxBytes int64         // the longest file; without Spool all at once. Default 64 GiB; without Spool 256 MiB
 
 	ID            string            // of the clearing system, 6 to 11 digits: DE33 and DE94. Default 900001
 	Settlement    string            // currency that is settled in; empty: each in itself
@@ -72,6 +73,9 @@ type Desk struct {
 	mu      sync.Mutex // held while the books, or the numbers of files, are changed
 	spooled int        // the number of the last spool file
 	kept    bool       // the names of the folders above Out are durable
+
+	looked atomic.Int64 // files by HTTP that are looked through, at most maxAtOnce
+	chunks atomic.Int64 // that spools have in memory
 }
 
 // NewDesk makes a desk for books whose log was read back.

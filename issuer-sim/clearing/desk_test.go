@@ -304,6 +304,66 @@ func TestLongFile(t *testing.T) {
 	}
 }
 
+// Of files that come side by side a bounded number is taken, and of bytes where they stand in memory. What there is no
+// room for is refused and may come again.
+func TestFilesAtOnce(t *testing.T) {
+	const messages = 5_000 // longer together than there is room for
+	long := func(sequence int) []byte {
+		var ps []format.Presentment
+		for n := range messages {
+			ps = append(ps, format.Presentment{AmountMinor: 100, ARN: arn(t, uint64(sequence*100_000+n))})
+		}
+		return file(t, header(sequence), ps...)
+	}
+	first, second := long(1), long(2)
+	d, books := desk(t, vfs.NewMem(), clearing.Options{MaxBytes: int64(len(first))})
+	begin := func(text []byte) (end func(rest []byte, why error) error) {
+		from, to := io.Pipe()
+		ended := make(chan error, 1)
+		go func() {
+			_, err := d.Take(from)
+			ended <- errors.Join(err, from.Close())
+		}()
+		if _, err := to.Write(text); err != nil { // returns once it was read
+			t.Fatal(err)
+		}
+		return func(rest []byte, why error) error {
+			if _, err := to.Write(rest); err != nil {
+				t.Error(err)
+			}
+			_ = to.CloseWithError(why)
+			return <-ended
+		}
+	}
+	const left = 1000
+	end := begin(first[:len(first)-left])
+	if _, err := d.Take(bytes.NewReader(second)); err == nil || !strings.Contains(err.Error(), "memory") {
+		t.Errorf("another one in memory: %v", err)
+	}
+	if err := end(first[len(first)-left:], nil); err != nil {
+		t.Errorf("the first: %v", err)
+	}
+
+	var ends []func([]byte, error) error
+	for range 16 {
+		ends = append(ends, begin(second[:1]))
+	}
+	if _, err := d.Take(bytes.NewReader(second)); err == nil || !strings.Contains(err.Error(), "16 clearing files") {
+		t.Errorf("the 17th: %v", err)
+	}
+	for _, end := range ends {
+		if err := end(nil, io.ErrUnexpectedEOF); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("one that breaks off: %v", err)
+		}
+	}
+	if result, err := d.Take(bytes.NewReader(second)); err != nil || result.Posted != messages {
+		t.Errorf("the second again: %+v, %v", result, err)
+	}
+	if wrong := books.Audit(); wrong != nil {
+		t.Error(wrong)
+	}
+}
+
 // An upload that breaks off is no file of the member: nothing is answered to it, and it may come again.
 func TestUploadThatBreaksOff(t *testing.T) {
 	fs := vfs.NewMem()

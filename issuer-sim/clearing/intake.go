@@ -52,8 +52,15 @@ type source struct {
 	patient bool // one that ends too early may go on: it is not refused yet
 }
 
-// Take reads a file and applies it. A *RefusedError is one of which nothing was done.
-func (d *Desk) Take(in io.Reader) (Result, error) { return d.take(in, source{}) }
+// Take reads a file and applies it. A *RefusedError is one of which nothing was done. Where maxAtOnce are being taken
+// the next one is not read, and is to come again.
+func (d *Desk) Take(in io.Reader) (Result, error) {
+	defer d.looked.Add(-1)
+	if d.looked.Add(1) > maxAtOnce {
+		return Result{}, errBusy
+	}
+	return d.take(in, source{})
+}
 
 func (d *Desk) take(in io.Reader, from source) (result Result, err error) {
 	s := d.newSpool()
