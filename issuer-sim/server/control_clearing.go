@@ -2,16 +2,40 @@ package server
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"time"
 
 	"switchyard/issuer-sim/book"
 	"switchyard/issuer-sim/clearing"
 )
 
+// uploadTimeout ends an upload of which nothing came for so long: only so many are taken at once.
+const uploadTimeout = time.Minute
+
+// upload is the body of a request that may take as long as it goes on. What is done with the file once it is read may
+// take longer than uploadTimeout, too: nothing more is read then.
+type upload struct {
+	body io.Reader
+	of   *http.ResponseController
+}
+
+// Read implements io.Reader.
+func (u *upload) Read(b []byte) (int, error) {
+	if err := u.of.SetReadDeadline(time.Now().Add(uploadTimeout)); err != nil {
+		return 0, err
+	}
+	return u.body.Read(b)
+}
+
 // postClearing takes a clearing file as it comes: 409 if its id was taken before, 422 with what is wrong if it is
 // refused as a whole otherwise.
 func (s *Server) postClearing(w http.ResponseWriter, r *http.Request) {
-	result, err := s.desk.Take(r.Body)
+	result, err := s.desk.Take(&upload{r.Body, http.NewResponseController(w)})
+	if err != nil {
+		// What is left of a long file is not read: the connection ends.
+		w.Header().Set("Connection", "close")
+	}
 	var refused *clearing.RefusedError
 	switch {
 	case errors.As(err, &refused):
@@ -19,8 +43,6 @@ func (s *Server) postClearing(w http.ResponseWriter, r *http.Request) {
 		if refused.Taken {
 			status = http.StatusConflict
 		}
-		// What is left of a long file is not read: the connection ends.
-		w.Header().Set("Connection", "close")
 		writeJSON(w, status, map[string]any{
 			"error": refused.Error(), "element": refused.Element, "code": refused.Code, "errors": refused.Findings,
 			"error_count": len(refused.Findings), "answer": refused.Answer,
