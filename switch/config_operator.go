@@ -80,6 +80,14 @@ func (o *OperatorConfig) missing() string {
 	return ""
 }
 
+// asks says, for people, what who reaches the API has to show.
+func (o *OperatorConfig) asks() string {
+	if len(o.Identities) == 0 {
+		return "nobody who he is: whoever gets to this address of this machine has all roles (operator.identities)"
+	}
+	return fmt.Sprintf("for the token of one of %d identities", len(o.Identities))
+}
+
 // list is the identities as package operator takes them.
 func (o *OperatorConfig) list() []operator.Identity {
 	all := make([]operator.Identity, len(o.Identities))

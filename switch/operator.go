@@ -70,12 +70,13 @@ func (l *serverLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// serveOperator serves the API at all its doors.
+// serveOperator serves the API at all its doors, and says of each whom it asks who he is.
 func (s *Switch) serveOperator() {
 	for _, l := range []net.Listener{s.o.Operator, s.o.OperatorSocket} {
 		if l == nil {
 			continue
 		}
+		s.o.Logger.Info("operator API", zap.Stringer("at", l.Addr()), zap.String("asks", s.o.Config.Operator.asks()))
 		s.serving.Go(func() {
 			if err := s.operator.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				s.failed <- fmt.Errorf("operator API: %w", err)

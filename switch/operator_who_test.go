@@ -132,6 +132,22 @@ func TestOperatorSocket(t *testing.T) {
 	}
 }
 
+// A start says, of the port and of the socket file, whom the API asks who he is.
+func TestStartSaysWhomTheOperatorAPIAsks(t *testing.T) {
+	for want, who := range map[string][]switchtest.Operator{
+		"nobody who he is: whoever gets to this address of this machine has all roles (operator.identities)": nil,
+		"for the token of one of 3 identities": operators,
+	} {
+		s := switchtest.Start(t, switchtest.Options{OperatorSocket: true, Operators: who})
+		for _, at := range []string{s.OperatorAddr, s.OperatorSocket} {
+			line := fmt.Sprintf(`"msg":"operator API","at":%q,"asks":%q`, at, want)
+			if !strings.Contains(s.Logs.String(), line) {
+				t.Errorf("the log has no %s", line)
+			}
+		}
+	}
+}
+
 // Elsewhere than on loopback the API speaks TLS, to those whom it knows, under the names of its certificate and of its
 // address.
 func TestOperatorOverTLS(t *testing.T) {
