@@ -1,11 +1,16 @@
 package issuersim_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	issuersim "switchyard/issuer-sim"
 )
@@ -68,6 +73,32 @@ func TestControlKeepsWebPagesAway(t *testing.T) {
 		"Sec-Fetch-Site": "cross-site",
 	}); status != http.StatusForbidden {
 		t.Errorf("a form: %d %s", status, said)
+	}
+}
+
+// elsewhere is a listener whose address strangers reach.
+type elsewhere struct{ net.Listener }
+
+func (elsewhere) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 9584} }
+
+// A control HTTP that strangers reach is warned of, one on loopback is not.
+func TestControlElsewhereIsWarnedOf(t *testing.T) {
+	for _, c := range []struct {
+		control net.Listener
+		warned  int
+	}{{listen(t), 0}, {elsewhere{listen(t)}, 1}} {
+		core, logs := observer.New(zap.WarnLevel)
+		iso := listen(t)
+		server, err := issuersim.New(issuersim.Options{Listener: iso, ControlListener: c.control, Logger: zap.New(core)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := logs.FilterMessageSnippet("asks nobody who he is").Len(); n != c.warned {
+			t.Errorf("on %s: %d warnings, want %d", c.control.Addr(), n, c.warned)
+		}
+		if err := errors.Join(server.Close(t.Context()), c.control.Close()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -117,6 +117,10 @@ func New(o *Options) (*Server, error) {
 		if host, _, err := net.SplitHostPort(s.control.Addr().String()); err == nil {
 			hosts = append(slices.Clone(hosts), host)
 		}
+		if at, ok := s.control.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
+			s.logger.Warn("the control HTTP is not on loopback, and asks nobody who he is: whoever gets there changes cards, "+
+				"rules and books", zap.Stringer("at", at))
+		}
 		s.http = &http.Server{
 			Handler: s.guarded(hosts), ReadHeaderTimeout: 10 * time.Second, ErrorLog: zap.NewStdLog(zap.NewNop()),
 		}
