@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/infile"
+	"switchyard/internal/outfile"
 	"switchyard/internal/pan"
 	txswitch "switchyard/switch"
 )
@@ -41,17 +42,10 @@ func newKeygenCmd() *cobra.Command {
 
 // writeKey writes a key's text, a line with its LF. It never overwrites: a lost key is lost card numbers.
 func writeKey(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	if err := outfile.Make(path, []byte(text)); err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
-	if _, err := f.WriteString(text); err != nil {
-		return fmt.Errorf("key: %w", errors.Join(err, f.Close()))
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("key: %w", errors.Join(err, f.Close()))
-	}
-	return f.Close()
+	return nil
 }
 
 // configuredKey reads the key that the configuration names.

@@ -2,7 +2,7 @@
 //
 // It writes regular files only and by way of no symbolic link: nobody who may write in a folder has a file elsewhere
 // cut off or written over. The folder itself may be a link. It is not for what a daemon keeps (package vfs), nor for a
-// file that a person names, who may mean a link or a device.
+// file that a person names, who may mean a link or a device: where that has to be a new one, Make is.
 package outfile
 
 import (
@@ -37,6 +37,23 @@ func Create(name string, mode os.FileMode) (*os.File, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
+}
+
+// Make makes a file of a text, synced and for its user alone. What has its name already is left as it is: the error is
+// fs.ErrExist then, of a link too, wherever it leads. What could not be written whole is taken away again.
+func Make(name string, text []byte) error {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
 }
 
 // Replace puts a file of a text, synced and for its user alone, in the place of what has its name. Who reads the name

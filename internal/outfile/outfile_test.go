@@ -1,6 +1,8 @@
 package outfile_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +34,32 @@ func TestCreateFollowsNoLink(t *testing.T) {
 		if err := os.Remove(report); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// What is made is whole and its user's alone, and is never put in the place of anything.
+func TestMake(t *testing.T) {
+	dir := t.TempDir()
+	name, link := filepath.Join(dir, "secret"), filepath.Join(dir, "link")
+	if err := outfile.Make(name, []byte("first")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("made: %v, %v; want mode 0600", info, err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "elsewhere"), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, there := range []string{name, link} {
+		if err := outfile.Make(there, []byte("second")); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s is there: %v", there, err)
+		}
+	}
+	if text, err := os.ReadFile(name); err != nil || string(text) != "first" {
+		t.Errorf("it says %q, %v", text, err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "elsewhere")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what the link leads to: %v", err)
 	}
 }
 
