@@ -10,33 +10,38 @@ import (
 
 	"switchyard/internal/operatorflags"
 	"switchyard/switch/operator"
-	"switchyard/switch/operator/client"
 )
 
 // newExplainCmd is `switchctl explain`: one payment's whole story.
 func newExplainCmd() *cobra.Command {
 	var asked operatorflags.Flags
+	var named nameFlags
 	var frames, asJSON bool
 	cmd := &cobra.Command{
-		Use:   "explain PAYMENT|RRN",
+		Use:   "explain [NAME|-]",
 		Short: "Tell one payment's whole story: why did this time out?",
 		Long: `Explain prints one payment's story as a timeline: requests, commits, frames out and in (rebuilt from the record,
-masked), silences, reversals, late and stray answers, clearing. Name the payment by its id or by the RRN of any of its
-requests.
+masked), silences, reversals, late and stray answers, clearing.
 
-Exit codes: 0 told; 1 no such payment; 2 no answer.`,
-		Args:              cobra.ExactArgs(1),
+` + nameHelp + `
+
+Exit codes: 0 told; 1 no such payment, or several; 2 no answer.`,
+		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := named.one(cmd.InOrStdin(), args)
+			if err != nil {
+				return err
+			}
 			api, err := asked.Client()
 			if err != nil {
 				return err
 			}
-			story, err := api.Explain(cmd.Context(), args[0])
-			if client.NotFound(err) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "no payment has the id or RRN %q\n", args[0])
-				return errNo
+			id, err := theOne(cmd.Context(), cmd.ErrOrStderr(), api, s)
+			if err != nil {
+				return err
 			}
+			story, err := api.Explain(cmd.Context(), id)
 			if err != nil {
 				return err
 			}
@@ -47,6 +52,7 @@ Exit codes: 0 told; 1 no such payment; 2 no answer.`,
 		},
 	}
 	f := cmd.Flags()
+	named.add(f)
 	asked.Add(f, defaultOperator)
 	f.BoolVar(&frames, "frames", false, "show each frame's fields too")
 	f.BoolVar(&asJSON, "json", false, "print the story as JSON")

@@ -65,11 +65,12 @@ func Status(err error) int {
 
 // Open asks for something that is read as it comes. A status other than 2xx is a *StatusError.
 func (p Port) Open(ctx context.Context, method, path string, query url.Values, body []byte) (io.ReadCloser, error) {
-	return p.open(ctx, method, path, query, bytes.NewReader(body))
+	return p.open(ctx, method, path, query, "", bytes.NewReader(body))
 }
 
+// open is Open of a body of a type; "": it has none.
 func (p Port) open(
-	ctx context.Context, method, path string, query url.Values, body io.Reader,
+	ctx context.Context, method, path string, query url.Values, kind string, body io.Reader,
 ) (io.ReadCloser, error) {
 	target := url.URL{Scheme: "http", Host: p.Addr, Path: path, RawQuery: query.Encode()}
 	if p.Secure {
@@ -82,8 +83,8 @@ func (p Port) open(
 	if err != nil {
 		return nil, err
 	}
-	if _, file := body.(stream); file {
-		req.Header.Set("Content-Type", "application/octet-stream")
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
 	}
 	if p.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+p.Token)
@@ -128,19 +129,21 @@ func said(body []byte) string {
 
 // Read asks for something that is read as a whole.
 func (p Port) Read(ctx context.Context, method, path string, query url.Values, body []byte) ([]byte, error) {
-	return p.read(ctx, method, path, query, bytes.NewReader(body))
+	return p.read(ctx, method, path, query, "", bytes.NewReader(body))
 }
 
 // Stream sends what is read of a file as it comes, and reads the answer as a whole.
 func (p Port) Stream(ctx context.Context, method, path string, query url.Values, file io.Reader) ([]byte, error) {
-	return p.read(ctx, method, path, query, stream{file})
+	return p.read(ctx, method, path, query, "application/octet-stream", stream{file})
 }
 
 // stream is a body that is a file. It is not closed with the request.
 type stream struct{ io.Reader }
 
-func (p Port) read(ctx context.Context, method, path string, query url.Values, body io.Reader) ([]byte, error) {
-	in, err := p.open(ctx, method, path, query, body)
+func (p Port) read(
+	ctx context.Context, method, path string, query url.Values, kind string, body io.Reader,
+) ([]byte, error) {
+	in, err := p.open(ctx, method, path, query, kind, body)
 	if err != nil {
 		return nil, err
 	}
@@ -158,10 +161,25 @@ func (p Port) JSON(ctx context.Context, method, path string, query url.Values, i
 	if err != nil {
 		return err
 	}
+	return decoded(method, path, text, into)
+}
+
+// decoded reads an answer as an object or array.
+func decoded(method, path string, text []byte, into any) error {
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("%s %s: %w: %.200s", method, path, err, text)
 	}
 	return nil
+}
+
+// Form posts parameters in a body, where no error and no log shows them, and reads an object or array.
+func (p Port) Form(ctx context.Context, path string, form url.Values, into any) error {
+	text, err := p.read(ctx, http.MethodPost, path, nil, "application/x-www-form-urlencoded",
+		strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	return decoded(http.MethodPost, path, text, into)
 }
 
 // Lines reads JSON lines as they come. An error of take ends it. An answer that breaks off is an error and not a

@@ -95,11 +95,12 @@ func (a *API) Explain(ctx context.Context, name string) (*Story, error) {
 	return story, nil
 }
 
-// lookUp finds a payment by its id, by the RRN of its first request, or by that of a later one.
+// lookUp finds a payment by its id or that of an operation of it, by the RRN of its first request, or by that of a
+// later one.
 func (a *API) lookUp(ctx context.Context, name string) (*payment.Payment, error) {
-	if id, err := payment.ParseID(name); err == nil {
+	if id, op, ok := ParseName(name); ok {
 		p, err := a.o.Journal.Payment(ctx, id)
-		if errors.Is(err, journal.ErrNotFound) {
+		if errors.Is(err, journal.ErrNotFound) || err == nil && op >= len(p.Ops) {
 			err = errNoSuchPayment
 		}
 		return p, err
@@ -107,27 +108,35 @@ func (a *API) lookUp(ctx context.Context, name string) (*payment.Payment, error)
 	if !identity.IsRRN(name) {
 		return nil, errNoSuchPayment
 	}
+	if p, err := a.byFirstRRN(ctx, name); err != nil || p != nil {
+		return p, err
+	}
+	return a.byLaterRRN(ctx, name)
+}
+
+// byFirstRRN finds the payment whose first request has an RRN, nil where none has.
+func (a *API) byFirstRRN(ctx context.Context, rrn string) (*payment.Payment, error) {
 	newest, err := a.o.Journal.NewestPayment(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for id := range identity.PaymentsOf(name, newest) {
+	for id := range identity.PaymentsOf(rrn, newest) {
 		p, err := a.o.Journal.Payment(ctx, id)
-		if err == nil && p.Ops[0].RRN == name {
+		if err == nil && p.Ops[0].RRN == rrn {
 			return p, nil
 		}
 		if err != nil && !errors.Is(err, journal.ErrNotFound) {
 			return nil, err
 		}
 	}
-	return a.byLaterRRN(ctx, name)
+	return nil, nil
 }
 
 // byLaterRRN looks for an increment's or refund's RRN. Such RRNs have no index of their own, so this reads every
 // payment; a person asks it now and then.
 func (a *API) byLaterRRN(ctx context.Context, rrn string) (found *payment.Payment, err error) {
 	err = a.o.Journal.Payments(ctx, payment.ID{}, func(p *payment.Payment) bool {
-		if slices.ContainsFunc(p.Ops, func(op payment.Op) bool { return op.RRN == rrn }) {
+		if hasRRN(p, rrn) {
 			found = p
 		}
 		return found == nil
@@ -136,6 +145,11 @@ func (a *API) byLaterRRN(ctx context.Context, rrn string) (found *payment.Paymen
 		err = errNoSuchPayment
 	}
 	return found, err
+}
+
+// hasRRN tells whether a request of a payment has an RRN.
+func hasRRN(p *payment.Payment, rrn string) bool {
+	return slices.ContainsFunc(p.Ops, func(op payment.Op) bool { return op.RRN == rrn })
 }
 
 // teller adds an event to an operation's.

@@ -86,6 +86,8 @@ type Journal interface {
 	Values
 	journal.Acts
 	NewestPayment(ctx context.Context) (counter uint64, err error)
+	Key(ctx context.Context, merchant, key string) (journal.KeyEntry, error)
+	ByReference(ctx context.Context, merchant, reference string, limit int) (ids []payment.ID, more bool, err error)
 	Day(ctx context.Context, date payment.Date) (journal.Day, error)
 	OpenDay() payment.Date
 	KeepTime(ctx context.Context) error

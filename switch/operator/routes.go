@@ -37,9 +37,10 @@ var fixParameters = append([]string{"id"}, incoming.Fixable()...)
 // profile are the parameters of Go's profiles.
 var profile = []string{"debug", "gc", "seconds"}
 
-// endpoints are all requests that the API answers. What shows needs read; what changes something needs operate, or,
-// where it decides about money, approve: to close an advice is to say that it was settled otherwise, what a wrong clock
-// sweeps is gone, and a hold stands between a switch and what it does not know.
+// endpoints are all requests that the API answers. What shows needs read, also where it is a POST, since a parameter
+// may be a card number; what changes something needs operate, or, where it decides about money, approve: to close an
+// advice is to say that it was settled otherwise, what a wrong clock sweeps is gone, and a hold stands between a switch
+// and what it does not know.
 var endpoints = []endpoint{
 	{Route{"GET /metrics", RoleRead, []string{"name[]"}}, (*API).serveMetrics},
 	{Route{"GET /healthz", RoleRead, nil}, serveHealth},
@@ -50,6 +51,8 @@ var endpoints = []endpoint{
 	{Route{"GET /debug/pprof/symbol", RoleRead, []string{anything}}, ofProcess(pprof.Symbol)}, // addresses
 	{Route{"GET /v1/stats", RoleRead, nil}, (*API).serveStats},
 	{Route{"GET /v1/payments", RoleRead, []string{"payment", "from", "to"}}, (*API).servePayments},
+	{Route{"POST /v1/payments/search", RoleRead, []string{"of", "merchant", "key", "reference", "status", "from", "to",
+		"amount", "currency", "after", "limit"}}, (*API).servePaymentSearch},
 	{Route{"GET /v1/explain", RoleRead, []string{"of"}}, (*API).serveExplain},
 	{Route{"GET /v1/strays", RoleRead, nil}, (*API).serveStrays},
 	{Route{"GET /v1/saf", RoleRead, []string{"parked"}}, (*API).serveSAF},

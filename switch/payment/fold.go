@@ -115,6 +115,15 @@ var standingNames = [...]string{
 	"refunded", "partially_refunded", "captured", "partially_captured", "authorized",
 }
 
+// Standings lists all, in their order.
+func Standings() []Standing {
+	all := make([]Standing, len(standingNames))
+	for i := range all {
+		all[i] = Standing(i)
+	}
+	return all
+}
+
 // String returns the standing's name.
 func (s Standing) String() string { return standingNames[s] }
 

@@ -180,10 +180,34 @@ func (c *Client) ConfirmClock(ctx context.Context) (*operator.ClockStatus, error
 
 func tellsClock(s *operator.ClockStatus) bool { return !s.Now.IsZero() }
 
-// Explain tells a payment's story, by its id or the RRN of any of its requests.
+// Explain tells a payment's story, by its id or that of its capture or refund, or by the RRN of any of its requests.
 func (c *Client) Explain(ctx context.Context, of string) (*operator.Story, error) {
 	return object(ctx, c, http.MethodGet, "/v1/explain", url.Values{"of": {of}},
 		func(s *operator.Story) bool { return s.Payment != "" })
+}
+
+// EachFound calls take with each payment that a search fits, in the order of their ids: behind s.After, a call for each
+// s.Limit of them or stretch that the switch looks at. An error of take ends it.
+func (c *Client) EachFound(ctx context.Context, s operator.Search, take func(*operator.Found) error) error {
+	const path = "/v1/payments/search"
+	for {
+		var page operator.Page
+		if err := c.port.Form(ctx, path, s.Parameters(), &page); err != nil {
+			return err
+		}
+		if page.Payments == nil {
+			return c.noSwitch(http.MethodPost, path)
+		}
+		for i := range page.Payments {
+			if err := take(&page.Payments[i]); err != nil {
+				return err
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		s.After = page.Next
+	}
 }
 
 // Payment is one payment, as the audit reads it.
