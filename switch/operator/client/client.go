@@ -6,6 +6,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -18,6 +19,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	"switchyard/internal/httpcall"
 	"switchyard/switch/casebook"
@@ -157,6 +162,21 @@ func (c *Client) Unready(ctx context.Context) (why string, err error) {
 // Stats tells where the switch stands.
 func (c *Client) Stats(ctx context.Context) (*operator.Stats, error) {
 	return object(ctx, c, http.MethodGet, "/v1/stats", nil, func(s *operator.Stats) bool { return s.ClearingDir != "" })
+}
+
+// Metrics are the switch's, by their names.
+func (c *Client) Metrics(ctx context.Context) (map[string]*dto.MetricFamily, error) {
+	const path = "/metrics"
+	text, err := c.port.Read(ctx, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	metrics, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("GET %s: %w", path, err)
+	}
+	return metrics, nil
 }
 
 // Now is the switch's own clock. One that does not tell it has no ages to measure: it is the zero time.
