@@ -12,7 +12,8 @@ import (
 	"switchyard/switch/switchtest"
 )
 
-// While the disk guard refuses new work, /readyz says so, and why; it is ready again once there is room.
+// While the disk guard refuses new work, /readyz says so, and why, and the stats how little is free; it is ready again
+// once there is room.
 func TestNotReadyWhileTheDiskIsFull(t *testing.T) {
 	var free atomic.Uint64
 	free.Store(1 << 40)
@@ -43,6 +44,9 @@ func TestNotReadyWhileTheDiskIsFull(t *testing.T) {
 	if code, body := readyz(); code != http.StatusServiceUnavailable ||
 		!strings.Contains(body, "the switch's disk is nearly full: less than 256 MiB are free") {
 		t.Errorf("while the disk is full: %d %s", code, body)
+	}
+	if st := s.Switch.Stats(); st.DiskFreeBytes == nil || *st.DiskFreeBytes != 1<<20 {
+		t.Errorf("stats while the disk is full: %+v", st)
 	}
 	free.Store(1 << 40)
 	s.AwaitReady()

@@ -151,7 +151,11 @@ func writeSpan(w io.Writer, s *span) {
 	fmt.Fprintf(w, "answers   %s\n", s.quantiles("switchyard_request_seconds"))
 	fmt.Fprintf(w, "issuers   %s\n", s.quantiles("switchyard_link_round_trip_seconds"))
 	fmt.Fprintf(w, "queue     %d queued, %d parked; %d requests in flight\n", st.SAF.Queued, st.SAF.Parked, st.InFlight)
-	fmt.Fprintf(w, "disk      journal %.1f MiB; syncs %s\n\n", s.after.by("switchyard_journal_disk_bytes")[""]/mib,
+	free := ""
+	if st.DiskFreeBytes != nil {
+		free = fmt.Sprintf("%.1f MiB free; ", float64(*st.DiskFreeBytes)/mib)
+	}
+	fmt.Fprintf(w, "disk      %sjournal %.1f MiB; syncs %s\n\n", free, s.after.by("switchyard_journal_disk_bytes")[""]/mib,
 		s.quantiles("switchyard_journal_sync_seconds"))
 	s.writeLinks(w)
 }

@@ -45,7 +45,7 @@ func histogram(upTo1ms, upTo10ms, all uint64) *dto.MetricFamily {
 // what was counted since.
 func TestTopOfASpan(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 22, 2, 11, 0, time.UTC)
-	bytes := float64(3 << 20)
+	bytes, free := float64(3<<20), uint64(1536<<20)
 	before := &look{at: begin, stats: new(operator.Stats), metrics: map[string]*dto.MetricFamily{
 		"switchyard_requests_total":  counter("outcome", map[string]float64{"approved": 100, "declined": 9, "busy": 4}),
 		"switchyard_request_seconds": histogram(10, 10, 10),
@@ -54,7 +54,8 @@ func TestTopOfASpan(t *testing.T) {
 		at: begin.Add(2 * time.Second),
 		stats: &operator.Stats{
 			InFlight: 7, SAF: operator.SAFStats{Queued: 3, Parked: 1}, OpenDay: "2026-11-21", Now: begin, Clock: "is behind",
-			Links: map[string][]operator.LinkStats{"visa": {{Link: "1", State: "up", InUse: 5, Window: 2048}}},
+			DiskFreeBytes: &free,
+			Links:         map[string][]operator.LinkStats{"visa": {{Link: "1", State: "up", InUse: 5, Window: 2048}}},
 		},
 		metrics: map[string]*dto.MetricFamily{
 			"switchyard_requests_total":     counter("outcome", map[string]float64{"approved": 180, "declined": 2, "busy": 4}),
@@ -68,7 +69,7 @@ requests  41.0 a second: approved 40.0, declined 1.0
 answers   p50 1ms, p99 9.82ms
 issuers   –
 queue     3 queued, 1 parked; 7 requests in flight
-disk      journal 3.0 MiB; syncs –
+disk      1536.0 MiB free; journal 3.0 MiB; syncs –
 
 LINK    STATE  IN USE  WINDOW  SENT/S  RECEIVED/S
 visa/1  up     5       2048    0.0     0.0

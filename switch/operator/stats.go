@@ -21,8 +21,10 @@ type Stats struct {
 	Links       map[string][]LinkStats `json:"links"` // by host
 	OpenDay     string                 `json:"open_day"`
 	ClearingDir string                 `json:"clearing_dir"`
-	Held        bool                   `json:"held,omitempty"` // until an operator confirms what was restored
-	Unready     string                 `json:"unready,omitempty"`
+	// DiskFreeBytes is what of the data folder's disk is free; nil where the system does not tell it.
+	DiskFreeBytes *uint64 `json:"disk_free_bytes,omitempty"`
+	Held          bool    `json:"held,omitempty"` // until an operator confirms what was restored
+	Unready       string  `json:"unready,omitempty"`
 	// Clock is what is wrong with the clock.
 	Clock string    `json:"clock,omitempty"`
 	Now   time.Time `json:"now"` // the switch's clock: what it dates operations by
@@ -51,6 +53,9 @@ func (a *API) Stats(ctx context.Context) Stats {
 		ClearingDir: a.o.ClearingDir, Unready: a.Unready(),
 		Clock: a.Clock().Warning,
 		Now:   a.o.Clock.Now(),
+	}
+	if usage, err := a.o.FS.GetDiskUsage(a.o.FS.PathDir(a.o.ClearingDir)); err == nil {
+		st.DiskFreeBytes = &usage.AvailBytes
 	}
 	st.Held = a.o.Journal.Hold() != nil
 	st.SAF.Queued, st.SAF.Parked = a.o.Queue.Counts()
