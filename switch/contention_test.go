@@ -41,18 +41,24 @@ rules:
 		}
 	}
 	var strays []struct {
+		MTI   string `json:"mti"`
 		OfRRN string `json:"of_rrn"`
 	}
 	s.Operator("GET", "/v1/strays", &strays)
-	if len(strays) == 0 {
-		t.Error("no answer was late")
-	}
+	answers := 0
 	for _, late := range strays {
+		if late.MTI != "0110" {
+			continue // to a reversal, whose repeat was answered in time
+		}
+		answers++
 		var story string
 		s.Operator("GET", "/v1/explain?of="+late.OfRRN, &story)
 		if !strings.Contains(story, `"what": "late"`) {
 			t.Errorf("the late answer to %s is not recorded", late.OfRRN)
 		}
+	}
+	if answers == 0 {
+		t.Error("no answer was late")
 	}
 	for line := range strings.Lines(s.Logs.String()) {
 		if strings.Contains(line, "request failed") || strings.Contains(line, "not recorded") {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"time"
 
 	txswitch "switchyard/switch"
 	"switchyard/switch/api"
@@ -109,10 +108,10 @@ func TestCredit(t *testing.T) {
 
 // A credit that the issuer took and did not answer is taken back, and the cardholder has what was there before.
 func TestCreditWithoutAnswer(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{Configure: mayCredit, Deadline: 2 * time.Second, Rules: `
+	s := switchtest.Start(t, switchtest.Options{Configure: mayCredit, Deadline: waitedOut, Rules: `
 rules:
 - when: {mti: ["0200"]}
-  fault: {kind: late, delay: 3s}
+  fault: {kind: late, delay: 7s}
 `})
 	wantApproved(t, s.Do(switchtest.Authorize("a", 1)), "00")
 	before := balance(s, switchtest.GoodCard, "EUR")

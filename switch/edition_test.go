@@ -22,20 +22,17 @@ import (
 func TestISO1993(t *testing.T) {
 	for _, dialect := range []string{"iso93ascii", "iso93bcd"} {
 		t.Run(dialect, func(t *testing.T) {
-			s := switchtest.Start(t, switchtest.Options{Dialect: dialect, Configure: func(c *txswitch.Config) {
-				follows("issuer")(c)
-				c.Issuers[0].Deadline = config.Duration(3 * time.Second)
-				c.Issuers[0].Echo = config.Duration(100 * time.Millisecond)
-			}})
+			s := switchtest.Start(t, switchtest.Options{
+				Dialect: dialect, Deadline: time.Minute, IssuerData: true, Configure: func(c *txswitch.Config) {
+					follows("issuer")(c)
+					c.Issuers[0].Echo = config.Duration(100 * time.Millisecond)
+				},
+			})
 			a := s.Do(switchtest.Authorize("k1", 12345))
 			wantApproved(t, a, "00")
 			eachOperation(t, s, a)
 
-			silent := switchtest.Authorize("k9", 888)
-			silent.Card.Number = "4000000000000986" // applied, and never answered
-			if got := s.Do(silent); got.Err != nil || got.Status != api.StatusReversing {
-				t.Fatalf("no answer: %+v, error %v", got, got.Err)
-			}
+			leftUnanswered(t, s, switchtest.Authorize("k9", 888))
 			declined := switchtest.Authorize("k10", 999)
 			declined.Card.Number = "4000000000000515"
 			if got := s.Do(declined); got.Err != nil || got.ResponseCode != "51" {

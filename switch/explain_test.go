@@ -118,14 +118,22 @@ func TestStoryOfAClosedAdvice(t *testing.T) {
 
 // A reversal without an answer went out as a 0400, and goes on as a 0420 at a moment that is not kept.
 func TestStoryOfAReversalThatGoesOn(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{Deadline: waitedOut, Rules: `
+	s := switchtest.Start(t, switchtest.Options{Deadline: time.Minute, IssuerData: true, Rules: `
 rules:
 - when: {mti: ["0400"]}
   fault: {kind: no_answer}
 `})
 	a := s.Do(switchtest.Authorize("k1", 1000))
 	wantApproved(t, a, "00")
-	s.Do(switchtest.On(api.OpReverse, "k2", a.Payment, 0))
+	answer := inFlight(t, s, switchtest.On(api.OpReverse, "k2", a.Payment, 0))
+	s.Await("the issuer has the reversal", func() bool {
+		var metrics string
+		s.Control("GET", "/metrics", &metrics)
+		return strings.Contains(metrics, `issuersim_faults_total{kind="no_answer"} 1`)
+	})
+	s.StopIssuer() // and so does not answer it
+	answer()
+	s.StartIssuer()
 	s.AwaitDrained()
 	var story operator.Story
 	s.Operator("GET", "/v1/explain?of="+a.Payment, &story)
@@ -160,13 +168,21 @@ func TestExplainTellsALostLink(t *testing.T) {
 // What the issuer sent while a payment waited, and could not be read, is told of with it, and of no payment that was
 // answered.
 func TestExplainTellsUnreadFrames(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{Deadline: waitedOut, Rules: `
+	s := switchtest.Start(t, switchtest.Options{Deadline: time.Minute, Rules: `
 rules:
 - when: {mti: ["0100"], amount: {ends_with: "8"}}
   fault: {kind: malformed}
 `})
 	good := s.Do(switchtest.Authorize("k1", 1000))
-	bad := s.Do(switchtest.Authorize("k2", 108))
+	wantApproved(t, good, "00")
+	answer := inFlight(t, s, switchtest.Authorize("k2", 108))
+	s.Await("the frame is in the log", func() bool {
+		var kept string
+		s.Operator("GET", "/v1/strays", &kept)
+		return strings.Contains(kept, "malformed")
+	})
+	s.StopIssuer() // so that the wait has an end, after the frame
+	bad := answer()
 	var unread operator.Event
 	s.Await("the story has it", func() bool {
 		unread = events(s, bad.Payment)["unread"]

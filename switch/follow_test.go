@@ -178,7 +178,7 @@ func TestFollowedCutoverFails(t *testing.T) {
 // it.
 func TestStopWhileFollowing(t *testing.T) {
 	leavesNothing(t)
-	s := switchtest.Start(t, switchtest.Options{Configure: follows("issuer")})
+	s := switchtest.Start(t, switchtest.Options{Configure: follows("issuer"), Deadline: time.Hour})
 	var client sync.WaitGroup
 	client.Go(func() {
 		sale := switchtest.Authorize("k1", 1000)

@@ -208,6 +208,7 @@ func TestForeignAnswerIsExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	answered := make(chan net.Conn, 1) // over which the first foreign answer went
 	serve := func(conn net.Conn) {
 		defer conn.Close()
 		for {
@@ -234,6 +235,10 @@ func TestForeignAnswerIsExplained(t *testing.T) {
 				if frame, err = bcd.PackFrame(nil, foreign); err == nil {
 					_, err = conn.Write(frame)
 				}
+				select {
+				case answered <- conn:
+				default:
+				}
 			}
 			if err != nil {
 				return
@@ -249,18 +254,20 @@ func TestForeignAnswerIsExplained(t *testing.T) {
 			go serve(conn)
 		}
 	}()
-	s := switchtest.Start(t, switchtest.Options{IssuerAddr: l.Addr().String(), Deadline: waitedOut})
+	s := switchtest.Start(t, switchtest.Options{IssuerAddr: l.Addr().String(), Deadline: time.Minute})
 	s.AwaitReady()
-	a := s.Do(switchtest.Authorize("foreign", 1000))
-	if a.Approved {
-		t.Errorf("authorize: %+v", a)
-	}
+	answer := inFlight(t, s, switchtest.Authorize("foreign", 1000))
 	var kept string
 	s.Await("it is explained", func() bool {
 		s.Operator("GET", "/v1/strays", &kept)
 		return strings.Contains(kept, "a binary bitmap where a hex one is configured") &&
 			strings.Contains(kept, "looks like binary2 with iso87b") // iso87bcd, and iso87binary-jpos reads it as well
 	})
+	(<-answered).Close() // so that the wait has an end, after the frame
+	a := answer()
+	if a.Approved {
+		t.Errorf("authorize: %+v", a)
+	}
 	told := events(s, a.Payment)
 	unread, silence := told["unread"], told["silence"]
 	if !strings.HasPrefix(unread.Text, "1 frame from issuer/") ||

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/config"
 	"switchyard/spec"
 	"switchyard/spec/mapping"
 	txswitch "switchyard/switch"
@@ -86,8 +87,12 @@ func TestMappingChanged(t *testing.T) {
 		return answers || m.MTI() == "0100"
 	})
 	s := switchtest.Start(t, switchtest.Options{
-		IssuerAddr: address, Deadline: 2 * time.Second,
-		Configure: func(c *txswitch.Config) { c.Issuers[0].Mapping = mappings[use] },
+		IssuerAddr: address, Deadline: time.Minute, Configure: func(c *txswitch.Config) {
+			c.Issuers[0].Mapping = mappings[use]
+			if use > 0 {
+				c.Issuers[0].Deadline = config.Duration(time.Second) // until what is not answered is repeated
+			}
+		},
 	})
 	s.AwaitReady()
 	a := s.Do(switchtest.Authorize("k1", 1000))
@@ -158,7 +163,7 @@ func TestMappingChanged(t *testing.T) {
 // issuer, which knows them by what both editions say, ends them all, and the books agree.
 func TestEditionChanged(t *testing.T) {
 	for _, to := range []string{"iso93ascii", "iso93bcd"} {
-		s := switchtest.Start(t, switchtest.Options{IssuerData: true, Deadline: time.Second})
+		s := switchtest.Start(t, switchtest.Options{IssuerData: true, Deadline: time.Minute})
 		silent := func(key string, amount int64) api.Request {
 			r := switchtest.Authorize(key, amount)
 			r.Card.Number = "4000000000000986" // applied, and never answered

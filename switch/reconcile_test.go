@@ -34,16 +34,14 @@ func TestInBalanceWithTheIssuer(t *testing.T) {
 	for _, dialect := range spec.Stock() {
 		t.Run(dialect, func(t *testing.T) {
 			s := switchtest.Start(t, switchtest.Options{
-				Dialect: dialect, Deadline: 3 * time.Second, Configure: asksIssuer,
+				Dialect: dialect, Deadline: time.Minute, IssuerData: true, Configure: asksIssuer,
 			})
 			a := s.Do(switchtest.Authorize("k1", 12345))
 			wantApproved(t, a, "00")
 			eachOperation(t, s, a)
 			silent := switchtest.Authorize("k9", 888)
-			silent.Op, silent.Card.Number = api.OpSale, "4000000000000986" // applied, and never answered
-			if got := s.Do(silent); got.Err != nil || got.Status != api.StatusReversing {
-				t.Fatalf("no answer: %+v, error %v", got, got.Err)
-			}
+			silent.Op = api.OpSale
+			leftUnanswered(t, s, silent)
 			s.AwaitDrained()
 			cutover(t, s, false)
 			_, results := reconciled(t, s)

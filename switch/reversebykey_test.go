@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"switchyard/switch/api"
 	"switchyard/switch/switchtest"
@@ -107,17 +108,13 @@ func TestReversalsThatNameEachOther(t *testing.T) {
 
 // I11: what was answered without a refusal, a replay or an intent is counted apart.
 func TestEachAnsweredRequestIsAnIntent(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{Deadline: waitedOut})
+	s := switchtest.Start(t, switchtest.Options{Deadline: time.Minute, IssuerData: true})
 	a := s.Do(switchtest.Authorize("k1", 1000))
 	wantApproved(t, s.Do(switchtest.Authorize("k1", 1000)), "00")
 	wantApproved(t, s.Do(switchtest.On(api.OpCapture, "c1", a.Payment, 400)), "")
 	wantApproved(t, s.Do(reverseByKey("r1", "never", 0)), "")
 	s.Do(switchtest.On(api.OpStatus, "", a.Payment, 0))
-	unanswered := switchtest.Authorize("k2", 1000)
-	unanswered.Card.Number = "4000000000000986" // applied, never answered
-	if a := s.Do(unanswered); a.Status != api.StatusReversing {
-		t.Fatalf("%+v, error %v", a, a.Err)
-	}
+	leftUnanswered(t, s, switchtest.Authorize("k2", 1000))
 	wantApproved(t, s.Do(reverseByKey("r2", "k2", 0)), "")
 	requests := counters(t, s, "switchyard_requests_total")
 	if n := requests["approved"] + requests["reversing"]; n != 3 || requests["answered"] != 3 ||

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"switchyard/switch/switchtest"
 )
 
 // While the switch finishes what is in flight, /readyz says that it stops, and /healthz that it lives.
 func TestNotReadyWhileStopping(t *testing.T) {
-	s := switchtest.Start(t, switchtest.Options{})
+	s := switchtest.Start(t, switchtest.Options{Deadline: time.Hour}) // silence lasts until the issuer is stopped
 	ask := func(path string) (int, string) {
 		t.Helper()
 		resp, err := http.Get("http://" + s.OperatorAddr + path)
