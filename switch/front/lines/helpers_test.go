@@ -87,7 +87,7 @@ func (g *gate) Handle(ctx context.Context, caller *api.Caller, req *api.Request)
 // patience bounds what should happen at once; a test that meets it has failed.
 const patience = 5 * time.Minute
 
-// server is a gateway server on loopback with its metrics.
+// server is a gateway server with its metrics.
 type server struct {
 	*lines.Server
 	t        *testing.T
@@ -96,15 +96,17 @@ type server struct {
 	served   chan error
 }
 
-// serve starts a server before a front; the test's end shuts it down.
+// serve starts a server before a front, on loopback where the options have no listener; the test's end shuts it down.
 func serve(t *testing.T, behind front.Options, options lines.Options) *server {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	if options.Listener == nil {
+		if options.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	registry := prometheus.NewRegistry()
-	behind.Registerer, options.Listener, options.Registerer = registry, listener, registry
+	behind.Registerer, options.Registerer = registry, registry
 	if behind.Handler == nil {
 		behind.Handler = approveAll{}
 	}
@@ -115,7 +117,9 @@ func serve(t *testing.T, behind front.Options, options lines.Options) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &server{Server: s, t: t, address: listener.Addr().String(), registry: registry, served: make(chan error, 1)}
+	srv := &server{
+		Server: s, t: t, address: options.Listener.Addr().String(), registry: registry, served: make(chan error, 1),
+	}
 	go func() { srv.served <- s.Serve() }()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
