@@ -96,8 +96,8 @@ func (r *run) sendFreed(ctx context.Context, lane int, free *freed) {
 		case <-free.wake:
 		case <-timer.C:
 		}
-		now := time.Now()
 		over := ctx.Err() != nil // the others may have been ready, too
+		now := time.Now()        // asked after that, so that a run whose time is up is not taken for one called off
 		if over && now.Before(r.till) {
 			return
 		}
