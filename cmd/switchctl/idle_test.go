@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"net"
 	"path/filepath"
@@ -32,8 +31,7 @@ func TestIdleConnections(t *testing.T) {
 		t.Skipf("this process may open %d files (RLIMIT_NOFILE); %d connections need %d", files.Cur, idle, idle+spare)
 	}
 	bin := filepath.Dir(binaries(t))
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
+	ctx := t.Context()
 	local, err := daemons.StartLocal(ctx, daemons.Options{Bin: bin, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -13,9 +13,10 @@ import (
 )
 
 // How long a daemon may take to begin listening, for the switch to sign on at the issuer, and to end after a SIGTERM.
+// One that cannot start ends and is not waited for, so the first two are far more than a busy machine needs.
 const (
-	startLimit = 20 * time.Second
-	readyLimit = 20 * time.Second
+	startLimit = 2 * time.Minute
+	readyLimit = 2 * time.Minute
 	stopLimit  = 30 * time.Second
 	pollPause  = 20 * time.Millisecond
 )

@@ -13,11 +13,11 @@ import (
 )
 
 // How long what is queued may take to reach the issuer, how often that is looked at, and how long a daemon that is
-// started again may need for its port.
+// started again may need for its port: far more than it ever does, on a machine that is very busy too.
 const (
 	drainLimit   = 60 * time.Second
 	drainPause   = 50 * time.Millisecond
-	restartLimit = 10 * time.Second
+	restartLimit = 2 * time.Minute
 )
 
 // Local is an issuer-sim and the switchd that stands before it, both on loopback with their data in one folder.

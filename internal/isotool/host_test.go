@@ -162,7 +162,7 @@ func TestProbeIsBounded(t *testing.T) {
 	}
 	var tries []isotool.Try
 	o := isotool.ProbeOptions{
-		Dial: dial, Codecs: stock(), Framings: isotool.ProbeFramings, Wait: time.Second, Most: 5, Now: time.Now,
+		Dial: dial, Codecs: stock(), Framings: isotool.ProbeFramings, Wait: time.Minute, Most: 5, Now: time.Now,
 		Told: func(try isotool.Try) { tries = append(tries, try) },
 	}
 	if _, err := isotool.Probe(t.Context(), o); !errors.Is(err, isotool.ErrNothingFits) || len(tries) != 5 {
