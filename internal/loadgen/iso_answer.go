@@ -63,9 +63,9 @@ func (l *isoLane) answer(m, came *spec.Message) {
 	if t.notes.Load().gaveUp(slot, now) {
 		out.Class = record.NoAnswer
 		l.mu.Unlock()
+		l.stray(record.Late, "", lateMessage, came) // before the end, which may be the run's: its record is closed then
 		t.traffic.after(&s.journey, &out)
 		end(out)
-		l.stray(record.Late, "", lateMessage, came)
 		return
 	}
 	step := s.journey.at()

@@ -400,10 +400,10 @@ func (l *lineLane) answer(line []byte, now time.Time, more bool) error {
 	case waited:
 		if t.notes.Load().gaveUp(slot, now) {
 			l.tell(slot, over.seq, nil)
+			t.notes.Load().Stray(record.Late, "", lateLine, masked(line)) // before the end, which may be the run's
 			out = Outcome{Class: record.NoAnswer, At: now, More: more}
 			t.asks.ended(slot, nil, &out)
 			over.end(out)
-			t.notes.Load().Stray(record.Late, "", lateLine, masked(line))
 			return nil
 		}
 		l.tell(slot, over.seq, answer)
