@@ -269,3 +269,37 @@ func takeEach(ctx context.Context, calls []*api.Call, h interface {
 		}()
 	}
 }
+
+// pipes is a listener whose connections are pipes, so that they live in the virtual time of a test.
+type pipes struct {
+	incoming chan net.Conn
+	closed   chan struct{}
+}
+
+func newPipes() *pipes { return &pipes{incoming: make(chan net.Conn), closed: make(chan struct{})} }
+
+// connect returns the far end of a connection that is accepted.
+func (p *pipes) connect() net.Conn {
+	here, there := net.Pipe()
+	p.incoming <- there
+	return here
+}
+
+// Accept implements net.Listener.
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case nc := <-p.incoming:
+		return nc, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (p *pipes) Close() error {
+	close(p.closed)
+	return nil
+}
+
+// Addr implements net.Listener.
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }

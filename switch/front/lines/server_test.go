@@ -362,34 +362,10 @@ func drive(address string, n, each int) error {
 	return err
 }
 
-// pipes is a listener of connections in memory.
-type pipes struct {
-	came chan net.Conn
-	over chan struct{}
-}
-
-func (l *pipes) connect() net.Conn {
-	here, there := net.Pipe()
-	l.came <- there
-	return here
-}
-
-func (l *pipes) Accept() (net.Conn, error) {
-	select {
-	case nc := <-l.came:
-		return nc, nil
-	case <-l.over:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipes) Close() error   { close(l.over); return nil }
-func (l *pipes) Addr() net.Addr { return new(net.UnixAddr) }
-
 // In virtual time, in which a connection that says something at once has not been idle before on any machine.
 func TestIdleTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, l := newGate(), &pipes{make(chan net.Conn), make(chan struct{})}
+		g, l := newGate(), newPipes()
 		s := serve(t, front.Options{Handler: g}, lines.Options{Listener: l, IdleTimeout: time.Minute})
 		quiet, waiting := newPeer(t, l.connect()), newPeer(t, l.connect())
 		waiting.send(authorizeLine("1"))

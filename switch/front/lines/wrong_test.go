@@ -2,7 +2,6 @@ package lines_test
 
 import (
 	"context"
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,35 +13,10 @@ import (
 	"switchyard/switch/front/lines"
 )
 
-// pipes is a listener whose connections are pipes, so that they live in the virtual time of a test.
-type pipes struct {
-	incoming chan net.Conn
-	closed   chan struct{}
-}
-
-// Accept implements net.Listener.
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case nc := <-p.incoming:
-		return nc, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (p *pipes) Close() error {
-	close(p.closed)
-	return nil
-}
-
-// Addr implements net.Listener.
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
 // Wrong hellos wait for their refusal, longer and longer. A right one does not, and the server's end ends the waiting.
 func TestWrongHellosWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		port := &pipes{incoming: make(chan net.Conn), closed: make(chan struct{})}
+		port := newPipes()
 		f, err := front.New(front.Options{Handler: unreachable(t), Gateways: listed(t)})
 		if err != nil {
 			t.Fatal(err)
@@ -54,9 +28,7 @@ func TestWrongHellosWait(t *testing.T) {
 		served := make(chan error, 1)
 		go func() { served <- s.Serve() }()
 		connect := func() *peer {
-			theirs, ours := net.Pipe()
-			port.incoming <- ours
-			return newPeer(t, theirs)
+			return newPeer(t, port.connect())
 		}
 		wrong := hello("1", "shop", strings.Repeat("x", secret.MinLen))
 
