@@ -66,9 +66,9 @@ type result struct {
 
 // bench is a run of this command.
 type bench struct {
-	bin      string // folder of the binaries
-	dir      string // where they put their data: on the disk that the machine's sync rate was taken from
-	duration time.Duration
+	bin      string        // folder of the binaries
+	dir      string        // where they put their data: on the disk that the machine's sync rate was taken from
+	duration time.Duration // 0: of each load its own
 	runs     int
 	stored   int // payments
 	captures int // of the day that clearing closes
@@ -95,24 +95,38 @@ var measurements = []measurement{
 	{"recovery", false, (*bench).recovery},
 }
 
+// asked is what the flags ask for, beside what is of the bench.
+type asked struct {
+	only string        // measurements
+	out  string        // folder for the record
+	soak time.Duration // instead of any
+}
+
+// flags adds those of the command.
+func (b *bench) flags(f *flag.FlagSet) *asked {
+	a := &asked{}
+	f.StringVar(&b.Commit, "commit", "unknown", "what is measured")
+	f.StringVar(&a.out, "out", filepath.Join("bench", "results"), "folder for the record")
+	f.StringVar(&b.bin, "bin", "bin", "folder of switchctl, switchd, issuer-sim and ceiling")
+	f.DurationVar(&b.duration, "duration", 0, "how long each load is measured (default 4s; full and issuer 10s)")
+	f.IntVar(&b.runs, "runs", 5, "how often each is measured; the median counts")
+	f.IntVar(&b.stored, "stored", 300_000, "payments in the journal that stored begins with")
+	f.IntVar(&b.captures, "captures", 1_000_000, "captures of the day that clearing closes")
+	f.StringVar(&a.only, "only", "", "what to measure, with commas between: codec, switch, open, stored, full, issuer, "+
+		"overload, clearing, drain, recovery (default: all but the last five)")
+	f.DurationVar(&a.soak, "soak", 0, "instead, drive a switch for so long and see whether what it uses stays flat")
+	return a
+}
+
 func main() {
 	b := bench{result: result{At: time.Now().UTC().Truncate(time.Second)}}
-	flag.StringVar(&b.Commit, "commit", "unknown", "what is measured")
-	out := flag.String("out", filepath.Join("bench", "results"), "folder for the record")
-	flag.StringVar(&b.bin, "bin", "bin", "folder of switchctl, switchd, issuer-sim and ceiling")
-	flag.DurationVar(&b.duration, "duration", 4*time.Second, "how long each load is measured")
-	flag.IntVar(&b.runs, "runs", 5, "how often each is measured; the median counts")
-	flag.IntVar(&b.stored, "stored", 300_000, "payments in the journal that stored begins with")
-	flag.IntVar(&b.captures, "captures", 1_000_000, "captures of the day that clearing closes")
-	only := flag.String("only", "", "what to measure, with commas between: codec, switch, open, stored, full, issuer, "+
-		"overload, clearing, drain, recovery (default: all but the last five)")
-	span := flag.Duration("soak", 0, "instead, drive a switch for so long and see whether what it uses stays flat")
+	a := b.flags(flag.CommandLine)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	run := func() error { return b.run(ctx, *only, *out) }
-	if *span > 0 {
-		run = func() error { return b.soak(ctx, *span, *out) }
+	run := func() error { return b.run(ctx, a.only, a.out) }
+	if a.soak > 0 {
+		run = func() error { return b.soak(ctx, a.soak, a.out) }
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -121,7 +135,7 @@ func main() {
 }
 
 func (b *bench) run(ctx context.Context, only, out string) error {
-	if b.runs < 1 || b.stored < 1 || b.captures < 1 || b.duration <= 0 {
+	if b.runs < 1 || b.stored < 1 || b.captures < 1 || b.duration < 0 {
 		return fmt.Errorf("-runs, -stored, -captures, -duration: expected more than 0")
 	}
 	chosen, err := choose(only)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"switchyard/internal/loadgen/full"
 	"switchyard/internal/loadgen/steady"
@@ -25,6 +27,15 @@ var (
 // sizeOfShare is the number in flight by which the share of the ceiling is stated in the first place.
 const sizeOfShare = 1024
 
+// How long a load is measured where nobody says: one whose end is part of it, longer.
+const (
+	loadSpan  = 4 * time.Second
+	wholeSpan = 10 * time.Second
+)
+
+// span is how long a load is measured, as a flag takes it.
+func (b *bench) span(byDefault time.Duration) string { return cmp.Or(b.duration, byDefault).String() }
+
 func inFlight(n int) string   { return fmt.Sprintf("%d in flight", n) }
 func dueASecond(n int) string { return fmt.Sprintf("%d due a second", n) }
 
@@ -33,7 +44,7 @@ type fullSummary = full.Summary
 
 // series of one load against whom, of a number of options.
 func (b *bench) load(of, at string, more ...string) *series[steady.Summary] {
-	args := []string{"load", "--local", "--exit-zero", "--warmup", "1s", "--duration", b.duration.String()}
+	args := []string{"load", "--local", "--exit-zero", "--warmup", "1s", "--duration", b.span(loadSpan)}
 	args = append(args, more...)
 	if of == theCeiling {
 		args = append(args, "--switch", "ceiling")
@@ -114,7 +125,9 @@ func (b *bench) beside(ctx context.Context, at string, flags ...string) error {
 
 func (b *bench) full(ctx context.Context) error {
 	closed := strconv.Itoa(sizeOfShare)
-	b.Full = newSeries[fullSummary](b, theSwitch, inFlight(sizeOfShare), "load", "full", "--closed", closed)
+	b.Full = newSeries[fullSummary](
+		b, theSwitch, inFlight(sizeOfShare), "load", "full", "--closed", closed, "--duration", b.span(wholeSpan),
+	)
 	return inTurn(ctx, b, func(s *fullSummary) string {
 		return fmt.Sprintf("%.0f payments a second", s.PaymentsTPS)
 	}, b.Full)
@@ -123,7 +136,7 @@ func (b *bench) full(ctx context.Context) error {
 func (b *bench) issuer(ctx context.Context) error {
 	b.Issuer = &steady.Summary{}
 	return b.once(ctx, b.Issuer, "load", "--local", "--exit-zero", "--iso", "--closed", strconv.Itoa(sizeOfShare),
-		"--duration", "10s")
+		"--duration", b.span(wholeSpan))
 }
 
 // once runs a command of switchctl once.

@@ -40,7 +40,7 @@ func (b *bench) withStored(ctx context.Context) error {
 	data := filepath.Join(dir, "switchd")
 	load := []string{
 		"load", "--local", "--exit-zero", "--warmup", "1s",
-		"--duration", b.duration.String(), "--closed", strconv.Itoa(sizeOfShare),
+		"--duration", b.span(loadSpan), "--closed", strconv.Itoa(sizeOfShare),
 	}
 	s := &stored{Payments: b.stored, Fill: "bin/switchctl " + strings.Join(args, " ")}
 	s.Empty = newSeries[steady.Summary](b, theSwitch, "nothing stored", load...)
