@@ -23,8 +23,12 @@ const (
 	clearingP99Factor = 1.5
 )
 
-// clearingRows are the rows of the table for it.
-func clearingRows(d *dayend.Summary) []row {
+// clearingRows are the rows of the table for it, where it was measured.
+func (r *result) clearingRows() []row {
+	d := r.Clearing
+	if d == nil {
+		return nil
+	}
 	bound := d.DiskMiBS
 	if byCPU := float64(d.Bytes) / (1 << 20) / (float64(d.Captures) * clearingCPUUS / 1e6); byCPU < bound {
 		bound = byCPU

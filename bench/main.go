@@ -156,7 +156,7 @@ func (b *bench) run(ctx context.Context, only, out string) error {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
-	b.Table = b.table()
+	b.Table = measured(b.table())
 	path, err := record(out, b.At, b.Commit, &b.result)
 	if err != nil {
 		return err

@@ -129,7 +129,11 @@ func (b *bench) full(ctx context.Context) error {
 		b, theSwitch, inFlight(sizeOfShare), "load", "full", "--closed", closed, "--duration", b.span(wholeSpan),
 	)
 	return inTurn(ctx, b, func(s *fullSummary) string {
-		return fmt.Sprintf("%.0f payments a second", s.PaymentsTPS)
+		line := fmt.Sprintf("%.0f payments a second", s.PaymentsTPS)
+		if why := s.NotValid(); why != "" {
+			line += "; not valid: " + why
+		}
+		return line
 	}, b.Full)
 }
 

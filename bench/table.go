@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"switchyard/internal/loadgen/drain"
 	"switchyard/internal/loadgen/steady"
 )
 
@@ -15,41 +17,59 @@ type row struct {
 	Figure  string  `json:"figure"`
 	Unit    string  `json:"unit,omitempty"`
 	Reached float64 `json:"reached"`
-	ToReach float64 `json:"to_reach,omitempty"` // 0: no aim
+	ToReach float64 `json:"to_reach,omitempty"` // 0: no aim, but for None
 	Beyond  float64 `json:"beyond,omitempty"`
+	// None says that it is to come to 0.
+	None bool `json:"none,omitempty"`
 	// Ceiling is the same figure of the bare relay in the same run, 0 where it has none.
 	Ceiling float64 `json:"ceiling,omitempty"`
 	// Least says that more is better; else less is.
 	Least bool `json:"least,omitempty"`
-	// Runs are those of loads that it is of, and NotValid those of them whose figures may be the tool's own.
+	// Runs are those that it is of, and NotValid those of them whose figures may be the tool's own.
 	Runs     int    `json:"runs,omitempty"`
 	NotValid int    `json:"not_valid,omitempty"`
 	Why      string `json:"why_not_valid,omitempty"`
 
-	void bool // of a series that it is of, most runs are not valid
+	void bool   // of a series that it is of, most runs are not valid
+	by   string // the command that would measure it, where it was not
+}
+
+// judged is a series of which each run says whether it is valid.
+type judged interface {
+	// doubts says how many runs there are, and of each that is not valid why.
+	doubts() (runs int, why []string)
 }
 
 // of counts the runs that a row is of.
-func (r row) of(loads ...*series[steady.Summary]) row {
+func (r row) of(all ...judged) row {
 	var why []string
-	for _, load := range loads {
-		if load == nil {
-			continue
-		}
-		bad := 0
-		for i := range load.Runs {
-			if cause := load.Runs[i].NotValid(); cause != "" {
-				bad++
-				why = append(why, cause)
-			}
-		}
-		r.Runs += len(load.Runs)
-		r.NotValid += bad
-		r.void = r.void || 2*bad > len(load.Runs)
+	for _, series := range all {
+		runs, bad := series.doubts()
+		r.Runs += runs
+		r.NotValid += len(bad)
+		r.void = r.void || 2*len(bad) > runs
+		why = append(why, bad...)
 	}
 	slices.Sort(why)
 	r.Why = strings.Join(slices.Compact(why), "; ")
 	return r
+}
+
+// doubts implements judged; of no series there is nothing.
+func (s *series[S]) doubts() (runs int, why []string) {
+	if s == nil {
+		return 0, nil
+	}
+	for i := range s.Runs {
+		run, ok := any(&s.Runs[i]).(interface{ NotValid() string })
+		if !ok {
+			continue
+		}
+		if cause := run.NotValid(); cause != "" {
+			why = append(why, cause)
+		}
+	}
+	return len(s.Runs), why
 }
 
 // doubt is what is said of runs that are not valid; "" where all are.
@@ -66,8 +86,10 @@ func (r *row) met() string {
 		return aim != 0 && (r.Least && r.Reached >= aim || !r.Least && r.Reached <= aim)
 	}
 	switch {
-	case r.ToReach == 0:
+	case r.ToReach == 0 && !r.None || r.by != "":
 		return ""
+	case r.None && r.Reached == 0:
+		return "reached"
 	case r.void:
 		return "not valid"
 	case passes(r.Beyond):
@@ -76,6 +98,22 @@ func (r *row) met() string {
 		return "reached"
 	}
 	return "not yet"
+}
+
+// reached is the figure as a person reads it.
+func (r *row) reached() string {
+	if r.by != "" {
+		return "not measured"
+	}
+	return number(r.Reached, r.Unit)
+}
+
+// toReach is the aim as a person reads it.
+func (r *row) toReach() string {
+	if r.None {
+		return number(0, r.Unit)
+	}
+	return ifAny(r.ToReach, r.Unit)
 }
 
 // share is what the switch comes to of the ceiling, or of a cost the ceiling's part, in percent.
@@ -104,120 +142,164 @@ const (
 // aim of switchd's share of theirs was set: measured in turn, docs/benchmarks.md, "The load and the issuer".
 const asTheyWere = 1.6
 
-// table makes the rows of what was measured, in the order of what counts.
-func (r *result) table() (rows []row) {
-	add := func(ok bool, all ...row) {
-		if ok {
-			rows = append(rows, all...)
+// table makes the rows, in the order of what counts: those that have an aim are there whether they were measured or
+// not.
+func (r *result) table() []row {
+	return slices.Concat(
+		r.shareRows(), r.rateRows(), r.costRows(), r.codecRows(), r.storedRows(), r.fullRows(), r.clearingRows(),
+		r.drainRows(),
+	)
+}
+
+// rows are those of a measurement: where it was not made, with the command that would make it.
+func rows(made bool, how string, all ...row) []row {
+	for i := range all {
+		if !made {
+			all[i].by = "make bench " + how
 		}
 	}
+	return all
+}
+
+// measured are the rows that have a figure.
+func measured(all []row) []row {
+	return slices.DeleteFunc(slices.Clone(all), func(r row) bool { return r.by != "" })
+}
+
+func (r *result) shareRows() (all []row) {
 	for _, n := range []struct {
 		size            int
 		toReach, beyond float64
 	}{{1024, 40, 60}, {128, 65, 85}, {4096, 0, 0}, {1, 0, 0}} {
 		own, relay := r.find(theSwitch, inFlight(n.size)), r.find(theCeiling, inFlight(n.size))
-		add(own != nil, row{
+		all = append(all, rows(own != nil, "ONLY=switch", row{
 			Figure: "share of the ceiling, " + inFlight(n.size), Unit: percent, Least: true, Reached: shareOf(own, relay),
 			ToReach: n.toReach, Beyond: n.beyond,
-		}.of(own, relay))
+		}.of(own, relay))...)
 	}
+	return all
+}
+
+func (r *result) rateRows() (all []row) {
 	for _, n := range sizes {
 		own, relay := r.find(theSwitch, inFlight(n)), r.find(theCeiling, inFlight(n))
-		add(own != nil, row{
+		all = append(all, rows(own != nil, "ONLY=switch", row{
 			Figure: "synced authorizations, " + inFlight(n), Unit: seconds, Least: true,
 			Reached: own.figure(tps), Ceiling: relay.figure(tps),
-		}.of(own, relay))
+		}.of(own, relay))...)
 	}
 	best := r.best()
-	add(best != nil, row{
+	return append(all, rows(best != nil, "ONLY=switch", row{
 		Figure: "the same, best of these", Unit: seconds, Least: true, Reached: best.figure(tps), ToReach: 50_000,
 		Beyond: 65_000,
-	}.of(best))
+	}.of(best))...)
+}
+
+// costRows are what a payment takes, of processors, memory and time.
+func (r *result) costRows() (all []row) {
 	for _, n := range []int{1024, 4096} {
 		own := r.find(theSwitch, inFlight(n))
-		add(own != nil, row{
+		all = append(all, rows(own != nil, "ONLY=switch", row{
 			Figure:  "CPU of switchd over that of load and issuer-sim as they were, " + inFlight(n),
 			Reached: own.figure(switchdOverOthers), ToReach: 1.5, Beyond: 1.2,
-		}.of(own))
+		}.of(own))...)
 	}
+	closed, open := "ONLY=switch", "ONLY=open"
 	slow, fast := dueASecond(rates[0]), dueASecond(rates[1])
 	for _, c := range []struct {
-		figure, at      string
+		figure, how, at string
 		of              func(*steady.Summary) float64
 		unit            string
 		toReach, beyond float64
 	}{
-		{"CPU of switchd a payment", inFlight(1024), switchdCPU, micros, 18, 13},
-		{"CPU of switchd a payment", inFlight(4096), switchdCPU, micros, 18, 13},
-		{"CPU of switchd a payment", slow, switchdCPU, micros, 60, 30},
-		{"heap allocations a payment in switchd", inFlight(1024), allocs, "", 6, 2},
-		{"CPU of issuer-sim a payment", inFlight(1024), issuerCPU, micros, 4, 2},
-		{"CPU of the load a payment", inFlight(1024), loadCPU, micros, 3, 2},
-		{"p50", slow, p50, millis, 0, 0},
-		{"p99", slow, p99, millis, 5, 3},
-		{"p50", fast, p50, millis, 0, 0},
-		{"p99", fast, p99, millis, 8, 5},
+		{"CPU of switchd a payment", closed, inFlight(1024), switchdCPU, micros, 18, 13},
+		{"CPU of switchd a payment", closed, inFlight(4096), switchdCPU, micros, 18, 13},
+		{"CPU of switchd a payment", open, slow, switchdCPU, micros, 60, 30},
+		{"heap allocations a payment in switchd", closed, inFlight(1024), allocs, "", 6, 2},
+		{"CPU of issuer-sim a payment", closed, inFlight(1024), issuerCPU, micros, 4, 2},
+		{"CPU of the load a payment", closed, inFlight(1024), loadCPU, micros, 3, 2},
+		{"p50", open, slow, p50, millis, 0, 0},
+		{"p99", open, slow, p99, millis, 5, 3},
+		{"p50", open, fast, p50, millis, 0, 0},
+		{"p99", open, fast, p99, millis, 8, 5},
 	} {
 		own, relay := r.find(theSwitch, c.at), r.find(theCeiling, c.at)
-		add(own != nil, row{
+		all = append(all, rows(own != nil, c.how, row{
 			Figure: c.figure + ", " + c.at, Unit: c.unit, Reached: own.figure(c.of), ToReach: c.toReach, Beyond: c.beyond,
 			Ceiling: relay.figure(c.of),
-		}.of(own, relay))
+		}.of(own, relay))...)
 	}
-	if own, relay := r.find(theSwitch, inFlight(1)), r.find(theCeiling, inFlight(1)); own != nil {
-		add(true, row{
-			Figure: "p50 with one in flight, of two append + fsync", Unit: times, ToReach: 1.5, Beyond: 1.2,
-			Reached: overSyncs(own, r.TwoSyncsMS), Ceiling: overSyncs(relay, r.TwoSyncsMS),
-		}.of(own, relay))
-	}
-	if c := r.Codec; c != nil {
-		add(true,
+	own, relay := r.find(theSwitch, inFlight(1)), r.find(theCeiling, inFlight(1))
+	return append(all, rows(own != nil, closed, row{
+		Figure: "p50 with one in flight, of two append + fsync", Unit: times, ToReach: 1.5, Beyond: 1.2,
+		Reached: overSyncs(own, r.TwoSyncsMS), Ceiling: overSyncs(relay, r.TwoSyncsMS),
+	}.of(own, relay))...)
+}
+
+func (r *result) codecRows() []row {
+	c := cmp.Or(r.Codec, &codec{})
+	pack, unpack, allocs := c.slowest()
+	return slices.Concat(
+		rows(r.Codec != nil, "ONLY=codec",
 			row{Figure: "codec, 19 fields: pack", Unit: nanos, Reached: c.PackNS, ToReach: 400, Beyond: 250},
 			row{Figure: "codec, 19 fields: unpack", Unit: nanos, Reached: c.UnpackNS, ToReach: 400, Beyond: 250},
-			row{Figure: "codec: allocations of both", Reached: float64(c.PackAllocs + c.UnpackAllocs)},
-		)
-		pack, unpack, allocs := c.slowest()
-		add(len(c.Dialects) > 0,
+			row{Figure: "codec: allocations of both", Reached: float64(c.PackAllocs + c.UnpackAllocs), None: true},
+		),
+		rows(len(c.Dialects) > 0, "ONLY=codec",
 			row{Figure: "codec, slowest dialect: pack", Unit: nanos, Reached: pack, ToReach: 500, Beyond: 400},
 			row{Figure: "codec, slowest dialect: unpack", Unit: nanos, Reached: unpack, ToReach: 500, Beyond: 400},
-			row{Figure: "codec, slowest dialect: allocations", Reached: float64(allocs)},
-		)
+			row{Figure: "codec, slowest dialect: allocations", Reached: float64(allocs), None: true},
+		),
+	)
+}
+
+// storedOfAim is how many payments are stored where the aims hold. What was measured with fewer has none.
+const storedOfAim = 10_000_000
+
+func (r *result) storedRows() (all []row) {
+	s := cmp.Or(r.Stored, &stored{Payments: storedOfAim})
+	with := fmt.Sprintf("%d payments stored", s.Payments)
+	all = rows(r.Stored != nil, fmt.Sprintf("ONLY=stored STORED=%d DURATION=30s", storedOfAim),
+		row{
+			Figure: "throughput with " + with + ", of that with none", Unit: percent, Least: true,
+			Reached: shareOf(s.With, s.Empty), ToReach: 90, Beyond: 97,
+		}.of(s.With, s.Empty),
+		row{
+			Figure: "memory of switchd at full rate, " + with, Unit: mebis, Reached: s.With.figure(switchdMiB), ToReach: 250,
+			Beyond: 213,
+		}.of(s.With),
+		row{
+			Figure: "disk a payment, compacted, " + with, Unit: byBytes, Reached: s.BytesAPayment, ToReach: 230, Beyond: 200,
+		},
+	)
+	if s.Payments >= storedOfAim {
+		return all
 	}
-	if s := r.Stored; s != nil {
-		with := fmt.Sprintf("%d payments stored", s.Payments)
-		add(true,
-			row{
-				Figure: "throughput with " + with + ", of that with none", Unit: percent, Least: true,
-				Reached: shareOf(s.With, s.Empty), ToReach: 90, Beyond: 97,
-			}.of(s.With, s.Empty),
-			row{
-				Figure: "memory of switchd at full rate, " + with, Unit: mebis, Reached: s.With.Median.SwitchdMiB, ToReach: 250,
-				Beyond: 213,
-			}.of(s.With),
-			row{
-				Figure: "disk a stored payment, compacted", Unit: byBytes, Reached: s.BytesAPayment, ToReach: 230, Beyond: 200,
-			},
-		)
+	for i := range all {
+		all[i].ToReach, all[i].Beyond = 0, 0
 	}
-	if f := r.Full; f != nil {
-		add(true, row{
-			Figure: "authorized, captured and cleared payments", Unit: seconds, Least: true, Reached: f.Median.PaymentsTPS,
-			ToReach: 25_000, Beyond: 30_000,
-		})
-	}
-	if d := r.Clearing; d != nil {
-		add(true, clearingRows(d)...)
-	}
-	if d := r.Drain; d != nil {
-		add(true,
-			row{
-				Figure: fmt.Sprintf("drain of %d advices beside 500 a second", d.Advices), Unit: seconds, Least: true,
-				Reached: d.AdvicesPerS, ToReach: 25_000,
-			},
-			row{Figure: "p99 of the 500 a second beside it", Unit: millis, Reached: d.DuringP99MS, ToReach: 8},
-		)
-	}
-	return rows
+	return append(all, new(result).storedRows()...)
+}
+
+func (r *result) fullRows() []row {
+	return rows(r.Full != nil, "ONLY=full", row{
+		Figure: "authorized, captured and cleared payments", Unit: seconds, Least: true, Reached: r.Full.figure(paymentsTPS),
+		ToReach: 25_000, Beyond: 30_000,
+	}.of(r.Full))
+}
+
+func (r *result) drainRows() []row {
+	d := cmp.Or(r.Drain, &drain.Summary{Advices: drainAdvices, Rate: drain.Defaults().Rate})
+	return rows(r.Drain != nil, "ONLY=drain",
+		row{
+			Figure: fmt.Sprintf("drain of %d advices beside %g a second", d.Advices, d.Rate), Unit: seconds, Least: true,
+			Reached: d.AdvicesPerS, ToReach: 25_000,
+		},
+		row{
+			Figure: fmt.Sprintf("p99 of the %g a second beside it", d.Rate), Unit: millis, Reached: d.DuringP99MS,
+			ToReach: 8,
+		},
+	)
 }
 
 // The figures of a load.
@@ -228,6 +310,8 @@ func switchdCPU(s *steady.Summary) float64 { return s.SwitchdCPUUS }
 func issuerCPU(s *steady.Summary) float64  { return s.IssuerCPUUS }
 func loadCPU(s *steady.Summary) float64    { return s.LoadCPUUS }
 func allocs(s *steady.Summary) float64     { return s.SwitchdAllocs }
+func switchdMiB(s *steady.Summary) float64 { return s.SwitchdMiB }
+func paymentsTPS(s *fullSummary) float64   { return s.PaymentsTPS }
 
 // switchdOverOthers is what switchd takes of the processors for what the load and issuer-sim took as they were.
 func switchdOverOthers(s *steady.Summary) float64 {
@@ -287,24 +371,18 @@ func (r *result) best() (best *series[steady.Summary]) {
 	return best
 }
 
-// print prints the table, and below it what has no aim.
+// print prints the table, what was not measured with the command that would, and below it what has no aim.
 func (r *result) print(w io.Writer) error {
 	m := &r.Machine
 	fmt.Fprintf(w, "%s, %d cores, %s/%s, %s; %.0f synced writes a second on its disk, one after another\n\n",
 		m.CPU, m.Cores, m.OS, m.Arch, m.Go, m.SyncsPerSecond)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if len(r.Table) > 0 {
-		fmt.Fprintln(t, "figure\treached\tto reach\tbeyond\t\tceiling\tshare\t")
+	fmt.Fprintln(t, "figure\treached\tto reach\tbeyond\t\tceiling\tshare\t")
+	for _, row := range r.table() {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Figure, row.reached(), row.toReach(),
+			ifAny(row.Beyond, row.Unit), row.met(), ifAny(row.Ceiling, row.Unit), row.share(), cmp.Or(row.by, row.doubt()))
 	}
-	for i := range r.Table {
-		row := &r.Table[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			row.Figure, number(row.Reached, row.Unit), ifAny(row.ToReach, row.Unit), ifAny(row.Beyond, row.Unit),
-			row.met(), ifAny(row.Ceiling, row.Unit), row.share(), row.doubt())
-	}
-	if len(r.Table) > 0 {
-		fmt.Fprintln(t, "against jPOS's bare relay without a sync\tnot measured here\t1.3\t1.6\t\t\t\t")
-	}
+	fmt.Fprintln(t, "against jPOS's bare relay without a sync\tnot measured here\t1.3\t1.6\t\t\t\t")
 	if err := t.Flush(); err != nil {
 		return err
 	}

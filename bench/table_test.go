@@ -29,8 +29,8 @@ func TestMedians(t *testing.T) {
 	}
 }
 
-// measured is a result of three runs, in each of which the switch comes to another share of the ceiling.
-func measured() *result {
+// threeRuns is a result of three runs, in each of which the switch comes to another share of the ceiling.
+func threeRuns() *result {
 	r := &result{TwoSyncsMS: []float64{1, 2, 4}}
 	for _, n := range sizes {
 		at := inFlight(n)
@@ -58,7 +58,7 @@ func measured() *result {
 // of the ceiling's, nothing is reached.
 func TestRunsThatAreNotValid(t *testing.T) {
 	const share = "share of the ceiling, 1024 in flight"
-	r := measured()
+	r := threeRuns()
 	spoil := func(of string, runs ...int) {
 		for _, i := range runs {
 			one := &r.find(of, inFlight(1024)).Runs[i]
@@ -78,7 +78,7 @@ func TestRunsThatAreNotValid(t *testing.T) {
 	if got := find(t, r.Table, share); got.met() != "not valid" {
 		t.Errorf("%+v is %s although no run of the switch is valid", got, got.met())
 	}
-	ceiling := measured()
+	ceiling := threeRuns()
 	for i := range 2 {
 		ceiling.find(theCeiling, inFlight(1024)).Runs[i].Valid = false
 	}
@@ -112,7 +112,7 @@ func find(t *testing.T, rows []row, figure string) row {
 
 // A share is of the run in the same turn, and its median is taken then: not the share of two medians.
 func TestShareIsOfTheSameTurn(t *testing.T) {
-	rows := measured().table()
+	rows := threeRuns().table()
 	if r := find(t, rows, "share of the ceiling, 1024 in flight"); r.Reached != 50 || r.met() != "reached" {
 		t.Errorf("%+v is %s, want 50%% and reached", r, r.met())
 	}
@@ -128,17 +128,111 @@ func TestShareIsOfTheSameTurn(t *testing.T) {
 	}
 }
 
+// Each row of the table is printed, what was not measured with the command that would. The record has the others.
 func TestPrint(t *testing.T) {
-	r := measured()
-	r.Table = r.table()
-	var out strings.Builder
-	if err := r.print(&out); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"share of the ceiling, 1024 in flight", "50%", "not yet", "not measured here"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, out.String())
+	show := func(r *result) string {
+		var out strings.Builder
+		if err := r.print(&out); err != nil {
+			t.Fatal(err)
 		}
+		return out.String()
+	}
+	line := func(text, figure string) string {
+		for l := range strings.Lines(text) {
+			if strings.HasPrefix(l, figure+"  ") {
+				return strings.Join(strings.Fields(strings.TrimPrefix(l, figure)), " ")
+			}
+		}
+		t.Errorf("no row of %q in\n%s", figure, text)
+		return ""
+	}
+	missing := map[string]string{
+		"share of the ceiling, 1024 in flight":        "40% 60% make bench ONLY=switch",
+		"share of the ceiling, 128 in flight":         "65% 85% make bench ONLY=switch",
+		"the same, best of these":                     "50000 a second 65000 a second make bench ONLY=switch",
+		"CPU of switchd a payment, 2000 due a second": "60 µs 30 µs make bench ONLY=open",
+		"p99, 10000 due a second":                     "8 ms 5 ms make bench ONLY=open",
+		"codec: allocations of both":                  "0 make bench ONLY=codec",
+		"throughput with 10000000 payments stored, of that with none": "90% 97% make bench ONLY=stored STORED=10000000 " +
+			"DURATION=30s",
+		"memory of switchd at full rate, 10000000 payments stored": "250 MiB 213 MiB make bench ONLY=stored " +
+			"STORED=10000000 DURATION=30s",
+		"disk a payment, compacted, 10000000 payments stored": "230 bytes 200 bytes make bench ONLY=stored " +
+			"STORED=10000000 DURATION=30s",
+		"authorized, captured and cleared payments":    "25000 a second 30000 a second make bench ONLY=full",
+		"drain of 1000000 advices beside 500 a second": "25000 a second make bench ONLY=drain",
+		"p99 of the 500 a second beside it":            "8 ms make bench ONLY=drain",
+	}
+	nothing := show(&result{})
+	for figure, want := range missing {
+		if got := line(nothing, figure); got != "not measured "+want {
+			t.Errorf("%s: %q, want %q", figure, got, "not measured "+want)
+		}
+	}
+	if none := measured(new(result).table()); len(none) > 0 {
+		t.Errorf("the record of nothing has %v", none)
+	}
+	some := threeRuns()
+	text := show(some)
+	if got := line(text, "share of the ceiling, 1024 in flight"); got != "50% 40% 60% reached" {
+		t.Errorf("%q, want 50%% and reached", got)
+	}
+	for _, figure := range []string{"p99, 10000 due a second", "authorized, captured and cleared payments"} {
+		if got := line(text, figure); got != "not measured "+missing[figure] {
+			t.Errorf("%s: %q, want %q", figure, got, "not measured "+missing[figure])
+		}
+	}
+}
+
+// Nothing to be allocated is an aim.
+func TestNoAllocations(t *testing.T) {
+	r := &result{Codec: &codec{PackNS: 300, UnpackNS: 300, Dialects: []dialect{{Name: "x", PackNS: 300, UnpackNS: 300}}}}
+	for _, figure := range []string{"codec: allocations of both", "codec, slowest dialect: allocations"} {
+		if got := find(t, r.table(), figure); got.met() != "reached" || got.toReach() != "0" {
+			t.Errorf("%s: %+v is %q", figure, got, got.met())
+		}
+	}
+	r.Codec.PackAllocs, r.Codec.Dialects[0].UnpackAllocs = 1, 2
+	for _, figure := range []string{"codec: allocations of both", "codec, slowest dialect: allocations"} {
+		if got := find(t, r.table(), figure); got.met() != "not yet" {
+			t.Errorf("%s: %+v is %q", figure, got, got.met())
+		}
+	}
+}
+
+// The aims of a full journal are none of one that is not.
+func TestStoredRows(t *testing.T) {
+	const full = "disk a payment, compacted, 10000000 payments stored"
+	load := threeRuns().Loads[0]
+	r := &result{Stored: &stored{Payments: 300_000, With: load, Empty: load, BytesAPayment: 226}}
+	if got := find(t, r.table(), "disk a payment, compacted, 300000 payments stored"); got.met() != "" || got.by != "" {
+		t.Errorf("%+v is %q, want no aim", got, got.met())
+	}
+	if got := find(t, r.table(), full); got.by == "" {
+		t.Errorf("%+v, want it not measured", got)
+	}
+	r.Stored.Payments = storedOfAim
+	rows := r.table()
+	if got := find(t, rows, full); got.met() != "reached" || got.by != "" {
+		t.Errorf("%+v is %q, want reached", got, got.met())
+	}
+	if n := len(rows); n != len(new(result).table()) {
+		t.Errorf("%d rows, want each once", n)
+	}
+}
+
+// A whole flow says of its runs, too, whether they are valid.
+func TestFullThatIsNotValid(t *testing.T) {
+	r := &result{Full: &series[fullSummary]{Runs: []fullSummary{
+		{PaymentsTPS: 26_000, Valid: true}, {PaymentsTPS: 27_000, Validity: []loadrecord.Check{{Name: "own processor time"}}},
+	}}}
+	got := find(t, r.table(), "authorized, captured and cleared payments")
+	if got.met() != "reached" || got.doubt() != "1 of 2 runs not valid: own processor time" {
+		t.Errorf("%+v is %q with %q", got, got.met(), got.doubt())
+	}
+	r.Full.Runs[0].Valid = false
+	if got := find(t, r.table(), got.Figure); got.met() != "not valid" {
+		t.Errorf("%+v is %q although no run is valid", got, got.met())
 	}
 }
 
@@ -146,7 +240,7 @@ func TestPrint(t *testing.T) {
 func TestRecord(t *testing.T) {
 	dir, at := t.TempDir(), time.Date(2026, 11, 26, 5, 0, 0, 0, time.UTC)
 	for _, want := range []string{"2026-11-26-abc.json", "2026-11-26-abc-2.json", "2026-11-26-abc-3.json"} {
-		path, err := record(dir, at, "abc", measured())
+		path, err := record(dir, at, "abc", threeRuns())
 		if err != nil || filepath.Base(path) != want {
 			t.Fatalf("%s, %v; want %s", path, err, want)
 		}

@@ -47,5 +47,8 @@ func printFull(w io.Writer, s *full.Summary) error {
 	fmt.Fprintf(t, "at the issuer\t%.1f s later\n", s.DrainS)
 	fmt.Fprintf(t, "cleared\t%.1f s later, in %d files\n", s.ClearingS, s.Files)
 	fmt.Fprintf(t, "switchd\t%.0f MiB at most\n", s.SwitchdMiB)
+	if why := s.NotValid(); why != "" {
+		fmt.Fprintf(t, "not valid\t%s: the figures may be the tool's own\n", why)
+	}
 	return t.Flush()
 }

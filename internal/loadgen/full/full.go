@@ -19,6 +19,7 @@ import (
 	"switchyard/internal/daemons"
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/clients"
+	"switchyard/internal/loadgen/judge"
 	"switchyard/internal/loadgen/record"
 	"switchyard/switch/api"
 	"switchyard/switch/operator/client"
@@ -55,7 +56,13 @@ type Summary struct {
 	InFlight    int     `json:"in_flight"`
 	Files       int     `json:"files"`
 	SwitchdMiB  float64 `json:"switchd_mib"` // peak resident memory
+	// Valid is whether the figures are the switch's in the main, and Validity by what that is judged.
+	Valid    bool           `json:"valid"`
+	Validity []record.Check `json:"validity,omitempty"`
 }
+
+// NotValid says why a run is not valid, "" where it is.
+func (s *Summary) NotValid() string { return record.NotValid(s.Valid, s.Validity) }
 
 // Run measures. Its daemons are stopped when it returns.
 func Run(ctx context.Context, o Options) (*Summary, error) {
@@ -89,7 +96,7 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*Summary, 
 		Op: api.OpAuthorize, Run: loadgen.RunName(), Cards: loadgen.NewCards(time.Now()), Seed: o.Seed,
 	})
 	o.Say("authorizing and capturing for %s", o.Duration)
-	begin := time.Now()
+	begin, took := time.Now(), daemons.OwnCPUTime()
 	res, err := loadgen.Run(ctx, loadgen.Options{
 		Target: target, Lanes: lanes, InFlight: o.InFlight, Duration: o.Duration, Seed: o.Seed,
 	})
@@ -97,6 +104,7 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*Summary, 
 		return nil, err
 	}
 	captured := time.Now()
+	judge.Judge(res.Run, judge.Options{CPU: daemons.OwnCPUTime() - took, Elapsed: captured.Sub(begin)})
 	if n := res.Declined + res.Failed; n > 0 || res.Approved == 0 {
 		return nil, fmt.Errorf("%d payments captured, %d not: %s %s", target.captured.Load(), n,
 			loadgen.Counts(res.Declines), loadgen.Counts(res.Errors))
@@ -120,7 +128,7 @@ func (o *Options) measure(ctx context.Context, local *daemons.Local) (*Summary, 
 		Payments: n, PaymentsTPS: loadgen.Round(float64(n) / cleared.Sub(begin).Seconds()),
 		CaptureS: captured.Sub(begin).Seconds(), DrainS: drained.Sub(captured).Seconds(),
 		ClearingS: cleared.Sub(drained).Seconds(), P50MS: res.QuantileMS(50), P99MS: res.QuantileMS(99),
-		InFlight: o.InFlight, Files: len(files),
+		InFlight: o.InFlight, Files: len(files), Valid: res.Run.Verdict.Valid, Validity: res.Run.Verdict.Validity,
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"strings"
 	"time"
 )
 
@@ -256,6 +257,20 @@ type Check struct {
 	Limit     float64  `json:"limit"`
 	OK        bool     `json:"ok"`
 	Why       string   `json:"why,omitempty"` // what it means for the figures, for people
+}
+
+// NotValid names the checks of a run's validity that it did not pass; "" where it is valid.
+func NotValid(valid bool, validity []Check) string {
+	var why []string
+	for _, c := range validity {
+		if !c.OK {
+			why = append(why, c.Name)
+		}
+	}
+	if len(why) == 0 && !valid {
+		return "not judged"
+	}
+	return strings.Join(why, ", ")
 }
 
 // Bounds of a Check.

@@ -174,18 +174,7 @@ type Summary struct {
 }
 
 // NotValid says why a run is not valid, "" where it is.
-func (s *Summary) NotValid() string {
-	var why []string
-	for _, c := range s.Validity {
-		if !c.OK {
-			why = append(why, c.Name)
-		}
-	}
-	if len(why) == 0 && !s.Valid {
-		return "not judged"
-	}
-	return strings.Join(why, ", ")
-}
+func (s *Summary) NotValid() string { return record.NotValid(s.Valid, s.Validity) }
 
 // Run measures. Daemons of its own are stopped when it returns. What was measured is returned whatever becomes of the
 // daemons, of ctx or of the file of answers meanwhile, with nil: the record says so, and is not valid.
