@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"switchyard/internal/loadgen/dayend"
@@ -9,8 +10,13 @@ import (
 
 // clearing measures the end of a day.
 func (b *bench) clearing(ctx context.Context) error {
-	b.Clearing = &dayend.Summary{}
-	return b.once(ctx, b.Clearing, "load", "clearing", "--captures", strconv.Itoa(b.captures))
+	b.Clearing = newLongSeries[dayend.Summary](b, theSwitch, fmt.Sprintf("%d captures", b.captures),
+		"load", "clearing", "--captures", strconv.Itoa(b.captures))
+	return inTurn(ctx, b, clearingLine, b.Clearing)
+}
+
+func clearingLine(s *dayend.Summary) string {
+	return fmt.Sprintf("closed in %.1f s, a record %.1f µs; %.0f MiB", s.CloseS, s.WriteUS, s.SwitchdMiB)
 }
 
 // What the files of a day are to come to: a share of what bounds their writing, which is the disk or what the
@@ -25,10 +31,10 @@ const (
 
 // clearingRows are the rows of the table for it, where it was measured.
 func (r *result) clearingRows() []row {
-	d := r.Clearing
-	if d == nil {
+	if r.Clearing == nil {
 		return nil
 	}
+	d := &r.Clearing.Median
 	bound := d.DiskMiBS
 	if byCPU := float64(d.Bytes) / (1 << 20) / (float64(d.Captures) * clearingCPUUS / 1e6); byCPU < bound {
 		bound = byCPU

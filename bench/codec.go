@@ -49,17 +49,36 @@ func (c *codec) slowest() (packNS, unpackNS float64, allocs int) {
 	return packNS, unpackNS, allocs
 }
 
+// printedRuns is a command with the lines of figures that it printed.
+type printedRuns struct {
+	Command string   `json:"command"`
+	Printed []string `json:"printed"`
+	Before  *moment  `json:"before"`
+	After   *moment  `json:"after"`
+}
+
 // measureCodec runs the benchmarks of package spec a number of times.
-func measureCodec(ctx context.Context, runs int) (codec, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$",
+func measureCodec(ctx context.Context, runs int) (*codec, *printedRuns, error) {
+	args := []string{
+		"test", "-run", "^$",
 		"-bench", "^Benchmark(Pack|Unpack)Codec$|^Benchmark(Pack|Unpack)Library$/^iso87ascii$", "-benchmem",
-		"-benchtime", "0.5s", "-count", strconv.Itoa(runs), "./spec")
+		"-benchtime", "0.5s", "-count", strconv.Itoa(runs), "./spec",
+	}
+	printed := &printedRuns{Command: "go " + strings.Join(args, " "), Before: lookAround()}
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	if err != nil {
-		return codec{}, fmt.Errorf("%w\n%s", err, text)
+		return nil, nil, fmt.Errorf("%w\n%s", err, text)
 	}
-	return parseCodec(text)
+	printed.After = lookAround()
+	for line := range strings.Lines(string(text)) {
+		if _, _, ok := parseBenchmark(line); ok {
+			printed.Printed = append(printed.Printed, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	c, err := parseCodec(text)
+	return &c, printed, err
 }
 
 // benchmark is a line of go test -bench -benchmem.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -41,6 +42,67 @@ func cpuModel() string {
 		}
 	}
 	return "unknown processor"
+}
+
+// moment is what else the machine had to do at a moment: what a figure is of that was measured on a machine that others
+// share. What the system does not tell is left out.
+type moment struct {
+	At          time.Time `json:"at"`
+	LoadAverage []float64 `json:"load_average,omitempty"` // of the last 1, 5 and 15 minutes
+	// StealS is for how long its processors had something to do and the host gave their time to others, all of them added
+	// up, since it started.
+	StealS float64 `json:"steal_s"`
+}
+
+// lookAround is the machine as it is now.
+func lookAround() *moment {
+	m := &moment{At: time.Now().UTC().Truncate(time.Millisecond)}
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m.LoadAverage = parseLoadAverage(string(text))
+	}
+	if text, err := os.ReadFile("/proc/stat"); err == nil {
+		m.StealS = parseSteal(string(text))
+	}
+	return m
+}
+
+// parseLoadAverage reads the three numbers that /proc/loadavg begins with; nil where it does not.
+func parseLoadAverage(text string) (load []float64) {
+	for _, word := range strings.Fields(text) {
+		n, err := strconv.ParseFloat(word, 64)
+		if err != nil || len(load) == 3 {
+			break
+		}
+		load = append(load, n)
+	}
+	if len(load) < 3 {
+		return nil
+	}
+	return load
+}
+
+// parseSteal reads the steal time of all processors from the first line of /proc/stat; 0 where it has none.
+func parseSteal(text string) float64 {
+	const steal, ticks = 8, 100 // its place behind the name, and how many are a second
+	first, _, _ := strings.Cut(text, "\n")
+	words := strings.Fields(first)
+	if len(words) <= steal || words[0] != "cpu" {
+		return 0
+	}
+	n, err := strconv.ParseUint(words[steal], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return float64(n) / ticks
+}
+
+// stolen is the part of the processors' time, in percent, that the host gave to others between two moments.
+func (m *machine) stolen(before, after *moment) float64 {
+	span := after.At.Sub(before.At).Seconds() * float64(m.Cores)
+	if span <= 0 {
+		return 0
+	}
+	return 100 * (after.StealS - before.StealS) / span
 }
 
 // syncRate appends and syncs for a second.

@@ -14,9 +14,9 @@
 //   - recovery: how soon a switch is ready after a crash.
 //
 // The last five are measured only where -only names them. Each figure is the median of -runs runs, on daemons and data
-// of their own; only overload, clearing, drain and recovery, which take minutes each, are of one. docs/benchmarks.md
-// says how to read them. The load comes from bin/switchctl on the same machine: the figures are of everything together,
-// not of the switch on a machine of its own.
+// of their own: of five where nobody says, and of overload, clearing, drain and recovery, which take minutes, of one.
+// docs/benchmarks.md says how to read them. The load comes from bin/switchctl on the same machine: the figures are of
+// everything together, not of the switch on a machine of its own.
 //
 // With -soak it measures no table but whether what a switch uses stays flat: soak.go.
 //
@@ -47,21 +47,26 @@ const wantTPS = 10_000
 
 // result is what one run records: what was not measured is left out.
 type result struct {
-	Commit  string                    `json:"commit"`
-	At      time.Time                 `json:"at"`
-	Machine machine                   `json:"machine"`
-	Table   []row                     `json:"table,omitempty"`
-	Codec   *codec                    `json:"codec,omitempty"`
-	Loads   []*series[steady.Summary] `json:"loads,omitempty"`
+	Commit  string    `json:"commit"`
+	At      time.Time `json:"at"`
+	Machine machine   `json:"machine"`
+	// Before and After are of all of it.
+	Before    *moment                   `json:"before,omitempty"`
+	After     *moment                   `json:"after,omitempty"`
+	Table     []row                     `json:"table,omitempty"` // what was measured of it
+	Codec     *codec                    `json:"codec,omitempty"`
+	CodecRuns *printedRuns              `json:"codec_runs,omitempty"`
+	Loads     []*series[steady.Summary] `json:"loads,omitempty"`
 	// TwoSyncsMS is what appending to a file and syncing it took one writer, twice, before each run with one in flight.
 	TwoSyncsMS []float64            `json:"two_syncs_ms,omitempty"`
 	Full       *series[fullSummary] `json:"full,omitempty"`
 	Stored     *stored              `json:"stored,omitempty"`
-	Issuer     *steady.Summary      `json:"issuer_sim,omitempty"`
-	Overload   *overload            `json:"overload,omitempty"`
-	Clearing   *dayend.Summary      `json:"clearing,omitempty"`
-	Drain      *drain.Summary       `json:"drain,omitempty"`
-	Recovery   *recovery.Summary    `json:"recovery,omitempty"`
+	// Of these, records of before 2026-11-27 have the figures of one run under names without _runs.
+	Issuer   *series[steady.Summary]   `json:"issuer_sim_runs,omitempty"`
+	Overload *overload                 `json:"overload_runs,omitempty"`
+	Clearing *series[dayend.Summary]   `json:"clearing_runs,omitempty"`
+	Drain    *series[drain.Summary]    `json:"drain_runs,omitempty"`
+	Recovery *series[recovery.Summary] `json:"recovery_runs,omitempty"`
 }
 
 // bench is a run of this command.
@@ -69,9 +74,9 @@ type bench struct {
 	bin      string        // folder of the binaries
 	dir      string        // where they put their data: on the disk that the machine's sync rate was taken from
 	duration time.Duration // 0: of each load its own
-	runs     int
-	stored   int // payments
-	captures int // of the day that clearing closes
+	runs     int           // 0: of each measurement its own
+	stored   int           // payments
+	captures int           // of the day that clearing closes
 	result
 }
 
@@ -109,7 +114,8 @@ func (b *bench) flags(f *flag.FlagSet) *asked {
 	f.StringVar(&a.out, "out", filepath.Join("bench", "results"), "folder for the record")
 	f.StringVar(&b.bin, "bin", "bin", "folder of switchctl, switchd, issuer-sim and ceiling")
 	f.DurationVar(&b.duration, "duration", 0, "how long each load is measured (default 4s; full and issuer 10s)")
-	f.IntVar(&b.runs, "runs", 5, "how often each is measured; the median counts")
+	f.IntVar(&b.runs, "runs", 0, "how often each is measured; the median counts (default 5; 1 of what takes minutes: "+
+		"overload, clearing, drain, recovery)")
 	f.IntVar(&b.stored, "stored", 300_000, "payments in the journal that stored begins with")
 	f.IntVar(&b.captures, "captures", 1_000_000, "captures of the day that clearing closes")
 	f.StringVar(&a.only, "only", "", "what to measure, with commas between: codec, switch, open, stored, full, issuer, "+
@@ -135,7 +141,7 @@ func main() {
 }
 
 func (b *bench) run(ctx context.Context, only, out string) error {
-	if b.runs < 1 || b.stored < 1 || b.captures < 1 || b.duration < 0 {
+	if b.runs < 0 || b.stored < 1 || b.captures < 1 || b.duration < 0 {
 		return fmt.Errorf("-runs, -stored, -captures, -duration: expected more than 0")
 	}
 	chosen, err := choose(only)
@@ -150,12 +156,14 @@ func (b *bench) run(ctx context.Context, only, out string) error {
 	if b.Machine, err = thisMachine(b.dir); err != nil {
 		return fmt.Errorf("machine: %w", err)
 	}
+	b.Before = lookAround()
 	for _, m := range chosen {
 		say("bench: %s", m.name)
 		if err := m.measure(b, ctx); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
+	b.After = lookAround()
 	b.Table = measured(b.table())
 	path, err := record(out, b.At, b.Commit, &b.result)
 	if err != nil {

@@ -77,9 +77,12 @@ func loadLine(s *steady.Summary) string {
 }
 
 func (b *bench) codec(ctx context.Context) error {
-	c, err := measureCodec(ctx, b.runs)
-	b.Codec = &c
-	return err
+	c, printed, err := measureCodec(ctx, b.turns(shortTurns))
+	if err != nil {
+		return err
+	}
+	b.Codec, b.CodecRuns = c, printed
+	return nil
 }
 
 // closed measures with each number in flight, the relay and the switch in turn.
@@ -106,7 +109,7 @@ func (b *bench) open(ctx context.Context) error {
 // beside measures one load through the relay and the switch, in turn, and before each turn how long two syncs take.
 func (b *bench) beside(ctx context.Context, at string, flags ...string) error {
 	relay, own := b.load(theCeiling, at, flags...), b.load(theSwitch, at, flags...)
-	for range b.runs {
+	for range own.turns {
 		if at == inFlight(1) {
 			ms, err := twoSyncs(b.dir)
 			if err != nil {
@@ -138,9 +141,9 @@ func (b *bench) full(ctx context.Context) error {
 }
 
 func (b *bench) issuer(ctx context.Context) error {
-	b.Issuer = &steady.Summary{}
-	return b.once(ctx, b.Issuer, "load", "--local", "--exit-zero", "--iso", "--closed", strconv.Itoa(sizeOfShare),
-		"--duration", b.span(wholeSpan))
+	b.Issuer = newSeries[steady.Summary](b, "issuer-sim", inFlight(sizeOfShare), "load", "--local", "--exit-zero", "--iso",
+		"--closed", strconv.Itoa(sizeOfShare), "--duration", b.span(wholeSpan))
+	return inTurn(ctx, b, loadLine, b.Issuer)
 }
 
 // once runs a command of switchctl once.

@@ -13,8 +13,9 @@ import (
 const drainAdvices = 1_000_000
 
 func (b *bench) drain(ctx context.Context) error {
-	b.Drain = &drain.Summary{}
-	return b.once(ctx, b.Drain, "load", "drain", "--advices", strconv.Itoa(drainAdvices))
+	b.Drain = newLongSeries[drain.Summary](b, theSwitch, fmt.Sprintf("%d advices", drainAdvices),
+		"load", "drain", "--advices", strconv.Itoa(drainAdvices))
+	return inTurn(ctx, b, drainLine, b.Drain)
 }
 
 func drainLine(s *drain.Summary) string {
@@ -24,8 +25,8 @@ func drainLine(s *drain.Summary) string {
 }
 
 func (b *bench) recovery(ctx context.Context) error {
-	b.Recovery = &recovery.Summary{}
-	return b.once(ctx, b.Recovery, "load", "recovery")
+	b.Recovery = newLongSeries[recovery.Summary](b, theSwitch, "after a crash", "load", "recovery")
+	return inTurn(ctx, b, recoveryLine, b.Recovery)
 }
 
 func recoveryLine(s *recovery.Summary) string {

@@ -21,13 +21,13 @@ const (
 	overloadWarmup = 5 * time.Second
 )
 
-// overload is what comes of more requests than the issuer can answer, beside as many as it can.
+// overload is what comes of more requests than the issuer can answer, beside as many as it can, in turn.
 type overload struct {
-	PaceTPS      int            `json:"pace_tps"`
-	Full         steady.Summary `json:"full"` // as many requests as the issuer answers
-	Over         steady.Summary `json:"over"`
-	GoodputRatio float64        `json:"goodput_ratio"` // approved a second, Over to Full
-	P99Ratio     float64        `json:"p99_ratio"`     // of all callers, those that were refused, too
+	PaceTPS      int                     `json:"pace_tps"`
+	Full         *series[steady.Summary] `json:"full"` // as many requests as the issuer answers
+	Over         *series[steady.Summary] `json:"over"`
+	GoodputRatio float64                 `json:"goodput_ratio"` // approved a second, Over to Full
+	P99Ratio     float64                 `json:"p99_ratio"`     // of all callers, those that were refused, too
 }
 
 func (b *bench) overload(ctx context.Context) error {
@@ -35,21 +35,16 @@ func (b *bench) overload(ctx context.Context) error {
 	if err := os.WriteFile(rules, fmt.Appendf(nil, "pace: %d\n", paceTPS), 0o600); err != nil {
 		return err
 	}
-	at := func(rate int) (s steady.Summary, err error) {
-		return s, b.once(ctx, &s, "load", "--local", "--exit-zero", "--rate", strconv.Itoa(rate),
-			"--warmup", overloadWarmup.String(), "--duration", overloadSpan.String(), "--issuer-rules", rules)
+	at := func(rate int) *series[steady.Summary] {
+		return newLongSeries[steady.Summary](b, theSwitch, dueASecond(rate), "load", "--local", "--exit-zero",
+			"--rate", strconv.Itoa(rate), "--warmup", overloadWarmup.String(), "--duration", overloadSpan.String(),
+			"--issuer-rules", rules)
 	}
-	full, err := at(paceTPS)
-	if err != nil {
+	o := &overload{PaceTPS: paceTPS, Full: at(paceTPS), Over: at(overTPS)}
+	if err := inTurn(ctx, b, loadLine, o.Full, o.Over); err != nil {
 		return err
 	}
-	over, err := at(overTPS)
-	if err != nil {
-		return err
-	}
-	b.Overload = &overload{
-		PaceTPS: paceTPS, Full: full, Over: over,
-		GoodputRatio: over.TPS / full.TPS, P99Ratio: over.P99MS / full.P99MS,
-	}
+	o.GoodputRatio, o.P99Ratio = ratioOf(o.Over, o.Full, tps), ratioOf(o.Over, o.Full, p99)
+	b.Overload = o
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -35,34 +36,59 @@ type series[S any] struct {
 	Runs    []S    `json:"runs"`
 	Median  S      `json:"median"` // of each number by itself
 
-	args []string
+	Before *moment `json:"before,omitempty"` // the first run
+	After  *moment `json:"after,omitempty"`  // the last one
+
+	args  []string
+	turns int // how often it is to be run
 }
+
+// How often what takes seconds is run where nobody says, and what takes minutes.
+const (
+	shortTurns = 5
+	longTurns  = 1
+)
+
+// turns is how often something is run.
+func (b *bench) turns(byDefault int) int { return cmp.Or(b.runs, byDefault) }
 
 // newSeries is of a command of switchctl; its daemons' folder is made anew by each run.
 func newSeries[S any](b *bench, of, at string, args ...string) *series[S] {
 	args = append(args, "--json")
 	return &series[S]{
 		Of: of, At: at, Command: "bin/switchctl " + strings.Join(args, " "),
-		args: append(args, "--dir", filepath.Join(b.dir, "load")),
+		args: append(args, "--dir", filepath.Join(b.dir, "load")), turns: b.turns(shortTurns),
 	}
+}
+
+// newLongSeries is of a command that takes minutes.
+func newLongSeries[S any](b *bench, of, at string, args ...string) *series[S] {
+	s := newSeries[S](b, of, at, args...)
+	s.turns = b.turns(longTurns)
+	return s
 }
 
 // run runs it once more.
 func (s *series[S]) run(ctx context.Context, b *bench, line func(*S) string) error {
+	before := lookAround()
 	var one S
 	if err := b.switchctl(ctx, &one, s.args...); err != nil {
 		return err
 	}
+	if s.Before == nil {
+		s.Before = before
+	}
+	s.After = lookAround()
 	s.Runs = append(s.Runs, one)
 	s.Median = medians(s.Runs)
-	say("  %d of %d, %s, %s: %s", len(s.Runs), b.runs, s.Of, s.At, line(&one))
+	say("  %d of %d, %s, %s: %s", len(s.Runs), s.turns, s.Of, s.At, line(&one))
 	return nil
 }
 
-// inTurn runs each of them, one after the other, as often as is asked for: so what the machine does in a minute comes
-// to all of them.
+// inTurn runs each of them, one after the other, as often as the first is to be run: so what the machine does in a
+// minute comes to all of them.
 func inTurn[S any](ctx context.Context, b *bench, line func(*S) string, all ...*series[S]) error {
-	for range b.runs {
+	for range all[0].turns {
 		for _, s := range all {
 			if err := s.run(ctx, b, line); err != nil {
 				return err

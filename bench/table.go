@@ -289,16 +289,16 @@ func (r *result) fullRows() []row {
 }
 
 func (r *result) drainRows() []row {
-	d := cmp.Or(r.Drain, &drain.Summary{Advices: drainAdvices, Rate: drain.Defaults().Rate})
+	rate := drain.Defaults().Rate
 	return rows(r.Drain != nil, "ONLY=drain",
 		row{
-			Figure: fmt.Sprintf("drain of %d advices beside %g a second", d.Advices, d.Rate), Unit: seconds, Least: true,
-			Reached: d.AdvicesPerS, ToReach: 25_000,
-		},
+			Figure: fmt.Sprintf("drain of %d advices beside %g a second", drainAdvices, rate), Unit: seconds, Least: true,
+			Reached: r.Drain.figure(advicesPerS), ToReach: 25_000,
+		}.of(r.Drain),
 		row{
-			Figure: fmt.Sprintf("p99 of the %g a second beside it", d.Rate), Unit: millis, Reached: d.DuringP99MS,
-			ToReach: 8,
-		},
+			Figure: fmt.Sprintf("p99 of the %g a second beside it", rate), Unit: millis,
+			Reached: r.Drain.figure(duringP99), ToReach: 8,
+		}.of(r.Drain),
 	)
 }
 
@@ -312,6 +312,10 @@ func loadCPU(s *steady.Summary) float64    { return s.LoadCPUUS }
 func allocs(s *steady.Summary) float64     { return s.SwitchdAllocs }
 func switchdMiB(s *steady.Summary) float64 { return s.SwitchdMiB }
 func paymentsTPS(s *fullSummary) float64   { return s.PaymentsTPS }
+
+// The figures of a drain.
+func advicesPerS(s *drain.Summary) float64 { return s.AdvicesPerS }
+func duringP99(s *drain.Summary) float64   { return s.DuringP99MS }
 
 // switchdOverOthers is what switchd takes of the processors for what the load and issuer-sim took as they were.
 func switchdOverOthers(s *steady.Summary) float64 {
@@ -333,18 +337,21 @@ func (s *series[S]) figure(of func(*S) float64) float64 {
 	return medianOf(values)
 }
 
-// shareOf is the median, in percent, of what each run of one came to of the other's run in the same turn.
-func shareOf(own, other *series[steady.Summary]) float64 {
+// shareOf is what each run of one came to of the other's run in the same turn, in percent; the median.
+func shareOf(own, other *series[steady.Summary]) float64 { return 100 * ratioOf(own, other, tps) }
+
+// ratioOf is the median of a figure of one through that of the other's run in the same turn.
+func ratioOf(own, other *series[steady.Summary], of func(*steady.Summary) float64) float64 {
 	if own == nil || other == nil {
 		return 0
 	}
-	var shares []float64
+	var ratios []float64
 	for i := range min(len(own.Runs), len(other.Runs)) {
-		if other.Runs[i].TPS > 0 {
-			shares = append(shares, 100*own.Runs[i].TPS/other.Runs[i].TPS)
+		if base := of(&other.Runs[i]); base > 0 {
+			ratios = append(ratios, of(&own.Runs[i])/base)
 		}
 	}
-	return medianOf(shares)
+	return medianOf(ratios)
 }
 
 // overSyncs is the median of how many times as long a payment took as two syncs did in the same turn.
@@ -374,8 +381,13 @@ func (r *result) best() (best *series[steady.Summary]) {
 // print prints the table, what was not measured with the command that would, and below it what has no aim.
 func (r *result) print(w io.Writer) error {
 	m := &r.Machine
-	fmt.Fprintf(w, "%s, %d cores, %s/%s, %s; %.0f synced writes a second on its disk, one after another\n\n",
+	fmt.Fprintf(w, "%s, %d cores, %s/%s, %s; %.0f synced writes a second on its disk, one after another\n",
 		m.CPU, m.Cores, m.OS, m.Arch, m.Go, m.SyncsPerSecond)
+	if r.Before != nil && r.After != nil {
+		fmt.Fprintf(w, "load average%s before and%s after; %.1f%% of the processors' time went to others of the host\n",
+			loads(r.Before), loads(r.After), m.stolen(r.Before, r.After))
+	}
+	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "figure\treached\tto reach\tbeyond\t\tceiling\tshare\t")
 	for _, row := range r.table() {
@@ -387,6 +399,14 @@ func (r *result) print(w io.Writer) error {
 		return err
 	}
 	return r.printRest(w)
+}
+
+// loads are the load averages of a moment.
+func loads(m *moment) (text string) {
+	for _, n := range m.LoadAverage {
+		text += fmt.Sprintf(" %.2f", n)
+	}
+	return text
 }
 
 // printRest prints what has no aim.
@@ -405,27 +425,28 @@ func (r *result) printRest(w io.Writer) error {
 		fmt.Fprintf(t, "issuer-sim by itself\t%s\n", restLine(r.Issuer))
 	}
 	if o := r.Overload; o != nil {
-		fmt.Fprintf(t, "issuer paced to %d\t%s\n", o.PaceTPS, restLine(&o.Full))
+		fmt.Fprintf(t, "issuer paced to %d\t%s\n", o.PaceTPS, restLine(o.Full))
 		fmt.Fprintf(t, "  and overloaded\t%s: %.0f %% of the goodput, %.1f times the p99\n",
-			restLine(&o.Over), 100*o.GoodputRatio, o.P99Ratio)
+			restLine(o.Over), 100*o.GoodputRatio, o.P99Ratio)
 	}
 	if r.Drain != nil {
-		fmt.Fprintf(t, "drain\t%s\n", drainLine(r.Drain))
+		fmt.Fprintf(t, "drain\t%s\n", drainLine(&r.Drain.Median))
 	}
 	if r.Recovery != nil {
-		fmt.Fprintf(t, "recovery\t%s\n", recoveryLine(r.Recovery))
+		fmt.Fprintf(t, "recovery\t%s\n", recoveryLine(&r.Recovery.Median))
 	}
 	return t.Flush()
 }
 
-func restLine(s *steady.Summary) string {
-	how := inFlight(s.InFlight)
+// restLine is what a series came to.
+func restLine(of *series[steady.Summary]) string {
+	s, how := &of.Median, inFlight(of.Median.InFlight)
 	if s.Rate > 0 {
 		how = dueASecond(int(s.Rate))
 	}
 	line := fmt.Sprintf("%.0f a second, p50 %.1f ms, p99 %.1f ms, %s, %d errors", s.TPS, s.P50MS, s.P99MS, how, s.Errors)
-	if why := s.NotValid(); why != "" {
-		line += ", not valid: " + why
+	if why := (row{}).of(of); why.NotValid > 0 {
+		line += ", " + why.doubt()
 	}
 	return line
 }

@@ -93,8 +93,8 @@ func TestRunsThatAreNotValid(t *testing.T) {
 		!strings.Contains(string(text), `"valid":false`) {
 		t.Errorf("%v: the record says nothing of it: %s", err, text)
 	}
-	line := loadLine(&r.find(theSwitch, inFlight(1024)).Runs[0]) + restLine(&r.find(theSwitch, inFlight(1024)).Runs[0])
-	if strings.Count(line, "not valid: late p99") != 2 {
+	own := r.find(theSwitch, inFlight(1024))
+	if line := loadLine(&own.Runs[0]) + restLine(own); strings.Count(line, "not valid: late p99") != 2 {
 		t.Errorf("its lines say nothing of it: %s", line)
 	}
 }
