@@ -5,7 +5,8 @@
 //   - switch: authorizations a second with 1, 128, 1,024 and 4,096 in flight, through the switch and through the bare
 //     relay of bench/ceiling in turn, and what each takes of the processors;
 //   - open: latency at 2,000 and 10,000 due a second, in turn again;
-//   - stored: the switch with many payments stored beside an empty one, its memory, and the disk that a payment takes;
+//   - stored: the switch with many payments stored beside an empty one, under random keys, its memory, and the disk
+//     that a payment takes;
 //   - full: payments authorized, captured and cleared;
 //   - issuer: the messages a second that issuer-sim answers by itself;
 //   - overload: three times the requests that the issuer can answer, against as many as it can;

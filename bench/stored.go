@@ -31,7 +31,7 @@ type stored struct {
 // withStored measures throughput on a journal that many payments stand in.
 func (b *bench) withStored(ctx context.Context) error {
 	dir := filepath.Join(b.dir, "fill")
-	args := []string{"load", "fill", "--stored", strconv.Itoa(b.stored)}
+	args := []string{"load", "fill", "--stored", strconv.Itoa(b.stored), "--keys", "random"}
 	say("  writing a journal of %d payments", b.stored)
 	fill := exec.CommandContext(ctx, filepath.Join(b.bin, "switchctl"), append(args, "--dir", dir)...)
 	if out, err := fill.CombinedOutput(); err != nil {
@@ -40,7 +40,7 @@ func (b *bench) withStored(ctx context.Context) error {
 	data := filepath.Join(dir, "switchd")
 	load := []string{
 		"load", "--local", "--exit-zero", "--warmup", "1s",
-		"--duration", b.span(loadSpan), "--closed", strconv.Itoa(sizeOfShare),
+		"--duration", b.span(loadSpan), "--closed", strconv.Itoa(sizeOfShare), "--keys", "random",
 	}
 	s := &stored{Payments: b.stored, Fill: "bin/switchctl " + strings.Join(args, " ")}
 	s.Empty = newSeries[steady.Summary](b, theSwitch, "nothing stored", load...)

@@ -98,6 +98,7 @@ type loadFlags struct {
 	plainTLS   bool
 	local      bool
 	asJSON     bool
+	keys       string
 	scenario   string
 	rates      float64
 	span       float64
@@ -195,11 +196,13 @@ func (f *loadFlags) addPort(cmd *cobra.Command, o *steady.Options) {
 	flags.IntVar(&o.Connections, "connections", o.Connections, "connections to the port")
 	flags.Uint64Var(&o.Cards, "cards", o.Cards, "number of different cards")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "cards, amounts and arrivals follow from it")
+	flags.StringVar(&f.keys, "keys", keysCounted, keysUsage)
 	flags.BoolVar(&o.Sale, "sale", false, "send sales instead of authorizations; the same as --flow sale")
 	flags.StringVar(&o.Flow, "flow", "authorize", "what is asked for, of one request or several: "+
 		strings.Join(slices.Sorted(maps.Keys(loadgen.Flows)), ", "))
 	cmd.MarkFlagsMutuallyExclusive("sale", "flow")
 	flags.BoolVar(&o.ISO, "iso", false, "send ISO 8583 straight to an issuer")
+	cmd.MarkFlagsMutuallyExclusive("iso", "keys")
 	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "dialect of --iso: "+dialectUsage)
 	offersDialects(cmd, "dialect")
 	flags.StringVar(&o.Framing, "framing", o.Framing, "how --iso frames messages, such as ascii4+tpdu (default binary2)")
@@ -230,6 +233,10 @@ func (f *loadFlags) apply(cmd *cobra.Command, o *steady.Options) error {
 		return fmt.Errorf("closed: %d, expected 1 to %d", o.InFlight, loadgen.MaxInFlight)
 	}
 	o.Match = f.match
+	var err error
+	if o.RandomKeys, err = randomKeys(f.keys); err != nil {
+		return err
+	}
 	if err := f.rate(cmd, o); err != nil {
 		return err
 	}
@@ -245,7 +252,6 @@ func (f *loadFlags) apply(cmd *cobra.Command, o *steady.Options) error {
 		o.Plan, operations = plan, plan.Operations
 	}
 	if f.scenario != "" {
-		var err error
 		if o.Plan, err = scenario.Load(f.scenario); err != nil {
 			return err
 		}
@@ -300,6 +306,24 @@ func (f *loadFlags) verdict(run *record.Run) error {
 
 // loadFolder is where the daemons of a measurement have their data unless they are told otherwise.
 const loadFolder = "load-out"
+
+// What --keys takes.
+const (
+	keysCounted = "counted"
+	keysUsage   = "idempotency keys: counted, a name of the run and a number, or random, UUIDs in no order, as many " +
+		"callers make them"
+)
+
+// randomKeys tells whether --keys asks for random ones.
+func randomKeys(text string) (bool, error) {
+	switch text {
+	case keysCounted:
+		return false, nil
+	case record.KeysRandom:
+		return true, nil
+	}
+	return false, fmt.Errorf("keys: %q, expected %s or %s", text, keysCounted, record.KeysRandom)
+}
 
 // toldUsage is the flag of the commands that write down what they are told.
 const toldUsage = "append what the switch answers to this file, JSON lines, for switchctl audit --told"

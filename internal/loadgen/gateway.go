@@ -23,6 +23,8 @@ type Payments struct {
 	Cards Cards
 	Pool  uint64 // number of different cards; default DefaultCards, at most MaxCards
 	Seed  uint64
+	// RandomKeys makes keys that are UUIDs, in no order, in place of such as begin with Run and count up.
+	RandomKeys bool
 }
 
 // RunName makes a Run of Payments. It differs from run to run, or a switch that knows the last run's keys would answer
@@ -55,11 +57,12 @@ var loadFields = api.Fields(
 
 // Fill makes request n.
 func (p *Payments) Fill(n uint64, req *api.Request) {
-	d := p.draw(n)
+	d, keys := p.draw(n), newKeys(p.Run, p.RandomKeys)
+	var key [api.MaxKey]byte
 	*req = api.Request{
 		Op:       p.Op,
 		Present:  loadFields,
-		Key:      p.Run + strconv.FormatUint(n, 36),
+		Key:      string(keys.append(key[:0], n)),
 		Merchant: loadMerchants[d.merchant].id,
 		Terminal: loadTerminalIDs[d.terminal],
 		Amount:   d.amount,

@@ -60,7 +60,7 @@ var (
 // make makes the request of a step.
 func (f *lineFlows) make(j *journey, req *api.Request) {
 	t := f.traffic
-	key := t.Run + strconv.FormatUint(j.n, 36) + "-" + strconv.Itoa(j.step)
+	key := string(t.keys.appendStep(nil, j.n, j.step))
 	if j.at().makes() {
 		m := &t.Merchants[j.merchant]
 		*req = api.Request{

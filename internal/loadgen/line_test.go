@@ -23,8 +23,9 @@ func linePayments(op api.Op) Payments {
 
 // The line is the one that the client of the protocol writes.
 func TestLineIsThatOfTheRequest(t *testing.T) {
-	for _, op := range []api.Op{api.OpAuthorize, api.OpSale} {
+	for random, op := range map[bool]api.Op{false: api.OpAuthorize, true: api.OpSale} {
 		p := linePayments(op)
+		p.RandomKeys = random
 		texts := p.lineTexts()
 		for n := range uint64(20_000) {
 			n *= 7_919 * 104_729

@@ -7,7 +7,8 @@ import (
 
 // lineTexts are the parts of lines that are the same for all requests of a run.
 type lineTexts struct {
-	head      string                     // from behind the id to the key's end that differs
+	head      string // from behind the id to the key
+	keys      keys
 	merchants [len(loadMerchants)]string // from behind the key to the terminal
 	amounts   string
 	cards     [len(loadMerchants)]string // from behind the amount to the card's number
@@ -17,7 +18,8 @@ type lineTexts struct {
 
 func (p *Payments) lineTexts() (t lineTexts) {
 	op := p.Op.String()
-	t.head = `","op":"` + op + `","key":"` + p.Run
+	t.head = `","op":"` + op + `","key":"`
+	t.keys = newKeys(p.Run, p.RandomKeys)
 	for i, m := range loadMerchants {
 		t.merchants[i] = `","merchant":"` + m.id + `","terminal":"`
 		t.cards[i] = `,"currency":"` + m.currency + `","card":{"number":"`
@@ -37,7 +39,7 @@ func (p *Payments) appendLine(b []byte, t *lineTexts, id, n uint64) []byte {
 	b = append(b, lineID...)
 	b = strconv.AppendUint(b, id, 10)
 	b = append(b, t.head...)
-	b = strconv.AppendUint(b, n, 36)
+	b = t.keys.append(b, n)
 	b = append(b, t.merchants[d.merchant]...)
 	b = append(b, loadTerminalIDs[d.terminal]...)
 	b = append(b, t.amounts...)

@@ -106,11 +106,14 @@ type Traffic struct {
 	Retry     Retry
 	Seed      uint64
 	Run       string // begins every key, as that of Payments
+	// RandomKeys makes keys that are UUIDs, as that of Payments.
+	RandomKeys bool
 	// Recorded is asked in place of Flows, request by request; of an ISO 8583 host only. May be nil.
 	Recorded *Recording
 
 	weights, merchantWeights []float64 // cumulative, to 1
 	currencies               []string  // of the merchants, the numbers of ISO 4217
+	keys                     keys
 	ops                      []string
 	opOf                     [stepCount]record.Op
 	bad                      Flow
@@ -132,6 +135,7 @@ func (t *Traffic) Prepare() error {
 		}
 		t.currencies[i] = currency.Numeric
 	}
+	t.keys = newKeys(t.Run, t.RandomKeys)
 	if t.Terminals == 0 {
 		t.Terminals = loadTerminals
 	}

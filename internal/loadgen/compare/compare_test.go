@@ -139,6 +139,7 @@ func TestUnlikeRunsAreRefused(t *testing.T) {
 		"setup.targets[0].echo_ns: none, 0":   func(r *record.Run) { r.Setup.Targets[0].Echo = new(time.Duration) },
 		"setup.targets[0].no_sign_on: none, ": func(r *record.Run) { r.Setup.Targets[0].NoSignOn = true },
 		"setup.told: none, true":              func(r *record.Run) { r.Setup.Told = true },
+		"setup.keys: none, random":            func(r *record.Run) { r.Setup.Keys = record.KeysRandom },
 		"setup.scenario.scale_rates: none, 2": func(r *record.Run) {
 			r.Setup.Scenario = &record.Scenario{ScaleRates: 2}
 		},

@@ -89,12 +89,16 @@ type Setup struct {
 	Timeout  time.Duration `json:"timeout_ns,omitempty"` // for how long a caller waits
 	Seed     uint64        `json:"seed"`
 	Cards    uint64        `json:"cards,omitempty"`
+	Keys     string        `json:"keys,omitempty"` // KeysRandom; absent where they count up, or there are none
 	Scenario *Scenario     `json:"scenario,omitempty"`
 	Stages   []Stage       `json:"stages,omitempty"`
 	Targets  []Target      `json:"targets"`
 	Told     bool          `json:"told,omitempty"`    // each answer was written down, which takes the tool longer
 	Daemons  *Daemons      `json:"daemons,omitempty"` // of those that were started for it, what is not as it is by default
 }
+
+// KeysRandom stands for idempotency keys that are UUIDs, in no order.
+const KeysRandom = "random"
 
 // Scenario is a scenario file.
 type Scenario struct {

@@ -76,6 +76,7 @@ func fillJournal(ctx context.Context, o *Options, folders []daemons.Options) (er
 		host: config.Issuers[0].Name,
 		payments: loadgen.Payments{
 			Op: api.OpAuthorize, Run: loadgen.RunName(), Cards: loadgen.NewCards(time.Now()), Seed: o.Seed,
+			RandomKeys: o.RandomKeys,
 		},
 	}
 	if w.stans, err = w.ids.Stream(config.AcquirerID, w.host); err != nil {

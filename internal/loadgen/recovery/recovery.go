@@ -23,12 +23,14 @@ type Options struct {
 	Open   int // of them with an intent without an outcome
 	// Captured makes each one that was captured, too, on today's business date, which is open.
 	Captured bool
-	Runs     int    // how often to start
-	Bin      string // folder of the daemons' binaries; "" for that of this one
-	Dir      string // of the daemons, made anew
-	Seed     uint64 // cards and amounts follow from it
-	Say      func(format string, args ...any)
-	Fatal    func(msg string, err error) // of the journal that is written; it does not return
+	// RandomKeys makes their keys UUIDs, in no order.
+	RandomKeys bool
+	Runs       int    // how often to start
+	Bin        string // folder of the daemons' binaries; "" for that of this one
+	Dir        string // of the daemons, made anew
+	Seed       uint64 // cards and amounts follow from it
+	Say        func(format string, args ...any)
+	Fatal      func(msg string, err error) // of the journal that is written; it does not return
 }
 
 // Defaults are the options that are measured by, but for where and by what.

@@ -71,7 +71,7 @@ func how(r *record.Run) string {
 		if s.Think > 0 {
 			text += fmt.Sprintf(", think time %s", s.Think)
 		}
-		return text
+		return text + keysOf(s)
 	}
 	text := "open loop"
 	if s.Arrivals != "" {
@@ -80,7 +80,15 @@ func how(r *record.Run) string {
 	if rate, of, ok := r.AskedRate(); ok {
 		text += fmt.Sprintf(": %s %s due a second", number(rate), of)
 	}
-	return text
+	return text + keysOf(s)
+}
+
+// keysOf says what the keys were like where they did not count up.
+func keysOf(s *record.Setup) string {
+	if s.Keys == "" {
+		return ""
+	}
+	return ", " + s.Keys + " keys"
 }
 
 func where(t record.Target) string {

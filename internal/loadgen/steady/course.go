@@ -87,12 +87,13 @@ func (c *course) ofOptions(o *Options) error {
 	if d.Ops = []string{flow}; single && !o.ISO {
 		c.payments = &loadgen.Payments{
 			Op: op, Run: loadgen.RunName(), Cards: loadgen.NewCards(time.Now()), Pool: o.Cards, Seed: o.Seed,
+			RandomKeys: o.RandomKeys,
 		}
 		return nil
 	}
 	c.traffic = &loadgen.Traffic{
 		Flows: []loadgen.Flow{{Name: flow, Weight: 1, Steps: loadgen.Flows[flow]}}, Cards: loadgen.NewCards(time.Now()),
-		Pool: loadgen.Population{Cards: o.Cards}, Seed: o.Seed, Run: loadgen.RunName(),
+		Pool: loadgen.Population{Cards: o.Cards}, Seed: o.Seed, Run: loadgen.RunName(), RandomKeys: o.RandomKeys,
 	}
 	if o.ISO {
 		c.traffic.Flows = c.overISO(c.traffic.Flows, func(int) string { return "" }, o.Say)
@@ -114,7 +115,7 @@ var singles = map[string]api.Op{"authorize": api.OpAuthorize, "sale": api.OpSale
 func (c *course) ofPlan(o *Options) error {
 	plan := *o.Plan
 	p, traffic := &plan, plan.Traffic
-	traffic.Cards, traffic.Run = loadgen.NewCards(time.Now()), loadgen.RunName()
+	traffic.Cards, traffic.Run, traffic.RandomKeys = loadgen.NewCards(time.Now()), loadgen.RunName(), o.RandomKeys
 	if o.ISO {
 		place := func(i int) string {
 			if p.FlowLines == nil {

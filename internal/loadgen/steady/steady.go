@@ -44,6 +44,9 @@ type Options struct {
 	Cards       uint64 // number of different cards
 	Seed        uint64 // cards, amounts and arrivals follow from it
 
+	// RandomKeys makes the keys of a gateway's requests UUIDs, in no order, of a plan, too.
+	RandomKeys bool
+
 	Sale    bool   // sales instead of authorizations
 	ISO     bool   // ISO 8583 straight to an issuer
 	Dialect string // of ISO
@@ -109,6 +112,9 @@ func (o *Options) Check() error {
 	}
 	if o.ISO && (o.Switch != "" || o.Data != "") {
 		return errors.New("switch, data: expected without --iso, which starts no switch")
+	}
+	if o.ISO && o.RandomKeys {
+		return errors.New("keys: expected without --iso, which has none")
 	}
 	if o.Reconnect < 0 {
 		return fmt.Errorf("reconnect: %s, expected 0 or more", o.Reconnect)
@@ -397,5 +403,8 @@ func (o *Options) describe(run *record.Run, c *course, local bool) {
 		s.Daemons = &record.Daemons{Switch: o.Switch, Data: o.Data, IssuerRules: o.rules}
 	}
 	s.Told = o.Told != ""
+	if o.RandomKeys {
+		s.Keys = record.KeysRandom
+	}
 	run.Tool, run.Machine, run.Notes = record.ThisTool(), record.ThisMachine(), c.notes
 }

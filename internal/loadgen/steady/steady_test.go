@@ -276,6 +276,7 @@ func TestRefuses(t *testing.T) {
 		},
 		"data of a scenario":   {func(o *steady.Options) { o.Plan, o.Data = plan, "d" }, "expected with --local only"},
 		"switch of a scenario": {func(o *steady.Options) { o.Plan, o.Switch = plan, "s" }, "expected with --local only"},
+		"keys of ISO":          {func(o *steady.Options) { o.ISO, o.RandomKeys = true, true }, "without --iso"},
 		"switch of ISO":        {func(o *steady.Options) { o.ISO, o.Address, o.Switch = true, "", "s" }, "without --iso"},
 	} {
 		t.Run(name, func(t *testing.T) {
