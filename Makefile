@@ -135,5 +135,5 @@ ceiling: ## bin/ceiling, the bare relay that the switch is measured beside
 	$(GO) build -o bin/ ./bench/ceiling
 
 .PHONY: bench
-bench: build ceiling ## the table of docs/benchmarks.md, recorded in bench/results (RUNS=5 DURATION=4s STORED=300000 CAPTURES=1000000 ONLY=codec,switch,open,stored,full,issuer,overload,clearing,drain,recovery)
-	$(GO) run ./bench -commit $(COMMIT) $(if $(ONLY),-only $(ONLY)) $(if $(RUNS),-runs $(RUNS)) $(if $(DURATION),-duration $(DURATION)) $(if $(STORED),-stored $(STORED)) $(if $(CAPTURES),-captures $(CAPTURES))
+bench: build ceiling ## the table of docs/benchmarks.md, recorded in bench/results (RUNS=5 DURATION=4s STORED=300000 CAPTURES=1000000 JPOS=COMMAND ONLY=codec,switch,jpos,open,stored,full,issuer,overload,clearing,drain,recovery)
+	$(GO) run ./bench -commit $(COMMIT) $(if $(ONLY),-only $(ONLY)) $(if $(RUNS),-runs $(RUNS)) $(if $(DURATION),-duration $(DURATION)) $(if $(STORED),-stored $(STORED)) $(if $(CAPTURES),-captures $(CAPTURES)) $(if $(JPOS),-jpos "$$JPOS")

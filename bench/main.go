@@ -4,6 +4,8 @@
 //   - codec: the codec against the library that its specs come from, a message packed and unpacked;
 //   - switch: authorizations a second with 1, 128, 1,024 and 4,096 in flight, through the switch and through the bare
 //     relay of bench/ceiling in turn, and what each takes of the processors;
+//   - jpos: another's bare relay of ISO 8583 in the switch's place, and the switch in turn; -jpos is the
+//     command that starts it;
 //   - open: latency at 2,000 and 10,000 due a second, in turn again;
 //   - stored: the switch with many payments stored beside an empty one, under random keys, its memory, and the disk
 //     that a payment takes;
@@ -28,6 +30,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -60,6 +63,7 @@ type result struct {
 	Loads     []*series[steady.Summary] `json:"loads,omitempty"`
 	// TwoSyncsMS is what appending to a file and syncing it took one writer, twice, before each run with one in flight.
 	TwoSyncsMS []float64            `json:"two_syncs_ms,omitempty"`
+	JPOS       *jpos                `json:"jpos,omitempty"`
 	Full       *series[fullSummary] `json:"full,omitempty"`
 	Stored     *stored              `json:"stored,omitempty"`
 	// Of these, records of before 2026-11-27 have the figures of one run under names without _runs.
@@ -78,6 +82,7 @@ type bench struct {
 	runs     int           // 0: of each measurement its own
 	stored   int           // payments
 	captures int           // of the day that clearing closes
+	relay    string        // command that starts the one that jpos measures; "" for none
 	result
 }
 
@@ -91,6 +96,7 @@ type measurement struct {
 var measurements = []measurement{
 	{"codec", true, (*bench).codec},
 	{"switch", true, (*bench).closed},
+	{"jpos", false, (*bench).jpos},
 	{"open", true, (*bench).open},
 	{"stored", true, (*bench).withStored},
 	{"full", true, (*bench).full},
@@ -119,8 +125,10 @@ func (b *bench) flags(f *flag.FlagSet) *asked {
 		"overload, clearing, drain, recovery)")
 	f.IntVar(&b.stored, "stored", 300_000, "payments in the journal that stored begins with")
 	f.IntVar(&b.captures, "captures", 1_000_000, "captures of the day that clearing closes")
-	f.StringVar(&a.only, "only", "", "what to measure, with commas between: codec, switch, open, stored, full, issuer, "+
-		"overload, clearing, drain, recovery (default: all but the last five)")
+	f.StringVar(&b.relay, "jpos", "", "shell command that starts a bare relay of ISO 8583, such as one on jPOS: "+
+		"it is given a port to listen on and the issuer's, both of 127.0.0.1, and ended by SIGTERM")
+	f.StringVar(&a.only, "only", "", "what to measure, with commas between: codec, switch, jpos, open, stored, full, "+
+		"issuer, overload, clearing, drain, recovery (default: all but the last five, jpos where -jpos is given)")
 	f.DurationVar(&a.soak, "soak", 0, "instead, drive a switch for so long and see whether what it uses stays flat")
 	return a
 }
@@ -145,7 +153,7 @@ func (b *bench) run(ctx context.Context, only, out string) error {
 	if b.runs < 0 || b.stored < 1 || b.captures < 1 || b.duration < 0 {
 		return fmt.Errorf("-runs, -stored, -captures, -duration: expected more than 0")
 	}
-	chosen, err := choose(only)
+	chosen, err := b.choose(only)
 	if err != nil {
 		return err
 	}
@@ -181,13 +189,20 @@ func (b *bench) run(ctx context.Context, only, out string) error {
 }
 
 // choose finds the measurements that -only names.
-func choose(only string) (chosen []measurement, err error) {
+func (b *bench) choose(only string) (chosen []measurement, err error) {
 	names := map[string]bool{}
 	for name := range strings.SplitSeq(only, ",") {
 		names[name] = true
 	}
+	switch relayed := names["jpos"]; {
+	case relayed && b.relay == "":
+		return nil, errors.New("-only jpos: expected -jpos with it, the command that starts the relay")
+	case !relayed && only != "" && b.relay != "":
+		return nil, errors.New("-jpos: expected -only with jpos, or none")
+	}
 	for _, m := range measurements {
-		if names[m.name] || only == "" && m.byDefault {
+		byDefault := m.byDefault || m.name == "jpos" && b.relay != ""
+		if names[m.name] || only == "" && byDefault {
 			chosen = append(chosen, m)
 			delete(names, m.name)
 		}

@@ -16,7 +16,7 @@ func TestChoose(t *testing.T) {
 		"overload":        {"overload"},
 		"recovery,switch": {"switch", "recovery"},
 	} {
-		chosen, err := choose(only)
+		chosen, err := new(bench).choose(only)
 		if err != nil {
 			t.Errorf("-only %q: %v", only, err)
 		}
@@ -28,7 +28,7 @@ func TestChoose(t *testing.T) {
 			t.Errorf("-only %q: %v, want %v", only, got, want)
 		}
 	}
-	if _, err := choose("codec,speed"); err == nil {
+	if _, err := new(bench).choose("codec,speed"); err == nil {
 		t.Error("a name that there is not is taken")
 	}
 }

@@ -146,8 +146,8 @@ const asTheyWere = 1.6
 // not.
 func (r *result) table() []row {
 	return slices.Concat(
-		r.shareRows(), r.rateRows(), r.costRows(), r.codecRows(), r.storedRows(), r.fullRows(), r.clearingRows(),
-		r.drainRows(),
+		r.shareRows(), r.jposRows(), r.rateRows(), r.costRows(), r.codecRows(), r.storedRows(), r.fullRows(),
+		r.clearingRows(), r.drainRows(),
 	)
 }
 
@@ -178,6 +178,14 @@ func (r *result) shareRows() (all []row) {
 		}.of(own, relay))...)
 	}
 	return all
+}
+
+func (r *result) jposRows() []row {
+	j := cmp.Or(r.JPOS, &jpos{})
+	return rows(r.JPOS != nil, "ONLY=jpos JPOS=COMMAND", row{
+		Figure: "against jPOS's bare relay without a sync, " + inFlight(sizeOfShare), Unit: times, Least: true,
+		Reached: ratioOf(j.Switch, j.Relay, tps), ToReach: 1.3, Beyond: 1.6,
+	}.of(j.Switch, j.Relay))
 }
 
 func (r *result) rateRows() (all []row) {
@@ -394,7 +402,6 @@ func (r *result) print(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Figure, row.reached(), row.toReach(),
 			ifAny(row.Beyond, row.Unit), row.met(), ifAny(row.Ceiling, row.Unit), row.share(), cmp.Or(row.by, row.doubt()))
 	}
-	fmt.Fprintln(t, "against jPOS's bare relay without a sync\tnot measured here\t1.3\t1.6\t\t\t\t")
 	if err := t.Flush(); err != nil {
 		return err
 	}
@@ -420,6 +427,9 @@ func (r *result) printRest(w io.Writer) error {
 			fmt.Fprintf(t, "codec in %s\tpack %.0f ns (%d allocations), unpack %.0f ns (%d)\n",
 				d.Name, d.PackNS, d.PackAllocs, d.UnpackNS, d.UnpackAllocs)
 		}
+	}
+	if r.JPOS != nil {
+		fmt.Fprintf(t, "the relay on jPOS\t%s\n", restLine(r.JPOS.Relay))
 	}
 	if r.Issuer != nil {
 		fmt.Fprintf(t, "issuer-sim by itself\t%s\n", restLine(r.Issuer))
