@@ -26,7 +26,7 @@ var operatorRequests = []struct {
 	{"GET", "/debug/pprof/trace", "read", []string{"debug", "gc", "seconds"}},
 	{"GET", "/debug/pprof/symbol", "read", []string{"*"}},
 	{"GET", "/v1/stats", "read", nil},
-	{"GET", "/v1/payments", "read", []string{"payment", "from", "to"}},
+	{"GET", "/v1/payments", "read", []string{"payment", "from", "to", "first", "last"}},
 	{"POST", "/v1/payments/search", "read", []string{
 		"of", "merchant", "key", "reference", "status", "from", "to", "amount", "currency", "after", "limit",
 	}},

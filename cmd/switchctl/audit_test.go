@@ -215,6 +215,41 @@ func TestAuditOfARange(t *testing.T) {
 	}
 }
 
+// TestAuditOfARangeOfPayments: switch and issuer are asked for these payments, and the issuer's ledger for nothing.
+func TestAuditOfARangeOfPayments(t *testing.T) {
+	b := newAuditBooks(t)
+	at := b.serve(t)
+	const first, last = "P10000000001", "P10000000009"
+	out, _, err := execute(t, newAuditCmd(), "--operator", at, "--issuer", at, "--first-payment", first, "--last-payment",
+		last)
+	if err != nil || !strings.Contains(out, "Two books of the payments P10000000001 to P10000000009, as of ") ||
+		!strings.Contains(out, "not read: files are of business dates") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for path, want := range map[string]any{
+		"/v1/payments": "first=" + first + "&last=" + last, "/v1/authorizations": "rrn_prefix=632410000", "/v1/ledger": nil,
+	} {
+		if got, _ := b.asked.Load(path); got != want {
+			t.Errorf("%s is asked for %v, want %v", path, got, want)
+		}
+	}
+	for want, args := range map[string][]string{
+		"range of payments: P10000000009 is after P10000000001": {
+			"--operator", at, "--first-payment", last, "--last-payment", first,
+		},
+		"no payment id": {"--first-payment", "7", "--last-payment", last, "--data", t.TempDir()},
+		"[from first-payment]": {
+			"--first-payment", first, "--last-payment", last, "--from", "2026-11-20", "--to", "2026-11-20",
+		},
+		"[first-payment last-pay": {"--first-payment", first},
+	} {
+		if _, _, err := execute(t, newAuditCmd(), append(args, "--issuer", at)...); err == nil ||
+			!strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", args, err, want)
+		}
+	}
+}
+
 func TestAuditOfBooksThatDiffer(t *testing.T) {
 	b := newAuditBooks(t)
 	b.issuer = strings.Replace(b.issuer, `"hold":600`, `"hold":700`, 1)

@@ -10,7 +10,7 @@ import (
 // Sources are the books. What is nil is not looked at, unless it says otherwise.
 type Sources struct {
 	// Switch is the journal's export, newline-delimited JSON, a payment a line. It is opened twice, and must be there.
-	// With a range of business dates it holds each payment with a presentment in it.
+	// With a range of business dates it holds each payment with a presentment in it, with one of payments these.
 	Switch Open
 	// Now is the switch's clock: what ages are measured by.
 	Now func(ctx context.Context) (time.Time, error)
@@ -18,7 +18,7 @@ type Sources struct {
 	// folder counts as written, and nothing is known of how.
 	Days Open
 	// Authorizations is the issuer's book, newline-delimited JSON, an authorization, sale, refund or voice capture a line.
-	// It must be there. With a range of business dates it is asked for what may belong to the payments of the range.
+	// It must be there. With a range it is asked for what may belong to the payments of the range.
 	Authorizations OpenRRNs
 	// Ledger is the issuer's own sums, one JSON object.
 	Ledger Open

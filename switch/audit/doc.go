@@ -23,7 +23,8 @@
 //
 // Of a range of business dates ([Options].From and To) the journal's export holds the payments that clear on them, and
 // of every other book only what belongs to them is asked for, or at least kept: docs/operations.md says what is read,
-// and what then cannot be said.
+// and what then cannot be said. Of a range of payments (First and Last), such as those since the last audit of a busy
+// switch, no file is read.
 //
 // It is not a repair tool: it changes nothing. It reads card numbers from the files, keeps and prints their masks only
 // (I12). It asks no clock but for how long it took: ages are by the switch's.

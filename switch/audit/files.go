@@ -107,7 +107,7 @@ func readFiles(ctx context.Context, files []File, days *calendar, o *Options) (*
 		calendar: days,
 	}
 	for i := range files {
-		if f := &files[i]; f.Date == "" || o.covers(f.Date) {
+		if f := &files[i]; f.Date == "" && !o.byPayment() || o.covers(f.Date) {
 			if err := book.read(ctx, f); err != nil {
 				return nil, fmt.Errorf("clearing file %s: %w", f.Name, err)
 			}

@@ -172,7 +172,7 @@ type issuerLine struct {
 // readIssuer reads the lines of the issuer's book that the options ask for, of a range those of its payments.
 func readIssuer(ctx context.Context, open OpenRRNs, o *Options, first *firstReading) (*issuerBook, error) {
 	book := &issuerBook{byRRN: map[rrn]*holding{}, presented: map[word]bool{}}
-	prefixes := first.prefixes()
+	prefixes := first.prefixes(o)
 	if prefixes != nil && len(prefixes) == 0 {
 		return book, nil // no payment, no line
 	}

@@ -110,7 +110,7 @@ type reading struct {
 	again   bool // the second reading had it, too
 }
 
-// readFirst reads the journal for the first time: each payment's version and, of a range of dates, its RRNs and keys.
+// readFirst reads the journal for the first time: each payment's version and, of a range, its RRNs and keys.
 func readFirst(ctx context.Context, open Open, ranged bool, told *toldBook) (*firstReading, error) {
 	f := &firstReading{payments: map[paymentID]reading{}}
 	if ranged {
@@ -150,22 +150,30 @@ func readFirst(ctx context.Context, open Open, ranged bool, told *toldBook) (*fi
 // carried to another date, before the second. Nothing can be said of it then.
 func (a *auditor) left(id paymentID) bool { return a.options.ranged() && !a.first.payments[id].again }
 
-// rrnPrefix is how much of an RRN is asked for: YDDD of the request and the number of the switch. Asked for RRN by RRN
-// the issuer would be told as much as it answers, and its times are by another clock.
-const rrnPrefix = 5
+// How much of an RRN is asked for: YDDD of the request and the number of the switch; of a range of payments, whose
+// numbers lie beside each other, as much of the number as 46,656 have alike. Asked for RRN by RRN the issuer would be
+// told as much as it answers, and its times are by another clock.
+const (
+	prefixOfDates    = 5
+	prefixOfPayments = 9
+)
 
 // maxPrefixes bounds what is asked for: the days of years.
 const maxPrefixes = 1000
 
 // prefixes are the beginnings of a range's RRNs, none where it has no payment; nil: whatever there is.
-func (f *firstReading) prefixes() []string {
+func (f *firstReading) prefixes(o *Options) []string {
 	if f.rrns == nil {
 		return nil
+	}
+	length := prefixOfDates
+	if o.byPayment() {
+		length = prefixOfPayments
 	}
 	found := map[string]bool{}
 	for name := range f.rrns {
 		text := name.String()
-		found[text[:min(len(text), rrnPrefix)]] = true
+		found[text[:min(len(text), length)]] = true
 	}
 	if len(found) > maxPrefixes {
 		return nil

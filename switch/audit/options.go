@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,6 +21,9 @@ type Options struct {
 	// From and To are business dates (YYYY-MM-DD, both included). Where they are set the books hold the payments that
 	// clear on these dates, and the audit says nothing of any other: see [Sources.Switch].
 	From, To string
+	// First and Last are payment ids (both included). Where they are set the books hold the payments of the range, and the
+	// audit says nothing of any other, nor of the clearing files.
+	First, Last string
 
 	// How long what has no outcome may stay so, by [Sources.Now]. Default DefaultIntentAge and its like; below 0: for
 	// good.
@@ -58,6 +63,9 @@ func (o *Options) complete() error {
 	if o.Node != nil && *o.Node >= rrnBase {
 		return fmt.Errorf("node %d: expected 0 to %d", *o.Node, rrnBase-1)
 	}
+	if o.byPayment() {
+		return o.checkPayments()
+	}
 	if !o.ranged() {
 		return nil
 	}
@@ -72,12 +80,31 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// ranged tells whether only some business dates are audited.
-func (o *Options) ranged() bool { return o.From != "" || o.To != "" }
+// checkPayments refuses a range of payments that is none.
+func (o *Options) checkPayments() error {
+	if o.From != "" || o.To != "" {
+		return errors.New("range of payments: expected without one of business dates")
+	}
+	first, err := parsePaymentID(o.First)
+	last, err2 := parsePaymentID(o.Last)
+	if err := cmp.Or(err, err2); err != nil {
+		return fmt.Errorf("range of payments: %w, for both its ends", err)
+	}
+	if first > last {
+		return fmt.Errorf("range of payments: %s is after %s", o.First, o.Last)
+	}
+	return nil
+}
+
+// byPayment tells whether only some payments are audited, by their ids.
+func (o *Options) byPayment() bool { return o.First != "" || o.Last != "" }
+
+// ranged tells whether only some business dates are audited, or some payments.
+func (o *Options) ranged() bool { return o.From != "" || o.To != "" || o.byPayment() }
 
 // covers tells whether a business date is audited.
 func (o *Options) covers(date string) bool {
-	return !o.ranged() || o.From <= date && date <= o.To
+	return !o.ranged() || !o.byPayment() && o.From <= date && date <= o.To
 }
 
 // rrnBase is that of the digits of an RRN (DE37): YDDD of the request, the number of the switch, its own number.

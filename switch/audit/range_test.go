@@ -196,3 +196,62 @@ func TestRangeRefusesWhatItCannotPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestRangeOfPayments: payments are audited by their ids, whether they clear or not; nothing is said of files.
+func TestRangeOfPayments(t *testing.T) {
+	run := func(t *testing.T, b *borderland, asked *[]string) *audit.Report {
+		t.Helper()
+		src := b.sources()
+		first, last := b.late.ID, b.strange.ID
+		src.Switch = func(context.Context) (io.ReadCloser, error) {
+			return ndjson(slices.DeleteFunc(slices.Clone(b.payments), func(p *payment) bool {
+				return p.ID < first || p.ID > last
+			}))
+		}
+		src.Authorizations = func(_ context.Context, prefixes []string) (io.ReadCloser, error) {
+			*asked = prefixes
+			return ndjson(b.holdings)
+		}
+		r, err := audit.Run(t.Context(), src, audit.Options{Acquirer: acquirer, First: first, Last: last})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	var asked []string
+	b := newBorderland()
+	r := run(t, b, &asked)
+	if !r.Clean() || r.Payments != 3 || r.Files != 0 || r.Presentments != 0 || r.Range != b.late.ID+" to "+b.strange.ID ||
+		r.Holdings != 4 || r.Outside.Holdings != len(b.holdings)-4 {
+		t.Errorf("%d payments, %d holdings, %d files of %q, outside %+v, differences %+v", r.Payments, r.Holdings, r.Files,
+			r.Range, r.Outside, r.Differences)
+	}
+	if len(asked) == 0 || slices.ContainsFunc(asked, func(p string) bool { return len(p) != 9 }) {
+		t.Errorf("the issuer is asked for %q, want beginnings of nine", asked)
+	}
+	for name, c := range map[string]struct {
+		spoil func(*borderland)
+		want  audit.Kind // "": none
+	}{
+		"a hold":                    {func(b *borderland) { b.late.held.Hold++ }, audit.HoldUnowned},
+		"a hold beside the range":   {func(b *borderland) { b.early.held.Hold++ }, ""},
+		"a file":                    {func(b *borderland) { b.presentments = b.presentments[1:] }, ""},
+		"a payment not known there": {func(b *borderland) { b.drop(b.late.held) }, audit.MissingAtIssuer},
+	} {
+		b := newBorderland()
+		c.spoil(b)
+		if r := run(t, b, &asked); r.Clean() != (c.want == "") || c.want != "" && r.ByKind[c.want] != 1 {
+			t.Errorf("%s: %v, want %q", name, r.ByKind, c.want)
+		}
+	}
+	for want, o := range map[string]audit.Options{
+		`"late": expected P and`:                 {First: "late", Last: b.late.ID},
+		"for both its ends":                      {First: b.late.ID},
+		b.strange.ID + " is after " + b.late.ID:  {First: b.strange.ID, Last: b.late.ID},
+		"expected without one of business dates": {First: b.late.ID, Last: b.strange.ID, From: tuesday, To: tuesday},
+	} {
+		if _, err := audit.Run(t.Context(), b.sources(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", o, err, want)
+		}
+	}
+}

@@ -17,6 +17,8 @@ type Report struct {
 	To   time.Time `json:"to"`
 	// Dates are the business dates that alone were looked at, "2026-11-01 to 2026-11-30"; empty: everything was.
 	Dates string `json:"dates,omitempty"`
+	// Range are the payments that alone were looked at, "P10000000001 to P100000002S9"; empty: all, or those of Dates.
+	Range string `json:"payment_range,omitempty"`
 
 	Payments     int     `json:"payments"`     // in the journal
 	Holdings     int     `json:"holdings"`     // at the issuer: authorizations, and sales, refunds, voice captures
@@ -25,7 +27,7 @@ type Report struct {
 	Told         int     `json:"told"`         // answers in gateways' own logs
 	Acts         int     `json:"acts"`         // of operators, in their record
 	Ledger       *Ledger `json:"ledger,omitempty"`
-	// Outside is what was read beside a range of business dates; nil without one.
+	// Outside is what was read beside a range; nil without one.
 	Outside *Outside `json:"outside,omitempty"`
 
 	Totals []Total `json:"totals"` // what the books add up to, side by side; without what is apart
@@ -95,7 +97,10 @@ func newReport(o Options) *Report {
 		From: time.Now(), ByKind: map[Kind]int{}, Differences: []Difference{}, InFlight: none(), Decided: none(),
 		NotCleared: none(), Ahead: none(), Rejected: none(), ChargebackExcess: none(), limit: o.Limit,
 	}
-	if o.ranged() {
+	switch {
+	case o.byPayment():
+		r.Range = o.First + " to " + o.Last
+	case o.ranged():
 		r.Dates = o.From + " to " + o.To
 	}
 	return r
@@ -126,19 +131,25 @@ func (r *Report) apart(a *Apart, item Item) {
 // WriteText prints the report.
 func (r *Report) WriteText(w io.Writer) error {
 	out := &printer{w: w}
-	books := "Three books"
+	books := 3
 	var outside Outside
 	if r.Outside != nil {
 		outside = *r.Outside
 	}
 	told := r.Told+outside.Told > 0
 	if told {
-		books = "Four books"
+		books++
 	}
-	if r.Dates != "" {
-		books += " of the business dates " + r.Dates + ","
+	of := ""
+	switch {
+	case r.Range != "":
+		books-- // files are of dates
+		of = " of the payments " + r.Range + ","
+	case r.Dates != "":
+		of = " of the business dates " + r.Dates + ","
 	}
-	out.printf("%s as of %s, read in %s\n\n", books, r.From.UTC().Format("2006-01-02 15:04:05 MST"),
+	words := [...]string{2: "Two", 3: "Three", 4: "Four"}
+	out.printf("%s books%s as of %s, read in %s\n\n", words[books], of, r.From.UTC().Format("2006-01-02 15:04:05 MST"),
 		r.To.Sub(r.From).Round(time.Millisecond))
 	ledger := "ledger not asked for"
 	if r.Ledger != nil {
@@ -150,9 +161,12 @@ func (r *Report) WriteText(w io.Writer) error {
 	out.table(func(t io.Writer) {
 		fmt.Fprintf(t, "switch\t%d payments, %d of them in flight\n", r.Payments, r.InFlight.Count)
 		fmt.Fprintf(t, "issuer\t%d authorizations, sales and refunds%s; %s\n", r.Holdings, passed(outside.Holdings), ledger)
-		fmt.Fprintf(
-			t, "clearing\t%d files with %d presentments; %d not yet cleared\n", r.Files, r.Presentments, r.NotCleared.Count,
-		)
+		if r.Range != "" {
+			fmt.Fprintln(t, "clearing\tnot read: files are of business dates")
+		} else {
+			fmt.Fprintf(t, "clearing\t%d files with %d presentments; %d not yet cleared\n", r.Files, r.Presentments,
+				r.NotCleared.Count)
+		}
 		if told {
 			fmt.Fprintf(t, "gateways\t%d answers in their logs%s\n", r.Told, passed(outside.Told))
 		}

@@ -2,11 +2,13 @@ package operator
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -201,6 +203,32 @@ func ExportPayments(ctx context.Context, j Records, w io.Writer) error {
 		})
 		return errors.Join(failed, err)
 	})
+}
+
+// ExportRange writes the payments from one to another, both included, in the order of their ids. It reads no others.
+func ExportRange(ctx context.Context, j Records, w io.Writer, first, last payment.ID) error {
+	return exportLines(ctx, j, w, func(each func(*payment.Payment) error) error {
+		var failed error
+		err := j.Payments(ctx, before(first), func(p *payment.Payment) bool {
+			if bytes.Compare(p.ID[:], last[:]) > 0 {
+				return false
+			}
+			failed = each(p)
+			return failed == nil
+		})
+		return errors.Join(failed, err)
+	})
+}
+
+// before is the id before another, in their order; of the first one none.
+func before(id payment.ID) payment.ID {
+	switch node, counter := id.Node(), id.Counter(); {
+	case counter > 0:
+		return payment.NewID(node, counter-1)
+	case node > 0:
+		return payment.NewID(node-1, math.MaxUint64)
+	}
+	return payment.ID{}
 }
 
 // ExportDated writes the payments that have a presentment on a business date from first to last, each once, in the

@@ -14,6 +14,50 @@ import (
 	"switchyard/switch/presentment"
 )
 
+// A range of payments has both its ends and nothing beyond them, also where an end is no payment.
+func TestExportRange(t *testing.T) {
+	j := memory.NewStore().Open(nil, nil)
+	var ids []payment.ID
+	for n := range uint64(6) {
+		p := journaltest.Fresh(2*n + 1)
+		if err := j.Commit(t.Context(), &journal.Transition{Payment: p}); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, p.ID)
+	}
+	node := ids[0].Node()
+	for _, c := range []struct {
+		first, last payment.ID
+		want        []payment.ID
+	}{
+		{ids[1], ids[3], ids[1:4]},
+		{payment.NewID(node, ids[1].Counter()+1), payment.NewID(node, ids[3].Counter()-1), ids[2:3]},
+		{ids[0], payment.NewID(node, 1<<40), ids},
+		{payment.NewID(node, 0), ids[0], ids[:1]},
+		{payment.ID{}, payment.NewID(node+1, 0), ids},
+		{payment.NewID(node, 1<<30), payment.NewID(node, 1<<40), nil},
+	} {
+		var out, want bytes.Buffer
+		if err := operator.ExportRange(t.Context(), j, &out, c.first, c.last); err != nil {
+			t.Fatal(err)
+		}
+		for dec := json.NewDecoder(&out); dec.More(); {
+			var p operator.PaymentExport
+			if err := dec.Decode(&p); err != nil {
+				t.Fatal(err)
+			}
+			want.WriteString(p.Payment + " ")
+		}
+		names := ""
+		for _, id := range c.want {
+			names += id.String() + " "
+		}
+		if want.String() != names {
+			t.Errorf("%s to %s: %s, want %s", c.first, c.last, &want, names)
+		}
+	}
+}
+
 // What is handed on of a date is what the export of the date writes: each payment with all its operations, and what
 // stands of these in the clearing of whichever date.
 func TestEachDated(t *testing.T) {

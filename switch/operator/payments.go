@@ -17,7 +17,7 @@ import (
 const maxExportYears = 10
 
 // servePayments streams the journal's payments as JSON lines; with ?from= and ?to= those that clear on these business
-// dates; or the one that ?payment= names.
+// dates, with ?first= and ?last= those from one to the other; or the one that ?payment= names.
 func (a *API) servePayments(w http.ResponseWriter, r *http.Request) {
 	if text := r.FormValue("payment"); text != "" {
 		id, err := payment.ParseID(text)
@@ -37,7 +37,20 @@ func (a *API) servePayments(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	export := func() error { return ExportPayments(r.Context(), a.o.Journal, w) }
-	if r.FormValue("from") != "" || r.FormValue("to") != "" {
+	dated := r.FormValue("from") != "" || r.FormValue("to") != ""
+	if r.FormValue("first") != "" || r.FormValue("last") != "" {
+		first, err := paymentParameter(r, "first")
+		last, err2 := paymentParameter(r, "last")
+		if err = cmp.Or(err, err2); err == nil && dated {
+			err = errors.New("first, last: expected without from and to")
+		}
+		if err != nil {
+			writeError(w, http.StatusBadRequest, err)
+			return
+		}
+		export = func() error { return ExportRange(r.Context(), a.o.Journal, w, first, last) }
+	}
+	if dated {
 		first, err := dateParameter(r, "from")
 		last, err2 := dateParameter(r, "to")
 		switch most := first.Time().AddDate(maxExportYears, 0, 0); {
@@ -67,6 +80,15 @@ func (a *API) servePayment(ctx context.Context, w http.ResponseWriter, p *paymen
 		return
 	}
 	writeJSON(w, http.StatusOK, e)
+}
+
+// paymentParameter reads one end of a range of payments; both are needed.
+func paymentParameter(r *http.Request, name string) (payment.ID, error) {
+	id, err := payment.ParseID(r.FormValue(name))
+	if err != nil {
+		return id, fmt.Errorf("%s: %w; a range has first and last", name, err)
+	}
+	return id, nil
 }
 
 // dateParameter reads a business date; both ends of a range are needed.

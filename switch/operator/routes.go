@@ -50,7 +50,7 @@ var endpoints = []endpoint{
 	{Route{"GET /debug/pprof/trace", RoleRead, profile}, ofProcess(pprof.Trace)},
 	{Route{"GET /debug/pprof/symbol", RoleRead, []string{anything}}, ofProcess(pprof.Symbol)}, // addresses
 	{Route{"GET /v1/stats", RoleRead, nil}, (*API).serveStats},
-	{Route{"GET /v1/payments", RoleRead, []string{"payment", "from", "to"}}, (*API).servePayments},
+	{Route{"GET /v1/payments", RoleRead, []string{"payment", "from", "to", "first", "last"}}, (*API).servePayments},
 	{Route{"POST /v1/payments/search", RoleRead, []string{"of", "merchant", "key", "reference", "status", "from", "to",
 		"amount", "currency", "after", "limit"}}, (*API).servePaymentSearch},
 	{Route{"GET /v1/explain", RoleRead, []string{"of"}}, (*API).serveExplain},

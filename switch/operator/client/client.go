@@ -256,6 +256,11 @@ func (c *Client) OpenDated(ctx context.Context, first, last string) (io.ReadClos
 	return c.port.Open(ctx, http.MethodGet, "/v1/payments", query, nil)
 }
 
+// OpenRange is the book of the payments from one to another, both included.
+func (c *Client) OpenRange(ctx context.Context, first, last string) (io.ReadCloser, error) {
+	return c.port.Open(ctx, http.MethodGet, "/v1/payments", url.Values{"first": {first}, "last": {last}}, nil)
+}
+
 // Days lists the business dates in their order.
 func (c *Client) Days(ctx context.Context) (days []operator.DayExport, err error) {
 	err = c.port.JSON(ctx, http.MethodGet, "/v1/days", nil, &days)
