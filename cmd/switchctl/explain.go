@@ -29,7 +29,7 @@ Exit codes: 0 told; 1 no such payment, or several; 2 no answer.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := named.one(cmd.InOrStdin(), args)
+			s, err := named.one(standardInput(cmd), args)
 			if err != nil {
 				return err
 			}

@@ -81,6 +81,7 @@ func TestCommandsThatWaitForInputAreEnded(t *testing.T) {
 		{"iso"}, {"iso", "decode"}, {"iso", "build", "--file", "-"}, {"iso", "convert", "--to", "iso87bcd"},
 		{"iso", "diff", "-", name},
 		{"clearing", "verify", "-"}, {"clearing", "show", "-"}, {"clearing", "stats", "-"}, {"send", "-"},
+		{"payments", "-"}, {"payment", "-"}, {"explain", "-"},
 		{"send", "verify", "--merchant", "M1", "--terminal", "T1", "--currency", "EUR", "--pan", "-", "--expiry", "3012"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {

@@ -31,7 +31,7 @@ Exits with 1 when the switch knows no such payment, or several.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := named.one(cmd.InOrStdin(), args)
+			s, err := named.one(standardInput(cmd), args)
 			if err != nil {
 				return err
 			}

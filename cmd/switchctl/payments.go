@@ -39,6 +39,9 @@ func (n *nameFlags) add(to *pflag.FlagSet) {
 // wholeCard is a card number, right or mistyped, in groups or not. No other name has so many digits and nothing else.
 var wholeCard = regexp.MustCompile(`^[0-9]([ -]*[0-9]){12,18}$`)
 
+// longestName bounds what is read of standard input, in bytes: no name of a payment is nearly as long.
+const longestName = 1024
+
 // search is what the flags and NAME, if it is given, look for.
 func (n *nameFlags) search(stdin io.Reader, args []string) (operator.Search, error) {
 	s := operator.Search{Merchant: n.merchant, Key: n.key, Reference: n.reference}
@@ -52,7 +55,7 @@ func (n *nameFlags) search(stdin io.Reader, args []string) (operator.Search, err
 	case s.Of == "":
 		return s, errors.New("NAME: is empty")
 	case s.Of == "-":
-		line, err := bufio.NewReader(stdin).ReadString('\n')
+		line, err := bufio.NewReader(io.LimitReader(stdin, longestName)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return s, err
 		}
@@ -139,7 +142,7 @@ Exit codes: 0 some fit; 1 none does; 2 no answer.`,
   switchctl payments - < card`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := named.search(cmd.InOrStdin(), args)
+			s, err := named.search(standardInput(cmd), args)
 			if err != nil {
 				return err
 			}

@@ -88,7 +88,7 @@ if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.me
     options: { ca: option, cert: option, key: option, name: option, "secret-file": option } });
   const read = (name) => name && readFileSync(name, "utf8");
   const [host, port] = address.split(":");
-  const secure = v.ca && { ca: read(v.ca), cert: read(v.cert), key: read(v.key) };
+  const secure = (v.ca || v.cert) && { ca: read(v.ca), cert: read(v.cert), key: read(v.key) };
   const to = { host, port, secure, gateway: v.name, secret: read(v["secret-file"])?.trim() };
   const made = await ask(to, { op: "authorize", key: `${order}/auth`, merchant: "SHOP1", terminal: "T1", amount: 1250,
     currency: "EUR", card: { number: "4000000000000002", expiry: "3012", cvc: "123" } });

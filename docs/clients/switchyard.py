@@ -84,7 +84,7 @@ if __name__ == "__main__":
     for flag in ("--ca", "--cert", "--key", "--name", "--secret-file"):
         args.add_argument(flag)
     args = args.parse_args()
-    tls = ssl.create_default_context(cafile=args.ca) if args.ca else None
+    tls = ssl.create_default_context(cafile=args.ca) if args.ca or args.cert else None
     if args.cert:
         tls.load_cert_chain(args.cert, args.key)
     secret = open(args.secret_file).read().strip() if args.secret_file else None

@@ -43,7 +43,7 @@ type Guard struct {
 func New(o Options) *Guard {
 	g := &Guard{certificate: o.Certificate, configured: o.Configured, cross: http.NewCrossOriginProtection()}
 	for _, host := range o.Hosts {
-		g.hosts = append(g.hosts, strings.ToLower(host))
+		g.hosts = append(g.hosts, strings.ToLower(strings.TrimSuffix(host, ".")))
 	}
 	return g
 }

@@ -34,7 +34,10 @@ import (
 )
 
 // Client asks one switch. Safe for concurrent use.
-type Client struct{ port httpcall.Port }
+type Client struct {
+	port  httpcall.Port
+	clear bool // what is sent may be read on its way
+}
 
 // Options say how to ask a switch that is not asked by just anybody on its machine.
 type Options struct {
@@ -49,7 +52,7 @@ func New(addr string) *Client { return Over(addr, nil) }
 
 // Over makes a client whose calls go over h.
 func Over(addr string, h *http.Client) *Client {
-	return &Client{httpcall.Port{Addr: addr, Client: h, Is: operatorAPI}}
+	return &Client{port: httpcall.Port{Addr: addr, Client: h, Is: operatorAPI}}
 }
 
 // operatorAPI is what is expected at the address.
@@ -58,7 +61,7 @@ const operatorAPI = "the operator API of switchd"
 // With makes a client of the operator API at addr: host:port, or unix:PATH for a socket file. It connects with the
 // first call.
 func With(addr string, o Options) (*Client, error) {
-	c := &Client{httpcall.Port{Addr: addr, Token: o.Token, Secure: o.TLS != nil, Is: operatorAPI}}
+	c := &Client{port: httpcall.Port{Addr: addr, Token: o.Token, Secure: o.TLS != nil, Is: operatorAPI}}
 	path, socket := strings.CutPrefix(addr, httpcall.Socket)
 	switch {
 	case socket && path == "":
@@ -73,8 +76,11 @@ func With(addr string, o Options) (*Client, error) {
 		}}
 	case o.TLS != nil:
 		c.port.Client = &http.Client{Transport: &http.Transport{TLSClientConfig: o.TLS, Proxy: http.ProxyFromEnvironment}}
-	case o.Token != "" && !loopback(addr):
+	case loopback(addr):
+	case o.Token != "":
 		return nil, fmt.Errorf("%s is not loopback: the token would be sent in clear; expected TLS", addr)
+	default:
+		c.clear = true
 	}
 	return c, nil
 }
@@ -207,9 +213,14 @@ func (c *Client) Explain(ctx context.Context, of string) (*operator.Story, error
 }
 
 // EachFound calls take with each payment that a search fits, in the order of their ids: behind s.After, a call for each
-// s.Limit of them or stretch that the switch looks at. An error of take ends it.
+// s.Limit of them or stretch that the switch looks at. An error of take ends it. A whole card number is sent over TLS,
+// loopback or a socket file only.
 func (c *Client) EachFound(ctx context.Context, s operator.Search, take func(*operator.Found) error) error {
 	const path = "/v1/payments/search"
+	if c.clear && wholeCard(s.Of) {
+		return fmt.Errorf("%s is not loopback: the card number would be sent in clear; expected TLS, or a masked number",
+			c.port.Addr)
+	}
 	for {
 		var page operator.Page
 		if err := c.port.Form(ctx, path, s.Parameters(), &page); err != nil {
@@ -228,6 +239,12 @@ func (c *Client) EachFound(ctx context.Context, s operator.Search, take func(*op
 		}
 		s.After = page.Next
 	}
+}
+
+// wholeCard tells whether a name may be a whole card number, also one that is grouped or mistyped.
+func wholeCard(name string) bool {
+	digits := strings.NewReplacer(" ", "", "-", "").Replace(name)
+	return len(digits) >= 13 && len(digits) <= 19 && strings.Trim(digits, "0123456789") == ""
 }
 
 // Payment is one payment, as the audit reads it.

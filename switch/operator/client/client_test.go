@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -58,5 +60,33 @@ func TestNotWhole(t *testing.T) {
 	at := answering(t, 200, `{"cards":5}`)
 	if s, err := client.New(at).Stats(t.Context()); err == nil || !strings.Contains(err.Error(), at) {
 		t.Errorf("stats %+v, error %v", s, err)
+	}
+}
+
+// A whole card number leaves the machine over TLS only; what is masked, and what is no number, may go in clear.
+func TestWholeCardsAreNotSentInClear(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end() // so that nobody is looked for at the address
+	for name, whole := range map[string]bool{
+		"4000000000000002": true, "4000 0000-0000 0002": true, "400000******0002": false, "P10000000001": false,
+		"74000016325000000000019": false, // an ARN
+	} {
+		for _, c := range []struct {
+			addr string
+			o    client.Options
+			may  bool
+		}{
+			{"192.0.2.1:9583", client.Options{}, false}, {"192.0.2.1:9583", client.Options{TLS: new(tls.Config)}, true},
+			{"127.0.0.1:9583", client.Options{}, true}, {"unix:" + t.TempDir() + "/operator", client.Options{}, true},
+		} {
+			asks, err := client.With(c.addr, c.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = asks.EachFound(ended, operator.Search{Of: name}, func(*operator.Found) error { return nil })
+			if inClear := strings.Contains(fmt.Sprint(err), "sent in clear"); err == nil || inClear != (whole && !c.may) {
+				t.Errorf("%s to %s, TLS %v: %v", name, c.addr, c.o.TLS != nil, err)
+			}
+		}
 	}
 }
