@@ -14,6 +14,7 @@ import (
 	"switchyard/internal/pan"
 	"switchyard/internal/vfs"
 	"switchyard/internal/words"
+	"switchyard/switch/configfile"
 	"switchyard/switch/cutover"
 	"switchyard/switch/journal"
 	"switchyard/switch/operator/client"
@@ -207,7 +208,7 @@ func (c *clearingRebuild) stopped() (_ rebuilder, done func(), err error) {
 // stoppedKeyring reads the keys of a switch that does not run; without a name, those in its data folder.
 func stoppedKeyring(data, keyFile string) (*pan.Keyring, error) {
 	if keyFile == "" {
-		keyFile = filepath.Join(data, "switchd.key")
+		keyFile = filepath.Join(data, configfile.KeyFile)
 	}
 	text, err := infile.ReadSecret(keyFile)
 	if err != nil {

@@ -12,14 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"switchyard/internal/infile"
 	"switchyard/internal/outfile"
 	"switchyard/internal/pan"
 	txswitch "switchyard/switch"
+	"switchyard/switch/configfile"
 )
-
-// keyFile is the key in the data folder of a daemon that was given none.
-const keyFile = "switchd.key"
 
 func newKeygenCmd() *cobra.Command {
 	return &cobra.Command{
@@ -48,46 +45,15 @@ func writeKey(path, text string) error {
 	return nil
 }
 
-// configuredKey reads the key that the configuration names.
-func configuredKey(c *txswitch.Config) (*pan.Keyring, error) {
-	if c.Key.Env != "" {
-		if c.Key.File != "" {
-			return nil, errors.New("key: file and env are both set; expected one")
-		}
-		text := os.Getenv(c.Key.Env)
-		if text == "" {
-			return nil, fmt.Errorf("key.env: environment variable %s is not set", c.Key.Env)
-		}
-		ring, err := pan.ParseKeyring(text)
-		if err != nil {
-			return nil, fmt.Errorf("key.env: %s: %w", c.Key.Env, err)
-		}
-		return ring, nil
-	}
-	return readKey(c.Key.File)
-}
-
-func readKey(path string) (*pan.Keyring, error) {
-	text, err := infile.ReadSecret(path)
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	ring, err := pan.ParseKeyring(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("key: %s: %w", path, err)
-	}
-	return ring, nil
-}
-
 // loadKey finds the key: the configured one, or the data folder's own, which is made where the folder is empty and the
 // gateway port is on loopback. made is the path of a key that was made just now.
 func loadKey(c *txswitch.Config, gateway net.Addr) (ring *pan.Keyring, made string, err error) {
 	if c.Key.File != "" || c.Key.Env != "" {
-		ring, err = configuredKey(c)
+		ring, err = configfile.Key(c)
 		return ring, "", err
 	}
-	path := filepath.Join(c.Data, keyFile)
-	ring, err = readKey(path)
+	path := filepath.Join(c.Data, configfile.KeyFile)
+	ring, err = configfile.ReadKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return ring, "", err
 	}

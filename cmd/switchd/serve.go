@@ -24,6 +24,7 @@ import (
 	"switchyard/internal/outfile"
 	"switchyard/internal/vfs"
 	txswitch "switchyard/switch"
+	"switchyard/switch/configfile"
 )
 
 // drainTimeout is how long a stopping switch finishes what is in flight.
@@ -59,7 +60,7 @@ func newServeCmd() *cobra.Command {
 
 // configured applies the flags to the configuration.
 func (f *serveFlags) configured() (*txswitch.Config, error) {
-	c, err := loadConfig(f.config)
+	c, err := configfile.Load(f.config)
 	if err != nil {
 		return nil, err
 	}
@@ -156,13 +157,13 @@ func serve(ctx context.Context, f *serveFlags) error {
 func listenGateway(f *serveFlags, c *txswitch.Config) (txswitch.Options, error) {
 	o := txswitch.Options{Config: c, FS: vfs.Default, Seed: rand.Uint64()}
 	var err error
-	if o.GatewayTLS, err = serverTLS(f.config, c.Gateway.TLS); err != nil {
+	if o.GatewayTLS, err = configfile.ServerTLS(f.config, c.Gateway.TLS); err != nil {
 		return o, fmt.Errorf("gateway.tls: %w", err)
 	}
-	if o.OperatorTLS, err = serverTLS(f.config, c.Operator.TLS); err != nil {
+	if o.OperatorTLS, err = configfile.ServerTLS(f.config, c.Operator.TLS); err != nil {
 		return o, fmt.Errorf("operator.tls: %w", err)
 	}
-	if o.IssuerTLS, err = issuerTLS(f.config, c); err != nil {
+	if o.IssuerTLS, err = configfile.IssuerTLS(f.config, c); err != nil {
 		return o, err
 	}
 	if o.Gateway, err = net.Listen("tcp", c.Gateway.Listen); err != nil {

@@ -1,4 +1,4 @@
-package main
+package configfile
 
 import (
 	"crypto/tls"
@@ -10,9 +10,9 @@ import (
 	txswitch "switchyard/switch"
 )
 
-// serverTLS makes the TLS of the gateway port or the operator's; nil where none is configured. With a CA each client
+// ServerTLS makes the TLS of the gateway port or the operator's; nil where none is configured. With a CA each client
 // needs a certificate of it.
-func serverTLS(configPath string, t *config.TLS) (*tls.Config, error) {
+func ServerTLS(configPath string, t *config.TLS) (*tls.Config, error) {
 	if t == nil {
 		return nil, nil
 	}
@@ -30,8 +30,8 @@ func serverTLS(configPath string, t *config.TLS) (*tls.Config, error) {
 	return c, nil
 }
 
-// issuerTLS makes the TLS of each issuer that has it configured.
-func issuerTLS(configPath string, c *txswitch.Config) (map[string]*tls.Config, error) {
+// IssuerTLS makes the TLS of each issuer that has it configured.
+func IssuerTLS(configPath string, c *txswitch.Config) (map[string]*tls.Config, error) {
 	all := map[string]*tls.Config{}
 	for i := range c.Issuers {
 		x := &c.Issuers[i]
@@ -40,7 +40,7 @@ func issuerTLS(configPath string, c *txswitch.Config) (map[string]*tls.Config, e
 		}
 		settings := baseTLS
 		if x.Listen != "" {
-			settings = serverTLS
+			settings = ServerTLS
 		}
 		t, err := settings(configPath, x.TLS)
 		if err != nil {

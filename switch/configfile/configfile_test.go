@@ -1,4 +1,4 @@
-package main
+package configfile
 
 import (
 	"os"
@@ -20,7 +20,7 @@ func TestFilesAreBesideTheConfiguration(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := loadConfig(path)
+	c, err := Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,15 +54,15 @@ func TestConfigurationThatIsNoFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(what+": {file: "+name+"}\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := loadConfig(path)
+		_, err := Load(path)
 		return err
 	}
 	for name, want := range map[string]string{
 		folder: "is a directory, expected a file", fifo: "is a FIFO, and nothing came through it",
 		"/dev/zero": "is a device", filepath.Join(dir, "none"): "no such file",
 	} {
-		_, configuration := loadConfig(name)
-		_, key := readKey(name)
+		_, configuration := Load(name)
+		_, key := ReadKey(name)
 		_, authority := baseTLS("", &config.TLS{CA: name})
 		_, certificate := baseTLS("", &config.TLS{Certificate: name, Key: name})
 		for what, err := range map[string]error{
