@@ -137,22 +137,59 @@ func imports(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// Every metric of the switch is in operations.md, and no other.
-func TestOperationsListsMetrics(t *testing.T) {
+// Every metric of the switch stands in operations.md with its labels, and no other; issuer-sim's in issuer-sim.md.
+func TestMetricsAreListed(t *testing.T) {
 	s := switchtest.Start(t, switchtest.Options{})
-	descs := make(chan *prometheus.Desc)
-	go func() {
-		s.Registry.Describe(descs)
-		close(descs)
-	}()
-	var there []string
-	for d := range descs {
-		if m := regexp.MustCompile(`fqName: "(switchyard_[a-z_]+)"`).FindStringSubmatch(d.String()); m != nil {
-			there = append(there, m[1])
+	for page, of := range map[string]struct {
+		registry *prometheus.Registry
+		prefix   string
+	}{"operations.md": {s.Registry, "switchyard_"}, "issuer-sim.md": {s.IssuerRegistry, "issuersim_"}} {
+		descs := make(chan *prometheus.Desc)
+		go func() {
+			of.registry.Describe(descs)
+			close(descs)
+		}()
+		there := map[string]string{}
+		for d := range descs {
+			if name, labels := described(t, d); strings.HasPrefix(name, of.prefix) {
+				there[name] = labels
+			}
+		}
+		if len(there) == 0 {
+			t.Fatalf("there are no metrics %s…", of.prefix)
+		}
+		text := read(t, page)
+		listed := map[string]string{}
+		row := regexp.MustCompile("(?m)^\\| (`" + of.prefix + "[^|]*) \\| ([a-z, _]*)\\|")
+		for _, m := range row.FindAllStringSubmatch(text, -1) {
+			for _, name := range regexp.MustCompile("[a-z_]+").FindAllString(m[1], -1) {
+				listed[name] = strings.TrimSpace(m[2])
+			}
+		}
+		for name, labels := range there {
+			if got, ok := listed[name]; !ok || got != labels {
+				t.Errorf("%s: %s is listed: %t, with the labels %q; it has %q", page, name, ok, got, labels)
+			}
+		}
+		for _, name := range regexp.MustCompile(of.prefix+"[a-z_]+").FindAllString(text, -1) {
+			if _, ok := there[name]; !ok {
+				t.Errorf("%s names %s, which there is not", page, name)
+			}
 		}
 	}
-	listed := regexp.MustCompile(`switchyard_[a-z_]+`).FindAllString(read(t, "operations.md"), -1)
-	same(t, "metrics", there, listed)
+}
+
+// described are a metric's name and its labels, those that do not vary first.
+func described(t *testing.T, d *prometheus.Desc) (name, labels string) {
+	t.Helper()
+	m := regexp.MustCompile(
+		`^Desc\{fqName: "(\w+)", .*constLabels: \{(.*)\}, variableLabels: \{(.*)\}.*\}$`,
+	).FindStringSubmatch(d.String())
+	if m == nil {
+		t.Fatalf("%s: expected name, constLabels and variableLabels", d)
+	}
+	constant := regexp.MustCompile(`="[^"]*"`).ReplaceAllString(m[2], "")
+	return m[1], strings.Join(regexp.MustCompile(`\w+`).FindAllString(constant+","+m[3], -1), ", ")
 }
 
 // Every path of the operator API is in operations.md, and no other; what changes something stands beside its role.

@@ -241,6 +241,9 @@ func (s *Switch) compose() error {
 	if err := s.composeOperator(); err != nil {
 		return err
 	}
+	if err := o.Registry.Register(standing{s}); err != nil {
+		return err
+	}
 	return s.composeDoors()
 }
 

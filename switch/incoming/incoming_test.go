@@ -993,3 +993,24 @@ func FuzzReceive(f *testing.F) {
 		}
 	})
 }
+
+// Each series of the counters is there before anything has come, so that whoever watches them sees the first one rise.
+func TestCountersAreThereFromTheStart(t *testing.T) {
+	b := newBench(t)
+	families, err := b.registry.Gather()
+	must(t, err)
+	var there []string
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			there = append(there, f.GetName()+" "+m.GetLabel()[0].GetValue())
+		}
+	}
+	want := []string{
+		"switchyard_clearing_incoming_files_total refused", "switchyard_clearing_incoming_files_total taken",
+		"switchyard_clearing_incoming_records_total chargeback", "switchyard_clearing_incoming_records_total exception",
+		"switchyard_clearing_incoming_records_total reject", "switchyard_clearing_incoming_records_total settle",
+	}
+	if !slices.Equal(there, want) {
+		t.Errorf("there from the start: %q, want %q", there, want)
+	}
+}

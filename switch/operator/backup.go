@@ -26,7 +26,17 @@ func (a *API) serveBackup(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusInternalServerError, err)
 		return
 	}
+	a.backedUp.Store(a.o.Clock.Wall().UnixMilli())
 	a.o.Logger.Info("backup written", zap.String("dir", dir), zap.Uint64("position", position), zap.Duration("took",
 		time.Since(begin)))
 	writeJSON(w, http.StatusOK, map[string]any{"dir": dir, "position": position})
+}
+
+// BackedUp returns when the newest backup was made since the API began, by the wall clock, or the zero time.
+func (a *API) BackedUp() time.Time {
+	at := a.backedUp.Load()
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(at)
 }

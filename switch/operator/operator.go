@@ -190,6 +190,7 @@ type API struct {
 	holding    slowlock.Mutex // held while a hold is looked at or ended
 	approving  slowlock.Mutex // held while a proposal is made, carried out or withdrawn
 	stopping   atomic.Bool
+	backedUp   atomic.Int64 // when the newest backup was made, by the wall clock, in Unix milliseconds; 0: none yet
 }
 
 // New makes the API of a switch that starts now. It fails where CheckIdentities does.
