@@ -123,6 +123,8 @@ const (
 	AnyDateAhead       Mutant = "any-date-ahead"      // cutover: dates are closed however far ahead of the calendar
 	// cutover: what is presented again counts as delivered with what was rejected (I8)
 	AgainIsDelivered Mutant = "again-is-delivered"
+	// cutover: what stands under the id of a window that is not written is taken for the window's own (I8)
+	TakenForOwn Mutant = "taken-for-own"
 	// cutover: what stands in a delivered file is voided at the issuer where the journal was put back (I8)
 	DeliveredVoided Mutant = "delivered-voided"
 	// cutover: what repeats a record has its DE12 in the zone that is configured by then
@@ -188,6 +190,7 @@ func ByTest() map[Mutant]Test {
 		AnyDateAhead:     {"switchyard/switch/cutover", "TestManualCutover"},
 		AgainIsDelivered: {"switchyard/switch/cutover", "TestPresentedAgainBehindADeliveredWindow"},
 		DeliveredVoided:  {"switchyard/switch", "TestPutBackBeforeAWindow"},
+		TakenForOwn:      {"switchyard/switch/cutover", "TestDeliveredAndNotInTheWindowAnyMore"},
 		// An answer that is wrong in its amount alone changes no book: the issuer did what it was asked.
 		AmountNotCompared:    {"switchyard/switch/issuer/link", "TestEchoes"},
 		ConstantTakesMoney:   {"switchyard/spec/mapping", "TestWhatNoConstantMayBe"}, // the start refuses it

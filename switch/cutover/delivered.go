@@ -30,10 +30,12 @@ import (
 const manifestSuffix = ".manifest.json"
 
 // deliveredFiles looks at what stands in a date's folder: the highest sequence of the processor's files, and the ids
-// of all that are whole, whichever processor id they were written under, but for those that the date's other plans
-// have. These count for the highest sequence, too, whether they are written yet or not.
-func (e *Engine) deliveredFiles(date payment.Date, p *plan, others []*plan) (highest int, whole []string, err error) {
-	known, highest, err := filesOf(date, others)
+// of all that are whole, whichever processor id they were written under, but for the date's other plans' own. The ids
+// that these have count for the highest sequence, too, whether they are written yet or not.
+func (e *Engine) deliveredFiles(
+	ctx context.Context, date payment.Date, p *plan, others []*plan,
+) (highest int, whole []string, err error) {
+	_, highest, err = filesOf(date, others)
 	if err != nil || mutant.On(mutant.FileOverwritten) {
 		return highest, nil, err
 	}
@@ -44,7 +46,6 @@ func (e *Engine) deliveredFiles(date payment.Date, p *plan, others []*plan) (hig
 	if err != nil {
 		return highest, nil, err
 	}
-	slices.Sort(names)
 	const sequenceDigits = 5
 	ours := clearing.FileID{Date: date.Time(), ProcessorID: p.ProcessorID}.String()
 	for _, name := range names {
@@ -56,11 +57,79 @@ func (e *Engine) deliveredFiles(date payment.Date, p *plan, others []*plan) (hig
 		if text[:len(text)-sequenceDigits] == ours[:len(ours)-sequenceDigits] {
 			highest = max(highest, p.sequenceOf(id))
 		}
-		if strings.HasSuffix(name, manifestSuffix) && !known[text] {
-			whole = append(whole, text)
+	}
+	whole, err = e.notOwn(ctx, date, others, wholeFiles(names))
+	return highest, whole, err
+}
+
+// wholeFiles are the ids of the files in a folder that are whole, in their order.
+func wholeFiles(names []string) (whole []string) {
+	for _, name := range names {
+		id, isManifest := strings.CutSuffix(name, manifestSuffix)
+		if _, err := clearing.ParseFileID(id); isManifest && err == nil {
+			whole = append(whole, id)
 		}
 	}
-	return highest, whole, nil
+	slices.Sort(whole)
+	return whole
+}
+
+// notOwn leaves out of the whole files of a date those that some of its plans have written. What stands under the ids
+// of a plan that is not known to be written may be of before the journal was put back: a window that was being filled
+// then is filled anew, with other records where one cannot be built any more, and takes the same ids. So such files are
+// a plan's own as long as nothing stands in them but what it has.
+func (e *Engine) notOwn(ctx context.Context, date payment.Date, plans []*plan, whole []string) ([]string, error) {
+	for _, p := range plans {
+		ids, _, err := filesOf(date, []*plan{p})
+		if err != nil {
+			return nil, err
+		}
+		there := slices.DeleteFunc(slices.Clone(whole), func(id string) bool { return !ids[id] })
+		if len(there) > 0 && p.Result == nil {
+			has, err := e.hasAll(ctx, date, p, there)
+			if err != nil {
+				return nil, err
+			}
+			if !has {
+				continue
+			}
+		}
+		whole = slices.DeleteFunc(whole, func(id string) bool { return ids[id] })
+	}
+	return whole, nil
+}
+
+// hasAll tells whether a plan writes all that stands in some files.
+func (e *Engine) hasAll(ctx context.Context, date payment.Date, p *plan, files []string) (bool, error) {
+	if mutant.On(mutant.TakenForOwn) {
+		return true, nil
+	}
+	stand, err := e.source.inFiles(files)
+	if err != nil {
+		return false, err
+	}
+	before, err := e.source.delivered(ctx, date, p)
+	if err != nil {
+		return false, err
+	}
+	walk := e.o.Journal.Walk()
+	defer func() { _ = walk.Close() }() // it was only read
+	var failed error
+	err = e.o.Journal.Presentments(ctx, date, func(row journal.Presentment) bool {
+		if !p.has(&row) {
+			return true
+		}
+		var of *payment.Payment
+		if of, failed = walk.Payment(row.Payment); failed == nil && !before.has(of, row.Op) {
+			if name := deliveredAs(of, row.Op); stand.rows[name] > 1 {
+				stand.rows[name]--
+			} else {
+				delete(stand.rows, name)
+			}
+		}
+		return failed == nil
+	})
+	return len(stand.rows) == 0, errors.Join(err, failed)
 }
 
 // filesOf are the ids that plans of a date have files under, and the highest of their sequences.
@@ -112,23 +181,15 @@ func (e *Engine) deliveredLater(ctx context.Context, date payment.Date) (whole [
 		if err != nil {
 			return nil, err
 		}
-		// What stands under the id of a window that waits is of before the journal was put back, and may have other records:
-		// the window was being filled then. One that does not wait has its own files there, as far as they are written.
-		known, _, err := filesOf(later, slices.DeleteFunc(windows, (*plan).waits))
-		if err != nil {
-			return nil, err
-		}
 		names, err := e.o.FS.List(e.o.FS.PathJoin(e.o.Dir, folder))
 		if err != nil {
 			return nil, err
 		}
-		slices.Sort(names)
-		for _, name := range names {
-			id, isManifest := strings.CutSuffix(name, manifestSuffix)
-			if _, err := clearing.ParseFileID(id); isManifest && err == nil && !known[id] {
-				whole = append(whole, id)
-			}
+		unknown, err := e.notOwn(ctx, later, windows, wholeFiles(names))
+		if err != nil {
+			return nil, err
 		}
+		whole = append(whole, unknown...)
 	}
 	slices.Sort(whole)
 	return slices.Compact(whole), nil
@@ -194,7 +255,17 @@ func (s *Source) delivered(ctx context.Context, date payment.Date, p *plan) (all
 		if w.Window == p.Window && w.Destination == p.Destination {
 			continue
 		}
-		if all.windows[WindowName{w.Destination, w.Window}], err = s.inFiles(w.Delivered); err != nil {
+		own, _, err := filesOf(date, []*plan{w})
+		if err != nil {
+			return all, err
+		}
+		there := slices.Clone(w.Delivered)
+		for _, id := range p.Delivered { // also under an id of a window that had other records then
+			if own[id] {
+				there = append(there, id)
+			}
+		}
+		if all.windows[WindowName{w.Destination, w.Window}], err = s.inFiles(there); err != nil {
 			return all, err
 		}
 	}
@@ -313,7 +384,7 @@ func sumOf(fsys vfs.FS, path string) (string, error) {
 func (e *Engine) resequence(
 	ctx context.Context, date payment.Date, p *plan, others []*plan, occupied *OccupiedError,
 ) error {
-	highest, whole, err := e.deliveredFiles(date, p, others)
+	highest, whole, err := e.deliveredFiles(ctx, date, p, others)
 	if err != nil {
 		return err
 	}
@@ -336,7 +407,7 @@ func (e *Engine) resequence(
 // look finds the files that are there already, which a plan leaves as they are: its own sequences come behind highest,
 // and so behind those of the date's other plans, whether all that is there could be looked at or not.
 func (e *Engine) look(ctx context.Context, date payment.Date, p *plan, others []*plan) (highest int, err error) {
-	highest, whole, err := e.deliveredFiles(date, p, others)
+	highest, whole, err := e.deliveredFiles(ctx, date, p, others)
 	if err != nil {
 		return highest, err
 	}

@@ -45,7 +45,7 @@ func (e *Engine) TakeDelivered(ctx context.Context) error {
 			return err
 		}
 	}
-	_, whole, err := e.deliveredFiles(d.Date, e.newPlan(), windows)
+	_, whole, err := e.deliveredFiles(ctx, d.Date, e.newPlan(), windows)
 	if err != nil {
 		return err
 	}
