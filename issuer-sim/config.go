@@ -38,7 +38,10 @@ type Config struct {
 	Codes    map[string]string `yaml:"codes"`
 	Clearing ConfigClearing    `yaml:"clearing"`
 	LogLevel string            `yaml:"log_level"` // debug, info, warn, error. Default info
-	Limits   ConfigLimits      `yaml:"limits"`
+	// CoreDumps is whether the process may be dumped, and its memory be read by others of its user: allow or refuse.
+	// Default allow.
+	CoreDumps string       `yaml:"core_dumps"`
+	Limits    ConfigLimits `yaml:"limits"`
 }
 
 // ConfigRequire is server.Require as the config file has it.
@@ -120,6 +123,7 @@ func DefaultConfig() Config {
 		Listen: "127.0.0.1:8583", Connections: 2, Control: "127.0.0.1:9584", ControlHosts: []string{}, Seed: 1,
 		Dialect: spec.DefaultDialect, Framing: framing.Default, Require: ConfigRequire{Also: []int{}, Without: []int{}},
 		Repeats: server.DefaultRepeats(), Codes: map[string]string{}, Clearing: defaultClearing(), LogLevel: "info",
+		CoreDumps: "allow",
 	}
 }
 
@@ -137,6 +141,11 @@ func ParseConfig(name string, r io.Reader) (Config, error) {
 	if len(text) > maxConfigBytes {
 		return c, fmt.Errorf("%s: longer than %d bytes", name, maxConfigBytes)
 	}
-	err = config.Decode(name, text, &c)
-	return c, err
+	if err := config.Decode(name, text, &c); err != nil {
+		return c, err
+	}
+	if c.CoreDumps != "allow" && c.CoreDumps != "refuse" {
+		return c, fmt.Errorf("%s: core_dumps: %q: expected allow or refuse", name, c.CoreDumps)
+	}
+	return c, nil
 }

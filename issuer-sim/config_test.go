@@ -59,7 +59,8 @@ func TestConfigFiles(t *testing.T) {
 func TestConfigErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"lissten: x": `line 1: unknown key "lissten": expected listen, connect, connections, control, ` +
-			`control_hosts, data, sync, rules, seed, dialect, framing, require, repeats, codes, clearing, log_level, limits`,
+			`control_hosts, data, sync, rules, seed, dialect, framing, require, repeats, codes, clearing, log_level, ` +
+			`core_dumps, limits`,
 		"repeats: 11":                          "line 1: found a whole number, expected a list",
 		"repeats: [stan]":                      "line 1: found text, expected a whole number",
 		"codes: ['00']":                        "line 1: found a list, expected a mapping",
@@ -67,6 +68,7 @@ func TestConfigErrors(t *testing.T) {
 		"limits: {cards: many}":                "line 1: found text, expected a whole number",
 		"limits: 5":                            "line 1: found a whole number, expected a mapping",
 		"require: {allso: [60]}":               `unknown key "allso": expected sign_on, mac, elements, also, without`,
+		"core_dumps: none":                     `core_dumps: "none": expected allow or refuse`,
 		"sync: 5":                              "line 1: found a whole number, expected true or false",
 		"listen: [a]":                          "line 1: found a list, expected text",
 		"limits: {write_timeout: 10}":          "want a duration such as 150ms",

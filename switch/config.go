@@ -44,7 +44,12 @@ type Config struct {
 	Limits      LimitsConfig      `yaml:"limits"`
 	StandIn     StandInConfig     `yaml:"stand_in"`
 	Log         LogConfig         `yaml:"log"`
+	// CoreDumps says whether the process may be dumped: allow, refuse, or "" to refuse where Clearing.Production is set.
+	CoreDumps string `yaml:"core_dumps"`
 }
+
+// RefusesDumps tells whether the process may not be dumped, nor its memory be read by others of its user.
+func (c *Config) RefusesDumps() bool { return c.CoreDumps == "refuse" || c.Clearing.Production }
 
 // MarkConfig says where the mark lies by which a data folder that was put back to an earlier copy is recognised.
 type MarkConfig struct {
@@ -223,6 +228,11 @@ func (c *Config) Check() error {
 		return errors.New("issuers: at least one expected")
 	case !slices.Contains(logLevels, c.Log.Level):
 		return fmt.Errorf("log.level: %q: expected debug, info, warn or error", c.Log.Level)
+	case !slices.Contains([]string{"", "allow", "refuse"}, c.CoreDumps):
+		return fmt.Errorf("core_dumps: %q: expected allow, refuse or nothing", c.CoreDumps)
+	case c.CoreDumps == "allow" && c.Clearing.Production:
+		return errors.New("core_dumps: allow, with clearing.production: real cards would stand in a core; expected refuse, " +
+			"or nothing")
 	}
 	if err := c.Limits.check(); err != nil {
 		return err

@@ -21,6 +21,8 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 	for want, text := range map[string]string{
 		`unknown key "gatewy"`: "gatewy: {}",
 		`log.level: "loud"`:    "log: {level: loud}",
+		`core_dumps: "no": expected allow, refuse or nothing`: "core_dumps: 'no'",
+		"core_dumps: allow, with clearing.production":         "core_dumps: allow\nclearing: {production: true}",
 		`business_day.follow: "b" is not among the issuers`: fmt.Sprintf(
 			issuer, "") + "\nbusiness_day: {follow: b}",
 		"listen: 0.0.0.0:1 is not loopback: set from, or tls with ca": listening + "0.0.0.0:1'}]",

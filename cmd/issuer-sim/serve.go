@@ -15,6 +15,7 @@ import (
 
 	"switchyard/internal/infile"
 	"switchyard/internal/isotool"
+	"switchyard/internal/nodump"
 	"switchyard/internal/outfile"
 	issuersim "switchyard/issuer-sim"
 	"switchyard/spec/framing"
@@ -112,6 +113,11 @@ func readConfig(name string) (issuersim.Config, error) {
 }
 
 func serve(ctx context.Context, config issuersim.Config, logFormat, readyFile string) error {
+	if config.CoreDumps == "refuse" { // before there are cards in memory
+		if err := nodump.Refuse(); err != nil {
+			return err
+		}
+	}
 	logger, err := newLogger(config.LogLevel, logFormat)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 
 	"switchyard/internal/httpcall"
 	"switchyard/internal/infile"
+	"switchyard/internal/nodump"
 	"switchyard/internal/outfile"
 	"switchyard/internal/vfs"
 	txswitch "switchyard/switch"
@@ -88,6 +89,11 @@ func serve(ctx context.Context, f *serveFlags) error {
 	c, err := f.configured()
 	if err != nil {
 		return err
+	}
+	if c.RefusesDumps() { // before anything secret is in memory
+		if err := nodump.Refuse(); err != nil {
+			return err
+		}
 	}
 	logger, err := newLogger(c.Log.Level, f.logFormat, os.Stderr)
 	if err != nil {

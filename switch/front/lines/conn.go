@@ -57,6 +57,7 @@ func (c *conn) run() {
 	for why == stillOpen {
 		why = c.readLines()
 	}
+	c.in.wipe()
 	c.mu.Lock()
 	c.ending = true
 	c.work.Signal()

@@ -63,7 +63,9 @@ func (l *lines) makeRoom() error {
 	if size := len(l.buf); l.filled && size < l.maxLine+1 {
 		l.resize(min(4*size, l.maxLine+1))
 	} else if l.start > 0 {
+		read := l.buf[:l.end]
 		l.moveTo(l.buf)
+		clear(read[l.end:])
 	}
 	return nil
 }
@@ -75,7 +77,15 @@ func (l *lines) shrink() {
 	}
 }
 
-func (l *lines) resize(size int) { l.moveTo(make([]byte, size)) }
+func (l *lines) resize(size int) {
+	old := l.buf[:l.end]
+	l.moveTo(make([]byte, size))
+	clear(old)
+}
+
+// wipe overwrites what is there: lines hold card data, which the memory would keep. What next has returned is wiped by
+// the next read.
+func (l *lines) wipe() { clear(l.buf[:l.end]) }
 
 // moveTo moves the unread bytes to the beginning of a buffer, which may be the present one.
 func (l *lines) moveTo(buf []byte) {

@@ -202,6 +202,7 @@ func (s *session) flush() {
 
 		s.l.m.sent.Add(float64(frames))
 		_, err := s.lib.Write(out)
+		clear(out) // card data, which the memory would keep
 		if errors.Is(err, connection.ErrConnectionClosed) {
 			// The library is closed and did not try: not a byte of these left.
 			s.h.mu.Lock()
