@@ -19,7 +19,7 @@ func newDemoCmd() *cobra.Command {
 payments through the gateway port: captures in full and in shipments, sales, reversals, refunds and declines, in five
 currencies, about one payment in a hundred sent twice. It checks every answer, closes the business day, checks the
 clearing files against what it did, hands them to the issuer, audits the three books and what it was told itself, stops
-both daemons, and prints what came of it. The same seed plays the same day again.
+both daemons, and prints what came of it, and how to serve its data again. The same seed plays the same day again.
 
 With --days 3 the issuer is a clearing system as well, which watches the switch's clearing folder and answers into the
 folder that the switch watches. It rejects some of the first day's presentments, which are put right and presented again

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -37,6 +39,7 @@ func printDemo(w io.Writer, s *demo.Summary) error {
 	if s.SwitchdMiB > 0 {
 		fmt.Fprintf(&b, "memory: switchd %.0f MiB, issuer-sim %.0f MiB at most\n", s.SwitchdMiB, s.IssuerMiB)
 	}
+	printServe(&b, s)
 	b.WriteByte('\n')
 	for _, problem := range s.Problems {
 		fmt.Fprintf(&b, "wrong: %s\n", problem)
@@ -48,6 +51,22 @@ func printDemo(w io.Writer, s *demo.Summary) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// printServe says how to look at what the day has left. The binaries are named as this one was called.
+func printServe(b *strings.Builder, s *demo.Summary) {
+	if len(s.Serve) == 0 {
+		return
+	}
+	folder := strings.TrimSuffix(os.Args[0], filepath.Base(os.Args[0]))
+	b.WriteString("\nserve what this day has left, and look at it:\n")
+	for _, line := range s.Serve {
+		name, _, _ := strings.Cut(line, " ")
+		fmt.Fprintf(b, "  %s%s 2> %s.log &\n", folder, line, name)
+	}
+	for _, line := range []string{"payments --limit 5", "explain P10000000001", "days", "audit"} {
+		fmt.Fprintf(b, "  %sswitchctl %s\n", folder, line)
+	}
 }
 
 // printOperations is the table of counts and money by operation and outcome, a column a currency.

@@ -92,6 +92,14 @@ func TestDemoAndLoadOverTheBinaries(t *testing.T) {
 	if !bytes.HasSuffix(out, []byte("\ndemo: OK\n")) {
 		t.Errorf("the demo's last line is not its verdict:\n%s", out)
 	}
+	for _, line := range []string{
+		"issuer-sim serve --data demo-out/issuer --seed 5 2> issuer-sim.log &",
+		"switchd serve --data demo-out/switchd --config demo-out/switchd.yaml 2> switchd.log &",
+	} {
+		if beside := filepath.Join(filepath.Dir(switchctl), line); !bytes.Contains(out, []byte("\n  "+beside+"\n")) {
+			t.Errorf("the demo does not say how its data are served, by %s:\n%s", beside, out)
+		}
+	}
 	framed := run("demo", "--payments", "100", "--dialect", "iso87bcd", "--framing", "ascii4+tpdu", "--out", "framed-out")
 	if !bytes.HasSuffix(framed, []byte("\ndemo: OK\n")) {
 		t.Errorf("the demo in another dialect and framing:\n%s", framed)

@@ -97,22 +97,7 @@ func again(ctx context.Context, start func(context.Context, Listening) error, at
 
 // runIssuer starts an issuer-sim on the folder's data.
 func (l *Local) runIssuer(ctx context.Context, at Listening) error {
-	args := []string{
-		"serve", "--listen", at.ISO, "--control", at.Control, "--data", filepath.Join(l.Dir, "issuer"),
-		"--seed", strconv.FormatUint(l.Seed, 10),
-	}
-	if l.Rules != "" {
-		args = append(args, "--rules", l.Rules)
-	}
-	if l.IssuerConfig != "" {
-		args = append(args, "--config", l.IssuerConfig)
-	}
-	if l.IssuerDialect != "" {
-		args = append(args, "--dialect", l.IssuerDialect)
-	}
-	if l.IssuerFraming != "" {
-		args = append(args, "--framing", l.IssuerFraming)
-	}
+	args := append(l.IssuerArgs(), "--listen", at.ISO, "--control", at.Control)
 	d, err := Start(ctx, l.Bin, l.Dir, "issuer-sim", args...)
 	if err == nil {
 		l.Issuer = d
@@ -122,12 +107,7 @@ func (l *Local) runIssuer(ctx context.Context, at Listening) error {
 
 // runSwitchd starts a switchd on the folder's data.
 func (l *Local) runSwitchd(ctx context.Context, at Listening) error {
-	args := []string{
-		"serve", "--listen", at.Gateway, "--operator", at.Operator, "--issuer", l.Issuer.At.ISO, "--data", l.SwitchdDir(),
-	}
-	if l.Config != "" {
-		args = append(args, "--config", l.Config)
-	}
+	args := append(l.SwitchdArgs(), "--listen", at.Gateway, "--operator", at.Operator, "--issuer", l.Issuer.At.ISO)
 	name := "switchd"
 	if l.Switch != "" {
 		name = l.Switch
@@ -137,6 +117,28 @@ func (l *Local) runSwitchd(ctx context.Context, at Listening) error {
 		l.Switchd = d
 	}
 	return err
+}
+
+// IssuerArgs are the arguments with which an issuer-sim serves the folder's data, on its default ports.
+func (o *Options) IssuerArgs() []string {
+	args := []string{"serve", "--data", filepath.Join(o.Dir, "issuer"), "--seed", strconv.FormatUint(o.Seed, 10)}
+	for _, flag := range [][2]string{
+		{"--rules", o.Rules}, {"--config", o.IssuerConfig}, {"--dialect", o.IssuerDialect}, {"--framing", o.IssuerFraming},
+	} {
+		if flag[1] != "" {
+			args = append(args, flag[0], flag[1])
+		}
+	}
+	return args
+}
+
+// SwitchdArgs are those of a switchd.
+func (o *Options) SwitchdArgs() []string {
+	args := []string{"serve", "--data", o.SwitchdDir()}
+	if o.Config != "" {
+		args = append(args, "--config", o.Config)
+	}
+	return args
 }
 
 // SwitchdDir is switchd's data folder.

@@ -13,7 +13,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -119,6 +122,9 @@ func (r *run) play(ctx context.Context) {
 	if err := r.Told.Close(); err != nil {
 		r.Wrong("what was told: %v", err)
 	}
+	s.Serve = []string{
+		"issuer-sim " + commandLine(r.Local.IssuerArgs()), "switchd " + commandLine(r.Local.SwitchdArgs()),
+	}
 	if err := context.Cause(ctx); err != nil {
 		r.Wrong("called off: %v", err)
 	}
@@ -169,4 +175,19 @@ func (r *run) pay(ctx context.Context) error {
 	r.sum.answers(r.Book)
 	r.Mismatches()
 	return err
+}
+
+// commandLine joins arguments for a shell. Paths below the working directory are written from there.
+func commandLine(args []string) string {
+	here, err := os.Getwd()
+	line := slices.Clone(args)
+	for i, arg := range line {
+		if below, ok := strings.CutPrefix(arg, here+string(filepath.Separator)); err == nil && ok {
+			line[i] = below
+		}
+		if strings.ContainsAny(line[i], " \t\n'\"\\$&;|<>()*?[]{}#~`!") {
+			line[i] = "'" + strings.ReplaceAll(line[i], "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(line, " ")
 }

@@ -35,6 +35,8 @@ type Summary struct {
 	Settlement *SettlementFigures      `json:"settlement,omitempty"` // of three days
 	Audit      *localday.AuditFigures  `json:"audit,omitempty"`
 
+	Serve []string `json:"serve,omitempty"` // command lines, without their binaries' folder, that serve its data again
+
 	SwitchdMiB float64 `json:"switchd_mib"` // peak resident memory
 	IssuerMiB  float64 `json:"issuer_sim_mib"`
 }
