@@ -69,8 +69,8 @@ func TestBooksThatAgree(t *testing.T) {
 	if !report.Clean() {
 		t.Fatalf("differences in books that agree: %+v", report.Differences)
 	}
-	want := "EUR authorized 10000/10000 held 3950/3950 captured 6938/6938/6888 refunded 222/222/222 " +
-		"taken back 700/0/700; JPY authorized 900/900 captured 900/900/900 refunded 300/300/300"
+	want := "EUR net authorized 10000/10000 held 3950/3950 captured 6938/6938/6888 refunded 222/222/222 " +
+		"taken back 700/0/700; JPY net authorized 900/900 captured 900/900/900 refunded 300/300/300"
 	if got := totalsLine(report); got != want {
 		t.Errorf("totals:\n got %s\nwant %s", got, want)
 	}
@@ -623,7 +623,7 @@ func TestReportInWords(t *testing.T) {
 		"20 payments, 1 of them in flight",
 		"ledger balanced",
 		"2 files with 11 presentments; 1 not yet cleared",
-		"EUR authorized",
+		"EUR net authorized",
 		"in flight: 1 (9.00 EUR)",
 		"not yet cleared: 1 (0.50 EUR)",
 		"differences: 1\n",

@@ -18,7 +18,7 @@ const (
 	lineCount
 )
 
-var lineNames = [lineCount]string{"authorized", "held", "captured", "refunded", "taken back"}
+var lineNames = [lineCount]string{"net authorized", "held", "captured", "refunded", "taken back"}
 
 type book uint8
 
