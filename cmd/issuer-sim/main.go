@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/version"
 )
 
@@ -32,6 +33,7 @@ func run(args []string) int {
 		SilenceErrors: true,
 	}
 	root.AddCommand(newServeCmd(), newCardsCmd(), newClearingCmd(), version.Command())
+	completion.Rest(root)
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "issuer-sim:", err)

@@ -13,11 +13,13 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/infile"
 	"switchyard/internal/isotool"
 	"switchyard/internal/nodump"
 	"switchyard/internal/outfile"
 	issuersim "switchyard/issuer-sim"
+	"switchyard/spec"
 	"switchyard/spec/framing"
 )
 
@@ -97,6 +99,11 @@ func newServeCmd() *cobra.Command {
 	f.StringVar(&flags.LogLevel, "log-level", flags.LogLevel, "debug, info, warn or error")
 	f.StringVar(&logFormat, "log-format", "json", "json, an object a line, or console, for people")
 	f.StringVar(&readyFile, "ready-file", "", "write the addresses and the pid to this `file` once listening")
+	completion.FlagOrFile(cmd, "dialect", spec.Stock()...)
+	completion.Flag(cmd, "framing", isotool.ProbeFramings...)
+	completion.Flag(cmd, "require", "sign_on", "mac", "elements")
+	completion.Flag(cmd, "log-level", "debug", "info", "warn", "error")
+	completion.Flag(cmd, "log-format", "json", "console")
 	return cmd
 }
 

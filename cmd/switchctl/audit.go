@@ -61,8 +61,9 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 	f := cmd.Flags()
 	a.asked.Add(f, defaultOperator)
 	f.StringVar(&a.issuer, "issuer", defaultControl, "control HTTP of issuer-sim")
-	f.StringVar(&a.clearing, "clearing", "", "folder of the clearing files (default: the one the switch names)")
-	f.StringVar(&a.data, "data", "", "data folder of a stopped switch, or a backup of one, to read instead of --operator")
+	f.StringVar(&a.clearing, "clearing", "", "`folder` of the clearing files (default: the one the switch names)")
+	f.StringVar(&a.data, "data", "",
+		"data `folder` of a stopped switch, or a backup of one, to read instead of --operator")
 	f.StringVar(
 		&a.acquirer, "acquirer", "",
 		"acquirer id (DE32) of the switch, where several switches share the issuer (default: all)",
@@ -76,9 +77,10 @@ Exit codes: 0 the books agree; 1 they differ; 2 a book could not be read.`,
 	f.BoolVar(&a.rebuild, "rebuild", true,
 		"have the files of the dates made again from the journal, and hold these against them to the byte")
 	f.StringVar(&a.keyFile, "key-file", "",
-		"with --data: the key that seals card numbers, to make the files again (default: switchd.key in it, if there)")
+		"with --data: `file` of the key that seals card numbers, to make the files again (default: switchd.key in it, if "+
+			"there)")
 	f.StringArrayVar(&a.told, "told", nil,
-		"a gateway's own log of what it was told, JSON lines; may be given more than once")
+		"`file` of what a gateway was told, JSON lines; may be given more than once")
 	f.StringVar(&a.from, "from", "",
 		"with --to: audit only what clears on these business dates, YYYY-MM-DD, both included")
 	f.StringVar(&a.to, "to", "", "see --from")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/ipmtool"
 )
 
@@ -48,9 +49,11 @@ it is not.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.To, "to", "", "ipm, csv or jsonl (default: what OUT ends with)")
-	flags.StringVar(&o.Like, "like", "", "a clearing file whose code page, blocking and oddities OUT gets")
+	flags.StringVar(&o.Like, "like", "", "a clearing `file` whose code page, blocking and oddities OUT gets")
 	flags.StringVar(&o.CodePage, "code-page", "", "of a clearing file: cp500 or ascii (default: as it was)")
 	flags.StringVar(&o.Blocking, "blocking", "", "of a clearing file: 1014, vbs, rdw or 1014+rdw (default: as it was)")
+	completion.Flag(cmd, "to", "ipm", "csv", "jsonl")
+	offersForm(cmd)
 	flags.BoolVar(&o.ClearPAN, "clear-pan", false, "write whole card numbers to CSV and JSON lines")
 	flags.BoolVar(&o.Force, "force", false, "write over OUT")
 	flags.BoolVar(&asJSON, "json", false, "tell what was done as JSON")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/holidays"
 )
 
@@ -18,8 +19,9 @@ func newClearingHolidaysCmd() *cobra.Command {
 		Short: "List the holidays of TARGET or a country, as clearing.no_settlement has them",
 		Long: `List the holidays of a year that a calendar of clearing.no_settlement has: those of TARGET, or of a country by its
 two letters (ISO 3166). A switch has those of its own version.`,
-		Example: `  switchctl clearing holidays TARGET --year 2027`,
-		Args:    cobra.ExactArgs(1),
+		Example:           `  switchctl clearing holidays TARGET --year 2027`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completion.Args(holidays.Names()...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if year < holidays.FirstYear || year > holidays.LastYear {
 				return fmt.Errorf("--year %d: expected %d to %d", year, holidays.FirstYear, holidays.LastYear)

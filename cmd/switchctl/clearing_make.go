@@ -64,6 +64,7 @@ is given, for readers that must refuse it. Exits with 0 when it is written, with
 	flags.StringVar(&o.AcquirerBIN, "acquirer-bin", "999999", "of acquirer references that are made")
 	flags.StringVar(&o.CodePage, "code-page", "cp500", "cp500 or ascii")
 	flags.StringVar(&o.Blocking, "blocking", "1014", "1014, vbs, rdw or 1014+rdw")
+	offersForm(cmd)
 	flags.BoolVar(&o.Production, "production", false, "mark it as a file of production")
 	flags.BoolVar(&o.Invalid, "invalid", false, "write it although it has errors")
 	flags.BoolVar(&o.Force, "force", false, "write over OUT")
@@ -116,7 +117,8 @@ that key, so that chargebacks still find their presentments. Whoever has the key
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&keyFile, "key-file", "", "file with a secret, 16 bytes or more (default: a random one, kept nowhere)")
+	flags.StringVar(&keyFile, "key-file", "",
+		"`file` with a secret, 16 bytes or more (default: a random one, kept nowhere)")
 	flags.StringVar(&seed, "seed", "", "for tests: a text instead of a key")
 	flags.BoolVar(&o.Force, "force", false, "write over OUT")
 	flags.BoolVar(&asJSON, "json", false, "tell what was done as JSON")

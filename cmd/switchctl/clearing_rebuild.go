@@ -47,10 +47,11 @@ yet, or DIR exists; 2 no answer, or it failed.`,
 	c.asked.Add(f, defaultOperator)
 	f.StringVar(&c.date, "date", "", "business date, YYYY-MM-DD")
 	f.BoolVar(&c.check, "check", false, "compare with the delivered files")
-	f.StringVar(&c.out, "out", "", "new folder that the files are written to")
-	f.StringVar(&c.data, "data", "", "data folder of a switch that does not run")
-	f.StringVar(&c.keyFile, "key-file", "", "with --data: the key that seals card numbers (default: switchd.key in it)")
-	f.StringVar(&c.clearing, "clearing", "", "with --data: folder of the delivered files (default: clearing in it)")
+	f.StringVar(&c.out, "out", "", "new `folder` that the files are written to")
+	f.StringVar(&c.data, "data", "", "data `folder` of a switch that does not run")
+	f.StringVar(&c.keyFile, "key-file", "",
+		"with --data: `file` of the key that seals card numbers (default: switchd.key in it)")
+	f.StringVar(&c.clearing, "clearing", "", "with --data: `folder` of the delivered files (default: clearing in it)")
 	f.BoolVar(&c.json, "json", false, "print what was made, and what differs, as JSON")
 	_ = cmd.MarkFlagRequired("date") // it is there
 	cmd.MarkFlagsOneRequired("check", "out")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/ipmtool"
 	"switchyard/internal/money"
 	"switchyard/internal/words"
@@ -57,6 +58,7 @@ are the cardholder's. FILE may be - for standard input. Exits with 1 if a record
 		},
 	}
 	cmd.Flags().StringSliceVar(&by, "by", []string{"type"}, "what to group by, beside the currency")
+	completion.Flag(cmd, "by", ipmtool.Groupings()...)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

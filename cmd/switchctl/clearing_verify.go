@@ -70,9 +70,9 @@ Exits with 1 if anything is wrong, with 2 if a file cannot be opened or read.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&v.asJSON, "json", false, "print the report as JSON")
 	flags.BoolVar(&v.strict, "strict", false, "hold the file to what Switchyard writes")
-	flags.StringVar(&v.manifest, "manifest", "", "the file's manifest; none: without (default: the one beside it)")
+	flags.StringVar(&v.manifest, "manifest", "", "`file` of its manifest; none: without (default: the one beside it)")
 	flags.StringVar(&v.date, "date", "", "hold the files against what the journal has of this business date, YYYY-MM-DD")
-	flags.StringVar(&v.data, "data", "", "with --date: the data folder of a switch that does not run")
+	flags.StringVar(&v.data, "data", "", "with --date: the data `folder` of a switch that does not run")
 	v.asked.Add(flags, defaultOperator)
 	return cmd
 }

@@ -36,7 +36,7 @@ Exit codes: 0 nothing was lost; 1 something was; 2 wrong usage.`,
 	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "number of rounds")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "of the first round; each has the next one (default: another one each time)")
 	flags.IntVar(&o.Payments, "payments", o.Payments, "payments a round")
-	flags.StringVar(&o.Out, "out", o.Out, "folder, made anew")
+	flags.StringVar(&o.Out, "out", o.Out, "`folder`, made anew")
 	return cmd
 }
 

@@ -7,7 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/demo"
+	"switchyard/spec"
 )
 
 func newDemoCmd() *cobra.Command {
@@ -42,12 +44,15 @@ same figures.`,
 	flags.IntVar(&o.InFlight, "in-flight", o.InFlight, "payments under way at the same time")
 	flags.IntVar(&o.Connections, "connections", o.Connections, "connections to the gateway port")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "the day follows from it")
-	flags.StringVar(&o.Out, "out", o.Out, "folder, made anew")
+	flags.StringVar(&o.Out, "out", o.Out, "`folder`, made anew")
 	flags.StringVar(&o.ToldFile, "told", "",
-		"append what the switch answers to this file (default: told.jsonl in the folder)")
+		"append what the switch answers to this `file` (default: told.jsonl in the folder)")
 	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "stock dialect of switch and issuer (default iso87ascii)")
 	flags.StringVar(&o.Framing, "framing", o.Framing, "how they frame messages, such as ascii4+tpdu (default binary2)")
 	flags.StringVar(&faults, "faults", faults, "on: the issuer answers badly now and then")
+	completion.Flag(cmd, "dialect", spec.Stock()...)
+	offersFramings(cmd, "framing")
+	completion.Flag(cmd, "faults", "on", "off")
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/money"
 	"switchyard/internal/operatorflags"
 	"switchyard/switch/incoming"
@@ -78,6 +79,7 @@ func newDisputesListCmd(asked *operatorflags.Flags) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", payment.DisputeOpen.String(), "open, represented, accepted, lost, or all")
+	completion.Flag(cmd, "state", disputeStates()...)
 	cmd.Flags().StringVar(&dueBefore, "due-before", "", "only those that are due before this date, YYYY-MM-DD")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object a line")
 	return cmd

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/isotool"
 	"switchyard/spec"
 )
@@ -46,8 +47,9 @@ each:
 		},
 	}
 	to.add(cmd, "none")
-	cmd.Flags().StringVar(&file, "file", "", "JSON file with messages, or - for standard input")
+	cmd.Flags().StringVar(&file, "file", "", "JSON `file` with messages, or - for standard input")
 	cmd.Flags().StringVar(&output, "output", "hex", outputUsage)
+	completion.Flag(cmd, "output", isotool.Outputs...)
 	return cmd
 }
 

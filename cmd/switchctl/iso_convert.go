@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/isotool"
 )
 
@@ -48,9 +49,12 @@ Exits with 1 when a frame cannot be read or a message cannot be written; nothing
 	flags.StringVar(&to.dialect, "to", "", dialectUsage)
 	flags.StringVar(&to.framing, "to-framing", "none", framingUsage)
 	flags.StringVar(&output, "output", "hex", outputUsage)
+	offersFramings(cmd, "framing")
+	offersFramings(cmd, "to-framing")
+	completion.Flag(cmd, "output", isotool.Outputs...)
 	_ = cmd.MarkFlagRequired("to") // the flag is there
 	offersDialects(cmd, "dialect")
 	offersDialects(cmd, "to")
-	offersForms(cmd)
+	offersForms(cmd, "form")
 	return cmd
 }

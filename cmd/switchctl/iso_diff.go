@@ -62,6 +62,9 @@ there is nothing to read.`,
 	flags.StringVar(&b.dialect, "dialect-b", "", "dialect of B, where it is another")
 	flags.StringVar(&b.framing, "framing-b", "", "framing of B, where it is another")
 	flags.StringVar(&b.form, "form-b", "", "form of B"+orFound)
+	offersDialects(cmd, "dialect-b")
+	offersFramings(cmd, "framing-b")
+	offersForms(cmd, "form-b")
 	flags.IntSliceVar(&ignore, "ignore", nil, "data elements that are not compared")
 	flags.BoolVar(&asJSON, "json", false, "print the differences as JSON")
 	return cmd

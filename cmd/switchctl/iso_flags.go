@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/capture"
+	"switchyard/internal/completion"
 	"switchyard/internal/infile"
 	"switchyard/internal/isotool"
 	"switchyard/spec"
@@ -37,16 +38,17 @@ func (f *isoInput) add(cmd *cobra.Command) {
 	flags.StringVar(&f.form, "form", "", formUsage+orFound)
 	flags.BoolVar(&f.clearPAN, "clear-pan", false, "show card numbers; tracks, CVC and PIN stay hidden")
 	offersDialects(cmd, "dialect")
-	offersForms(cmd)
+	offersFramings(cmd, "framing")
+	offersForms(cmd, "form")
 }
 
-// offersForms has shells complete --form.
-func offersForms(cmd *cobra.Command) {
+// offersForms has shells complete the form of an input.
+func offersForms(cmd *cobra.Command, flag string) {
 	var forms []string
 	for _, f := range capture.Forms {
 		forms = append(forms, string(f))
 	}
-	offers(cmd, "form", forms...)
+	completion.Flag(cmd, flag, forms...)
 }
 
 // read reads a file, or standard input for -.
@@ -113,6 +115,7 @@ func (f *isoMessages) add(cmd *cobra.Command, defaultFraming string) {
 	cmd.Flags().StringVar(&f.dialect, "dialect", spec.DefaultDialect, dialectUsage)
 	cmd.Flags().StringVar(&f.framing, "framing", defaultFraming, framingUsage)
 	offersDialects(cmd, "dialect")
+	offersFramings(cmd, "framing")
 }
 
 func (f *isoMessages) parse() (*spec.Codec, framing.Format, error) {

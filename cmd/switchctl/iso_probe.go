@@ -77,12 +77,14 @@ Exits with 0 when a dialect is found, with 1 when none is, with 2 when there is 
 	f := cmd.Flags()
 	f.StringSliceVar(&p.dialects, "dialects", nil, "dialects to try, embedded ones or JSON files (default: all embedded)")
 	f.StringSliceVar(&p.framings, "framings", isotool.ProbeFramings, "framings to ask a host in")
+	offersDialects(cmd, "dialects")
+	offersFramings(cmd, "framings")
 	f.StringVar(&p.form, "form", "", formUsage+orFound)
 	f.DurationVar(&p.wait, "wait", 2*time.Second, "how long a host may think about each message")
 	f.DurationVar(&p.pause, "pause", 500*time.Millisecond, "how long a host is left alone between two connections")
 	f.IntVar(&p.tries, "tries", 150, "at most so many connections")
 	f.BoolVar(&p.asJSON, "json", false, "print what was found as JSON")
-	offersForms(cmd)
+	offersForms(cmd, "form")
 	p.host.add(cmd)
 	return cmd
 }

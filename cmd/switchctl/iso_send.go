@@ -27,9 +27,9 @@ func (h *isoHost) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.DurationVar(&h.handshake, "tls-wait", 10*time.Second, "how long the host may take for the TLS handshake")
 	f.BoolVar(&h.plan, "tls", false, "speak TLS and trust the system's authorities")
-	f.StringVar(&h.tls.caFile, "tls-ca", "", "speak TLS and trust the authorities in this PEM file")
-	f.StringVar(&h.tls.certFile, "tls-cert", "", "client certificate, PEM")
-	f.StringVar(&h.tls.keyFile, "tls-key", "", "the certificate's key, PEM")
+	f.StringVar(&h.tls.caFile, "tls-ca", "", "speak TLS and trust the authorities in this PEM `file`")
+	f.StringVar(&h.tls.certFile, "tls-cert", "", "client certificate, a PEM `file`")
+	f.StringVar(&h.tls.keyFile, "tls-key", "", "the certificate's key, a PEM `file`")
 	f.StringVar(&h.tls.server, "tls-server", "", "name in the host's certificate (default: the host of the address)")
 }
 
@@ -147,7 +147,7 @@ silence, or bytes that cannot be read, of which it says what they look like.`,
 	to.add(cmd, "binary2")
 	host.add(cmd)
 	f := cmd.Flags()
-	f.StringVar(&file, "file", "", "JSON file with messages, or - for standard input")
+	f.StringVar(&file, "file", "", "JSON `file` with messages, or - for standard input")
 	f.StringArrayVar(&expect, "expect", nil, "what each answer must have; may be given several times")
 	f.DurationVar(&wait, "wait", 10*time.Second, "how long to wait for an answer")
 	f.BoolVar(&signOn, "sign-on", false, "sign on first")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/isotool"
 	"switchyard/spec"
 	"switchyard/spec/mapping"
@@ -56,7 +57,8 @@ func newIsoSpecShowCmd() *cobra.Command {
 		Short: "Print how a dialect writes each field",
 		Example: `  switchctl iso spec show iso87binary-jpos
   switchctl iso spec show --json iso87bcd > acme.json`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completion.ArgsOrFiles(spec.Stock()...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asJSON {
 				source, err := spec.Source(args[0])
@@ -102,7 +104,8 @@ issuer may do with less.
 
 Exits with 1 when a dialect is wrong or has no room for what is sent; the error names the fields. Exits with 2 when
 one of them cannot be read, or there is none of its name.`,
-		Args: cobra.MinimumNArgs(1),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completion.ArgsOrFiles(spec.Stock()...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			wrong, unread := false, 0
 			for _, name := range args {

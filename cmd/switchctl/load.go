@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/daemons"
 	"switchyard/internal/loadgen"
 	"switchyard/internal/loadgen/judge"
@@ -146,11 +147,11 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags.Float64Var(&o.Rate, "rate", 0, "send so many a second; the same as --requests")
 	flags.Float64Var(&f.requests, "requests", 0, "have so many requests due a second, those within flows counted")
 	flags.Float64Var(&f.flows, "flows", 0, "have so many flows begin a second")
-	flags.StringVar(&f.scenario, "scenario", "", "drive the scenario of this YAML file; see load check and docs/load.md")
+	flags.StringVar(&f.scenario, "scenario", "", "drive the scenario of this YAML `file`; see load check and docs/load.md")
 	flags.Float64Var(&f.rates, "scale-rates", 1, "multiply all rates of --scenario")
 	flags.Float64Var(&f.span, "scale-time", 1, "multiply all times of the course of --scenario")
 	flags.StringVar(&f.replay.File, "replay", "",
-		"send at the moments of this file: lines of times, or a capture, whose requests --iso asks again")
+		"send at the moments of this `file`: lines of times, or a capture, whose requests --iso asks again")
 	flags.Float64Var(&f.replay.Speed, "speed", 1, "how many times as fast as it was --replay goes")
 	flags.StringVar(&f.replay.To, "replay-to", "",
 		"take those requests of the capture of --replay that were sent to this address, or end of one, such as :8583")
@@ -160,7 +161,7 @@ func (f *loadFlags) add(cmd *cobra.Command, o *steady.Options) {
 	flags.StringVar(&o.Switch, "switch", "",
 		"binary beside this one that stands in switchd's place, with --local: ceiling for the bare relay of bench/ceiling")
 	flags.StringVar(&o.Data, "data", "",
-		"folder of switchd's data to begin with, as load fill writes it, with --local; it stays as it is")
+		"`folder` of switchd's data to begin with, as load fill writes it, with --local; it stays as it is")
 	flags.StringVar(&o.Told, "told", "", toldUsage)
 	flags.StringArrayVar(&f.thresholds, "threshold", nil,
 		`what it must reach to pass, such as "p99 < 20ms" or "errors < 1%"; may be given several times`)
@@ -189,7 +190,7 @@ func (f *loadFlags) addPort(cmd *cobra.Command, o *steady.Options) {
 	flags.StringVar(&o.Address, "connect", "",
 		"the switch's gateway port, default "+defaultGateway+"; with --iso the issuer's port, default "+daemons.DefaultISO)
 	flags.BoolVar(&f.local, "local", false, "start issuer-sim and switchd for it")
-	flags.StringVar(&o.Dir, "dir", o.Dir, "folder of --local, made anew")
+	flags.StringVar(&o.Dir, "dir", o.Dir, "`folder` of --local, made anew")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "how long to measure")
 	flags.DurationVar(&o.Warmup, "warmup", o.Warmup, "how long to drive before that")
 	flags.DurationVar(&o.Timeout, "timeout", o.Timeout, "how long a caller waits for an answer")
@@ -200,29 +201,32 @@ func (f *loadFlags) addPort(cmd *cobra.Command, o *steady.Options) {
 	flags.BoolVar(&o.Sale, "sale", false, "send sales instead of authorizations; the same as --flow sale")
 	flags.StringVar(&o.Flow, "flow", "authorize", "what is asked for, of one request or several: "+
 		strings.Join(slices.Sorted(maps.Keys(loadgen.Flows)), ", "))
+	completion.Flag(cmd, "flow", slices.Sorted(maps.Keys(loadgen.Flows))...)
+	offersKeys(cmd)
 	cmd.MarkFlagsMutuallyExclusive("sale", "flow")
 	flags.BoolVar(&o.ISO, "iso", false, "send ISO 8583 straight to an issuer")
 	cmd.MarkFlagsMutuallyExclusive("iso", "keys")
 	flags.StringVar(&o.Dialect, "dialect", o.Dialect, "dialect of --iso: "+dialectUsage)
 	offersDialects(cmd, "dialect")
 	flags.StringVar(&o.Framing, "framing", o.Framing, "how --iso frames messages, such as ascii4+tpdu (default binary2)")
+	offersFramings(cmd, "framing")
 	flags.IntSliceVar(&f.match, "match", loadgen.DefaultMatch, "elements that an answer of --iso repeats")
 	flags.DurationVar(&o.Reconnect, "reconnect", o.Reconnect,
 		"how long lost connections are dialled anew while there is none at all, before the run ends; 0: never")
 	flags.BoolVar(&o.SignOn, "sign-on", o.SignOn, "sign on on each connection of --iso")
 	flags.DurationVar(&o.Echo, "echo", o.Echo, "how often a connection of --iso is asked whether it lives; 0 for never")
 	flags.StringVar(&o.IssuerRules, "issuer-rules", "",
-		"rules file of issuer-sim, with --local: its pace, latency and faults")
+		"rules `file` of issuer-sim, with --local: its pace, latency and faults")
 	flags.BoolVar(&f.asJSON, "json", false, "print one JSON object")
 	flags.DurationVar(&o.MaxLate, "max-late", 0,
 		"how late the tool may be at its 99th percentile for the run to be valid (default 5ms, or a fifth of the p99)")
 	flags.StringVar(&f.gateway.name, "name", "",
 		"say hello as this gateway; its secret comes from --secret-file or $"+secretVariable)
-	flags.StringVar(&f.gateway.secretFile, "secret-file", "", "file that holds the gateway's secret")
+	flags.StringVar(&f.gateway.secretFile, "secret-file", "", "`file` that holds the gateway's secret")
 	flags.BoolVar(&f.plainTLS, "tls", false, "speak TLS and trust the system's authorities")
-	flags.StringVar(&f.gateway.caFile, "tls-ca", "", "speak TLS and trust the authorities in this PEM file")
-	flags.StringVar(&f.gateway.certFile, "tls-cert", "", "client certificate, PEM")
-	flags.StringVar(&f.gateway.keyFile, "tls-key", "", "the certificate's key, PEM")
+	flags.StringVar(&f.gateway.caFile, "tls-ca", "", "speak TLS and trust the authorities in this PEM `file`")
+	flags.StringVar(&f.gateway.certFile, "tls-cert", "", "client certificate, a PEM `file`")
+	flags.StringVar(&f.gateway.keyFile, "tls-key", "", "the certificate's key, a PEM `file`")
 	flags.StringVar(&f.gateway.server, "tls-server", "", "name in the certificate (default: each host of --connect)")
 }
 
@@ -326,7 +330,7 @@ func randomKeys(text string) (bool, error) {
 }
 
 // toldUsage is the flag of the commands that write down what they are told.
-const toldUsage = "append what the switch answers to this file, JSON lines, for switchctl audit --told"
+const toldUsage = "append what the switch answers to this `file`, JSON lines, for switchctl audit --told"
 
 // say tells a person, a line a time, what a measurement does.
 func say(cmd *cobra.Command) func(format string, args ...any) {

@@ -34,7 +34,7 @@ copy it is closed beside R authorizations a second, whose latency is held agains
 	flags.Float64Var(&o.Rate, "rate", o.Rate, "authorizations a second beside it; 0: none")
 	flags.DurationVar(&o.Before, "before", o.Before, "how long they are measured before it")
 	flags.IntVar(&o.Connections, "connections", o.Connections, "connections to the gateway port")
-	flags.StringVar(&o.Dir, "dir", loadFolder, "folder, made anew")
+	flags.StringVar(&o.Dir, "dir", loadFolder, "`folder`, made anew")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "cards, amounts and arrivals follow from it")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd

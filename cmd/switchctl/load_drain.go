@@ -34,7 +34,7 @@ leave the store-and-forward queue, and authorizations at the same rate meanwhile
 	flags.Float64Var(&o.Rate, "rate", o.Rate, "authorizations a second, before and during the drain")
 	flags.DurationVar(&o.Before, "before", o.Before, "how long to measure before")
 	flags.IntVar(&o.Connections, "connections", o.Connections, "connections to the gateway port")
-	flags.StringVar(&o.Dir, "dir", loadFolder, "folder, made anew")
+	flags.StringVar(&o.Dir, "dir", loadFolder, "`folder`, made anew")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "cards, amounts and arrivals follow from it")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd

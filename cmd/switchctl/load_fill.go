@@ -36,7 +36,8 @@ then what load --local --data takes, to measure a switch that has them stored.`,
 	flags.IntVar(&o.Open, "open", o.Open, "of them with an intent without an outcome")
 	flags.BoolVar(&o.Captured, "captured", false, "each of them captured, too, on today's business date")
 	flags.StringVar(&keys, "keys", keys, keysUsage)
-	flags.StringVar(&o.Dir, "dir", "fill-out", "folder, made anew")
+	offersKeys(cmd)
+	flags.StringVar(&o.Dir, "dir", "fill-out", "`folder`, made anew")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "cards and amounts follow from it")
 	return cmd
 }

@@ -33,7 +33,7 @@ waits for its clearing files: the rate is of the payments over all of that time.
 	flags.IntVar(&o.InFlight, "closed", o.InFlight, "keep so many in flight")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "for how long payments begin")
 	flags.IntVar(&o.Connections, "connections", o.Connections, "connections to the gateway port")
-	flags.StringVar(&o.Dir, "dir", loadFolder, "folder, made anew")
+	flags.StringVar(&o.Dir, "dir", loadFolder, "`folder`, made anew")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "cards and amounts follow from it")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd

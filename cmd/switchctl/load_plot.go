@@ -51,7 +51,8 @@ approved no smaller share than 95% of that at the lowest rate.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&title, "title", "", "what stands above it")
-	flags.StringVar(&file, "svg", "", "file for the picture, or for a page if it ends in .html (default: standard output)")
+	flags.StringVar(&file, "svg", "",
+		"`file` for the picture, or for a page if it ends in .html (default: standard output)")
 	flags.DurationVar(&p99, "p99", 0, "the limit of the p99")
 	return cmd
 }

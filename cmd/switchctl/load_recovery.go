@@ -35,7 +35,7 @@ unknown outcome whose reversal is queued; and the time until all reversals are a
 	flags.IntVar(&o.Stored, "stored", o.Stored, "payments in the journal")
 	flags.IntVar(&o.Open, "open", o.Open, "of them with an intent without an outcome")
 	flags.IntVar(&o.Runs, "runs", o.Runs, "how often to start")
-	flags.StringVar(&o.Dir, "dir", loadFolder, "folder, made anew")
+	flags.StringVar(&o.Dir, "dir", loadFolder, "`folder`, made anew")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "cards and amounts follow from it")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd

@@ -48,10 +48,10 @@ The page of --html holds all that it needs: a browser that opens it asks nobody 
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&dir, "out", "", "folder for all reports, made where it is not there")
-	flags.StringVar(&page, "html", "", "file for the page")
-	flags.StringVar(&log, "hlog", "", "file for the log of HdrHistogram")
-	flags.StringVar(&csv, "csv", "", "file for the figures of each second")
+	flags.StringVar(&dir, "out", "", "`folder` for all reports, made where it is not there")
+	flags.StringVar(&page, "html", "", "`file` for the page")
+	flags.StringVar(&log, "hlog", "", "`file` for the log of HdrHistogram")
+	flags.StringVar(&csv, "csv", "", "`file` for the figures of each second")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }

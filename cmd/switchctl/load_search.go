@@ -88,7 +88,7 @@ Exit codes: 0 a rate was found; 1 none is low enough; 2 it could not be measured
 	flags.Float64Var(&s.From, "from", s.From, "the rate to begin with")
 	flags.IntVar(&s.Repeats, "repeats", s.Repeats, "how often a rate near the limit is measured")
 	flags.Float64Var(&s.Precision, "precision", s.Precision, "how near the limit is found, as a part of it")
-	flags.StringVar(&plot, "plot", "", "file for the drawing, an SVG, or a page if it ends in .html")
+	flags.StringVar(&plot, "plot", "", "`file` for the drawing, an SVG, or a page if it ends in .html")
 	f.addPort(cmd, &o)
 	exclude(cmd)
 	return cmd

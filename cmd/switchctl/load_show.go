@@ -23,7 +23,7 @@ type loadShow struct {
 }
 
 func (l *loadShow) add(flags *pflag.FlagSet) {
-	flags.StringVar(&l.out, "out", "", "folder for the run and its reports, made where it is not there")
+	flags.StringVar(&l.out, "out", "", "`folder` for the run and its reports, made where it is not there")
 	flags.StringVar(&l.prometheus, "prometheus", "", "show the run while it lasts at /metrics of this address")
 	flags.BoolVar(&l.quiet, "quiet", false, "say nothing while it runs")
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/daemons"
 	"switchyard/internal/httpcall"
 	"switchyard/internal/infile"
@@ -123,5 +124,6 @@ Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused,
 		newSecretCmd(),
 		version.Command(),
 	)
+	completion.Rest(root)
 	return root
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/money"
 	"switchyard/internal/operatorflags"
 	"switchyard/switch/operator"
@@ -167,6 +168,7 @@ Exit codes: 0 some fit; 1 none does; 2 no answer.`,
 	f.StringVar(&filter.From, "from", "", "made on this day of UTC or later, or since this moment: 2026-11-21T22:03:57Z")
 	f.StringVar(&filter.To, "to", "", "made on this day or earlier, or before this moment")
 	f.StringVar(&filter.Status, "status", "", "where it stands: authorized, captured, declined, …")
+	completion.Flag(cmd, "status", statuses()...)
 	f.Uint64Var(&filter.AmountMinor, "amount", 0, "amount of any of its operations, in minor units: 1000 is 10.00 EUR")
 	f.StringVar(&filter.Currency, "currency", "", "ISO 4217 letters")
 	f.StringVar(&filter.After, "after", "", "go on behind the payment of this id")

@@ -38,17 +38,18 @@ type recordsRun struct {
 const defaultLateDays = 3
 
 func (r *recordsRun) flags(f *pflag.FlagSet) {
-	f.StringVar(&r.data, "data", "", "data folder of a stopped switch, or a backup of one, to read instead of --operator")
-	f.StringVar(&r.matches, "matches", "", "new file that every match is written to, a JSON object a line")
+	f.StringVar(&r.data, "data", "",
+		"data `folder` of a stopped switch, or a backup of one, to read instead of --operator")
+	f.StringVar(&r.matches, "matches", "", "new `file` that every match is written to, a JSON object a line")
 	r.sourceFlags(f)
 }
 
 // sourceFlags say what is matched.
 func (r *recordsRun) sourceFlags(f *pflag.FlagSet) {
-	f.StringVar(&r.clearing, "clearing", "", "folder of the clearing files that went out (default: the switch's)")
+	f.StringVar(&r.clearing, "clearing", "", "`folder` of the clearing files that went out (default: the switch's)")
 	f.StringVar(&r.incoming, "incoming", "",
-		"folder of the files that came back, and those below it (default: incoming, beside --clearing)")
-	f.StringArrayVar(&r.advice, "advice", nil, "what the bank says it has paid, CSV; may be given more than once")
+		"`folder` of the files that came back, and those below it (default: incoming, beside --clearing)")
+	f.StringArrayVar(&r.advice, "advice", nil, "CSV `file` of what the bank says it has paid; may be given more than once")
 	f.IntVar(&r.lateDays, "late-days", defaultLateDays,
 		fmt.Sprintf("how many days what is missing may still come, and is looked for, 0 to %d", matching.MaxLateDays))
 	f.StringVar(&r.asOf, "as-of", "", "the day by which it is told what is late, YYYY-MM-DD (default: today)")

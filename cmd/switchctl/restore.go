@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/httpcall"
 	"switchyard/internal/money"
 	"switchyard/internal/operatorflags"
@@ -87,6 +88,7 @@ Reverse nothing that a gateway may have been told is approved: what the issuer h
 	}
 	cmd.Flags().StringSliceVar(&r.recover, "recover", nil,
 		"payments, by commas, to go on with as after a crash; all: every one")
+	completion.Flag(cmd, "recover", "all")
 	return cmd
 }
 

@@ -48,6 +48,6 @@ alone is printed: nothing of the secret stands on a screen or in a log.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "write the secret to this new file, and print its hash alone")
+	cmd.Flags().StringVar(&out, "out", "", "write the secret to this new `file`, and print its hash alone")
 	return cmd
 }

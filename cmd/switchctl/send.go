@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/loadgen/clients"
 	"switchyard/internal/money"
 	"switchyard/switch/api"
@@ -70,8 +71,8 @@ Exits with 0 when all was approved or answered, with 1 when a request was declin
 	flags.BoolVar(&r.Final, "final", false, "the last capture: release the rest")
 	flags.DurationVar(&r.CaptureAfter, "capture-after", 0, "authorize: the switch captures it after so long, such as 48h")
 	flags.StringVar(&f.told, "told", "", toldUsage)
-	offers(cmd, "entry", entryNames()...)
-	offers(cmd, "initiator", api.InitiatorCardholder.String(), api.InitiatorMerchant.String())
+	completion.Flag(cmd, "entry", entryNames()...)
+	completion.Flag(cmd, "initiator", api.InitiatorCardholder.String(), api.InitiatorMerchant.String())
 	return cmd
 }
 

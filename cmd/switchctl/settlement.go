@@ -91,16 +91,16 @@ settled.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&s.clearing, "clearing", "", "the clearing folder of a switch")
-	flags.StringVar(&s.incoming, "incoming", "", "a folder of files that came from clearing systems")
-	flags.StringVar(&s.plan, "plan", "", "the settlement plan, YAML (configs/settlement.yaml is an example)")
+	flags.StringVar(&s.clearing, "clearing", "", "the clearing `folder` of a switch")
+	flags.StringVar(&s.incoming, "incoming", "", "a `folder` of files that came from clearing systems")
+	flags.StringVar(&s.plan, "plan", "", "YAML `file` of the settlement plan (configs/settlement.yaml is an example)")
 	flags.StringVar(&s.from, "from", "", "first business date, YYYY-MM-DD")
 	flags.StringVar(&s.to, "to", "", "last business date")
-	flags.StringVar(&s.opening, "opening", "", "the JSON of the period before, of all merchants")
+	flags.StringVar(&s.opening, "opening", "", "JSON `file` of the period before, of all merchants")
 	flags.StringVar(&s.merchant, "merchant", "", "the statements of this merchant alone")
 	flags.BoolVar(&s.asJSON, "json", false, "print JSON")
 	flags.BoolVar(&s.asCSV, "csv", false, "print CSV")
-	flags.StringVar(&s.html, "html", "", "a folder for a page a merchant")
+	flags.StringVar(&s.html, "html", "", "a `folder` for a page a merchant")
 	for _, name := range []string{"clearing", "plan", "from", "to"} {
 		_ = cmd.MarkFlagRequired(name) // it is there
 	}

@@ -77,7 +77,7 @@ Exit codes: 0 all is right; 1 something is wrong, or the journal cannot be read.
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return verify(data, unchecked, cmd.OutOrStdout()) },
 	}
-	cmd.Flags().StringVar(&data, "data", data, "data folder, or backup")
+	cmd.Flags().StringVar(&data, "data", data, "data `folder`, or backup")
 	cmd.Flags().BoolVar(&unchecked, withoutManifest, false,
 		"take a copy that has neither a manifest nor a mark: nothing tells whether its end is missing")
 	return cmd
@@ -153,7 +153,7 @@ numbers of payments, RRNs and ARNs are moved past what may have been given since
 			return restore(cmd.Context(), args[0], data, unchecked, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", data, "data folder to make; its journal must not exist")
+	cmd.Flags().StringVar(&data, "data", data, "data `folder` to make; its journal must not exist")
 	cmd.Flags().BoolVar(&unchecked, withoutManifest, false,
 		"take a folder without a manifest, such as what is left of a damaged data folder: whether its end is "+
 			"missing cannot be told")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/version"
 )
 
@@ -33,6 +34,7 @@ func main() {
 	}
 	root.AddCommand(newServeCmd(), newCheckConfigCmd(), newKeygenCmd(), newBackupCmd(), newVerifyCmd(), newRestoreCmd(),
 		version.Command())
+	completion.Rest(root)
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "switchd:", err)
 		os.Exit(1)

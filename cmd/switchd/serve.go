@@ -19,11 +19,13 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"switchyard/internal/completion"
 	"switchyard/internal/httpcall"
 	"switchyard/internal/infile"
 	"switchyard/internal/nodump"
 	"switchyard/internal/outfile"
 	"switchyard/internal/vfs"
+	"switchyard/spec"
 	txswitch "switchyard/switch"
 	"switchyard/switch/configfile"
 )
@@ -47,15 +49,19 @@ func newServeCmd() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), &f) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.config, "config", "", "YAML configuration; without one the defaults serve loopback")
-	fl.StringVar(&f.data, "data", "", "folder of journal, key and clearing files (default ./switchd-data)")
+	fl.StringVar(&f.config, "config", "", "YAML `file`; without one the defaults serve loopback")
+	fl.StringVar(&f.data, "data", "", "`folder` of journal, key and clearing files (default ./switchd-data)")
 	fl.StringVar(&f.listen, "listen", "", "gateway port (default 127.0.0.1:7583)")
 	fl.StringVar(&f.operator, "operator", "", "operator API: host:port, or unix:PATH (default 127.0.0.1:9583)")
 	fl.StringVar(&f.issuer, "issuer", "", "address of the first issuer (default 127.0.0.1:8583)")
 	fl.StringVar(&f.dialect, "dialect", "", "its dialect: a name of switchctl iso spec list (default iso87ascii)")
 	fl.StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error (default info)")
 	fl.StringVar(&f.logFormat, "log-format", "json", "json, an object a line, or console, for people")
-	fl.StringVar(&f.readyFile, "ready-file", "", "write the ports and the process id here, as JSON, once they are served")
+	fl.StringVar(&f.readyFile, "ready-file", "",
+		"write the ports and the process id to this `file`, as JSON, once they are served")
+	completion.Flag(cmd, "dialect", spec.Stock()...)
+	completion.Flag(cmd, "log-level", "debug", "info", "warn", "error")
+	completion.Flag(cmd, "log-format", "json", "console")
 	return cmd
 }
 

@@ -30,8 +30,8 @@ type Flags struct {
 func (f *Flags) Add(to *pflag.FlagSet, addr string) {
 	to.StringVar(&f.addr, "operator", addr, "operator API of the switch: host:port, https://host:port or unix:PATH")
 	to.StringVar(&f.tokenFile, "token-file", "",
-		"file with the token that shows who asks (default: $"+TokenVariable+", or none)")
-	to.StringVar(&f.ca, "ca", "", "PEM file of the authority of the switch's certificate; TLS is spoken with it")
+		"`file` with the token that shows who asks (default: $"+TokenVariable+", or none)")
+	to.StringVar(&f.ca, "ca", "", "PEM `file` of the authority of the switch's certificate; TLS is spoken with it")
 }
 
 // Client makes the client that the flags ask for. No error shows the token.
