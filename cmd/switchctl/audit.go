@@ -158,7 +158,7 @@ func (a *auditRun) run(cmd *cobra.Command) error {
 		enc.SetIndent("", "  ")
 		err = enc.Encode(report)
 	} else {
-		err = report.WriteText(cmd.OutOrStdout())
+		err = painted(cmd, false, auditRules, report.WriteText)
 	}
 	if err != nil {
 		return err

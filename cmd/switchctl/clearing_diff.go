@@ -42,30 +42,31 @@ rrn and other columns of a detail file: what those it has say is compared with t
 				defer f.Close()
 				files[i] = f
 			}
-			out := cmd.OutOrStdout()
-			lines := json.NewEncoder(out)
 			compare := ipmtool.Diff
 			if detail {
 				compare = ipmtool.DiffDetail
 			}
-			summary, err := compare(files[0], files[1], opts, func(d *ipmtool.Difference) error {
-				if asJSON {
-					return lines.Encode(d)
+			return painted(cmd, asJSON, clearingDiffRules, func(out io.Writer) error {
+				lines := json.NewEncoder(out)
+				summary, err := compare(files[0], files[1], opts, func(d *ipmtool.Difference) error {
+					if asJSON {
+						return lines.Encode(d)
+					}
+					return printDifference(out, d)
+				})
+				if err != nil {
+					return err
 				}
-				return printDifference(out, d)
-			})
-			if err != nil {
+				if asJSON {
+					err = lines.Encode(map[string]any{"kind": "summary", "summary": summary})
+				} else {
+					err = printDiffSummary(out, summary)
+				}
+				if err == nil && !summary.Same() {
+					err = fmt.Errorf("%w: the files differ", errNo)
+				}
 				return err
-			}
-			if asJSON {
-				err = lines.Encode(map[string]any{"kind": "summary", "summary": summary})
-			} else {
-				err = printDiffSummary(out, summary)
-			}
-			if err == nil && !summary.Same() {
-				err = fmt.Errorf("%w: the files differ", errNo)
-			}
-			return err
+			})
 		},
 	}
 	cmd.Flags().StringSliceVar(&opts.Ignore, "ignore", nil, "what may differ, such as DE71,PDS0105; with --detail columns")

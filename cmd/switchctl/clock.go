@@ -32,7 +32,7 @@ func newClockCmd() *cobra.Command {
 			if asJSON {
 				err = writeJSON(cmd.OutOrStdout(), c)
 			} else {
-				err = writeClock(cmd.OutOrStdout(), c)
+				err = painted(cmd, false, clockRules, func(out io.Writer) error { return writeClock(out, c) })
 			}
 			if err == nil && c.Warning != "" {
 				return errNo

@@ -46,7 +46,7 @@ framings and dialects, and do more: iso decode goes on behind what does not pars
 			}
 			err = describe(cmd.OutOrStdout(), codec, data)
 			if parse := new(notISO); errors.As(err, &parse) {
-				fmt.Fprintln(cmd.ErrOrStderr(), "switchctl:", err)
+				complain(cmd, err)
 				return errNo
 			}
 			return err

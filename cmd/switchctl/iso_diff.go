@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -47,8 +48,14 @@ there is nothing to read.`,
 					return err
 				}
 			} else {
-				for _, d := range all {
-					fmt.Fprintln(cmd.OutOrStdout(), d)
+				err := painted(cmd, false, isoDiffRules, func(out io.Writer) error {
+					for _, d := range all {
+						fmt.Fprintln(out, d)
+					}
+					return nil
+				})
+				if err != nil {
+					return err
 				}
 			}
 			if len(all) > 0 {

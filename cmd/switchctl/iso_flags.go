@@ -142,6 +142,6 @@ func emit(w io.Writer, form string, data []byte) error {
 
 // refused ends a command with exit code 1 and says why.
 func refused(cmd *cobra.Command, err error) error {
-	fmt.Fprintln(cmd.ErrOrStderr(), "switchctl:", err)
+	complain(cmd, err)
 	return errNo
 }

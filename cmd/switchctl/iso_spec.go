@@ -112,7 +112,7 @@ one of them cannot be read, or there is none of its name.`,
 				codec, err := isotool.OpenDialect(name)
 				_, unknown := os.Stat(name) // nor a stock dialect, if it was not opened
 				if path := new(fs.PathError); errors.As(err, &path) || err != nil && unknown != nil {
-					fmt.Fprintln(cmd.ErrOrStderr(), "switchctl:", err)
+					complain(cmd, err)
 					unread++
 					continue
 				}
@@ -120,7 +120,7 @@ one of them cannot be read, or there is none of its name.`,
 					err = speaks(name, codec)
 				}
 				if err != nil {
-					fmt.Fprintln(cmd.ErrOrStderr(), "switchctl:", err)
+					complain(cmd, err)
 					wrong = true
 					continue
 				}

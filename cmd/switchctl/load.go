@@ -78,7 +78,7 @@ what was asked when it was asked, and the figures may be its own. Ctrl-C ends a 
 				return errors.Join(err, stopped)
 			}
 			run.Command = os.Args
-			if err := errors.Join(f.show.report(cmd.OutOrStdout(), run, f.asJSON), stopped); err != nil {
+			if err := errors.Join(f.show.report(cmd, run, f.asJSON), stopped); err != nil {
 				return err
 			}
 			return f.verdict(run)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,8 @@ The page of --html holds all that it needs: a browser that opens it asks nobody 
 			if asJSON {
 				format = report.Summary
 			}
-			if err := format(cmd.OutOrStdout(), run); err != nil {
+			err = painted(cmd, asJSON, loadRules, func(out io.Writer) error { return format(out, run) })
+			if err != nil {
 				return err
 			}
 			var faults []error

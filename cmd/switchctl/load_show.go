@@ -76,12 +76,12 @@ func viewOf(w io.Writer, r *record.Recorder, began time.Time) live.Options {
 }
 
 // report prints a run, and keeps it where that is asked for. What is printed is there although a disk is full.
-func (l *loadShow) report(w io.Writer, run *record.Run, asJSON bool) error {
+func (l *loadShow) report(cmd *cobra.Command, run *record.Run, asJSON bool) error {
 	format := report.Text
 	if asJSON {
 		format = report.Summary
 	}
-	err := format(w, run)
+	err := painted(cmd, asJSON, loadRules, func(out io.Writer) error { return format(out, run) })
 	if l.out != "" {
 		err = errors.Join(err, report.WriteAll(l.out, run))
 	}

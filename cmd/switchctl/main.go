@@ -61,7 +61,8 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // who asks twice does not wait for what is put away
-	switch err := newRootCmd().ExecuteContext(ctx); {
+	root := newRootCmd()
+	switch err := root.ExecuteContext(ctx); {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errNo):
@@ -70,12 +71,21 @@ func run() int {
 		return exitInvalid
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		why := strings.ReplaceAll(err.Error(), context.Canceled.Error(), "interrupted")
-		fmt.Fprintln(os.Stderr, "switchctl:", why)
+		complain(root, why)
 		return exitInterrupted
 	default:
-		fmt.Fprintln(os.Stderr, "switchctl:", err)
+		complain(root, err)
 		return exitFailed
 	}
+}
+
+// complain says on standard error why a command fails.
+func complain(cmd *cobra.Command, why any) {
+	text, errs := fmt.Sprintln("switchctl:", why), cmd.ErrOrStderr()
+	if coloured(cmd, errs) {
+		text = errorRules.Text(text)
+	}
+	fmt.Fprint(errs, text)
 }
 
 // standardInput is what a command is given on standard input, until the command is ended: also while it waits for that.
@@ -99,6 +109,7 @@ Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	addColorFlag(root)
 	root.AddCommand(
 		newDemoCmd(),
 		newCrashCmd(),

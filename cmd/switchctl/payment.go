@@ -48,7 +48,7 @@ Exits with 1 when the switch knows no such payment, or several.`,
 				if f.asJSON {
 					return printJSON(cmd.OutOrStdout(), a)
 				}
-				return printAnswer(cmd.OutOrStdout(), r, a)
+				return painted(cmd, false, answerRules, func(out io.Writer) error { return printAnswer(out, r, a) })
 			})
 			if err == nil && refused {
 				return errNo

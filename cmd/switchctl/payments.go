@@ -191,7 +191,8 @@ func listPayments(cmd *cobra.Command, api *client.Client, s operator.Search, mos
 			}
 		}
 	} else if len(found) > 0 {
-		if err := writePayments(cmd.OutOrStdout(), found); err != nil {
+		err := painted(cmd, false, paymentsRules, func(out io.Writer) error { return writePayments(out, found) })
+		if err != nil {
 			return err
 		}
 	}

@@ -57,7 +57,9 @@ Exits with 0 when all was approved or answered, with 1 when a request was declin
 			if err != nil {
 				return err
 			}
-			return f.send(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), requests)
+			return painted(cmd, f.asJSON, answerRules, func(out io.Writer) error {
+				return f.send(cmd.Context(), out, cmd.ErrOrStderr(), requests)
+			})
 		},
 	}
 	f.gatewayFlags.add(cmd)

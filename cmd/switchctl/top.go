@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/operatorflags"
+	"switchyard/internal/paint"
 	"switchyard/switch/operator/client"
 )
 
@@ -41,7 +42,11 @@ counted.`,
 			if err != nil {
 				return err
 			}
-			err = watch(cmd.Context(), cmd.OutOrStdout(), api, interval, once)
+			var rules paint.Rules
+			if coloured(cmd, cmd.OutOrStdout()) {
+				rules = topRules
+			}
+			err = watch(cmd.Context(), cmd.OutOrStdout(), rules, api, interval, once)
 			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
 				return nil // Ctrl-C is how it ends
 			}
@@ -55,7 +60,9 @@ counted.`,
 }
 
 // watch draws each interval. Only what fails at first ends it: a switch that is started again is waited for.
-func watch(ctx context.Context, out io.Writer, api *client.Client, every time.Duration, once bool) error {
+func watch(
+	ctx context.Context, out io.Writer, rules paint.Rules, api *client.Client, every time.Duration, once bool,
+) error {
 	before, err := lookAt(ctx, api)
 	if err != nil {
 		return err
@@ -73,11 +80,11 @@ func watch(ctx context.Context, out io.Writer, api *client.Client, every time.Du
 		case err != nil && (once || ctx.Err() != nil):
 			return err
 		case err != nil:
-			err = draw(out, fmt.Sprintf("no answer: %v\n", err))
+			err = draw(out, rules.Text(fmt.Sprintf("no answer: %v\n", err)))
 		case before != nil:
 			var text strings.Builder
 			writeSpan(&text, &span{before, after})
-			err = draw(out, text.String())
+			err = draw(out, rules.Text(text.String()))
 		}
 		if err != nil || once {
 			return err

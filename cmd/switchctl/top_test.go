@@ -149,7 +149,7 @@ func TestTopWaitsForASwitchThatIsStartedAgain(t *testing.T) {
 	}))
 	defer port.Close()
 	var out strings.Builder
-	err := watch(ctx, &out, client.New(strings.TrimPrefix(port.URL, "http://")), time.Millisecond, false)
+	err := watch(ctx, &out, nil, client.New(strings.TrimPrefix(port.URL, "http://")), time.Millisecond, false)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("it ends with %v", err)
 	}
