@@ -21,6 +21,13 @@ help: ## list the targets
 build: ## bin/switchd, bin/issuer-sim and bin/switchctl
 	$(GO) build -o bin/ ./cmd/...
 
+.PHONY: man
+man: build ## manual pages of all commands and configurations, made from them (OUT=bin/man); man -M bin/man switchctl
+	@set -e; for program in switchctl switchd issuer-sim; do \
+		example=configs/$$program.yaml; [ ! -e $$example ] || set -- --example $$example; \
+		bin/$$program man "$$@" $(or $(OUT),bin/man); set --; \
+	done
+
 .PHONY: demo
 demo: build ## a business day on this machine, checked to the last unit (PAYMENTS=20000 SEED=1 FAULTS=off DAYS=1; DIALECT=iso87bcd FRAMING=ascii4+tpdu)
 	@bin/switchctl demo --payments $(PAYMENTS) --seed $(SEED) --faults $(FAULTS) $(if $(DAYS),--days $(DAYS)) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(FRAMING),--framing $(FRAMING))

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/completion"
+	"switchyard/internal/manpage"
 	"switchyard/internal/version"
 )
 
@@ -25,6 +26,16 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	root := newRootCmd()
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "issuer-sim:", err)
+		return 1
+	}
+	return 0
+}
+
+func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "issuer-sim",
 		Version:       version.String(),
@@ -32,12 +43,7 @@ func run(args []string) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServeCmd(), newCardsCmd(), newClearingCmd(), version.Command())
+	root.AddCommand(newServeCmd(), newCardsCmd(), newClearingCmd(), version.Command(), manpage.Command())
 	completion.Rest(root)
-	root.SetArgs(args)
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "issuer-sim:", err)
-		return 1
-	}
-	return 0
+	return root
 }

@@ -23,6 +23,7 @@ import (
 	"switchyard/internal/daemons"
 	"switchyard/internal/httpcall"
 	"switchyard/internal/infile"
+	"switchyard/internal/manpage"
 	"switchyard/internal/version"
 )
 
@@ -134,6 +135,7 @@ Exit codes: 0 done (a payment: approved); 1 the answer is no (declined, refused,
 		newIsoCmd(),
 		newSecretCmd(),
 		version.Command(),
+		manpage.Command(),
 	)
 	completion.Rest(root)
 	return root

@@ -19,12 +19,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/internal/completion"
+	"switchyard/internal/manpage"
 	"switchyard/internal/version"
 )
 
 func main() {
 	// Everything that the switch writes, and restore and keygen too, is card data or next to it: nobody else reads it.
 	syscall.Umask(0o077)
+	if err := newRootCmd().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "switchd:", err)
+		os.Exit(1)
+	}
+}
+
+func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "switchd",
 		Version:       version.String(),
@@ -33,10 +41,7 @@ func main() {
 		SilenceErrors: true,
 	}
 	root.AddCommand(newServeCmd(), newCheckConfigCmd(), newKeygenCmd(), newBackupCmd(), newVerifyCmd(), newRestoreCmd(),
-		version.Command())
+		version.Command(), manpage.Command())
 	completion.Rest(root)
-	if err := root.Execute(); err != nil {
-		fmt.Fprintln(os.Stderr, "switchd:", err)
-		os.Exit(1)
-	}
+	return root
 }

@@ -7,6 +7,7 @@ import (
 	"debug/buildinfo"
 	"fmt"
 	"runtime/debug"
+	"strings"
 )
 
 // commitLen is how many digits of a commit's hash are shown.
@@ -20,6 +21,25 @@ func String() string {
 		return "unknown build"
 	}
 	return describe(info)
+}
+
+// Day returns the day of the commit, "" where the binary was built outside a checkout.
+func Day() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	return dayOf(info)
+}
+
+func dayOf(info *debug.BuildInfo) string {
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			day, _, _ := strings.Cut(s.Value, "T")
+			return day
+		}
+	}
+	return ""
 }
 
 // OfFile returns what String would return in the binary of a file.

@@ -22,6 +22,16 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+func TestDay(t *testing.T) {
+	of := debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.time", Value: "2026-11-25T21:40:00Z"}}}
+	if got := dayOf(&of); got != "2026-11-25" {
+		t.Errorf("%q", got)
+	}
+	if got := dayOf(&debug.BuildInfo{}); got != "" {
+		t.Errorf("outside of a checkout: %q", got)
+	}
+}
+
 // A binary's file says what the binary says of itself.
 func TestOfFile(t *testing.T) {
 	me, err := os.Executable()
