@@ -133,7 +133,7 @@ func chipTags(hexText string) (tags []Tag) {
 		}
 		t := Tag{e.tag, "not shown", hidden(len(e.value) / 2)}
 		if known, ok := storedEMV[e.tag]; ok {
-			t.Name, t.Shown = known, strings.ToUpper(e.value)
+			t.Name, t.Shown = known.name, strings.ToUpper(e.value)
 		}
 		tags = append(tags, t)
 	}

@@ -2,68 +2,113 @@ package spec
 
 import (
 	"iter"
+	"strconv"
 	"strings"
 )
 
 // storedEMV lists the chip data that may be stored: what clearing needs and what a dispute asks for. It is a list of
 // what is allowed, so that a tag that nobody thought of is dropped. Never on it: the PAN (5A), tracks and what is left
 // of them (56, 57, 9F6B, 9F1F, 9F20), the cardholder's name (5F20), issuer scripts (71, 72) and templates, which could
-// hold any.
-var storedEMV = map[string]string{
-	"4F":   "Application Identifier, Card",
-	"50":   "Application Label",
-	"5F2A": "Transaction Currency Code",
-	"5F34": "PAN Sequence Number",
-	"82":   "Application Interchange Profile",
-	"84":   "Dedicated File Name",
-	"8A":   "Authorization Response Code",
-	"91":   "Issuer Authentication Data",
-	"95":   "Terminal Verification Results",
-	"9A":   "Transaction Date",
-	"9B":   "Transaction Status Information",
-	"9C":   "Transaction Type",
-	"9F02": "Amount, Authorized",
-	"9F03": "Amount, Other",
-	"9F06": "Application Identifier, Terminal",
-	"9F07": "Application Usage Control",
-	"9F09": "Application Version Number, Terminal",
-	"9F10": "Issuer Application Data",
-	"9F1A": "Terminal Country Code",
-	"9F1E": "Interface Device Serial Number",
-	"9F21": "Transaction Time",
-	"9F26": "Application Cryptogram",
-	"9F27": "Cryptogram Information Data",
-	"9F33": "Terminal Capabilities",
-	"9F34": "Cardholder Verification Method Results",
-	"9F35": "Terminal Type",
-	"9F36": "Application Transaction Counter",
-	"9F37": "Unpredictable Number",
-	"9F41": "Transaction Sequence Counter",
-	"9F53": "Transaction Category Code",
+// hold any. Each is held to its length and format (EMV Book 3, annex A), so that what is dropped has no place in
+// another tag.
+var storedEMV = map[string]chipTag{
+	"4F":   {"Application Identifier, Card", chipBytes, 5, 16},
+	"50":   {"Application Label", chipText, 1, 16},
+	"5F2A": {"Transaction Currency Code", chipDigits, 2, 2},
+	"5F34": {"PAN Sequence Number", chipDigits, 1, 1},
+	"82":   {"Application Interchange Profile", chipBytes, 2, 2},
+	"84":   {"Dedicated File Name", chipBytes, 5, 16},
+	"8A":   {"Authorization Response Code", chipText, 2, 2},
+	"91":   {"Issuer Authentication Data", chipBytes, 8, 16},
+	"95":   {"Terminal Verification Results", chipBytes, 5, 5},
+	"9A":   {"Transaction Date", chipDigits, 3, 3},
+	"9B":   {"Transaction Status Information", chipBytes, 2, 2},
+	"9C":   {"Transaction Type", chipDigits, 1, 1},
+	"9F02": {"Amount, Authorized", chipDigits, 6, 6},
+	"9F03": {"Amount, Other", chipDigits, 6, 6},
+	"9F06": {"Application Identifier, Terminal", chipBytes, 5, 16},
+	"9F07": {"Application Usage Control", chipBytes, 2, 2},
+	"9F09": {"Application Version Number, Terminal", chipBytes, 2, 2},
+	"9F10": {"Issuer Application Data", chipBytes, 0, 32},
+	"9F1A": {"Terminal Country Code", chipDigits, 2, 2},
+	"9F1E": {"Interface Device Serial Number", chipText, 8, 8},
+	"9F21": {"Transaction Time", chipDigits, 3, 3},
+	"9F26": {"Application Cryptogram", chipBytes, 8, 8},
+	"9F27": {"Cryptogram Information Data", chipBytes, 1, 1},
+	"9F33": {"Terminal Capabilities", chipBytes, 3, 3},
+	"9F34": {"Cardholder Verification Method Results", chipBytes, 3, 3},
+	"9F35": {"Terminal Type", chipDigits, 1, 1},
+	"9F36": {"Application Transaction Counter", chipBytes, 2, 2},
+	"9F37": {"Unpredictable Number", chipBytes, 4, 4},
+	"9F41": {"Transaction Sequence Counter", chipDigits, 2, 4},
+	"9F53": {"Transaction Category Code", chipText, 1, 1},
+}
+
+// chipTag is what a tag of chip data holds: from least to most bytes of a format.
+type chipTag struct {
+	name        string
+	format      chipFormat
+	least, most int
+}
+
+type chipFormat uint8
+
+const (
+	chipBytes  chipFormat = iota // b
+	chipDigits                   // n: two digits a byte
+	chipText                     // an, ans: printable ASCII
+)
+
+// wants is what is expected of a value, in hexadecimal, that is not as the tag holds it; "" where it is.
+func (t *chipTag) wants(value string) string {
+	n, right := len(value)/2, true
+	switch t.format {
+	case chipDigits:
+		right = strings.Trim(value, "0123456789") == ""
+	case chipText:
+		for i := 0; i+1 < len(value); i += 2 {
+			c := nibble(value[i])<<4 | nibble(value[i+1])
+			right = right && c >= ' ' && c <= '~'
+		}
+	}
+	if right && n >= t.least && n <= t.most {
+		return ""
+	}
+	length := strconv.Itoa(t.most)
+	if t.least < t.most {
+		length = strconv.Itoa(t.least) + " to " + length
+	}
+	return length + " bytes" + map[chipFormat]string{chipDigits: " of digits", chipText: " of text"}[t.format]
 }
 
 // StoresEMV tells whether a tag of chip data, in upper-case hexadecimal, may be stored.
-func StoresEMV(tag string) bool { return storedEMV[tag] != "" }
+func StoresEMV(tag string) bool { return storedEMV[tag].name != "" }
 
 // FilterEMV returns of DE55, BER-TLV in hex text of either case, the tags that may be stored, in upper case and in
-// their order. It never lets through 57, 5A, 56, 9F6B, 9F1F or 9F20. Malformed data is a *FieldError with the offset,
-// in characters, and then nothing is returned.
+// their order. It never lets through 57, 5A, 56, 9F6B, 9F1F or 9F20. Malformed data, and a tag that may be stored with
+// a value of another length or format than its own, is a *FieldError with the offset, in characters, and then nothing
+// is returned.
 func FilterEMV(hexText string) (string, error) {
 	var kept strings.Builder
 	for e, err := range emvElements(hexText) {
 		if err != nil {
 			return "", err
 		}
-		if _, ok := storedEMV[e.tag]; ok {
+		if known, ok := storedEMV[e.tag]; ok {
+			if wants := known.wants(e.value); wants != "" {
+				return "", &FieldError{DE: 55, Offset: e.at, Want: wants + " in tag " + e.tag}
+			}
 			kept.WriteString(strings.ToUpper(e.raw))
 		}
 	}
 	return kept.String(), nil
 }
 
-// emvElement is one BER-TLV element: its tag in upper case, its value as it stands in the text, and the whole of it.
+// emvElement is one BER-TLV element: its tag in upper case, its value as it stands in the text, and where, and the
+// whole of it.
 type emvElement struct {
 	tag, value, raw string
+	at              int
 }
 
 // Bounds of what EMV cards and terminals produce (EMV Book 3, annex B).
@@ -133,7 +178,7 @@ func emvElements(text string) iter.Seq2[emvElement, error] {
 				return
 			}
 			end := at + 2*length
-			if !yield(emvElement{tag: tag, value: text[at:end], raw: text[start:end]}, nil) {
+			if !yield(emvElement{tag: tag, value: text[at:end], raw: text[start:end], at: at}, nil) {
 				return
 			}
 			at = end

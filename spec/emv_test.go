@@ -50,6 +50,10 @@ func TestFilterEMVRefuses(t *testing.T) {
 		{"length without an end", "9C80", 2, "a length of one, two or three bytes"},
 		{"length too long", "9C83000001AA", 2, "a length of one, two or three bytes"},
 		{"value cut", "5A0841111111", 2, "a value as long as its length says"},
+		{"card number in a country", "9C01009F1A084111111111111111", 12, "2 bytes of digits in tag 9F1A"},
+		{"in a serial number", "9F1E084111111111111111", 6, "8 bytes of text in tag 9F1E"},
+		{"letters in an amount", "9F02060000000A2345", 6, "6 bytes of digits in tag 9F02"},
+		{"long issuer data", "9F1021" + strings.Repeat("00", 33), 6, "0 to 32 bytes in tag 9F10"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := spec.FilterEMV(test.data)

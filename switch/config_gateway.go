@@ -17,8 +17,10 @@ type GatewayConfig struct {
 	MaxInFlightPerConnection int    `yaml:"max_in_flight_per_connection"`
 	// MaxInFlightPerGateway is how many requests of a listed gateway are served at once, through all its connections; 0
 	// means a quarter of limits.max_in_flight, or all of it for one that is listed alone.
-	MaxInFlightPerGateway int         `yaml:"max_in_flight_per_gateway"`
-	TLS                   *config.TLS `yaml:"tls"`
+	MaxInFlightPerGateway int `yaml:"max_in_flight_per_gateway"`
+	// CardNumbers says what becomes of a reference in which a card number stands: refuse, the default, or mask.
+	CardNumbers string      `yaml:"card_numbers"`
+	TLS         *config.TLS `yaml:"tls"`
 	// Gateways lists who may connect. Without a list only loopback is served.
 	Gateways []GatewayEntry `yaml:"gateways"`
 }
@@ -36,9 +38,16 @@ type GatewayEntry struct {
 	Limits *merchant.Limits `yaml:"limits"` // of what it asks for; none bounds nothing
 }
 
+// What becomes of references in which card numbers stand.
+const (
+	cardNumbersRefused = "refuse"
+	cardNumbersMasked  = "mask"
+)
+
 func defaultGateway() GatewayConfig {
 	return GatewayConfig{
-		Listen: "127.0.0.1:7583", MaxConnections: lines.DefaultMaxConnections,
+		CardNumbers: cardNumbersRefused,
+		Listen:      "127.0.0.1:7583", MaxConnections: lines.DefaultMaxConnections,
 		MaxInFlightPerConnection: lines.DefaultMaxInFlightPerConn,
 	}
 }
@@ -53,6 +62,9 @@ func (g *GatewayConfig) check() error {
 	case g.MaxInFlightPerGateway < 0:
 		return fmt.Errorf("max_in_flight_per_gateway: %d: expected at least 1, or 0 for a quarter of "+
 			"limits.max_in_flight", g.MaxInFlightPerGateway)
+	}
+	if g.CardNumbers != cardNumbersRefused && g.CardNumbers != cardNumbersMasked {
+		return fmt.Errorf("card_numbers: %q: expected %s or %s", g.CardNumbers, cardNumbersRefused, cardNumbersMasked)
 	}
 	host, _, err := net.SplitHostPort(g.Listen)
 	if err != nil {

@@ -177,7 +177,7 @@ func TestTimeoutIsReversed(t *testing.T) {
 			continue
 		}
 		for _, op := range []api.Op{api.OpAuthorize, api.OpSale} {
-			r := switchtest.Authorize(card.Number+op.String(), 1000)
+			r := switchtest.Authorize(op.String()+card.Number[10:], 1000)
 			r.Op, r.Card.Number = op, card.Number
 			a := s.Do(r)
 			if a.Err != nil || a.Approved || a.Status != api.StatusReversing || a.ResponseCode != "" {

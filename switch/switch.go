@@ -223,7 +223,8 @@ func (s *Switch) compose() error {
 		AcquirerBINs: c.AcquirerBINs, CaptureWindows: windows,
 		AdmissionTimeout: time.Duration(c.Limits.AdmissionTimeout),
 		Deadline:         longestDeadline(issuers), StandIn: c.StandIn.flow(), GatewayLimits: c.Gateway.limits(),
-		Logger: o.Logger.Named("flow"), Registerer: o.Registry,
+		MaskReferences: c.Gateway.CardNumbers == cardNumbersMasked,
+		Logger:         o.Logger.Named("flow"), Registerer: o.Registry,
 	})
 	s.composeReconciler(builder)
 	if s.casebook, err = casebook.Open(context.Background(), s.journal, s.clock); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"switchyard/internal/money"
+	"switchyard/internal/pan"
 )
 
 // detailColumns are the columns of the detail file, as docs/clearing.md lists them. They are found by name.
@@ -144,7 +145,8 @@ func (d *detailReader) take(p *presented, k *common) {
 	if at, has := d.columns["past_window"]; has {
 		p.pastWindow = d.row[at] == "true"
 	}
-	p.reference, p.key = d.of.book.hash(d.get("reference")), d.of.book.hash(d.get("key"))
+	// Exports hide the card numbers that older files have there.
+	p.reference, p.key = d.of.book.hash(pan.Hide(d.get("reference"))), d.of.book.hash(pan.Hide(d.get("key")))
 	k.merchantName, k.feePlan = d.get("merchant_name"), d.get("fee_plan")
 	p.listed = true
 }

@@ -36,6 +36,7 @@ type operation struct {
 	Op           string    `json:"op"`
 	State        string    `json:"state"`
 	Key          string    `json:"key"`
+	KeyHidden    bool      `json:"key_hidden"` // more than one may look like it
 	Amount       int64     `json:"amount"`
 	Granted      int64     `json:"granted"`
 	Target       int       `json:"target"`

@@ -12,7 +12,7 @@ func (c *check) names() {
 		if !op.row.silent {
 			c.once(STANTwice, c.stans, op, op.Host+"\x00"+op.STAN+op.DE7, "STAN "+op.STAN+" of "+op.DE7+" to "+op.Host)
 		}
-		if op.Key != "" {
+		if op.Key != "" && !op.KeyHidden {
 			c.once(KeyTwice, c.keys, op, c.p.Merchant+"\x00"+op.Key, "key "+op.Key+" of merchant "+c.p.Merchant)
 		}
 		if !op.row.clears || op.ARN == "" && !op.stands() {

@@ -10,6 +10,7 @@ import (
 	"unique"
 
 	"switchyard/internal/money"
+	"switchyard/internal/pan"
 )
 
 // toldBook is what gateways were told: of each request under a key, the first answer that says what came of it.
@@ -169,7 +170,7 @@ func (b *toldBook) concerns(head *toldHead, first *firstReading) bool {
 }
 
 func (b *toldBook) name(owner, key string) toldName {
-	text := owner + "\x00" + key
+	text := owner + "\x00" + pan.Hide(key) // as the journal's export has it
 	return toldName{maphash.String(b.seeds[0], text), maphash.String(b.seeds[1], text)}
 }
 

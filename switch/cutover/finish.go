@@ -81,9 +81,10 @@ type plan struct {
 	// the window is being filled.
 	After int `json:"after,omitempty"`
 
-	// Format is 3 where DE12 of what takes a record back, or presents it again, is in the zone of that one's file. Before
-	// it was 2, where manifests say which window their file is of, or which is the last of a date; 1, where Files say how
-	// many records each takes; and 0, with a file a destination.
+	// Format is 4 where card numbers in references and keys are masked in the detail files. Before it was 3, where DE12 of
+	// what takes a record back, or presents it again, is in the zone of that one's file; 2, where manifests say which
+	// window their file is of, or which is the last of a date; 1, where Files say how many records each takes; and 0, with
+	// a file a destination.
 	Format      int       `json:"format,omitempty"`
 	SealedAt    time.Time `json:"sealed_at"`
 	AcquirerID  string    `json:"acquirer_id"`
@@ -117,7 +118,10 @@ type plan struct {
 }
 
 // planFormat is that of the plans made now.
-const planFormat = 3
+const (
+	planFormat   = 4
+	maskedFormat = 4 // the first that masks references and keys
+)
 
 // planForm is a Form as it is stored.
 type planForm struct {

@@ -60,6 +60,9 @@ func (m *maker) record(pay *payment.Payment, i int, s *presentment.Snapshot) (
 		Reference: pay.Reference, Key: op.Key, Sequence: s.Sequence, Count: s.Count, AcceptedAt: op.At, MerchantName: s.Name,
 		FeePlan: s.FeePlan, AuthCode: s.AuthCode, NetworkID: s.NetworkID, PastWindow: op.PastWindow,
 	}
+	if m.plan.Format >= maskedFormat { // what was accepted before such references and keys were refused
+		r.Reference, r.Key = pan.Hide(r.Reference), pan.Hide(r.Key)
+	}
 	if s.Format == 0 {
 		r.AuthCode, r.NetworkID = presentment.AnsweredBefore(pay, i)
 	}

@@ -124,7 +124,7 @@ func (x *operation) newPayment(ctx context.Context, p *payment.Payment) error {
 	*p = payment.Payment{
 		SealedCard: p.SealedCard, // its memory
 		ID:         id, Gateway: x.caller.Gateway, Merchant: req.Merchant, Terminal: req.Terminal, Currency: req.Currency,
-		Reference: req.Reference, Entry: uint8(req.Entry), Initiator: uint8(req.Initiator), MCC: x.profile.MCC,
+		Reference: x.keptReference(), Entry: uint8(req.Entry), Initiator: uint8(req.Initiator), MCC: x.profile.MCC,
 		Route: x.route.Destination, ECI: req.ThreeDS.ECI, Sequence: req.Card.Sequence,
 		// A clock that is behind by now and put right later has ended no window that it began.
 		Created: now, Expires: x.o.Clock.Latest().Add(x.captureWindow()),

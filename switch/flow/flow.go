@@ -86,6 +86,9 @@ type Options struct {
 	// GatewayLimits bound what a gateway asks for, by its name.
 	GatewayLimits map[string]*merchant.Limits
 
+	// MaskReferences keeps references with the card numbers in them masked, instead of refusing these.
+	MaskReferences bool
+
 	Logger     *zap.Logger
 	Registerer prometheus.Registerer
 }
@@ -189,7 +192,7 @@ func (f *Flow) served(caller *api.Caller, req *api.Request, a *api.Answer, took 
 // requestFields says what a request was and came to, without card data.
 func requestFields(caller *api.Caller, req *api.Request, a *api.Answer, took time.Duration) []zap.Field {
 	fields := []zap.Field{
-		zap.Stringer("op", req.Op), zap.String("gateway", caller.Gateway), zap.String("merchant", req.Merchant),
+		zap.Stringer("op", req.Op), zap.String("gateway", caller.Gateway), zap.String("merchant", pan.Hide(req.Merchant)),
 		zap.Duration("took", took),
 	}
 	if a.Err != nil {

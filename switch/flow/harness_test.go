@@ -76,6 +76,7 @@ type settings struct {
 	windows merchant.Profile // only what it says of windows, which is merchant M1's
 	stuck   bool             // there is another host, of which every STAN is reserved at each start
 	few     int              // STANs of it that are not reserved; 0: none
+	masks   bool             // references are kept with card numbers masked
 	log     *zap.Logger      // of the flows; nil: none
 }
 
@@ -172,7 +173,8 @@ func (w *world) open() {
 	w.flow = flow.New(flow.Options{
 		Journal: w.journal, IDs: ids, Keyring: keyring, Merchants: merchants, Routes: toThe{w.issuer}, Issuers: w.issuers,
 		SAF: w.queue, Turns: turns, Days: w.days, Builder: builder, StandIn: s.standIn, Logger: s.log,
-		Registerer: prometheus.NewRegistry(),
+		MaskReferences: s.masks,
+		Registerer:     prometheus.NewRegistry(),
 	})
 	w.must(w.flow.Open())
 }

@@ -43,6 +43,10 @@ func (x *operation) onPayment(ctx context.Context) (a api.Answer, first bool) {
 	if a, first = x.claimKey(ctx, p.Merchant, p.Currency); !first {
 		return a, false
 	}
+	if refusedWith := x.cardInText(); refusedWith != nil {
+		x.endKey()
+		return refused(refusedWith), false
+	}
 	if x.req.Present.Has(api.FieldCurrency) && x.req.Currency != p.Currency {
 		x.endKey()
 		return refused(api.FieldError("currency", "expected the payment's own, "+p.Currency)), false
@@ -50,9 +54,12 @@ func (x *operation) onPayment(ctx context.Context) (a api.Answer, first bool) {
 	return a, true
 }
 
-// placed finds the merchant of a request that makes a payment, holds the currency against it, and finds the card's
-// route.
+// placed looks for card numbers where none may be, finds the merchant of a request that makes a payment, holds the
+// currency against it, and finds the card's route.
 func (x *operation) placed() *api.Error {
+	if refusedWith := x.cardInText(); refusedWith != nil {
+		return refusedWith
+	}
 	x.profile = x.o.Merchants.Lookup(x.req.Merchant)
 	switch {
 	case x.profile == nil:

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 
+	"switchyard/internal/pan"
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -152,6 +153,14 @@ func (x *operation) burn(ctx context.Context) (of journal.KeyEntry, a api.Answer
 	mac := x.bodyMAC(req, "")
 	if ownUsed && !(used && own.Payment.IsZero() && own.MAC == mac) {
 		return of, refused(keyConflict("the key was used with another request")), true
+	}
+	for _, burns := range [...]struct {
+		is         bool
+		field, key string
+	}{{!used, "of_key", req.OfKey}, {!ownUsed, "key", req.Key}} {
+		if burns.is && pan.In(burns.key) {
+			return of, refused(inText(burns.field)), true
+		}
 	}
 	if !used {
 		if err := x.o.Journal.BurnKey(ctx, journal.KeyClaim{Merchant: req.Merchant, Key: req.OfKey}); err != nil {

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 
+	"switchyard/internal/pan"
 	"switchyard/switch/api"
 	"switchyard/switch/payment"
 )
@@ -69,6 +70,13 @@ func (f *Flow) story(p *payment.Payment, i int) api.Answer {
 // byReference lists the caller's payments with a reference.
 func (f *Flow) byReference(ctx context.Context, caller *api.Caller, req *api.Request) api.Answer {
 	ids, more, err := f.o.Journal.ByReference(ctx, req.Merchant, req.Reference, api.MaxListed)
+	if hidden := pan.Hide(req.Reference); err == nil && f.o.MaskReferences && hidden != req.Reference {
+		var masked []payment.ID // made since references are masked: later ones
+		var moreMasked bool
+		masked, moreMasked, err = f.o.Journal.ByReference(ctx, req.Merchant, hidden, api.MaxListed)
+		ids, more = append(masked, ids...), more || moreMasked || len(masked)+len(ids) > api.MaxListed
+		ids = ids[:min(len(ids), api.MaxListed)]
+	}
 	if err != nil {
 		return refused(f.fault("read references", err))
 	}

@@ -113,6 +113,9 @@ func (x *capturing) take() (refusedWith *api.Error, common bool) {
 	if x.req.Present.Has(api.FieldCurrency) && x.req.Currency != p.Currency || !x.claimNew(p.Merchant, p.Currency) {
 		return nil, false
 	}
+	if refusedWith := x.cardInText(); refusedWith != nil {
+		return refusedWith, false
+	}
 	x.t, x.i, refusedWith = x.allowCapture(context.Background(), p)
 	return refusedWith, refusedWith == nil
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"switchyard/internal/pan"
 	"switchyard/switch/api"
 	"switchyard/switch/journal"
 	"switchyard/switch/payment"
@@ -41,10 +42,12 @@ type PaymentExport struct {
 
 // OpExport is one operation of a payment. Amounts are minor units.
 type OpExport struct {
-	N            int        `json:"n"`
-	Op           string     `json:"op"`
-	State        string     `json:"state"`
-	Key          string     `json:"key,omitempty"`
+	N     int    `json:"n"`
+	Op    string `json:"op"`
+	State string `json:"state"`
+	Key   string `json:"key,omitempty"`
+	// KeyHidden: a card number in the key is masked, so that keys of other operations may look the same.
+	KeyHidden    bool       `json:"key_hidden,omitempty"`
 	Amount       int64      `json:"amount"`
 	Granted      int64      `json:"granted"`
 	Target       int        `json:"target"` // -1: none
@@ -128,7 +131,7 @@ func exportPayment(
 ) (PaymentExport, error) {
 	e := PaymentExport{
 		Payment: p.ID.String(), Version: p.Version, Gateway: p.Gateway, Merchant: p.Merchant, Terminal: p.Terminal,
-		Currency: p.Currency, Reference: p.Reference, Created: p.Created, Expires: p.Expires, PAN: p.MaskedPAN,
+		Currency: p.Currency, Reference: pan.Hide(p.Reference), Created: p.Created, Expires: p.Expires, PAN: p.MaskedPAN,
 		Route: p.Route,
 		Entry: api.Entry(p.Entry).String(), Acquirer: p.Acquirer, ECI: p.ECI, Sequence: p.Sequence, EMV: p.EMV,
 		Ops: make([]OpExport, len(p.Ops)),
@@ -136,7 +139,8 @@ func exportPayment(
 	for i := range p.Ops {
 		op := &p.Ops[i]
 		x := OpExport{
-			N: i, Op: op.Kind.String(), State: op.State.String(), Key: op.Key, Amount: op.Amount, Granted: op.Granted,
+			N: i, Op: op.Kind.String(), State: op.State.String(), Key: pan.Hide(op.Key), KeyHidden: pan.In(op.Key),
+			Amount: op.Amount, Granted: op.Granted,
 			Target: op.Target, Number: op.Number, Final: op.Final, Stays: op.Stays, Host: op.Host, DE7: op.DE7, RRN: op.RRN,
 			ResponseCode: op.ResponseCode, Late: op.Late, AuthCode: op.AuthCode, NetworkID: op.NetworkID,
 			BusinessDate: op.Date.String(), CarriedTo: op.Carried.String(), Window: op.Window,

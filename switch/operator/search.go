@@ -410,7 +410,8 @@ func (a *API) throughAll(ctx context.Context, s *sought) (Page, error) {
 func (a *API) listed(p *payment.Payment) Found {
 	sums := p.Sums()
 	return Found{
-		Payment: p.ID.String(), Created: p.Created.UTC(), Merchant: p.Merchant, Reference: p.Reference, PAN: p.MaskedPAN,
+		Payment: p.ID.String(), Created: p.Created.UTC(), Merchant: p.Merchant, Reference: pan.Hide(p.Reference),
+		PAN: p.MaskedPAN,
 		RRN: p.Ops[0].RRN, Status: p.Standing(a.o.Clock.Confirmed()).String(), Currency: p.Currency,
 		Authorized: sums.Authorized, Captured: sums.Captured, Refunded: sums.Refunded,
 	}
