@@ -87,6 +87,7 @@ type op struct {
 	Op           string    `json:"op"`
 	State        string    `json:"state"`
 	Key          string    `json:"key"`
+	KeyHidden    bool      `json:"key_hidden,omitempty"`
 	Amount       int64     `json:"amount"`
 	Granted      int64     `json:"granted"`
 	Target       int       `json:"target"`

@@ -117,6 +117,14 @@ func cardTag(tag []byte) bool {
 	return len(tag) == 0 || tag[0]&0x20 != 0 || cardTags[strings.ToUpper(hex.EncodeToString(tag))]
 }
 
+// hiddenTags are known by name, and hold what is never shown: the card number, what is left of tracks, the cardholder,
+// the expiry and issuer scripts.
+var hiddenTags = map[string]bool{"57": true, "5A": true, "5F20": true, "5F24": true, "71": true, "72": true}
+
+// shownTag tells whether the value of a tag of chip data is shown. It is a list of what is: of a tag that nobody
+// thought of, as of one of a scheme's own, the length is told.
+func shownTag(name string) bool { return chipNames[name] != "" && !hiddenTags[name] }
+
 // chipValue prints DE55 tag by tag.
 func chipValue(chip []byte) string {
 	var b strings.Builder
@@ -130,7 +138,7 @@ func chipValue(chip []byte) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// chipTags takes DE55 apart. Of what may hold card data the length is told; what is no tag is a Field without one.
+// chipTags takes DE55 apart. Of what is not shown the length is told; what is no tag is a Field without one.
 func chipTags(chip []byte) (tags []Field) {
 	for rest := chip; len(rest) > 0; {
 		tag, value, next, ok := nextTLV(rest)
@@ -139,7 +147,7 @@ func chipTags(chip []byte) (tags []Field) {
 		}
 		f := Field{Field: strings.ToUpper(hex.EncodeToString(tag))}
 		f.Name, f.Value = chipNames[f.Field], strings.ToUpper(hex.EncodeToString(value))
-		if cardTag(tag) {
+		if !shownTag(f.Field) {
 			f.Value = "(" + words.Count(len(value), "byte") + ")"
 		}
 		tags, rest = append(tags, f), next
