@@ -35,7 +35,7 @@ func (s *System) AuditBut(kinds ...audit.Kind) *audit.Report {
 		Switch:         api.OpenPayments,
 		Authorizations: audit.Whole(book("/v1/authorizations")),
 		Ledger:         book("/v1/ledger"),
-		Now:            func(context.Context) (time.Time, error) { return time.Now(), nil },
+		Now:            func(context.Context) (time.Time, error) { return s.now(), nil },
 		Days:           api.OpenDays,
 		Rebuilt:        api.OpenClearingCheck,
 		Acts:           api.OpenActs,
@@ -49,6 +49,14 @@ func (s *System) AuditBut(kinds ...audit.Kind) *audit.Report {
 		s.t.Fatalf("the audit finds differences of %q, want %q:\n%s", found, kinds, &text)
 	}
 	return report
+}
+
+// now is by the switch's clock: what it is told to be late is late by that.
+func (s *System) now() time.Time {
+	if s.o.Wall != nil {
+		return s.o.Wall()
+	}
+	return time.Now()
 }
 
 func (s *System) clearingFiles() ([]audit.File, error) {
