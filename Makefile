@@ -70,13 +70,14 @@ LINT     = $(GO) tool -modfile=tools.mod
 UNLISTED = ^(reflect|.*/errorfs|.*/spec|.*/switch/clearing|.*/switch/sim|github.com/.*)\.|\.(Field|Code|reason|Doubt)$$
 
 .PHONY: lint
-lint: ## the linters of tools.mod: staticcheck, go-errorlint, exhaustive, deadcode
+lint: ## the linters of tools.mod: staticcheck, go-errorlint, exhaustive, deadcode; and BuildKit's checks of the Dockerfile
 	$(LINT) staticcheck ./...
 	$(LINT) go-errorlint -errorf=false -asserts=false -test=false ./...
 	@out=$$($(LINT) exhaustive -default-signifies-exhaustive -ignore-enum-types '$(UNLISTED)' ./... 2>&1 | grep -v _test.go:); \
 	if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
 	@all=$$($(LINT) deadcode ./cmd/... ./bench/...) || exit 1; \
 	out=$$(echo "$$all" | grep -v -f .deadcode); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
+	$(GO) run -modfile=dist.mod internal/dist/dockerlint.go Dockerfile
 
 .PHONY: check
 check: lint ## formatting, vet, the linters, and that go.mod is complete
@@ -144,3 +145,13 @@ ceiling: ## bin/ceiling, the bare relay that the switch is measured beside
 .PHONY: bench
 bench: build ceiling ## the table of docs/benchmarks.md, recorded in bench/results (RUNS=5 DURATION=4s STORED=300000 CAPTURES=1000000 JPOS=COMMAND ONLY=codec,switch,jpos,open,stored,full,issuer,overload,clearing,drain,recovery)
 	$(GO) run ./bench -commit $(COMMIT) $(if $(ONLY),-only $(ONLY)) $(if $(RUNS),-runs $(RUNS)) $(if $(DURATION),-duration $(DURATION)) $(if $(STORED),-stored $(STORED)) $(if $(CAPTURES),-captures $(CAPTURES)) $(if $(JPOS),-jpos "$$JPOS")
+
+# The tools that it needs, nFPM and cyclonedx-gomod, are those of dist.mod: what they need clashes with what the linters
+# and Switchyard need.
+.PHONY: dist
+dist: ## what is committed as archives, .deb, .rpm, bills of materials and their sums, in dist (ARCH=amd64,arm64 MAINTAINER="Name <mail>")
+	$(GO) run ./internal/dist $(if $(ARCH),-arch $(ARCH)) $(if $(MAINTAINER),-maintainer "$(MAINTAINER)")
+
+.PHONY: dist-twice
+dist-twice: ## all that twice for this machine's architecture, from two clones: the same bytes
+	$(GO) test -count=1 -v -timeout 0 -run '^TestTwice$$' ./internal/dist -dist.twice
