@@ -1,9 +1,11 @@
 package txswitch
 
 import (
+	"errors"
 	"fmt"
 	"net"
 
+	"switchyard/internal/certname"
 	"switchyard/internal/config"
 	"switchyard/switch/front"
 	"switchyard/switch/front/lines"
@@ -29,7 +31,7 @@ type GatewayConfig struct {
 type GatewayEntry struct {
 	Name        string   `yaml:"name"`
 	SecretHash  string   `yaml:"secret_hash"` // as `switchctl secret` prints it
-	Certificate string   `yaml:"certificate"` // subject of its client certificate, instead of a secret
+	Certificate string   `yaml:"certificate"` // a name of its client certificate (package certname), instead of a secret
 	Merchants   []string `yaml:"merchants"`   // whom it may act for; none means any
 	Operations  []string `yaml:"operations"`  // what it may ask for beside status and ping; none means any
 	// MaxInFlight is how many of its requests are served at once; 0 means gateway.max_in_flight_per_gateway.
@@ -77,9 +79,18 @@ func (g *GatewayConfig) check() error {
 		if err := e.Limits.Check(); err != nil {
 			return fmt.Errorf("gateways[%d].%w", i, err)
 		}
-		if e.Certificate != "" && (g.TLS == nil || g.TLS.CA == "") {
+		if e.Certificate == "" {
+			continue
+		}
+		if g.TLS == nil || g.TLS.CA == "" {
 			return fmt.Errorf("gateways[%d]: certificate: nobody is asked for one without gateway.tls.ca", i)
 		}
+		if err := certname.Check(e.Certificate); err != nil {
+			return fmt.Errorf("gateways[%d]: certificate: %w", i, err)
+		}
+	}
+	if err := checkPortTLS(g.TLS); err != nil {
+		return err
 	}
 	if err := front.CheckGateways(g.list()); err != nil {
 		return err
@@ -88,6 +99,17 @@ func (g *GatewayConfig) check() error {
 		return nil
 	}
 	return fmt.Errorf("listen: %s is not loopback: %s", g.Listen, setFirst)
+}
+
+// checkPortTLS holds TLS on a port at which many ask, who are told apart by the names in a list.
+func checkPortTLS(t *config.TLS) error {
+	if t != nil && (t.Peer != "" || t.ServerName != "") {
+		return errors.New("tls: peer, server_name: not expected: who asks is listed by the name in its certificate")
+	}
+	if err := t.Check(); err != nil {
+		return fmt.Errorf("tls.%w", err)
+	}
+	return nil
 }
 
 // open tells whether anybody may connect, or card data comes in clear: only loopback may be served then.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchyard/internal/certname"
 	"switchyard/internal/config"
 	"switchyard/spec"
 	"switchyard/spec/framing"
@@ -109,6 +110,14 @@ var signOns = map[string]link.SignOn{
 // checkReach holds where an issuer is to what can be reached, and what may reach us. Card data goes over a port that it
 // connects to: on another address than loopback it has to show who it is.
 func (x *IssuerConfig) checkReach() error {
+	if err := x.TLS.Check(); err != nil {
+		return fmt.Errorf("tls.%w", err)
+	}
+	if x.TLS != nil && x.TLS.Peer != "" {
+		if err := certname.Check(x.TLS.Peer); err != nil {
+			return fmt.Errorf("tls.peer: %w", err)
+		}
+	}
 	if x.Listen == "" {
 		if len(x.From) > 0 {
 			return errors.New("from: given without listen; nobody connects")

@@ -25,6 +25,8 @@ type OperatorIdentity struct {
 	Name      string          `yaml:"name"`       // in the record of acts
 	TokenHash string          `yaml:"token_hash"` // as `switchctl secret` prints it
 	Roles     []operator.Role `yaml:"roles"`      // read, operate, approve
+	// Certificate is a name of its client certificate (package certname), instead of a token.
+	Certificate string `yaml:"certificate"`
 }
 
 // maxSocketLen is the longest path of a socket file: an address of one has no more room (104 bytes on some systems).
@@ -40,11 +42,17 @@ func (o *OperatorConfig) check() error {
 		return fmt.Errorf("socket: %d bytes; expected a path of at most %d", len(o.Socket), maxSocketLen)
 	}
 	if t := o.TLS; t != nil {
-		switch {
-		case t.Certificate == "" || t.Key == "":
+		if t.Certificate == "" || t.Key == "" {
 			return errors.New("tls: expected certificate and key")
-		case t.CA != "" || t.ServerName != "":
-			return errors.New("tls: ca, server_name: not expected: operators show tokens and no certificates")
+		}
+		if err := checkPortTLS(t); err != nil {
+			return err
+		}
+	}
+	for i, x := range o.Identities {
+		if x.Certificate != "" && (o.Listen == "" || o.TLS == nil || o.TLS.CA == "") {
+			return fmt.Errorf("identities[%d]: certificate: nobody is asked for one without operator.listen and "+
+				"operator.tls.ca", i)
 		}
 	}
 	if err := operator.CheckIdentities(o.list()); err != nil {
@@ -85,7 +93,7 @@ func (o *OperatorConfig) asks() string {
 	if len(o.Identities) == 0 {
 		return "nobody who he is: whoever gets to this address of this machine has all roles (operator.identities)"
 	}
-	return fmt.Sprintf("for the token of one of %d identities", len(o.Identities))
+	return fmt.Sprintf("for the token or certificate of one of %d identities", len(o.Identities))
 }
 
 // list is the identities as package operator takes them.

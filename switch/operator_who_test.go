@@ -136,7 +136,7 @@ func TestOperatorSocket(t *testing.T) {
 func TestStartSaysWhomTheOperatorAPIAsks(t *testing.T) {
 	for want, who := range map[string][]switchtest.Operator{
 		"nobody who he is: whoever gets to this address of this machine has all roles (operator.identities)": nil,
-		"for the token of one of 3 identities": operators,
+		"for the token or certificate of one of 3 identities":                                                operators,
 	} {
 		s := switchtest.Start(t, switchtest.Options{OperatorSocket: true, Operators: who})
 		for _, at := range []string{s.OperatorAddr, s.OperatorSocket} {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"switchyard/internal/pan"
+	"switchyard/internal/revocation"
 	"switchyard/internal/vfs"
 	"switchyard/switch/casebook"
 	"switchyard/switch/clock"
@@ -49,6 +50,8 @@ type Options struct {
 	// issuers that it names.
 	GatewayTLS, OperatorTLS *tls.Config
 	IssuerTLS               map[string]*tls.Config
+	// Revoked are the lists of revoked certificates that the three of them look at. The switch tells how they stand.
+	Revoked []*revocation.Lists
 	// Issuers are the listeners of the issuers that connect to us, by name; closed by Close.
 	Issuers map[string]net.Listener
 	// Doors are the other ways in for callers. They are opened by New, in this order, served by Start and closed by
@@ -242,6 +245,9 @@ func (s *Switch) compose() error {
 	if err := s.composeOperator(); err != nil {
 		return err
 	}
+	if err := o.Registry.Register(revoked{o.Revoked}); err != nil {
+		return err
+	}
 	if err := o.Registry.Register(standing{s}); err != nil {
 		return err
 	}
@@ -424,6 +430,7 @@ func (s *Switch) Start(ctx context.Context) error {
 	}
 	s.serving.Go(func() { s.watchDisk(running) })
 	s.serving.Go(func() { s.watchClock(running) })
+	s.serving.Go(func() { s.watchRevoked(running) })
 	s.serveDoors()
 	if s.operator != nil {
 		s.serveOperator()

@@ -25,7 +25,7 @@ func TestDumpsAreRefused(t *testing.T) {
 	for config, want := range map[string]string{
 		"clearing: {production: true}\n": none, "core_dumps: refuse\n": none, "core_dumps: allow\n": inherited,
 	} {
-		if got := most(strconv.Itoa(startDaemon(t, config).Process.Pid)); got != want {
+		if got := most(strconv.Itoa(startDaemon(t, config).PID)); got != want {
 			t.Errorf("%s: %s, want %s", strings.TrimSpace(config), got, want)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,10 +24,22 @@ func TestMain(m *testing.M) {
 // patience is how long a test waits for what must come, before it fails.
 const patience = 5 * time.Minute
 
+// daemon is a running switch.
+type daemon struct {
+	Gateway  string `json:"gateway"`
+	Operator string `json:"operator"`
+	PID      int    `json:"pid"`
+}
+
 // startDaemon runs serve with a configuration on free ports and returns once it is ready.
-func startDaemon(t *testing.T, config string) *exec.Cmd {
+func startDaemon(t *testing.T, config string) *daemon {
 	t.Helper()
-	dir := t.TempDir()
+	return startDaemonIn(t, t.TempDir(), config)
+}
+
+// startDaemonIn is startDaemon with the configuration in a folder, beside the files that it names.
+func startDaemonIn(t *testing.T, dir, config string) *daemon {
+	t.Helper()
 	path, ready := filepath.Join(dir, "switchd.yaml"), filepath.Join(dir, "ready.json")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -50,8 +63,12 @@ func startDaemon(t *testing.T, config string) *exec.Cmd {
 		<-ended
 	})
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(ready); err == nil {
-			return cmd
+		if text, err := os.ReadFile(ready); err == nil {
+			d := &daemon{}
+			if err := json.Unmarshal(text, d); err != nil {
+				t.Fatal(err)
+			}
+			return d
 		}
 		select {
 		case err := <-ended:

@@ -178,6 +178,9 @@ func listenGateway(f *serveFlags, c *txswitch.Config) (txswitch.Options, error) 
 	if o.IssuerTLS, err = configfile.IssuerTLS(f.config, c); err != nil {
 		return o, err
 	}
+	if o.Revoked, err = configfile.AllLists(f.config, c); err != nil {
+		return o, err
+	}
 	if o.Gateway, err = net.Listen("tcp", c.Gateway.Listen); err != nil {
 		return o, fmt.Errorf("gateway port: %w", err)
 	}

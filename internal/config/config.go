@@ -83,9 +83,43 @@ func (t *TimeOfDay) UnmarshalYAML(node *yaml.Node) error {
 type TLS struct {
 	Certificate string `yaml:"certificate"` // PEM file
 	Key         string `yaml:"key"`         // PEM file
-	// CA is a PEM file of the authorities that the other side's certificate must come from. On the gateway port it makes
-	// client certificates required.
+	// CA is a PEM file of the authorities that the other side's certificate must come from. On a port it makes client
+	// certificates required.
 	CA string `yaml:"ca"`
 	// ServerName is the name expected in the issuer's certificate, where it differs from the address.
 	ServerName string `yaml:"server_name"`
+	// Peer is the name that the issuer's certificate has, as package certname writes it. It is looked at in place of the
+	// address.
+	Peer string `yaml:"peer"`
+	// CRL are files of the lists by which the authorities of CA revoke certificates.
+	CRL []string `yaml:"crl"`
+	// StaleCRL says what a list past its nextUpdate is for: alarm, which is the default, or refuse.
+	StaleCRL string `yaml:"stale_crl"`
 }
+
+// Check holds what is said of the other side's certificates against itself. Nil is well.
+func (t *TLS) Check() error {
+	switch {
+	case t == nil:
+	case len(t.CRL) > 0 && t.CA == "":
+		return errors.New("crl: given without ca; expected the authorities whose lists they are")
+	case t.StaleCRL != "" && t.StaleCRL != staleAlarm && t.StaleCRL != staleRefuse:
+		return fmt.Errorf("stale_crl: %q: expected %s or %s", t.StaleCRL, staleAlarm, staleRefuse)
+	case t.StaleCRL != "" && len(t.CRL) == 0:
+		return errors.New("stale_crl: given without crl")
+	case t.Peer != "" && t.CA == "":
+		return errors.New("peer: given without ca; expected the authorities that may say who it is")
+	case t.Peer != "" && t.ServerName != "":
+		return errors.New("peer: given together with server_name; expected one of them")
+	}
+	return nil
+}
+
+// What a list past its time is for.
+const (
+	staleAlarm  = "alarm"
+	staleRefuse = "refuse"
+)
+
+// RefusesStale tells whether what a list past its nextUpdate would be asked about is refused.
+func (t *TLS) RefusesStale() bool { return t.StaleCRL == staleRefuse }

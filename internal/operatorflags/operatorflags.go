@@ -1,10 +1,11 @@
 // Package operatorflags has the flags by which a command finds a switch's operator API and says who asks: --operator,
-// --token-file and --ca, with SWITCHYARD_OPERATOR_TOKEN in the environment.
+// --token-file, --ca, --cert and --cert-key, with SWITCHYARD_OPERATOR_TOKEN in the environment.
 package operatorflags
 
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -23,7 +24,7 @@ const secure = "https://"
 
 // Flags are the flags of one command.
 type Flags struct {
-	addr, tokenFile, ca string
+	addr, tokenFile, ca, cert, key string
 }
 
 // Add adds the flags. addr is the address without them.
@@ -32,6 +33,8 @@ func (f *Flags) Add(to *pflag.FlagSet, addr string) {
 	to.StringVar(&f.tokenFile, "token-file", "",
 		"`file` with the token that shows who asks (default: $"+TokenVariable+", or none)")
 	to.StringVar(&f.ca, "ca", "", "PEM `file` of the authority of the switch's certificate; TLS is spoken with it")
+	to.StringVar(&f.cert, "cert", "", "PEM `file` of a client certificate, where the operator API asks for one")
+	to.StringVar(&f.key, "cert-key", "", "PEM `file` of its key")
 }
 
 // Client makes the client that the flags ask for. No error shows the token.
@@ -51,6 +54,9 @@ func (f *Flags) Client() (*client.Client, error) {
 			return nil, fmt.Errorf("--ca: %s holds no PEM certificate", f.ca)
 		}
 	}
+	if err := f.show(&o); err != nil {
+		return nil, err
+	}
 	var err error
 	if o.Token, err = f.token(); err != nil {
 		return nil, err
@@ -60,6 +66,24 @@ func (f *Flags) Client() (*client.Client, error) {
 		return nil, fmt.Errorf("--operator: %w (--ca names the authority of its certificate)", err)
 	}
 	return c, nil
+}
+
+// show has the certificate be shown that the flags name.
+func (f *Flags) show(o *client.Options) error {
+	switch {
+	case f.cert == "" && f.key == "":
+		return nil
+	case f.cert == "" || f.key == "":
+		return errors.New("--cert, --cert-key: expected both")
+	case o.TLS == nil:
+		return errors.New("--cert: TLS is not spoken; expected --ca, or https:// before the address")
+	}
+	pair, err := infile.KeyPair(f.cert, f.key)
+	if err != nil {
+		return fmt.Errorf("--cert: %w", err)
+	}
+	o.TLS.Certificates = []tls.Certificate{pair}
+	return nil
 }
 
 // token is the one that the file has, or the environment.

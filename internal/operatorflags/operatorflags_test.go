@@ -115,6 +115,9 @@ func TestRefused(t *testing.T) {
 		"expected one token":                        {"--token-file", file(t, fromFile+"\n"+fromFile)},
 		"--ca: open /none":                          {"--ca", "/none"},
 		"holds no PEM certificate":                  {"--ca", token},
+		"--cert, --cert-key: expected both":         {"--cert", token},
+		"--cert: TLS is not spoken":                 {"--cert", token, "--cert-key", token},
+		"--cert: open /none":                        {"--operator", "https://h:1", "--cert", "/none", "--cert-key", token},
 	} {
 		err := ask(t, args...)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), fromFile) {

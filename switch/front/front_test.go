@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -65,9 +67,20 @@ func gateways(t *testing.T, change func(*front.Gateway)) []front.Gateway {
 	return []front.Gateway{shop, {Name: "tills", CertSubject: "CN=tills,O=Example"}}
 }
 
-// certified is a connection whose peer's certificate was verified, if it was, and has a subject.
-func certified(subject string, verified bool) tls.ConnectionState {
-	cert := &x509.Certificate{Subject: pkix.Name{CommonName: subject, Organization: []string{"Example"}}}
+// certified is a connection whose peer's certificate was verified, if it was, and has a subject: its parts in the usual
+// order, or the other way round.
+func certified(t *testing.T, name string, turned, verified bool) tls.ConnectionState {
+	t.Helper()
+	subject := pkix.Name{CommonName: name, Organization: []string{"Example"}}
+	parts := subject.ToRDNSequence()
+	if turned {
+		slices.Reverse(parts)
+	}
+	raw, err := asn1.Marshal(parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := &x509.Certificate{Subject: subject, RawSubject: raw}
 	state := tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}}
 	if verified {
 		state.VerifiedChains = [][]*x509.Certificate{{cert}}
@@ -101,13 +114,22 @@ func TestWhoCalls(t *testing.T) {
 		"no secret":                       {f.BySecret("shop", ""), ""},
 		"a name that is not listed":       {f.BySecret("shoe", shopSecret), ""},
 		"no secret where none is kept":    {f.BySecret("tills", ""), ""},
-		"its certificate":                 {f.ByCertificate(certified("tills", true)), "tills"},
-		"a certificate that is not known": {f.ByCertificate(certified("shop", true)), ""},
-		"one that nobody verified":        {f.ByCertificate(certified("tills", false)), ""},
+		"its certificate":                 {f.ByCertificate(certified(t, "tills", false, true)), "tills"},
+		"its certificate, turned round":   {f.ByCertificate(certified(t, "tills", true, true)), ""},
+		"a certificate that is not known": {f.ByCertificate(certified(t, "shop", false, true)), ""},
+		"one that nobody verified":        {f.ByCertificate(certified(t, "tills", false, false)), ""},
 		"no certificate":                  {f.ByCertificate(tls.ConnectionState{}), ""},
 	} {
 		if got := c.caller; (got != nil) != (c.want != "") || got != nil && got.Name() != c.want {
 			t.Errorf("%s: got %v, want %q", name, got, c.want)
+		}
+	}
+	// Who wrote the list is told what is wrong with it.
+	for listed, state := range map[string]tls.ConnectionState{
+		"CN=tills,O=Example": certified(t, "tills", true, true), "": certified(t, "shop", true, true),
+	} {
+		if got := f.Resembles(state); got != listed {
+			t.Errorf("it resembles %q, want %q", got, listed)
 		}
 	}
 	// One who calls twice is one.
@@ -123,7 +145,7 @@ func TestNobodyIsListed(t *testing.T) {
 	if anyone == nil || anyone.Name() != "" || f.BySecret("shop", shopSecret) != anyone {
 		t.Error("where no gateways are listed anyone may call, whatever it says of itself")
 	}
-	if f.ByCertificate(certified("tills", true)) != nil {
+	if f.ByCertificate(certified(t, "tills", false, true)) != nil {
 		t.Error("a certificate stands for somebody where nobody is listed")
 	}
 	if a := f.Do(t.Context(), anyone, voidOf("P1")); !a.Approved || a.Reason != "" || a.ID != "7" || a.Op != api.OpVoid {
@@ -139,7 +161,7 @@ func TestWhatACallerMayDo(t *testing.T) {
 			g.Merchants, g.Operations = []string{"M1"}, []string{"capture", "void"}
 		}),
 	})
-	shop, tills := f.BySecret("shop", shopSecret), f.ByCertificate(certified("tills", true))
+	shop, tills := f.BySecret("shop", shopSecret), f.ByCertificate(certified(t, "tills", false, true))
 	refund := voidOf("P1")
 	refund.Op = api.OpRefund
 	for name, c := range map[string]struct {
@@ -189,7 +211,7 @@ func TestOneGatewayCannotTakeEverySlot(t *testing.T) {
 		Gateways:    gateways(t, func(g *front.Gateway) { g.MaxInFlight = 2 }),
 		MaxInFlight: 4, MaxInFlightPerGateway: 3, Registerer: registry,
 	})
-	shop, tills := f.BySecret("shop", shopSecret), f.ByCertificate(certified("tills", true))
+	shop, tills := f.BySecret("shop", shopSecret), f.ByCertificate(certified(t, "tills", false, true))
 	admitted(t, f, shop, true)
 	admitted(t, f, shop, true)
 	admitted(t, f, shop, false) // its own bound
@@ -268,7 +290,7 @@ func TestBoundsHoldForConcurrentCallers(t *testing.T) {
 	for i := range callers {
 		c := f.BySecret("shop", shopSecret)
 		if i%2 == 0 {
-			c = f.ByCertificate(certified("tills", true))
+			c = f.ByCertificate(certified(t, "tills", false, true))
 		}
 		done.Go(func() {
 			for range each {

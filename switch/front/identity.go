@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"switchyard/internal/certname"
 	"switchyard/internal/secret"
 	"switchyard/switch/api"
 )
@@ -20,8 +21,8 @@ type Gateway struct {
 	Name string
 	// SecretHash is the text of its secret's hash (package secret); "" where only the certificate counts.
 	SecretHash string
-	// CertSubject is the subject of its client certificate as RFC 2253 writes it, for example "CN=shop,O=Example"; ""
-	// where only the secret counts.
+	// CertSubject is a name of its client certificate as package certname writes it, for example "CN=shop,O=Example", its
+	// whole subject; "" where only the secret counts.
 	CertSubject string
 	// Merchants are the ids that it may act for; nil means any.
 	Merchants []string
@@ -189,5 +190,29 @@ func (f *Front) ByCertificate(state tls.ConnectionState) *Caller {
 	if f.callers == nil || len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
 		return nil
 	}
-	return f.callers.bySubject[state.PeerCertificates[0].Subject.String()]
+	var found *Caller
+	for _, name := range certname.Of(state.PeerCertificates[0]) {
+		switch c := f.callers.bySubject[name]; {
+		case c == nil || c == found:
+		case found != nil:
+			return nil // two gateways' names are in it: it is neither's
+		default:
+			found = c
+		}
+	}
+	return found
+}
+
+// Resembles returns the name in the list that the peer's verified certificate would have where the parts of its subject
+// were listed in another order, or not all of them; "" if there is none. It stands for nobody: it tells who wrote the
+// list what is wrong with it.
+func (f *Front) Resembles(state tls.ConnectionState) string {
+	if f.callers == nil || len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
+		return ""
+	}
+	// crypto/x509 writes a subject's parts in an order of its own, and one of each.
+	if name := state.PeerCertificates[0].Subject.String(); f.callers.bySubject[name] != nil {
+		return name
+	}
+	return ""
 }

@@ -1,12 +1,14 @@
 package operator
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
+	"switchyard/internal/certname"
 	"switchyard/internal/mutant"
 	"switchyard/internal/secret"
 )
@@ -30,6 +32,8 @@ type Identity struct {
 	// TokenHash is the hash of the token that it shows, as package secret writes it.
 	TokenHash string
 	Roles     []Role
+	// Certificate is, in place of a token, a name of the client certificate that it shows (package certname).
+	Certificate string
 }
 
 // Names of those whom nobody asked who they are, by the way that they came.
@@ -53,7 +57,8 @@ func (c *caller) may(role Role) bool { return slices.Contains(c.roles, role) }
 // identities are those who may ask; nil: everybody who gets here.
 type identities struct {
 	callers []caller
-	hashes  []secret.Hash // of their tokens
+	hashes  []secret.Hash  // of their tokens; of who shows a certificate one that no token fits
+	byName  map[string]int // in a certificate
 }
 
 // CheckIdentities returns what New would have against a list of identities.
@@ -66,7 +71,7 @@ func newIdentities(list []Identity) (*identities, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	ids := &identities{}
+	ids := &identities{byName: map[string]int{}}
 	for i := range list {
 		x := &list[i]
 		if err := ids.add(x); err != nil {
@@ -78,7 +83,12 @@ func newIdentities(list []Identity) (*identities, error) {
 
 func (ids *identities) add(x *Identity) error {
 	unprintable := func(r rune) bool { return r < 0x20 || r > 0x7e }
-	hash, err := secret.ParseHash(x.TokenHash)
+	var hash secret.Hash
+	var err error
+	if x.TokenHash != "" {
+		hash, err = secret.ParseHash(x.TokenHash)
+	}
+	_, taken := ids.byName[x.Certificate]
 	switch {
 	case x.Name == "" || len(x.Name) > maxNameLen || strings.IndexFunc(x.Name, unprintable) >= 0:
 		return fmt.Errorf("name: expected 1 to %d printable characters", maxNameLen)
@@ -87,10 +97,14 @@ func (ids *identities) add(x *Identity) error {
 			"not asked who they are", byLoopback, bySocket)
 	case slices.ContainsFunc(ids.callers, func(c caller) bool { return c.name == x.Name }):
 		return errors.New("name: it is taken")
+	case (x.TokenHash == "") == (x.Certificate == ""):
+		return errors.New("expected either token_hash or certificate")
 	case err != nil:
 		return fmt.Errorf("token_hash: %w", err)
-	case slices.Contains(ids.hashes, hash):
+	case x.TokenHash != "" && slices.Contains(ids.hashes, hash):
 		return errors.New("token_hash: another identity has the same token")
+	case taken:
+		return errors.New("certificate: another identity has the same")
 	case len(x.Roles) == 0:
 		return fmt.Errorf("roles: expected at least one of %s", roleNames(Roles()))
 	}
@@ -98,6 +112,12 @@ func (ids *identities) add(x *Identity) error {
 		if !slices.Contains(Roles(), role) || slices.Contains(x.Roles[:i], role) {
 			return fmt.Errorf("roles: %q: expected %s, each once", role, roleNames(Roles()))
 		}
+	}
+	if x.Certificate != "" {
+		if err := certname.Check(x.Certificate); err != nil {
+			return fmt.Errorf("certificate: %w", err)
+		}
+		ids.byName[x.Certificate] = len(ids.callers)
 	}
 	ids.callers = append(ids.callers, caller{x.Name, slices.Clone(x.Roles)})
 	ids.hashes = append(ids.hashes, hash)
@@ -117,6 +137,10 @@ var (
 		"a token is needed: Authorization: Bearer TOKEN (switchctl: --token-file, or the environment " +
 			"variable SWITCHYARD_OPERATOR_TOKEN)")
 	errWrongToken = errors.New("the token is nobody's")
+	errNobodys    = errors.New(
+		"a token is needed, or another certificate: operator.identities lists none of the names of this one, its whole " +
+			"subject, its URI and its DNS names")
+	errTwoNames = errors.New("the certificate has names of two identities")
 )
 
 // who tells who asks. Where there are identities it is the one whose token is shown; else everybody has all roles,
@@ -127,7 +151,7 @@ func (ids *identities) who(r *http.Request) (*caller, error) {
 	}
 	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(kind, "Bearer") || token == "" {
-		return nil, errNoToken
+		return ids.byCertificate(r.TLS)
 	}
 	var found *caller
 	for i := range ids.hashes { // all of them, so that it takes as long for each
@@ -139,6 +163,27 @@ func (ids *identities) who(r *http.Request) (*caller, error) {
 		return nil, errWrongToken
 	}
 	return found, nil
+}
+
+// byCertificate tells who asks by the certificate of a connection. One that two identities are listed by is neither's.
+func (ids *identities) byCertificate(state *tls.ConnectionState) (*caller, error) {
+	if len(ids.byName) == 0 || state == nil || len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
+		return nil, errNoToken
+	}
+	found := -1
+	for _, name := range certname.Of(state.PeerCertificates[0]) {
+		switch i, listed := ids.byName[name]; {
+		case !listed || i == found:
+		case found >= 0:
+			return nil, errTwoNames
+		default:
+			found = i
+		}
+	}
+	if found < 0 {
+		return nil, errNobodys
+	}
+	return &ids.callers[found], nil
 }
 
 // roleOf is the role that a request needs.

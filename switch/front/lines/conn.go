@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/certname"
 	"switchyard/switch/api"
 	"switchyard/switch/front"
 	"switchyard/switch/front/lines/wire"
@@ -109,8 +110,13 @@ func (c *conn) handshake() reason {
 		return handshake
 	}
 	c.nc.SetDeadline(time.Time{})
-	if caller := c.srv.front.ByCertificate(tc.ConnectionState()); caller != nil {
+	state := tc.ConnectionState()
+	if caller := c.srv.front.ByCertificate(state); caller != nil {
 		c.caller, c.greets = caller, false
+	} else if name := c.srv.front.Resembles(state); name != "" {
+		c.srv.log.Warn("gateway: a certificate is not the one that is listed: its whole subject counts, in its order",
+			zap.Stringer("peer", tc.RemoteAddr()), zap.String("listed", name),
+			zap.Strings("certificate_has", certname.Of(state.PeerCertificates[0])))
 	}
 	return stillOpen
 }
