@@ -41,21 +41,76 @@ func (a *act) sum(before []byte) []byte {
 	return hash[:]
 }
 
-// acts holds the record against itself while it streams past.
-type acts struct {
-	report *Report
-	newest uint64
-	hash   []byte
-	begun  map[uint64]act // and not ended so far
+// ActHashLen is the length of an act's hash in bytes.
+const ActHashLen = sha256.Size
+
+// lookAtCard is what an act is that shows whom a whole card number belongs to: the one search that is recorded.
+const lookAtCard = "payments/search"
+
+// An ActsReport is what was found in the record of what operators did, held against itself.
+type ActsReport struct {
+	Acts    int       `json:"acts"`
+	Looks   int       `json:"looks"`          // searches for whole card numbers among them
+	Unended int       `json:"unended"`        // begun, and what came of it is not recorded: the switch ended meanwhile
+	From    time.Time `json:"from,omitzero"`  // of the oldest
+	To      time.Time `json:"to,omitzero"`    // of the newest
+	Newest  uint64    `json:"newest"`         // its number
+	Hash    string    `json:"hash,omitempty"` // its hash, hex
+
+	// DifferenceCount counts all differences; Differences holds the first of them.
+	DifferenceCount int          `json:"difference_count"`
+	Differences     []Difference `json:"differences"`
 }
 
-// readActs reads the record of what operators did: its numbers have no gap, its hashes chain, and what ends was begun.
+// SeenAct is an act that was noted elsewhere.
+type SeenAct struct {
+	N    uint64
+	Hash string // hex, small letters
+}
+
+// CheckActs reads the record of what operators did: its numbers have no gap, its hashes chain, what ends was begun by
+// the same, and the act that was seen before is still there, where seen is not nil. limit bounds Differences.
+func CheckActs(ctx context.Context, open Open, seen *SeenAct, limit int) (*ActsReport, error) {
+	report := newReport(Options{Limit: limit})
+	a := newActs(report)
+	a.seen = seen
+	if err := lines(ctx, "acts", open, a.line); err != nil {
+		return nil, err
+	}
+	if seen != nil && a.newest < seen.N {
+		a.differ("the record ends with act %d: act %d was seen before, and is gone", a.newest, seen.N)
+	}
+	found := &ActsReport{
+		Acts: report.Acts, Looks: a.looks, Unended: len(a.begun), From: a.from, To: a.to, Newest: a.newest,
+		DifferenceCount: report.DifferenceCount, Differences: report.Differences,
+	}
+	if found.Acts > 0 {
+		found.Hash = hex.EncodeToString(a.hash)
+	}
+	return found, nil
+}
+
+// acts holds the record against itself while it streams past.
+type acts struct {
+	report   *Report
+	seen     *SeenAct // nil: none
+	newest   uint64
+	hash     []byte
+	begun    map[uint64]act // and not ended so far
+	looks    int
+	from, to time.Time
+}
+
+func newActs(report *Report) *acts {
+	return &acts{report: report, hash: make([]byte, ActHashLen), begun: map[uint64]act{}}
+}
+
+// readActs reads the record as [CheckActs] does, into a report of all books.
 func readActs(ctx context.Context, open Open, report *Report) error {
 	if open == nil {
 		return nil
 	}
-	a := &acts{report: report, hash: make([]byte, sha256.Size), begun: map[uint64]act{}}
-	return lines(ctx, "acts", open, a.line)
+	return lines(ctx, "acts", open, newActs(report).line)
 }
 
 func (a *acts) line(line []byte) error {
@@ -78,8 +133,18 @@ func (a *acts) line(line []byte) error {
 			hash = sum // so that one break is told once
 		}
 	}
+	if a.seen != nil && one.N == a.seen.N && hex.EncodeToString(hash) != a.seen.Hash {
+		a.differ("act %d, %s by %s, is not the one that was seen before: it, or one before it, was changed", one.N, one.What,
+			one.Who)
+	}
 	a.ends(&one, &details)
-	a.newest, a.hash = one.N, hash
+	if a.report.Acts == 0 {
+		a.from = one.At
+	}
+	if one.What == lookAtCard {
+		a.looks++
+	}
+	a.newest, a.hash, a.to = one.N, hash, one.At
 	a.report.Acts++
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 
 // Who did what is recorded in the journal, for good. A call that changes something stands there twice: before anything
 // is done, so that nothing is done that nobody knows of, and with what came of it, before that is answered. One that is
-// refused before it begins stands there once.
+// refused before it begins stands there once, and so does a search for a whole card number, which changes nothing.
 
 // How an act stands.
 const (

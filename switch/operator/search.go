@@ -100,6 +100,7 @@ type sought struct {
 	indexed func(ctx context.Context) (ids []payment.ID, whole bool, err error)
 	after   payment.ID
 	limit   int
+	card    string // masked, where it is for a whole card number
 }
 
 func (s *sought) must(fit func(*payment.Payment) bool) { s.fits = append(s.fits, fit) }
@@ -134,7 +135,23 @@ func (a *API) servePaymentSearch(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusInternalServerError, err)
 		return
 	}
+	if s.card != "" {
+		if err := a.recordLook(r, s.card); err != nil {
+			writeUnrecorded(w, fmt.Errorf("nothing is shown, since who asks could not be recorded: %w", err))
+			return
+		}
+	}
 	writeJSON(w, http.StatusOK, page)
+}
+
+// recordLook records that somebody who has a whole card number is shown what belongs to it. It is an act that changes
+// nothing, so that there is one line of it, with what came of it.
+func (a *API) recordLook(r *http.Request, card string) error {
+	// Whoever hangs up has been answered, or may have been.
+	_, err := a.recordAct(context.WithoutCancel(r.Context()), journal.Act{
+		Who: asking(r).name, Role: string(RoleRead), What: strings.TrimPrefix(r.URL.Path, "/v1/"),
+	}, ActDetails{Parameters: map[string]string{"of": card}, Outcome: ActDone})
+	return err
 }
 
 // readSearch reads the parameters. No error shows what of is, which may be a card number, whole or mistyped.
@@ -248,6 +265,7 @@ func (a *API) readName(r *http.Request, s *sought) error {
 			return slices.ContainsFunc(p.Ops, func(op payment.Op) bool { return op.ARN == name })
 		})
 	case panForm.MatchString(number) && pan.Luhn(number):
+		s.card = pan.Mask(number)
 		hash := a.o.Keyring.Hash(number)
 		s.must(func(p *payment.Payment) bool { return p.PANHash == hash })
 	case identity.IsRRN(name):
