@@ -131,17 +131,20 @@ func TestDemoAndLoadOverTheBinaries(t *testing.T) {
 	}
 
 	for _, more := range [][]string{{"--closed", "8"}, {"--rate", "200"}, {"--closed", "8", "--iso"}} {
-		out = run(append([]string{"load", "--local", "--duration", "300ms", "--warmup", "100ms", "--json",
-			"--exit-zero"}, more...)...)
-		var load map[string]any
-		if err := json.Unmarshal(out, &load); err != nil {
-			t.Fatalf("load %v --json: %v: %s", more, err, out)
-		}
-		for _, key := range []string{"tps", "p50_ms", "p99_ms", "errors"} {
-			if _, ok := load[key].(float64); !ok {
-				t.Errorf("load %v --json: no number %s in %s", more, key, out)
+		measured(t, switchctl, work, append([]string{
+			"load", "--local", "--duration", "$TIME", "--warmup", "100ms", "--json", "--exit-zero",
+		}, more...), func(out []byte, code int) bool {
+			var load map[string]any
+			if err := json.Unmarshal(out, &load); err != nil || code != 0 {
+				return false
 			}
-		}
+			for _, key := range []string{"tps", "p50_ms", "p99_ms", "errors"} {
+				if _, is := load[key].(float64); !is {
+					return false
+				}
+			}
+			return true
+		})
 	}
 }
 
