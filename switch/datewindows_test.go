@@ -206,7 +206,8 @@ func TestVoidsBesideWindows(t *testing.T) {
 		}
 		done <- err
 	}()
-	for n, p := range slices.Backward(payments) {
+	// All but one are voided: a date that has nothing for a destination of no config has no window for it.
+	for n, p := range slices.Backward(payments[1:]) {
 		if a := s.Do(void(fmt.Sprint("v", n), p, p+"-1")); !a.Approved {
 			t.Errorf("the void of payment %d: %+v, %v", n, a, a.Err)
 		}
