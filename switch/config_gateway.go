@@ -14,9 +14,11 @@ import (
 
 // GatewayConfig is the gateway port.
 type GatewayConfig struct {
-	Listen                   string `yaml:"listen"`
-	MaxConnections           int    `yaml:"max_connections"`
-	MaxInFlightPerConnection int    `yaml:"max_in_flight_per_connection"`
+	Listen         string `yaml:"listen"`
+	MaxConnections int    `yaml:"max_connections"`
+	// MaxConnectionsPerAddress is how many of them may come from one address, but for loopback; 0: a quarter.
+	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"`
+	MaxInFlightPerConnection int `yaml:"max_in_flight_per_connection"`
 	// MaxInFlightPerGateway is how many requests of a listed gateway are served at once, through all its connections; 0
 	// means a quarter of limits.max_in_flight, or all of it for one that is listed alone.
 	MaxInFlightPerGateway int `yaml:"max_in_flight_per_gateway"`
@@ -59,6 +61,9 @@ func (g *GatewayConfig) check() error {
 	switch {
 	case g.MaxConnections < 1:
 		return fmt.Errorf("max_connections: %d: expected at least 1", g.MaxConnections)
+	case g.MaxConnectionsPerAddress < 0:
+		return fmt.Errorf("max_connections_per_address: %d: expected at least 1, or 0 for a quarter of max_connections",
+			g.MaxConnectionsPerAddress)
 	case g.MaxInFlightPerConnection < 1:
 		return fmt.Errorf("max_in_flight_per_connection: %d: expected at least 1", g.MaxInFlightPerConnection)
 	case g.MaxInFlightPerGateway < 0:

@@ -38,7 +38,8 @@ func (s *Switch) composeDoors() (err error) {
 func (s *Switch) openLines(f *front.Front) (front.Door, error) {
 	g := s.o.Config.Gateway
 	return lines.New(lines.Options{
-		Listener: s.o.Gateway, Front: f, MaxConnections: g.MaxConnections,
+		Listener: s.o.Gateway, Front: f, MaxConnections: s.connections,
+		MaxPerAddress:      g.MaxConnectionsPerAddress,
 		MaxInFlightPerConn: g.MaxInFlightPerConnection, TLS: s.o.GatewayTLS,
 		Logger: s.o.Logger.Named("gateway"), Registerer: s.o.Registry,
 	})

@@ -14,12 +14,17 @@ import (
 
 	"go.uber.org/zap"
 
+	"switchyard/internal/webconns"
 	"switchyard/switch/issuer/link"
 	"switchyard/switch/operator"
 )
 
 const (
 	operatorHeaderTimeout = 5 * time.Second
+	// operatorIdleTimeout is how long an operator's connection may be quiet between two requests.
+	operatorIdleTimeout = 2 * time.Minute
+	// operatorConnections is how many connections operators have; of more the one that is quiet for longest gives way.
+	operatorConnections = 256
 	// operatorGrace is how long a stopping switch goes on answering operators that have asked already.
 	operatorGrace = time.Second
 	heldMessage   = "the switch was put back to an earlier state and waits for its operator (switchctl restore review)"
@@ -42,8 +47,10 @@ func (s *Switch) composeOperator() (err error) {
 		o.Operator = tls.NewListener(o.Operator, o.OperatorTLS)
 	}
 	if o.Operator != nil || o.OperatorSocket != nil {
+		s.operatorConns = webconns.New(operatorConnections)
 		s.operator = &http.Server{
-			Handler: s.api.Handler(), ReadHeaderTimeout: operatorHeaderTimeout, ConnContext: operator.ConnContext,
+			Handler: s.api.Handler(), ReadHeaderTimeout: operatorHeaderTimeout, IdleTimeout: operatorIdleTimeout,
+			ConnContext: operator.ConnContext, ConnState: s.operatorConns.State,
 			ErrorLog: log.New(&serverLog{o.Logger.Named("operator")}, "", 0),
 		}
 	}
@@ -78,7 +85,7 @@ func (s *Switch) serveOperator() {
 		}
 		s.o.Logger.Info("operator API", zap.Stringer("at", l.Addr()), zap.String("asks", s.o.Config.Operator.asks()))
 		s.serving.Go(func() {
-			if err := s.operator.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.operator.Serve(s.operatorConns.Listen(l)); !errors.Is(err, http.ErrServerClosed) {
 				s.failed <- fmt.Errorf("operator API: %w", err)
 			}
 		})

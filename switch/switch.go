@@ -17,6 +17,7 @@ import (
 	"switchyard/internal/pan"
 	"switchyard/internal/revocation"
 	"switchyard/internal/vfs"
+	"switchyard/internal/webconns"
 	"switchyard/switch/casebook"
 	"switchyard/switch/clock"
 	"switchyard/switch/cutover"
@@ -66,6 +67,8 @@ type Options struct {
 	Seed  uint64 // of jitter
 	// ClearingBounds are what one clearing file holds; default what the config and the layout say. Tests set low ones.
 	ClearingBounds cutover.Bounds
+	// OpenFiles is how many files and sockets the process may have open (RLIMIT_NOFILE); 0: enough.
+	OpenFiles int
 	// Wall is the wall clock; nil: the machine's. Durations are package time's all the same.
 	Wall func() time.Time
 	// Synchronized tells whether a time service keeps the wall clock right; nil: what the kernel says.
@@ -99,11 +102,13 @@ type Switch struct {
 	front      *front.Front
 	doors      []front.Door // the gateway port first
 
-	operator *http.Server
-	running  context.Context    // until Close
-	stop     context.CancelFunc // ends the housekeeping
-	serving  sync.WaitGroup
-	failed   chan error
+	connections   int // of gateways, at most
+	operator      *http.Server
+	operatorConns *webconns.Bound
+	running       context.Context    // until Close
+	stop          context.CancelFunc // ends the housekeeping
+	serving       sync.WaitGroup
+	failed        chan error
 
 	recovering sync.WaitGroup
 	following  sync.WaitGroup
@@ -123,6 +128,9 @@ func New(o Options) (*Switch, error) {
 	}
 	c := o.Config
 	s := &Switch{o: o, failed: make(chan error, 5+len(o.Doors))}
+	if err := s.divideFiles(); err != nil {
+		return nil, err
+	}
 	s.clock = clock.New(clock.Options{Wall: o.Wall, Synchronized: o.Synchronized, Leap: time.Duration(c.Limits.ClockLeap)})
 	open := o.Journal
 	if open == nil {

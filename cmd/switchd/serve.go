@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"switchyard/internal/completion"
 	"switchyard/internal/httpcall"
@@ -136,6 +138,9 @@ func serve(ctx context.Context, f *serveFlags) error {
 		_ = logger.Sync()
 		os.Exit(exitFatal)
 	}
+	if o.OpenFiles, err = openFiles(); err != nil {
+		return errors.Join(err, closeSocket(o))
+	}
 	s, err := txswitch.New(o)
 	if err != nil {
 		return errors.Join(err, closeSocket(o))
@@ -163,6 +168,15 @@ func serve(ctx context.Context, f *serveFlags) error {
 	case err := <-s.Failed():
 		return errors.Join(err, drain(s, logger))
 	}
+}
+
+// openFiles is how many files and sockets this process may have open. Go has raised the limit to what the system gives.
+func openFiles() (int, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("how many files may be open (RLIMIT_NOFILE): %w", err)
+	}
+	return int(min(limit.Cur, math.MaxInt32)), nil
 }
 
 // listenGateway opens the gateway port, once it is known what all ports are opened with.

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"switchyard/internal/webconns"
 	"switchyard/issuer-sim/book"
 	"switchyard/issuer-sim/clearing"
 	"switchyard/issuer-sim/rules"
@@ -22,11 +23,15 @@ import (
 	"switchyard/spec/mapping"
 )
 
+// controlConnections is how many connections the control HTTP has; of more the one that is quiet for longest gives way.
+const controlConnections = 256
+
 // Server is a running issuer. Its methods may be called by any number of goroutines.
 type Server struct {
 	listener net.Listener
 	control  net.Listener
 	http     *http.Server
+	webConns *webconns.Bound // of http
 	codec    *spec.Codec
 	framing  framing.Format
 	require  Require
@@ -121,8 +126,10 @@ func New(o *Options) (*Server, error) {
 			s.logger.Warn("the control HTTP is not on loopback, and asks nobody who he is: whoever gets there changes cards, "+
 				"rules and books", zap.Stringer("at", at))
 		}
+		s.webConns = webconns.New(controlConnections)
 		s.http = &http.Server{
-			Handler: s.guarded(hosts), ReadHeaderTimeout: 10 * time.Second, ErrorLog: zap.NewStdLog(zap.NewNop()),
+			Handler: s.guarded(hosts), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+			ConnState: s.webConns.State, ErrorLog: zap.NewStdLog(zap.NewNop()),
 		}
 	}
 	return s, nil
@@ -173,7 +180,7 @@ func (s *Server) serveControl() error {
 	if s.http == nil {
 		return nil
 	}
-	if err := s.http.Serve(s.control); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(s.webConns.Listen(s.control)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("issuersim: control HTTP: %w", err)
 	}
 	return nil

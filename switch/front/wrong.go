@@ -65,7 +65,7 @@ func (f *Front) Wrong(from net.Addr, name string) WrongHello {
 		counter = c.wrong
 	}
 	counter.Inc()
-	n := f.callers.strangers.count(stranger{networkOf(from), c}, time.Now())
+	n := f.callers.strangers.count(stranger{NetworkOf(from), c}, time.Now())
 	return WrongHello{Nth: n, Hold: holdOf(n)}
 }
 
@@ -104,8 +104,9 @@ func (s *strangers) count(of stranger, now time.Time) int {
 	return w.count
 }
 
-// networkOf is what of an address is remembered; the zero Addr of what is none of the internet's.
-func networkOf(from net.Addr) netip.Addr {
+// NetworkOf is what of an address is remembered, and what connections are bounded by: of IPv6 its network of 64 bits.
+// The zero Addr is that of what is none of the internet's.
+func NetworkOf(from net.Addr) netip.Addr {
 	at, err := netip.ParseAddrPort(from.String())
 	if err != nil {
 		return netip.Addr{}

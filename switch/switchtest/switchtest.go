@@ -89,6 +89,8 @@ type Options struct {
 	SyncTakes time.Duration
 	// FreeBytes says how much of the switch's disk is free; default nothing is known of it.
 	FreeBytes func() uint64
+	// OpenFiles is how many files and sockets the switch may have open; default enough.
+	OpenFiles int
 	// Wall is the switch's wall clock; default the machine's.
 	Wall func() time.Time
 	// Unsynchronized: no time service keeps the machine's clock.
@@ -376,8 +378,9 @@ func (s *System) StartSwitch() {
 		Config: c, Keyring: s.Keyring, Gateway: port, Operator: operator, FS: s.disk(), Registry: s.Registry, Seed: 1,
 		Dial:   s.dialIssuer,
 		Fatal:  func(msg string, err error) { panic(fmt.Sprintf("%s: %v", msg, err)) },
-		Logger: s.logger("switch"), Wall: s.o.Wall, Synchronized: func() bool { return !s.o.Unsynchronized },
-		Doors: s.o.Doors, Journal: s.o.Journal,
+		Logger: s.logger("switch"), OpenFiles: s.o.OpenFiles, Wall: s.o.Wall,
+		Synchronized: func() bool { return !s.o.Unsynchronized },
+		Doors:        s.o.Doors, Journal: s.o.Journal,
 	}
 	if s.o.IssuerConnects {
 		l := s.listen("127.0.0.1:0")

@@ -1,10 +1,12 @@
 package lines
 
 import (
+	"container/list"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"strconv"
@@ -29,6 +31,10 @@ type conn struct {
 	since  time.Time     // accepted; later the last read, where IdleTimeout is set
 	timed  bool          // a read deadline is set
 	taken  []*front.Call // requests of the lines that were read together, for the handler
+
+	from    netip.Addr    // as the bound by address has it
+	unknown *list.Element // under the server's mu, in its list: nil once it has said who it is
+	gave    bool          // likewise: it had to give way before
 
 	mu       sync.Mutex
 	work     sync.Cond // the writer waits for answers or the end
@@ -113,12 +119,21 @@ func (c *conn) handshake() reason {
 	state := tc.ConnectionState()
 	if caller := c.srv.front.ByCertificate(state); caller != nil {
 		c.caller, c.greets = caller, false
+		if !c.srv.known(c) {
+			return gaveWay
+		}
 	} else if name := c.srv.front.Resembles(state); name != "" {
 		c.srv.log.Warn("gateway: a certificate is not the one that is listed: its whole subject counts, in its order",
 			zap.Stringer("peer", tc.RemoteAddr()), zap.String("listed", name),
 			zap.Strings("certificate_has", certname.Of(state.PeerCertificates[0])))
 	}
 	return stillOpen
+}
+
+// giveWay ends a connection that has not said who it is, since others came; under the server's mu.
+func (c *conn) giveWay() {
+	c.unknown, c.gave = nil, true
+	c.fail(gaveWay)
 }
 
 // tellPlain tells a peer that speaks no TLS, in its own terms, that TLS is spoken here. What it sent is dropped unread:
@@ -296,6 +311,10 @@ func (c *conn) hello(t *task) reason {
 	if c.caller = c.srv.front.BySecret(t.in.Gateway, t.in.Secret); c.caller == nil {
 		c.holdBack(t.in.Gateway)
 		return c.refuse(t, "no such gateway, or a wrong secret")
+	}
+	if !c.srv.known(c) {
+		c.srv.release(t)
+		return gaveWay
 	}
 	c.srv.log.Debug("gateway: hello", zap.Stringer("peer", c.nc.RemoteAddr()), zap.String("gateway", c.name()))
 	c.srv.metrics.hello.Inc()

@@ -13,25 +13,27 @@ import (
 type reason uint8
 
 const (
-	stillOpen     reason = iota
-	peerClosed           // EOF between lines, every line answered
-	halfLine             // EOF within a line: the half is dropped
-	lost                 // reset, or another error of the network
-	tooLarge             // a line beyond the bound
-	unauthorized         // no hello, a wrong one or a second one
-	helloTimeout         // no hello (or TLS handshake) in time
-	handshake            // the TLS handshake failed
-	unsentBytes          // answers beyond UnsentLimit await a peer that does not read
-	unsentTimeout        // answers awaited it for UnsentTimeout
-	idle                 // nothing for IdleTimeout
-	shutdown             // the server stops
-	surplus              // MaxConnections are open
+	stillOpen        reason = iota
+	peerClosed              // EOF between lines, every line answered
+	halfLine                // EOF within a line: the half is dropped
+	lost                    // reset, or another error of the network
+	tooLarge                // a line beyond the bound
+	unauthorized            // no hello, a wrong one or a second one
+	helloTimeout            // no hello (or TLS handshake) in time
+	handshake               // the TLS handshake failed
+	unsentBytes             // answers beyond UnsentLimit await a peer that does not read
+	unsentTimeout           // answers awaited it for UnsentTimeout
+	idle                    // nothing for IdleTimeout
+	shutdown                // the server stops
+	surplus                 // MaxConnections are open
+	surplusOfAddress        // MaxPerAddress are
+	gaveWay                 // it had not said who it is when others came, MaxUnknown of them
 	reasonCount
 )
 
 var reasonNames = [reasonCount]string{
 	"", "peer_closed", "half_line", "lost", "too_large", "unauthorized", "hello_timeout", "handshake",
-	"unsent_bytes", "unsent_timeout", "idle", "shutdown", "max_connections"}
+	"unsent_bytes", "unsent_timeout", "idle", "shutdown", "max_connections", "max_connections_per_address", "gave_way"}
 
 func (r reason) String() string { return reasonNames[r] }
 

@@ -16,6 +16,8 @@ import (
 const (
 	// DefaultMaxConnections is how many gateways may be connected; an idle one costs about 11 KiB.
 	DefaultMaxConnections = 20_000
+	// DefaultMaxUnknown is how many connections may be open that have not said who they are.
+	DefaultMaxUnknown = 1024
 	// DefaultMaxInFlightPerConn is how many lines of a connection may await their answers: as many as DefaultUnsentLimit
 	// has room for the answers of. At 10 ms a request one connection carries 200,000 requests a second with it.
 	DefaultMaxInFlightPerConn = DefaultUnsentLimit / answerRoom
@@ -31,8 +33,9 @@ const (
 
 // Bounds that nobody needs to set.
 const (
-	// maxRefusing is how many surplus connections are told busy at the same time; more are closed without a word.
-	maxRefusing = 64
+	// MaxRefusing is how many surplus connections are told busy at the same time, beside MaxConnections; more are closed
+	// without a word.
+	MaxRefusing = 64
 	// maxHeld is how many wrong hellos wait for their refusal at the same time; more are refused at once.
 	maxHeld = 1024
 	// lingerBytes and lingerTimeout bound what is read and dropped before we close a connection that we ended: bytes that
@@ -60,7 +63,14 @@ type Options struct {
 	// Front knows who may connect and serves what it admits.
 	Front *front.Front
 
-	MaxConnections     int           // default DefaultMaxConnections
+	MaxConnections int // default DefaultMaxConnections
+	// MaxPerAddress is how many may come from one address, of IPv6 from one network of 64 bits, but for loopback; default
+	// a quarter of MaxConnections.
+	MaxPerAddress int
+	// MaxUnknown is how many may be open that have not said who they are: of more the one that is silent for longest
+	// gives way, as who is to be let in says so at once. Default DefaultMaxUnknown, at most half of MaxConnections.
+	MaxUnknown int
+
 	MaxInFlightPerConn int           // default DefaultMaxInFlightPerConn
 	MaxLine            int           // bytes, default DefaultMaxLine
 	UnsentLimit        int           // bytes, default DefaultUnsentLimit
@@ -85,6 +95,9 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("gateway: Options.Front is missing")
 	}
 	orDefault(&o.MaxConnections, DefaultMaxConnections)
+	orDefault(&o.MaxPerAddress, max(o.MaxConnections/4, 1))
+	orDefault(&o.MaxUnknown, DefaultMaxUnknown)
+	o.MaxUnknown = max(min(o.MaxUnknown, o.MaxConnections/2), 1)
 	orDefault(&o.MaxInFlightPerConn, DefaultMaxInFlightPerConn)
 	orDefault(&o.MaxLine, DefaultMaxLine)
 	orDefault(&o.UnsentLimit, DefaultUnsentLimit)

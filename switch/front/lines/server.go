@@ -1,10 +1,12 @@
 package lines
 
 import (
+	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,10 +31,12 @@ type Server struct {
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{} // at most MaxConnections
+	from    map[netip.Addr]int // of these, by their address
+	unknown list.List          // of *conn, at most MaxUnknown: those that have not said who they are, the oldest first
 	closing atomic.Bool        // set under mu
 	quit    chan struct{}      // closed with it
 
-	refusing atomic.Int64 // surplus connections being refused, at most maxRefusing
+	refusing atomic.Int64 // surplus connections being refused, at most MaxRefusing
 	held     atomic.Int64 // wrong hellos whose refusal is held back, at most maxHeld
 	readers  sync.WaitGroup
 	serving  sync.WaitGroup // requests that are with the handler
@@ -56,7 +60,8 @@ func New(options Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opt: opt, log: opt.Logger, front: opt.Front, conns: map[*conn]struct{}{}, quit: make(chan struct{}),
+		opt: opt, log: opt.Logger, front: opt.Front, conns: map[*conn]struct{}{}, from: map[netip.Addr]int{},
+		quit: make(chan struct{}),
 	}
 	s.tasks.New = func() any { return new(task) }
 	s.buffers.New = func() any { return new([]byte) }
@@ -98,37 +103,69 @@ func (s *Server) Serve() error {
 
 // admit starts a connection, or refuses it.
 func (s *Server) admit(nc net.Conn) {
+	address := boundBy(nc.RemoteAddr())
 	if s.opt.TLS != nil {
 		nc = tls.Server(nc, s.opt.TLS)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
+	switch why := s.full(address); {
 	case s.closing.Load():
 		nc.Close()
-	case len(s.conns) < s.opt.MaxConnections:
+	case why == stillOpen:
 		c := newConn(s, nc)
+		c.from = address
 		s.conns[c] = struct{}{}
+		s.from[address]++
+		if c.caller == nil {
+			if s.unknown.Len() >= s.opt.MaxUnknown {
+				s.unknown.Remove(s.unknown.Front()).(*conn).giveWay()
+			}
+			c.unknown = s.unknown.PushBack(c)
+		}
 		s.metrics.connections.Inc()
 		s.readers.Add(1)
 		go c.run()
-	case s.refusing.Add(1) > maxRefusing:
+	case s.refusing.Add(1) > MaxRefusing:
 		s.refusing.Add(-1)
-		s.metrics.closed[surplus].Inc()
+		s.metrics.closed[why].Inc()
 		nc.Close()
 	default:
 		s.readers.Add(1)
-		go s.refuse(nc)
+		go s.refuse(nc, why)
 	}
 }
 
+// boundBy is what of a peer's address shares the room of one; the zero Addr, as of loopback, shares none.
+func boundBy(from net.Addr) netip.Addr {
+	if tcp, is := from.(*net.TCPAddr); is && tcp.IP.IsLoopback() {
+		return netip.Addr{}
+	}
+	return front.NetworkOf(from)
+}
+
+// full says why there is no room for one more connection from an address; stillOpen where there is.
+func (s *Server) full(address netip.Addr) reason {
+	switch {
+	case len(s.conns) >= s.opt.MaxConnections:
+		return surplus
+	case address.IsValid() && s.from[address] >= s.opt.MaxPerAddress:
+		return surplusOfAddress
+	}
+	return stillOpen
+}
+
 // refuse tells a surplus connection why it is closed.
-func (s *Server) refuse(nc net.Conn) {
+func (s *Server) refuse(nc net.Conn, why reason) {
 	defer s.readers.Done()
 	defer s.refusing.Add(-1)
-	busy := api.Answer{Err: api.NewError(api.CodeBusy, "as many gateways are connected as may be (max_connections)")}
+	text := "as many gateways are connected as may be (max_connections)"
+	if why == surplusOfAddress {
+		text = "as many connections come from your address as may (max_connections_per_address)"
+	}
+	busy := api.Answer{Err: api.NewError(api.CodeBusy, text)}
 	s.metrics.rejected.of(api.CodeBusy).Inc()
-	s.metrics.closed[surplus].Inc()
+	s.metrics.closed[why].Inc()
 	nc.SetDeadline(time.Now().Add(lingerTimeout))
 	if _, err := nc.Write(append(wire.AppendAnswer(nil, &busy), '\n')); err == nil {
 		linger(nc)
@@ -136,10 +173,28 @@ func (s *Server) refuse(nc net.Conn) {
 	nc.Close()
 }
 
+// known notes that a connection has said who it is; false where it had to give way before.
+func (s *Server) known(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.unknown != nil {
+		s.unknown.Remove(c.unknown)
+		c.unknown = nil
+	}
+	return !c.gave
+}
+
 // remove forgets a connection that has ended.
 func (s *Server) remove(c *conn, why reason) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	if s.from[c.from]--; s.from[c.from] == 0 {
+		delete(s.from, c.from)
+	}
+	if c.unknown != nil {
+		s.unknown.Remove(c.unknown)
+		c.unknown = nil
+	}
 	s.mu.Unlock()
 	s.metrics.connections.Dec()
 	s.metrics.closed[why].Inc()

@@ -24,6 +24,8 @@ const (
 	MaxFrame = 16 << 10
 	// MaxLinks is the most connections to one host.
 	MaxLinks = 64
+	// DefaultLinks is two: one may be lost, and two readers use two cores.
+	DefaultLinks = 2
 	// MaxWindow is the most requests in flight on one link: STANs, 999,999 of them, must not come round to one that is
 	// still in flight.
 	MaxWindow = 16384
@@ -35,7 +37,7 @@ type Config struct {
 	Host string
 	// Addr goes to Dial, or is where Listener listens; required.
 	Addr string
-	// Links is how many connections are kept, 1 to MaxLinks. Default 2: one may be lost, and two readers use two cores.
+	// Links is how many connections are kept, 1 to MaxLinks. Default DefaultLinks.
 	Links int
 	// WindowPerLink is the most requests in flight on a link, 1 to MaxWindow. Default 2048.
 	WindowPerLink int
@@ -141,7 +143,7 @@ func (c Config) withDefaults() (Config, error) {
 		atMost   int
 		whatItIs string
 	}{
-		{"Links", &c.Links, 2, MaxLinks, "links"},
+		{"Links", &c.Links, DefaultLinks, MaxLinks, "links"},
 		{"WindowPerLink", &c.WindowPerLink, 2048, MaxWindow, "requests"},
 		{"Queue", &c.Queue, 4096, 1 << 20, "waiting callers"},
 	} {

@@ -21,8 +21,8 @@ const (
 	acceptRest  = 100 * time.Millisecond
 )
 
-// maxSecuring is how many connections may be in their TLS handshake at a time: that of one more ends the oldest.
-const maxSecuring = 2 * MaxLinks
+// MaxSecuring is how many connections may be in their TLS handshake at a time: that of one more ends the oldest.
+const MaxSecuring = 2 * MaxLinks
 
 // accept takes the host's connections until the host is closed.
 func (h *Host) accept() {
@@ -58,7 +58,7 @@ func (h *Host) accept() {
 // been silent for longest gives way, since the host says who it is at once. It ends with the host.
 func (h *Host) secure(conn net.Conn) {
 	if oldest := h.securingToo(conn); oldest != nil {
-		h.turnAway(oldest, fmt.Sprintf("it has not shown who it is, and %d others came", maxSecuring))
+		h.turnAway(oldest, fmt.Sprintf("it has not shown who it is, and %d others came", MaxSecuring))
 	}
 	h.running.Add(1)
 	go func() {
@@ -78,7 +78,7 @@ func (h *Host) secure(conn net.Conn) {
 func (h *Host) securingToo(conn net.Conn) (oldest net.Conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.securing) == maxSecuring {
+	if len(h.securing) == MaxSecuring {
 		oldest = h.securing[0]
 		h.securing = slices.Delete(h.securing, 0, 1)
 	}
