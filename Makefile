@@ -87,6 +87,18 @@ check: lint ## formatting, vet, the linters, and that go.mod is complete
 	$(GO) mod verify
 	$(GO) mod tidy -diff
 
+# What watches a switch is in a module of its own, with Grafana's SDK and Prometheus. promtool is compiled without what it
+# finds targets with, which is half of it.
+.PHONY: rules
+rules: ## dashboards and alert rules against running daemons, and promtool's tests of the rules
+	cd internal/watch && $(GO) vet . && $(GO) test -count=1 . && \
+	$(GO) run -tags remove_all_sd github.com/prometheus/prometheus/cmd/promtool \
+		test rules ../../configs/prometheus/alerts_test.yml
+
+.PHONY: dashboards
+dashboards: ## write configs/grafana/dashboards anew
+	cd internal/watch && $(GO) run .
+
 .PHONY: race
 race: ## all tests under the race detector (needs a C compiler)
 	@command -v $${CC:-cc} >/dev/null || { echo "make race: the race detector needs a C compiler (cc), and none is installed"; exit 1; }

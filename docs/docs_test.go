@@ -236,7 +236,8 @@ func same(t *testing.T, what string, there, listed []string) {
 func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)]+)\)`)
 	heading := regexp.MustCompile(`(?m)^#+ (.+)$`)
-	for _, from := range []string{"design.md", "operations.md", "connect.md", filepath.Join(root, "README.md")} {
+	pages := []string{"design.md", "operations.md", "connect.md", "watching.md", filepath.Join(root, "README.md")}
+	for _, from := range pages {
 		for _, m := range link.FindAllStringSubmatch(read(t, from), -1) {
 			file, anchor, _ := strings.Cut(m[1], "#")
 			if strings.Contains(file, "://") {
