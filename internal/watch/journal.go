@@ -38,7 +38,8 @@ func journal() *dashboard.DashboardBuilder {
 			query{`sum by (instance) (rate(switchyard_journal_wal_written_bytes_total{$}[$]))`, "{{instance}}"}),
 	)
 	row(d, "Pebble",
-		graph("Compaction debt", units.BytesIEC, "Estimate of what is left to compact: growing for hours the disk is too slow.",
+		graph("Compaction debt", units.BytesIEC,
+			"Estimate of what is left to compact: growing for hours the disk is too slow.",
 			query{`sum by (instance) (switchyard_journal_compaction_debt_bytes{$})`, "{{instance}}"}),
 		graph("Flushes and compactions", units.CountsPerSecond, "",
 			query{`sum(rate(switchyard_journal_flushes_total{$}[$]))`, "flushes"},

@@ -36,8 +36,8 @@ type asked struct{ where, text string }
 // chosen puts something in the place of Grafana's variables.
 var chosen = strings.NewReplacer("$instance", ".*", "$host", ".*", "$__rate_interval", "1m")
 
-// onDashboards are the queries of all dashboards, as their files have them; of what one may choose from, one that counts
-// it.
+// onDashboards are the queries of all dashboards, as their files have them; of what one may choose from, one that
+// counts it.
 func onDashboards(t *testing.T) (all []asked) {
 	t.Helper()
 	for i := range boards {

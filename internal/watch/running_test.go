@@ -54,7 +54,8 @@ func start(t *testing.T) *system {
 	s.serve(&issuer, "issuer-sim", "serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
 		"--data", filepath.Join(s.dir, "issuer"), "--rules", rules)
 	s.iso, s.control = issuer.Iso, issuer.Control
-	hash, err := exec.Command(filepath.Join(s.bin, "switchctl"), "secret", "--out", filepath.Join(s.dir, "secret")).Output()
+	secret := exec.Command(filepath.Join(s.bin, "switchctl"), "secret", "--out", filepath.Join(s.dir, "secret"))
+	hash, err := secret.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
