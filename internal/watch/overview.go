@@ -72,6 +72,10 @@ func overview() *dashboard.DashboardBuilder {
 			query{`sum(rate(switchyard_gateway_reads_paused_total{$}[$]))`, "reads paused"}),
 		graph("Wrong hellos", units.NoUnit, "An hour, by the gateway that they named; the log says from where.",
 			query{`sum by (gateway) (increase(switchyard_gateway_wrong_hellos_total{$}[1h]))`, "{{gateway}}"}),
+		graph("Lists of revoked certificates", units.Seconds, "How long until the next one is due; below 0 it is overdue.",
+			query{`switchyard_crl_next_update_timestamp_seconds{$} - time()`, "{{instance}} {{file}}"}),
+		graph("Lists that count", units.NoUnit, "1 while what stands in the file is what counts.",
+			query{`min by (instance, file) (switchyard_crl_taken{$})`, "{{instance}} {{file}}"}),
 	)
 	row(d, "Store and forward",
 		graph("Queue", units.NoUnit, "Advices that wait for the issuer's acknowledgement.",

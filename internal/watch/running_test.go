@@ -242,6 +242,12 @@ func (s *system) store(db *teststorage.TestStorage, at time.Time) {
 	}
 }
 
+// unseen are metrics that this system does not show, with why. What names them is parsed and held against the docs.
+var unseen = map[string]string{
+	"switchyard_crl_taken":                         "it has no list of revoked certificates",
+	"switchyard_crl_next_update_timestamp_seconds": "it has no list of revoked certificates",
+}
+
 // Each query of the dashboards has an answer on a running system, and each selector of the rules finds series: names,
 // labels and values of labels are those that there are.
 func TestQueriesOnARunningSystem(t *testing.T) {
@@ -290,12 +296,19 @@ func TestQueriesOnARunningSystem(t *testing.T) {
 	_, inRules := inRules(t)
 	boards := onDashboards(t)
 	for i, q := range append(boards, inRules...) {
+		whole := true
 		for _, s := range selectors(parse(t, q)) {
-			if found(s.String()) == 0 {
+			switch n := found(s.String()); {
+			case unseen[s.Name] != "":
+				whole = false
+				if n > 0 {
+					t.Errorf("%s is shown: it is not unseen", s.Name)
+				}
+			case n == 0:
 				t.Errorf("%s: %s finds nothing", q.where, s)
 			}
 		}
-		if i < len(boards) && found(q.text) == 0 { // a rule has an answer where it alarms only
+		if i < len(boards) && whole && found(q.text) == 0 { // a rule has an answer where it alarms only
 			t.Errorf("%s: %s has no answer", q.where, q.text)
 		}
 	}
