@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -31,6 +32,17 @@ func (r *release) archive(arch string) error {
 		entries = append(entries, entry{path.Join(top, "bin", name), filepath.Join(r.staged(arch), name), 0o755})
 	}
 	entries = append(entries, entry{path.Join(top, noticesFile), filepath.Join(r.out, noticesFile), 0o644})
+	for _, dir := range []string{manFolder, bashFolder} {
+		err := fs.WalkDir(os.DirFS(r.out), dir, func(name string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() {
+				entries = append(entries, entry{path.Join(top, name), filepath.Join(r.out, name), 0o644})
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	listed, err := output(r.command("git", "ls-files", "-z", "LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md",
 		"configs", "docs"))
 	if err != nil {

@@ -229,6 +229,11 @@ func lookInto(t *testing.T, deb string) {
 		"/usr/share/doc/switchyard/LICENSE":       "644 root:root",
 		"/usr/share/doc/switchyard/NOTICES":       "644 root:root",
 		"/usr/share/doc/switchyard/copyright":     "644 root:root",
+		"/usr/share/man/man1/switchd.1":           "644 root:root",
+		"/usr/share/man/man1/switchctl.1":         "644 root:root",
+		"/usr/share/man/man5/switchd.yaml.5":      "644 root:root",
+
+		"/usr/share/bash-completion/completions/switchctl": "644 root:root",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: %s is %q, want %q", deb, name, got[name], want)

@@ -14,6 +14,7 @@
 //	build.go     the binaries, and how commands are run
 //	archive.go   the archives, and the sums
 //	notices.go   the licences of what is linked in
+//	pages.go     what the binaries say of themselves: manual pages, and what shells complete
 //	bill.go      the bills of materials
 package main
 
@@ -97,6 +98,9 @@ func (r *release) all(architectures []string) error {
 	}
 	// What is linked in can differ by architecture; the licences are those of all.
 	if err := r.notices(architectures); err != nil {
+		return err
+	}
+	if err := r.pages(); err != nil {
 		return err
 	}
 	for _, arch := range architectures {
