@@ -241,3 +241,55 @@ func TestPackagesHoldWhatThereIs(t *testing.T) {
 		}
 	}
 }
+
+// The compose file names files and stages that there are. Its containers have a root that is read-only, no capability
+// and no way to one, listen on loopback alone, and images of others are named by version.
+func TestCompose(t *testing.T) {
+	var file struct {
+		Services map[string]struct {
+			Image    string   `yaml:"image"`
+			Build    any      `yaml:"build"`
+			ReadOnly bool     `yaml:"read_only"`
+			Drop     []string `yaml:"cap_drop"`
+			Security []string `yaml:"security_opt"`
+			Volumes  []string `yaml:"volumes"`
+			Ports    []string `yaml:"ports"`
+		} `yaml:"services"`
+		Volumes map[string]any `yaml:"volumes"`
+	}
+	if err := yaml.Unmarshal(load(t, "../compose.yaml"), &file); err != nil {
+		t.Fatal(err)
+	}
+	stages := string(load(t, "../Dockerfile"))
+	for _, name := range []string{"switchd", "issuer-sim", "prometheus", "grafana"} {
+		s, is := file.Services[name]
+		if !is {
+			t.Errorf("there is no %s", name)
+			continue
+		}
+		if !s.ReadOnly || !slices.Contains(s.Drop, "ALL") || !slices.Contains(s.Security, "no-new-privileges:true") {
+			t.Errorf("%s is not restrained: %+v", name, s)
+		}
+		if len(s.Ports) > 0 {
+			t.Errorf("%s is published at %v", name, s.Ports)
+		}
+		if s.Build == nil && !regexp.MustCompile(`:v?\d+\.\d+\.\d+$`).MatchString(s.Image) {
+			t.Errorf("%s is of whatever version: %s", name, s.Image)
+		}
+		if build, is := s.Build.(map[string]any); is && !strings.Contains(stages, " AS "+build["target"].(string)+"\n") {
+			t.Errorf("%s is built from %v, which is no stage of Dockerfile", name, build["target"])
+		}
+		for _, v := range s.Volumes {
+			from, _, _ := strings.Cut(v, ":")
+			if !strings.HasPrefix(from, ".") {
+				if _, is := file.Volumes[from]; !is {
+					t.Errorf("%s mounts %s, which is no volume", name, from)
+				}
+				continue
+			}
+			if info, err := os.Stat(filepath.Join("..", from)); err != nil || !info.IsDir() {
+				t.Errorf("%s mounts %s: %v", name, from, err)
+			}
+		}
+	}
+}
