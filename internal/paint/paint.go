@@ -152,6 +152,7 @@ func (w When) On(terminal bool) bool {
 		return true
 	case Never:
 		return false
+	default:
+		return terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	}
-	return terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
